@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * config: /etc/davit/config.json -> struct config. JSON with comments; every key is in
+ * config/config.json with its default and meaning.
+ */
+#pragma once
+
+#include "davit/base.h"
+
+#define CONFIG_PATH "/etc/davit/config.json"
+#define CONFIG_SIZE_MAX ((size_t)1024 * 1024)
+
+/* NVIDIA_DRIVER_CAPABILITIES, as bits; in the order of their names' alphabet. */
+enum driver_capability {
+	CAPABILITY_COMPAT32 = 1 << 0,
+	CAPABILITY_COMPUTE = 1 << 1,
+	CAPABILITY_DISPLAY = 1 << 2,
+	CAPABILITY_GRAPHICS = 1 << 3,
+	CAPABILITY_NGX = 1 << 4,
+	CAPABILITY_UTILITY = 1 << 5,
+	CAPABILITY_VIDEO = 1 << 6,
+	CAPABILITY_ALL = (1 << 7) - 1,
+};
+/* The name of one bit ("compute"), or NULL. */
+const char *capability_name(unsigned bit);
+/* The bit of a name, CAPABILITY_ALL for "all", 0 for an unknown one. */
+unsigned capability_bit(struct slice name);
+
+enum accept { ACCEPT_ALWAYS, ACCEPT_PRIVILEGED, ACCEPT_NEVER };
+enum runtime_mode { RUNTIME_MODE_SPEC, RUNTIME_MODE_HOOK };
+
+struct config {
+	const char *path; /* where it came from; NULL: defaults */
+	struct {
+		const char *root;      /* "/" */
+		struct strings search; /* absolute paths of the host */
+		const char *proc;      /* "/proc" */
+		const char *dev;       /* "/dev" */
+		const char *sys;       /* "/sys" */
+		const char *run;       /* "/run": where the driver's sockets are */
+		bool load_modules;     /* true */
+	} driver;
+	struct {
+		enum accept env, annotations; /* always */
+		bool mounts;                  /* false */
+		/*
+		 * NVIDIA_VISIBLE_DEVICES; the first one set wins. NVIDIA_VISIBLE_DEVICES is always
+		 * among them, last when the file doesn't list it.
+		 */
+		struct strings env_names;
+		unsigned capabilities;    /* CAPABILITY_ALL */
+		bool ignore_requirements; /* false */
+		bool imex;                /* true */
+	} policy;
+	bool cgroups;     /* "auto": true; "never": false */
+	bool cuda_compat; /* the same */
+	struct {
+		enum runtime_mode mode;
+		struct strings candidates; /* runc, crun */
+	} runtime;
+	struct {
+		const char *file; /* "" */
+		enum log_level level;
+	} log;
+};
+
+/* Every key at its default. 0 or -ENOMEM. */
+int config_defaults(struct arena *arena, struct config *ret);
+/*
+ * Parses text over the defaults: strict JSON but for comments (to the line's end, and between
+ * slash-star and star-slash). -EINVAL with ERROR_BAD_CONFIG: no JSON (line and column), unknown key
+ * (the nearest known name as remedy), wrong type or value (what is allowed), a relative path.
+ */
+int config_parse(const char *text, size_t length, const char *path, struct arena *arena,
+		 struct config *ret, struct error *err);
+/*
+ * Reads the file. `path` NULL: CONFIG_PATH, where a missing file means defaults; a path that was
+ * given must exist. Refused (ERROR_BAD_CONFIG) when it is no regular file (a link is none), isn't
+ * owned by root or by the caller's effective user, can be written by group or others, or has more
+ * than CONFIG_SIZE_MAX bytes.
+ */
+int config_load(const char *path, struct arena *arena, struct config *ret, struct error *err);

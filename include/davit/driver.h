@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * driver: what is on the host, read without NVML and without opening a GPU.
+ */
+#pragma once
+
+#include "davit/base.h"
+#include "davit/config.h"
+#include "davit/sys.h"
+
+struct mig_instance {
+	unsigned gpu_instance, compute_instance;
+	unsigned gi_minor, ci_minor; /* of nvidia-caps */
+	const char *uuid;            /* NULL: not known without NVML */
+};
+struct mig_instances {
+	struct mig_instance *items;
+	size_t count, capacity;
+};
+
+/* GPUs that the driver was told to leave alone ("GPU Excluded: Yes") are not among them. */
+struct gpu {
+	unsigned index;     /* the order of PCI bus ids */
+	unsigned minor;     /* of /dev/nvidiaN */
+	const char *uuid;   /* may be "GPU-????????-..." before the GPU is first opened */
+	const char *bus_id; /* "0000:00:06.0" as /proc spells it */
+	const char *model;
+	struct mig_instances mig;
+	struct strings
+		drm_nodes; /* "dri/card1", "dri/renderD128"; only read for graphics and display */
+};
+struct gpus {
+	struct gpu *items;
+	size_t count, capacity;
+};
+
+enum driver_file_kind {
+	DRIVER_FILE_LIBRARY, /* goes into the image's library directory, gets its SONAME link */
+	DRIVER_FILE_BINARY,  /* /usr/bin */
+	DRIVER_FILE_FIRMWARE,
+	DRIVER_FILE_DATA,   /* a file at a fixed place: ICDs, X configuration */
+	DRIVER_FILE_SOCKET, /* a socket or directory of a daemon */
+};
+
+/* Which tree `path` is in. */
+enum driver_tree { TREE_DRIVER_ROOT, TREE_HOST, TREE_DEV, TREE_PROC, TREE_RUN };
+
+/*
+ * A symlink that no SONAME tells of: libcuda.so -> libcuda.so.1, gbm/nvidia-drm_gbm.so ->
+ * ../libnvidia-allocator.so.1. `name` is relative to the library directory, or absolute.
+ */
+struct driver_link {
+	const char *name, *text;
+};
+struct driver_links {
+	struct driver_link *items;
+	size_t count, capacity;
+};
+
+struct driver_file {
+	enum driver_file_kind kind;
+	unsigned capabilities; /* of enum driver_capability; 0: always */
+	enum driver_tree tree;
+	const char *path;   /* in its tree, absolute: "/lib64/libcuda.so.580.159.04" */
+	const char *name;   /* file name */
+	const char *soname; /* libraries: NULL when it has none or it equals the name */
+	int class_bits;     /* libraries: 64 or 32; others: 0 */
+	/*
+	 * Where it goes: NULL for libraries and binaries (the planner knows the image's
+	 * directories), or relative to the library directory when it has no leading slash
+	 * ("gbm/..."), else absolute.
+	 */
+	const char *target;
+	struct driver_links links; /* further names, by the catalogue */
+};
+struct driver_files {
+	struct driver_file *items;
+	size_t count, capacity;
+};
+
+struct device_node {
+	const char *name; /* beneath the device folder: "nvidia0", "nvidia-caps/nvidia-cap1" */
+	unsigned major, minor;
+	bool present; /* the node exists, and has that number */
+};
+struct device_nodes {
+	struct device_node *items;
+	size_t count, capacity;
+};
+
+/* From /proc/devices; 0: the module that owns it isn't loaded. */
+struct driver_majors {
+	unsigned gpu; /* nvidiaN, nvidiactl, nvidia-modeset */
+	unsigned uvm; /* nvidia-uvm, nvidia-uvm-tools */
+	unsigned caps, imex;
+};
+
+struct driver {
+	const char *version;      /* of the kernel module: "580.159.04" */
+	const char *cuda_version; /* "13.0" from libcuda's note, NULL when it has none or wasn't
+				     looked for */
+	const char *root_path;    /* config.driver.root */
+	struct gpus gpus;
+	struct driver_files files; /* those of the capabilities asked for */
+	struct driver_majors majors;
+	/*
+	 * nvidiactl, uvm and modeset (as the capabilities ask), nvidiaN of each GPU, the caps of
+	 * MIG's config and monitor and of each MIG instance. A node whose major isn't known is
+	 * absent.
+	 */
+	struct device_nodes nodes;
+	/* texts for the mask over /proc/driver/nvidia */
+	const char *proc_version, *proc_params, *proc_registry;
+	bool proc_registry_absent;
+	/* for messages: directories that were searched for libraries */
+	struct strings searched;
+};
+
+/* The trees that sources are opened in. `run` and `sys` may be absent: nothing is found in them. */
+struct driver_roots {
+	struct root driver, host, dev, proc, run, sys;
+};
+#define DRIVER_ROOTS_INIT                                                                          \
+	{                                                                                          \
+		.driver.fd = -1, .host.fd = -1, .dev.fd = -1, .proc.fd = -1, .run.fd = -1,         \
+		.sys.fd = -1                                                                       \
+	}
+void driver_roots_close(struct driver_roots *roots);
+/* ERROR_NO_DRIVER when driver.root is absent. Paths are config's, which must outlive ret. */
+int driver_roots_open(const struct config *config, struct driver_roots *ret, struct error *err);
+const struct root *driver_root_of(const struct driver_roots *roots, enum driver_tree tree);
+
+/*
+ * The inventory for these capabilities. No node is opened, and no directory of libraries read.
+ *
+ * Libraries are looked for in driver.search, in the directories where the loader cache of the
+ * driver's root has libnvidia-ml.so.1 or libcuda.so.1, and in the usual ones; the first directory
+ * with libnvidia-ml or libcuda of the kernel module's version is the driver's. What else belongs to
+ * the driver is looked for under that directory's prefix ("/usr/local/nvidia" of
+ * "/usr/local/nvidia/lib64"), then at its usual places in the driver's root.
+ *
+ * Errors: ERROR_NO_DRIVER (module absent; libraries absent, with the directories searched; a
+ * control node with a stale number), ERROR_DRIVER_MISMATCH (both versions). Libraries that the
+ * driver doesn't have are passed over (drivers differ), but for the ones that a capability can't do
+ * without: libnvidia-ml for utility, libcuda for compute. `ret` then holds what was read before.
+ */
+int driver_read(const struct driver_roots *roots, const struct config *config,
+		unsigned capabilities, struct arena *arena, struct driver *ret, struct error *err);
+
+/* The CUDA version from libcuda's note, whatever capabilities were asked for. NULL: no note. */
+const char *driver_cuda_version(const struct driver_roots *roots, const struct config *config,
+				const struct driver *driver, struct arena *arena);
+
+/* ---- selection (pure) ------------------------------------------------------------------- */
+
+/* One GPU, or one MIG instance of it, that a request selects. */
+struct selected_device {
+	const struct gpu *gpu;
+	const struct mig_instance *mig; /* NULL: the whole GPU */
+};
+struct selection {
+	struct selected_device *items;
+	size_t count, capacity;
+};
+/*
+ * {"all"}, {"none"} or items: index, UUID, bus id (also without domain or in upper case), "0:1"
+ * (the second MIG instance of GPU 0, by GPU and compute instance), "MIG-GPU-<uuid>/gi/ci",
+ * "MIG-<uuid>". Each device once, in the GPUs' order. "all" takes the MIG instances of a GPU that
+ * has some in its place; an index, UUID or bus id means the whole GPU. -ENODEV with
+ * ERROR_UNKNOWN_DEVICE, naming the ones there are; ret is empty then.
+ */
+int driver_select(const struct driver *driver, const struct strings *devices, struct arena *arena,
+		  struct selection *ret, struct error *err);
+/*
+ * Whether an item can't be decided without NVML: a MIG UUID while the instances' aren't filled in,
+ * or a GPU's UUID while /proc doesn't tell all of them yet.
+ */
+bool driver_select_needs_uuids(const struct driver *driver, const struct strings *devices);

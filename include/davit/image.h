@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * image: what the container's root is like, as far as the plan depends on it. The image is the
+ * enemy: everything is read through the resolver, nothing is executed, nothing is believed.
+ */
+#pragma once
+
+#include "davit/base.h"
+#include "davit/sys.h"
+
+enum image_loader {
+	IMAGE_LOADER_NONE,  /* no dynamic loader that we know: static programs only */
+	IMAGE_LOADER_GLIBC, /* /etc/ld.so.cache */
+	IMAGE_LOADER_MUSL,  /* /etc/ld-musl-ARCH.path */
+};
+
+struct image {
+	enum image_loader loader;
+	const char *lib_dir;    /* where libraries go: "/usr/lib/x86_64-linux-gnu", ... */
+	const char *lib_dir_32; /* the same for 32-bit ones */
+	/* A musl image whose path file doesn't lead to lib_dir: the file and what it has to hold.
+	 */
+	const char *musl_path_file, *musl_path_text;
+};
+
+/* Reads the root. 0 or -errno, err filled. */
+int image_inspect(const struct root *root, struct arena *arena, struct image *ret,
+		  struct error *err);

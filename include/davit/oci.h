@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * oci: the runtime's state and the bundle's config.json (OCI runtime-spec 1.0 to 1.3), and the
+ * parts of them that davit reads. Pure: text in, structs out; everything lives in the arena.
+ */
+#pragma once
+
+#include "davit/base.h"
+
+#define OCI_STATE_MAX ((size_t)1024 * 1024)
+#define OCI_CONFIG_MAX ((size_t)64 * 1024 * 1024)
+
+struct oci_pair {
+	const char *name, *value;
+};
+struct oci_pairs {
+	struct oci_pair *items;
+	size_t count, capacity;
+};
+/* The last value of that name, or NULL. */
+const char *oci_pairs_get(const struct oci_pairs *pairs, const char *name);
+
+/* runtime-spec, "State"; `bundle` also under its old name bundlePath. */
+struct oci_state {
+	const char *id;     /* "" when absent */
+	const char *status; /* "" when absent */
+	const char *bundle; /* absolute */
+	pid_t pid;          /* 0: none (crun's createContainer) */
+};
+/*
+ * -EINVAL with ERROR_BAD_BUNDLE: empty input, no JSON, no object, a NUL character, no bundle or a
+ * relative one, a pid that is no positive 32-bit number where `need_pid` (else 0 is one too). Texts
+ * are taken as they are, byte for byte: what is no UTF-8 is for the printers to mask.
+ */
+int oci_state_parse(const char *text, size_t length, bool need_pid, struct arena *arena,
+		    struct oci_state *ret, struct error *err);
+
+struct oci_mount {
+	const char *destination, *source, *type; /* "" when absent */
+};
+struct oci_mounts {
+	struct oci_mount *items;
+	size_t count, capacity;
+};
+
+struct oci_spec {
+	const char *version;          /* ociVersion, "" when absent */
+	struct strings env;           /* process.env as it stands, "NAME=value" */
+	struct oci_pairs annotations; /* in the file's order */
+	struct oci_mounts mounts;
+	const char *root_path; /* root.path as it stands: may be relative to the bundle */
+	bool root_readonly;
+	uint64_t bounding;   /* process.capabilities: bit n is capability n of linux/capability.h */
+	bool user_namespace; /* linux.namespaces has type user */
+	const char *cgroups_path; /* linux.cgroupsPath, "" when absent */
+};
+/*
+ * Both shapes of process.capabilities, told apart by their JSON type: an object with `bounding`, or
+ * (OCI versions before 1.0.0-rc5) a plain list. Wrong types of what is read, a NUL character
+ * anywhere and a missing root.path are -EINVAL with ERROR_BAD_BUNDLE, the first with the JSON path,
+ * the second with line and column; null counts as absent, unknown members are passed over.
+ */
+int oci_spec_parse(const char *text, size_t length, struct arena *arena, struct oci_spec *ret,
+		   struct error *err);
+/* CAP_SYS_ADMIN is in the bounding set: what "privileged" means to policy. */
+bool oci_spec_privileged(const struct oci_spec *spec);
+/* root.path made absolute against the bundle, lexically cleaned of nothing. NULL without memory. */
+const char *oci_spec_rootfs(const struct oci_spec *spec, const char *bundle, struct arena *arena);

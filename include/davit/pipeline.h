@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * pipeline: the way through, from a bundle to a plan, for all programs alike:
+ *     config.json -> request -> driver -> selection -> image -> plan
+ * What was decided before an error stays readable, so that it can be explained.
+ */
+#pragma once
+
+#include "davit/base.h"
+#include "davit/config.h"
+#include "davit/driver.h"
+#include "davit/image.h"
+#include "davit/oci.h"
+#include "davit/plan.h"
+#include "davit/request.h"
+
+/* How far it got. */
+enum pipeline_stage {
+	PIPELINE_START,
+	PIPELINE_SPEC,      /* `spec`, `rootfs` are filled */
+	PIPELINE_REQUEST,   /* `request` too (also when it was refused) */
+	PIPELINE_DRIVER,    /* `driver` */
+	PIPELINE_SELECTION, /* `selection` */
+	PIPELINE_PLAN,      /* `image`, `plan` */
+};
+
+struct pipeline {
+	enum pipeline_stage stage;
+	const struct config *config;
+	const char *bundle, *rootfs; /* absolute */
+	struct oci_spec spec;
+	struct gpu_request request;
+	struct driver_roots roots;
+	struct driver driver;
+	struct selection selection;
+	struct image image;
+	struct plan plan;
+};
+void pipeline_close(struct pipeline *pipeline);
+#define AUTO_PIPELINE __attribute__((cleanup(pipeline_close))) struct pipeline
+/* Start with this: no descriptor open. */
+#define PIPELINE_INIT                                                                              \
+	{                                                                                          \
+		.roots = DRIVER_ROOTS_INIT                                                         \
+	}
+
+/*
+ * Reads config.json of the bundle (absolute, must outlive ret) and decides the request: what a container
+ * without GPUs costs. `request.gpu` false: nothing more is to be done.
+ */
+int pipeline_request(struct pipeline *pipeline, const struct config *config, const char *bundle,
+		     struct arena *arena, struct error *err);
+/* The rest of the way for a request that has GPUs; `root` is the container's. */
+int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct arena *arena,
+		  struct error *err);

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * plan: request + driver + image -> what will be done to the container, as an ordered array of
+ * operations, each with its reason. Pure. One planner, several ends: the hook applies the plan,
+ * `davit explain` prints it; no end chooses anything by itself.
+ */
+#pragma once
+
+#include "davit/base.h"
+#include "davit/driver.h"
+#include "davit/image.h"
+#include "davit/loader.h"
+#include "davit/request.h"
+
+enum operation_kind {
+	OPERATION_DEVICE_RULE, /* the cgroup lets the container open a node */
+	OPERATION_PROC_MASK,   /* a tmpfs over /proc/driver/nvidia */
+	OPERATION_DEVICE,      /* a device node of the host, bound */
+	OPERATION_BIND,        /* a file, directory or socket of the host, bound */
+	OPERATION_SYMLINK, /* a link, or `source` bound where the image has a file of that name */
+	OPERATION_FILE,    /* a file with a text of ours */
+	OPERATION_LOADER_CACHE, /* our libraries merged into the image's cache */
+};
+/* The name in `davit explain`: "device-rule", "proc-mask", ... */
+const char *operation_name(enum operation_kind kind);
+
+struct operation {
+	enum operation_kind kind;
+	enum driver_tree tree; /* which tree of the host `source` is in */
+	const char *source;    /* path in that tree, or NULL */
+	const char *target;    /* absolute in the container */
+	const char *text;      /* of a link or file */
+	unsigned flags;        /* enum mount_flags */
+	unsigned major, minor; /* devices and rules: character devices all */
+	const char *because;
+	bool owner_root;       /* the source must be a directory of root's */
+	bool required; /* false: what can't be done is left out and logged */
+};
+
+/* What the mask over /proc/driver/nvidia holds. */
+struct proc_mask {
+	const char *version, *params, *registry; /* texts; NULL: no such file */
+	struct strings bus_ids;                  /* gpus/BUS_ID of the host, bound beneath */
+	struct strings capabilities; /* directories beneath /proc/driver/nvidia, bound */
+};
+
+struct plan {
+	struct operation *items;
+	size_t count, capacity;
+	struct proc_mask proc_mask;
+	struct loader_cache libraries; /* what OPERATION_LOADER_CACHE adds */
+};
+
+/* 0, -ENOMEM, or an error of the request (ERROR_UNKNOWN_DEVICE: an IMEX channel, a DRM node). */
+int plan_make(const struct gpu_request *request, const struct driver *driver,
+	      const struct selection *selection, const struct image *image, struct arena *arena,
+	      struct plan *ret, struct error *err);

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * request: what a container asks for and what policy lets it have. Pure: structs in, structs out.
+ */
+#pragma once
+
+#include "davit/base.h"
+#include "davit/config.h"
+#include "davit/oci.h"
+
+/* Items of one list, and NVIDIA_REQUIRE_* variables; more are ERROR_BAD_REQUEST. */
+#define REQUEST_ITEMS_MAX 65536
+
+struct gpu_request {
+	bool gpu;         /* false: not a GPU container, nothing else holds */
+	const char *from; /* "env NVIDIA_VISIBLE_DEVICES", "annotation org.davit.devices",
+			     "annotations cdi.k8s.io", "mounts", "env CUDA_VERSION"; "" */
+	/* {"all"}, {"none"}, or the items: indices, UUIDs, bus ids, MIG names; printable ASCII */
+	struct strings devices;
+	unsigned capabilities_granted; /* enum driver_capability: asked for and allowed; to show */
+	/*
+	 * The same with what they imply, to act upon: video's libraries need compute's (libcuda,
+	 * nvidia-uvm), so VIDEO brings COMPUTE, whatever policy.capabilities says of compute.
+	 */
+	unsigned capabilities;
+	/* The variable and its expression, of NVIDIA_REQUIRE_* and CUDA_VERSION (legacy images), in
+	 * the environment's order; empty when disabled. Printable ASCII. */
+	struct oci_pairs requirements;
+	/* "" or why NVIDIA_DISABLE_REQUIRE did nothing ("NVIDIA_DISABLE_REQUIRES is not read") */
+	const char *disable_require_hint;
+	const char *mig_config, *mig_monitor; /* "" : not asked for */
+	struct strings imex; /* channel numbers: decimal, no leading zeros, each once */
+	bool gds, mofed, gdrcopy, nvswitch;
+	/*
+	 * CUDA_MPS_PIPE_DIRECTORY, or "": where the container's processes look for the pipes. The
+	 * image chooses it: a target in the container, never a path of the host to take things
+	 * from. Absolute, without "..", not "/".
+	 */
+	const char *mps_pipe_directory;
+	bool privileged;
+	bool legacy;          /* CUDA_VERSION without NVIDIA_REQUIRE_CUDA */
+	struct strings rules; /* for explain: each rule that decided something, a sentence */
+};
+
+/*
+ * Sources in their order, the first that is set decides: annotation org.davit.devices, annotations
+ * cdi.k8s.io/... (kind nvidia.com/gpu), mounts of /dev/null, the variables of policy.env-names.
+ *
+ * -EINVAL with ERROR_BAD_REQUEST (malformed or unsupported), -EPERM with ERROR_REFUSED, -ENODEV
+ * with ERROR_UNKNOWN_DEVICE (`none` or `void` as the name of a mount or a CDI device); `ret` then
+ * still holds what was decided before the error. Text that isn't printable ASCII in anything that a
+ * GPU container asks with is ERROR_BAD_REQUEST; elsewhere it is not looked at.
+ */
+int gpu_request_resolve(const struct oci_spec *spec, const struct config *config,
+			struct arena *arena, struct gpu_request *ret, struct error *err);
+
+/* ---- constraints ------------------------------------------------------------------------ */
+
+/* What a NVIDIA_REQUIRE_* expression may speak of; NULL: not known (yet). */
+struct requirement_facts {
+	const char *cuda, *driver; /* "13.0", "580.159.04" */
+	const char *arch;          /* compute capability "9.0": the least of the selected GPUs */
+	const char *brand;         /* "tesla" */
+	bool no_device;            /* no GPU is selected: conditions on arch and brand hold */
+};
+enum requirement_property {
+	REQUIRE_CUDA = 1 << 0,
+	REQUIRE_DRIVER = 1 << 1,
+	REQUIRE_ARCH = 1 << 2,
+	REQUIRE_BRAND = 1 << 3,
+};
+enum requirement_verdict { REQUIREMENT_SATISFIED, REQUIREMENT_FAILED, REQUIREMENT_UNKNOWN };
+struct requirement_answer {
+	enum requirement_verdict verdict;
+	unsigned missing;        /* UNKNOWN: the properties that the answer depends on */
+	const char *alternative; /* the one that decided: satisfied, or failed and came nearest (the
+				    fewest conditions that don't hold, the first of several); "" */
+	const char *condition;   /* FAILED: the first condition of it that does not hold; "" */
+	unsigned property;       /* FAILED: what that condition speaks of */
+};
+/*
+ * Evaluates one expression from left to right: spaces separate alternatives, commas join
+ * conditions `PROPERTY OPERATOR VALUE` (without the blanks). Properties and brands compare without
+ * case; versions (digits and dots) number by number; brand knows = and != only. An expression
+ * without conditions is satisfied.
+ *
+ * Three-valued, so that a fact is asked for only when the answer depends on it, and lazy as the
+ * engines' images expect: what stands behind the deciding alternative, or behind a condition that
+ * does not hold, is not looked at. -EINVAL with ERROR_BAD_REQUEST, naming the part, when what
+ * decides is no expression.
+ */
+int requirement_evaluate(const char *expression, const struct requirement_facts *facts,
+			 struct arena *arena, struct requirement_answer *ret, struct error *err);
+
+/*
+ * Evaluates all requirements of a request. 0 with *ret_missing == 0: all hold. 0 with properties in
+ * *ret_missing: find them out and ask again; what can't be found out is the caller's error. -EPERM
+ * with ERROR_UNSATISFIED (variable, need and have), -EINVAL with ERROR_BAD_REQUEST.
+ */
+int requirements_check(const struct gpu_request *request, const struct requirement_facts *facts,
+		       struct arena *arena, unsigned *ret_missing, struct error *err);

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * sys: system calls as descriptors. Paths of a container, and of a driver root, exist only as
+ * (root, path beneath it); see docs/architecture.md, rules 1 to 3.
+ */
+#pragma once
+
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "davit/base.h"
+
+/* ---- roots and the resolver ------------------------------------------------------------- */
+
+/*
+ * A directory that paths are resolved in as if it were "/": "..", absolute links and links
+ * under way stay inside, magic links (those of /proc) are refused. openat2(2) with RESOLVE_IN_ROOT
+ * (Linux 5.6) or, where the kernel lacks it, a walk over components that gives the same answers.
+ */
+struct root {
+	int fd;           /* O_PATH; closed by root_close */
+	const char *path; /* absolute, for messages and old kernels; not owned */
+};
+void root_close(struct root *root);
+#define AUTO_ROOT __attribute__((cleanup(root_close))) struct root
+
+/* Opens a directory that the host vouches for. `path` must outlive ret. 0 or -errno. */
+int root_open(const char *path, struct root *ret, struct error *err);
+/* The same, seen from the descriptor of another root (a process's /proc/PID/root). */
+int root_open_at(int base_fd, const char *path, struct root *ret, struct error *err);
+
+/*
+ * Opens `path` (with or without leading slash) in root. `flags` as for open(2); O_CLOEXEC and
+ * O_NOCTTY are added; with O_NOFOLLOW a link as last component is not followed (ELOOP, or the link
+ * itself with O_PATH). Returns a descriptor or -errno: ENOENT, ENOTDIR, ELOOP (too many links, a
+ * magic link), EACCES, ... No message, since callers often can do without the file.
+ */
+int root_openat(const struct root *root, const char *path, int flags);
+/* fstat of what `path` leads to (the last link not followed with AT_SYMLINK_NOFOLLOW). 0 or -errno
+ */
+int root_stat(const struct root *root, const char *path, int flags, struct stat *ret);
+/* The text of the link at `path`, or NULL with errno set. */
+const char *root_readlink(const struct root *root, const char *path, struct arena *arena);
+/*
+ * Opens the directory `path`, making what is missing with mode 0755, component by component.
+ * Returns an O_PATH descriptor or -errno with err filled (ERROR_IMAGE when something that is no
+ * directory, or a dangling link, is in the way; -EROFS as such).
+ */
+int root_mkdirs(const struct root *root, const char *path, struct error *err);
+/*
+ * The directory that `path` lies in (made when `create`) and the name in it: what is needed to
+ * create or replace path itself. Returns an O_PATH descriptor or -errno, err filled.
+ */
+int root_open_parent(const struct root *root, const char *path, bool create, const char **ret_name,
+		     struct error *err);
+
+/* ---- files ------------------------------------------------------------------------------ */
+
+/*
+ * The whole of an open file, NUL-terminated. Regular files and those of /proc; -EFBIG when there
+ * are more than `limit` bytes. `ret_length` may be NULL. 0 or -errno, no message.
+ */
+int file_read(int fd, size_t limit, struct arena *arena, char **ret, size_t *ret_length);
+/*
+ * Opens what `path` leads to for reading, when it is a regular file: the type is checked before the
+ * file is opened, so that no FIFO blocks and no device sees an open. fd or -errno (-EINVAL: another
+ * type).
+ */
+int root_open_regular(const struct root *root, const char *path);
+/* root_open_regular and file_read. 0 or -errno, no message. */
+int root_read(const struct root *root, const char *path, size_t limit, struct arena *arena,
+	      char **ret, size_t *ret_length);
+/* Writes all of it. 0 or -errno. */
+int file_write(int fd, const void *data, size_t length);
+/* Opens the object behind an O_PATH descriptor anew, by way of /proc/self/fd. fd or -errno. */
+int fd_reopen(int fd, int flags);
+
+/* ---- mounts ----------------------------------------------------------------------------- */
+
+enum mount_flags {
+	MOUNT_FLAG_RDONLY = 1 << 0,
+	MOUNT_FLAG_NOSUID = 1 << 1,
+	MOUNT_FLAG_NODEV = 1 << 2,
+	MOUNT_FLAG_NOEXEC = 1 << 3,
+	/* Not of the mount, of its source: a link as last component is refused (-ELOOP). */
+	MOUNT_FLAG_NOFOLLOW = 1 << 4,
+};
+
+/*
+ * A mount that nobody sees yet: cloned from a file, directory or node of the host and given its
+ * attributes, to be moved to its place later, also in another mount namespace. On kernels before
+ * 5.12 it is the same promise kept by other means: the place is bound by descriptor and the
+ * identity of the source compared then.
+ */
+struct mount_source {
+	int fd; /* the detached clone; -1: none yet, an old kernel */
+	const struct root *root;
+	const char *path;
+	unsigned flags;
+	bool recursive;
+	struct stat st; /* of the source: check type and number before use */
+};
+void mount_source_close(struct mount_source *source);
+/*
+ * Clones what `path` in root leads to; flags are added to those the mount has already, propagation
+ * becomes private. `recursive` takes mounts beneath along. root and path must outlive ret.
+ * 0 or -errno, no message.
+ */
+int mount_source_clone(const struct root *root, const char *path, unsigned flags, bool recursive,
+		       struct mount_source *ret);
+/* A place in a root of the mount namespace the caller is in: what a mount goes onto. */
+struct mount_place {
+	const struct root *root;
+	const char *path; /* in root */
+	int fd; /* O_PATH: a directory for directories, a file for anything else; not owned */
+};
+/* Puts the clone there. 0 or -errno (-ESTALE: source or place was exchanged meanwhile), no message.
+ */
+int mount_source_attach(struct mount_source *source, const struct mount_place *place);
+
+/*
+ * A new tmpfs, filled by `fill` (through the descriptor of its top directory) before anyone sees it
+ * on kernels from 5.2; then given `flags` and attached. `fill` returns 0 or -errno, which ends it.
+ */
+struct mount_tmpfs {
+	unsigned size_kib;
+	mode_t mode;
+	unsigned flags;
+	int (*fill)(int dir_fd, const void *arg, struct error *err);
+	const void *arg;
+};
+int mount_tmpfs_attach(const struct mount_tmpfs *tmpfs, const struct mount_place *place,
+		       struct error *err);
+/*
+ * Covers the directory at `place` with a writable view of itself: an overlay whose changes live in
+ * a tmpfs of at most size_kib. For directories on a read-only file system. 0 or -errno, err filled.
+ */
+int mount_overlay_attach(unsigned size_kib, const struct mount_place *place, struct error *err);
+
+/* One line of /proc/PID/mountinfo (proc(5)), as far as anyone needs it; strings are unescaped. */
+struct mount_info {
+	const char *root;        /* the directory of the file system that is the mount's root */
+	const char *mount_point; /* relative to the process's root */
+	const char *type;
+	const char *options; /* of the file system */
+};
+struct mount_infos {
+	struct mount_info *items;
+	size_t count, capacity;
+};
+#define MOUNT_INFO_MAX ((size_t)16 * 1024 * 1024)
+/* Pure: parses the text, which is changed in place and must outlive ret. 0, -EINVAL or -ENOMEM. */
+int mount_info_parse(char *text, struct arena *arena, struct mount_infos *ret);
+/* Those of this process. 0 or -errno. */
+int mount_info_read(struct arena *arena, struct mount_infos *ret);
+
+/* ---- the device filter of cgroup v2 ------------------------------------------------------ */
+
+struct bpf_insn;
+/* The programs attached to a cgroup itself. */
+struct bpf_programs {
+	uint32_t ids[64]; /* BPF_CGROUP_MAX_PROGS */
+	uint32_t count;
+	uint32_t attach_flags;
+};
+int bpf_query_device(int cgroup_fd, struct bpf_programs *ret);
+/* Opens a program and reads back its instructions. 0 or -errno. */
+int bpf_open_program(uint32_t id, struct arena *arena, int *ret_fd, struct bpf_insn **ret,
+		     size_t *ret_count);
+/* Loads a device program. fd or -errno. */
+int bpf_load_device(const struct bpf_insn *program, size_t count);
+/*
+ * Puts new_fd in the place of old_fd. The filter is never absent: BPF_F_REPLACE (Linux 5.6), or,
+ * where the kernel lacks it, the new one is attached before the old one is detached. 0 or -errno.
+ */
+int bpf_replace_device(int cgroup_fd, uint32_t attach_flags, int old_fd, int new_fd);
+
+/* ---- processes -------------------------------------------------------------------------- */
+
+/*
+ * /proc, opened once and proven to be a procfs (PROC_SUPER_MAGIC, its root inode). O_PATH
+ * descriptor, owned by the module, or -errno.
+ */
+int proc_fd(void);
+/* Opens /proc/PID/NAME, magic links (root, ns/mnt) included; pid 0 means self. fd or -errno. */
+int proc_open(pid_t pid, const char *name, int flags);
+/* Reads /proc/PID/NAME; pid 0 means self. 0 or -errno, no message. */
+int proc_read(pid_t pid, const char *name, size_t limit, struct arena *arena, char **ret);
+
+/* Enters the mount namespace behind fd (the process has one thread). 0 or -errno. */
+int namespace_enter_mount(int fd);
+/* Creates files as uid:gid from here on, capabilities unchanged. 0 or -errno. */
+int files_owned_by(uid_t uid, gid_t gid);
+
+/*
+ * Which capabilities the process has in effect: named by what is being done. The permitted set
+ * keeps what later phases need and loses the rest for good.
+ */
+enum privilege {
+	PRIVILEGE_READ,  /* reading the bundle, the host's files and the image: DAC_READ_SEARCH,
+			    SYS_PTRACE */
+	PRIVILEGE_PARSE, /* none at all */
+	PRIVILEGE_MOUNT, /* SYS_ADMIN, SYS_CHROOT, DAC_*, FOWNER, CHOWN, MKNOD, SETUID/GID,
+			    SYS_PTRACE */
+	PRIVILEGE_BPF,   /* SYS_ADMIN, BPF, NET_ADMIN, DAC_OVERRIDE: the device filter */
+};
+int privilege_set(enum privilege phase, struct error *err);

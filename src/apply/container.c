@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <string.h>
+
+#include "davit/apply.h"
+
+#define ID_MAP_MAX ((size_t)16 * 1024) /* 340 lines, as the kernel allows */
+
+void container_close(struct container *container)
+{
+	root_close(&container->root);
+	fd_close(&container->mount_namespace);
+}
+
+/* user_namespaces(7): lines "ID-inside ID-outside length". The outside id of 0. */
+static int map_root_id(const char *map, uint32_t *ret)
+{
+	struct slice rest = slice_from(map), line;
+
+	while (slice_next(&rest, '\n', &line)) {
+		uint64_t numbers[3];
+		size_t count = 0;
+		struct slice field;
+
+		while (count < 3 && slice_next(&line, ' ', &field))
+			if (field.length && parse_number(field.data, field.length, 10, UINT32_MAX,
+							 &numbers[count++]) < 0)
+				return -EINVAL;
+		if (count == 3 && numbers[0] == 0 && numbers[2] > 0) {
+			*ret = (uint32_t)numbers[1];
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+static int read_root_id(pid_t pid, const char *file, struct arena *arena, uint32_t *ret)
+{
+	char *map;
+	int r = proc_read(pid, file, ID_MAP_MAX, arena, &map);
+
+	return r < 0 ? r : map_root_id(map, ret);
+}
+
+static int no_process(pid_t pid, int errnum, struct error *err)
+{
+	return error_set(err, ERROR_BAD_BUNDLE, errnum,
+			 "call the hook from a runtime, with the pid of a live container",
+			 "look at process %d of the state: %s", (int)pid, strerror(errnum));
+}
+
+int container_open(pid_t pid, const char *rootfs, struct arena *arena, struct container *ret,
+		   struct error *err)
+{
+	AUTO_CONTAINER container = {.pid = pid, .root.fd = -1, .mount_namespace = -1};
+	AUTO_FD top = proc_open(pid, "root", O_PATH | O_DIRECTORY);
+	int r;
+
+	if (top < 0)
+		return no_process(pid, -top, err);
+	container.mount_namespace = proc_open(pid, "ns/mnt", O_RDONLY);
+	if (container.mount_namespace < 0)
+		return no_process(pid, -container.mount_namespace, err);
+	r = read_root_id(pid, "uid_map", arena, &container.uid);
+	if (r == 0)
+		r = read_root_id(pid, "gid_map", arena, &container.gid);
+	if (r < 0)
+		return no_process(pid, -r, err);
+	r = root_open_at(top, rootfs, &container.root, err);
+	if (r < 0) {
+		err->code = ERROR_BAD_BUNDLE;
+		return error_fix(err, r, "correct root.path in config.json");
+	}
+	*ret = container;
+	container.root.fd = container.mount_namespace = -1;
+	return 0;
+}

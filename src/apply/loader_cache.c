@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
+#include "steps.h"
+
+#define CACHE_MAX ((size_t)64 * 1024 * 1024)
+
+int loader_cache_update(const struct loader_cache *libraries, const struct target *target,
+			struct arena *arena, struct error *err)
+{
+	struct loader_cache cache = {0};
+	size_t length = 0, merged_length;
+	char *data = NULL, *merged;
+	int r = root_read(target->root, target->path, CACHE_MAX, arena, &data, &length);
+
+	if (r < 0 && r != -ENOENT)
+		return error_set(err, ERROR_IMAGE, -r, "remove it from the image",
+				 "read %s of the image: %s", target->path,
+				 r == -EINVAL ? "it is no regular file" : strerror(-r));
+	if (r == 0 && length > 0) {
+		r = loader_cache_parse(data, length, arena, &cache, err);
+		if (r < 0)
+			return error_fix(err, r, "run ldconfig in the image, or remove %s from it",
+					 target->path);
+	}
+	r = loader_cache_merge(&cache, libraries, arena, &merged, &merged_length, err);
+	if (r < 0)
+		return r;
+	/* A container that is started again has it already. */
+	if (merged_length == length && memcmp(merged, data, length) == 0)
+		return 0;
+	return target_write(target, merged, merged_length, err);
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "steps.h"
+
+#define MASK_SIZE_KIB 1024
+
+static int put_text(int dir_fd, const char *name, const char *text, struct error *err)
+{
+	AUTO_FD fd = -1;
+	int r;
+
+	if (!text)
+		return 0;
+	fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+	r = fd < 0 ? -errno : file_write(fd, text, strlen(text));
+	return r < 0 ? error_errno(err, -r, "write %s of the mask", name) : 0;
+}
+
+/* "gpu0/mig/gi1": each directory on the way. */
+static int make_path(int dir_fd, const char *path, struct error *err)
+{
+	char prefix[PATH_MAX];
+	size_t length = strlen(path);
+
+	if (length >= sizeof(prefix))
+		return error_errno(err, ENAMETOOLONG, "make %s of the mask", path);
+	memcpy(prefix, path, length + 1);
+	for (size_t end = 1; end <= length; end++) {
+		char saved = prefix[end];
+
+		if (saved != '/' && saved != '\0')
+			continue;
+		prefix[end] = '\0';
+		if (mkdirat(dir_fd, prefix, 0555) < 0 && errno != EEXIST)
+			return error_errno(err, errno, "make %s of the mask", prefix);
+		prefix[end] = saved;
+	}
+	return 0;
+}
+
+static int fill_mask(int dir_fd, const void *arg, struct error *err)
+{
+	const struct proc_mask *mask = arg;
+	char path[PATH_MAX];
+	int r = put_text(dir_fd, "version", mask->version, err);
+
+	if (r == 0)
+		r = put_text(dir_fd, "params", mask->params, err);
+	if (r == 0)
+		r = put_text(dir_fd, "registry", mask->registry, err);
+	for (size_t i = 0; r == 0 && i < mask->bus_ids.count; i++) {
+		(void)snprintf(path, sizeof(path), "gpus/%s", mask->bus_ids.items[i]);
+		r = make_path(dir_fd, path, err);
+	}
+	for (size_t i = 0; r == 0 && i < mask->capabilities.count; i++)
+		r = make_path(dir_fd, mask->capabilities.items[i], err);
+	return r;
+}
+
+/* Only a real procfs needs the mask: what an image has at /proc itself is its own affair. */
+static bool is_procfs(const struct root *root)
+{
+	AUTO_FD fd = root_openat(root, "/proc", O_PATH | O_DIRECTORY);
+	struct statfs fs;
+
+	return fd >= 0 && fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+}
+
+static int attach_beneath(const struct root *root, const char *path, const char *name,
+			  struct mount_source *source, struct error *err)
+{
+	char place_path[PATH_MAX];
+	struct mount_place place = {.root = root, .path = place_path};
+	AUTO_FD fd = -1;
+	int r;
+
+	(void)snprintf(place_path, sizeof(place_path), "%s/%s", path, name);
+	fd = root_openat(root, place_path, O_PATH | O_DIRECTORY);
+	place.fd = fd;
+	r = fd < 0 ? fd : mount_source_attach(source, &place);
+	return r < 0 ? error_errno(err, -r, "show %s in the container", place_path) : 0;
+}
+
+int proc_mask_attach(const struct proc_mask *mask, const struct root *root, const char *path,
+		     struct mount_source *sources, struct error *err)
+{
+	const struct mount_tmpfs tmpfs = {
+		.size_kib = MASK_SIZE_KIB,
+		.mode = 0555,
+		.flags = MOUNT_FLAG_RDONLY | MOUNT_FLAG_NOSUID | MOUNT_FLAG_NODEV |
+			 MOUNT_FLAG_NOEXEC,
+		.fill = fill_mask,
+		.arg = mask,
+	};
+	struct mount_place place = {.root = root, .path = path};
+	char name[NAME_MAX];
+	AUTO_FD fd = root_openat(root, path, O_PATH | O_DIRECTORY);
+	int r;
+
+	if (fd == -ENOENT || !is_procfs(root)) {
+		log_line(LOG_LEVEL_INFO, "the container has no %s: nothing to mask", path);
+		return 0;
+	}
+	if (fd < 0)
+		return error_errno(err, -fd, "open %s in the container", path);
+	place.fd = fd;
+	r = mount_tmpfs_attach(&tmpfs, &place, err);
+	for (size_t i = 0; r == 0 && i < mask->bus_ids.count; i++) {
+		(void)snprintf(name, sizeof(name), "gpus/%s", mask->bus_ids.items[i]);
+		r = attach_beneath(root, path, name, sources++, err);
+	}
+	for (size_t i = 0; r == 0 && i < mask->capabilities.count; i++)
+		r = attach_beneath(root, path, mask->capabilities.items[i], sources++, err);
+	return r;
+}

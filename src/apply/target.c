@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "target.h"
+
+#define TEMPORARY_TRIES 64
+#define REPLACE_TRIES 16 /* something else creates and removes the same name */
+
+static int target_error(const struct target *target, int errnum, const char *what,
+			struct error *err)
+{
+	return error_errno(err, errnum, "%s %s in the container", what, target->path);
+}
+
+/* The directory `path`, made if need be, as a writable one. A descriptor or -errno, err filled. */
+static int open_writable(const struct root *root, const char *path, struct error *err)
+{
+	struct statfs fs;
+	AUTO_FD fd = root_mkdirs(root, path, err);
+	int r;
+
+	if (fd < 0 && fd != -EROFS)
+		return fd;
+	if (fd >= 0 && fstatfs(fd, &fs) < 0)
+		return error_errno(err, errno, "look at the file system of %s", path);
+	if (fd >= 0 && !((unsigned long)fs.f_flags & ST_RDONLY))
+		return fd_take(&fd);
+	r = target_cover(root, path, err);
+	return r < 0 ? r : root_mkdirs(root, path, err);
+}
+
+int target_open(struct target_dir *dir, const char *path, struct target *ret, struct error *err)
+{
+	const char *slash = strrchr(path, '/');
+	size_t length = slash > path ? (size_t)(slash - path) : 1;
+	int fd;
+
+	if (!slash || length >= sizeof(dir->path) || !slash[1] || string_equal(slash + 1, ".") ||
+	    string_equal(slash + 1, ".."))
+		return error_set(err, ERROR_BAD_REQUEST, EINVAL, NULL,
+				 "use %s in the container: it names no file", path);
+	if (dir->fd < 0 || strlen(dir->path) != length || memcmp(dir->path, path, length) != 0) {
+		fd_close(&dir->fd);
+		memcpy(dir->path, path, length);
+		dir->path[length] = '\0';
+		fd = open_writable(dir->root, dir->path, err);
+		if (fd < 0)
+			return fd;
+		dir->fd = fd;
+	}
+	*ret = (struct target){
+		.root = dir->root, .path = path, .name = slash + 1, .dir_fd = dir->fd};
+	return 0;
+}
+
+/* A name that nobody uses in the parent, tried by `make`; 0 or -errno. */
+static int with_temporary_name(const struct target *target, char name[static NAME_MAX + 1],
+			       int (*make)(int dir_fd, const char *name, const void *arg),
+			       const void *arg)
+{
+	static unsigned serial;
+	int r = -EEXIST;
+
+	for (int tries = 0; tries < TEMPORARY_TRIES && r == -EEXIST; tries++) {
+		(void)snprintf(name, NAME_MAX + 1, ".davit-%d-%u", (int)getpid(), serial++);
+		r = make(target->dir_fd, name, arg);
+	}
+	return r;
+}
+
+/* Moves a temporary name onto the target's; the temporary is gone either way. */
+static int rename_over(const struct target *target, const char *temporary)
+{
+	int r = 0;
+
+	if (renameat(target->dir_fd, temporary, target->dir_fd, target->name) < 0) {
+		r = -errno;
+		(void)unlinkat(target->dir_fd, temporary, 0);
+	}
+	return r;
+}
+
+static int make_empty(int dir_fd, const char *name, const void *arg)
+{
+	AUTO_FD fd =
+		openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+
+	(void)arg;
+	return fd < 0 ? -errno : 0;
+}
+
+static int make_link(int dir_fd, const char *name, const void *text)
+{
+	return symlinkat(text, dir_fd, name) < 0 ? -errno : 0;
+}
+
+static int directory_in_the_way(const struct target *target, struct error *err)
+{
+	return error_set(err, ERROR_IMAGE, EISDIR, "remove that directory from the image",
+			 "put a file at %s in the container: the image has a directory there",
+			 target->path);
+}
+
+/* One try to have a file at the target. A descriptor, -EAGAIN (look again) or -errno. */
+static int try_file(const struct target *target)
+{
+	AUTO_FD fd = openat(target->dir_fd, target->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	char temporary[NAME_MAX + 1];
+	struct stat st;
+	int r;
+
+	if (fd < 0 && errno == ENOENT) {
+		r = make_empty(target->dir_fd, target->name, NULL);
+		return r == 0 || r == -EEXIST ? -EAGAIN : r;
+	}
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	if (!S_ISLNK(st.st_mode))
+		return fd_take(&fd);
+	/* Mounting would follow the link to wherever the image wants it. */
+	r = with_temporary_name(target, temporary, make_empty, NULL);
+	if (r == 0)
+		r = rename_over(target, temporary);
+	return r < 0 ? r : -EAGAIN;
+}
+
+int target_file(const struct target *target, struct error *err)
+{
+	int r = -EAGAIN;
+
+	for (int tries = 0; tries < REPLACE_TRIES && r == -EAGAIN; tries++)
+		r = try_file(target);
+	if (r == -EISDIR)
+		return directory_in_the_way(target, err);
+	return r < 0 ? target_error(target, -r, "make the file", err) : r;
+}
+
+int target_directory(const struct target *target, struct error *err)
+{
+	int fd;
+
+	if (mkdirat(target->dir_fd, target->name, 0755) < 0 && errno != EEXIST)
+		return target_error(target, errno, "make the directory", err);
+	fd = openat(target->dir_fd, target->name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return error_set(err, ERROR_IMAGE, errno, "remove it from the image",
+				 "put a directory at %s in the container: the image has "
+				 "something else there",
+				 target->path);
+	return fd;
+}
+
+/* One try to have the link. 0, -EAGAIN (look again), -EEXIST (a file with content) or -errno. */
+static int try_link(const struct target *target, const char *text)
+{
+	char present[PATH_MAX], temporary[NAME_MAX + 1];
+	struct stat st;
+	ssize_t length;
+	int r;
+
+	length = readlinkat(target->dir_fd, target->name, present, sizeof(present));
+	if (length >= 0 && (size_t)length == strlen(text) &&
+	    memcmp(present, text, (size_t)length) == 0)
+		return 0;
+	if (length < 0 && errno == ENOENT) {
+		r = make_link(target->dir_fd, target->name, text);
+		return r == -EEXIST ? -EAGAIN : r;
+	}
+	if (length < 0 && errno != EINVAL)
+		return -errno;
+	if (length < 0) {
+		if (fstatat(target->dir_fd, target->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			return errno == ENOENT ? -EAGAIN : -errno;
+		if (S_ISDIR(st.st_mode))
+			return -EISDIR;
+		/* An empty file is a stub of an earlier run, or of another toolkit's. */
+		if (!S_ISREG(st.st_mode) || st.st_size > 0)
+			return -EEXIST;
+	}
+	r = with_temporary_name(target, temporary, make_link, text);
+	if (r == 0)
+		r = rename_over(target, temporary);
+	return r == -EBUSY ? -EEXIST : r;
+}
+
+int target_link(const struct target *target, const char *text, struct error *err)
+{
+	int r = -EAGAIN;
+
+	for (int tries = 0; tries < REPLACE_TRIES && r == -EAGAIN; tries++)
+		r = try_link(target, text);
+	if (r == -EISDIR)
+		return directory_in_the_way(target, err);
+	return r < 0 && r != -EEXIST ? target_error(target, -r, "make the link", err) : r;
+}
+
+struct content {
+	const void *data;
+	size_t length;
+};
+
+static int make_content(int dir_fd, const char *name, const void *arg)
+{
+	const struct content *content = arg;
+	AUTO_FD fd =
+		openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = file_write(fd, content->data, content->length);
+	if (r < 0)
+		(void)unlinkat(dir_fd, name, 0);
+	return r;
+}
+
+/*
+ * The target is a mount point (an engine's or user's bind mount): what it leads to isn't the
+ * image's, and must not be written to. The new file is mounted over it instead.
+ */
+static int mount_over(const struct target *target, const char *temporary)
+{
+	struct root parent = {.fd = target->dir_fd, .path = target->root->path};
+	struct mount_place place = {.root = target->root, .path = target->path};
+	struct mount_source source = {.fd = -1};
+	AUTO_FD fd = openat(target->dir_fd, target->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	place.fd = fd;
+	r = mount_source_clone(&parent, temporary, MOUNT_FLAG_NOSUID | MOUNT_FLAG_NODEV, false,
+			       &source);
+	if (r == 0)
+		r = mount_source_attach(&source, &place);
+	mount_source_close(&source);
+	return r;
+}
+
+static int try_write(const struct target *target, const struct content *content)
+{
+	char temporary[NAME_MAX + 1];
+	int r = with_temporary_name(target, temporary, make_content, content);
+
+	if (r < 0)
+		return r;
+	if (renameat(target->dir_fd, temporary, target->dir_fd, target->name) == 0)
+		return 0;
+	r = -errno;
+	if (r == -EBUSY)
+		r = mount_over(target, temporary);
+	(void)unlinkat(target->dir_fd, temporary, 0);
+	return r;
+}
+
+int target_write(const struct target *target, const void *data, size_t length, struct error *err)
+{
+	const struct content content = {data, length};
+	int r = try_write(target, &content);
+
+	if (r == -EISDIR)
+		return directory_in_the_way(target, err);
+	return r < 0 ? target_error(target, -r, "write the file", err) : 0;
+}

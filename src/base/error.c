@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+#include <string.h>
+
+#include "davit/base.h"
+
+static const char *const code_names[] = {
+	[ERROR_NONE] = "none",
+	[ERROR_BAD_BUNDLE] = "bad-bundle",
+	[ERROR_BAD_CONFIG] = "bad-config",
+	[ERROR_BAD_REQUEST] = "bad-request",
+	[ERROR_REFUSED] = "refused",
+	[ERROR_UNSATISFIED] = "unsatisfied",
+	[ERROR_UNKNOWN_DEVICE] = "unknown-device",
+	[ERROR_NO_DRIVER] = "no-driver",
+	[ERROR_DRIVER_MISMATCH] = "driver-mismatch",
+	[ERROR_IMAGE] = "image",
+	[ERROR_SYSTEM] = "system",
+};
+
+const char *error_code_name(enum error_code code)
+{
+	return code_names[code];
+}
+
+int error_exit_code(const struct error *err)
+{
+	switch (err->code) {
+	case ERROR_REFUSED:
+	case ERROR_UNSATISFIED:
+	case ERROR_UNKNOWN_DEVICE:
+		return 3;
+	default:
+		return 1;
+	}
+}
+
+int error_set(struct error *err, enum error_code code, int errnum, const char *fix,
+	      const char *format, ...)
+{
+	va_list args;
+
+	err->code = code;
+	va_start(args, format);
+	(void)vsnprintf(err->message, sizeof(err->message), format, args);
+	va_end(args);
+	(void)snprintf(err->fix, sizeof(err->fix), "%s", fix ? fix : "");
+	string_printable(err->message);
+	string_printable(err->fix);
+	return -errnum;
+}
+
+int error_fix(struct error *err, int r, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(err->fix, sizeof(err->fix), format, args);
+	va_end(args);
+	string_printable(err->fix);
+	return r;
+}
+
+int error_errno(struct error *err, int errnum, const char *format, ...)
+{
+	char what[sizeof(err->message)];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(what, sizeof(what), format, args);
+	va_end(args);
+	return error_set(err, ERROR_SYSTEM, errnum, NULL, "%s: %s", what, strerror(errnum));
+}
+
+int error_memory(struct error *err)
+{
+	return error_set(err, ERROR_SYSTEM, ENOMEM, "raise the memory limit", "get memory: %s",
+			 strerror(ENOMEM));
+}
+
+int error_wrap(struct error *err, int r, const char *format, ...)
+{
+	char inner[sizeof(err->message)];
+	va_list args;
+	int used;
+
+	memcpy(inner, err->message, sizeof(inner));
+	va_start(args, format);
+	used = vsnprintf(err->message, sizeof(err->message), format, args);
+	va_end(args);
+	if (used > 0 && (size_t)used + 3 < sizeof(err->message))
+		(void)snprintf(err->message + used, sizeof(err->message) - (size_t)used, ": %.*s",
+			       (int)(sizeof(err->message) - (size_t)used - 3), inner);
+	string_printable(err->message);
+	return r;
+}
+
+void error_line(const struct error *err, char line[static ERROR_LINE_MAX])
+{
+	char fix[sizeof(err->fix) + sizeof(" (fix: )")] = "";
+	size_t room;
+
+	if (err->fix[0])
+		(void)snprintf(fix, sizeof(fix), " (fix: %s)", err->fix);
+	/* The remedy stays whole: a long cause is what gets cut. */
+	room = ERROR_LINE_MAX - 1 - strlen("davit: cannot ") - strlen(fix);
+	(void)snprintf(line, ERROR_LINE_MAX, "davit: cannot %.*s%s", (int)room, err->message, fix);
+}

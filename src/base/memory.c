@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdalign.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "davit/base.h"
+
+#define BLOCK_SIZE ((size_t)32 * 1024)
+
+struct arena_block {
+	struct arena_block *next;
+	size_t used, size;
+	alignas(max_align_t) unsigned char data[];
+};
+
+void fd_close(int *fd)
+{
+	int saved = errno;
+
+	if (*fd >= 0)
+		(void)close(*fd);
+	*fd = -1;
+	errno = saved;
+}
+
+int fd_take(int *fd)
+{
+	int taken = *fd;
+
+	*fd = -1;
+	return taken;
+}
+
+void arena_free(struct arena *arena)
+{
+	while (arena->head) {
+		struct arena_block *next = arena->head->next;
+
+		free(arena->head);
+		arena->head = next;
+	}
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+	const size_t align = alignof(max_align_t);
+	struct arena_block *block = arena->head;
+	void *memory;
+
+	if (size > SIZE_MAX / 2)
+		return NULL;
+	size = (size + align - 1) / align * align;
+	if (!block || block->size - block->used < size) {
+		size_t room = size > BLOCK_SIZE ? size : BLOCK_SIZE;
+
+		block = malloc(sizeof(*block) + room);
+		if (!block)
+			return NULL;
+		block->used = 0;
+		block->size = room;
+		block->next = arena->head;
+		arena->head = block;
+	}
+	memory = block->data + block->used;
+	block->used += size;
+	return memset(memory, 0, size);
+}
+
+char *arena_strndup(struct arena *arena, const char *text, size_t length)
+{
+	char *copy = arena_alloc(arena, length + 1);
+
+	if (copy && length)
+		memcpy(copy, text, length);
+	return copy;
+}
+
+char *arena_strdup(struct arena *arena, const char *text)
+{
+	return arena_strndup(arena, text, strlen(text));
+}
+
+char *arena_printf(struct arena *arena, const char *format, ...)
+{
+	va_list args, again;
+	char *text = NULL;
+	int length;
+
+	va_start(args, format);
+	va_copy(again, args);
+	length = vsnprintf(NULL, 0, format, args);
+	if (length >= 0)
+		text = arena_alloc(arena, (size_t)length + 1);
+	if (text)
+		(void)vsnprintf(text, (size_t)length + 1, format, again);
+	va_end(again);
+	va_end(args);
+	return text;
+}
+
+void *arena_push(struct arena *arena, void **items, size_t *count, size_t *capacity, size_t size)
+{
+	if (*count == *capacity) {
+		size_t room = *capacity ? *capacity * 2 : 8;
+		void *grown;
+
+		if (room > SIZE_MAX / 2 / size)
+			return NULL;
+		grown = arena_alloc(arena, room * size);
+		if (!grown)
+			return NULL;
+		if (*count)
+			memcpy(grown, *items, *count * size);
+		*items = grown;
+		*capacity = room;
+	}
+	return (unsigned char *)*items + (*count)++ * size;
+}

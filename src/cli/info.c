@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+
+#include "cli.h"
+
+static void print_text(const struct driver *driver)
+{
+	(void)printf("driver  %s\ncuda    %s\nroot    %s\n", driver->version,
+		     driver->cuda_version ? driver->cuda_version : "unknown", driver->root_path);
+	for (size_t i = 0; i < driver->gpus.count; i++) {
+		const struct gpu *gpu = &driver->gpus.items[i];
+
+		(void)printf("gpu %u   %s  %s  %s  /dev/nvidia%u\n", gpu->index, gpu->model,
+			     gpu->uuid, gpu->bus_id, gpu->minor);
+		for (size_t j = 0; j < gpu->mig.count; j++)
+			(void)printf("  mig %u:%zu  gpu instance %u, compute instance %u%s%s\n",
+				     gpu->index, j, gpu->mig.items[j].gpu_instance,
+				     gpu->mig.items[j].compute_instance,
+				     gpu->mig.items[j].uuid ? "  " : "",
+				     gpu->mig.items[j].uuid ? gpu->mig.items[j].uuid : "");
+	}
+	if (driver->gpus.count == 0)
+		(void)puts("no GPUs");
+}
+
+int cli_info(const struct options *options)
+{
+	struct driver_roots roots = DRIVER_ROOTS_INIT;
+	AUTO_ARENA arena = {0};
+	struct error err = {0};
+	struct config config;
+	struct driver driver;
+	int code = 0, r = config_load(options->config, &arena, &config, &err);
+
+	if (r == 0)
+		r = driver_roots_open(&config, &roots, &err);
+	if (r == 0)
+		r = driver_read(&roots, &config, CAPABILITY_ALL, &arena, &driver, &err);
+	if (r < 0) {
+		code = cli_fail(&err);
+	} else {
+		driver.cuda_version = driver_cuda_version(&roots, &config, &driver, &arena);
+		if (options->json)
+			code = cli_print_json(cli_json_driver(&driver));
+		else
+			print_text(&driver);
+	}
+	driver_roots_close(&roots);
+	return code;
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+
+#include "cli.h"
+
+int cli_fail(const struct error *err)
+{
+	char line[ERROR_LINE_MAX];
+
+	error_line(err, line);
+	(void)fprintf(stderr, "%s\n", line);
+	return error_exit_code(err);
+}
+
+int cli_print_json(struct json_object *object)
+{
+	int failed = puts(json_object_to_json_string_ext(
+			     object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+					     JSON_C_TO_STRING_NOSLASHESCAPE)) < 0;
+
+	(void)json_object_put(object);
+	return failed || fflush(stdout) != 0;
+}
+
+const char *cli_host_path(const struct driver_roots *roots, enum driver_tree tree, const char *path,
+			  struct arena *arena)
+{
+	const char *root = driver_root_of(roots, tree)->path;
+	const char *full;
+
+	while (*path == '/')
+		path++;
+	full = arena_printf(arena, "%s/%s", string_equal(root, "/") ? "" : root, path);
+	return full ? full : path;
+}
+
+struct json_object *cli_json_capabilities(unsigned capabilities)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (unsigned bit = 1; bit <= CAPABILITY_ALL; bit <<= 1)
+		if (capabilities & bit)
+			(void)json_object_array_add(array,
+						    json_object_new_string(capability_name(bit)));
+	return array;
+}
+
+struct json_object *cli_json_strings(const struct strings *strings)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < strings->count; i++)
+		(void)json_object_array_add(array, json_object_new_string(strings->items[i]));
+	return array;
+}
+
+static struct json_object *json_mig(const struct mig_instances *instances)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < instances->count; i++) {
+		const struct mig_instance *mig = &instances->items[i];
+		struct json_object *object = json_object_new_object();
+
+		json_object_object_add(object, "gpu_instance",
+				       json_object_new_int((int)mig->gpu_instance));
+		json_object_object_add(object, "compute_instance",
+				       json_object_new_int((int)mig->compute_instance));
+		json_object_object_add(object, "uuid",
+				       mig->uuid ? json_object_new_string(mig->uuid) : NULL);
+		(void)json_object_array_add(array, object);
+	}
+	return array;
+}
+
+struct json_object *cli_json_gpus(const struct gpus *gpus)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < gpus->count; i++) {
+		const struct gpu *gpu = &gpus->items[i];
+		struct json_object *object = json_object_new_object();
+
+		json_object_object_add(object, "index", json_object_new_int((int)gpu->index));
+		json_object_object_add(object, "minor", json_object_new_int((int)gpu->minor));
+		json_object_object_add(object, "uuid", json_object_new_string(gpu->uuid));
+		json_object_object_add(object, "bus_id", json_object_new_string(gpu->bus_id));
+		json_object_object_add(object, "model", json_object_new_string(gpu->model));
+		json_object_object_add(object, "mig", json_mig(&gpu->mig));
+		(void)json_object_array_add(array, object);
+	}
+	return array;
+}
+
+struct json_object *cli_json_driver(const struct driver *driver)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_object_object_add(object, "version", json_object_new_string(driver->version));
+	json_object_object_add(object, "cuda",
+			       driver->cuda_version ? json_object_new_string(driver->cuda_version)
+						    : NULL);
+	json_object_object_add(object, "root", json_object_new_string(driver->root_path));
+	json_object_object_add(object, "gpus", cli_json_gpus(&driver->gpus));
+	return object;
+}
+
+struct json_object *cli_json_error(const struct error *err)
+{
+	struct json_object *object;
+
+	if (err->code == ERROR_NONE)
+		return NULL;
+	object = json_object_new_object();
+	json_object_object_add(object, "code", json_object_new_string(error_code_name(err->code)));
+	json_object_object_add(object, "message", json_object_new_string(err->message));
+	json_object_object_add(object, "fix", json_object_new_string(err->fix));
+	return object;
+}

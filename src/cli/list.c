@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+
+#include "cli.h"
+
+/* The plan for everything, on an image of the host's own kind. */
+static int plan_for_all(struct pipeline *pipeline, const struct config *config, struct arena *arena,
+			struct error *err)
+{
+	AUTO_ROOT root = {.fd = -1};
+	int r = root_open("/", &root, err);
+
+	if (r < 0)
+		return r;
+	pipeline->config = config;
+	pipeline->request = (struct gpu_request){
+		.gpu = true,
+		.capabilities = CAPABILITY_ALL,
+		.mig_config = "",
+		.mig_monitor = "",
+		.mps_pipe_directory = "",
+	};
+	if (strings_add(arena, &pipeline->request.devices, "all") < 0)
+		return error_memory(err);
+	return pipeline_plan(pipeline, &root, arena, err);
+}
+
+int cli_list(const struct options *options)
+{
+	AUTO_PIPELINE pipeline = PIPELINE_INIT;
+	AUTO_ARENA arena = {0};
+	struct error err = {0};
+	struct config config;
+	int r = config_load(options->config, &arena, &config, &err);
+
+	if (r == 0)
+		r = plan_for_all(&pipeline, &config, &arena, &err);
+	if (r < 0)
+		return cli_fail(&err);
+	for (size_t i = 0; i < pipeline.plan.count; i++) {
+		const struct operation *operation = &pipeline.plan.items[i];
+
+		if (operation->kind == OPERATION_BIND || operation->kind == OPERATION_DEVICE)
+			(void)puts(cli_host_path(&pipeline.roots, operation->tree,
+						 operation->source, &arena));
+	}
+	return 0;
+}

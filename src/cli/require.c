@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+/* "cuda=12.2,driver=535.104.05": what is not named stays unknown. */
+static int parse_facts(const char *have, struct arena *arena, struct requirement_facts *ret)
+{
+	const struct {
+		const char *name;
+		const char **place;
+	} properties[] = {
+		{"cuda=",   &ret->cuda  },
+		{"driver=", &ret->driver},
+		{"arch=",   &ret->arch  },
+		{"brand=",  &ret->brand }
+        };
+	struct slice rest = slice_from(have), item;
+
+	while (slice_next(&rest, ',', &item)) {
+		size_t i = 0;
+
+		while (i < ARRAY_SIZE(properties) && !slice_starts(item, properties[i].name))
+			i++;
+		if (i == ARRAY_SIZE(properties))
+			return -EINVAL;
+		*properties[i].place = arena_strndup(arena, item.data + strlen(properties[i].name),
+						     item.length - strlen(properties[i].name));
+		if (!*properties[i].place)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static const char *verdict_name(enum requirement_verdict verdict)
+{
+	static const char *const names[] = {[REQUIREMENT_SATISFIED] = "satisfied",
+					    [REQUIREMENT_FAILED] = "failed",
+					    [REQUIREMENT_UNKNOWN] = "unknown"};
+
+	return names[verdict];
+}
+
+static void print_answer(const char *expression, const struct requirement_answer *answer)
+{
+	(void)printf("%s: %s", verdict_name(answer->verdict), expression);
+	if (answer->verdict == REQUIREMENT_FAILED && answer->condition)
+		(void)printf(" (nearest: %s; does not hold: %s)", answer->alternative,
+			     answer->condition);
+	else if (answer->alternative)
+		(void)printf(" (decided by: %s)", answer->alternative);
+	(void)putchar('\n');
+}
+
+static struct json_object *json_answer(const char *expression,
+				       const struct requirement_answer *answer)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_object_object_add(object, "expression", json_object_new_string(expression));
+	json_object_object_add(object, "verdict",
+			       json_object_new_string(verdict_name(answer->verdict)));
+	json_object_object_add(object, "alternative",
+			       answer->alternative ? json_object_new_string(answer->alternative)
+						   : NULL);
+	json_object_object_add(object, "condition",
+			       answer->condition ? json_object_new_string(answer->condition)
+						 : NULL);
+	return object;
+}
+
+/* Every expression has to hold. What depends on an unknown fact doesn't. */
+int cli_require(const struct options *options)
+{
+	struct json_object *answers = json_object_new_array();
+	AUTO_ARENA arena = {0};
+	struct requirement_facts facts = {0};
+	struct error err = {0};
+	int code = 0;
+
+	if (options->word_count == 0 ||
+	    parse_facts(options->have ? options->have : "cuda=", &arena, &facts) < 0) {
+		(void)fputs("davit: cannot evaluate requirements: no expression, or facts that are "
+			    "no list (fix: davit require --have cuda=12.2 'cuda>=12')\n",
+			    stderr);
+		code = EXIT_USAGE;
+	}
+	for (int i = 0; i < options->word_count && code != EXIT_USAGE; i++) {
+		struct requirement_answer answer = {0};
+
+		if (requirement_evaluate(options->words[i], &facts, &arena, &answer, &err) < 0) {
+			(void)cli_fail(&err);
+			code = EXIT_USAGE;
+			break;
+		}
+		if (answer.verdict != REQUIREMENT_SATISFIED)
+			code = 3;
+		if (options->json)
+			(void)json_object_array_add(answers,
+						    json_answer(options->words[i], &answer));
+		else
+			print_answer(options->words[i], &answer);
+	}
+	if (options->json && code != EXIT_USAGE && cli_print_json(answers) != 0)
+		return 1;
+	if (!options->json || code == EXIT_USAGE)
+		(void)json_object_put(answers);
+	return code;
+}

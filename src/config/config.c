@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "davit/config.h"
+#include "davit/json.h"
+#include "davit/sys.h"
+#include "keys.h"
+
+#define DEVICES_VARIABLE "NVIDIA_VISIBLE_DEVICES"
+
+int config_defaults(struct arena *arena, struct config *ret)
+{
+	*ret = (struct config){
+		.driver = {.root = "/",
+			   .proc = "/proc",
+			   .dev = "/dev",
+			   .sys = "/sys",
+			   .run = "/run",
+			   .load_modules = true},
+		.policy = {.capabilities = CAPABILITY_ALL, .imex = true                   },
+		.cgroups = true,
+		.cuda_compat = true,
+		.log = {.file = "",             .level = LOG_LEVEL_WARNING},
+	};
+	if (strings_add(arena, &ret->policy.env_names, DEVICES_VARIABLE) < 0 ||
+	    strings_add(arena, &ret->runtime.candidates, "runc") < 0 ||
+	    strings_add(arena, &ret->runtime.candidates, "crun") < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+/* Turns comments into blanks, so that lines and columns stay: the parser takes strict JSON. */
+static void blank_comments(char *text, size_t length)
+{
+	bool quoted = false;
+
+	for (size_t i = 0; i < length; i++) {
+		bool block = i + 1 < length && text[i] == '/' && text[i + 1] == '*';
+		const char *end;
+
+		if (text[i] == '"')
+			quoted = !quoted;
+		else if (quoted && text[i] == '\\')
+			i++;
+		if (quoted || i + 1 >= length || text[i] != '/' || (text[i + 1] != '/' && !block))
+			continue;
+		end = block ? memmem(text + i + 2, length - i - 2, "*/", 2)
+			    : memchr(text + i, '\n', length - i);
+		if (block && !end)
+			return; /* the parser names the place */
+		for (size_t stop = end ? (size_t)(end - text) + (block ? 2 : 0) : length; i < stop;
+		     i++)
+			if (text[i] != '\n')
+				text[i] = ' ';
+		i--;
+	}
+}
+
+int config_parse(const char *text, size_t length, const char *path, struct arena *arena,
+		 struct config *ret, struct error *err)
+{
+	AUTO_JSON *root = NULL;
+	char *copy = arena_strndup(arena, text, length);
+	int r;
+
+	if (!copy || config_defaults(arena, ret) < 0)
+		return error_memory(err);
+	blank_comments(copy, length);
+	r = json_parse(copy, length, ERROR_BAD_CONFIG, path, &root, err);
+	if (r < 0)
+		return r;
+	ret->path = path;
+	r = config_parse_keys(root, arena, ret, err);
+	if (r < 0)
+		return error_wrap(err, r, "read %s", path);
+	if (!strings_contain(&ret->policy.env_names, DEVICES_VARIABLE) &&
+	    strings_add(arena, &ret->policy.env_names, DEVICES_VARIABLE) < 0)
+		return error_memory(err);
+	return 0;
+}
+
+static int refuse_file(const char *path, const char *why, const char *fix, struct error *err)
+{
+	return error_set(err, ERROR_BAD_CONFIG, EINVAL, fix, "trust %s: %s", path, why);
+}
+
+/* Whoever can write this file decides which host files containers get. */
+static int check_owner(int fd, const char *path, struct error *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return error_errno(err, errno, "look at %s", path);
+	if (!S_ISREG(st.st_mode))
+		return refuse_file(path, "it is not a regular file", "put a file there", err);
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		return error_fix(err, refuse_file(path, "it does not belong to root", NULL, err),
+				 "chown root %s", path);
+	if (st.st_mode & (S_IWGRP | S_IWOTH))
+		return error_fix(err,
+				 refuse_file(path, "others than its owner can write it", NULL, err),
+				 "chmod go-w %s", path);
+	return 0;
+}
+
+int config_load(const char *path, struct arena *arena, struct config *ret, struct error *err)
+{
+	const char *file = path ? path : CONFIG_PATH;
+	/* O_NONBLOCK: a FIFO must not stop a container's start. */
+	AUTO_FD fd = open(file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	size_t length;
+	char *text;
+	int r;
+
+	if (fd < 0 && errno == ENOENT && !path)
+		return config_defaults(arena, ret) < 0 ? error_memory(err) : 0;
+	if (fd < 0 && errno == ELOOP)
+		return refuse_file(file, "it is a symbolic link", "name the file itself", err);
+	if (fd < 0)
+		return error_set(err, ERROR_BAD_CONFIG, errno, NULL, "open %s: %s", file,
+				 strerror(errno));
+	r = check_owner(fd, file, err);
+	if (r < 0)
+		return r;
+	r = file_read(fd, CONFIG_SIZE_MAX, arena, &text, &length);
+	if (r == -EFBIG)
+		return refuse_file(file, "it is larger than 1 MiB", NULL, err);
+	if (r < 0)
+		return error_errno(err, -r, "read %s", file);
+	file = arena_strdup(arena, file);
+	if (!file)
+		return error_memory(err);
+	return config_parse(text, length, file, arena, ret, err);
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "keys.h"
+#include "value.h"
+
+struct key {
+	const char *name; /* "section.key", or a key of the top */
+	size_t member;
+	int (*read)(const struct value *value, void *ret);
+};
+#define MEMBER(name) offsetof(struct config, name)
+
+static const struct key keys[] = {
+	{"driver.root",                MEMBER(driver.root),                value_path        },
+	{"driver.search",              MEMBER(driver.search),              value_paths       },
+	{"driver.proc",                MEMBER(driver.proc),                value_path        },
+	{"driver.dev",                 MEMBER(driver.dev),                 value_path        },
+	{"driver.sys",                 MEMBER(driver.sys),                 value_path        },
+	{"driver.run",                 MEMBER(driver.run),                 value_path        },
+	{"driver.load-modules",        MEMBER(driver.load_modules),        value_bool        },
+	{"policy.accept-env",          MEMBER(policy.env),                 value_accept      },
+	{"policy.accept-annotations",  MEMBER(policy.annotations),         value_accept      },
+	{"policy.accept-mounts",       MEMBER(policy.mounts),              value_bool        },
+	{"policy.env-names",           MEMBER(policy.env_names),           value_env_names   },
+	{"policy.capabilities",        MEMBER(policy.capabilities),        value_capabilities},
+	{"policy.ignore-requirements", MEMBER(policy.ignore_requirements), value_bool        },
+	{"policy.imex",                MEMBER(policy.imex),                value_bool        },
+	{"cgroups",		    MEMBER(cgroups),                    value_auto        },
+	{"cuda-compat",                MEMBER(cuda_compat),                value_auto        },
+	{"runtime.mode",               MEMBER(runtime.mode),               value_mode        },
+	{"runtime.candidates",         MEMBER(runtime.candidates),         value_programs    },
+	{"log.file",                   MEMBER(log.file),                   value_log_file    },
+	{"log.level",                  MEMBER(log.level),                  value_log_level   },
+};
+static const char *const sections[] = {"driver", "policy", "runtime", "log"};
+
+static const struct key *find_key(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		if (strcmp(keys[i].name, name) == 0)
+			return &keys[i];
+	return NULL;
+}
+
+static bool is_section(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(sections); i++)
+		if (strcmp(sections[i], name) == 0)
+			return true;
+	return false;
+}
+
+static int refuse_key(const char *name, struct error *err)
+{
+	const char *known[ARRAY_SIZE(keys) + ARRAY_SIZE(sections)], *nearest;
+	int r = error_set(err, ERROR_BAD_CONFIG, EINVAL, NULL, "there is no key \"%.100s\"", name);
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		known[i] = keys[i].name;
+	memcpy(&known[ARRAY_SIZE(keys)], sections, sizeof(sections));
+	nearest = string_nearest(name, known, ARRAY_SIZE(known));
+	if (!nearest)
+		return error_fix(err, r, "remove it, or see the keys with: davit config");
+	if (strcmp(nearest, name) == 0)
+		return error_fix(err, r, "nest it: {\"%.*s\": {\"%s\": ...}}",
+				 (int)(strchr(name, '.') - name), name, strchr(name, '.') + 1);
+	return error_fix(err, r, "did you mean \"%s\"?", nearest);
+}
+
+static int read_key(const char *name, struct value *value, struct config *config)
+{
+	const struct key *key = find_key(name);
+
+	if (!key)
+		return refuse_key(name, value->err);
+	value->key = name;
+	return key->read(value, (unsigned char *)config + key->member);
+}
+
+static int read_section(const char *section, struct value *value, struct config *config)
+{
+	struct json_object *object = value->json;
+
+	value->key = section;
+	if (!json_object_is_type(object, json_type_object))
+		return value_refuse(value, "an object with the keys of that section");
+	json_object_object_foreach(object, name, json)
+	{
+		const char *whole = arena_printf(value->arena, "%s.%s", section, name);
+		int r;
+
+		if (!whole)
+			return error_memory(value->err);
+		value->json = json;
+		r = read_key(whole, value, config);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int config_parse_keys(struct json_object *root, struct arena *arena, struct config *config,
+		      struct error *err)
+{
+	struct value value = {.arena = arena, .err = err};
+
+	json_object_object_foreach(root, name, json)
+	{
+		int r;
+
+		value.json = json;
+		if (is_section(name))
+			r = read_section(name, &value, config);
+		else if (strchr(name, '.'))
+			r = refuse_key(name, err);
+		else
+			r = read_key(name, &value, config);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}

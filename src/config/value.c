@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "value.h"
+
+int value_refuse(const struct value *value, const char *what)
+{
+	return error_set(value->err, ERROR_BAD_CONFIG, EINVAL, NULL, "%s must be %s", value->key,
+			 what);
+}
+
+int value_bool(const struct value *value, void *ret)
+{
+	if (!json_object_is_type(value->json, json_type_boolean))
+		return value_refuse(value, "true or false");
+	*(bool *)ret = json_object_get_boolean(value->json);
+	return 0;
+}
+
+/* The index of the text among words, or -1. */
+static int word_index(const struct value *value, const char *const *words, size_t count)
+{
+	if (!json_object_is_type(value->json, json_type_string))
+		return -1;
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(json_object_get_string(value->json), words[i]) == 0)
+			return (int)i;
+	return -1;
+}
+
+int value_auto(const struct value *value, void *ret)
+{
+	static const char *const words[] = {"never", "auto"};
+	int index = word_index(value, words, ARRAY_SIZE(words));
+
+	if (index < 0)
+		return value_refuse(value, "\"auto\" or \"never\"");
+	*(bool *)ret = index == 1;
+	return 0;
+}
+
+int value_accept(const struct value *value, void *ret)
+{
+	static const char *const words[] = {"always", "privileged", "never"};
+	int index = word_index(value, words, ARRAY_SIZE(words));
+
+	if (index < 0)
+		return value_refuse(value, "\"always\", \"privileged\" or \"never\"");
+	*(enum accept *)ret = (enum accept)index;
+	return 0;
+}
+
+int value_mode(const struct value *value, void *ret)
+{
+	static const char *const words[] = {"spec", "hook"};
+	int index = word_index(value, words, ARRAY_SIZE(words));
+
+	if (index < 0)
+		return value_refuse(value, "\"spec\" or \"hook\"");
+	*(enum runtime_mode *)ret = (enum runtime_mode)index;
+	return 0;
+}
+
+int value_log_level(const struct value *value, void *ret)
+{
+	enum log_level level;
+
+	if (!json_object_is_type(value->json, json_type_string) ||
+	    log_level_parse(json_object_get_string(value->json), &level) < 0)
+		return value_refuse(value, "\"error\", \"warning\", \"info\" or \"debug\"");
+	*(enum log_level *)ret = level;
+	return 0;
+}
+
+/* ---- texts ------------------------------------------------------------------------------ */
+
+static bool is_path(const char *text)
+{
+	for (const char *c = text; *c; c++)
+		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+			return false;
+	return text[0] == '/';
+}
+
+static bool is_env_name(const char *text)
+{
+	for (const char *c = text; *c; c++)
+		if (*c <= 0x20 || *c > 0x7e || *c == '=')
+			return false;
+	return text[0] != '\0';
+}
+
+static bool is_not_empty(const char *text)
+{
+	return text[0] != '\0';
+}
+
+/* The text itself, in the arena, or NULL when it is none or the check says no. */
+static const char *read_text(const struct value *value, struct json_object *json,
+			     bool (*check)(const char *))
+{
+	if (!json_object_is_type(json, json_type_string) || !check(json_object_get_string(json)))
+		return NULL;
+	return arena_strdup(value->arena, json_object_get_string(json));
+}
+
+int value_path(const struct value *value, void *ret)
+{
+	const char *path = read_text(value, value->json, is_path);
+
+	if (!path)
+		return value_refuse(value, "an absolute path");
+	*(const char **)ret = path;
+	return 0;
+}
+
+int value_log_file(const struct value *value, void *ret)
+{
+	if (json_object_is_type(value->json, json_type_string) &&
+	    json_object_get_string_len(value->json) == 0) {
+		*(const char **)ret = "";
+		return 0;
+	}
+	if (value_path(value, ret) < 0)
+		return value_refuse(value, "an absolute path or \"\"");
+	return 0;
+}
+
+/* A list of texts that pass the check; it takes the place of the default. */
+static int read_list(const struct value *value, bool (*check)(const char *), const char *what,
+		     struct strings *ret)
+{
+	struct strings list = {0};
+
+	if (!json_object_is_type(value->json, json_type_array))
+		return value_refuse(value, what);
+	for (size_t i = 0; i < json_object_array_length(value->json); i++) {
+		struct json_object *item = json_object_array_get_idx(value->json, i);
+		const char *text = read_text(value, item, check);
+
+		if (!text)
+			return value_refuse(value, what);
+		if (strings_add(value->arena, &list, text) < 0)
+			return error_memory(value->err);
+	}
+	*ret = list;
+	return 0;
+}
+
+int value_paths(const struct value *value, void *ret)
+{
+	return read_list(value, is_path, "a list of absolute paths", ret);
+}
+
+int value_env_names(const struct value *value, void *ret)
+{
+	return read_list(value, is_env_name, "a list of names of environment variables", ret);
+}
+
+int value_programs(const struct value *value, void *ret)
+{
+	static const char what[] = "a list of at least one program";
+
+	if (json_object_is_type(value->json, json_type_array) &&
+	    json_object_array_length(value->json) == 0)
+		return value_refuse(value, what);
+	return read_list(value, is_not_empty, what, ret);
+}
+
+int value_capabilities(const struct value *value, void *ret)
+{
+	struct strings names = {0};
+	unsigned capabilities = 0;
+	int r = read_list(value, is_not_empty, "a list of capabilities", &names);
+
+	for (size_t i = 0; r == 0 && i < names.count; i++) {
+		unsigned bit = capability_bit(slice_from(names.items[i]));
+
+		if (!bit)
+			return error_set(value->err, ERROR_BAD_CONFIG, EINVAL,
+					 "choose among compat32, compute, display, graphics, ngx, "
+					 "utility, video and all",
+					 "%s: there is no capability \"%.64s\"", value->key,
+					 names.items[i]);
+		capabilities |= bit;
+	}
+	if (r == 0)
+		*(unsigned *)ret = capabilities;
+	return r;
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
+#include "inventory.h"
+
+void driver_roots_close(struct driver_roots *roots)
+{
+	root_close(&roots->driver);
+	root_close(&roots->host);
+	root_close(&roots->dev);
+	root_close(&roots->proc);
+	root_close(&roots->run);
+	root_close(&roots->sys);
+}
+
+/* Where there is no such directory, nothing is found in it. */
+static int open_optional(const char *path, struct root *ret, struct error *err)
+{
+	int r = root_open(path, ret, err);
+
+	if (r != -ENOENT)
+		return r;
+	*ret = (struct root){.fd = -1, .path = path};
+	return 0;
+}
+
+int driver_roots_open(const struct config *config, struct driver_roots *ret, struct error *err)
+{
+	struct driver_roots roots = {
+		{-1, NULL},
+                {-1, NULL},
+                {-1, NULL},
+                {-1, NULL},
+                {-1, NULL},
+                {-1, NULL}
+        };
+	int r = root_open("/", &roots.host, err);
+
+	if (r == 0)
+		r = root_open(config->driver.proc, &roots.proc, err);
+	if (r == 0)
+		r = root_open(config->driver.dev, &roots.dev, err);
+	if (r == 0)
+		r = open_optional(config->driver.run, &roots.run, err);
+	if (r == 0)
+		r = open_optional(config->driver.sys, &roots.sys, err);
+	if (r == 0) {
+		r = root_open(config->driver.root, &roots.driver, err);
+		if (r < 0) {
+			err->code = ERROR_NO_DRIVER;
+			error_fix(err, r, "set driver.root in %s",
+				  config->path ? config->path : CONFIG_PATH);
+		}
+	}
+	if (r < 0) {
+		driver_roots_close(&roots);
+		return r;
+	}
+	*ret = roots;
+	return 0;
+}
+
+const struct root *driver_root_of(const struct driver_roots *roots, enum driver_tree tree)
+{
+	switch (tree) {
+	case TREE_DRIVER_ROOT:
+		return &roots->driver;
+	case TREE_DEV:
+		return &roots->dev;
+	case TREE_PROC:
+		return &roots->proc;
+	case TREE_RUN:
+		return &roots->run;
+	case TREE_HOST:
+		break;
+	}
+	return &roots->host;
+}
+
+int driver_read(const struct driver_roots *roots, const struct config *config,
+		unsigned capabilities, struct arena *arena, struct driver *ret, struct error *err)
+{
+	struct inventory inv = {
+		.roots = roots,
+		.config = config,
+		.capabilities = capabilities,
+		.arena = arena,
+		.driver = ret,
+		.err = err,
+	};
+	int r;
+
+	*ret = (struct driver){.root_path = config->driver.root};
+	r = inventory_read_kernel(&inv);
+	if (r == 0)
+		r = inventory_read_majors(&inv);
+	if (r == 0)
+		r = inventory_read_gpus(&inv);
+	if (r == 0)
+		r = inventory_read_nodes(&inv);
+	return r < 0 ? r : inventory_read_files(&inv);
+}
+
+const char *driver_cuda_version(const struct driver_roots *roots, const struct config *config,
+				const struct driver *driver, struct arena *arena)
+{
+	static const struct catalogue_row libcuda = {.name = CATALOGUE_LIBCUDA};
+	/* What is found out on the way, where it was searched, is not the caller's. */
+	struct driver copy = {.version = driver->version};
+	struct error ignored;
+	struct inventory inv = {
+		.roots = roots,
+		.config = config,
+		.arena = arena,
+		.driver = &copy,
+		.err = &ignored,
+	};
+	struct library_dirs dirs;
+	struct library library;
+
+	if (driver->cuda_version)
+		return driver->cuda_version;
+	if (library_dirs_locate(&inv, 64, &dirs) < 0 || !dirs.found.path ||
+	    library_find(&inv, &dirs, &libcuda, 64, &library) < 0)
+		return NULL;
+	return library_cuda_version(&library, arena);
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdlib.h>
+#include <string.h>
+
+#include "bus_id.h"
+#include "inventory.h"
+
+#define GPUS "driver/nvidia/gpus"
+/* What /proc shows before the GPU is first opened. */
+#define UUID_UNKNOWN "GPU-\?\?\?\?\?\?\?\?-\?\?\?\?-\?\?\?\?-\?\?\?\?-\?\?\?\?\?\?\?\?\?\?\?\?"
+
+static int by_bus_id(const void *a, const void *b)
+{
+	const struct gpu *x = a, *y = b;
+	bus_id id_x = 0, id_y = 0;
+
+	(void)bus_id_parse(x->bus_id, &id_x);
+	(void)bus_id_parse(y->bus_id, &id_y);
+	return (id_x > id_y) - (id_x < id_y);
+}
+
+static bool is_yes(const char *text, const char *key)
+{
+	return slice_equal(inventory_value(text, key), "Yes");
+}
+
+static int copy_value(struct inventory *inv, const char *text, const char *key,
+		      const char *otherwise, const char **ret)
+{
+	struct slice value = inventory_value(text, key);
+	char *copy;
+
+	if (value.length == 0) {
+		*ret = otherwise;
+		return 0;
+	}
+	copy = arena_strndup(inv->arena, value.data, value.length);
+	if (!copy)
+		return error_memory(inv->err);
+	string_printable(copy);
+	*ret = copy;
+	return 0;
+}
+
+/* "dri/card1", "dri/renderD128". No folder: the GPU has no DRM nodes, nvidia-drm isn't loaded. */
+static int read_drm(struct inventory *inv, struct gpu *gpu)
+{
+	const char *path = arena_printf(inv->arena, "bus/pci/devices/%s/drm", gpu->bus_id);
+	struct strings names;
+	int r = path ? inventory_list(&inv->roots->sys, path, inv->arena, &names) : -ENOMEM;
+
+	if (r < 0)
+		return error_errno(inv->err, -r, "read the DRM nodes of GPU %s", gpu->bus_id);
+	for (size_t i = 0; i < names.count; i++) {
+		const char *name = names.items[i];
+
+		if (!string_starts(name, "card") && !string_starts(name, "renderD"))
+			continue;
+		name = arena_printf(inv->arena, "dri/%s", name);
+		if (!name || strings_add(inv->arena, &gpu->drm_nodes, name) < 0)
+			return error_memory(inv->err);
+	}
+	return 0;
+}
+
+static int read_gpu(struct inventory *inv, const char *id)
+{
+	const char *path = arena_printf(inv->arena, GPUS "/%s/information", id);
+	struct slice minor;
+	uint64_t number;
+	struct gpu *gpu;
+	char *text;
+	int r = path ? inventory_read_text(&inv->roots->proc, path, inv->arena, &text) : -ENOMEM;
+
+	if (r < 0)
+		return error_errno(inv->err, -r, "read %s/" GPUS "/%s/information",
+				   inv->roots->proc.path, id);
+	/* The driver doesn't drive it, and NVML doesn't count it; "Blacklisted" before 450. */
+	if (is_yes(text, "GPU Excluded") || is_yes(text, "Blacklisted"))
+		return 0;
+	minor = inventory_value(text, "Device Minor");
+	if (parse_number(minor.data, minor.length, 10, 0xfffff, &number) < 0)
+		return error_set(inv->err, ERROR_SYSTEM, EINVAL, "check `dmesg | grep NVRM`",
+				 "read %s/" GPUS "/%s/information: it has no Device Minor",
+				 inv->roots->proc.path, id);
+	gpu = ARENA_PUSH(inv->arena, &inv->driver->gpus);
+	if (!gpu)
+		return error_memory(inv->err);
+	gpu->minor = (unsigned)number;
+	gpu->bus_id = id;
+	r = copy_value(inv, text, "GPU UUID", UUID_UNKNOWN, &gpu->uuid);
+	return r < 0 ? r : copy_value(inv, text, "Model", "", &gpu->model);
+}
+
+int inventory_read_gpus(struct inventory *inv)
+{
+	struct gpus *gpus = &inv->driver->gpus;
+	struct strings ids;
+	bus_id id;
+	int r = inventory_list(&inv->roots->proc, GPUS, inv->arena, &ids);
+
+	if (r < 0)
+		return error_errno(inv->err, -r, "read %s/" GPUS, inv->roots->proc.path);
+	for (size_t i = 0; r == 0 && i < ids.count; i++)
+		if (bus_id_parse(ids.items[i], &id) == 0)
+			r = read_gpu(inv, ids.items[i]);
+	if (gpus->count)
+		qsort(gpus->items, gpus->count, sizeof(*gpus->items), by_bus_id);
+	for (size_t i = 0; r == 0 && i < gpus->count; i++) {
+		gpus->items[i].index = (unsigned)i;
+		r = inventory_read_mig(inv, &gpus->items[i]);
+		if (r == 0 && (inv->capabilities & (CAPABILITY_GRAPHICS | CAPABILITY_DISPLAY)))
+			r = read_drm(inv, &gpus->items[i]);
+	}
+	return r;
+}

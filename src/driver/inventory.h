@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the readers of the host share while an inventory is made. Every reader returns 0 or -errno
+ * with inv->err filled, and puts what it found into inv->driver.
+ */
+#pragma once
+
+#include "catalogue.h"
+#include "davit/loader.h"
+
+struct library_dir {
+	enum driver_tree tree;
+	const char *path;
+};
+
+struct inventory {
+	const struct driver_roots *roots;
+	const struct config *config;
+	unsigned capabilities;
+	struct arena *arena;
+	struct driver *driver;
+	struct {
+		struct library_dir *items;
+		size_t count, capacity;
+	} probed; /* for 64-bit libraries: driver->searched is the same for people */
+	/* The library that showed where the others are, so that it isn't read twice. */
+	struct library_dir read; /* tree and path; NULL: none yet */
+	struct elf_facts read_facts;
+	struct error *err;
+};
+
+/* ---- kernel.c: /proc/driver/nvidia and /proc/devices ------------------------------------ */
+
+int inventory_read_kernel(struct inventory *inv);
+int inventory_read_majors(struct inventory *inv);
+/* A small file of one of the kernel's trees. 0 or -errno, no message. */
+int inventory_read_text(const struct root *root, const char *path, struct arena *arena, char **ret);
+/* The value of a line "KEY: value", without white space around; no data when there is none. */
+struct slice inventory_value(const char *text, const char *key);
+/*
+ * The names in a directory, sorted. 0 or -errno, no message; no directory is the same as an empty
+ * one.
+ */
+int inventory_list(const struct root *root, const char *path, struct arena *arena,
+		   struct strings *ret);
+
+/* ---- gpus.c, mig.c, nodes.c ------------------------------------------------------------- */
+
+int inventory_read_gpus(struct inventory *inv);
+int inventory_read_mig(struct inventory *inv, struct gpu *gpu);
+/* The minor in a file of /proc/driver/nvidia/capabilities. 0 or -errno, no message. */
+int inventory_read_cap(struct inventory *inv, const char *path, unsigned *ret_minor);
+int inventory_read_nodes(struct inventory *inv);
+
+/* ---- libraries.c: where the libraries are ----------------------------------------------- */
+
+struct library_dirs {
+	struct library_dir *items; /* to be looked into, in this order */
+	size_t count, capacity;
+	/* The one that proved to be the driver's: it has libnvidia-ml or libcuda of the version. */
+	struct library_dir found; /* path NULL: none */
+};
+int library_dirs_locate(struct inventory *inv, int class_bits, struct library_dirs *ret);
+/* Why no directory was found: fills the error and returns it. */
+int library_dirs_explain(struct inventory *inv);
+
+/* A library of the catalogue; name NULL: there is none. */
+struct library {
+	enum driver_tree tree;
+	const char *path, *name;
+	struct elf_facts facts;
+};
+int library_find(struct inventory *inv, const struct library_dirs *dirs,
+		 const struct catalogue_row *row, int class_bits, struct library *ret);
+
+/* ---- files.c: the catalogue's files ----------------------------------------------------- */
+
+int inventory_read_files(struct inventory *inv);
+/* The CUDA version from a library's note, or NULL. */
+const char *library_cuda_version(const struct library *library, struct arena *arena);

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "davit/driver.h"
+
+struct picker {
+	const struct driver *driver;
+	struct arena *arena;
+	struct selection picked; /* in the order of the request */
+	struct error *err;
+};
+
+/* What a message offers in place of a device that isn't there. */
+enum candidates { CANDIDATES_INDICES, CANDIDATES_UUIDS, CANDIDATES_BUS_IDS, CANDIDATES_MIG };
+
+/* Fills the error and returns -ENODEV (or -ENOMEM). */
+int select_unknown(struct picker *picker, const char *item, enum candidates candidates);

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+#include <strings.h>
+
+#include "select.h"
+
+/* A list longer than this is cut: the line has to keep room for the rest. */
+#define LIST_MAX 170
+/* A UUID has 40 characters, with "MIG-", "/gi/ci" and a typo some more. */
+#define ITEM_MAX 60
+
+static int name_mig(struct picker *picker, const struct gpu *gpu, struct strings *names)
+{
+	for (size_t i = 0; i < gpu->mig.count; i++) {
+		const char *uuid = gpu->mig.items[i].uuid;
+		const char *name =
+			uuid ? arena_printf(picker->arena, "%u:%zu %s", gpu->index, i, uuid)
+			     : arena_printf(picker->arena, "%u:%zu", gpu->index, i);
+
+		if (!name || strings_add(picker->arena, names, name) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int collect(struct picker *picker, enum candidates candidates, struct strings *names)
+{
+	const struct gpus *gpus = &picker->driver->gpus;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < gpus->count; i++) {
+		const struct gpu *gpu = &gpus->items[i];
+		const char *name;
+
+		if (candidates == CANDIDATES_MIG) {
+			r = name_mig(picker, gpu, names);
+			continue;
+		}
+		name = candidates == CANDIDATES_UUIDS     ? gpu->uuid
+		       : candidates == CANDIDATES_BUS_IDS ? gpu->bus_id
+							  : arena_printf(picker->arena, "%zu", i);
+		r = name ? strings_add(picker->arena, names, name) : -ENOMEM;
+	}
+	return r;
+}
+
+/* "a, b, c", or as many as fit and how many more there are. */
+static const char *list_names(struct arena *arena, struct strings *names)
+{
+	size_t length = 0, shown = 0;
+	const char *text;
+
+	while (shown < names->count && length + strlen(names->items[shown]) + 2 <= LIST_MAX)
+		length += strlen(names->items[shown++]) + 2;
+	text = strings_join(arena, &(struct strings){names->items, shown, shown}, ", ");
+	if (!text || shown == names->count)
+		return text;
+	return arena_printf(arena, "%s and %zu more", text, names->count - shown);
+}
+
+static const char *describe(struct picker *picker, enum candidates candidates)
+{
+	size_t count = picker->driver->gpus.count;
+	struct strings names = {0};
+	const char *list;
+
+	if (count == 0)
+		return "the host has no GPU";
+	if (candidates == CANDIDATES_INDICES && count > 2)
+		return arena_printf(picker->arena, "the host has %zu GPUs (0-%zu)", count,
+				    count - 1);
+	if (collect(picker, candidates, &names) < 0)
+		return NULL;
+	if (names.count == 0)
+		return "no GPU of the host has MIG instances";
+	list = list_names(picker->arena, &names);
+	if (!list)
+		return NULL;
+	return arena_printf(picker->arena, "the host has %zu %s%s (%s)", names.count,
+			    candidates == CANDIDATES_MIG ? "MIG instance" : "GPU",
+			    names.count == 1 ? "" : "s", list);
+}
+
+static const char *remedy(const struct picker *picker, const char *item)
+{
+	const struct strings devices = {&item, 1, 1};
+
+	if (picker->driver->gpus.count == 0)
+		return "check `dmesg | grep NVRM`, or ask for none in NVIDIA_VISIBLE_DEVICES";
+	if (!driver_select_needs_uuids(picker->driver, &devices))
+		return "choose one of them in NVIDIA_VISIBLE_DEVICES";
+	if (strncasecmp(item, "MIG-", 4) == 0)
+		return "name it as GPU:INSTANCE in NVIDIA_VISIBLE_DEVICES";
+	return "choose by index, or start nvidia-persistenced: the driver tells a UUID only once its "
+	       "GPU was opened";
+}
+
+int select_unknown(struct picker *picker, const char *item, enum candidates candidates)
+{
+	const char *host = describe(picker, candidates);
+	const char *kind = candidates == CANDIDATES_MIG ? "MIG instance" : "GPU";
+
+	if (!host)
+		return error_memory(picker->err);
+	return error_set(picker->err, ERROR_UNKNOWN_DEVICE, ENODEV, remedy(picker, item),
+			 "inject %s %.*s%s: %s", kind, ITEM_MAX, item,
+			 strlen(item) > ITEM_MAX ? "..." : "", host);
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+/* davit-hook: called by a runtime for each container, with the OCI state on standard input. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "davit/apply.h"
+#include "davit/pipeline.h"
+
+#define EXIT_USAGE 2
+
+static const char usage[] =
+	"usage: davit-hook [-debug] [-config FILE] STAGE <STATE\n"
+	"       davit-hook -version\n"
+	"\n"
+	"Gives the container whose OCI state stands on standard input its GPUs.\n"
+	"STAGE is prestart, createRuntime, poststart or poststop.\n";
+
+struct arguments {
+	bool debug, version, help;
+	const char *config;
+	const char *stage;
+};
+
+static bool is_stage(const char *word)
+{
+	static const char *const stages[] = {"prestart", "createRuntime", "poststart", "poststop"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(stages); i++)
+		if (strcmp(word, stages[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Options have one dash or two, as Go's flag package takes them: engines write both. */
+static int parse_arguments(int argc, char **argv, struct arguments *ret)
+{
+	for (int i = 1; i < argc; i++) {
+		const char *word = argv[i];
+
+		if (word[0] != '-') {
+			if (ret->stage || !is_stage(word))
+				return -EINVAL;
+			ret->stage = word;
+			continue;
+		}
+		word += word[1] == '-' ? 2 : 1;
+		if (strcmp(word, "debug") == 0)
+			ret->debug = true;
+		else if (strcmp(word, "version") == 0)
+			ret->version = true;
+		else if (strcmp(word, "help") == 0 || strcmp(word, "h") == 0)
+			ret->help = true;
+		else if (string_starts(word, "config="))
+			ret->config = word + strlen("config=");
+		else if (strcmp(word, "config") == 0 && i + 1 < argc)
+			ret->config = argv[++i];
+		else
+			return -EINVAL;
+	}
+	return ret->stage || ret->version || ret->help ? 0 : -EINVAL;
+}
+
+/* What a runtime may have left to us: nothing of it decides anything. */
+static int settle_process(struct error *err)
+{
+	struct rlimit files;
+
+	(void)umask(022);
+	/* Two descriptors for each mount: with many GPUs that is more than the usual 1024. */
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
+	}
+	return chdir("/") < 0 ? error_errno(err, errno, "enter the directory /") : 0;
+}
+
+static int read_state(struct arena *arena, struct oci_state *ret, struct error *err)
+{
+	static const char fix[] = "call davit-hook from a runtime, or give it the output of "
+				  "`runc state` on standard input";
+	size_t length = 0;
+	char *text = NULL;
+	int r = isatty(STDIN_FILENO)
+			? -ENOTTY
+			: file_read(STDIN_FILENO, OCI_STATE_MAX, arena, &text, &length);
+
+	if (r < 0)
+		return error_set(err, ERROR_BAD_BUNDLE, -r, fix,
+				 "read the container's state from standard input: %s",
+				 r == -ENOTTY ? "it is a terminal" : strerror(-r));
+	r = oci_state_parse(text, length, true, arena, ret, err);
+	return r < 0 && !err->fix[0] ? error_fix(err, r, "%s", fix) : r;
+}
+
+static int open_log(const struct config *config, bool debug, struct error *err)
+{
+	int fd;
+
+	if (debug) {
+		log_to(STDERR_FILENO, LOG_LEVEL_DEBUG);
+		return 0;
+	}
+	if (!config->log.file[0]) {
+		log_to(STDERR_FILENO, config->log.level);
+		return 0;
+	}
+	fd = open(config->log.file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
+	if (fd < 0) {
+		int r = error_errno(err, errno, "open the log %s", config->log.file);
+
+		return error_fix(err, r, "correct log.file in the configuration");
+	}
+	log_to(fd, config->log.level);
+	return 0;
+}
+
+static int give_gpus(struct pipeline *pipeline, const struct oci_state *state, struct arena *arena,
+		     struct error *err)
+{
+	AUTO_CONTAINER container = {.root.fd = -1, .mount_namespace = -1};
+	int r = container_open(state->pid, pipeline->rootfs, arena, &container, err);
+
+	if (r == 0)
+		r = pipeline_plan(pipeline, &container.root, arena, err);
+	if (r == 0)
+		r = apply_plan(&pipeline->plan, &pipeline->roots, &container,
+			       pipeline->config->cgroups, arena, err);
+	if (r == 0)
+		log_line(LOG_LEVEL_INFO, "container %s: %zu devices, %zu operations", state->id,
+			 pipeline->selection.count, pipeline->plan.count);
+	return r;
+}
+
+static int run(const struct arguments *arguments, struct arena *arena, struct error *err)
+{
+	AUTO_PIPELINE pipeline = PIPELINE_INIT;
+	struct oci_state state;
+	struct config config;
+	int r = privilege_set(PRIVILEGE_READ, err);
+
+	if (r == 0)
+		r = config_load(arguments->config, arena, &config, err);
+	if (r == 0)
+		r = open_log(&config, arguments->debug, err);
+	if (r == 0)
+		r = read_state(arena, &state, err);
+	if (r == 0)
+		r = pipeline_request(&pipeline, &config, state.bundle, arena, err);
+	if (r < 0 || !pipeline.request.gpu)
+		return r;
+	return give_gpus(&pipeline, &state, arena, err);
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments arguments = {0};
+	AUTO_ARENA arena = {0};
+	struct error err = {0};
+
+	if (parse_arguments(argc, argv, &arguments) < 0) {
+		(void)fputs(usage, stderr);
+		return EXIT_USAGE;
+	}
+	if (arguments.version || arguments.help) {
+		if (arguments.help)
+			(void)fputs(usage, stdout);
+		else
+			(void)puts("davit-hook " DAVIT_VERSION);
+		return 0;
+	}
+	/* Everything is done before the container's process starts, and goes with its root. */
+	if (string_starts(arguments.stage, "post"))
+		return 0;
+	if (settle_process(&err) < 0 || run(&arguments, &arena, &err) < 0) {
+		char line[ERROR_LINE_MAX];
+
+		error_line(&err, line);
+		log_line(LOG_LEVEL_ERROR, "%s", line);
+		(void)fprintf(stderr, "%s\n", line);
+		return error_exit_code(&err);
+	}
+	return 0;
+}

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
+#include "builder.h"
+
+#define FLAGS_FILE (MOUNT_FLAG_RDONLY | MOUNT_FLAG_NOSUID | MOUNT_FLAG_NODEV)
+#define MPS_DIRECTORY "/tmp/nvidia-mps" /* where the daemon puts them by itself */
+#define FLAGS_SOCKET (FLAGS_FILE | MOUNT_FLAG_NOEXEC)
+
+const char *operation_name(enum operation_kind kind)
+{
+	static const char *const names[] = {
+		[OPERATION_DEVICE_RULE] = "device-rule",
+		[OPERATION_PROC_MASK] = "proc-mask",
+		[OPERATION_DEVICE] = "device",
+		[OPERATION_BIND] = "bind",
+		[OPERATION_SYMLINK] = "symlink",
+		[OPERATION_FILE] = "file",
+		[OPERATION_LOADER_CACHE] = "loader-cache",
+	};
+
+	return names[kind];
+}
+
+struct operation *plan_add(struct builder *b, enum operation_kind kind, const char *target,
+			   const char *because)
+{
+	struct operation *operation = ARENA_PUSH(b->arena, b->plan);
+
+	/* The arena fails once and for all; plan_make looks at `failed` at the end. */
+	if (!operation || !target) {
+		b->failed = true;
+		return &b->spare;
+	}
+	operation->kind = kind;
+	operation->target = target;
+	operation->because = because;
+	operation->required = true;
+	return operation;
+}
+
+/* Which of the asked-for capabilities a file came in for, as the reason to show. */
+static const char *reason_of(struct builder *b, unsigned capabilities)
+{
+	const char *reason;
+
+	if (capabilities == 0)
+		return "every GPU container";
+	capabilities &= b->request->capabilities;
+	for (unsigned bit = 1; bit <= CAPABILITY_ALL; bit <<= 1)
+		if (capabilities & bit) {
+			reason = arena_printf(b->arena, "capability %s", capability_name(bit));
+			b->failed |= !reason;
+			return reason;
+		}
+	return "implied by another capability";
+}
+
+static const char *join(struct builder *b, const char *dir, const char *name)
+{
+	const char *path = arena_printf(b->arena, "%s/%s", dir, name);
+
+	b->failed |= !path;
+	return path;
+}
+
+/* ---- libraries -------------------------------------------------------------------------- */
+
+static void add_link(struct builder *b, const struct driver_file *file, const char *target,
+		     const char *text, const char *because)
+{
+	struct operation *link = plan_add(b, OPERATION_SYMLINK, target, because);
+
+	link->text = text;
+	link->tree = file->tree;
+	link->source = file->path;
+	link->flags = FLAGS_FILE;
+}
+
+static void add_cache_entry(struct builder *b, const struct driver_file *file, const char *dir)
+{
+	struct loader_entry *entry = ARENA_PUSH(b->arena, &b->plan->libraries);
+
+	if (!entry) {
+		b->failed = true;
+		return;
+	}
+	entry->flags = file->class_bits == 64 ? LOADER_FLAGS_NATIVE : LOADER_FLAGS_32;
+	entry->name = file->soname ? file->soname : file->name;
+	entry->path = join(b, dir, entry->name);
+}
+
+static void add_library(struct builder *b, const struct driver_file *file)
+{
+	const char *dir = file->class_bits == 64 ? b->image->lib_dir : b->image->lib_dir_32;
+	const char *because = reason_of(b, file->capabilities);
+	struct operation *bind = plan_add(b, OPERATION_BIND, join(b, dir, file->name), because);
+
+	bind->tree = file->tree;
+	bind->source = file->path;
+	bind->flags = FLAGS_FILE;
+	if (file->soname)
+		add_link(b, file, join(b, dir, file->soname), file->name, because);
+	add_cache_entry(b, file, dir);
+}
+
+/* ---- other files ------------------------------------------------------------------------ */
+
+static void add_file(struct builder *b, const struct driver_file *file, const char *target)
+{
+	struct operation *bind =
+		plan_add(b, OPERATION_BIND, target, reason_of(b, file->capabilities));
+
+	bind->tree = file->tree;
+	bind->source = file->path;
+	bind->flags = file->kind == DRIVER_FILE_SOCKET ? FLAGS_SOCKET : FLAGS_FILE;
+	/* A container does its work without firmware and sockets, too. */
+	bind->required = file->kind == DRIVER_FILE_BINARY;
+}
+
+static void add_driver_file(struct builder *b, const struct driver_file *file)
+{
+	switch (file->kind) {
+	case DRIVER_FILE_LIBRARY:
+		if (!file->target) {
+			add_library(b, file);
+			return;
+		}
+		break;
+	case DRIVER_FILE_BINARY:
+		add_file(b, file, join(b, "/usr/bin", file->name));
+		return;
+	default:
+		break;
+	}
+	if (file->target[0] == '/')
+		add_file(b, file, file->target);
+	else
+		add_file(b, file, join(b, b->image->lib_dir, file->target));
+}
+
+static void add_links(struct builder *b, const struct driver_file *file)
+{
+	const char *dir = file->class_bits == 32 ? b->image->lib_dir_32 : b->image->lib_dir;
+	const char *because = reason_of(b, file->capabilities);
+
+	for (size_t i = 0; i < file->links.count; i++) {
+		const struct driver_link *link = &file->links.items[i];
+
+		add_link(b, file, link->name[0] == '/' ? link->name : join(b, dir, link->name),
+			 link->text, because);
+	}
+}
+
+/*
+ * The MPS daemon's pipes. The variable says where the container looks for them, not which directory
+ * of the host goes in; and since anyone may make one in /tmp, it has to be root's.
+ */
+static void add_mps(struct builder *b)
+{
+	const char *target = b->request->mps_pipe_directory;
+	struct operation *bind;
+
+	if (!(b->request->capabilities & CAPABILITY_COMPUTE))
+		return;
+	bind = plan_add(b, OPERATION_BIND, target[0] ? target : MPS_DIRECTORY,
+			"capability compute: MPS pipes");
+	bind->tree = TREE_HOST;
+	bind->source = MPS_DIRECTORY;
+	bind->flags =
+		MOUNT_FLAG_NOSUID | MOUNT_FLAG_NODEV | MOUNT_FLAG_NOEXEC | MOUNT_FLAG_NOFOLLOW;
+	bind->owner_root = true;
+	bind->required = false;
+}
+
+static void add_loader_search(struct builder *b)
+{
+	const struct image *image = b->image;
+
+	if (image->musl_path_file) {
+		struct operation *file = plan_add(b, OPERATION_FILE, image->musl_path_file,
+						  "musl looks in the directories it names only");
+
+		file->text = image->musl_path_text;
+	}
+	if (image->loader == IMAGE_LOADER_GLIBC && b->plan->libraries.count > 0)
+		plan_add(b, OPERATION_LOADER_CACHE, "/etc/ld.so.cache",
+			 "the loader finds the libraries");
+}
+
+/* ---- the mask over /proc/driver/nvidia -------------------------------------------------- */
+
+/* The text of params with ModifyDeviceFiles 0: libraries inside then create no nodes. */
+static const char *mask_params(struct arena *arena, const char *params)
+{
+	static const char key[] = "ModifyDeviceFiles: ";
+	const char *line = params;
+
+	while ((line = strstr(line, key)) && line != params && line[-1] != '\n')
+		line++;
+	if (!line)
+		return arena_printf(arena, "%s%s0\n", params, key);
+	line += strlen(key);
+	return arena_printf(arena, "%.*s0%s", (int)(line - params), params,
+			    line + strcspn(line, "\n"));
+}
+
+static void add_proc_mask(struct builder *b, const struct selection *selection)
+{
+	struct proc_mask *mask = &b->plan->proc_mask;
+
+	mask->version = b->driver->proc_version;
+	mask->registry = b->driver->proc_registry_absent ? NULL : b->driver->proc_registry;
+	if (b->driver->proc_params) {
+		mask->params = mask_params(b->arena, b->driver->proc_params);
+		b->failed |= !mask->params;
+	}
+	for (size_t i = 0; i < selection->count; i++) {
+		const struct selected_device *device = &selection->items[i];
+		const char *bus_id = device->gpu->bus_id;
+
+		if ((mask->bus_ids.count == 0 ||
+		     !string_equal(mask->bus_ids.items[mask->bus_ids.count - 1], bus_id)) &&
+		    strings_add(b->arena, &mask->bus_ids, bus_id) < 0)
+			b->failed = true;
+		if (device->mig)
+			plan_add_mig_capability(b, device);
+	}
+	plan_add(b, OPERATION_PROC_MASK, "/proc/driver/nvidia",
+		 "only the selected GPUs show, and no nodes are made for others");
+}
+
+int plan_make(const struct gpu_request *request, const struct driver *driver,
+	      const struct selection *selection, const struct image *image, struct arena *arena,
+	      struct plan *ret, struct error *err)
+{
+	struct builder b = {
+		.request = request,
+		.driver = driver,
+		.image = image,
+		.arena = arena,
+		.plan = ret,
+	};
+	int r;
+
+	*ret = (struct plan){0};
+	r = plan_add_devices(&b, selection, err);
+	if (r < 0)
+		return r;
+	add_proc_mask(&b, selection);
+	for (size_t i = 0; i < driver->files.count; i++)
+		add_driver_file(&b, &driver->files.items[i]);
+	/* Links by the catalogue may lead to any of the libraries, so they come after all of them.
+	 */
+	for (size_t i = 0; i < driver->files.count; i++)
+		add_links(&b, &driver->files.items[i]);
+	add_mps(&b);
+	add_loader_search(&b);
+	return b.failed ? error_memory(err) : 0;
+}

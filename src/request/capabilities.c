@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
+#include "resolver.h"
+
+/* What a container gets that doesn't say. */
+#define DEFAULT_CAPABILITIES (CAPABILITY_COMPUTE | CAPABILITY_UTILITY)
+
+static const char *allowed_names(const struct resolver *r)
+{
+	struct strings names = {0};
+
+	for (unsigned bit = 1; bit < CAPABILITY_ALL; bit <<= 1)
+		if (r->config->policy.capabilities & bit &&
+		    strings_add(r->arena, &names, capability_name(bit)) < 0)
+			return NULL;
+	return names.count ? strings_join(r->arena, &names, ", ") : "none";
+}
+
+static int refuse(struct resolver *r, const char *from, const char *name, unsigned bit)
+{
+	const char *allowed = allowed_names(r);
+
+	if (!allowed)
+		return error_memory(r->err);
+	if (bit)
+		return error_set(r->err, ERROR_REFUSED, EPERM,
+				 "ask for less in NVIDIA_DRIVER_CAPABILITIES, or add it to "
+				 "policy.capabilities",
+				 "grant capability %s: policy.capabilities allows %s", name,
+				 allowed);
+	(void)error_set(r->err, ERROR_BAD_REQUEST, EINVAL, NULL,
+			"grant capability \"%.40s\" of %s: there is no such capability", name,
+			from);
+	return error_fix(r->err, -EINVAL, "choose among %s", allowed);
+}
+
+/* A list; `all` takes what policy allows, whatever stands beside it. */
+static int from_list(struct resolver *r, const char *from, const char *value)
+{
+	const unsigned allowed = r->config->policy.capabilities;
+	struct strings list = {0};
+	unsigned granted = 0;
+	int result = items_split(r, from, value, &list);
+
+	if (result < 0)
+		return result;
+	if (strings_contain(&list, "all")) {
+		r->request->capabilities_granted = allowed;
+		return resolver_rule(r, "%s asks for all capabilities: those of policy", from);
+	}
+	for (size_t i = 0; i < list.count; i++) {
+		unsigned bit = capability_bit(slice_from(list.items[i]));
+
+		if (!bit || !(bit & allowed))
+			return refuse(r, from, list.items[i], bit);
+		granted |= bit;
+	}
+	r->request->capabilities_granted = granted;
+	return resolver_rule(r, "capabilities come from %s%s", from,
+			     granted ? "" : ": blank, so none");
+}
+
+static int grant(struct resolver *r)
+{
+	const char *from = "env NVIDIA_DRIVER_CAPABILITIES";
+	const char *value = oci_pairs_get(&r->spec->annotations, ANNOTATION_CAPABILITIES);
+
+	if (value && resolver_accepts(r, r->config->policy.annotations, "accept-annotations",
+				      "annotation " ANNOTATION_CAPABILITIES))
+		from = "annotation " ANNOTATION_CAPABILITIES;
+	else
+		value = r->env.values[VARIABLE_DRIVER_CAPABILITIES];
+	if (value && *value)
+		return from_list(r, from, value);
+	if (!value && r->request->legacy) {
+		r->request->capabilities_granted = r->config->policy.capabilities;
+		return resolver_rule(r, "a legacy image (CUDA_VERSION without "
+					"NVIDIA_REQUIRE_CUDA) gets all capabilities");
+	}
+	r->request->capabilities_granted = DEFAULT_CAPABILITIES & r->config->policy.capabilities;
+	return resolver_rule(r, "no capabilities are named: compute and utility");
+}
+
+int capabilities_resolve(struct resolver *r)
+{
+	int result = grant(r);
+
+	r->request->capabilities = r->request->capabilities_granted;
+	if (r->request->capabilities & CAPABILITY_VIDEO)
+		r->request->capabilities |= CAPABILITY_COMPUTE;
+	return result;
+}

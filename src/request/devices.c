@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+#include <string.h>
+
+#include "resolver.h"
+
+/* What a source returns beside -errno. */
+enum { SOURCE_UNSET, SOURCE_DECIDED };
+
+static int not_gpu(struct resolver *r, const char *what, const char *why)
+{
+	int result = resolver_rule(r, "%s %s: not a GPU container", what, why);
+
+	return result < 0 ? result : SOURCE_DECIDED;
+}
+
+/* The request is for these devices. */
+static int decide(struct resolver *r, const char *from, const struct strings *devices)
+{
+	int result;
+
+	r->request->gpu = true;
+	r->request->from = from;
+	r->request->devices = *devices;
+	if (devices->count == 1)
+		result = resolver_rule(r, "devices come from %s: %.64s", from, devices->items[0]);
+	else
+		result = resolver_rule(r, "devices come from %s: a list of %zu", from,
+				       devices->count);
+	return result < 0 ? result : SOURCE_DECIDED;
+}
+
+static int decide_word(struct resolver *r, const char *from, const char *word)
+{
+	struct strings devices = {0};
+
+	if (strings_add(r->arena, &devices, word) < 0)
+		return error_memory(r->err);
+	return decide(r, from, &devices);
+}
+
+/* Each once, and only what can be a name; a path is how device plugins say "see the mounts". */
+static int decide_names(struct resolver *r, const char *from, struct strings *names)
+{
+	int result = items_unique(r, names);
+
+	for (size_t i = 0; result == 0 && i < names->count; i++) {
+		result = items_check_printable(r, from, names->items[i]);
+		if (result == 0 && names->items[i][0] == '/')
+			result = error_set(
+				r->err, ERROR_BAD_REQUEST, EINVAL,
+				r->config->policy.mounts
+					? "mount /dev/null there, once for each GPU"
+					: "set policy.accept-mounts to true",
+				"take GPUs from %.100s: \"%.60s\" says to look at mounts%s", from,
+				names->items[i],
+				r->config->policy.mounts ? ", and there are none"
+							 : ", which policy does not accept");
+	}
+	return result < 0 ? result : decide(r, from, names);
+}
+
+/* ---- a list with words of a meaning: the variables, org.davit.devices -------------------- */
+
+/* "nvidia.com/gpu=0" is taken for 0, so that names of CDI can be used in the variables. */
+static int strip_kinds(struct resolver *r, struct strings *list)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		struct slice device = cdi_device(slice_from(list->items[i]));
+
+		if (device.length == 0)
+			continue;
+		list->items[i] = arena_strndup(r->arena, device.data, device.length);
+		if (!list->items[i])
+			return error_memory(r->err);
+	}
+	return 0;
+}
+
+static int from_list(struct resolver *r, const char *from, const char *value)
+{
+	const char *word = NULL;
+	struct strings list = {0};
+	int result = items_split(r, from, value, &list);
+
+	if (result == 0)
+		result = strip_kinds(r, &list);
+	if (result < 0)
+		return result;
+	if (list.count == 0)
+		return not_gpu(r, from, "is empty");
+	for (size_t i = 0; i < list.count; i++) {
+		const char *item = list.items[i];
+
+		if (strcmp(item, "void") == 0)
+			return not_gpu(r, from, "says void");
+		if (!word && (strcmp(item, "all") == 0 || strcmp(item, "none") == 0))
+			word = item;
+	}
+	return word ? decide_word(r, from, word) : decide_names(r, from, &list);
+}
+
+/* ---- names of CDI devices and mounts ---------------------------------------------------- */
+
+/* `all` stands for all GPUs, and `none`, the CDI device with the driver alone, adds nothing. */
+static int from_names(struct resolver *r, const char *from, const struct strings *list)
+{
+	struct strings names = {0};
+
+	for (size_t i = 0; i < list->count; i++) {
+		if (strcmp(list->items[i], "all") == 0)
+			return decide_word(r, from, "all");
+		if (strcmp(list->items[i], "void") == 0)
+			return mount_refuse_word(r, from, "void");
+		if (strcmp(list->items[i], "none") != 0 &&
+		    strings_add(r->arena, &names, list->items[i]) < 0)
+			return error_memory(r->err);
+	}
+	return names.count ? decide_names(r, from, &names) : decide_word(r, from, "none");
+}
+
+/* Adds the GPUs among the CDI names of one annotation; these lists are not trimmed. */
+static int add_cdi_names(struct resolver *r, const char *value, struct strings *names,
+			 size_t *ret_others)
+{
+	struct slice rest = slice_from(value), item;
+
+	while (slice_next(&rest, ',', &item)) {
+		struct slice device = cdi_device(item);
+		const char *copy;
+
+		if (item.length == 0)
+			continue;
+		if (device.length == 0) {
+			++*ret_others;
+			continue;
+		}
+		if (names->count == REQUEST_ITEMS_MAX)
+			return items_too_many(r, "the annotations cdi.k8s.io");
+		copy = arena_strndup(r->arena, device.data, device.length);
+		if (!copy || strings_add(r->arena, names, copy) < 0)
+			return error_memory(r->err);
+	}
+	return 0;
+}
+
+static int from_cdi_annotations(struct resolver *r, const struct mount_requests *mounts)
+{
+	static const char from[] = "annotations cdi.k8s.io";
+	const struct oci_pairs *all = &r->spec->annotations;
+	struct strings names = {0};
+	size_t others = 0;
+	int result = 0;
+
+	(void)mounts;
+	for (size_t i = 0; result == 0 && i < all->count; i++)
+		if (string_starts(all->items[i].name, "cdi.k8s.io/"))
+			result = add_cdi_names(r, all->items[i].value, &names, &others);
+	if (result == 0 && others > 0)
+		result = resolver_rule(
+			r, "values of %s that are not of kind nvidia.com/gpu are ignored: %zu",
+			from, others);
+	if (result < 0)
+		return result;
+	if (names.count == 0 ||
+	    !resolver_accepts(r, r->config->policy.annotations, "accept-annotations", from))
+		return SOURCE_UNSET;
+	return from_names(r, from, &names);
+}
+
+static int from_annotation(struct resolver *r, const struct mount_requests *mounts)
+{
+	static const char from[] = "annotation " ANNOTATION_DEVICES;
+	const char *value = oci_pairs_get(&r->spec->annotations, ANNOTATION_DEVICES);
+
+	(void)mounts;
+	if (!value ||
+	    !resolver_accepts(r, r->config->policy.annotations, "accept-annotations", from))
+		return SOURCE_UNSET;
+	return from_list(r, from, value);
+}
+
+static int from_mounts(struct resolver *r, const struct mount_requests *mounts)
+{
+	if (mounts->word)
+		return mount_refuse_word(r, "a mount", mounts->word);
+	return mounts->devices.count ? from_names(r, "mounts", &mounts->devices) : SOURCE_UNSET;
+}
+
+static int from_env(struct resolver *r, const struct mount_requests *mounts)
+{
+	const struct strings *names = &r->config->policy.env_names;
+	const char *from;
+	size_t i = 0;
+
+	(void)mounts;
+	while (i < names->count && !r->env.devices[i])
+		i++;
+	if (i == names->count && !r->request->legacy)
+		return SOURCE_UNSET;
+	from = arena_printf(r->arena, "env %s",
+			    i < names->count ? names->items[i] : "CUDA_VERSION");
+	if (!from)
+		return error_memory(r->err);
+	if (!resolver_accepts(r, r->config->policy.env, "accept-env", from))
+		return SOURCE_UNSET;
+	/* Images older than the variable were made for all GPUs. */
+	return i < names->count ? from_list(r, from, r->env.devices[i])
+				: decide_word(r, from, "all");
+}
+
+int devices_resolve(struct resolver *r, const struct mount_requests *mounts)
+{
+	int (*const sources[])(struct resolver *, const struct mount_requests *) = {
+		from_annotation,
+		from_cdi_annotations,
+		from_mounts,
+		from_env,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(sources); i++) {
+		int result = sources[i](r, mounts);
+
+		if (result != SOURCE_UNSET)
+			return result < 0 ? result : 0;
+	}
+	return resolver_rule(r, "nothing that counts asks for devices: not a GPU container");
+}

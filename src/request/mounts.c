@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <limits.h>
+#include <string.h>
+
+#include "resolver.h"
+
+#define FOLDER "nvidia-container-devices/"
+
+/*
+ * "/a//b/../c/." -> "/a/c", as the engines' own cleaning. Empty for a relative path or one that no
+ * kernel would take.
+ */
+static struct slice clean_path(const char *path, char clean[static PATH_MAX])
+{
+	struct slice rest = slice_from(path), part;
+	size_t length = 0;
+
+	if (path[0] != '/' || rest.length >= PATH_MAX)
+		return (struct slice){clean, 0};
+	while (slice_next(&rest, '/', &part)) {
+		if (part.length == 0 || slice_equal(part, "."))
+			continue;
+		if (slice_equal(part, "..")) {
+			while (length > 0 && clean[--length] != '/')
+				;
+			continue;
+		}
+		clean[length++] = '/';
+		memcpy(clean + length, part.data, part.length);
+		length += part.length;
+	}
+	return (struct slice){clean, length};
+}
+
+/* What stands behind the folder in a mount's destination; empty when it isn't there. */
+static struct slice request_of(const struct oci_mount *mount, char clean[static PATH_MAX])
+{
+	static const char *const folders[] = {"/var/run/" FOLDER, "/run/" FOLDER};
+	const struct slice nothing = {0};
+	struct slice path;
+
+	/* Most mounts are told apart without cleaning. */
+	if (!strstr(mount->source, "null") || !strstr(mount->destination, FOLDER))
+		return nothing;
+	if (!slice_equal(clean_path(mount->source, clean), "/dev/null"))
+		return nothing;
+	path = clean_path(mount->destination, clean);
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
+		if (slice_starts(path, folders[i])) {
+			size_t length = strlen(folders[i]);
+
+			return (struct slice){path.data + length, path.length - length};
+		}
+	return nothing;
+}
+
+static struct slice strip(struct slice text, size_t length)
+{
+	return (struct slice){text.data + length, text.length - length};
+}
+
+struct slice cdi_device(struct slice name)
+{
+	static const char kind[] = "nvidia.com/gpu=";
+
+	return slice_starts(name, kind) ? strip(name, strlen(kind)) : (struct slice){0};
+}
+
+/* cdi/nvidia.com/gpu/0, or cdi/nvidia.com/gpu=0. */
+static struct slice cdi_of_mount(struct slice name)
+{
+	static const char folder[] = "nvidia.com/gpu/";
+
+	name = strip(name, strlen("cdi/"));
+	return slice_starts(name, folder) ? strip(name, strlen(folder)) : cdi_device(name);
+}
+
+int mount_refuse_word(struct resolver *r, const char *what, const char *word)
+{
+	return error_set(r->err, ERROR_UNKNOWN_DEVICE, ENODEV,
+			 "put void or none into NVIDIA_VISIBLE_DEVICES instead",
+			 "find the GPU \"%s\" of %s: there it is a name, not a word with a meaning",
+			 word, what);
+}
+
+static int add(struct resolver *r, struct strings *list, struct slice name)
+{
+	const char *copy = arena_strndup(r->arena, name.data, name.length);
+
+	if (list->count == REQUEST_ITEMS_MAX)
+		return items_too_many(r, "the list of mounts");
+	if (!copy || strings_add(r->arena, list, copy) < 0)
+		return error_memory(r->err);
+	return 0;
+}
+
+static int add_request(struct resolver *r, struct slice name, struct mount_requests *ret)
+{
+	struct slice device;
+
+	if (slice_starts(name, "imex/"))
+		return add(r, &ret->imex, strip(name, strlen("imex/")));
+	if (!slice_starts(name, "cdi/")) {
+		if (slice_equal(name, "none"))
+			ret->word = "none";
+		if (slice_equal(name, "void"))
+			ret->word = "void";
+		return add(r, &ret->devices, name);
+	}
+	device = cdi_of_mount(name);
+	if (device.length > 0)
+		return add(r, &ret->devices, device);
+	ret->other_kinds++;
+	return 0;
+}
+
+int mount_requests_read(struct resolver *r, struct mount_requests *ret)
+{
+	char clean[PATH_MAX];
+	size_t ignored = 0;
+
+	*ret = (struct mount_requests){0};
+	for (size_t i = 0; i < r->spec->mounts.count; i++) {
+		struct slice name = request_of(&r->spec->mounts.items[i], clean);
+		int result;
+
+		if (name.length == 0)
+			continue;
+		if (!r->config->policy.mounts) {
+			ignored++;
+			continue;
+		}
+		result = add_request(r, name, ret);
+		if (result < 0)
+			return result;
+	}
+	if (ignored > 0)
+		return resolver_rule(r,
+				     "mounts of /dev/null that name devices are ignored (%zu): "
+				     "policy.accept-mounts is false",
+				     ignored);
+	if (ret->other_kinds > 0)
+		return resolver_rule(
+			r,
+			"mounts that name CDI devices of other kinds than nvidia.com/gpu are ignored: %zu",
+			ret->other_kinds);
+	return 0;
+}

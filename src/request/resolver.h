@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the steps of gpu_request_resolve share: the inputs, what was found in them, and the request
+ * in the making. Steps return 0, or -errno with the error filled.
+ */
+#pragma once
+
+#include "davit/request.h"
+
+/* The variables that count for themselves; NVIDIA_REQUIRE_* and policy.env-names stand beside. */
+enum variable {
+	VARIABLE_CUDA_VERSION,
+	VARIABLE_MPS_PIPE_DIRECTORY,
+	VARIABLE_DISABLE_REQUIRE,
+	VARIABLE_DRIVER_CAPABILITIES,
+	VARIABLE_GDRCOPY,
+	VARIABLE_GDS,
+	VARIABLE_IMEX_CHANNELS,
+	VARIABLE_MIG_CONFIG,
+	VARIABLE_MIG_MONITOR,
+	VARIABLE_MOFED,
+	VARIABLE_NVSWITCH,
+	VARIABLE_COUNT,
+};
+
+struct environment {
+	const char *values[VARIABLE_COUNT]; /* NULL: not set */
+	const char **devices;               /* of policy.env-names, in their order; NULL: not set */
+	struct oci_pairs requirements;      /* NVIDIA_REQUIRE_*, repeated names too */
+	const char *require_cuda;           /* NVIDIA_REQUIRE_CUDA, or NULL */
+	size_t malformed;                   /* entries that are no NAME=value */
+	struct strings near_misses;         /* sentences about names that are nearly ours */
+};
+
+struct resolver {
+	const struct oci_spec *spec;
+	const struct config *config;
+	struct arena *arena;
+	struct gpu_request *request;
+	struct error *err;
+	struct environment env;
+};
+
+/* ---- explaining ------------------------------------------------------------------------- */
+
+/* Adds a sentence to the request's rules. 0 or -ENOMEM. */
+int resolver_rule(struct resolver *r, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Whether policy lets this container use a source; if not, a rule says that `what` is ignored. */
+bool resolver_accepts(struct resolver *r, enum accept policy, const char *key, const char *what);
+
+/* ---- lists ------------------------------------------------------------------------------ */
+
+/* The items of a list: trimmed of white space, empty ones dropped, repeated ones kept. */
+int items_split(struct resolver *r, const char *what, const char *value, struct strings *ret);
+/* Each item once, at its last place. */
+int items_unique(struct resolver *r, struct strings *list);
+/* Sets keep[i] for the last of each group of equal keys; at most REQUEST_ITEMS_MAX. */
+int items_keep_last(struct arena *arena, const char *const *keys, size_t count, bool *keep);
+/* ERROR_BAD_REQUEST when text isn't printable ASCII. */
+int items_check_printable(struct resolver *r, const char *what, const char *text);
+/* "cannot read WHAT: it has more than ... items". */
+int items_too_many(struct resolver *r, const char *what);
+
+/* ---- steps ------------------------------------------------------------------------------ */
+
+#define ANNOTATION_DEVICES "org.davit.devices"
+#define ANNOTATION_CAPABILITIES "org.davit.capabilities"
+#define ANNOTATION_IMEX "org.davit.imex-channels"
+
+int environment_read(struct resolver *r);
+const char *environment_name(enum variable variable);
+
+/* Requests made by mounting /dev/null beneath /var/run/nvidia-container-devices. */
+struct mount_requests {
+	struct strings devices; /* names, those of cdi/ for kind nvidia.com/gpu among them */
+	struct strings imex;
+	const char *word; /* "none" or "void" among the names, or NULL */
+	size_t other_kinds;
+};
+int mount_requests_read(struct resolver *r, struct mount_requests *ret);
+/* `none` and `void` as the name of a mount: ERROR_UNKNOWN_DEVICE. Returns -ENODEV. */
+int mount_refuse_word(struct resolver *r, const char *what, const char *word);
+
+/* The device's name when `name` is "nvidia.com/gpu=DEVICE", else an empty slice. */
+struct slice cdi_device(struct slice name);
+
+/* Sets gpu, from and devices. */
+int devices_resolve(struct resolver *r, const struct mount_requests *mounts);
+int capabilities_resolve(struct resolver *r);
+int mig_resolve(struct resolver *r);
+int imex_resolve(struct resolver *r, const struct mount_requests *mounts);
+int requirements_resolve(struct resolver *r);
+/* GDS, MOFED, GDRCOPY, NVSWITCH and the MPS pipes. */
+int features_resolve(struct resolver *r);

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
+#include "davit/sys.h"
+#include "mount_by_path.h"
+#include "syscalls.h"
+
+static uint64_t attributes_of(unsigned flags)
+{
+	return (flags & MOUNT_FLAG_RDONLY ? MOUNT_ATTR_RDONLY : 0) |
+	       (flags & MOUNT_FLAG_NOSUID ? MOUNT_ATTR_NOSUID : 0) |
+	       (flags & MOUNT_FLAG_NODEV ? MOUNT_ATTR_NODEV : 0) |
+	       (flags & MOUNT_FLAG_NOEXEC ? MOUNT_ATTR_NOEXEC : 0);
+}
+
+void mount_source_close(struct mount_source *source)
+{
+	fd_close(&source->fd);
+}
+
+int mount_source_open(const struct root *root, const char *path, unsigned flags,
+		      struct stat *ret_st)
+{
+	AUTO_FD fd =
+		root_openat(root, path, O_PATH | (flags & MOUNT_FLAG_NOFOLLOW ? O_NOFOLLOW : 0));
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, ret_st) < 0)
+		return -errno;
+	return S_ISLNK(ret_st->st_mode) ? -ELOOP : fd_take(&fd);
+}
+
+int mount_source_clone(const struct root *root, const char *path, unsigned flags, bool recursive,
+		       struct mount_source *ret)
+{
+	const unsigned deep = recursive ? AT_RECURSIVE : 0;
+	struct mount_attr attr = {
+		.attr_set = attributes_of(flags),
+		/* A clone would stay a peer of the host's mount and pass on what is mounted in it.
+		 */
+		.propagation = MS_PRIVATE,
+	};
+	struct stat st;
+	AUTO_FD source_fd = mount_source_open(root, path, flags, &st);
+	AUTO_FD clone_fd = -1;
+
+	if (source_fd < 0)
+		return source_fd;
+	clone_fd = sys_open_tree(source_fd, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | deep);
+	if (clone_fd < 0 && !sys_unavailable(errno))
+		return -errno;
+	if (clone_fd >= 0 && sys_mount_setattr(clone_fd, deep, &attr) < 0) {
+		/* Linux 5.2 to 5.11 clone, but can't set attributes before the mount is seen. */
+		if (!sys_unavailable(errno))
+			return -errno;
+		fd_close(&clone_fd);
+	}
+	*ret = (struct mount_source){
+		.fd = clone_fd >= 0 ? fd_take(&clone_fd) : -1,
+		.root = root,
+		.path = path,
+		.flags = flags,
+		.recursive = recursive,
+		.st = st,
+	};
+	return 0;
+}
+
+int mount_source_attach(struct mount_source *source, const struct mount_place *place)
+{
+	if (source->fd < 0)
+		return mount_by_path_bind(source, place);
+	return sys_move_mount(source->fd, place->fd) < 0 ? -errno : 0;
+}
+
+/* A configured, detached mount. fd or -errno. */
+static int new_mount(const char *type, const char *const (*options)[2], size_t count,
+		     unsigned flags)
+{
+	AUTO_FD context = sys_fsopen(type);
+	int fd;
+
+	if (context < 0)
+		return -errno;
+	for (size_t i = 0; i < count; i++)
+		if (sys_fsconfig(context, FSCONFIG_SET_STRING, options[i][0], options[i][1]) < 0)
+			return -errno;
+	if (sys_fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL) < 0)
+		return -errno;
+	fd = sys_fsmount(context, (unsigned)attributes_of(flags));
+	return fd < 0 ? -errno : fd;
+}
+
+static int new_tmpfs(unsigned size_kib, mode_t mode, unsigned flags)
+{
+	char size[16], mode_text[8];
+	const char *const options[][2] = {
+		{"size",   size     },
+                {"mode",   mode_text},
+                {"source", "davit"  }
+        };
+
+	(void)snprintf(size, sizeof(size), "%uk", size_kib);
+	(void)snprintf(mode_text, sizeof(mode_text), "%o", (unsigned)mode & 07777u);
+	return new_mount("tmpfs", options, ARRAY_SIZE(options), flags);
+}
+
+static int set_flags(int mount_fd, unsigned flags)
+{
+	struct mount_attr attr = {.attr_set = attributes_of(flags)};
+
+	if (!flags)
+		return 0;
+	return sys_mount_setattr(mount_fd, 0, &attr) < 0 ? -errno : 0;
+}
+
+int mount_tmpfs_attach(const struct mount_tmpfs *tmpfs, const struct mount_place *place,
+		       struct error *err)
+{
+	/* Read-only comes last: it has to be filled first. */
+	AUTO_FD fd = new_tmpfs(tmpfs->size_kib, tmpfs->mode,
+			       tmpfs->flags & ~(unsigned)MOUNT_FLAG_RDONLY);
+	int r;
+
+	if (fd < 0 && sys_unavailable(-fd))
+		return mount_by_path_tmpfs(tmpfs, place, err);
+	if (fd < 0)
+		return error_errno(err, -fd, "make a tmpfs");
+	r = tmpfs->fill(fd, tmpfs->arg, err);
+	if (r < 0)
+		return r;
+	r = set_flags(fd, tmpfs->flags & MOUNT_FLAG_RDONLY);
+	if (r < 0 && sys_unavailable(-r)) {
+		/* Linux 5.2 to 5.11 */
+		fd_close(&fd);
+		return mount_by_path_tmpfs(tmpfs, place, err);
+	}
+	if (r == 0 && sys_move_mount(fd, place->fd) < 0)
+		r = -errno;
+	return r < 0 ? error_errno(err, -r, "mount a tmpfs on %s", place->path) : 0;
+}
+
+int mount_overlay_attach(unsigned size_kib, const struct mount_place *place, struct error *err)
+{
+	char lower[32], upper[32], work[32];
+	const char *const options[][2] = {
+		{"source",   "davit"},
+                {"lowerdir", lower  },
+                {"upperdir", upper  },
+                {"workdir",  work   }
+        };
+	AUTO_FD tmpfs_fd = new_tmpfs(size_kib, 0700, MOUNT_FLAG_NOSUID | MOUNT_FLAG_NODEV);
+	AUTO_FD upper_fd = -1;
+	AUTO_FD work_fd = -1;
+	AUTO_FD overlay_fd = -1;
+	struct stat st;
+
+	if (tmpfs_fd < 0)
+		return error_errno(err, -tmpfs_fd, "make a tmpfs");
+	/* Overlay takes layers of our mount namespace only; the overlay will hide this one. */
+	if (sys_move_mount(tmpfs_fd, place->fd) < 0)
+		return error_errno(err, errno, "mount a tmpfs on %s", place->path);
+	/* The view shows the directory's own mode and owner. */
+	if (fstat(place->fd, &st) < 0 || mkdirat(tmpfs_fd, "upper", 0700) < 0 ||
+	    mkdirat(tmpfs_fd, "work", 0700) < 0)
+		return error_errno(err, errno, "fill a tmpfs");
+	upper_fd = openat(tmpfs_fd, "upper", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	work_fd = openat(tmpfs_fd, "work", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (upper_fd < 0 || work_fd < 0 || fchown(upper_fd, st.st_uid, st.st_gid) < 0 ||
+	    fchmod(upper_fd, st.st_mode & 07777) < 0)
+		return error_errno(err, errno, "fill a tmpfs");
+	/* Layers are given as paths: /proc/self/fd names what is open, and nothing else. */
+	(void)snprintf(lower, sizeof(lower), "/proc/self/fd/%d", place->fd);
+	(void)snprintf(upper, sizeof(upper), "/proc/self/fd/%d", upper_fd);
+	(void)snprintf(work, sizeof(work), "/proc/self/fd/%d", work_fd);
+	overlay_fd = new_mount("overlay", options, ARRAY_SIZE(options), 0);
+	if (overlay_fd < 0)
+		return error_errno(err, -overlay_fd, "make a writable view of %s", place->path);
+	if (sys_move_mount(overlay_fd, place->fd) < 0)
+		return error_errno(err, errno, "mount a writable view on %s", place->path);
+	return 0;
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
+
+#include "mount_by_path.h"
+#include "syscalls.h"
+
+#define FD_NAME_MAX 16
+
+/* mount(2) with descriptors in place of paths: their names in /proc/self/fd, from within it. */
+static int mount_fds(int source_fd, int target_fd, const char *type, unsigned long flags,
+		     const char *data)
+{
+	char source[FD_NAME_MAX], target[FD_NAME_MAX];
+	AUTO_FD fds = proc_open(0, "fd", O_PATH | O_DIRECTORY);
+	AUTO_FD cwd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int r = 0;
+
+	if (fds < 0)
+		return fds;
+	if (cwd < 0 || fchdir(fds) < 0)
+		return -errno;
+	(void)snprintf(source, sizeof(source), "%d", source_fd);
+	(void)snprintf(target, sizeof(target), "%d", target_fd);
+	if (sys_mount(source_fd < 0 ? "davit" : source, target, type, flags, data) < 0)
+		r = -errno;
+	return fchdir(cwd) < 0 ? -errno : r;
+}
+
+static unsigned long mount_bits(unsigned flags)
+{
+	return (flags & MOUNT_FLAG_RDONLY ? MS_RDONLY : 0ul) |
+	       (flags & MOUNT_FLAG_NOSUID ? MS_NOSUID : 0ul) |
+	       (flags & MOUNT_FLAG_NODEV ? MS_NODEV : 0ul) |
+	       (flags & MOUNT_FLAG_NOEXEC ? MS_NOEXEC : 0ul);
+}
+
+/* The flags that a mount has already: a remount must repeat them or it would clear them. */
+static int present_bits(int fd, unsigned long *ret)
+{
+	static const struct {
+		unsigned long statfs_flag, mount_flag;
+	} pairs[] = {
+		{ST_RDONLY,     MS_RDONLY    },
+                {ST_NOSUID,     MS_NOSUID    },
+                {ST_NODEV,      MS_NODEV     },
+		{ST_NOEXEC,     MS_NOEXEC    },
+                {ST_NOATIME,    MS_NOATIME   },
+                {ST_NODIRATIME, MS_NODIRATIME},
+		{ST_RELATIME,   MS_RELATIME  }
+        };
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) < 0)
+		return -errno;
+	*ret = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(pairs); i++)
+		if ((unsigned long)fs.f_flags & pairs[i].statfs_flag)
+			*ret |= pairs[i].mount_flag;
+	return 0;
+}
+
+static bool same_object(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_rdev == b->st_rdev &&
+	       (a->st_mode & S_IFMT) == (b->st_mode & S_IFMT);
+}
+
+/* Opens the place again, through the mount that now lies on it. */
+static int reopen_place(const struct mount_place *place, struct stat *ret_st)
+{
+	int fd = root_openat(place->root, place->path, O_PATH);
+
+	if (fd >= 0 && fstat(fd, ret_st) < 0) {
+		int r = -errno;
+
+		fd_close(&fd);
+		return r;
+	}
+	return fd;
+}
+
+int mount_by_path_bind(const struct mount_source *source, const struct mount_place *place)
+{
+	const unsigned long deep = source->recursive ? MS_REC : 0ul;
+	struct root root = {.fd = -1};
+	struct error ignored;
+	unsigned long flags = 0;
+	struct stat st;
+	AUTO_FD source_fd = -1;
+	AUTO_FD top_fd = -1;
+	int r;
+
+	/*
+	 * A bind mount's source must be of the mount namespace we are in now: the copy of the
+	 * host's that the container has until it pivots. It has to be the object that was looked at
+	 * before.
+	 */
+	r = root_open(source->root->path, &root, &ignored);
+	if (r < 0)
+		return r;
+	source_fd = mount_source_open(&root, source->path, source->flags, &st);
+	root_close(&root);
+	if (source_fd < 0)
+		return source_fd;
+	if (!same_object(&st, &source->st))
+		return -ESTALE;
+	r = mount_fds(source_fd, place->fd, NULL, MS_BIND | deep, NULL);
+	if (r < 0)
+		return r;
+	top_fd = reopen_place(place, &st);
+	if (top_fd < 0)
+		return top_fd;
+	if (!same_object(&st, &source->st))
+		return -ESTALE;
+	r = present_bits(top_fd, &flags);
+	if (r == 0)
+		r = mount_fds(-1, top_fd, NULL, MS_PRIVATE | deep, NULL);
+	if (r == 0)
+		r = mount_fds(-1, top_fd, NULL,
+			      MS_REMOUNT | MS_BIND | flags | mount_bits(source->flags), NULL);
+	return r;
+}
+
+int mount_by_path_tmpfs(const struct mount_tmpfs *tmpfs, const struct mount_place *place,
+			struct error *err)
+{
+	const unsigned long flags = mount_bits(tmpfs->flags);
+	char options[64];
+	struct statfs fs;
+	struct stat st;
+	AUTO_FD top_fd = -1;
+	AUTO_FD dir_fd = -1;
+	int r;
+
+	(void)snprintf(options, sizeof(options), "size=%uk,mode=%o", tmpfs->size_kib,
+		       (unsigned)tmpfs->mode & 07777u);
+	r = mount_fds(-1, place->fd, "tmpfs", flags & ~(unsigned long)MS_RDONLY, options);
+	if (r < 0)
+		return error_errno(err, -r, "mount a tmpfs on %s", place->path);
+	top_fd = reopen_place(place, &st);
+	if (top_fd < 0 || fstatfs(top_fd, &fs) < 0)
+		return error_errno(err, top_fd < 0 ? -top_fd : errno, "open %s", place->path);
+	if (fs.f_type != TMPFS_MAGIC)
+		return error_errno(err, ESTALE, "mount a tmpfs on %s", place->path);
+	dir_fd = fd_reopen(top_fd, O_RDONLY | O_DIRECTORY);
+	if (dir_fd < 0)
+		return error_errno(err, -dir_fd, "open %s", place->path);
+	r = tmpfs->fill(dir_fd, tmpfs->arg, err);
+	if (r < 0)
+		return r;
+	r = mount_fds(-1, top_fd, NULL, MS_PRIVATE, NULL);
+	if (r == 0 && (tmpfs->flags & MOUNT_FLAG_RDONLY))
+		r = mount_fds(-1, top_fd, NULL, MS_REMOUNT | MS_BIND | flags, NULL);
+	return r < 0 ? error_errno(err, -r, "set the flags of %s", place->path) : 0;
+}

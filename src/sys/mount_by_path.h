@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Mounting for kernels that lack open_tree, move_mount, fsopen (before 5.2) or mount_setattr
+ * (before 5.12): mount(2) knows paths only, so both ends are named by /proc/self/fd of a proven
+ * procfs, and what came to lie at the place is compared with the source before anything depends on
+ * it.
+ */
+#pragma once
+
+#include "davit/sys.h"
+
+/* What a clone is made of: fd (O_PATH) and its stat, or -errno. (mount.c) */
+int mount_source_open(const struct root *root, const char *path, unsigned flags,
+		      struct stat *ret_st);
+
+int mount_by_path_bind(const struct mount_source *source, const struct mount_place *place);
+int mount_by_path_tmpfs(const struct mount_tmpfs *tmpfs, const struct mount_place *place,
+			struct error *err);

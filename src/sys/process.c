@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/capability.h>
+#include <sys/fsuid.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "davit/sys.h"
+
+#define PROC_ROOT_INODE 1 /* fixed since Linux 2.6: PROC_ROOT_INO */
+
+int proc_fd(void)
+{
+	static int proven = -1;
+	struct statfs fs;
+	struct stat st;
+	AUTO_FD fd = -1;
+
+	if (proven >= 0)
+		return proven;
+	fd = open("/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstatfs(fd, &fs) < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	/* Something else mounted there could answer whatever it likes. */
+	if (fs.f_type != PROC_SUPER_MAGIC || st.st_ino != PROC_ROOT_INODE)
+		return -ENXIO;
+	proven = fd_take(&fd);
+	return proven;
+}
+
+int proc_open(pid_t pid, const char *name, int flags)
+{
+	char path[64];
+	int fd = proc_fd();
+
+	if (fd < 0)
+		return fd;
+	if (pid)
+		(void)snprintf(path, sizeof(path), "%d/%s", (int)pid, name);
+	else
+		(void)snprintf(path, sizeof(path), "self/%s", name);
+	fd = openat(fd, path, flags | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int proc_read(pid_t pid, const char *name, size_t limit, struct arena *arena, char **ret)
+{
+	AUTO_FD fd = proc_open(pid, name, O_RDONLY);
+
+	if (fd < 0)
+		return fd;
+	return file_read(fd, limit, arena, ret, NULL);
+}
+
+int namespace_enter_mount(int fd)
+{
+	return setns(fd, CLONE_NEWNS) < 0 ? -errno : 0;
+}
+
+int files_owned_by(uid_t uid, gid_t gid)
+{
+	/* setfsuid(2) never fails aloud: the second call tells what the first one did. */
+	(void)setfsgid(gid);
+	(void)setfsuid(uid);
+	if ((gid_t)setfsgid((gid_t)-1) != gid || (uid_t)setfsuid((uid_t)-1) != uid)
+		return -EPERM;
+	return 0;
+}
+
+static const struct {
+	cap_value_t capability;
+	unsigned phases; /* bit n: enum privilege n */
+} needs[] = {
+#define IN(phase) (1u << PRIVILEGE_##phase)
+	{CAP_DAC_READ_SEARCH, IN(READ) | IN(MOUNT)}, /* a bundle below a directory of mode 0700 */
+	{CAP_SYS_PTRACE,
+						   IN(READ) | IN(MOUNT)                     }, /* /proc/PID/root and ns of another user's process */
+	{CAP_DAC_OVERRIDE,    IN(MOUNT) | IN(BPF) }, /* directories of the image with any owner */
+	{CAP_FOWNER,          IN(MOUNT)           }, /* replacing a link in a sticky directory */
+	{CAP_CHOWN,           IN(MOUNT)           }, /* the cache file keeps the image's owner */
+	{CAP_MKNOD,           IN(MOUNT)           }, /* nodes that the driver would create */
+	{CAP_SETUID,          IN(MOUNT)           }, /* setfsuid in user namespaces */
+	{CAP_SETGID,          IN(MOUNT)           },
+	{CAP_SYS_CHROOT,      IN(MOUNT)           }, /* setns to a mount namespace */
+	{CAP_SYS_ADMIN,       IN(MOUNT) | IN(BPF) },
+	{CAP_NET_ADMIN,       IN(BPF)             }, /* BPF_PROG_ATTACH before CAP_BPF (Linux 5.8) */
+	{CAP_BPF,             IN(BPF)             },
+	{CAP_PERFMON,         IN(BPF)             }, /* reading back the instructions of a program */
+#undef IN
+};
+
+int privilege_set(enum privilege phase, struct error *err)
+{
+	cap_t have = cap_get_proc(), want = cap_init();
+	int r = have && want ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(needs); i++) {
+		cap_value_t capability = needs[i].capability;
+		cap_flag_value_t permitted = CAP_CLEAR;
+
+		/* What the kernel doesn't know, or a nested root lacks, isn't asked for. */
+		if (cap_get_flag(have, capability, CAP_PERMITTED, &permitted) < 0 ||
+		    permitted == CAP_CLEAR)
+			continue;
+		if (cap_set_flag(want, CAP_PERMITTED, 1, &capability, CAP_SET) < 0 ||
+		    ((needs[i].phases & 1u << phase) &&
+		     cap_set_flag(want, CAP_EFFECTIVE, 1, &capability, CAP_SET) < 0))
+			r = -errno;
+	}
+	if (r == 0 && cap_set_proc(want) < 0)
+		r = -errno;
+	if (r < 0)
+		error_errno(err, -r, "set the capabilities");
+	(void)cap_free(have);
+	(void)cap_free(want);
+	return r;
+}

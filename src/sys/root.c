@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <limits.h>
+#include <string.h>
+
+#include "davit/sys.h"
+#include "syscalls.h"
+#include "walk.h"
+
+/* RESOLVE_IN_ROOT gives up with EAGAIN when a rename or mount anywhere ran beside a "..". */
+#define RACE_RETRIES 128
+
+void root_close(struct root *root)
+{
+	fd_close(&root->fd);
+}
+
+int root_open(const char *path, struct root *ret, struct error *err)
+{
+	return root_open_at(AT_FDCWD, path, ret, err);
+}
+
+int root_open_at(int base_fd, const char *path, struct root *ret, struct error *err)
+{
+	const char *relative = path;
+	int fd;
+
+	if (base_fd != AT_FDCWD)
+		while (*relative == '/')
+			relative++;
+	fd = openat(base_fd, *relative ? relative : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return error_errno(err, errno, "open the directory %s", path);
+	*ret = (struct root){.fd = fd, .path = path};
+	return 0;
+}
+
+int root_openat(const struct root *root, const char *path, int flags)
+{
+	struct open_how how = {.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+	int fd;
+
+	if ((flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE)
+		return -EINVAL;
+	flags |= O_CLOEXEC;
+	/* openat2 refuses flags that mean nothing beside O_PATH. */
+	if (!(flags & O_PATH))
+		flags |= O_NOCTTY;
+	how.flags = (unsigned)flags;
+	for (int tries = 0; tries < RACE_RETRIES; tries++) {
+		fd = sys_openat2(root->fd, path, &how);
+		if (fd >= 0)
+			return fd;
+		if (errno != EAGAIN && errno != EINTR)
+			break;
+	}
+	if (!sys_unavailable(errno))
+		return -errno;
+	return walk_openat(root->fd, path, flags);
+}
+
+int root_stat(const struct root *root, const char *path, int flags, struct stat *ret)
+{
+	int nofollow = flags & AT_SYMLINK_NOFOLLOW ? O_NOFOLLOW : 0;
+	AUTO_FD fd = root_openat(root, path, O_PATH | nofollow);
+
+	if (fd < 0)
+		return fd;
+	return fstat(fd, ret) < 0 ? -errno : 0;
+}
+
+const char *root_readlink(const struct root *root, const char *path, struct arena *arena)
+{
+	char text[PATH_MAX];
+	AUTO_FD fd = root_openat(root, path, O_PATH | O_NOFOLLOW);
+	ssize_t length;
+
+	if (fd < 0) {
+		errno = -fd;
+		return NULL;
+	}
+	length = readlinkat(fd, "", text, sizeof(text));
+	if (length < 0)
+		return NULL;
+	return arena_strndup(arena, text, (size_t)length);
+}
+
+int root_open_regular(const struct root *root, const char *path)
+{
+	struct stat st;
+	AUTO_FD fd = root_openat(root, path, O_PATH);
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	return fd_reopen(fd, O_RDONLY | O_NOCTTY);
+}
+
+int root_read(const struct root *root, const char *path, size_t limit, struct arena *arena,
+	      char **ret, size_t *ret_length)
+{
+	AUTO_FD fd = root_open_regular(root, path);
+
+	if (fd < 0)
+		return fd;
+	return file_read(fd, limit, arena, ret, ret_length);
+}
+
+static int in_the_way(const struct root *root, const char *path, int errnum, struct error *err)
+{
+	const char *why = errnum == ENOTDIR  ? "it is no directory"
+			  : errnum == ENOENT ? "it is a link to nothing"
+			  : errnum == ELOOP  ? "it is a loop of links, or a link that /proc makes"
+					     : strerror(errnum);
+
+	return error_set(err, ERROR_IMAGE, errnum, "remove it from the image, or use another image",
+			 "open the directory %s in the container's root %s: %s", path, root->path,
+			 why);
+}
+
+/* One component that is missing: made, then opened by the resolver like any other. */
+static int make_directory(const struct root *root, int parent_fd, const char *name,
+			  const char *path, struct error *err)
+{
+	int fd;
+
+	if (mkdirat(parent_fd, name, 0755) < 0 && errno != EEXIST)
+		return error_errno(err, errno, "make the directory %s in %s", path, root->path);
+	fd = root_openat(root, path, O_PATH | O_DIRECTORY);
+	return fd < 0 ? in_the_way(root, path, -fd, err) : fd;
+}
+
+int root_mkdirs(const struct root *root, const char *path, struct error *err)
+{
+	char prefix[PATH_MAX];
+	size_t length = strlen(path), start = 0;
+	AUTO_FD parent_fd = -1;
+	int fd = root_openat(root, path, O_PATH | O_DIRECTORY);
+
+	if (fd >= 0)
+		return fd;
+	if (fd != -ENOENT)
+		return in_the_way(root, path, -fd, err);
+	if (length >= sizeof(prefix))
+		return in_the_way(root, path, ENAMETOOLONG, err);
+	parent_fd = root_openat(root, "/", O_PATH | O_DIRECTORY);
+	if (parent_fd < 0)
+		return in_the_way(root, "/", -parent_fd, err);
+	memcpy(prefix, path, length + 1);
+	while (start < length) {
+		size_t end = start + strcspn(prefix + start, "/");
+		char saved = prefix[end];
+
+		if (end > start) {
+			prefix[end] = '\0';
+			fd = root_openat(root, prefix, O_PATH | O_DIRECTORY);
+			if (fd == -ENOENT)
+				fd = make_directory(root, parent_fd, prefix + start, prefix, err);
+			else if (fd < 0)
+				in_the_way(root, prefix, -fd, err);
+			if (fd < 0)
+				return fd;
+			fd_close(&parent_fd);
+			parent_fd = fd;
+			prefix[end] = saved;
+		}
+		start = end + 1;
+	}
+	return fd_take(&parent_fd);
+}
+
+int root_open_parent(const struct root *root, const char *path, bool create, const char **ret_name,
+		     struct error *err)
+{
+	char parent[PATH_MAX] = "/";
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+	int fd;
+
+	if (!*name || string_equal(name, ".") || string_equal(name, ".."))
+		return in_the_way(root, path, EISDIR, err);
+	if (slash && slash != path) {
+		if ((size_t)(slash - path) >= sizeof(parent))
+			return in_the_way(root, path, ENAMETOOLONG, err);
+		memcpy(parent, path, (size_t)(slash - path));
+		parent[slash - path] = '\0';
+	}
+	if (create) {
+		fd = root_mkdirs(root, parent, err);
+	} else {
+		fd = root_openat(root, parent, O_PATH | O_DIRECTORY);
+		if (fd < 0)
+			in_the_way(root, parent, -fd, err);
+	}
+	if (fd >= 0)
+		*ret_name = name;
+	return fd;
+}

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # variables of the other files and of the scripts
+# Where things are: the repository, the build, a work folder that goes at the end, the fake driver.
+
+repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+# shellcheck source=tests/lib/report.sh
+. "$repository/tests/lib/report.sh"
+
+DAVIT_BUILD=${DAVIT_BUILD:-build}
+case $DAVIT_BUILD in /*) ;; *) DAVIT_BUILD=$repository/$DAVIT_BUILD ;; esac
+export DAVIT_BUILD
+hook=$DAVIT_BUILD/davit-hook
+davit=$DAVIT_BUILD/davit
+fixture=$repository/tests/fixture
+PATH=$PATH:/usr/sbin:/sbin
+export LC_ALL=C
+
+# The GPUs of a fake host with two of them, as the fixture's nvidia-smi lists them.
+uuid0=GPU-1074aade-e34c-4efc-662a-2954e7cab1dc
+uuid1=GPU-838f1a63-81fa-dfa9-e219-5da0cd7c6ddd
+smi_line() { # INDEX UUID
+	printf 'GPU %s: NVIDIA H200 (UUID: %s)\n' "$1" "$2"
+}
+
+clean_ups=()
+# shellcheck disable=SC2317 # reached by the trap
+clean_up() {
+	local i rc=$?
+	for ((i = ${#clean_ups[@]} - 1; i >= 0; i--)); do
+		eval "${clean_ups[i]}" || true
+	done
+	exit "$rc"
+}
+
+# at_end COMMAND: when the script ends, last one first.
+at_end() {
+	[ ${#clean_ups[@]} -gt 0 ] || trap clean_up EXIT
+	clean_ups+=("$1")
+}
+
+# Sets `work`. Mounts below it are gone before its files are.
+make_work() {
+	work=$(mktemp -d "${TMPDIR:-/tmp}/davit-test.XXXXXX")
+	chmod 0755 "$work"
+	at_end remove_work
+}
+
+unmount_below() { # DIRECTORY
+	local mount
+	awk -v below="$1/" 'index($5, below) == 1 { print $5 }' /proc/self/mountinfo | tac |
+		while read -r mount; do
+			umount -l "$mount"
+		done
+}
+
+# shellcheck disable=SC2317 # called by clean_up
+remove_work() {
+	unmount_below "$work"
+	rm -rf --one-file-system "$work"
+}
+
+require_root() {
+	if [ "$(id -u)" != 0 ]; then
+		skip "${0##*/}" 'not root'
+		report_exit
+	fi
+}

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # variables of the other files and of the scripts
+# What a test script prints: a line per test, `ok NAME`, `FAIL NAME: why` or `skip NAME: reason`.
+# Lines that begin with a blank belong to the one above.
+
+report_failed=0
+
+ok() { # NAME
+	printf 'ok %s\n' "$1"
+}
+
+fail() { # NAME WHY [DETAILS]
+	printf 'FAIL %s: %s\n' "$1" "$2"
+	[ -z "${3:-}" ] || printf '    %s\n' "${3//$'\n'/$'\n'    }"
+	report_failed=1
+}
+
+skip() { # NAME REASON
+	printf 'skip %s: %s\n' "$1" "$2"
+}
+
+equal() { # NAME EXPECTED ACTUAL
+	if [ "$2" = "$3" ]; then
+		ok "$1"
+	else
+		fail "$1" 'it differs' "$(diff -u --label expected --label actual \
+			<(printf '%s\n' "$2") <(printf '%s\n' "$3") || true)"
+	fi
+}
+
+matches() { # NAME EXTENDED-REGULAR-EXPRESSION ACTUAL: one of its lines does
+	if grep -qE -- "$2" <<< "$3"; then
+		ok "$1"
+	else
+		fail "$1" "no line matches: $2" "$3"
+	fi
+}
+
+report_exit() {
+	exit "$report_failed"
+}

@@ -1,0 +1,201 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# All tests, from a clean clone on Debian 12, as root: installs what is missing, builds, and runs
+# the groups named (all, without a name). A line per test; the last one is
+# `N passed, N failed[, N skipped]`. Exits non-zero when one failed, or, with MUST_WORK=1, was
+# skipped. DAVIT_BUILD names another folder than build/.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=tests/lib/packages.sh
+. tests/lib/packages.sh
+# shellcheck source=tests/lib/report.sh
+. tests/lib/report.sh
+
+all_groups=(build lint unit sanitize fixture golden engines)
+export DAVIT_BUILD=${DAVIT_BUILD:-build}
+export LC_ALL=C
+PATH=$PATH:/usr/sbin:/sbin
+jobs=$(nproc)
+engine_scripts=(roots requests containers images proc-mask)
+
+usage() {
+	printf 'usage: tests/run.sh [GROUP...]\ngroups: %s\n' "${all_groups[*]}" >&2
+	exit 2
+}
+
+# quietly NAME COMMAND...: one test, that the command succeeds; its output only if it doesn't.
+quietly() {
+	local output
+	if output=$("${@:2}" 2>&1); then
+		ok "$1"
+	else
+		fail "$1" "exit $?" "$(tail -n 60 <<< "$output")"
+		return 1
+	fi
+}
+
+# --- groups --------------------------------------------------------------------------------------
+
+build_folder() { # FOLDER CMAKE-OPTION...
+	cmake -G Ninja -S . -B "$@" && cmake --build "$1" --parallel "$jobs"
+}
+
+group_build() {
+	quietly 'build with gcc' build_folder "$DAVIT_BUILD" -DCMAKE_C_COMPILER=gcc || return 0
+	# Another build system than ninja's, as the README has it, is cmake's affair.
+	quietly 'build with clang' build_folder "$DAVIT_BUILD-clang" -DCMAKE_C_COMPILER=clang || true
+}
+
+c_files() {
+	find src include tests -name '*.[ch]' -o -name '*.inc'
+}
+
+shell_files() {
+	find tests .ci hooks -type f 2> /dev/null | while read -r file; do
+		[[ $file = *.sh ]] || head -c 64 "$file" | head -n 1 | tr -d '\0' |
+			grep -qE '^#!.*\b(ba)?sh\b' || continue
+		printf '%s\n' "$file"
+	done
+}
+
+run_tidy() {
+	[ -e "$DAVIT_BUILD-clang/compile_commands.json" ] ||
+		cmake -G Ninja -S . -B "$DAVIT_BUILD-clang" -DCMAKE_C_COMPILER=clang
+	run-clang-tidy -quiet -j "$jobs" -p "$DAVIT_BUILD-clang" "^$PWD/src/.*\.c$"
+}
+
+run_format() {
+	c_files | xargs clang-format --dry-run -Werror
+}
+
+run_shellcheck() {
+	shell_files | xargs shellcheck
+}
+
+group_lint() {
+	quietly 'clang-format' run_format || true
+	quietly 'clang-tidy' run_tidy || true
+	quietly 'shellcheck' run_shellcheck || true
+}
+
+# ctest's verbose output, `12: ok 1 - case` in it, to our lines.
+report_cases() { # PREFIX
+	awk -v prefix="$1" '
+		$1 == "Start" || $1 == "test" { if ($1 == "Start") name[$2 + 0] = $3; next }
+		match($0, /^[0-9]+: /) {
+			number = substr($0, 1, RLENGTH - 2)
+			line = substr($0, RLENGTH + 1)
+			if (line ~ /^ok [0-9]+ # SKIP/) {
+				sub(/^ok [0-9]+ # SKIP */, "", line)
+				printf "skip %s%s: %s: by the test itself\n", prefix, name[number], line
+			} else if (line ~ /^ok [0-9]+ /) {
+				sub(/^ok [0-9]+ (- )?/, "", line)
+				printf "ok %s%s: %s\n", prefix, name[number], line
+			} else if (line ~ /^not ok [0-9]+ /) {
+				sub(/^not ok [0-9]+ (- )?/, "", line)
+				printf "FAIL %s%s: %s: see below\n", prefix, name[number], line
+				failed[number] = 1
+			} else if (line !~ /^(1\.\.|TAP|# ok)/ && line != "") {
+				printf "    %s\n", line
+			}
+			next
+		}
+		# "1/9 Test #1: base ......***Exception: SegFault": it ended without a word on a case.
+		/^ *[0-9]+\/[0-9]+ Test +#[0-9]+:.*\*\*\*/ {
+			match($0, /#[0-9]+/)
+			number = substr($0, RSTART + 1, RLENGTH - 1)
+			if (!failed[number])
+				printf "FAIL %s%s: the program: %s\n", prefix, name[number], $0
+		}'
+}
+
+run_cases() { # FOLDER PREFIX
+	CMOCKA_MESSAGE_OUTPUT=tap ctest --test-dir "$1" -V -j "$jobs" 2>&1 | report_cases "$2"
+}
+
+group_unit() {
+	run_cases "$DAVIT_BUILD" 'unit '
+}
+
+group_sanitize() {
+	quietly 'build with sanitizers' build_folder "$DAVIT_BUILD-sanitize" -DCMAKE_C_COMPILER=gcc \
+		-DCMAKE_BUILD_TYPE=Debug -DDAVIT_SANITIZE=ON || return 0
+	UBSAN_OPTIONS=print_stacktrace=1 run_cases "$DAVIT_BUILD-sanitize" 'sanitized '
+}
+
+# script NAME COMMAND...: a script that reports its tests itself.
+script() {
+	local rc=0 output
+	output=$(mktemp)
+	timeout 300 "${@:2}" 2>&1 | tee "$output" || rc=$?
+	if [ $rc != 0 ] && ! grep -q '^FAIL ' "$output"; then
+		fail "$1" "it ended with exit code $rc"
+	elif ! grep -qE '^(ok|FAIL|skip) ' "$output"; then
+		fail "$1" 'it tested nothing'
+	fi
+	rm -f "$output"
+}
+
+fixture_check() {
+	tests/fixture/check | sed -u 's/^ok: /ok fixture: /; s/^FAILED: \(.*\)/FAIL fixture: \1: it differs/; s/^skip: /skip fixture: /'
+}
+
+group_fixture() {
+	export -f fixture_check
+	script fixture bash -euo pipefail -c fixture_check
+}
+
+group_golden() {
+	script golden tests/golden/run
+}
+
+group_engines() {
+	local with name
+	for with in 'runc v1' 'runc v2' 'crun v2'; do
+		for name in "${engine_scripts[@]}"; do
+			script "$name, $with" env ENGINE="${with% *}" CGROUP="${with#* }" "tests/engines/$name.sh"
+		done
+	done
+	for name in bad-input environment; do
+		script "$name" env ENGINE=runc CGROUP=v2 "tests/engines/$name.sh"
+	done
+	script 'docker, v1' env CGROUP=v1 tests/engines/docker.sh
+	script 'docker, v2' env CGROUP=v2 tests/engines/docker.sh
+	for with in runc crun; do
+		script "podman, $with" env ENGINE=$with CGROUP=v2 tests/engines/podman.sh
+	done
+}
+
+# --- the run -------------------------------------------------------------------------------------
+
+groups=("$@")
+[ $# -gt 0 ] || groups=("${all_groups[@]}")
+for group in "${groups[@]}"; do
+	[[ " ${all_groups[*]} " = *" $group "* ]] || usage
+done
+need_packages "${build_packages[@]}" "${container_packages[@]}" "${test_packages[@]}"
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+# Every other group tests what the first one makes.
+if [[ " ${groups[*]} " != *' build '* ]] && ! output=$(build_folder "$DAVIT_BUILD" 2>&1); then
+	fail 'build' 'it does not build' "$(tail -n 40 <<< "$output")" | tee -a "$log"
+fi
+for group in "${groups[@]}"; do
+	started=$SECONDS
+	printf -- '--- %s\n' "$group"
+	"group_$group" 2>&1 | tee -a "$log"
+	printf -- '--- %s: %d s\n' "$group" $((SECONDS - started))
+done
+
+passed=$(grep -c '^ok ' "$log" || true)
+failed=$(grep -c '^FAIL ' "$log" || true)
+skipped=$(grep -c '^skip ' "$log" || true)
+grep -E '^FAIL ' "$log" | sed 's/^/again: /' || true
+closing="$passed passed, $failed failed"
+[ "$skipped" = 0 ] || closing+=", $skipped skipped"
+printf '%s\n' "$closing"
+[ "$failed" = 0 ] && [ "$passed" != 0 ] || exit 1
+if [ "$skipped" != 0 ] && [ "${MUST_WORK:-0}" = 1 ]; then
+	exit 1
+fi

@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The device filter, run by a small interpreter; and targets, in a directory of our own. */
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../../src/apply/target.h"
+#include "davit/apply.h"
+
+/* ---- the device filter ------------------------------------------------------------------ */
+
+/* Just the instructions that device programs have; anything else fails the test. */
+static uint32_t run_program(const struct bpf_insn *program, size_t count,
+			    const struct bpf_cgroup_dev_ctx *context)
+{
+	uint64_t regs[11] = {0};
+	size_t at = 0;
+
+	for (int steps = 0; steps < 100000; steps++, at++) {
+		const struct bpf_insn *i = &program[at];
+		uint64_t *dst = &regs[i->dst_reg], src = regs[i->src_reg];
+		uint64_t imm = (uint64_t)(int64_t)i->imm;
+
+		assert_true(at < count);
+		switch (i->code) {
+		case BPF_LDX | BPF_MEM | BPF_W: {
+			uint32_t word;
+
+			assert_int_equal(i->src_reg, BPF_REG_1);
+			memcpy(&word, (const char *)context + i->off, sizeof(word));
+			*dst = word;
+			break;
+		}
+		case BPF_ALU64 | BPF_MOV | BPF_X:
+			*dst = src;
+			break;
+		case BPF_ALU64 | BPF_MOV | BPF_K:
+			*dst = imm;
+			break;
+		case BPF_ALU64 | BPF_AND | BPF_K:
+			*dst &= imm;
+			break;
+		case BPF_ALU64 | BPF_RSH | BPF_K:
+			*dst >>= imm;
+			break;
+		case BPF_JMP | BPF_JNE | BPF_K:
+			at += *dst != imm ? (size_t)i->off : 0;
+			break;
+		case BPF_JMP | BPF_JSET | BPF_K:
+			at += *dst & imm ? (size_t)i->off : 0;
+			break;
+		case BPF_JMP | BPF_EXIT:
+			return (uint32_t)regs[0];
+		default:
+			fail_msg("instruction %zu: code %#x", at, i->code);
+		}
+	}
+	fail_msg("no end");
+	return 0;
+}
+
+static const struct bpf_insn deny_all[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K},
+					   {.code = BPF_JMP | BPF_EXIT}};
+static const struct bpf_insn allow_all[] = {
+	{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = 1},
+        {.code = BPF_JMP | BPF_EXIT                                  }
+};
+
+static bool filter_allows(const struct plan *plan, const struct bpf_insn *original, size_t count,
+			  uint32_t type, uint32_t access, uint32_t major, uint32_t minor)
+{
+	const struct bpf_cgroup_dev_ctx context = {access << 16 | type, major, minor};
+	struct bpf_insn *program;
+	AUTO_ARENA arena = {0};
+
+	assert_int_equal(device_filter_build(plan, original, count, &arena, &program, &count), 0);
+	return run_program(program, count, &context) == 1;
+}
+
+static void the_filter_opens_the_plans_devices_alone(void **state)
+{
+	struct operation operations[] = {
+		{.kind = OPERATION_DEVICE_RULE, .major = 195, .minor = 255    },
+		{.kind = OPERATION_BIND       },
+		{.kind = OPERATION_DEVICE_RULE,                   .major = 195,             .minor = 0},
+		{.kind = OPERATION_DEVICE_RULE,             .major = 511,                   .minor = 1048575      },
+	};
+	const struct plan plan = {.items = operations, .count = ARRAY_SIZE(operations)};
+	static const struct {
+		uint32_t type, access, major, minor;
+		bool allowed;
+	} cases[] = {
+		{BPF_DEVCG_DEV_CHAR,  BPF_DEVCG_ACC_READ,                       195, 255,     true },
+		{BPF_DEVCG_DEV_CHAR,  BPF_DEVCG_ACC_WRITE,                      195, 0,       true },
+		{BPF_DEVCG_DEV_CHAR,  BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE, 195, 0,       true },
+		{BPF_DEVCG_DEV_CHAR,  BPF_DEVCG_ACC_READ,                       511, 1048575, true },
+		{BPF_DEVCG_DEV_CHAR,  BPF_DEVCG_ACC_READ,                       195, 1,       false},
+		{BPF_DEVCG_DEV_CHAR,  BPF_DEVCG_ACC_READ,                       196, 0,       false},
+		{BPF_DEVCG_DEV_CHAR,  BPF_DEVCG_ACC_READ,                       0,   195,     false},
+		{BPF_DEVCG_DEV_BLOCK, BPF_DEVCG_ACC_READ,                       195, 0,       false},
+		{BPF_DEVCG_DEV_CHAR,  BPF_DEVCG_ACC_MKNOD,                      195, 0,       false},
+		{BPF_DEVCG_DEV_CHAR,  BPF_DEVCG_ACC_MKNOD | BPF_DEVCG_ACC_READ, 195, 0,       false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		assert_int_equal(filter_allows(&plan, deny_all, 2, cases[i].type, cases[i].access,
+					       cases[i].major, cases[i].minor),
+				 cases[i].allowed);
+		/* No attached program is as good as one that denies. */
+		assert_int_equal(filter_allows(&plan, NULL, 0, cases[i].type, cases[i].access,
+					       cases[i].major, cases[i].minor),
+				 cases[i].allowed);
+		/* What the original allows stays allowed. */
+		assert_true(filter_allows(&plan, allow_all, 2, cases[i].type, cases[i].access,
+					  cases[i].major, cases[i].minor));
+	}
+}
+
+static void a_filter_over_itself_still_decides_right(void **state)
+{
+	struct operation operation = {.kind = OPERATION_DEVICE_RULE, .major = 195, .minor = 7};
+	const struct plan plan = {.items = &operation, .count = 1};
+	struct bpf_insn *program;
+	AUTO_ARENA arena = {0};
+	size_t count;
+
+	(void)state;
+	assert_int_equal(device_filter_build(&plan, deny_all, 2, &arena, &program, &count), 0);
+	assert_true(filter_allows(&plan, program, count, BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ,
+				  195, 7));
+	assert_false(filter_allows(&plan, program, count, BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ,
+				   195, 8));
+}
+
+static void a_filter_that_is_too_long_is_refused(void **state)
+{
+	static struct operation operations[2000];
+	static struct bpf_insn original[4096];
+	struct plan plan = {.items = operations, .count = 256};
+	struct bpf_insn *program;
+	AUTO_ARENA arena = {0};
+	size_t count;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(operations); i++)
+		operations[i] = (struct operation){
+			.kind = OPERATION_DEVICE_RULE, .major = 195, .minor = (unsigned)i};
+	assert_int_equal(device_filter_build(&plan, original, 2000, &arena, &program, &count), 0);
+	assert_int_equal(device_filter_build(&plan, original, 4096, &arena, &program, &count),
+			 -E2BIG);
+	plan.count = ARRAY_SIZE(operations);
+	assert_int_equal(device_filter_build(&plan, original, 2, &arena, &program, &count), -E2BIG);
+}
+
+/* ---- targets ---------------------------------------------------------------------------- */
+
+static char top[] = "/tmp/davit-apply-XXXXXX";
+static struct root root = {.fd = -1};
+static struct target_dir dir = {.root = &root, .fd = -1};
+
+static int make_root(void **state)
+{
+	struct error err;
+
+	(void)state;
+	return !mkdtemp(top) || root_open(top, &root, &err) < 0 || chdir(top) < 0;
+}
+
+static int remove_root(void **state)
+{
+	char command[128];
+
+	(void)state;
+	fd_close(&dir.fd);
+	root_close(&root);
+	(void)snprintf(command, sizeof(command), "rm -rf %s", top);
+	return chdir("/") | system(command);
+}
+
+static struct target open_target(const char *path)
+{
+	struct target target = {0};
+	struct error err;
+
+	assert_int_equal(target_open(&dir, path, &target, &err), 0);
+	return target;
+}
+
+static void put(const char *path, const char *text)
+{
+	AUTO_FD fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+
+	assert_true(fd >= 0);
+	assert_int_equal(file_write(fd, text, strlen(text)), 0);
+}
+
+static void assert_link(const char *path, const char *text)
+{
+	char present[256];
+	ssize_t length = readlink(path, present, sizeof(present) - 1);
+
+	assert_true(length > 0);
+	present[length] = '\0';
+	assert_string_equal(present, text);
+}
+
+static void links_replace_what_is_ours_to_replace(void **state)
+{
+	struct target target = open_target("/usr/lib/libx.so.1");
+	struct error err;
+
+	(void)state;
+	assert_int_equal(target_link(&target, "libx.so.2", &err), 0);
+	assert_link("usr/lib/libx.so.1", "libx.so.2");
+	/* again; of another version; dangling out of the root; an empty stub */
+	assert_int_equal(target_link(&target, "libx.so.2", &err), 0);
+	assert_int_equal(target_link(&target, "libx.so.3", &err), 0);
+	assert_link("usr/lib/libx.so.1", "libx.so.3");
+	assert_int_equal(unlink("usr/lib/libx.so.1"), 0);
+	assert_int_equal(symlink("../../../../../../etc/passwd", "usr/lib/libx.so.1"), 0);
+	assert_int_equal(target_link(&target, "libx.so.2", &err), 0);
+	assert_link("usr/lib/libx.so.1", "libx.so.2");
+	assert_int_equal(unlink("usr/lib/libx.so.1"), 0);
+	put("usr/lib/libx.so.1", "");
+	assert_int_equal(target_link(&target, "libx.so.2", &err), 0);
+	assert_link("usr/lib/libx.so.1", "libx.so.2");
+}
+
+static void links_spare_what_has_content(void **state)
+{
+	struct target target = open_target("/usr/lib/liby.so.1");
+	struct error err = {0};
+
+	(void)state;
+	put("usr/lib/liby.so.1", "a driver of the image's own");
+	assert_int_equal(target_link(&target, "liby.so.2", &err), -EEXIST);
+	assert_int_equal(mkdir("usr/lib/libz.so.1", 0755), 0);
+	target = open_target("/usr/lib/libz.so.1");
+	assert_int_equal(target_link(&target, "libz.so.2", &err), -EISDIR);
+	assert_int_equal(err.code, ERROR_IMAGE);
+}
+
+static void files_to_mount_over_are_no_links(void **state)
+{
+	struct target target = open_target("/usr/bin/tool");
+	struct error err = {0};
+	struct stat st;
+	int fd;
+
+	(void)state;
+	put("canary", "untouched");
+	assert_int_equal(symlink("../../canary", "usr/bin/tool"), 0);
+	fd = target_file(&target, &err);
+	assert_true(fd >= 0);
+	(void)close(fd);
+	assert_int_equal(lstat("usr/bin/tool", &st), 0);
+	assert_true(S_ISREG(st.st_mode));
+	assert_int_equal(stat("canary", &st), 0);
+	assert_int_equal(st.st_size, 9);
+	/* what is there with content stays: it gets covered */
+	put("usr/bin/tool", "script");
+	fd = target_file(&target, &err);
+	assert_true(fd >= 0);
+	(void)close(fd);
+	assert_int_equal(stat("usr/bin/tool", &st), 0);
+	assert_int_equal(st.st_size, 6);
+	assert_int_equal(mkdir("usr/bin/dir", 0755), 0);
+	target = open_target("/usr/bin/dir");
+	assert_int_equal(target_file(&target, &err), -EISDIR);
+	assert_int_equal(err.code, ERROR_IMAGE);
+}
+
+static void files_are_written_whole_and_never_through_a_link(void **state)
+{
+	struct target target = open_target("/etc/ld.so.cache");
+	struct error err;
+	struct stat st;
+	AUTO_ARENA arena = {0};
+	char *text;
+
+	(void)state;
+	put("canary", "untouched");
+	assert_int_equal(symlink("../canary", "etc/ld.so.cache"), 0);
+	assert_int_equal(target_write(&target, "cache", 5, &err), 0);
+	assert_int_equal(lstat("etc/ld.so.cache", &st), 0);
+	assert_true(S_ISREG(st.st_mode));
+	assert_int_equal(root_read(&root, "/etc/ld.so.cache", 100, &arena, &text, NULL), 0);
+	assert_string_equal(text, "cache");
+	assert_int_equal(root_read(&root, "/canary", 100, &arena, &text, NULL), 0);
+	assert_string_equal(text, "untouched");
+}
+
+static void targets_need_a_name(void **state)
+{
+	static const char *const bad[] = {"/usr/", "/usr/..", "/usr/.", "usr", "/"};
+	struct target target;
+	struct error err;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(target_open(&dir, bad[i], &target, &err), -EINVAL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_filter_opens_the_plans_devices_alone),
+		cmocka_unit_test(a_filter_over_itself_still_decides_right),
+		cmocka_unit_test(a_filter_that_is_too_long_is_refused),
+		cmocka_unit_test(links_replace_what_is_ours_to_replace),
+		cmocka_unit_test(links_spare_what_has_content),
+		cmocka_unit_test(files_to_mount_over_are_no_links),
+		cmocka_unit_test(files_are_written_whole_and_never_through_a_link),
+		cmocka_unit_test(targets_need_a_name),
+	};
+
+	return cmocka_run_group_tests_name("apply", tests, make_root, remove_root);
+}
