@@ -81,6 +81,8 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_D
 /* Where lines go (fd, not owned) and up to which level; before the first call nothing is logged. */
 void log_to(int fd, enum log_level level);
 bool log_enabled(enum log_level level);
+/* Whether lines go to that descriptor. */
+bool log_goes_to(int fd);
 /* One line: milliseconds since the first call, the level, the text; control characters as `?`. */
 void log_line(enum log_level level, const char *format, ...) PRINTF_LIKE(2, 3);
 /* "error", "warning", "info", "debug" -> level; -EINVAL for anything else. */

@@ -26,8 +26,6 @@ void root_close(struct root *root);
 
 /* Opens a directory that the host vouches for. `path` must outlive ret. 0 or -errno. */
 int root_open(const char *path, struct root *ret, struct error *err);
-/* The same, seen from the descriptor of another root (a process's /proc/PID/root). */
-int root_open_at(int base_fd, const char *path, struct root *ret, struct error *err);
 
 /*
  * Opens `path` (with or without leading slash) in root. `flags` as for open(2); O_CLOEXEC and

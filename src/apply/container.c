@@ -53,11 +53,11 @@ int container_open(pid_t pid, const char *rootfs, struct arena *arena, struct co
 		   struct error *err)
 {
 	AUTO_CONTAINER container = {.pid = pid, .root.fd = -1, .mount_namespace = -1};
-	AUTO_FD top = proc_open(pid, "root", O_PATH | O_DIRECTORY);
+	AUTO_ROOT top = {.fd = proc_open(pid, "root", O_PATH | O_DIRECTORY), .path = "/"};
 	int r;
 
-	if (top < 0)
-		return no_process(pid, -top, err);
+	if (top.fd < 0)
+		return no_process(pid, -top.fd, err);
 	container.mount_namespace = proc_open(pid, "ns/mnt", O_RDONLY);
 	if (container.mount_namespace < 0)
 		return no_process(pid, -container.mount_namespace, err);
@@ -66,11 +66,14 @@ int container_open(pid_t pid, const char *rootfs, struct arena *arena, struct co
 		r = read_root_id(pid, "gid_map", arena, &container.gid);
 	if (r < 0)
 		return no_process(pid, -r, err);
-	r = root_open_at(top, rootfs, &container.root, err);
-	if (r < 0) {
-		err->code = ERROR_BAD_BUNDLE;
-		return error_fix(err, r, "correct root.path in config.json");
-	}
+	/* Links on the way are those of the container's namespace, not of ours. */
+	container.root = (struct root){.fd = root_openat(&top, rootfs, O_PATH | O_DIRECTORY),
+				       .path = rootfs};
+	if (container.root.fd < 0)
+		return error_set(err, ERROR_BAD_BUNDLE, -container.root.fd,
+				 "correct root.path in config.json",
+				 "open the container's root %s: %s", rootfs,
+				 strerror(-container.root.fd));
 	*ret = container;
 	container.root.fd = container.mount_namespace = -1;
 	return 0;

@@ -27,6 +27,11 @@ bool log_enabled(enum log_level level)
 	return sink.fd >= 0 && level <= sink.level;
 }
 
+bool log_goes_to(int fd)
+{
+	return sink.fd == fd;
+}
+
 void log_line(enum log_level level, const char *format, ...)
 {
 	char text[1024], line[1100];

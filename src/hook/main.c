@@ -179,7 +179,8 @@ int main(int argc, char **argv)
 		char line[ERROR_LINE_MAX];
 
 		error_line(&err, line);
-		log_line(LOG_LEVEL_ERROR, "%s", line);
+		if (!log_goes_to(STDERR_FILENO))
+			log_line(LOG_LEVEL_ERROR, "%s", line);
 		(void)fprintf(stderr, "%s\n", line);
 		return error_exit_code(&err);
 	}

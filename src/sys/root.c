@@ -16,18 +16,8 @@ void root_close(struct root *root)
 
 int root_open(const char *path, struct root *ret, struct error *err)
 {
-	return root_open_at(AT_FDCWD, path, ret, err);
-}
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-int root_open_at(int base_fd, const char *path, struct root *ret, struct error *err)
-{
-	const char *relative = path;
-	int fd;
-
-	if (base_fd != AT_FDCWD)
-		while (*relative == '/')
-			relative++;
-	fd = openat(base_fd, *relative ? relative : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return error_errno(err, errno, "open the directory %s", path);
 	*ret = (struct root){.fd = fd, .path = path};

@@ -82,10 +82,11 @@ overlay_root() { # DIRECTORY
 		-o "lowerdir=$1,upperdir=$bundle/upper,workdir=$bundle/overlay-work"
 }
 
-# The arguments as a JSON array. (jq 1.6 takes what begins with a dash after --args for options.)
+# The arguments as a JSON array. (What begins with a dash after --args, jq 1.6 takes for an option;
+# and it can't split at NUL.)
 json_strings() {
 	[ $# -gt 0 ] || { echo '[]' && return; }
-	printf '%s\0' "$@" | jq -Rs 'split("\u0000")[:-1]'
+	printf '%s\036' "$@" | jq -Rs 'split("\u001e")[:-1]'
 }
 
 # new_bundle KIND [NAME=VALUE...]: sets `bundle`, with an overlay over a root of that kind, the
