@@ -74,9 +74,10 @@ struct requirement_answer {
 	enum requirement_verdict verdict;
 	unsigned missing;        /* UNKNOWN: the properties that the answer depends on */
 	const char *alternative; /* the one that decided: satisfied, or failed and came nearest (the
-				    fewest conditions that don't hold, the first of several); "" */
-	const char *condition;   /* FAILED: the first condition of it that does not hold; "" */
-	unsigned property;       /* FAILED: what that condition speaks of */
+				    fewest conditions that don't hold, the first of several); else
+				    NULL */
+	const char *condition; /* FAILED: the first condition of it that does not hold; else NULL */
+	unsigned property;     /* FAILED: what that condition speaks of */
 };
 /*
  * Evaluates one expression from left to right: spaces separate alternatives, commas join

@@ -102,6 +102,8 @@ int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct are
 	r = check_requirements(pipeline, arena, err);
 	if (r == 0)
 		r = image_inspect(root, arena, &pipeline->image, err);
+	if (r == 0 && config->cuda_compat && (pipeline->request.capabilities & CAPABILITY_COMPUTE))
+		r = image_find_compat(root, pipeline->driver.version, arena, &pipeline->image, err);
 	if (r == 0)
 		r = plan_make(&pipeline->request, &pipeline->driver, &pipeline->selection,
 			      &pipeline->image, arena, &pipeline->plan, err);

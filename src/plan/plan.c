@@ -173,6 +173,18 @@ static void add_mps(struct builder *b)
 	bind->required = false;
 }
 
+/* The image's own newer libraries stand before the host's of the same name. */
+static void add_compat(struct builder *b)
+{
+	for (size_t i = 0; i < b->image->compat.count; i++) {
+		struct loader_entry *entry = ARENA_PUSH(b->arena, &b->plan->libraries);
+
+		if (entry)
+			*entry = b->image->compat.items[i];
+		b->failed |= !entry;
+	}
+}
+
 static void add_loader_search(struct builder *b)
 {
 	const struct image *image = b->image;
@@ -185,7 +197,9 @@ static void add_loader_search(struct builder *b)
 	}
 	if (image->loader == IMAGE_LOADER_GLIBC && b->plan->libraries.count > 0)
 		plan_add(b, OPERATION_LOADER_CACHE, "/etc/ld.so.cache",
-			 "the loader finds the libraries");
+			 image->compat_used ? "the loader finds the libraries, the image's newer "
+					      "ones (CUDA forward compatibility) first"
+					    : "the loader finds the libraries");
 }
 
 /* ---- the mask over /proc/driver/nvidia -------------------------------------------------- */
@@ -248,6 +262,7 @@ int plan_make(const struct gpu_request *request, const struct driver *driver,
 	if (r < 0)
 		return r;
 	add_proc_mask(&b, selection);
+	add_compat(&b);
 	for (size_t i = 0; i < driver->files.count; i++)
 		add_driver_file(&b, &driver->files.items[i]);
 	/* Links by the catalogue may lead to any of the libraries, so they come after all of them.

@@ -208,26 +208,30 @@ static int refuse(const struct outcome *outcome, struct error *err)
 			 outcome->bad.data, outcome->problem);
 }
 
-/* Copies what the answer shows. */
+/* Copies what the answer shows; an alternative without data is none. */
 static int answer(struct arena *arena, struct slice alternative, const struct outcome *outcome,
 		  struct requirement_answer *ret, struct error *err)
 {
-	*ret = (struct requirement_answer){
-		.verdict = outcome->verdict,
-		.missing = outcome->verdict == REQUIREMENT_UNKNOWN ? outcome->missing : 0,
-		.condition = ""};
-	ret->alternative = arena_strndup(arena, alternative.data, alternative.length);
-	if (outcome->verdict == REQUIREMENT_FAILED) {
+	bool failed = outcome->verdict == REQUIREMENT_FAILED;
+
+	*ret = (struct requirement_answer){.verdict = outcome->verdict};
+	if (outcome->verdict == REQUIREMENT_UNKNOWN)
+		ret->missing = outcome->missing;
+	if (alternative.data)
+		ret->alternative = arena_strndup(arena, alternative.data, alternative.length);
+	if (failed) {
 		ret->condition = arena_strndup(arena, outcome->failed.data, outcome->failed.length);
 		ret->property = outcome->property;
 	}
-	return ret->alternative && ret->condition ? 0 : error_memory(err);
+	if ((alternative.data && !ret->alternative) || (failed && !ret->condition))
+		return error_memory(err);
+	return 0;
 }
 
 int requirement_evaluate(const char *expression, const struct requirement_facts *facts,
 			 struct arena *arena, struct requirement_answer *ret, struct error *err)
 {
-	struct slice rest = slice_from(expression), word, nearest = {"", 0};
+	struct slice rest = slice_from(expression), word, nearest = {0};
 	struct outcome best = {.verdict = REQUIREMENT_SATISFIED}, unknown = {0};
 
 	while (slice_next(&rest, ' ', &word)) {
@@ -251,7 +255,7 @@ int requirement_evaluate(const char *expression, const struct requirement_facts 
 	}
 	if (unknown.missing) {
 		unknown.verdict = REQUIREMENT_UNKNOWN;
-		return answer(arena, (struct slice){"", 0}, &unknown, ret, err);
+		return answer(arena, (struct slice){0}, &unknown, ret, err);
 	}
 	return answer(arena, nearest, &best, ret, err);
 }

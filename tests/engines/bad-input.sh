@@ -124,7 +124,7 @@ bad_bundle 'an unknown bus id' 3 '0000:00:1f\.0'
 ask NVIDIA_VISIBLE_DEVICES=nonsense
 bad_bundle 'a device that is no name of one' 3 'nonsense'
 ask NVIDIA_DRIVER_CAPABILITIES=compute,utilty
-bad_bundle 'an unknown capability' 3 'utilty'
+bad_bundle 'an unknown capability' 1 'utilty'
 ask 'NVIDIA_REQUIRE_CUDA=cuda>=99.0'
 bad_bundle 'a requirement that does not hold: have and need' 3 'cuda>=99\.0.*13\.0|13\.0.*cuda>=99\.0'
 

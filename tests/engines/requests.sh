@@ -69,9 +69,11 @@ equal "compute ($with): both nodes" 'nvidia0 nvidia1' "$(part gpus)"
 drop_bundle
 
 new_bundle debian NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=all
-run_script 'dlprobe libcuda.so.1 libnvidia-encode.so.1 libGLX_nvidia.so.0 libnvidia-ngx.so.1; ls /dev/dri; nodeprobe /dev/nvidia-modeset /dev/dri/renderD128'
+run_script 'dlprobe libcuda.so.1 libnvidia-encode.so.1 libnvidia-ngx.so.1 libnvidia-opticalflow.so.1
+readlink /usr/lib/x86_64-linux-gnu/libGLX_nvidia.so.0; ls /dev/dri; nodeprobe /dev/nvidia-modeset /dev/dri/renderD128'
 equal "all capabilities ($with): libraries of each" '4 0' \
 	"$(grep -c '^lib.*: /' <<< "$output" || true) $(grep -c ': error' <<< "$output" || true)"
+matches "all capabilities ($with): those of graphics" '^libGLX_nvidia\.so\.[0-9.]+$' "$output"
 matches "all capabilities ($with): the GPUs' DRM nodes" '^renderD128$' "$output"
 equal "all capabilities ($with): which may be opened" '' "$(grep EPERM <<< "$output" || true)"
 host_unchanged "all capabilities ($with)"

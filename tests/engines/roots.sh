@@ -57,6 +57,8 @@ test_kind() { # KIND
 	new_bundle "$kind" NVIDIA_VISIBLE_DEVICES=1
 	edit_bundle "$allow_mknod"
 	run_script "${probe//LIBDIR/$dir}"
+	# Programs for glibc don't start on musl, and it has no ldconfig.
+	[ "$kind" != musl ] || errors=$(grep -v ': not found$' <<< "$errors" || true)
 	equal "$name: it starts" '0 ' "$rc $errors"
 	host_unchanged "$name"
 	equal "$name: links" "libcuda.so.1 libcuda.so.$version

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+/* CUDA forward compatibility: newer driver libraries that an image brings along. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "davit/image.h"
+
+#define COMPAT_DIR "/usr/local/cuda/compat"
+#define ENTRIES_MAX 256 /* real ones have about ten */
+
+/* "libcuda.so.575.51.03" -> "575.51.03"; links such as libcuda.so.1 have no dot. */
+static const char *libcuda_version(const char *name)
+{
+	static const char prefix[] = "libcuda.so.";
+	const char *version = name + strlen(prefix);
+
+	if (!string_starts(name, prefix) || !strchr(version, '.') ||
+	    strspn(version, "0123456789.") != strlen(version))
+		return NULL;
+	return version;
+}
+
+static unsigned major_of(const char *version)
+{
+	uint64_t major = 0;
+
+	(void)parse_number(version, strcspn(version, "."), 10, UINT32_MAX, &major);
+	return (unsigned)major;
+}
+
+/* The names of regular files and links in the directory; what there is too much of is passed over.
+ */
+static int list_libraries(const struct root *root, struct arena *arena, struct strings *ret)
+{
+	int fd = root_openat(root, COMPAT_DIR, O_RDONLY | O_DIRECTORY);
+	const struct dirent *entry;
+	int r = 0;
+	DIR *dir;
+
+	if (fd < 0)
+		return fd;
+	dir = fdopendir(fd);
+	if (!dir) {
+		fd_close(&fd);
+		return -ENOMEM;
+	}
+	while (r == 0 && ret->count < ENTRIES_MAX && (entry = readdir(dir))) {
+		const char *name;
+
+		if (!string_starts(entry->d_name, "lib") || !strstr(entry->d_name, ".so."))
+			continue;
+		name = arena_strdup(arena, entry->d_name);
+		r = name ? strings_add(arena, ret, name) : -ENOMEM;
+	}
+	(void)closedir(dir);
+	return r;
+}
+
+static int read_library(const struct root *root, const char *name, unsigned want,
+			struct arena *arena, struct elf_facts *ret)
+{
+	const char *path = arena_printf(arena, COMPAT_DIR "/%s", name);
+	AUTO_FD fd = path ? root_open_regular(root, path) : -ENOMEM;
+
+	return fd < 0 ? fd : elf_read(fd, want, arena, ret);
+}
+
+/* Whether libcuda of `version` runs on the host's kernel module, and is worth it. */
+static bool is_compatible(const struct elf_facts *libcuda, const char *version,
+			  const char *host_version, struct arena *arena)
+{
+	struct cuda_note note;
+
+	if (!libcuda->cuda_note || cuda_note_parse(libcuda->cuda_note, arena, &note) < 0)
+		return major_of(version) > major_of(host_version);
+	for (size_t i = 0; i < note.driver_count; i++)
+		if (note.drivers[i] == major_of(host_version))
+			return version_compare(version, host_version) > 0;
+	return false;
+}
+
+/* The newest libcuda in the directory, by name. */
+static const char *find_libcuda(const struct strings *names)
+{
+	const char *newest = NULL;
+
+	for (size_t i = 0; i < names->count; i++)
+		if (libcuda_version(names->items[i]) &&
+		    (!newest || version_compare(libcuda_version(names->items[i]),
+						libcuda_version(newest)) > 0))
+			newest = names->items[i];
+	return newest;
+}
+
+/* Files of libcuda's own version, by their SONAME: what its links in the image say is not believed.
+ */
+static int add_libraries(const struct root *root, const struct strings *names, const char *version,
+			 struct arena *arena, struct image *image)
+{
+	for (size_t i = 0; i < names->count; i++) {
+		struct elf_facts facts;
+		struct loader_entry *entry;
+		int r;
+
+		if (!string_ends(names->items[i], version))
+			continue;
+		r = read_library(root, names->items[i], ELF_WANT_SONAME, arena, &facts);
+		if (r == -ENOMEM)
+			return r;
+		if (r < 0 || !facts.soname || facts.class_bits != 64 || strchr(facts.soname, '/'))
+			continue;
+		entry = ARENA_PUSH(arena, &image->compat);
+		if (!entry)
+			return -ENOMEM;
+		entry->flags = LOADER_FLAGS_NATIVE;
+		entry->name = facts.soname;
+		entry->path = arena_printf(arena, COMPAT_DIR "/%s", names->items[i]);
+		if (!entry->path)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int image_find_compat(const struct root *root, const char *host_version, struct arena *arena,
+		      struct image *image, struct error *err)
+{
+	struct strings names = {0};
+	struct elf_facts facts;
+	const char *libcuda;
+	int r = list_libraries(root, arena, &names);
+
+	if (r == -ENOMEM)
+		return error_memory(err);
+	libcuda = r < 0 ? NULL : find_libcuda(&names);
+	if (!libcuda)
+		return 0;
+	r = read_library(root, libcuda, ELF_WANT_CUDA_NOTE, arena, &facts);
+	if (r == -ENOMEM)
+		return error_memory(err);
+	/* A file that is no library is the image's own trouble: the host's libcuda serves. */
+	if (r < 0 || facts.class_bits != 64)
+		return 0;
+	image->compat_version = libcuda_version(libcuda);
+	image->compat_used = is_compatible(&facts, image->compat_version, host_version, arena);
+	if (!image->compat_used)
+		return 0;
+	r = add_libraries(root, &names, image->compat_version, arena, image);
+	return r < 0 ? error_memory(err) : 0;
+}
