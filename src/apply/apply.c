@@ -232,6 +232,20 @@ static int apply_operation(struct applier *applier, size_t index, struct error *
 	return r;
 }
 
+/* What is made in the container belongs to its root user, whoever that is on the host. */
+static int act_as_owner(const struct container *container, struct error *err)
+{
+	int r;
+
+	if (container->uid == geteuid() && container->gid == getegid())
+		return 0;
+	r = files_owned_by(container->uid, container->gid);
+	if (r < 0)
+		return error_errno(err, -r, "create files as user %u", container->uid);
+	/* Changing the file system ids away from root's took the file capabilities. */
+	return privilege_set(PRIVILEGE_MOUNT, err);
+}
+
 static int apply_all(struct applier *applier, bool cgroups, struct error *err)
 {
 	const struct container *container = applier->container;
@@ -251,12 +265,7 @@ static int apply_all(struct applier *applier, bool cgroups, struct error *err)
 	r = namespace_enter_mount(container->mount_namespace);
 	if (r < 0)
 		return error_errno(err, -r, "enter the container's mount namespace");
-	/* What is made in the container belongs to its root user, whoever that is on the host. */
-	r = files_owned_by(container->uid, container->gid);
-	if (r < 0)
-		return error_errno(err, -r, "create files as user %u", container->uid);
-	/* Changing the file system ids away from root's took the file capabilities. */
-	r = privilege_set(PRIVILEGE_MOUNT, err);
+	r = act_as_owner(container, err);
 	for (size_t i = 0; r == 0 && i < applier->plan->count; i++)
 		r = apply_operation(applier, i, err);
 	return r;

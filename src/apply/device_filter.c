@@ -77,7 +77,7 @@ int device_filter_build(const struct plan *plan, const struct bpf_insn *original
 	}
 	for (size_t i = 0; i < plan->count; i++)
 		rules += plan->items[i].kind == OPERATION_DEVICE_RULE;
-	if (original_count > INSTRUCTIONS_MAX ||
+	if (original_count > INSTRUCTIONS_MAX - PROLOGUE_SIZE ||
 	    rules > (INSTRUCTIONS_MAX - PROLOGUE_SIZE - original_count) / RULE_SIZE)
 		return -E2BIG;
 	count = PROLOGUE_SIZE + rules * RULE_SIZE + original_count;

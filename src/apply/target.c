@@ -85,13 +85,20 @@ static int rename_over(const struct target *target, const char *temporary)
 	return r;
 }
 
+/* A new empty file. A descriptor or -errno. */
+static int create_empty(int dir_fd, const char *name)
+{
+	int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+
+	return fd < 0 ? -errno : fd;
+}
+
 static int make_empty(int dir_fd, const char *name, const void *arg)
 {
-	AUTO_FD fd =
-		openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	AUTO_FD fd = create_empty(dir_fd, name);
 
 	(void)arg;
-	return fd < 0 ? -errno : 0;
+	return fd < 0 ? fd : 0;
 }
 
 static int make_link(int dir_fd, const char *name, const void *text)
@@ -109,16 +116,17 @@ static int directory_in_the_way(const struct target *target, struct error *err)
 /* One try to have a file at the target. A descriptor, -EAGAIN (look again) or -errno. */
 static int try_file(const struct target *target)
 {
-	AUTO_FD fd = openat(target->dir_fd, target->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	char temporary[NAME_MAX + 1];
 	struct stat st;
+	AUTO_FD fd = create_empty(target->dir_fd, target->name);
 	int r;
 
-	if (fd < 0 && errno == ENOENT) {
-		r = make_empty(target->dir_fd, target->name, NULL);
-		return r == 0 || r == -EEXIST ? -EAGAIN : r;
-	}
-	if (fd < 0 || fstat(fd, &st) < 0)
+	if (fd != -EEXIST)
+		return fd_take(&fd);
+	fd = openat(target->dir_fd, target->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? -EAGAIN : -errno;
+	if (fstat(fd, &st) < 0)
 		return -errno;
 	if (S_ISDIR(st.st_mode))
 		return -EISDIR;
@@ -157,33 +165,34 @@ int target_directory(const struct target *target, struct error *err)
 	return fd;
 }
 
+/* What is at a link's place: 0 it is the link, 1 it may be replaced, -EEXIST, -EISDIR, -errno. */
+static int look_at_link(const struct target *target, const char *text)
+{
+	char present[PATH_MAX];
+	struct stat st;
+	ssize_t length = readlinkat(target->dir_fd, target->name, present, sizeof(present));
+
+	if (length >= 0)
+		return (size_t)length != strlen(text) || memcmp(present, text, (size_t)length) != 0;
+	if (errno != EINVAL || fstatat(target->dir_fd, target->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? -EAGAIN : -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	/* An empty file is a stub of an earlier run, or of another toolkit's. */
+	return S_ISREG(st.st_mode) && st.st_size == 0 ? 1 : -EEXIST;
+}
+
 /* One try to have the link. 0, -EAGAIN (look again), -EEXIST (a file with content) or -errno. */
 static int try_link(const struct target *target, const char *text)
 {
-	char present[PATH_MAX], temporary[NAME_MAX + 1];
-	struct stat st;
-	ssize_t length;
-	int r;
+	char temporary[NAME_MAX + 1];
+	int r = make_link(target->dir_fd, target->name, text);
 
-	length = readlinkat(target->dir_fd, target->name, present, sizeof(present));
-	if (length >= 0 && (size_t)length == strlen(text) &&
-	    memcmp(present, text, (size_t)length) == 0)
-		return 0;
-	if (length < 0 && errno == ENOENT) {
-		r = make_link(target->dir_fd, target->name, text);
-		return r == -EEXIST ? -EAGAIN : r;
-	}
-	if (length < 0 && errno != EINVAL)
-		return -errno;
-	if (length < 0) {
-		if (fstatat(target->dir_fd, target->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			return errno == ENOENT ? -EAGAIN : -errno;
-		if (S_ISDIR(st.st_mode))
-			return -EISDIR;
-		/* An empty file is a stub of an earlier run, or of another toolkit's. */
-		if (!S_ISREG(st.st_mode) || st.st_size > 0)
-			return -EEXIST;
-	}
+	if (r != -EEXIST)
+		return r;
+	r = look_at_link(target, text);
+	if (r <= 0)
+		return r;
 	r = with_temporary_name(target, temporary, make_link, text);
 	if (r == 0)
 		r = rename_over(target, temporary);

@@ -10,13 +10,11 @@
 #define CATALOGUE_LIBNVML "libnvidia-ml.so.@"
 
 struct catalogue_row {
-	enum driver_file_kind kind;
 	/*
 	 * The file's name; `@` stands for the driver's version. A library without `@` is found by
 	 * its SONAME: the link of that name leads to the file.
 	 */
 	const char *name;
-	unsigned capabilities; /* any of them brings the file; 0: every GPU container has it */
 	/*
 	 * Directories that are looked into, in this order, ending with NULL. Without leading slash:
 	 * beneath the prefix that the libraries are in ("/usr", "/usr/local/nvidia"); else in the
@@ -29,7 +27,9 @@ struct catalogue_row {
 	 */
 	const char *target;
 	const struct driver_link *links; /* ending with a NULL name; `@` as above */
-	bool essential;                  /* its capabilities can't do without it */
+	enum driver_file_kind kind;
+	unsigned capabilities; /* any of them brings the file; 0: every GPU container has it */
+	bool essential;        /* its capability can't do without it */
 };
 
 extern const struct catalogue_row catalogue[];

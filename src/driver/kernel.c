@@ -62,7 +62,7 @@ int inventory_list(const struct root *root, const char *path, struct arena *aren
 	const struct dirent *entry;
 
 	*ret = (struct strings){0};
-	if (fd == -ENOENT)
+	if (fd == -ENOENT || root->fd < 0)
 		return 0;
 	if (fd < 0)
 		return fd;

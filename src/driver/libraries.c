@@ -25,7 +25,7 @@ static const char *const usual[] = {
 	MULTIARCH,
 	"/usr/lib",
 	"/usr/local/nvidia/lib64",
-	MULTIARCH DEBIAN_CURRENT,
+	(MULTIARCH DEBIAN_CURRENT),
 	"/run/opengl-driver/lib", /* NixOS */
 };
 static const char *const usual_32[] = {
@@ -35,7 +35,7 @@ static const char *const usual_32[] = {
 	"/lib",
 	"/usr/lib",
 	"/usr/local/nvidia/lib32",
-	MULTIARCH_32 DEBIAN_CURRENT,
+	(MULTIARCH_32 DEBIAN_CURRENT),
 };
 
 /* A directory with one of these, of the kernel module's version, is the driver's. */

@@ -71,7 +71,7 @@ static int settle_process(struct error *err)
 
 	(void)umask(022);
 	/* Two descriptors for each mount: with many GPUs that is more than the usual 1024. */
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
 		files.rlim_cur = files.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &files);
 	}

@@ -33,7 +33,7 @@ static size_t choose_added(const struct loader_cache *added, const struct loader
 	for (size_t i = 0; i < added->count; i++)
 		ret[i] = &added->items[i];
 	if (added->count)
-		qsort(ret, added->count, sizeof(*ret), by_name_and_place);
+		qsort(ret, added->count, sizeof(void *), by_name_and_place);
 	for (size_t i = 0; i < added->count; i++)
 		if (count == 0 || compare_exactly(ret[count - 1], ret[i]) != 0)
 			ret[count++] = ret[i];
@@ -46,19 +46,19 @@ int loader_cache_merge(const struct loader_cache *cache, const struct loader_cac
 	size_t room = (cache->count + added->count) * sizeof(void *), chosen, count = 0;
 	const struct loader_entry **items = arena_alloc(arena, room);
 	const struct loader_entry **scratch = arena_alloc(arena, room);
-	const struct loader_entry **ours = arena_alloc(arena, added->count * sizeof(*ours));
+	const struct loader_entry **ours = arena_alloc(arena, added->count * sizeof(void *));
 
 	if (!items || !scratch || !ours)
 		return error_memory(err);
 	chosen = choose_added(added, ours);
 	for (size_t i = 0; i < cache->count; i++)
 		if (!chosen ||
-		    !bsearch(&cache->items[i], ours, chosen, sizeof(*ours), find_by_name))
+		    !bsearch(&cache->items[i], ours, chosen, sizeof(void *), find_by_name))
 			items[count++] = &cache->items[i];
 	cache_sort(items, scratch, count);
 	if (chosen) {
 		cache_sort(ours, scratch, chosen);
-		memcpy(items + count, ours, chosen * sizeof(*ours));
+		memcpy(items + count, ours, chosen * sizeof(void *));
 	}
 	cache_merge_runs(items, scratch, count, count + chosen);
 	return cache_write(items, count + chosen, arena, ret_data, ret_length, err);

@@ -75,7 +75,7 @@ void cache_merge_runs(const struct loader_entry **items, const struct loader_ent
 
 	if (middle == 0 || middle == count || cache_compare(items[middle - 1], items[middle]) <= 0)
 		return;
-	memcpy(scratch, items, middle * sizeof(*items));
+	memcpy(scratch, items, middle * sizeof(void *));
 	while (left < middle)
 		if (right < count && cache_compare(scratch[left], items[right]) > 0)
 			items[out++] = items[right++];

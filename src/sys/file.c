@@ -9,12 +9,14 @@ int file_read(int fd, size_t limit, struct arena *arena, char **ret, size_t *ret
 {
 	struct stat st;
 	size_t room, length = 0;
+	bool sized;
 	char *data;
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	/* Files of /proc say 0; one byte more than the size shows the end in the same read. */
-	room = S_ISREG(st.st_mode) && st.st_size > 0 ? (size_t)st.st_size + 1 : 4096;
+	/* Files of /proc and pipes say 0: only an empty read shows their end. */
+	sized = S_ISREG(st.st_mode) && st.st_size > 0;
+	room = sized ? (size_t)st.st_size + 1 : 4096;
 	if (room > limit + 1)
 		room = limit + 1;
 	data = arena_alloc(arena, room + 1);
@@ -28,7 +30,7 @@ int file_read(int fd, size_t limit, struct arena *arena, char **ret, size_t *ret
 		length += (size_t)n;
 		if (length > limit)
 			return -EFBIG;
-		if (n == 0) {
+		if (n == 0 || (sized && length == (size_t)st.st_size)) {
 			data[length] = '\0';
 			*ret = data;
 			if (ret_length)

@@ -92,29 +92,48 @@ static const struct {
 #undef IN
 };
 
-int privilege_set(enum privilege phase, struct error *err)
+/* What may be had at all: what the kernel doesn't know, or a nested root lacks, isn't asked for. */
+static int read_permitted(uint64_t *ret)
 {
-	cap_t have = cap_get_proc(), want = cap_init();
-	int r = have && want ? 0 : -ENOMEM;
+	cap_t have = cap_get_proc();
+	int r = have ? 0 : -errno;
 
+	*ret = 0;
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(needs); i++) {
-		cap_value_t capability = needs[i].capability;
 		cap_flag_value_t permitted = CAP_CLEAR;
 
-		/* What the kernel doesn't know, or a nested root lacks, isn't asked for. */
-		if (cap_get_flag(have, capability, CAP_PERMITTED, &permitted) < 0 ||
-		    permitted == CAP_CLEAR)
+		if (cap_get_flag(have, needs[i].capability, CAP_PERMITTED, &permitted) == 0 &&
+		    permitted == CAP_SET)
+			*ret |= UINT64_C(1) << needs[i].capability;
+	}
+	(void)cap_free(have);
+	return r;
+}
+
+int privilege_set(enum privilege phase, struct error *err)
+{
+	static uint64_t permitted;
+	static cap_t want; /* one for all phases: making one costs system calls */
+	int r = 0;
+
+	if (!want) {
+		r = read_permitted(&permitted);
+		want = cap_init();
+	}
+	if (!want)
+		return error_memory(err);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(needs); i++) {
+		cap_value_t capability = needs[i].capability;
+		bool effective = needs[i].phases & 1u << phase;
+
+		if (!(permitted & UINT64_C(1) << capability))
 			continue;
 		if (cap_set_flag(want, CAP_PERMITTED, 1, &capability, CAP_SET) < 0 ||
-		    ((needs[i].phases & 1u << phase) &&
-		     cap_set_flag(want, CAP_EFFECTIVE, 1, &capability, CAP_SET) < 0))
+		    cap_set_flag(want, CAP_EFFECTIVE, 1, &capability,
+				 effective ? CAP_SET : CAP_CLEAR) < 0)
 			r = -errno;
 	}
 	if (r == 0 && cap_set_proc(want) < 0)
 		r = -errno;
-	if (r < 0)
-		error_errno(err, -r, "set the capabilities");
-	(void)cap_free(have);
-	(void)cap_free(want);
-	return r;
+	return r < 0 ? error_errno(err, -r, "set the capabilities") : 0;
 }

@@ -145,7 +145,7 @@ other_host 'rm dev/nvidia0'
 bad_config 'the node of a GPU is missing' '/nvidia0' "$other"
 other_host 'rm dev/nvidia0; mknod dev/nvidia0 c 195 77'
 bad_config 'the node of a GPU has another number' '/nvidia0' "$other"
-other_host 'rm lib64/libcuda.so* 2>/dev/null; rm driver/lib64/libcuda.so* driver/lib64/libnvidia-ml.so*'
+other_host 'rm driver/lib64/libcuda.so* driver/lib64/libnvidia-ml.so*'
 bad_config 'no userland: the directories searched' "$work/other/driver|/lib64" "$other"
 other_host : --driver-version 535.104.05
 bad_config 'a userland of another version: both' "535\.104\.05.*${version//./\\.}|${version//./\\.}.*535\.104\.05" "$other"
@@ -166,10 +166,23 @@ bad_config 'a value of the wrong type' 'driver\.root' "$work/davit.json"
 printf '{"driver": \n' > "$work/davit.json"
 bad_config 'a configuration that is no JSON' "$work/davit\.json" "$work/davit.json"
 bad_config 'a configuration that does not exist' "$work/nothing\.json" "$work/nothing.json"
-printf '{"policy": {"accept-env": "privileged"}, "driver": {"proc": "%s", "dev": "%s", "root": "%s"}}\n' \
-	"$host/proc" "$host/dev" "$host/driver" > "$work/davit.json"
+# policy KEY VALUE: the fake host's configuration with that policy, in $work/davit.json.
+policy() {
+	jq --arg key "$1" --argjson value "$2" '.policy[$key] = $value' < "$config" > "$work/davit.json"
+}
+policy capabilities '["utility"]'
 with_state "$state" "$work/davit.json"
-refused 'refused by policy' 3 'NVIDIA_VISIBLE_DEVICES' "${call[@]}"
+ask NVIDIA_DRIVER_CAPABILITIES=graphics,utility
+refused 'a capability that policy does not allow' 3 'graphics.*utility' "${call[@]}"
+printf '%s\n' "$good" > "$bundle/config.json"
+
+# What policy doesn't accept as a request is none: the container starts, without GPUs.
+policy accept-env '"privileged"'
+with_state "$state" "$work/davit.json"
+before=$(everything)
+rc=0
+"${call[@]}" 2> "$work/errors" || rc=$?
+equal 'a variable that policy does not accept' "0 $before" "$rc $(cat "$work/errors")$(everything)"
 
 # --- usage ---------------------------------------------------------------------------------------
 

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "driver_host.h"
+
+#include "driver_kernel.inc"
+
+#include "driver_userland.inc"
+
+#include "driver_files.inc"
+
+#include "driver_select.inc"
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(module_version_is_read_in_all_its_spellings),
+		cmocka_unit_test(module_without_version_is_an_error),
+		cmocka_unit_test(absent_module_is_told_from_other_platforms),
+		cmocka_unit_test(texts_for_the_mask_are_read),
+		cmocka_unit_test(majors_come_from_proc_devices),
+		cmocka_unit_test(gpus_are_in_bus_order),
+		cmocka_unit_test(gpu_facts_are_read),
+		cmocka_unit_test(gpu_without_minor_is_an_error),
+		cmocka_unit_test(host_without_gpus_is_fine),
+		cmocka_unit_test(mig_instances_are_in_their_order),
+		cmocka_unit_test(drm_nodes_are_read_for_graphics_only),
+		cmocka_unit_test(captured_host_is_read),
+		cmocka_unit_test(nodes_follow_the_capabilities),
+		cmocka_unit_test(nodes_are_compared_with_the_drivers_numbers),
+		cmocka_unit_test(stale_control_node_is_an_error),
+		cmocka_unit_test(prefix_layout_is_found),
+		cmocka_unit_test(usual_directories_are_found),
+		cmocka_unit_test(loader_cache_leads_to_any_directory),
+		cmocka_unit_test(broken_loader_cache_is_passed_over),
+		cmocka_unit_test(configured_directories_come_first),
+#if defined(__x86_64__)
+		cmocka_unit_test(debians_two_directories_are_one_driver),
+#endif
+		cmocka_unit_test(absolute_links_stay_in_the_drivers_root),
+		cmocka_unit_test(userland_of_another_version_is_named_with_both),
+		cmocka_unit_test(version_is_found_behind_alternatives),
+		cmocka_unit_test(absent_userland_is_told_with_the_places_searched),
+		cmocka_unit_test(absent_driver_root_is_told),
+		cmocka_unit_test(capability_needs_its_essential_library),
+		cmocka_unit_test(files_follow_the_capabilities),
+		cmocka_unit_test(libraries_bring_their_further_links),
+		cmocka_unit_test(libraries_are_found_by_their_soname),
+		cmocka_unit_test(vdpau_may_have_its_own_folder),
+		cmocka_unit_test(libraries_of_both_word_sizes_are_told_apart),
+		cmocka_unit_test(directory_of_the_other_word_size_is_passed_over),
+		cmocka_unit_test(data_files_go_to_their_places),
+		cmocka_unit_test(sockets_of_daemons_are_found),
+		cmocka_unit_test(cuda_version_is_read_without_compute_too),
+		cmocka_unit_test(random_changes_in_proc_are_survived),
+		cmocka_unit_test(devices_are_selected),
+		cmocka_unit_test(message_is_never_cut),
+		cmocka_unit_test(nvml_is_needed_for_unknown_uuids_only),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
