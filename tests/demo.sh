@@ -35,16 +35,17 @@ printf '    %s\n' 'gcc, cmake, ninja, json-c, libelf, libcap, runc, jq, busybox:
 started=$SECONDS
 
 say '2. Build'
-cmake -G Ninja -S . -B "$DAVIT_BUILD" > "$DAVIT_BUILD.log" 2>&1 &&
-	cmake --build "$DAVIT_BUILD" --target davit-hook davit fixture >> "$DAVIT_BUILD.log" 2>&1 || {
-	tail -n 30 "$DAVIT_BUILD.log" >&2
-	give_up "build: see $DAVIT_BUILD.log"
+make_work
+build() {
+	cmake -G Ninja -S . -B "$DAVIT_BUILD" && cmake --build "$DAVIT_BUILD" --target davit-hook davit fixture
 }
-rm -f "$DAVIT_BUILD.log"
+build > "$work/build.log" 2>&1 || {
+	tail -n 30 "$work/build.log" >&2
+	give_up 'build: see the lines above'
+}
 printf '    %s: %d KiB, static, no loader\n' "${hook#"$PWD"/}" $(($(stat -c %s "$hook") / 1024))
 
 say '3. The driver'
-make_work
 if [ -e /proc/driver/nvidia/version ]; then
 	root=/
 	[ -x /usr/bin/nvidia-smi ] || root=/usr/local/nvidia

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * json: how davit reads JSON with json-c. Strict, of bounded depth, nothing behind the end, no NUL
- * bytes (json-c ends keys and texts there), errors with line and column. Header only, because it
+ * json: how davit reads JSON with json-c. Strict as json-c is, of bounded depth, nothing behind the
+ * end, no NUL characters (json-c ends keys and texts there), errors with line and column. Header only, because it
  * is one function and what it needs.
  */
 #pragma once

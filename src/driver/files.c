@@ -110,43 +110,59 @@ static const char *join(struct arena *arena, const char *dir, const char *name)
 	return dir && name ? arena_printf(arena, "%s/%s", dir, name) : NULL;
 }
 
-/* The file in one of its row's places: where it is and where it goes. name NULL: nowhere. */
+/*
+ * The file of a row if it is in that place: path and target stay NULL when `prefix` is needed and
+ * there is none. 0 or -ENOMEM.
+ */
+static int file_at(struct inventory *inv, const struct catalogue_row *row, const char *place,
+		   const struct library_dir *found, struct driver_file *ret)
+{
+	struct arena *arena = inv->arena;
+	const char *version = inv->driver->version;
+	const char *dir = catalogue_expand(arena, place, version), *target = row->target;
+
+	*ret = (struct driver_file){.name = catalogue_expand(arena, row->name, version)};
+	if (!dir || !ret->name)
+		return -ENOMEM;
+	target = target          ? catalogue_expand(arena, target, version)
+		 : dir[0] == '/' ? dir
+				 : join(arena, "/usr", dir);
+	if (dir[0] == '/') {
+		ret->tree = row->kind == DRIVER_FILE_SOCKET ? TREE_RUN : TREE_DRIVER_ROOT;
+	} else {
+		const char *prefix = prefix_of(arena, found->path);
+
+		if (!prefix)
+			return 0;
+		ret->tree = found->tree;
+		dir = join(arena, prefix, dir);
+	}
+	ret->path = join(arena, dir, ret->name);
+	ret->target = join(arena, target, ret->name);
+	return ret->path && ret->target ? 0 : -ENOMEM;
+}
+
+/* The file in one of its row's places; path NULL: in none. */
 static int find_file(struct inventory *inv, const struct catalogue_row *row,
 		     const struct library_dir *found, struct driver_file *ret)
 {
 	mode_t type = row->kind == DRIVER_FILE_SOCKET ? S_IFSOCK : S_IFREG;
-	const char *prefix = prefix_of(inv->arena, found->path);
-	const char *version = inv->driver->version, *last = "";
-	const char *name = catalogue_expand(inv->arena, row->name, version);
+	struct driver_file last = {0};
 
 	for (size_t i = 0; row->places[i]; i++) {
-		const char *place = catalogue_expand(inv->arena, row->places[i], version);
-		bool absolute = place && place[0] == '/';
-		enum driver_tree tree = row->kind == DRIVER_FILE_SOCKET ? TREE_RUN
-					: absolute                      ? TREE_DRIVER_ROOT
-									: found->tree;
-		const char *target, *dir = absolute ? place : join(inv->arena, prefix, place);
-		const char *path = join(inv->arena, dir, name);
 		struct stat st;
 
-		if (!absolute && !prefix)
-			continue;
-		target = row->target ? catalogue_expand(inv->arena, row->target, version)
-			 : absolute  ? place
-				     : join(inv->arena, "/usr", place);
-		if (!path || !target)
+		if (file_at(inv, row, row->places[i], found, ret) < 0)
 			return error_memory(inv->err);
-		if (string_equal(path, last) ||
-		    root_stat(driver_root_of(inv->roots, tree), path, 0, &st) < 0 ||
-		    (st.st_mode & S_IFMT) != type) {
-			last = path;
+		/* The prefix is often one of the usual places. */
+		if (!ret->path || (ret->tree == last.tree && string_equal(ret->path, last.path)))
 			continue;
-		}
-		*ret = (struct driver_file){.tree = tree, .path = path, .name = name};
-		if (row->kind != DRIVER_FILE_BINARY)
-			ret->target = join(inv->arena, target, name);
-		return 0;
+		if (root_stat(driver_root_of(inv->roots, ret->tree), ret->path, 0, &st) == 0 &&
+		    (st.st_mode & S_IFMT) == type)
+			return 0;
+		last = *ret;
 	}
+	ret->path = NULL;
 	return 0;
 }
 
@@ -162,8 +178,10 @@ static int read_other_files(struct inventory *inv, const struct library_dir *fou
 		    (row->capabilities && !(row->capabilities & inv->capabilities)))
 			continue;
 		r = find_file(inv, row, found, &file);
-		if (r < 0 || !file.name)
+		if (r < 0 || !file.path)
 			continue;
+		if (row->kind == DRIVER_FILE_BINARY)
+			file.target = NULL;
 		file.kind = row->kind;
 		file.capabilities = row->capabilities;
 		item = ARENA_PUSH(inv->arena, &inv->driver->files);

@@ -39,6 +39,7 @@ int main(void)
 		cmocka_unit_test(loader_cache_leads_to_any_directory),
 		cmocka_unit_test(broken_loader_cache_is_passed_over),
 		cmocka_unit_test(configured_directories_come_first),
+		cmocka_unit_test(what_one_prefix_lacks_the_drivers_root_may_have),
 #if defined(__x86_64__)
 		cmocka_unit_test(debians_two_directories_are_one_driver),
 #endif

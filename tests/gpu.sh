@@ -1,0 +1,361 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# davit on a machine with a real GPU: runs containers over an overlay of the machine's own root,
+# whose driver is a mount of its own and so isn't in the overlay, and looks at what is inside.
+# Needs root, cgroup v2, python3 (with torch for one test), and a folder of programs, since such a
+# machine may have neither packages nor a network. On Debian 12, after a build:
+#
+#     tests/gpu.sh --pack .carry          # davit-hook, davit, nodeprobe, runc, busybox
+#
+# and on the machine, with that folder and this repository:
+#
+#     tests/gpu.sh --bin .carry
+#
+# --fake plays the driver with the tests' fake one: to test this script where there is no GPU.
+# PYTHON names another python3. The last line is `N passed, N failed[, N skipped]`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+# shellcheck source=tests/lib/place.sh
+. tests/lib/place.sh
+# shellcheck source=tests/lib/timing.sh
+. tests/lib/timing.sh
+# shellcheck source=tests/lib/container.sh
+. tests/lib/container.sh
+
+usage() {
+	printf 'usage: tests/gpu.sh --bin DIR [--fake]\n       tests/gpu.sh --pack DIR\n' >&2
+	exit 2
+}
+
+# Debian's runc is dynamic: its libseccomp comes along.
+pack() { # DIR
+	make_work
+	mkdir -p "$1"
+	cp "$hook" "$davit" "$DAVIT_BUILD/tests/fixture/tools/nodeprobe" "$1/"
+	chown _apt "$work" 2> /dev/null || true
+	(cd "$work" && apt-get -q download runc libseccomp2 busybox-static > apt.log 2>&1) || {
+		cat "$work/apt.log" >&2
+		exit 1
+	}
+	for deb in "$work"/*.deb; do
+		dpkg -x "$deb" "$work/unpacked"
+	done
+	cp -L "$work/unpacked/usr/sbin/runc" "$1/runc"
+	cp -L "$work"/unpacked/usr/lib/x86_64-linux-gnu/libseccomp.so.2 "$1/"
+	cp -L "$work/unpacked/bin/busybox" "$1/busybox"
+	ls -l "$1"
+}
+
+bin='' fake='' arguments=("$@")
+while [ $# -gt 0 ]; do
+	case $1 in
+	--bin | --pack) [ $# -ge 2 ] || usage ;;&
+	--bin) bin=$2 && shift ;;
+	--pack) pack "$2" && exit ;;
+	--fake) fake=y ;;
+	*) usage ;;
+	esac
+	shift
+done
+[ -n "$bin" ] || usage
+bin=$(cd "$bin" && pwd)
+hook=$bin/davit-hook davit=$bin/davit
+PATH=$bin:$PATH
+CGROUP=v2 ENGINE=runc
+enter_namespace "${arguments[@]}"
+python=${PYTHON:-/opt/torch/.venv/bin/python3}
+[ -x "$python" ] || python=$(command -v python3)
+make_work
+mount -t tmpfs tmpfs "$work"
+
+if ! runc --version > /dev/null 2>&1; then
+	# The loader of this namespace alone learns where runc's library is.
+	ldconfig -C "$work/ld.so.cache" "$bin" && mount --bind "$work/ld.so.cache" /etc/ld.so.cache
+	at_end 'umount -l /etc/ld.so.cache'
+fi
+
+# --- the driver ----------------------------------------------------------------------------------
+
+config=$work/davit.json
+if [ -n "$fake" ]; then
+	mkdir "$work/host"
+	"$fixture/fake-host" "$work/host"
+	cp "$work/host/davit.json" "$config"
+else
+	root=/
+	[ -x /usr/bin/nvidia-smi ] || root=/usr/local/nvidia
+	printf '{"driver": {"root": "%s"}}\n' "$root" > "$config"
+fi
+
+title() {
+	printf '\n--- %s\n' "$*"
+}
+show() {
+	sed 's/^/    /'
+}
+
+run_all() {
+title 'the machine'
+uname -sr | show
+"$davit" info --config "$config" | show
+"$davit" info --json --config "$config" > "$work/info.json"
+# "INDEX MINOR UUID BUS-ID" of each GPU
+mapfile -t gpus < <("$python" -c '
+import json, sys
+for g in json.load(open(sys.argv[1]))["gpus"]:
+    print(g["index"], g["minor"], g["uuid"], g["bus_id"])' "$work/info.json")
+equal 'davit info finds the GPUs that are there' \
+	"$(if [ -n "$fake" ]; then echo 2; else find /proc/driver/nvidia/gpus -mindepth 1 -maxdepth 1 | wc -l; fi)" \
+	"${#gpus[@]}"
+}
+
+# --- containers ----------------------------------------------------------------------------------
+
+mkdir "$work/spec" && (cd "$work/spec" && runc spec)
+cat > "$work/bundle.py" << 'END'
+import json, sys
+spec, out, rootfs, hook, config, count = sys.argv[1:7]
+count = int(count)
+c = json.load(open(spec))
+c["process"].update(terminal=False, args=sys.argv[7 + count:], cwd="/")
+c["process"]["env"] = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/tmp"]
+c["process"]["env"] += sys.argv[7:7 + count]
+for kind in ("bounding", "effective", "permitted"):
+    c["process"]["capabilities"][kind].append("CAP_MKNOD")
+c["linux"]["resources"]["devices"].append({"allow": True, "type": "c", "access": "m"})
+c["linux"]["cgroupsPath"] = "/davit-gpu-test"
+c["root"] = {"path": rootfs, "readonly": False}
+if hook:
+    c["hooks"] = {"prestart": [{"path": hook, "args": ["davit-hook", "--config", config, "prestart"]}]}
+json.dump(c, open(out, "w"))
+END
+
+# An overlay of the machine's root, empty above. Mounts of the machine aren't in it.
+fresh_root() {
+	bundle_serial=$((${bundle_serial:-0} + 1))
+	bundle=$work/bundle$bundle_serial
+	mkdir -p "$bundle"/{upper,overlay-work,rootfs}
+	mount -t overlay overlay "$bundle/rootfs" \
+		-o "lowerdir=/,upperdir=$bundle/upper,workdir=$bundle/overlay-work"
+	cp "$bin/nodeprobe" "$bundle/rootfs/usr/local/bin/nodeprobe"
+}
+
+configure() { # HOOK [NAME=VALUE...] -- COMMAND...
+	local variables=() with=$1
+	shift
+	while [ "$1" != -- ]; do
+		variables+=("$1")
+		shift
+	done
+	shift
+	"$python" "$work/bundle.py" "$work/spec/config.json" "$bundle/config.json" "$bundle/rootfs" \
+		"$with" "$config" ${#variables[@]} "${variables[@]}" "$@"
+}
+
+start() {
+	runc --root "$work/state" run -b "$bundle" davit-gpu-test
+}
+
+# inside [NAME=VALUE...] -- COMMAND...: sets rc, output (both streams).
+inside() {
+	configure "$hook" "$@"
+	rc=0
+	output=$(start 2>&1 < <(:)) || rc=$?
+}
+
+loads='import ctypes, sys; ctypes.CDLL(sys.argv[1]); print("loaded", sys.argv[1])'
+multiply='
+import torch
+a, b = torch.randn(1024, 1024), torch.randn(1024, 1024)
+c = (a.cuda() @ b.cuda()).cpu()
+error = ((c - a @ b).abs().max() / (a @ b).abs().max()).item()
+print(torch.cuda.get_device_name(0), "x", torch.cuda.device_count(), "error", error)
+assert error < 1e-4
+print("product right")'
+nvidia_nodes='ls -d /dev/nvidia[0-9]* 2>/dev/null | xargs'
+
+all_of_it() {
+title 'nvidia-smi, all GPUs'
+fresh_root
+inside NVIDIA_VISIBLE_DEVICES=all -- nvidia-smi -L
+show <<< "$output"
+equal 'nvidia-smi -L lists every GPU' "0 $(for gpu in "${gpus[@]}"; do
+	read -r _ _ uuid _ <<< "$gpu"
+	echo "$uuid"
+done)" "$rc $(sed -n 's/.*UUID: \(GPU-[^)]*\)).*/\1/p' <<< "$output")"
+inside NVIDIA_VISIBLE_DEVICES=all -- nvidia-smi
+show <<< "$output"
+equal 'nvidia-smi ends well' 0 $rc
+title 'what was mounted'
+inside NVIDIA_VISIBLE_DEVICES=all -- sh -c 'grep -i -E "nvidia|cuda|nvcuvid|/dev/dri" /proc/self/mounts | cut -c1-150'
+show <<< "$output"
+
+title 'libraries'
+inside NVIDIA_VISIBLE_DEVICES=all -- "$python" -c "$loads" libcuda.so.1
+matches 'the loader finds libcuda.so.1' '^loaded libcuda.so.1$' "$output"
+inside NVIDIA_VISIBLE_DEVICES=all -- sh -c 'ldconfig -p | grep -E "lib(cuda|nvidia-ml)\.so\.1 "'
+show <<< "$output"
+matches 'ldconfig -p lists it where it is' 'libcuda\.so\.1 .*=> (/usr)?/lib/x86_64-linux-gnu/libcuda\.so\.1$' "$output"
+inside NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=utility -- sh -c 'nvidia-smi -L > /dev/null && echo listed; grep -c libcuda /proc/self/mounts; ls /dev/nvidia-uvm 2>/dev/null'
+equal 'utility only: nvidia-smi, no libcuda, no nvidia-uvm' 'listed
+0' "$output"
+inside NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=utility -- "$python" -c "$loads" libcuda.so.1
+equal 'utility only: libcuda.so.1 does not load' no "$(grep -q '^loaded' <<< "$output" || echo no)"
+drop_bundle
+}
+
+with_torch() {
+title 'torch'
+if [ -n "$fake" ] || ! "$python" -c 'import torch' 2> /dev/null; then
+	skip 'a matrix product with torch' 'no GPU, or no torch'
+	return
+fi
+fresh_root
+inside NVIDIA_VISIBLE_DEVICES=all -- "$python" -c "$multiply"
+show <<< "$output"
+matches 'a matrix product with torch is right' '^product right$' "$output"
+drop_bundle
+}
+
+# hidden NAME DEVICES SHOWN HIDDEN-GPU ("INDEX MINOR UUID BUS-ID"): that GPU is out of reach.
+hidden() {
+	local name=$1 minor bus_id
+	read -r _ minor _ bus_id <<< "$4"
+	fresh_root
+	inside "NVIDIA_VISIBLE_DEVICES=$2" NVIDIA_DRIVER_CAPABILITIES=utility,compute -- sh -c "
+echo '== smi'; nvidia-smi -L 2>&1 | sed -n 's/.*UUID: \(GPU-[^)]*\)).*/\1/p'
+echo '== proc'; ls /proc/driver/nvidia/gpus 2>/dev/null
+echo '== nodes'; $nvidia_nodes
+echo '== params'; grep ModifyDeviceFiles /proc/driver/nvidia/params 2>/dev/null
+echo '== mknod'; nodeprobe /dev/nvidia$minor; nodeprobe --mknod c 195 $minor /tmp/node"
+	show <<< "$output"
+	equal "$name: nvidia-smi lists what was selected" "$3" "$(part smi)"
+	[ -n "$fake" ] || equal "$name: the other is not in /proc/driver/nvidia" no \
+		"$(part proc | grep -qi "$bus_id" || echo no)"
+	[ -n "$fake" ] || equal "$name: the driver's libraries make no nodes" 'ModifyDeviceFiles: 0' "$(part params)"
+	equal "$name: the other's node is absent, and one made for it can't be opened" \
+		"/dev/nvidia$minor: ENOENT
+mknod /tmp/node: ok
+/tmp/node: EPERM" "$(part mknod)"
+	drop_bundle
+}
+
+one_of_them() {
+local index uuid other
+title 'hidden GPUs'
+if [ ${#gpus[@]} -ge 2 ]; then
+	read -r index _ uuid _ <<< "${gpus[1]}"
+	hidden 'one GPU by index' "$index" "$uuid" "${gpus[0]}"
+	hidden 'one GPU by UUID' "$uuid" "$uuid" "${gpus[0]}"
+	read -r _ _ other _ <<< "${gpus[0]}"
+	hidden 'the other by index' 0 "$other" "${gpus[1]}"
+else
+	skip 'one of two GPUs' 'this machine has one'
+fi
+hidden 'none' none '' "${gpus[0]}"
+}
+
+constraints() {
+title 'constraints'
+fresh_root
+inside NVIDIA_VISIBLE_DEVICES=all 'NVIDIA_REQUIRE_CUDA=cuda>=1.0' -- true
+equal 'cuda>=1.0 holds' '0 ' "$rc $output"
+inside NVIDIA_VISIBLE_DEVICES=all 'NVIDIA_REQUIRE_CUDA=cuda>=99' -- true
+show <<< "$output"
+matches 'cuda>=99 does not, and runc shows why' 'davit: cannot .*cuda>=99.*\(fix: ' "$output"
+inside NVIDIA_VISIBLE_DEVICES=63 -- true
+show <<< "$output"
+matches 'an unknown GPU: runc shows which there are' 'davit: cannot .*63.*\(fix: ' "$output"
+inside -- sh -c "nodeprobe /dev/nvidiactl; grep -c -E 'libcuda|nvidia-smi' /proc/self/mounts"
+equal 'no variable: nothing is inside' '/dev/nvidiactl: ENOENT
+0' "$output"
+drop_bundle
+}
+
+odd_images() {
+local version long branch lib=usr/lib/x86_64-linux-gnu
+title 'an image that carries links into /usr/local/nvidia, and 12 KB of environment'
+version=$("$python" -c 'import json, sys; print(json.load(open(sys.argv[1]))["version"])' "$work/info.json")
+fresh_root
+for name in libcuda.so libcuda.so.1 "libcuda.so.$version" libnvidia-ml.so.1; do
+	rm -f "$bundle/rootfs/$lib/$name"
+	ln -s "/usr/local/nvidia/lib64/$name" "$bundle/rootfs/$lib/$name"
+done
+rm -f "$bundle/rootfs/usr/bin/nvidia-smi"
+printf '#!/bin/sh\necho a script of the image\n' > "$bundle/rootfs/usr/bin/nvidia-smi"
+chmod +x "$bundle/rootfs/usr/bin/nvidia-smi"
+long='cuda>=1.0'
+for ((branch = 100; branch < 460; branch++)); do
+	long+=" brand=tesla,driver>=$branch,driver<$((branch + 1))"
+done
+inside NVIDIA_VISIBLE_DEVICES=all "NVIDIA_REQUIRE_CUDA=$long" -- sh -c "nvidia-smi -L | grep -c UUID; $python -c '$loads' libcuda.so.1"
+equal "dangling links, a script, and ${#long} bytes of environment" "${#gpus[@]}
+loaded libcuda.so.1" "$output"
+drop_bundle
+}
+
+explanation() {
+title 'davit explain'
+fresh_root
+configure "$hook" NVIDIA_VISIBLE_DEVICES=0 -- true
+rc=0
+output=$("$davit" explain --bundle "$bundle" --config "$config" 2>&1) || rc=$?
+show <<< "$output"
+equal 'davit explain ends well' 0 $rc
+drop_bundle
+}
+
+speed() {
+local rounds=100 i
+title "time (median of $rounds, in turns)"
+fresh_root
+write_timed_hook "$work/timed-hook" "$hook" "$config" "$work/alone"
+cat > "$work/measured-hook" << END
+#!$bin/busybox sh
+exec $bin/busybox time -a -o $work/memory -f %M $hook --config $config prestart
+END
+chmod +x "$work/measured-hook"
+for ((i = 0; i < rounds; i++)); do
+	for with in '' "$hook" "$work/timed-hook"; do
+		configure "$with" NVIDIA_VISIBLE_DEVICES=all -- true
+		case $with in
+		'') timed "$work/without" start ;;
+		"$hook") timed "$work/with" start ;;
+		*) start ;;
+		esac < <(:) || fail 'the timed containers start' "exit $?"
+	done
+done
+configure "$work/measured-hook" NVIDIA_VISIBLE_DEVICES=all -- true
+start < <(:) || fail 'the measured container starts' "exit $?"
+printf '    runc run true                  %s (%s)\n' "$(milliseconds "$(median "$work/without")")" "$(smallest_and_largest "$work/without")"
+printf '    the same with davit-hook       %s (%s)\n' "$(milliseconds "$(median "$work/with")")" "$(smallest_and_largest "$work/with")"
+printf '    davit-hook alone               %s (%s)\n' "$(milliseconds "$(median "$work/alone")")" "$(smallest_and_largest "$work/alone")"
+printf '    its peak memory                %s KiB\n' "$(cat "$work/memory")"
+equal 'every round was timed' "$rounds $rounds $rounds" \
+	"$(wc -l < "$work/without") $(wc -l < "$work/with") $(wc -l < "$work/alone")"
+drop_bundle
+}
+
+# --- the run -------------------------------------------------------------------------------------
+
+before=$(sort /proc/self/mountinfo)
+everything() {
+	run_all
+	all_of_it
+	with_torch
+	one_of_them
+	constraints
+	odd_images
+	explanation
+	speed
+	equal 'no mount is left on the host' '' "$(diff <(printf '%s\n' "$before") <(sort /proc/self/mountinfo) || true)"
+}
+everything > >(tee "$work/log") 2>&1
+sleep 0.2
+passed=$(grep -c '^ok ' "$work/log" || true)
+failed=$(grep -c '^FAIL ' "$work/log" || true)
+skipped=$(grep -c '^skip ' "$work/log" || true)
+closing="$passed passed, $failed failed"
+[ "$skipped" = 0 ] || closing+=", $skipped skipped"
+printf '\n%s\n' "$closing"
+[ "$failed" = 0 ]

@@ -1,0 +1,486 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "davit/oci.h"
+
+#define BIT(number) (1ULL << (number))
+
+/* A copy without terminator on the heap, so that a read behind the end is seen by ASan. */
+static char *exact(const char *text, size_t length)
+{
+	char *copy = malloc(length ? length : 1);
+
+	assert_non_null(copy);
+	memcpy(copy, text, length);
+	return copy;
+}
+
+static void assert_bad_bundle(int r, const struct error *err, const char *message)
+{
+	assert_int_equal(r, -EINVAL);
+	assert_int_equal(err->code, ERROR_BAD_BUNDLE);
+	if (!strstr(err->message, message))
+		fail_msg("\"%s\" is not in \"%s\"", message, err->message);
+}
+
+/* ---- state ------------------------------------------------------------------------------ */
+
+static int parse_state(const char *text, bool need_pid, struct arena *arena, struct oci_state *ret,
+		       struct error *err)
+{
+	size_t length = strlen(text);
+	char *copy = exact(text, length);
+	int r = oci_state_parse(copy, length, need_pid, arena, ret, err);
+
+	free(copy);
+	return r;
+}
+
+static const struct {
+	const char *text, *id, *status, *bundle;
+	pid_t pid;
+	bool need_pid;
+} good_states[] = {
+	{"{\"ociVersion\":\"1.0.2\",\"id\":\"c1\",\"status\":\"creating\",\"pid\":42,"
+	 "\"bundle\":\"/b\",\"annotations\":{\"a\":\"b\"}}",	 "c1", "creating", "/b",           42,         true },
+	{"{\"id\":\"c1\",\"pid\":1,\"bundlePath\":\"/old\"}",                 "c1", "",         "/old",         1,          true },
+	{"{\"id\":\"c1\",\"pid\":1,\"bundle\":\"\",\"bundlePath\":\"/old\"}", "c1", "",         "/old",         1,
+	 true														    },
+	{"{\"pid\":1,\"bundle\":\"/new\",\"bundlePath\":\"/old\"}",           "",   "",         "/new",         1,          true },
+	{"{\"pid\":2147483647,\"bundle\":\"/b\"}",                            "",   "",         "/b",           2147483647, true },
+	{"{\"pid\":0,\"bundle\":\"/b\"}",                                     "",   "",         "/b",           0,          false},
+	{"{\"bundle\":\"/b\"}",					       "",   "",         "/b",           0,          false},
+	{"{\"pid\":null,\"id\":null,\"bundle\":\"/b\"}",                      "",   "",         "/b",           0,          false},
+	{" \n{\"pid\":7,\"bundle\":\"/b c\\u00e4\"}\n",                       "",   "",         "/b c\xc3\xa4", 7,          true },
+	{"{\"pid\":7,\"bundle\":\"/b\xff\"}",                                 "",   "",         "/b\xff",       7,          true },
+	{"{\"pid\":7,\"bundle\":\"/b\",\"pid\":8}",                           "",   "",         "/b",           8,          true },
+	{"{\"pid\":7,\"bundle\":\"/b\\\\u0000\"}",                            "",   "",         "/b\\u0000",    7,          true },
+};
+
+static void states_are_read(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(good_states); i++) {
+		struct oci_state got;
+		AUTO_ARENA arena = {0};
+		struct error err = {0};
+
+		assert_int_equal(parse_state(good_states[i].text, good_states[i].need_pid, &arena,
+					     &got, &err),
+				 0);
+		assert_string_equal(got.id, good_states[i].id);
+		assert_string_equal(got.status, good_states[i].status);
+		assert_string_equal(got.bundle, good_states[i].bundle);
+		assert_int_equal(got.pid, good_states[i].pid);
+	}
+}
+
+static const struct {
+	const char *text, *message;
+} bad_states[] = {
+	{"",						    "read the state: it is empty"              },
+	{" ",						   "the text ends too early"                  },
+	{"{",						   "line 1, column 2: the text ends too early"},
+	{"null",						"read the state: "                         },
+	{"[]",						  "it is not a JSON object"                  },
+	{"\"x\"",					       "it is not a JSON object"                  },
+	{"12 ",						 "it is not a JSON object"                  },
+	{"{\"pid\":1,\"bundle\":\"/b\"} x",                     "line 1, column 25: "                      },
+	{"{\"pid\":1,\"bundle\":\"/b\"}{}",                     "line 1, column 24: "                      },
+	{"{\"pid\":1,\"bundle\":\"/b\",}",                      "read the state: line 1, column "          },
+	{"{'pid':1}",					   "read the state: line 1, column 2: "       },
+	{"{\n \"pid\": x}",				     "read the state: line 2, column "          },
+	{"/* */ {\"pid\":1,\"bundle\":\"/b\"}",                 "read the state: line 1"                   },
+	{"{\"bundle\":\"/b\"}",				 "pid is missing"                           },
+	{"{\"pid\":0,\"bundle\":\"/b\"}",                       "pid is not a process id"                  },
+	{"{\"pid\":-1,\"bundle\":\"/b\"}",                      "pid is not a process id"                  },
+	{"{\"pid\":2147483648,\"bundle\":\"/b\"}",              "pid is not a process id"                  },
+	{"{\"pid\":99999999999999999999999,\"bundle\":\"/b\"}", "pid is not a process id"                  },
+	{"{\"pid\":1.5,\"bundle\":\"/b\"}",                     "state.pid is not an int"                  },
+	{"{\"pid\":1e3,\"bundle\":\"/b\"}",                     "state.pid is not an int"                  },
+	{"{\"pid\":\"1\",\"bundle\":\"/b\"}",                   "state.pid is not an int"                  },
+	{"{\"pid\":1}",					 "no bundle"                                },
+	{"{\"pid\":1,\"bundle\":\"\"}",                         "no bundle"                                },
+	{"{\"pid\":1,\"bundle\":\"b\"}",                        "bundle is relative"                       },
+	{"{\"pid\":1,\"bundle\":7}",                            "state.bundle is not a string"             },
+	{"{\"pid\":1,\"bundlePath\":[]}",                       "state.bundlePath is not a string"         },
+	{"{\"id\":1,\"pid\":1,\"bundle\":\"/b\"}",              "state.id is not a string"                 },
+	{"{\"status\":{},\"pid\":1,\"bundle\":\"/b\"}",         "state.status is not a string"             },
+	{"{\"pid\":1,\"bundle\":\"/b\\u0000c\"}",               "line 1, column 22: a NUL character"       },
+	{"{\"pid\":1,\"bundle\":\"/b\\\\\\u0000c\"}",           "a NUL character"                          },
+	{"{\"pid\":1,\"bundle\\u0000\":\"/b\"}",                "a NUL character"                          },
+};
+
+static void bad_states_are_refused(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad_states); i++) {
+		struct oci_state got;
+		AUTO_ARENA arena = {0};
+		struct error err = {0};
+		int r = parse_state(bad_states[i].text, true, &arena, &got, &err);
+
+		assert_bad_bundle(r, &err, bad_states[i].message);
+	}
+}
+
+static void a_nul_byte_in_the_state_is_refused(void **state)
+{
+	static const char text[] = "{\"pid\":1,\"bundle\":\"/b\"}\0garbage";
+	struct oci_state got;
+	AUTO_ARENA arena = {0};
+	struct error err = {0};
+
+	(void)state;
+	assert_bad_bundle(oci_state_parse(text, sizeof(text), true, &arena, &got, &err), &err,
+			  "line 1, column 24: a NUL character");
+}
+
+/* ---- config.json ------------------------------------------------------------------------ */
+
+static int parse_spec(const char *text, size_t length, struct arena *arena, struct oci_spec *ret,
+		      struct error *err)
+{
+	char *copy = exact(text, length);
+	int r = oci_spec_parse(copy, length, arena, ret, err);
+
+	free(copy);
+	return r;
+}
+
+static const char whole[] =
+	"{\n"
+	"  \"ociVersion\": \"1.0.2\",\n"
+	"  \"process\": {\"env\": [\"PATH=/bin\", \"A=\", \"B\", \"C=d=e\", \"\"],\n"
+	"    \"capabilities\": {\"bounding\": [\"CAP_CHOWN\", \"CAP_SYS_ADMIN\", \"CAP_NEW\"],\n"
+	"      \"effective\": [\"CAP_KILL\"]}},\n"
+	"  \"root\": {\"path\": \"rootfs\", \"readonly\": true},\n"
+	"  \"mounts\": [{\"destination\": \"/proc\", \"type\": \"proc\", \"source\": \"proc\"},\n"
+	"    {\"destination\": \"/x\", \"options\": [\"bind\"]}],\n"
+	"  \"annotations\": {\"b\": \"1\", \"a\": \"\\u00e4\\\"\\n\", \"c\": \"\"},\n"
+	"  \"linux\": {\"cgroupsPath\": \"/x:y:z\", \"namespaces\": [{\"type\": \"pid\"},\n"
+	"    {\"type\": \"user\", \"path\": \"/p\"}]},\n"
+	"  \"hooks\": {\"prestart\": [1, true, null, {}]}\n"
+	"}\n";
+
+static void a_whole_spec_is_read(void **state)
+{
+	static const char *const env[] = {"PATH=/bin", "A=", "B", "C=d=e", ""};
+	struct oci_spec spec;
+	AUTO_ARENA arena = {0};
+	struct error err = {0};
+
+	(void)state;
+	assert_int_equal(parse_spec(whole, strlen(whole), &arena, &spec, &err), 0);
+	assert_string_equal(spec.version, "1.0.2");
+	assert_int_equal(spec.env.count, ARRAY_SIZE(env));
+	for (size_t i = 0; i < ARRAY_SIZE(env); i++)
+		assert_string_equal(spec.env.items[i], env[i]);
+	assert_int_equal(spec.bounding, BIT(CAP_CHOWN) | BIT(CAP_SYS_ADMIN));
+	assert_true(oci_spec_privileged(&spec));
+	assert_string_equal(spec.root_path, "rootfs");
+	assert_true(spec.root_readonly);
+	assert_int_equal(spec.mounts.count, 2);
+	assert_string_equal(spec.mounts.items[0].destination, "/proc");
+	assert_string_equal(spec.mounts.items[0].type, "proc");
+	assert_string_equal(spec.mounts.items[0].source, "proc");
+	assert_string_equal(spec.mounts.items[1].source, "");
+	assert_string_equal(spec.mounts.items[1].type, "");
+	assert_int_equal(spec.annotations.count, 3);
+	assert_string_equal(spec.annotations.items[0].name, "b");
+	assert_string_equal(oci_pairs_get(&spec.annotations, "a"), "\xc3\xa4\"\n");
+	assert_string_equal(oci_pairs_get(&spec.annotations, "c"), "");
+	assert_null(oci_pairs_get(&spec.annotations, "d"));
+	assert_string_equal(spec.cgroups_path, "/x:y:z");
+	assert_true(spec.user_namespace);
+}
+
+static void a_spec_with_the_least_is_read(void **state)
+{
+	static const char *const texts[] = {
+		"{\"root\":{\"path\":\"/r\"}}",
+		"{\"root\":{\"path\":\"/r\"},\"process\":{}}",
+		"{\"root\":{\"path\":\"/r\"},\"process\":null,\"mounts\":null,\"annotations\":null,"
+		"\"linux\":null}",
+		"{\"root\":{\"path\":\"/r\",\"readonly\":null},\"process\":{\"env\":null,"
+		"\"capabilities\":null},\"linux\":{\"namespaces\":null,\"cgroupsPath\":null}}",
+		"{\"root\":{\"path\":\"/r\"},\"process\":{\"env\":[],\"capabilities\":{}},"
+		"\"mounts\":[],\"annotations\":{},\"linux\":{\"namespaces\":[{}]}}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct oci_spec spec;
+		AUTO_ARENA arena = {0};
+		struct error err = {0};
+
+		assert_int_equal(parse_spec(texts[i], strlen(texts[i]), &arena, &spec, &err), 0);
+		assert_string_equal(spec.version, "");
+		assert_int_equal(spec.env.count + spec.mounts.count + spec.annotations.count, 0);
+		assert_int_equal(spec.bounding, 0);
+		assert_false(oci_spec_privileged(&spec));
+		assert_false(spec.root_readonly);
+		assert_false(spec.user_namespace);
+		assert_string_equal(spec.cgroups_path, "");
+	}
+}
+
+static void truncated_at_every_byte_is_an_error(void **state)
+{
+	(void)state;
+	/* Behind the last brace comes only a newline. */
+	for (size_t length = 0; length + 1 < strlen(whole); length++) {
+		struct oci_spec spec;
+		AUTO_ARENA arena = {0};
+		struct error err = {0};
+
+		assert_bad_bundle(parse_spec(whole, length, &arena, &spec, &err), &err,
+				  "read config.json of the bundle: ");
+	}
+}
+
+static void every_byte_changed_never_crashes(void **state)
+{
+	static const char bytes[] = {'\0', '"', '\\', '{', ']', 'u', '9', '\xff'};
+	char text[sizeof(whole)];
+
+	(void)state;
+	for (size_t i = 0; i < strlen(whole); i++)
+		for (size_t j = 0; j < sizeof(bytes); j++) {
+			struct oci_spec spec;
+			AUTO_ARENA arena = {0};
+			struct error err = {0};
+			int r;
+
+			memcpy(text, whole, sizeof(whole));
+			text[i] = bytes[j];
+			r = parse_spec(text, strlen(whole), &arena, &spec, &err);
+			assert_int_equal(r < 0, err.code == ERROR_BAD_BUNDLE);
+			assert_true(bytes[j] != '\0' || r < 0);
+		}
+}
+
+#define ROOT "\"root\":{\"path\":\"/r\"}"
+
+static const struct {
+	const char *text, *message;
+} bad_specs[] = {
+	{"[]",									 "it is not a JSON object"                        },
+	{"{" ROOT ",\"ociVersion\":1}",						"read the bundle: ociVersion is not a string"    },
+	{"{" ROOT ",\"process\":[]}",						  "process is not an object"                       },
+	{"{" ROOT ",\"process\":{\"env\":\"A=b\"}}",                                   "process.env is not an array"                    },
+	{"{" ROOT ",\"process\":{\"env\":{\"A\":\"b\"}}}",                             "process.env is not an array"                    },
+	{"{" ROOT ",\"process\":{\"env\":[\"A=b\",1]}}",                               "process.env[1] is not a string"                 },
+	{"{" ROOT ",\"process\":{\"env\":[null]}}",                                    "process.env[0] is not a string"                 },
+	{"{" ROOT ",\"process\":{\"capabilities\":\"x\"}}",
+	 "process.capabilities is not an object"											},
+	{"{" ROOT ",\"process\":{\"capabilities\":[1]}}",
+	 "process.capabilities[0] is not a string"										      },
+	{"{" ROOT ",\"process\":{\"capabilities\":{\"bounding\":\"x\"}}}",
+	 "process.capabilities.bounding is not an array"										},
+	{"{" ROOT ",\"process\":{\"capabilities\":{\"bounding\":[\"CAP_KILL\",{}]}}}",
+	 "process.capabilities.bounding[1] is not a string"									     },
+	{"{\"root\":\"/r\"}",							  "root is not an object"                          },
+	{"{\"root\":{\"path\":1}}",						    "root.path is not a string"                      },
+	{"{\"root\":{\"path\":\"/r\",\"readonly\":1}}",                                "root.readonly is not a boolean"                 },
+	{"{}",									 "root.path is missing"                           },
+	{"{\"root\":{}}",							      "root.path is missing"                           },
+	{"{\"root\":{\"path\":\"\"}}",						 "root.path is missing"                           },
+	{"{" ROOT ",\"mounts\":{}}",						   "mounts is not an array"                         },
+	{"{" ROOT ",\"mounts\":[1]}",						  "mounts[0] is not an object"                     },
+	{"{" ROOT ",\"mounts\":[{},{\"destination\":1}]}",                             "mounts[1].destination is not a string"          },
+	{"{" ROOT ",\"mounts\":[{\"source\":[]}]}",                                    "mounts[0].source is not a string"               },
+	{"{" ROOT ",\"mounts\":[{\"type\":true}]}",                                    "mounts[0].type is not a string"                 },
+	{"{" ROOT ",\"annotations\":[]}",					      "annotations is not an object"                   },
+	{"{" ROOT ",\"annotations\":{\"a\":1}}",                                       "annotations.a is not a string"                  },
+	{"{" ROOT ",\"linux\":1}",						     "linux is not an object"                         },
+	{"{" ROOT ",\"linux\":{\"cgroupsPath\":1}}",                                   "linux.cgroupsPath is not a string"              },
+	{"{" ROOT ",\"linux\":{\"namespaces\":{}}}",                                   "linux.namespaces is not an array"               },
+	{"{" ROOT ",\"linux\":{\"namespaces\":[\"user\"]}}",
+	 "linux.namespaces[0] is not an object"											 },
+	{"{" ROOT ",\"linux\":{\"namespaces\":[{\"type\":1}]}}",
+	 "linux.namespaces[0].type is not a string"										     },
+	{"{" ROOT ",\"process\":{\"env\":[\"A=\\u0000\"]}}",                           "a NUL character"                                },
+	{"{" ROOT ",\"annotations\":{\"a\\u0000b\":\"\"}}",                            "a NUL character"                                },
+	{"{" ROOT ",\"x\":\"\n\\u0000\"}",					     "line 2, column 1: a NUL character"              },
+	{"{" ROOT "} trailing",							"read config.json of the bundle: line 1, column "},
+	{"{" ROOT "}\n}",							      "line 2, column 1: "                             },
+	{"{" ROOT ",\"x\":01}",							"read config.json of the bundle: line 1"         },
+	{"{" ROOT ",\"x\":NaN}",						       "read config.json of the bundle: line 1"         },
+	{"{" ROOT ",\"x\":\"\\q\"}",						   "read config.json of the bundle: line 1"         },
+	{"\xef\xbb\xbf{" ROOT "}",						     "read config.json of the bundle: line 1"         },
+};
+
+static void bad_specs_are_refused(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad_specs); i++) {
+		struct oci_spec spec;
+		AUTO_ARENA arena = {0};
+		struct error err = {0};
+		int r = parse_spec(bad_specs[i].text, strlen(bad_specs[i].text), &arena, &spec,
+				   &err);
+
+		assert_bad_bundle(r, &err, bad_specs[i].message);
+	}
+}
+
+static void capabilities_have_two_shapes(void **state)
+{
+	static const struct {
+		const char *capabilities;
+		uint64_t bounding;
+	} rows[] = {
+		{"[\"CAP_SYS_ADMIN\"]",						      BIT(CAP_SYS_ADMIN)      },
+		{"[\"CAP_CHOWN\",\"CAP_CHECKPOINT_RESTORE\"]",                               BIT(CAP_CHOWN) | BIT(40)},
+		{"[]",								       0                       },
+		{"{\"bounding\":[\"CAP_SYS_ADMIN\"]}",                                       BIT(CAP_SYS_ADMIN)      },
+		{"{\"effective\":[\"CAP_SYS_ADMIN\"],\"permitted\":[\"CAP_SYS_ADMIN\"]}",    0                       },
+		{"{\"bounding\":[\"SYS_ADMIN\",\"cap_sys_admin\",\"CAP_SYS_ADMIN \",\"\"]}", 0                       },
+		{"{\"bounding\":[\"CAP_BPF\",\"CAP_PERFMON\",\"CAP_BPF\"]}",                 BIT(39) | BIT(38)       },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct oci_spec spec;
+		AUTO_ARENA arena = {0};
+		struct error err = {0};
+		char *text = arena_printf(&arena, "{" ROOT ",\"process\":{\"capabilities\":%s}}",
+					  rows[i].capabilities);
+
+		assert_non_null(text);
+		assert_int_equal(parse_spec(text, strlen(text), &arena, &spec, &err), 0);
+		assert_int_equal(spec.bounding, rows[i].bounding);
+		assert_int_equal(oci_spec_privileged(&spec),
+				 (rows[i].bounding & BIT(CAP_SYS_ADMIN)) != 0);
+	}
+}
+
+/* "{ROOT,"x":[[[...]]]}" with that many brackets. */
+static int parse_nested(size_t depth, struct error *err)
+{
+	static const char head[] = "{" ROOT ",\"x\":";
+	size_t length = strlen(head) + 2 * depth + 1;
+	struct oci_spec spec;
+	AUTO_ARENA arena = {0};
+	char *text = arena_alloc(&arena, length + 1);
+
+	assert_non_null(text);
+	memcpy(text, head, strlen(head));
+	memset(text + strlen(head), '[', depth);
+	memset(text + strlen(head) + depth, ']', depth);
+	text[length - 1] = '}';
+	return parse_spec(text, length, &arena, &spec, err);
+}
+
+static void nesting_is_bounded(void **state)
+{
+	struct error err = {0};
+
+	(void)state;
+	assert_int_equal(parse_nested(32, &err), 0);
+	assert_bad_bundle(parse_nested(100, &err), &err, "nesting too deep");
+	assert_bad_bundle(parse_nested(1000000, &err), &err, "nesting too deep");
+}
+
+static void the_last_of_a_repeated_member_counts(void **state)
+{
+	static const char text[] = "{" ROOT ",\"annotations\":{\"a\":\"1\",\"a\":\"2\"},"
+				   "\"root\":{\"path\":\"/s\"}}";
+	struct oci_spec spec;
+	AUTO_ARENA arena = {0};
+	struct error err = {0};
+
+	(void)state;
+	assert_int_equal(parse_spec(text, strlen(text), &arena, &spec, &err), 0);
+	assert_string_equal(spec.root_path, "/s");
+	assert_string_equal(oci_pairs_get(&spec.annotations, "a"), "2");
+}
+
+static void the_last_of_repeated_pairs_is_found(void **state)
+{
+	struct oci_pair items[] = {
+		{"a", "1"},
+                {"b", "2"},
+                {"a", "3"}
+        };
+	const struct oci_pairs pairs = {items, ARRAY_SIZE(items), ARRAY_SIZE(items)}, none = {0};
+
+	(void)state;
+	assert_string_equal(oci_pairs_get(&pairs, "a"), "3");
+	assert_string_equal(oci_pairs_get(&pairs, "b"), "2");
+	assert_null(oci_pairs_get(&pairs, "A"));
+	assert_null(oci_pairs_get(&none, "a"));
+}
+
+static void ten_thousand_entries_are_read(void **state)
+{
+	AUTO_ARENA arena = {0};
+	const size_t count = 10000, room = 64 + count * 32;
+	char *text = arena_alloc(&arena, room);
+	struct oci_spec spec;
+	struct error err = {0};
+	size_t at;
+
+	(void)state;
+	assert_non_null(text);
+	at = (size_t)snprintf(text, room, "{" ROOT ",\"process\":{\"env\":[");
+	for (size_t i = 0; i < count; i++)
+		at += (size_t)snprintf(text + at, room - at, "%s\"NAME%zu=%zu\"", i ? "," : "", i,
+				       i);
+	at += (size_t)snprintf(text + at, room - at, "]}}");
+	assert_int_equal(parse_spec(text, at, &arena, &spec, &err), 0);
+	assert_int_equal(spec.env.count, count);
+	assert_string_equal(spec.env.items[9999], "NAME9999=9999");
+}
+
+static void rootfs_is_relative_to_the_bundle(void **state)
+{
+	static const struct {
+		const char *root, *bundle, *rootfs;
+	} rows[] = {
+		{"rootfs", "/run/b", "/run/b/rootfs"},
+		{"/srv/r", "/run/b", "/srv/r"       },
+		{"../x",   "/run/b", "/run/b/../x"  },
+		{"rootfs", "/",      "//rootfs"     },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct oci_spec spec = {.root_path = rows[i].root};
+		AUTO_ARENA arena = {0};
+
+		assert_string_equal(oci_spec_rootfs(&spec, rows[i].bundle, &arena), rows[i].rootfs);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(states_are_read),
+		cmocka_unit_test(bad_states_are_refused),
+		cmocka_unit_test(a_nul_byte_in_the_state_is_refused),
+		cmocka_unit_test(a_whole_spec_is_read),
+		cmocka_unit_test(a_spec_with_the_least_is_read),
+		cmocka_unit_test(truncated_at_every_byte_is_an_error),
+		cmocka_unit_test(every_byte_changed_never_crashes),
+		cmocka_unit_test(bad_specs_are_refused),
+		cmocka_unit_test(capabilities_have_two_shapes),
+		cmocka_unit_test(nesting_is_bounded),
+		cmocka_unit_test(the_last_of_a_repeated_member_counts),
+		cmocka_unit_test(the_last_of_repeated_pairs_is_found),
+		cmocka_unit_test(ten_thousand_entries_are_read),
+		cmocka_unit_test(rootfs_is_relative_to_the_bundle),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
