@@ -47,9 +47,7 @@ printf '    %s: %d KiB, static, no loader\n' "${hook#"$PWD"/}" $(($(stat -c %s "
 
 say '3. The driver'
 if [ -e /proc/driver/nvidia/version ]; then
-	root=/
-	[ -x /usr/bin/nvidia-smi ] || root=/usr/local/nvidia
-	[ -d "$root" ] || give_up 'find the driver: neither /usr/bin/nvidia-smi nor /usr/local/nvidia is there'
+	root=$(find_driver_root) || give_up 'use the real driver'
 	config=$work/davit.json
 	printf '{"driver": {"root": "%s"}}\n' "$root" > "$config"
 	printf '    the real one, in %s\n' "$root"

@@ -14,13 +14,12 @@
 # --fake plays the driver with the tests' fake one: to test this script where there is no GPU.
 # PYTHON names another python3. The last line is `N passed, N failed[, N skipped]`.
 set -euo pipefail
-cd "$(dirname "$0")/.."
 # shellcheck source=tests/lib/place.sh
-. tests/lib/place.sh
+. "$(dirname "$0")/lib/place.sh"
 # shellcheck source=tests/lib/timing.sh
-. tests/lib/timing.sh
+. "$repository/tests/lib/timing.sh"
 # shellcheck source=tests/lib/container.sh
-. tests/lib/container.sh
+. "$repository/tests/lib/container.sh"
 
 usage() {
 	printf 'usage: tests/gpu.sh --bin DIR [--fake]\n       tests/gpu.sh --pack DIR\n' >&2
@@ -82,8 +81,7 @@ if [ -n "$fake" ]; then
 	"$fixture/fake-host" "$work/host"
 	cp "$work/host/davit.json" "$config"
 else
-	root=/
-	[ -x /usr/bin/nvidia-smi ] || root=/usr/local/nvidia
+	root=$(find_driver_root)
 	printf '{"driver": {"root": "%s"}}\n' "$root" > "$config"
 fi
 
@@ -94,19 +92,19 @@ show() {
 	sed 's/^/    /'
 }
 
-run_all() {
-title 'the machine'
-uname -sr | show
-"$davit" info --config "$config" | show
-"$davit" info --json --config "$config" > "$work/info.json"
-# "INDEX MINOR UUID BUS-ID" of each GPU
-mapfile -t gpus < <("$python" -c '
+the_machine() {
+	title 'the machine'
+	uname -sr | show
+	"$davit" info --config "$config" | show
+	"$davit" info --json --config "$config" > "$work/info.json"
+	# "INDEX MINOR UUID BUS-ID" of each GPU
+	mapfile -t gpus < <("$python" -c '
 import json, sys
 for g in json.load(open(sys.argv[1]))["gpus"]:
     print(g["index"], g["minor"], g["uuid"], g["bus_id"])' "$work/info.json")
-equal 'davit info finds the GPUs that are there' \
-	"$(if [ -n "$fake" ]; then echo 2; else find /proc/driver/nvidia/gpus -mindepth 1 -maxdepth 1 | wc -l; fi)" \
-	"${#gpus[@]}"
+	equal 'davit info finds the GPUs that are there' \
+		"$(if [ -n "$fake" ]; then echo 2; else find /proc/driver/nvidia/gpus -mindepth 1 -maxdepth 1 | wc -l; fi)" \
+		"${#gpus[@]}"
 }
 
 # --- containers ----------------------------------------------------------------------------------
@@ -175,46 +173,46 @@ print("product right")'
 nvidia_nodes='ls -d /dev/nvidia[0-9]* 2>/dev/null | xargs'
 
 all_of_it() {
-title 'nvidia-smi, all GPUs'
-fresh_root
-inside NVIDIA_VISIBLE_DEVICES=all -- nvidia-smi -L
-show <<< "$output"
-equal 'nvidia-smi -L lists every GPU' "0 $(for gpu in "${gpus[@]}"; do
-	read -r _ _ uuid _ <<< "$gpu"
-	echo "$uuid"
-done)" "$rc $(sed -n 's/.*UUID: \(GPU-[^)]*\)).*/\1/p' <<< "$output")"
-inside NVIDIA_VISIBLE_DEVICES=all -- nvidia-smi
-show <<< "$output"
-equal 'nvidia-smi ends well' 0 $rc
-title 'what was mounted'
-inside NVIDIA_VISIBLE_DEVICES=all -- sh -c 'grep -i -E "nvidia|cuda|nvcuvid|/dev/dri" /proc/self/mounts | cut -c1-150'
-show <<< "$output"
+	title 'nvidia-smi, all GPUs'
+	fresh_root
+	inside NVIDIA_VISIBLE_DEVICES=all -- nvidia-smi -L
+	show <<< "$output"
+	equal 'nvidia-smi -L lists every GPU' "0 $(for gpu in "${gpus[@]}"; do
+		read -r _ _ uuid _ <<< "$gpu"
+		echo "$uuid"
+	done)" "$rc $(sed -n 's/.*UUID: \(GPU-[^)]*\)).*/\1/p' <<< "$output")"
+	inside NVIDIA_VISIBLE_DEVICES=all -- nvidia-smi
+	show <<< "$output"
+	equal 'nvidia-smi ends well' 0 $rc
+	title 'what was mounted'
+	inside NVIDIA_VISIBLE_DEVICES=all -- sh -c 'grep -i -E "nvidia|cuda|nvcuvid|/dev/dri" /proc/self/mounts | cut -c1-150'
+	show <<< "$output"
 
-title 'libraries'
-inside NVIDIA_VISIBLE_DEVICES=all -- "$python" -c "$loads" libcuda.so.1
-matches 'the loader finds libcuda.so.1' '^loaded libcuda.so.1$' "$output"
-inside NVIDIA_VISIBLE_DEVICES=all -- sh -c 'ldconfig -p | grep -E "lib(cuda|nvidia-ml)\.so\.1 "'
-show <<< "$output"
-matches 'ldconfig -p lists it where it is' 'libcuda\.so\.1 .*=> (/usr)?/lib/x86_64-linux-gnu/libcuda\.so\.1$' "$output"
-inside NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=utility -- sh -c 'nvidia-smi -L > /dev/null && echo listed; grep -c libcuda /proc/self/mounts; ls /dev/nvidia-uvm 2>/dev/null'
-equal 'utility only: nvidia-smi, no libcuda, no nvidia-uvm' 'listed
+	title 'libraries'
+	inside NVIDIA_VISIBLE_DEVICES=all -- "$python" -c "$loads" libcuda.so.1
+	matches 'the loader finds libcuda.so.1' '^loaded libcuda.so.1$' "$output"
+	inside NVIDIA_VISIBLE_DEVICES=all -- sh -c 'ldconfig -p | grep -E "lib(cuda|nvidia-ml)\.so\.1 "'
+	show <<< "$output"
+	matches 'ldconfig -p lists it where it is' 'libcuda\.so\.1 .*=> (/usr)?/lib/x86_64-linux-gnu/libcuda\.so\.1$' "$output"
+	inside NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=utility -- sh -c 'nvidia-smi -L > /dev/null && echo listed; grep -c libcuda /proc/self/mounts; ls /dev/nvidia-uvm 2>/dev/null'
+	equal 'utility only: nvidia-smi, no libcuda, no nvidia-uvm' 'listed
 0' "$output"
-inside NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=utility -- "$python" -c "$loads" libcuda.so.1
-equal 'utility only: libcuda.so.1 does not load' no "$(grep -q '^loaded' <<< "$output" || echo no)"
-drop_bundle
+	inside NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=utility -- "$python" -c "$loads" libcuda.so.1
+	equal 'utility only: libcuda.so.1 does not load' no "$(grep -q '^loaded' <<< "$output" || echo no)"
+	drop_bundle
 }
 
 with_torch() {
-title 'torch'
-if [ -n "$fake" ] || ! "$python" -c 'import torch' 2> /dev/null; then
-	skip 'a matrix product with torch' 'no GPU, or no torch'
-	return
-fi
-fresh_root
-inside NVIDIA_VISIBLE_DEVICES=all -- "$python" -c "$multiply"
-show <<< "$output"
-matches 'a matrix product with torch is right' '^product right$' "$output"
-drop_bundle
+	title 'torch'
+	if [ -n "$fake" ] || ! "$python" -c 'import torch' 2> /dev/null; then
+		skip 'a matrix product with torch' 'no GPU, or no torch'
+		return
+	fi
+	fresh_root
+	inside NVIDIA_VISIBLE_DEVICES=all -- "$python" -c "$multiply"
+	show <<< "$output"
+	matches 'a matrix product with torch is right' '^product right$' "$output"
+	drop_bundle
 }
 
 # hidden NAME DEVICES SHOWN HIDDEN-GPU ("INDEX MINOR UUID BUS-ID"): that GPU is out of reach.
@@ -241,106 +239,116 @@ mknod /tmp/node: ok
 }
 
 one_of_them() {
-local index uuid other
-title 'hidden GPUs'
-if [ ${#gpus[@]} -ge 2 ]; then
-	read -r index _ uuid _ <<< "${gpus[1]}"
-	hidden 'one GPU by index' "$index" "$uuid" "${gpus[0]}"
-	hidden 'one GPU by UUID' "$uuid" "$uuid" "${gpus[0]}"
-	read -r _ _ other _ <<< "${gpus[0]}"
-	hidden 'the other by index' 0 "$other" "${gpus[1]}"
-else
-	skip 'one of two GPUs' 'this machine has one'
-fi
-hidden 'none' none '' "${gpus[0]}"
+	local index uuid other
+	title 'hidden GPUs'
+	if [ ${#gpus[@]} -ge 2 ]; then
+		read -r index _ uuid _ <<< "${gpus[1]}"
+		hidden 'one GPU by index' "$index" "$uuid" "${gpus[0]}"
+		hidden 'one GPU by UUID' "$uuid" "$uuid" "${gpus[0]}"
+		read -r _ _ other _ <<< "${gpus[0]}"
+		hidden 'the other by index' 0 "$other" "${gpus[1]}"
+	else
+		skip 'one of two GPUs' 'this machine has one'
+	fi
+	hidden 'none' none '' "${gpus[0]}"
 }
 
 constraints() {
-title 'constraints'
-fresh_root
-inside NVIDIA_VISIBLE_DEVICES=all 'NVIDIA_REQUIRE_CUDA=cuda>=1.0' -- true
-equal 'cuda>=1.0 holds' '0 ' "$rc $output"
-inside NVIDIA_VISIBLE_DEVICES=all 'NVIDIA_REQUIRE_CUDA=cuda>=99' -- true
-show <<< "$output"
-matches 'cuda>=99 does not, and runc shows why' 'davit: cannot .*cuda>=99.*\(fix: ' "$output"
-inside NVIDIA_VISIBLE_DEVICES=63 -- true
-show <<< "$output"
-matches 'an unknown GPU: runc shows which there are' 'davit: cannot .*63.*\(fix: ' "$output"
-inside -- sh -c "nodeprobe /dev/nvidiactl; grep -c -E 'libcuda|nvidia-smi' /proc/self/mounts"
-equal 'no variable: nothing is inside' '/dev/nvidiactl: ENOENT
+	title 'constraints'
+	fresh_root
+	inside NVIDIA_VISIBLE_DEVICES=all 'NVIDIA_REQUIRE_CUDA=cuda>=1.0' -- true
+	equal 'cuda>=1.0 holds' '0 ' "$rc $output"
+	inside NVIDIA_VISIBLE_DEVICES=all 'NVIDIA_REQUIRE_CUDA=cuda>=99' -- true
+	show <<< "$output"
+	matches 'cuda>=99 does not, and runc shows why' 'davit: cannot .*cuda>=99.*\(fix: ' "$output"
+	inside NVIDIA_VISIBLE_DEVICES=63 -- true
+	show <<< "$output"
+	matches 'an unknown GPU: runc shows which there are' 'davit: cannot .*63.*\(fix: ' "$output"
+	inside -- sh -c "nodeprobe /dev/nvidiactl; grep -c -E 'libcuda|nvidia-smi' /proc/self/mounts"
+	equal 'no variable: nothing is inside' '/dev/nvidiactl: ENOENT
 0' "$output"
-drop_bundle
+	drop_bundle
 }
 
 odd_images() {
-local version long branch lib=usr/lib/x86_64-linux-gnu
-title 'an image that carries links into /usr/local/nvidia, and 12 KB of environment'
-version=$("$python" -c 'import json, sys; print(json.load(open(sys.argv[1]))["version"])' "$work/info.json")
-fresh_root
-for name in libcuda.so libcuda.so.1 "libcuda.so.$version" libnvidia-ml.so.1; do
-	rm -f "$bundle/rootfs/$lib/$name"
-	ln -s "/usr/local/nvidia/lib64/$name" "$bundle/rootfs/$lib/$name"
-done
-rm -f "$bundle/rootfs/usr/bin/nvidia-smi"
-printf '#!/bin/sh\necho a script of the image\n' > "$bundle/rootfs/usr/bin/nvidia-smi"
-chmod +x "$bundle/rootfs/usr/bin/nvidia-smi"
-long='cuda>=1.0'
-for ((branch = 100; branch < 460; branch++)); do
-	long+=" brand=tesla,driver>=$branch,driver<$((branch + 1))"
-done
-inside NVIDIA_VISIBLE_DEVICES=all "NVIDIA_REQUIRE_CUDA=$long" -- sh -c "nvidia-smi -L | grep -c UUID; $python -c '$loads' libcuda.so.1"
-equal "dangling links, a script, and ${#long} bytes of environment" "${#gpus[@]}
+	local version long branch lib=usr/lib/x86_64-linux-gnu
+	title 'an image that carries links into /usr/local/nvidia, and 12 KB of environment'
+	version=$("$python" -c 'import json, sys; print(json.load(open(sys.argv[1]))["version"])' "$work/info.json")
+	fresh_root
+	for name in libcuda.so libcuda.so.1 "libcuda.so.$version" libnvidia-ml.so.1; do
+		rm -f "$bundle/rootfs/$lib/$name"
+		ln -s "/usr/local/nvidia/lib64/$name" "$bundle/rootfs/$lib/$name"
+	done
+	rm -f "$bundle/rootfs/usr/bin/nvidia-smi"
+	printf '#!/bin/sh\necho a script of the image\n' > "$bundle/rootfs/usr/bin/nvidia-smi"
+	chmod +x "$bundle/rootfs/usr/bin/nvidia-smi"
+	long='cuda>=1.0'
+	for ((branch = 100; branch < 460; branch++)); do
+		long+=" brand=tesla,driver>=$branch,driver<$((branch + 1))"
+	done
+	inside NVIDIA_VISIBLE_DEVICES=all "NVIDIA_REQUIRE_CUDA=$long" -- sh -c "nvidia-smi -L | grep -c UUID; $python -c '$loads' libcuda.so.1"
+	equal "dangling links, a script, and ${#long} bytes of environment" "${#gpus[@]}
 loaded libcuda.so.1" "$output"
-drop_bundle
+	drop_bundle
 }
 
 explanation() {
-title 'davit explain'
-fresh_root
-configure "$hook" NVIDIA_VISIBLE_DEVICES=0 -- true
-rc=0
-output=$("$davit" explain --bundle "$bundle" --config "$config" 2>&1) || rc=$?
-show <<< "$output"
-equal 'davit explain ends well' 0 $rc
-drop_bundle
+	title 'davit explain'
+	fresh_root
+	configure "$hook" NVIDIA_VISIBLE_DEVICES=0 -- true
+	rc=0
+	output=$("$davit" explain --bundle "$bundle" --config "$config" 2>&1) || rc=$?
+	show <<< "$output"
+	equal 'davit explain ends well' 0 $rc
+	drop_bundle
 }
 
 speed() {
-local rounds=100 i
-title "time (median of $rounds, in turns)"
-fresh_root
-write_timed_hook "$work/timed-hook" "$hook" "$config" "$work/alone"
-cat > "$work/measured-hook" << END
+	local rounds=100 i with entry
+	title "time (median of $rounds, in turns)"
+	fresh_root
+	write_timed_hook "$work/timed-hook" "$hook" "$config" "$work/alone"
+	cat > "$work/measured-hook" << END
 #!$bin/busybox sh
 exec $bin/busybox time -a -o $work/memory -f %M $hook --config $config prestart
 END
-chmod +x "$work/measured-hook"
-for ((i = 0; i < rounds; i++)); do
-	for with in '' "$hook" "$work/timed-hook"; do
-		configure "$with" NVIDIA_VISIBLE_DEVICES=all -- true
+	chmod +x "$work/measured-hook"
+	for with in without with alone measured; do
 		case $with in
-		'') timed "$work/without" start ;;
-		"$hook") timed "$work/with" start ;;
-		*) start ;;
-		esac < <(:) || fail 'the timed containers start' "exit $?"
+		without) entry='' ;;
+		with) entry=$hook ;;
+		alone) entry=$work/timed-hook ;;
+		measured) entry=$work/measured-hook ;;
+		esac
+		configure "$entry" NVIDIA_VISIBLE_DEVICES=all -- true
+		mv "$bundle/config.json" "$bundle/$with.json"
 	done
-done
-configure "$work/measured-hook" NVIDIA_VISIBLE_DEVICES=all -- true
-start < <(:) || fail 'the measured container starts' "exit $?"
-printf '    runc run true                  %s (%s)\n' "$(milliseconds "$(median "$work/without")")" "$(smallest_and_largest "$work/without")"
-printf '    the same with davit-hook       %s (%s)\n' "$(milliseconds "$(median "$work/with")")" "$(smallest_and_largest "$work/with")"
-printf '    davit-hook alone               %s (%s)\n' "$(milliseconds "$(median "$work/alone")")" "$(smallest_and_largest "$work/alone")"
-printf '    its peak memory                %s KiB\n' "$(cat "$work/memory")"
-equal 'every round was timed' "$rounds $rounds $rounds" \
-	"$(wc -l < "$work/without") $(wc -l < "$work/with") $(wc -l < "$work/alone")"
-drop_bundle
+	for ((i = 0; i < rounds; i++)); do
+		for with in without with alone; do
+			cp "$bundle/$with.json" "$bundle/config.json"
+			case $with in
+			alone) start ;;
+			*) timed "$work/$with" start ;;
+			esac < <(:) || fail 'the timed containers start' "exit $?"
+		done
+	done
+	cp "$bundle/measured.json" "$bundle/config.json"
+	start < <(:) || fail 'the measured container starts' "exit $?"
+	printf '    runc run true                  %s (%s)\n' "$(milliseconds "$(median "$work/without")")" "$(smallest_and_largest "$work/without")"
+	printf '    the same with davit-hook       %s (%s)\n' "$(milliseconds "$(median "$work/with")")" "$(smallest_and_largest "$work/with")"
+	printf '    davit-hook alone               %s (%s)\n' "$(milliseconds "$(median "$work/alone")")" "$(smallest_and_largest "$work/alone")"
+	printf '    its peak memory                %s KiB\n' "$(cat "$work/memory")"
+	equal 'every round was timed' "$rounds $rounds $rounds" \
+		"$(wc -l < "$work/without") $(wc -l < "$work/with") $(wc -l < "$work/alone")"
+	drop_bundle
 }
 
 # --- the run -------------------------------------------------------------------------------------
 
 before=$(sort /proc/self/mountinfo)
 everything() {
-	run_all
+	set -e
+	the_machine
 	all_of_it
 	with_torch
 	one_of_them
@@ -350,8 +358,11 @@ everything() {
 	speed
 	equal 'no mount is left on the host' '' "$(diff <(printf '%s\n' "$before") <(sort /proc/self/mountinfo) || true)"
 }
-everything > >(tee "$work/log") 2>&1
-sleep 0.2
+set +e
+everything 2>&1 | tee "$work/log"
+ended=${PIPESTATUS[0]}
+set -e
+[ "$ended" = 0 ] || fail 'the whole of it' "it broke off with exit code $ended" | tee -a "$work/log"
 passed=$(grep -c '^ok ' "$work/log" || true)
 failed=$(grep -c '^FAIL ' "$work/log" || true)
 skipped=$(grep -c '^skip ' "$work/log" || true)

@@ -37,13 +37,13 @@ quietly() {
 # --- groups --------------------------------------------------------------------------------------
 
 build_folder() { # FOLDER CMAKE-OPTION...
-	cmake -G Ninja -S . -B "$@" && cmake --build "$1" --parallel "$jobs"
+	# CC counts when the folder is new: what somebody configured before stays.
+	CC=${CC:-gcc} cmake -G Ninja -S . -B "$@" && cmake --build "$1" --parallel "$jobs"
 }
 
 group_build() {
-	quietly 'build with gcc' build_folder "$DAVIT_BUILD" -DCMAKE_C_COMPILER=gcc || return 0
-	# Another build system than ninja's, as the README has it, is cmake's affair.
-	quietly 'build with clang' build_folder "$DAVIT_BUILD-clang" -DCMAKE_C_COMPILER=clang || true
+	quietly 'build with gcc' build_folder "$DAVIT_BUILD" || return 0
+	CC=clang quietly 'build with clang' build_folder "$DAVIT_BUILD-clang" || true
 }
 
 c_files() {
@@ -60,7 +60,7 @@ shell_files() {
 
 run_tidy() {
 	[ -e "$DAVIT_BUILD-clang/compile_commands.json" ] ||
-		cmake -G Ninja -S . -B "$DAVIT_BUILD-clang" -DCMAKE_C_COMPILER=clang
+		CC=clang cmake -G Ninja -S . -B "$DAVIT_BUILD-clang"
 	run-clang-tidy -quiet -j "$jobs" -p "$DAVIT_BUILD-clang" "^$PWD/src/.*\.c$"
 }
 
@@ -118,7 +118,7 @@ group_unit() {
 }
 
 group_sanitize() {
-	quietly 'build with sanitizers' build_folder "$DAVIT_BUILD-sanitize" -DCMAKE_C_COMPILER=gcc \
+	quietly 'build with sanitizers' build_folder "$DAVIT_BUILD-sanitize" \
 		-DCMAKE_BUILD_TYPE=Debug -DDAVIT_SANITIZE=ON || return 0
 	UBSAN_OPTIONS=print_stacktrace=1 run_cases "$DAVIT_BUILD-sanitize" 'sanitized '
 }

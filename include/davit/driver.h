@@ -62,6 +62,7 @@ struct driver_file {
 	unsigned capabilities; /* of enum driver_capability; 0: always */
 	enum driver_tree tree;
 	const char *path;   /* in its tree, absolute: "/lib64/libcuda.so.580.159.04" */
+	int fd;             /* what path leads to, open: to bind it without looking it up again */
 	const char *name;   /* file name */
 	const char *soname; /* libraries: NULL when it has none or it equals the name */
 	int class_bits;     /* libraries: 64 or 32; others: 0 */
@@ -120,10 +121,10 @@ struct driver {
 struct driver_roots {
 	struct root driver, host, dev, proc, run, sys;
 };
-#define DRIVER_ROOTS_INIT                                                                          \
-	{                                                                                          \
-		.driver.fd = -1, .host.fd = -1, .dev.fd = -1, .proc.fd = -1, .run.fd = -1,         \
-		.sys.fd = -1                                                                       \
+#define DRIVER_ROOTS_INIT                                                                  \
+	{                                                                                  \
+		.driver.fd = -1, .host.fd = -1, .dev.fd = -1, .proc.fd = -1, .run.fd = -1, \
+		.sys.fd = -1                                                               \
 	}
 void driver_roots_close(struct driver_roots *roots);
 /* ERROR_NO_DRIVER when driver.root is absent. Paths are config's, which must outlive ret. */
@@ -143,9 +144,12 @@ const struct root *driver_root_of(const struct driver_roots *roots, enum driver_
  * control node with a stale number), ERROR_DRIVER_MISMATCH (both versions). Libraries that the
  * driver doesn't have are passed over (drivers differ), but for the ones that a capability can't do
  * without: libnvidia-ml for utility, libcuda for compute. `ret` then holds what was read before.
+ * driver_close closes the files that ret holds open, also after an error.
  */
 int driver_read(const struct driver_roots *roots, const struct config *config,
 		unsigned capabilities, struct arena *arena, struct driver *ret, struct error *err);
+
+void driver_close(struct driver *driver);
 
 /* The CUDA version from libcuda's note, whatever capabilities were asked for. NULL: no note. */
 const char *driver_cuda_version(const struct driver_roots *roots, const struct config *config,

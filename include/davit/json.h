@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * json: how davit reads JSON with json-c. Strict as json-c is, of bounded depth, nothing behind the
- * end, no NUL characters (json-c ends keys and texts there), errors with line and column. Header only, because it
- * is one function and what it needs.
+ * end, no NUL characters (json-c ends keys and texts there), errors with line and column. Header
+ * only, because it is one function and what it needs.
  */
 #pragma once
 

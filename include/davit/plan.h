@@ -28,13 +28,14 @@ struct operation {
 	enum operation_kind kind;
 	enum driver_tree tree; /* which tree of the host `source` is in */
 	const char *source;    /* path in that tree, or NULL */
-	const char *target;    /* absolute in the container */
-	const char *text;      /* of a link or file */
-	unsigned flags;        /* enum mount_flags */
+	int source_fd;      /* what it leads to, where the driver holds it open, not owned; or -1 */
+	const char *target; /* absolute in the container */
+	const char *text;   /* of a link or file */
+	unsigned flags;     /* enum mount_flags */
 	unsigned major, minor; /* devices and rules: character devices all */
 	const char *because;
-	bool owner_root;       /* the source must be a directory of root's */
-	bool required; /* false: what can't be done is left out and logged */
+	bool owner_root; /* the source must be a directory of root's */
+	bool required;   /* false: what can't be done is left out and logged */
 };
 
 /* What the mask over /proc/driver/nvidia holds. */

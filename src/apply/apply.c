@@ -54,8 +54,11 @@ static int check_device(const struct operation *operation, const struct mount_so
 static int clone_source(const struct operation *operation, const struct driver_roots *roots,
 			struct mount_source *ret, struct error *err)
 {
-	int r = mount_source_clone(driver_root_of(roots, operation->tree), operation->source,
-				   operation->flags, false, ret);
+	const struct root *root = driver_root_of(roots, operation->tree);
+	int r = operation->source_fd >= 0
+			? mount_source_clone_fd(operation->source_fd, root, operation->source,
+						operation->flags, false, ret)
+			: mount_source_clone(root, operation->source, operation->flags, false, ret);
 
 	if (r < 0)
 		return no_source(operation, roots, -r, err);

@@ -29,7 +29,7 @@ int cli_info(const struct options *options)
 	AUTO_ARENA arena = {0};
 	struct error err = {0};
 	struct config config;
-	struct driver driver;
+	struct driver driver = {0};
 	int code = 0, r = config_load(options->config, &arena, &config, &err);
 
 	if (r == 0)
@@ -45,6 +45,7 @@ int cli_info(const struct options *options)
 		else
 			print_text(&driver);
 	}
+	driver_close(&driver);
 	driver_roots_close(&roots);
 	return code;
 }

@@ -77,6 +77,12 @@ const struct root *driver_root_of(const struct driver_roots *roots, enum driver_
 	return &roots->host;
 }
 
+void driver_close(struct driver *driver)
+{
+	for (size_t i = 0; i < driver->files.count; i++)
+		fd_close(&driver->files.items[i].fd);
+}
+
 int driver_read(const struct driver_roots *roots, const struct config *config,
 		unsigned capabilities, struct arena *arena, struct driver *ret, struct error *err)
 {
@@ -86,6 +92,7 @@ int driver_read(const struct driver_roots *roots, const struct config *config,
 		.capabilities = capabilities,
 		.arena = arena,
 		.driver = ret,
+		.read_fd = -1,
 		.err = err,
 	};
 	int r;
@@ -98,7 +105,10 @@ int driver_read(const struct driver_roots *roots, const struct config *config,
 		r = inventory_read_gpus(&inv);
 	if (r == 0)
 		r = inventory_read_nodes(&inv);
-	return r < 0 ? r : inventory_read_files(&inv);
+	if (r == 0)
+		r = inventory_read_files(&inv);
+	fd_close(&inv.read_fd);
+	return r;
 }
 
 const char *driver_cuda_version(const struct driver_roots *roots, const struct config *config,
@@ -113,15 +123,17 @@ const char *driver_cuda_version(const struct driver_roots *roots, const struct c
 		.config = config,
 		.arena = arena,
 		.driver = &copy,
+		.read_fd = -1,
 		.err = &ignored,
 	};
 	struct library_dirs dirs;
-	struct library library;
+	struct library library = {.fd = -1};
 
 	if (driver->cuda_version)
 		return driver->cuda_version;
-	if (library_dirs_locate(&inv, 64, &dirs) < 0 || !dirs.found.path ||
-	    library_find(&inv, &dirs, &libcuda, 64, &library) < 0)
-		return NULL;
-	return library_cuda_version(&library, arena);
+	if (library_dirs_locate(&inv, 64, &dirs) == 0 && dirs.found.path)
+		(void)library_find(&inv, &dirs, &libcuda, 64, &library);
+	fd_close(&inv.read_fd);
+	fd_close(&library.fd);
+	return library.name ? library_cuda_version(&library, arena) : NULL;
 }

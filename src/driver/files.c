@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
 #include <string.h>
 
 #include "inventory.h"
@@ -52,13 +53,16 @@ const char *library_cuda_version(const struct library *library, struct arena *ar
 }
 
 static int add_library(struct inventory *inv, const struct catalogue_row *row, int class_bits,
-		       const struct library *library)
+		       struct library *library)
 {
 	const struct elf_facts *facts = &library->facts;
 	struct driver_file *file = ARENA_PUSH(inv->arena, &inv->driver->files);
 
-	if (!file)
+	if (!file) {
+		fd_close(&library->fd);
 		return error_memory(inv->err);
+	}
+	file->fd = fd_take(&library->fd);
 	file->kind = row->kind;
 	file->capabilities = row->capabilities | (class_bits == 32 ? CAPABILITY_COMPAT32 : 0);
 	file->tree = library->tree;
@@ -121,7 +125,7 @@ static int file_at(struct inventory *inv, const struct catalogue_row *row, const
 	const char *version = inv->driver->version;
 	const char *dir = catalogue_expand(arena, place, version), *target = row->target;
 
-	*ret = (struct driver_file){.name = catalogue_expand(arena, row->name, version)};
+	*ret = (struct driver_file){.name = catalogue_expand(arena, row->name, version), .fd = -1};
 	if (!dir || !ret->name)
 		return -ENOMEM;
 	target = target          ? catalogue_expand(arena, target, version)
@@ -151,15 +155,18 @@ static int find_file(struct inventory *inv, const struct catalogue_row *row,
 
 	for (size_t i = 0; row->places[i]; i++) {
 		struct stat st;
+		AUTO_FD fd = -1;
 
 		if (file_at(inv, row, row->places[i], found, ret) < 0)
 			return error_memory(inv->err);
 		/* The prefix is often one of the usual places. */
 		if (!ret->path || (ret->tree == last.tree && string_equal(ret->path, last.path)))
 			continue;
-		if (root_stat(driver_root_of(inv->roots, ret->tree), ret->path, 0, &st) == 0 &&
-		    (st.st_mode & S_IFMT) == type)
+		fd = root_openat(driver_root_of(inv->roots, ret->tree), ret->path, O_PATH);
+		if (fd >= 0 && fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == type) {
+			ret->fd = fd_take(&fd);
 			return 0;
+		}
 		last = *ret;
 	}
 	ret->path = NULL;
@@ -172,7 +179,7 @@ static int read_other_files(struct inventory *inv, const struct library_dir *fou
 
 	for (size_t i = 0; r == 0 && i < catalogue_count; i++) {
 		const struct catalogue_row *row = &catalogue[i];
-		struct driver_file file = {0}, *item;
+		struct driver_file file = {.fd = -1}, *item;
 
 		if (row->kind == DRIVER_FILE_LIBRARY ||
 		    (row->capabilities && !(row->capabilities & inv->capabilities)))
@@ -185,8 +192,10 @@ static int read_other_files(struct inventory *inv, const struct library_dir *fou
 		file.kind = row->kind;
 		file.capabilities = row->capabilities;
 		item = ARENA_PUSH(inv->arena, &inv->driver->files);
-		if (!item)
+		if (!item) {
+			fd_close(&file.fd);
 			return error_memory(inv->err);
+		}
 		*item = file;
 		r = add_links(inv, row, item);
 	}

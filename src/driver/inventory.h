@@ -24,8 +24,9 @@ struct inventory {
 		size_t count, capacity;
 	} probed; /* for 64-bit libraries: driver->searched is the same for people */
 	/* The library that showed where the others are, so that it isn't read twice. */
-	struct library_dir read; /* tree and path; NULL: none yet */
+	struct library_dir read; /* tree and path */
 	struct elf_facts read_facts;
+	int read_fd; /* -1: none yet, or taken */
 	struct error *err;
 };
 
@@ -69,6 +70,7 @@ struct library {
 	enum driver_tree tree;
 	const char *path, *name;
 	struct elf_facts facts;
+	int fd; /* open for reading, the caller's; -1 when there is none */
 };
 int library_find(struct inventory *inv, const struct library_dirs *dirs,
 		 const struct catalogue_row *row, int class_bits, struct library *ret);

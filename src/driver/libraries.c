@@ -52,17 +52,25 @@ static unsigned wanted_of(const char *row_name)
 	       (string_equal(row_name, CATALOGUE_LIBCUDA) ? ELF_WANT_CUDA_NOTE : 0);
 }
 
+/* The library stays open in *ret_fd: whoever binds it needn't look it up again. */
 static int read_library(struct inventory *inv, enum driver_tree tree, const char *path,
-			const char *row_name, struct elf_facts *ret)
+			const char *row_name, struct elf_facts *ret, int *ret_fd)
 {
 	AUTO_FD fd = -1;
+	int r;
 
-	if (tree == inv->read.tree && string_equal(path, inv->read.path)) {
+	if (inv->read_fd >= 0 && tree == inv->read.tree && string_equal(path, inv->read.path)) {
 		*ret = inv->read_facts;
+		*ret_fd = fd_take(&inv->read_fd);
 		return 0;
 	}
 	fd = root_openat(driver_root_of(inv->roots, tree), path, O_RDONLY | O_NONBLOCK);
-	return fd < 0 ? fd : elf_read(fd, wanted_of(row_name), inv->arena, ret);
+	if (fd < 0)
+		return fd;
+	r = elf_read(fd, wanted_of(row_name), inv->arena, ret);
+	if (r == 0)
+		*ret_fd = fd_take(&fd);
+	return r;
 }
 
 /* ---- the directory ---------------------------------------------------------------------- */
@@ -97,16 +105,19 @@ static int probe(struct inventory *inv, struct library_dir dir, int class_bits)
 		const char *name = catalogue_expand(inv->arena, signs[i].row, inv->driver->version);
 		const char *path = name ? arena_printf(inv->arena, "%s/%s", dir.path, name) : NULL;
 		struct elf_facts facts;
+		AUTO_FD fd = -1;
 
 		if (!path)
 			return -ENOMEM;
-		r = read_library(inv, dir.tree, path, signs[i].row, &facts);
+		r = read_library(inv, dir.tree, path, signs[i].row, &facts, &fd);
 		if (r == -ENOMEM)
 			return r;
 		r = r == 0 && facts.class_bits == class_bits;
 		if (r) {
 			inv->read = (struct library_dir){dir.tree, path};
 			inv->read_facts = facts;
+			fd_close(&inv->read_fd);
+			inv->read_fd = fd_take(&fd);
 		}
 	}
 	return r;
@@ -295,15 +306,17 @@ static int find_in(struct inventory *inv, enum driver_tree tree, const char *dir
 	const char *name = catalogue_expand(inv->arena, row->name, inv->driver->version);
 	const char *path = name && dir ? arena_printf(inv->arena, "%s/%s", dir, name) : NULL;
 	int r = path ? 0 : -ENOMEM;
+	AUTO_FD fd = -1;
 
 	if (r == 0 && !strchr(row->name, '@'))
 		r = follow_soname(inv, tree, dir, &name, &path);
 	if (r == 0)
-		r = read_library(inv, tree, path, row->name, &ret->facts);
+		r = read_library(inv, tree, path, row->name, &ret->facts, &fd);
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;
 	if (ret->facts.class_bits != class_bits)
 		return 0;
+	ret->fd = fd_take(&fd);
 	ret->tree = tree;
 	ret->path = path;
 	ret->name = name;
@@ -315,7 +328,7 @@ int library_find(struct inventory *inv, const struct library_dirs *dirs,
 {
 	int r = 0;
 
-	*ret = (struct library){0};
+	*ret = (struct library){.fd = -1};
 	for (size_t i = 0; r == 0 && !ret->name && i < dirs->count; i++) {
 		const struct library_dir *dir = &dirs->items[i];
 

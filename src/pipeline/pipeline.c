@@ -6,6 +6,7 @@
 
 void pipeline_close(struct pipeline *pipeline)
 {
+	driver_close(&pipeline->driver);
 	driver_roots_close(&pipeline->roots);
 }
 

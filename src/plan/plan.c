@@ -33,6 +33,7 @@ struct operation *plan_add(struct builder *b, enum operation_kind kind, const ch
 		return &b->spare;
 	}
 	operation->kind = kind;
+	operation->source_fd = -1;
 	operation->target = target;
 	operation->because = because;
 	operation->required = true;
@@ -98,6 +99,7 @@ static void add_library(struct builder *b, const struct driver_file *file)
 
 	bind->tree = file->tree;
 	bind->source = file->path;
+	bind->source_fd = file->fd;
 	bind->flags = FLAGS_FILE;
 	if (file->soname)
 		add_link(b, file, join(b, dir, file->soname), file->name, because);
@@ -113,6 +115,7 @@ static void add_file(struct builder *b, const struct driver_file *file, const ch
 
 	bind->tree = file->tree;
 	bind->source = file->path;
+	bind->source_fd = file->fd;
 	bind->flags = file->kind == DRIVER_FILE_SOCKET ? FLAGS_SOCKET : FLAGS_FILE;
 	/* A container does its work without firmware and sockets, too. */
 	bind->required = file->kind == DRIVER_FILE_BINARY;

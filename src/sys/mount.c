@@ -31,8 +31,8 @@ int mount_source_open(const struct root *root, const char *path, unsigned flags,
 	return S_ISLNK(ret_st->st_mode) ? -ELOOP : fd_take(&fd);
 }
 
-int mount_source_clone(const struct root *root, const char *path, unsigned flags, bool recursive,
-		       struct mount_source *ret)
+int mount_source_clone_fd(int fd, const struct root *root, const char *path, unsigned flags,
+			  bool recursive, struct mount_source *ret)
 {
 	const unsigned deep = recursive ? AT_RECURSIVE : 0;
 	struct mount_attr attr = {
@@ -42,12 +42,11 @@ int mount_source_clone(const struct root *root, const char *path, unsigned flags
 		.propagation = MS_PRIVATE,
 	};
 	struct stat st;
-	AUTO_FD source_fd = mount_source_open(root, path, flags, &st);
 	AUTO_FD clone_fd = -1;
 
-	if (source_fd < 0)
-		return source_fd;
-	clone_fd = sys_open_tree(source_fd, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | deep);
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	clone_fd = sys_open_tree(fd, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | deep);
 	if (clone_fd < 0 && !sys_unavailable(errno))
 		return -errno;
 	if (clone_fd >= 0 && sys_mount_setattr(clone_fd, deep, &attr) < 0) {
@@ -65,6 +64,15 @@ int mount_source_clone(const struct root *root, const char *path, unsigned flags
 		.st = st,
 	};
 	return 0;
+}
+
+int mount_source_clone(const struct root *root, const char *path, unsigned flags, bool recursive,
+		       struct mount_source *ret)
+{
+	struct stat st;
+	AUTO_FD fd = mount_source_open(root, path, flags, &st);
+
+	return fd < 0 ? fd : mount_source_clone_fd(fd, root, path, flags, recursive, ret);
 }
 
 int mount_source_attach(struct mount_source *source, const struct mount_place *place)

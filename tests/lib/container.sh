@@ -40,7 +40,7 @@ enter_namespace() {
 		report_exit
 	fi
 	export ENGINE CGROUP DAVIT_TEST_NAMESPACE=$$
-	exec unshare --mount --propagation private "$0" "$@"
+	exec unshare --mount --propagation private "$script" "$@"
 }
 
 # crun lifts its memlock limit before it loads a program, and fails where a machine withholds

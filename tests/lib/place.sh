@@ -3,6 +3,7 @@
 # shellcheck disable=SC2034,SC2154 # variables of the other files and of the scripts
 # Where things are: the repository, the build, a work folder that goes at the end, the fake driver.
 
+script=$(realpath "$0")
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 # shellcheck source=tests/lib/report.sh
 . "$repository/tests/lib/report.sh"
@@ -21,6 +22,23 @@ uuid0=GPU-1074aade-e34c-4efc-662a-2954e7cab1dc
 uuid1=GPU-838f1a63-81fa-dfa9-e219-5da0cd7c6ddd
 smi_line() { # INDEX UUID
 	printf 'GPU %s: NVIDIA H200 (UUID: %s)\n' "$1" "$2"
+}
+
+# Where the userland of the loaded kernel module is: the prefix to configure as driver.root.
+find_driver_root() {
+	local version root dir
+	version=$(grep -oE -m1 '[0-9]{3,}\.[0-9.]*[0-9]' /proc/driver/nvidia/version | head -n 1)
+	for root in / /usr/local/nvidia /run/nvidia/driver; do
+		for dir in usr/lib/x86_64-linux-gnu usr/lib64 lib64 lib; do
+			if [ -f "$root/$dir/libnvidia-ml.so.$version" ]; then
+				printf '%s\n' "$root"
+				return
+			fi
+		done
+	done
+	printf 'cannot find the libraries of driver %s: neither in / nor in /usr/local/nvidia\n' \
+		"$version" >&2
+	return 1
 }
 
 clean_ups=()
@@ -57,6 +75,7 @@ unmount_below() { # DIRECTORY
 # shellcheck disable=SC2317 # called by clean_up
 remove_work() {
 	unmount_below "$work"
+	! mountpoint -q "$work" || umount -l "$work"
 	rm -rf --one-file-system "$work"
 }
 

@@ -168,14 +168,16 @@ static void every_key_is_read(void **state)
 
 static void the_usual_variable_is_always_among_them(void **state)
 {
+	/* clang-format off */
 	static const struct {
 		const char *text, *names;
 	} rows[] = {
-		{"{\"policy\":{\"env-names\":[]}}",                                 "NVIDIA_VISIBLE_DEVICES"    },
-		{"{\"policy\":{\"env-names\":[\"A\",\"B\"]}}",                      "A,B,NVIDIA_VISIBLE_DEVICES"},
+		{"{\"policy\":{\"env-names\":[]}}", "NVIDIA_VISIBLE_DEVICES"},
+		{"{\"policy\":{\"env-names\":[\"A\",\"B\"]}}", "A,B,NVIDIA_VISIBLE_DEVICES"},
 		{"{\"policy\":{\"env-names\":[\"NVIDIA_VISIBLE_DEVICES\",\"A\"]}}",
-		 "NVIDIA_VISIBLE_DEVICES,A"								     },
+		 "NVIDIA_VISIBLE_DEVICES,A"},
 	};
+	/* clang-format on */
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -191,14 +193,16 @@ static void the_usual_variable_is_always_among_them(void **state)
 
 static void capabilities_may_be_all_or_none(void **state)
 {
+	/* clang-format off */
 	static const struct {
 		const char *text;
 		unsigned capabilities;
 	} rows[] = {
-		{"{\"policy\":{\"capabilities\":[\"all\"]}}",         CAPABILITY_ALL},
-		{"{\"policy\":{\"capabilities\":[]}}",                0             },
+		{"{\"policy\":{\"capabilities\":[\"all\"]}}", CAPABILITY_ALL},
+		{"{\"policy\":{\"capabilities\":[]}}", 0},
 		{"{\"policy\":{\"capabilities\":[\"ngx\",\"ngx\"]}}", CAPABILITY_NGX},
 	};
+	/* clang-format on */
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -214,97 +218,99 @@ static void capabilities_may_be_all_or_none(void **state)
 
 /* ---- what is refused -------------------------------------------------------------------- */
 
+/* clang-format off */
 static const struct {
 	const char *text, *message, *fix;
 } bad_texts[] = {
-  /* unknown keys */
-	{"{\"drivers\":{}}",					  "read " NAME ": there is no key \"drivers\"",
-	 "did you mean \"driver\"?"														},
-	{"{\"driver\":{\"roots\":\"/\"}}",                            "there is no key \"driver.roots\"",
-	 "did you mean \"driver.root\"?"													   },
-	{"{\"driver\":{\"load_modules\":true}}",                      "there is no key \"driver.load_modules\"",
-	 "did you mean \"driver.load-modules\"?"												   },
-	{"{\"policy\":{\"accept-envs\":\"never\"}}",                  "there is no key \"policy.accept-envs\"",
-	 "did you mean \"policy.accept-env\"?"												     },
-	{"{\"cgroup\":\"auto\"}",				     "there is no key \"cgroup\"",                     "did you mean \"cgroups\"?"},
-	{"{\"driver.root\":\"/\"}",                                   "there is no key \"driver.root\"",
-	 "nest it: {\"driver\": {\"root\": ...}}"												  },
-	{"{\"driver.rot\":\"/\"}",				    "there is no key \"driver.rot\"",
-	 "did you mean \"driver.root\"?"													   },
-	{"{\"root\":\"/\"}",					  "there is no key \"root\"",                       "remove it"                },
-	{"{\"something-else\":1}",				    "there is no key \"something-else\"",             "remove it"                },
-	{"{\"driver\":{\"policy\":{}}}",                              "there is no key \"driver.policy\"",              ""                         },
-	{"{\"\":1}",						  "there is no key \"\"",                           ""                         },
-	{"{\"a\x1b[2J\":1}",					  "there is no key \"a?[2J\"",                      ""                         },
- /* wrong types and values */
-	{"{\"driver\":[]}",					   "driver must be an object",                       ""                         },
-	{"{\"policy\":null}",					 "policy must be an object",                       ""                         },
-	{"{\"runtime\":\"spec\"}",				    "runtime must be an object",                      ""                         },
-	{"{\"log\":1}",					       "log must be an object",                          ""                         },
-	{"{\"driver\":{\"root\":1}}",                                 "driver.root must be an absolute path",           ""                         },
-	{"{\"driver\":{\"root\":\"\"}}",                              "driver.root must be an absolute path",           ""                         },
-	{"{\"driver\":{\"root\":\"run/x\"}}",                         "driver.root must be an absolute path",           ""                         },
-	{"{\"driver\":{\"root\":null}}",                              "driver.root must be an absolute path",           ""                         },
-	{"{\"driver\":{\"root\":\"/a\\n\"}}",                         "driver.root must be an absolute path",           ""                         },
-	{"{\"driver\":{\"proc\":\"proc\"}}",                          "driver.proc must be an absolute path",           ""                         },
-	{"{\"driver\":{\"dev\":[]}}",                                 "driver.dev must be an absolute path",            ""                         },
-	{"{\"driver\":{\"sys\":true}}",                               "driver.sys must be an absolute path",            ""                         },
-	{"{\"driver\":{\"run\":\".\"}}",                              "driver.run must be an absolute path",            ""                         },
-	{"{\"driver\":{\"search\":\"/opt\"}}",                        "driver.search must be a list of absolute paths",
-	 ""																	},
-	{"{\"driver\":{\"search\":[\"opt\"]}}",                       "driver.search must be a list of absolute paths",
-	 ""																	},
-	{"{\"driver\":{\"search\":[1]}}",                             "driver.search must be a list of absolute paths", ""                         },
-	{"{\"driver\":{\"load-modules\":\"yes\"}}",                   "driver.load-modules must be true or false",
-	 ""																	},
-	{"{\"driver\":{\"load-modules\":1}}",                         "driver.load-modules must be true or false",      ""                         },
+	/* unknown keys */
+	{"{\"drivers\":{}}", "read " NAME ": there is no key \"drivers\"",
+	 "did you mean \"driver\"?"},
+	{"{\"driver\":{\"roots\":\"/\"}}", "there is no key \"driver.roots\"",
+	 "did you mean \"driver.root\"?"},
+	{"{\"driver\":{\"load_modules\":true}}", "there is no key \"driver.load_modules\"",
+	 "did you mean \"driver.load-modules\"?"},
+	{"{\"policy\":{\"accept-envs\":\"never\"}}", "there is no key \"policy.accept-envs\"",
+	 "did you mean \"policy.accept-env\"?"},
+	{"{\"cgroup\":\"auto\"}", "there is no key \"cgroup\"", "did you mean \"cgroups\"?"},
+	{"{\"driver.root\":\"/\"}", "there is no key \"driver.root\"",
+	 "nest it: {\"driver\": {\"root\": ...}}"},
+	{"{\"driver.rot\":\"/\"}", "there is no key \"driver.rot\"",
+	 "did you mean \"driver.root\"?"},
+	{"{\"root\":\"/\"}", "there is no key \"root\"", "remove it"},
+	{"{\"something-else\":1}", "there is no key \"something-else\"", "remove it"},
+	{"{\"driver\":{\"policy\":{}}}", "there is no key \"driver.policy\"", ""},
+	{"{\"\":1}", "there is no key \"\"", ""},
+	{"{\"a\x1b[2J\":1}", "there is no key \"a?[2J\"", ""},
+	/* wrong types and values */
+	{"{\"driver\":[]}", "driver must be an object", ""},
+	{"{\"policy\":null}", "policy must be an object", ""},
+	{"{\"runtime\":\"spec\"}", "runtime must be an object", ""},
+	{"{\"log\":1}", "log must be an object", ""},
+	{"{\"driver\":{\"root\":1}}", "driver.root must be an absolute path", ""},
+	{"{\"driver\":{\"root\":\"\"}}", "driver.root must be an absolute path", ""},
+	{"{\"driver\":{\"root\":\"run/x\"}}", "driver.root must be an absolute path", ""},
+	{"{\"driver\":{\"root\":null}}", "driver.root must be an absolute path", ""},
+	{"{\"driver\":{\"root\":\"/a\\n\"}}", "driver.root must be an absolute path", ""},
+	{"{\"driver\":{\"proc\":\"proc\"}}", "driver.proc must be an absolute path", ""},
+	{"{\"driver\":{\"dev\":[]}}", "driver.dev must be an absolute path", ""},
+	{"{\"driver\":{\"sys\":true}}", "driver.sys must be an absolute path", ""},
+	{"{\"driver\":{\"run\":\".\"}}", "driver.run must be an absolute path", ""},
+	{"{\"driver\":{\"search\":\"/opt\"}}", "driver.search must be a list of absolute paths",
+	 ""},
+	{"{\"driver\":{\"search\":[\"opt\"]}}", "driver.search must be a list of absolute paths",
+	 ""},
+	{"{\"driver\":{\"search\":[1]}}", "driver.search must be a list of absolute paths", ""},
+	{"{\"driver\":{\"load-modules\":\"yes\"}}", "driver.load-modules must be true or false",
+	 ""},
+	{"{\"driver\":{\"load-modules\":1}}", "driver.load-modules must be true or false", ""},
 	{"{\"policy\":{\"accept-env\":true}}",
-	 "policy.accept-env must be \"always\", \"privileged\" or \"never\"",                                           ""                         },
+	 "policy.accept-env must be \"always\", \"privileged\" or \"never\"", ""},
 	{"{\"policy\":{\"accept-env\":\"Always\"}}",
-	 "policy.accept-env must be \"always\", \"privileged\" or \"never\"",                                           ""                         },
-	{"{\"policy\":{\"accept-annotations\":\"\"}}",                "policy.accept-annotations must be",              ""                         },
+	 "policy.accept-env must be \"always\", \"privileged\" or \"never\"", ""},
+	{"{\"policy\":{\"accept-annotations\":\"\"}}", "policy.accept-annotations must be", ""},
 	{"{\"policy\":{\"accept-mounts\":\"always\"}}",
-	 "policy.accept-mounts must be true or false",								  ""                         },
+	 "policy.accept-mounts must be true or false", ""},
 	{"{\"policy\":{\"env-names\":\"A\"}}",
-	 "policy.env-names must be a list of names of environment variables",                                           ""                         },
-	{"{\"policy\":{\"env-names\":[\"A=B\"]}}",                    "policy.env-names must be a list",                ""                         },
-	{"{\"policy\":{\"env-names\":[\"\"]}}",                       "policy.env-names must be a list",                ""                         },
-	{"{\"policy\":{\"env-names\":[\"A B\"]}}",                    "policy.env-names must be a list",                ""                         },
+	 "policy.env-names must be a list of names of environment variables", ""},
+	{"{\"policy\":{\"env-names\":[\"A=B\"]}}", "policy.env-names must be a list", ""},
+	{"{\"policy\":{\"env-names\":[\"\"]}}", "policy.env-names must be a list", ""},
+	{"{\"policy\":{\"env-names\":[\"A B\"]}}", "policy.env-names must be a list", ""},
 	{"{\"policy\":{\"capabilities\":\"all\"}}",
-	 "policy.capabilities must be a list of capabilities",                                                          ""                         },
+	 "policy.capabilities must be a list of capabilities", ""},
 	{"{\"policy\":{\"capabilities\":[\"compute\",\"grafics\"]}}",
-	 "policy.capabilities: there is no capability \"grafics\"",                                                     "choose among compat32,"   },
-	{"{\"policy\":{\"capabilities\":[7]}}",                       "policy.capabilities must be a list",             ""                         },
+	 "policy.capabilities: there is no capability \"grafics\"", "choose among compat32,"},
+	{"{\"policy\":{\"capabilities\":[7]}}", "policy.capabilities must be a list", ""},
 	{"{\"policy\":{\"ignore-requirements\":0}}",
-	 "policy.ignore-requirements must be true or false",                                                            ""                         },
-	{"{\"policy\":{\"imex\":\"no\"}}",                            "policy.imex must be true or false",              ""                         },
-	{"{\"cgroups\":true}",					"cgroups must be \"auto\" or \"never\"",          ""                         },
-	{"{\"cgroups\":\"always\"}",                                  "cgroups must be \"auto\" or \"never\"",          ""                         },
-	{"{\"cuda-compat\":null}",				    "cuda-compat must be \"auto\" or \"never\"",      ""                         },
-	{"{\"runtime\":{\"mode\":\"cdi\"}}",                          "runtime.mode must be \"spec\" or \"hook\"",      ""                         },
+	 "policy.ignore-requirements must be true or false", ""},
+	{"{\"policy\":{\"imex\":\"no\"}}", "policy.imex must be true or false", ""},
+	{"{\"cgroups\":true}", "cgroups must be \"auto\" or \"never\"", ""},
+	{"{\"cgroups\":\"always\"}", "cgroups must be \"auto\" or \"never\"", ""},
+	{"{\"cuda-compat\":null}", "cuda-compat must be \"auto\" or \"never\"", ""},
+	{"{\"runtime\":{\"mode\":\"cdi\"}}", "runtime.mode must be \"spec\" or \"hook\"", ""},
 	{"{\"runtime\":{\"candidates\":[]}}",
-	 "runtime.candidates must be a list of at least one program",                                                   ""                         },
-	{"{\"runtime\":{\"candidates\":[\"\"]}}",                     "runtime.candidates must be a list",              ""                         },
-	{"{\"runtime\":{\"candidates\":{}}}",                         "runtime.candidates must be a list",              ""                         },
-	{"{\"log\":{\"file\":\"davit.log\"}}",                        "log.file must be an absolute path or \"\"",      ""                         },
-	{"{\"log\":{\"file\":false}}",                                "log.file must be an absolute path or \"\"",      ""                         },
+	 "runtime.candidates must be a list of at least one program", ""},
+	{"{\"runtime\":{\"candidates\":[\"\"]}}", "runtime.candidates must be a list", ""},
+	{"{\"runtime\":{\"candidates\":{}}}", "runtime.candidates must be a list", ""},
+	{"{\"log\":{\"file\":\"davit.log\"}}", "log.file must be an absolute path or \"\"", ""},
+	{"{\"log\":{\"file\":false}}", "log.file must be an absolute path or \"\"", ""},
 	{"{\"log\":{\"level\":\"trace\"}}",
-	 "log.level must be \"error\", \"warning\", \"info\" or \"debug\"",                                             ""                         },
-	{"{\"log\":{\"level\":3}}",                                   "log.level must be",                              ""                         },
- /* no JSON */
-	{"",							  "read " NAME ": it is empty",                     ""                         },
-	{"\n",							"the text ends too early",                        ""                         },
-	{"[]",							"it is not a JSON object",                        ""                         },
-	{"{\n  \"log\": {},\n}",				      "read " NAME ": line 3, column 1",                ""                         },
-	{"{\"log\":{}} {}",					   "line 1, column 12",                              ""                         },
-	{"{/* never ends",					    "line 1, column 2",                               ""                         },
-	{"{/* never ends *",					  "line 1, column 2",                               ""                         },
-	{"{} /",						      "line 1, column 4",                               ""                         },
-	{"{} # shell",						"line 1, column 4",                               ""                         },
-	{"{'log':{}}",						"line 1, column 2",                               ""                         },
-	{"/* a\nb */ x",					      "line 2, column 6",                               ""                         },
-	{"{\"log\":{\"file\":\"/a\\u0000b\"}}",                       "a NUL character",                                ""                         },
+	 "log.level must be \"error\", \"warning\", \"info\" or \"debug\"", ""},
+	{"{\"log\":{\"level\":3}}", "log.level must be", ""},
+	/* no JSON */
+	{"", "read " NAME ": it is empty", ""},
+	{"\n", "the text ends too early", ""},
+	{"[]", "it is not a JSON object", ""},
+	{"{\n  \"log\": {},\n}", "read " NAME ": line 3, column 1", ""},
+	{"{\"log\":{}} {}", "line 1, column 12", ""},
+	{"{/* never ends", "line 1, column 2", ""},
+	{"{/* never ends *", "line 1, column 2", ""},
+	{"{} /", "line 1, column 4", ""},
+	{"{} # shell", "line 1, column 4", ""},
+	{"{\"log\":'x'}", "line 1, column 8", ""},
+	{"/* a\nb */ x", "line 2, column 6", ""},
+	{"{\"log\":{\"file\":\"/a\\u0000b\"}}", "a NUL character", ""},
 };
+/* clang-format on */
 
 static void bad_texts_are_refused(void **state)
 {

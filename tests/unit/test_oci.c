@@ -45,26 +45,28 @@ static int parse_state(const char *text, bool need_pid, struct arena *arena, str
 	return r;
 }
 
+/* clang-format off */
 static const struct {
 	const char *text, *id, *status, *bundle;
 	pid_t pid;
 	bool need_pid;
 } good_states[] = {
 	{"{\"ociVersion\":\"1.0.2\",\"id\":\"c1\",\"status\":\"creating\",\"pid\":42,"
-	 "\"bundle\":\"/b\",\"annotations\":{\"a\":\"b\"}}",	 "c1", "creating", "/b",           42,         true },
-	{"{\"id\":\"c1\",\"pid\":1,\"bundlePath\":\"/old\"}",                 "c1", "",         "/old",         1,          true },
-	{"{\"id\":\"c1\",\"pid\":1,\"bundle\":\"\",\"bundlePath\":\"/old\"}", "c1", "",         "/old",         1,
-	 true														    },
-	{"{\"pid\":1,\"bundle\":\"/new\",\"bundlePath\":\"/old\"}",           "",   "",         "/new",         1,          true },
-	{"{\"pid\":2147483647,\"bundle\":\"/b\"}",                            "",   "",         "/b",           2147483647, true },
-	{"{\"pid\":0,\"bundle\":\"/b\"}",                                     "",   "",         "/b",           0,          false},
-	{"{\"bundle\":\"/b\"}",					       "",   "",         "/b",           0,          false},
-	{"{\"pid\":null,\"id\":null,\"bundle\":\"/b\"}",                      "",   "",         "/b",           0,          false},
-	{" \n{\"pid\":7,\"bundle\":\"/b c\\u00e4\"}\n",                       "",   "",         "/b c\xc3\xa4", 7,          true },
-	{"{\"pid\":7,\"bundle\":\"/b\xff\"}",                                 "",   "",         "/b\xff",       7,          true },
-	{"{\"pid\":7,\"bundle\":\"/b\",\"pid\":8}",                           "",   "",         "/b",           8,          true },
-	{"{\"pid\":7,\"bundle\":\"/b\\\\u0000\"}",                            "",   "",         "/b\\u0000",    7,          true },
+	 "\"bundle\":\"/b\",\"annotations\":{\"a\":\"b\"}}", "c1", "creating", "/b", 42, true},
+	{"{\"id\":\"c1\",\"pid\":1,\"bundlePath\":\"/old\"}", "c1", "", "/old", 1, true},
+	{"{\"id\":\"c1\",\"pid\":1,\"bundle\":\"\",\"bundlePath\":\"/old\"}", "c1", "", "/old", 1,
+	 true},
+	{"{\"pid\":1,\"bundle\":\"/new\",\"bundlePath\":\"/old\"}", "", "", "/new", 1, true},
+	{"{\"pid\":2147483647,\"bundle\":\"/b\"}", "", "", "/b", 2147483647, true},
+	{"{\"pid\":0,\"bundle\":\"/b\"}", "", "", "/b", 0, false},
+	{"{\"bundle\":\"/b\"}", "", "", "/b", 0, false},
+	{"{\"pid\":null,\"id\":null,\"bundle\":\"/b\"}", "", "", "/b", 0, false},
+	{" \n{\"pid\":7,\"bundle\":\"/b c\\u00e4\"}\n", "", "", "/b c\xc3\xa4", 7, true},
+	{"{\"pid\":7,\"bundle\":\"/b\xff\"}", "", "", "/b\xff", 7, true},
+	{"{\"pid\":7,\"bundle\":\"/b\",\"pid\":8}", "", "", "/b", 8, true},
+	{"{\"pid\":7,\"bundle\":\"/b\\\\u0000\"}", "", "", "/b\\u0000", 7, true},
 };
+/* clang-format on */
 
 static void states_are_read(void **state)
 {
@@ -84,41 +86,43 @@ static void states_are_read(void **state)
 	}
 }
 
+/* clang-format off */
 static const struct {
 	const char *text, *message;
 } bad_states[] = {
-	{"",						    "read the state: it is empty"              },
-	{" ",						   "the text ends too early"                  },
-	{"{",						   "line 1, column 2: the text ends too early"},
-	{"null",						"read the state: "                         },
-	{"[]",						  "it is not a JSON object"                  },
-	{"\"x\"",					       "it is not a JSON object"                  },
-	{"12 ",						 "it is not a JSON object"                  },
-	{"{\"pid\":1,\"bundle\":\"/b\"} x",                     "line 1, column 25: "                      },
-	{"{\"pid\":1,\"bundle\":\"/b\"}{}",                     "line 1, column 24: "                      },
-	{"{\"pid\":1,\"bundle\":\"/b\",}",                      "read the state: line 1, column "          },
-	{"{'pid':1}",					   "read the state: line 1, column 2: "       },
-	{"{\n \"pid\": x}",				     "read the state: line 2, column "          },
-	{"/* */ {\"pid\":1,\"bundle\":\"/b\"}",                 "read the state: line 1"                   },
-	{"{\"bundle\":\"/b\"}",				 "pid is missing"                           },
-	{"{\"pid\":0,\"bundle\":\"/b\"}",                       "pid is not a process id"                  },
-	{"{\"pid\":-1,\"bundle\":\"/b\"}",                      "pid is not a process id"                  },
-	{"{\"pid\":2147483648,\"bundle\":\"/b\"}",              "pid is not a process id"                  },
-	{"{\"pid\":99999999999999999999999,\"bundle\":\"/b\"}", "pid is not a process id"                  },
-	{"{\"pid\":1.5,\"bundle\":\"/b\"}",                     "state.pid is not an int"                  },
-	{"{\"pid\":1e3,\"bundle\":\"/b\"}",                     "state.pid is not an int"                  },
-	{"{\"pid\":\"1\",\"bundle\":\"/b\"}",                   "state.pid is not an int"                  },
-	{"{\"pid\":1}",					 "no bundle"                                },
-	{"{\"pid\":1,\"bundle\":\"\"}",                         "no bundle"                                },
-	{"{\"pid\":1,\"bundle\":\"b\"}",                        "bundle is relative"                       },
-	{"{\"pid\":1,\"bundle\":7}",                            "state.bundle is not a string"             },
-	{"{\"pid\":1,\"bundlePath\":[]}",                       "state.bundlePath is not a string"         },
-	{"{\"id\":1,\"pid\":1,\"bundle\":\"/b\"}",              "state.id is not a string"                 },
-	{"{\"status\":{},\"pid\":1,\"bundle\":\"/b\"}",         "state.status is not a string"             },
-	{"{\"pid\":1,\"bundle\":\"/b\\u0000c\"}",               "line 1, column 22: a NUL character"       },
-	{"{\"pid\":1,\"bundle\":\"/b\\\\\\u0000c\"}",           "a NUL character"                          },
-	{"{\"pid\":1,\"bundle\\u0000\":\"/b\"}",                "a NUL character"                          },
+	{"", "read the state: it is empty"},
+	{" ", "the text ends too early"},
+	{"{", "line 1, column 2: the text ends too early"},
+	{"null", "read the state: "},
+	{"[]", "it is not a JSON object"},
+	{"\"x\"", "it is not a JSON object"},
+	{"12 ", "it is not a JSON object"},
+	{"{\"pid\":1,\"bundle\":\"/b\"} x", "line 1, column 25: "},
+	{"{\"pid\":1,\"bundle\":\"/b\"}{}", "line 1, column 24: "},
+	{"{\"pid\":1,\"bundle\":\"/b\",}", "read the state: line 1, column "},
+	{"{\"pid\":'1'}", "read the state: line 1, column 8: "},
+	{"{\n \"pid\": x}", "read the state: line 2, column "},
+	{"/* */ {\"pid\":1,\"bundle\":\"/b\"}", "read the state: line 1"},
+	{"{\"bundle\":\"/b\"}", "pid is missing"},
+	{"{\"pid\":0,\"bundle\":\"/b\"}", "pid is not a process id"},
+	{"{\"pid\":-1,\"bundle\":\"/b\"}", "pid is not a process id"},
+	{"{\"pid\":2147483648,\"bundle\":\"/b\"}", "pid is not a process id"},
+	{"{\"pid\":99999999999999999999999,\"bundle\":\"/b\"}", "pid is not a process id"},
+	{"{\"pid\":1.5,\"bundle\":\"/b\"}", "state.pid is not an int"},
+	{"{\"pid\":1e3,\"bundle\":\"/b\"}", "state.pid is not an int"},
+	{"{\"pid\":\"1\",\"bundle\":\"/b\"}", "state.pid is not an int"},
+	{"{\"pid\":1}", "no bundle"},
+	{"{\"pid\":1,\"bundle\":\"\"}", "no bundle"},
+	{"{\"pid\":1,\"bundle\":\"b\"}", "bundle is relative"},
+	{"{\"pid\":1,\"bundle\":7}", "state.bundle is not a string"},
+	{"{\"pid\":1,\"bundlePath\":[]}", "state.bundlePath is not a string"},
+	{"{\"id\":1,\"pid\":1,\"bundle\":\"/b\"}", "state.id is not a string"},
+	{"{\"status\":{},\"pid\":1,\"bundle\":\"/b\"}", "state.status is not a string"},
+	{"{\"pid\":1,\"bundle\":\"/b\\u0000c\"}", "line 1, column 22: a NUL character"},
+	{"{\"pid\":1,\"bundle\":\"/b\\\\\\u0000c\"}", "a NUL character"},
+	{"{\"pid\":1,\"bundle\\u0000\":\"/b\"}", "a NUL character"},
 };
+/* clang-format on */
 
 static void bad_states_are_refused(void **state)
 {
@@ -271,54 +275,56 @@ static void every_byte_changed_never_crashes(void **state)
 
 #define ROOT "\"root\":{\"path\":\"/r\"}"
 
+/* clang-format off */
 static const struct {
 	const char *text, *message;
 } bad_specs[] = {
-	{"[]",									 "it is not a JSON object"                        },
-	{"{" ROOT ",\"ociVersion\":1}",						"read the bundle: ociVersion is not a string"    },
-	{"{" ROOT ",\"process\":[]}",						  "process is not an object"                       },
-	{"{" ROOT ",\"process\":{\"env\":\"A=b\"}}",                                   "process.env is not an array"                    },
-	{"{" ROOT ",\"process\":{\"env\":{\"A\":\"b\"}}}",                             "process.env is not an array"                    },
-	{"{" ROOT ",\"process\":{\"env\":[\"A=b\",1]}}",                               "process.env[1] is not a string"                 },
-	{"{" ROOT ",\"process\":{\"env\":[null]}}",                                    "process.env[0] is not a string"                 },
+	{"[]", "it is not a JSON object"},
+	{"{" ROOT ",\"ociVersion\":1}", "read the bundle: ociVersion is not a string"},
+	{"{" ROOT ",\"process\":[]}", "process is not an object"},
+	{"{" ROOT ",\"process\":{\"env\":\"A=b\"}}", "process.env is not an array"},
+	{"{" ROOT ",\"process\":{\"env\":{\"A\":\"b\"}}}", "process.env is not an array"},
+	{"{" ROOT ",\"process\":{\"env\":[\"A=b\",1]}}", "process.env[1] is not a string"},
+	{"{" ROOT ",\"process\":{\"env\":[null]}}", "process.env[0] is not a string"},
 	{"{" ROOT ",\"process\":{\"capabilities\":\"x\"}}",
-	 "process.capabilities is not an object"											},
+	 "process.capabilities is not an object"},
 	{"{" ROOT ",\"process\":{\"capabilities\":[1]}}",
-	 "process.capabilities[0] is not a string"										      },
+	 "process.capabilities[0] is not a string"},
 	{"{" ROOT ",\"process\":{\"capabilities\":{\"bounding\":\"x\"}}}",
-	 "process.capabilities.bounding is not an array"										},
+	 "process.capabilities.bounding is not an array"},
 	{"{" ROOT ",\"process\":{\"capabilities\":{\"bounding\":[\"CAP_KILL\",{}]}}}",
-	 "process.capabilities.bounding[1] is not a string"									     },
-	{"{\"root\":\"/r\"}",							  "root is not an object"                          },
-	{"{\"root\":{\"path\":1}}",						    "root.path is not a string"                      },
-	{"{\"root\":{\"path\":\"/r\",\"readonly\":1}}",                                "root.readonly is not a boolean"                 },
-	{"{}",									 "root.path is missing"                           },
-	{"{\"root\":{}}",							      "root.path is missing"                           },
-	{"{\"root\":{\"path\":\"\"}}",						 "root.path is missing"                           },
-	{"{" ROOT ",\"mounts\":{}}",						   "mounts is not an array"                         },
-	{"{" ROOT ",\"mounts\":[1]}",						  "mounts[0] is not an object"                     },
-	{"{" ROOT ",\"mounts\":[{},{\"destination\":1}]}",                             "mounts[1].destination is not a string"          },
-	{"{" ROOT ",\"mounts\":[{\"source\":[]}]}",                                    "mounts[0].source is not a string"               },
-	{"{" ROOT ",\"mounts\":[{\"type\":true}]}",                                    "mounts[0].type is not a string"                 },
-	{"{" ROOT ",\"annotations\":[]}",					      "annotations is not an object"                   },
-	{"{" ROOT ",\"annotations\":{\"a\":1}}",                                       "annotations.a is not a string"                  },
-	{"{" ROOT ",\"linux\":1}",						     "linux is not an object"                         },
-	{"{" ROOT ",\"linux\":{\"cgroupsPath\":1}}",                                   "linux.cgroupsPath is not a string"              },
-	{"{" ROOT ",\"linux\":{\"namespaces\":{}}}",                                   "linux.namespaces is not an array"               },
+	 "process.capabilities.bounding[1] is not a string"},
+	{"{\"root\":\"/r\"}", "root is not an object"},
+	{"{\"root\":{\"path\":1}}", "root.path is not a string"},
+	{"{\"root\":{\"path\":\"/r\",\"readonly\":1}}", "root.readonly is not a boolean"},
+	{"{}", "root.path is missing"},
+	{"{\"root\":{}}", "root.path is missing"},
+	{"{\"root\":{\"path\":\"\"}}", "root.path is missing"},
+	{"{" ROOT ",\"mounts\":{}}", "mounts is not an array"},
+	{"{" ROOT ",\"mounts\":[1]}", "mounts[0] is not an object"},
+	{"{" ROOT ",\"mounts\":[{},{\"destination\":1}]}", "mounts[1].destination is not a string"},
+	{"{" ROOT ",\"mounts\":[{\"source\":[]}]}", "mounts[0].source is not a string"},
+	{"{" ROOT ",\"mounts\":[{\"type\":true}]}", "mounts[0].type is not a string"},
+	{"{" ROOT ",\"annotations\":[]}", "annotations is not an object"},
+	{"{" ROOT ",\"annotations\":{\"a\":1}}", "annotations.a is not a string"},
+	{"{" ROOT ",\"linux\":1}", "linux is not an object"},
+	{"{" ROOT ",\"linux\":{\"cgroupsPath\":1}}", "linux.cgroupsPath is not a string"},
+	{"{" ROOT ",\"linux\":{\"namespaces\":{}}}", "linux.namespaces is not an array"},
 	{"{" ROOT ",\"linux\":{\"namespaces\":[\"user\"]}}",
-	 "linux.namespaces[0] is not an object"											 },
+	 "linux.namespaces[0] is not an object"},
 	{"{" ROOT ",\"linux\":{\"namespaces\":[{\"type\":1}]}}",
-	 "linux.namespaces[0].type is not a string"										     },
-	{"{" ROOT ",\"process\":{\"env\":[\"A=\\u0000\"]}}",                           "a NUL character"                                },
-	{"{" ROOT ",\"annotations\":{\"a\\u0000b\":\"\"}}",                            "a NUL character"                                },
-	{"{" ROOT ",\"x\":\"\n\\u0000\"}",					     "line 2, column 1: a NUL character"              },
-	{"{" ROOT "} trailing",							"read config.json of the bundle: line 1, column "},
-	{"{" ROOT "}\n}",							      "line 2, column 1: "                             },
-	{"{" ROOT ",\"x\":01}",							"read config.json of the bundle: line 1"         },
-	{"{" ROOT ",\"x\":NaN}",						       "read config.json of the bundle: line 1"         },
-	{"{" ROOT ",\"x\":\"\\q\"}",						   "read config.json of the bundle: line 1"         },
-	{"\xef\xbb\xbf{" ROOT "}",						     "read config.json of the bundle: line 1"         },
+	 "linux.namespaces[0].type is not a string"},
+	{"{" ROOT ",\"process\":{\"env\":[\"A=\\u0000\"]}}", "a NUL character"},
+	{"{" ROOT ",\"annotations\":{\"a\\u0000b\":\"\"}}", "a NUL character"},
+	{"{" ROOT ",\"x\":\"\n\\u0000\"}", "line 2, column 1: a NUL character"},
+	{"{" ROOT "} trailing", "read config.json of the bundle: line 1, column "},
+	{"{" ROOT "}\n}", "line 2, column 1: "},
+	{"{" ROOT ",\"x\":01}", "read config.json of the bundle: line 1"},
+	{"{" ROOT ",\"x\":nan}", "read config.json of the bundle: line 1"},
+	{"{" ROOT ",\"x\":\"\\q\"}", "read config.json of the bundle: line 1"},
+	{"\xef\xbb\xbf{" ROOT "}", "read config.json of the bundle: line 1"},
 };
+/* clang-format on */
 
 static void bad_specs_are_refused(void **state)
 {
@@ -336,18 +342,20 @@ static void bad_specs_are_refused(void **state)
 
 static void capabilities_have_two_shapes(void **state)
 {
+	/* clang-format off */
 	static const struct {
 		const char *capabilities;
 		uint64_t bounding;
 	} rows[] = {
-		{"[\"CAP_SYS_ADMIN\"]",						      BIT(CAP_SYS_ADMIN)      },
-		{"[\"CAP_CHOWN\",\"CAP_CHECKPOINT_RESTORE\"]",                               BIT(CAP_CHOWN) | BIT(40)},
-		{"[]",								       0                       },
-		{"{\"bounding\":[\"CAP_SYS_ADMIN\"]}",                                       BIT(CAP_SYS_ADMIN)      },
-		{"{\"effective\":[\"CAP_SYS_ADMIN\"],\"permitted\":[\"CAP_SYS_ADMIN\"]}",    0                       },
-		{"{\"bounding\":[\"SYS_ADMIN\",\"cap_sys_admin\",\"CAP_SYS_ADMIN \",\"\"]}", 0                       },
-		{"{\"bounding\":[\"CAP_BPF\",\"CAP_PERFMON\",\"CAP_BPF\"]}",                 BIT(39) | BIT(38)       },
+		{"[\"CAP_SYS_ADMIN\"]", BIT(CAP_SYS_ADMIN)},
+		{"[\"CAP_CHOWN\",\"CAP_CHECKPOINT_RESTORE\"]", BIT(CAP_CHOWN) | BIT(40)},
+		{"[]", 0},
+		{"{\"bounding\":[\"CAP_SYS_ADMIN\"]}", BIT(CAP_SYS_ADMIN)},
+		{"{\"effective\":[\"CAP_SYS_ADMIN\"],\"permitted\":[\"CAP_SYS_ADMIN\"]}", 0},
+		{"{\"bounding\":[\"SYS_ADMIN\",\"cap_sys_admin\",\"CAP_SYS_ADMIN \",\"\"]}", 0},
+		{"{\"bounding\":[\"CAP_BPF\",\"CAP_PERFMON\",\"CAP_BPF\"]}", BIT(39) | BIT(38)},
 	};
+	/* clang-format on */
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -445,14 +453,16 @@ static void ten_thousand_entries_are_read(void **state)
 
 static void rootfs_is_relative_to_the_bundle(void **state)
 {
+	/* clang-format off */
 	static const struct {
 		const char *root, *bundle, *rootfs;
 	} rows[] = {
 		{"rootfs", "/run/b", "/run/b/rootfs"},
-		{"/srv/r", "/run/b", "/srv/r"       },
-		{"../x",   "/run/b", "/run/b/../x"  },
-		{"rootfs", "/",      "//rootfs"     },
+		{"/srv/r", "/run/b", "/srv/r"},
+		{"../x", "/run/b", "/run/b/../x"},
+		{"rootfs", "/", "//rootfs"},
 	};
+	/* clang-format on */
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

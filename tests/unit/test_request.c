@@ -279,28 +279,28 @@ static void check_names_what_is_missing(void **state)
 
 static void check_says_need_and_have(void **state)
 {
+	static const char upgrade[] =
+		"upgrade the driver, use an older image, or set NVIDIA_DISABLE_REQUIRE=1";
+	static const char other[] =
+		"use an image made for this host, or set NVIDIA_DISABLE_REQUIRE=1";
+	/* clang-format off */
 	static const struct {
 		const char *variable, *message, *fix;
 	} rows[] = {
-		{"NVIDIA_REQUIRE_CUDA=cuda>=13.1",
-		 "satisfy NVIDIA_REQUIRE_CUDA: the image needs cuda>=13.1, the host has cuda 13.0 "
-		 "(driver 580.159.04)",							       "upgrade the driver, use an older image, or set NVIDIA_DISABLE_REQUIRE=1"},
-		{"NVIDIA_REQUIRE_D=driver>=590",
-		 "satisfy NVIDIA_REQUIRE_D: the image needs driver>=590, the host has driver "
-		 "580.159.04",									"upgrade the driver, use an older image, or set NVIDIA_DISABLE_REQUIRE=1"},
-		{"NVIDIA_REQUIRE_A=arch>=10.0,cuda>=12",
-		 "satisfy NVIDIA_REQUIRE_A: the image needs arch>=10.0 of arch>=10.0,cuda>=12, the "
-		 "host has arch 9.0",								 "use an image made for this host, or set NVIDIA_DISABLE_REQUIRE=1"       },
-		{"NVIDIA_REQUIRE_B=brand=geforce",
-		 "satisfy NVIDIA_REQUIRE_B: the image needs brand=geforce, the host has brand tesla",
-		 "use an image made for this host, or set NVIDIA_DISABLE_REQUIRE=1"											    },
-		{"NVIDIA_REQUIRE_C=cuda<12",
-		 "satisfy NVIDIA_REQUIRE_C: the image needs cuda<12, the host has cuda 13.0 (driver "
-		 "580.159.04)",								       "use an image made for this host, or set NVIDIA_DISABLE_REQUIRE=1"       },
-		{"CUDA_VERSION=14.2.1",
-		 "satisfy CUDA_VERSION: the image needs cuda>=14.2, the host has cuda 13.0 (driver "
-		 "580.159.04)",								       "upgrade the driver, use an older image, or set NVIDIA_DISABLE_REQUIRE=1"},
+		{"NVIDIA_REQUIRE_CUDA=cuda>=13.1", "satisfy NVIDIA_REQUIRE_CUDA: the image needs "
+		 "cuda>=13.1, the host has cuda 13.0 (driver 580.159.04)", upgrade},
+		{"NVIDIA_REQUIRE_D=driver>=590", "satisfy NVIDIA_REQUIRE_D: the image needs "
+		 "driver>=590, the host has driver 580.159.04", upgrade},
+		{"NVIDIA_REQUIRE_A=arch>=10.0,cuda>=12", "satisfy NVIDIA_REQUIRE_A: the image needs "
+		 "arch>=10.0 of arch>=10.0,cuda>=12, the host has arch 9.0", other},
+		{"NVIDIA_REQUIRE_B=brand=geforce", "satisfy NVIDIA_REQUIRE_B: the image needs "
+		 "brand=geforce, the host has brand tesla", other},
+		{"NVIDIA_REQUIRE_C=cuda<12", "satisfy NVIDIA_REQUIRE_C: the image needs cuda<12, the "
+		 "host has cuda 13.0 (driver 580.159.04)", other},
+		{"CUDA_VERSION=14.2.1", "satisfy CUDA_VERSION: the image needs cuda>=14.2, the host "
+		 "has cuda 13.0 (driver 580.159.04)", upgrade},
 	};
+	/* clang-format on */
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * davit-nvml: asks the host's libnvidia-ml what /proc can't tell, and prints it. A program of its
+ * own, so that the vendor's code runs without capabilities, behind a filter and for seconds only.
+ */
+#pragma once
+
+#include "davit/base.h"
+
+/* ---- sandbox.c, filter.c: before anything of the vendor's is loaded ---------------------- */
+
+/* Limits, no capabilities, no new privileges, the filter: what can't be had is an error. */
+int sandbox_enter(struct error *err);
+int filter_install(struct error *err);
+
+/* ---- library.c: NVML's C interface, as its public documentation has it ------------------- */
+
+typedef struct nvmlDevice_st *nvml_device;
+/* nvmlReturn_t; of its values only those that are acted upon. */
+enum { NVML_SUCCESS = 0, NVML_FUNCTION_NOT_FOUND = 13 };
+
+/*
+ * nvmlPciInfo_t: what all its versions begin with, and room for the rest. There is no function in
+ * it: a GPU's is 0.
+ */
+struct nvml_pci_info {
+	char bus_id_legacy[16];
+	unsigned domain, bus, device;
+	char rest[228];
+};
+
+#define NVML_INIT_FLAG_NO_GPUS 1 /* a host without GPUs is no failure */
+
+/* A function that the library lacks is NULL. */
+struct nvml {
+	int (*init_with_flags)(unsigned flags);
+	int (*init)(void);
+	const char *(*error_string)(int result);
+	int (*driver_version)(char *version, unsigned length);
+	int (*cuda_version)(int *version);
+	int (*device_count)(unsigned *count);
+	int (*device_by_index)(unsigned index, nvml_device *device);
+	int (*device_uuid)(nvml_device device, char *uuid, unsigned length);
+	int (*device_minor)(nvml_device device, unsigned *minor);
+	int (*device_pci_info)(nvml_device device, struct nvml_pci_info *info);
+	int (*device_brand)(nvml_device device, unsigned *brand);
+	int (*device_capability)(nvml_device device, int *major, int *minor);
+	int (*device_mig_mode)(nvml_device device, unsigned *current, unsigned *pending);
+	int (*device_mig_max)(nvml_device device, unsigned *count);
+	int (*device_mig_by_index)(nvml_device device, unsigned index, nvml_device *mig);
+	int (*gpu_instance_id)(nvml_device mig, unsigned *id);
+	int (*compute_instance_id)(nvml_device mig, unsigned *id);
+};
+/* Loads the library at that absolute path and initialises it; it is never unloaded. */
+int library_open(const char *path, struct nvml *ret, struct error *err);
+
+/* Calls one of these; one that is absent answers so. */
+#define NVML_CALL(function, ...) ((function) ? (function)(__VA_ARGS__) : NVML_FUNCTION_NOT_FOUND)
+
+/* ---- answer.c ---------------------------------------------------------------------------- */
+
+/*
+ * Prints one JSON object on stdout, what NVML doesn't know as null:
+ *     {"driver": "580.159.04", "cuda": "13.0", "gpus": [{"index": 0, "uuid": "GPU-...",
+ *      "bus_id": "00000000:00:06.0", "minor": 0, "brand": "nvidia", "arch": "9.0", "mig": true,
+ *      "instances": [{"uuid": "MIG-...", "gpu_instance": 1, "compute_instance": 0}]}]}
+ * GPUs and instances are in NVML's order. A GPU that NVML can't reach is left out.
+ */
+int answer_print(const struct nvml *nvml, struct error *err);

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What holds for every request that was resolved, whatever the container said. */
+#pragma once
+
+#include "davit/request.h"
+#include "fuzz.h"
+
+static inline void check_unique(const struct strings *list)
+{
+	if (list->count > 64) /* quadratic */
+		return;
+	for (size_t i = 0; i < list->count; i++)
+		for (size_t j = 0; j < i; j++)
+			FUZZ_CHECK(strcmp(list->items[i], list->items[j]) != 0);
+}
+
+static inline void check_devices(const struct gpu_request *request, const struct config *config)
+{
+	static const char *const words[] = {"all", "none", "void"};
+	const struct strings *devices = &request->devices;
+
+	FUZZ_CHECK(devices->count > 0);
+	for (size_t i = 0; i < devices->count; i++)
+		FUZZ_CHECK(devices->items[i][0] && devices->items[i][0] != '/' &&
+			   fuzz_printable(devices->items[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strings_contain(devices, words[i]))
+			FUZZ_CHECK(devices->count == 1 && i < 2);
+	check_unique(devices);
+	FUZZ_CHECK(*request->from);
+	if (!config->policy.mounts)
+		FUZZ_CHECK(!string_starts(request->from, "mount"));
+	if (config->policy.env == ACCEPT_NEVER ||
+	    (config->policy.env == ACCEPT_PRIVILEGED && !request->privileged))
+		FUZZ_CHECK(!string_starts(request->from, "env"));
+	if (config->policy.annotations == ACCEPT_NEVER ||
+	    (config->policy.annotations == ACCEPT_PRIVILEGED && !request->privileged))
+		FUZZ_CHECK(!string_starts(request->from, "annotation"));
+}
+
+static inline void check_imex(const struct gpu_request *request, const struct config *config)
+{
+	FUZZ_CHECK(request->imex.count == 0 || config->policy.imex);
+	for (size_t i = 0; i < request->imex.count; i++) {
+		const char *text = request->imex.items[i];
+		uint64_t number;
+
+		FUZZ_CHECK(parse_number(text, strlen(text), 10, 0xfffff, &number) == 0);
+		FUZZ_CHECK(text[0] != '0' || !text[1]);
+	}
+	check_unique(&request->imex);
+}
+
+static inline void check_target(const char *path)
+{
+	struct slice rest = slice_from(path), part;
+
+	if (!*path)
+		return;
+	FUZZ_CHECK(path[0] == '/' && path[1] && fuzz_printable(path));
+	while (slice_next(&rest, '/', &part))
+		FUZZ_CHECK(!slice_equal(part, ".."));
+}
+
+static inline void check_request(const struct gpu_request *request, const struct config *config)
+{
+	unsigned implied = request->capabilities_granted & CAPABILITY_VIDEO ? CAPABILITY_COMPUTE : 0;
+
+	for (size_t i = 0; i < request->rules.count; i++)
+		FUZZ_CHECK(fuzz_printable(request->rules.items[i]));
+	if (!request->gpu)
+		return;
+	check_devices(request, config);
+	check_imex(request, config);
+	check_target(request->mps_pipe_directory);
+	FUZZ_CHECK((request->capabilities_granted & ~config->policy.capabilities) == 0);
+	FUZZ_CHECK(request->capabilities == (request->capabilities_granted | implied));
+	FUZZ_CHECK(request->privileged || !(*request->mig_config || *request->mig_monitor));
+	FUZZ_CHECK(fuzz_printable(request->mig_config) && fuzz_printable(request->mig_monitor));
+	FUZZ_CHECK(request->requirements.count == 0 || !config->policy.ignore_requirements);
+	for (size_t i = 0; i < request->requirements.count; i++)
+		FUZZ_CHECK(fuzz_printable(request->requirements.items[i].name) &&
+			   fuzz_printable(request->requirements.items[i].value));
+}
+
+/* A failure has one of the codes that its header names. */
+static inline void check_request_error(int r, const struct error *err)
+{
+	fuzz_check_error(r, err);
+	FUZZ_CHECK((r == -EINVAL && err->code == ERROR_BAD_REQUEST) ||
+		   (r == -EPERM && err->code == ERROR_REFUSED) ||
+		   (r == -ENODEV && err->code == ERROR_UNKNOWN_DEVICE));
+}
