@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * driver: what is on the host, read without NVML and without opening a GPU.
+ * driver: what is on the host, read without NVML and without opening a GPU; what /proc doesn't tell
+ * is asked of NVML in a process of its own, when a request depends on it.
  */
 #pragma once
 
@@ -25,7 +26,9 @@ struct gpu {
 	const char *uuid;   /* may be "GPU-????????-..." before the GPU is first opened */
 	const char *bus_id; /* "0000:00:06.0" as /proc spells it */
 	const char *model;
-	struct mig_instances mig;
+	/* As NVIDIA_REQUIRE_* name them: "tesla", "9.0"; NULL: not known without NVML */
+	const char *brand, *arch;
+	struct mig_instances mig; /* by their ids, or in NVML's order once it was asked */
 	struct strings
 		drm_nodes; /* "dri/card1", "dri/renderD128"; only read for graphics and display */
 };
@@ -115,6 +118,7 @@ struct driver {
 	bool proc_registry_absent;
 	/* for messages: directories that were searched for libraries */
 	struct strings searched;
+	bool nvml_asked; /* and it answered */
 };
 
 /* The trees that sources are opened in. `run` and `sys` may be absent: nothing is found in them. */
@@ -155,6 +159,21 @@ void driver_close(struct driver *driver);
 const char *driver_cuda_version(const struct driver_roots *roots, const struct config *config,
 				const struct driver *driver, struct arena *arena);
 
+/*
+ * Has davit-nvml ask NVML what /proc doesn't tell, and fills it in: UUIDs of GPUs that weren't
+ * opened yet, brand, arch, the MIG instances' UUIDs and order, cuda_version when it is NULL. What
+ * NVML doesn't know stays NULL. Slow (it opens the GPUs), so only for a request that depends on it;
+ * once it has answered, further calls do nothing. A selection made before stays good.
+ *
+ * davit-nvml is the file of that name beside the running program (a build that isn't installed), or
+ * the installed one: a regular file of root's or the caller's that nobody else can write. It runs
+ * without capabilities, environment and descriptors, for 5 s at most. Call this before any
+ * namespace is entered; the process has one thread. -errno with ERROR_NO_DRIVER: no davit-nvml, no
+ * libnvidia-ml, no answer or one that isn't to be trusted; `driver` may then be filled in part.
+ */
+int driver_ask_nvml(const struct driver_roots *roots, const struct config *config,
+		    struct driver *driver, struct arena *arena, struct error *err);
+
 /* ---- selection (pure) ------------------------------------------------------------------- */
 
 /* One GPU, or one MIG instance of it, that a request selects. */
@@ -180,3 +199,8 @@ int driver_select(const struct driver *driver, const struct strings *devices, st
  * or a GPU's UUID while /proc doesn't tell all of them yet.
  */
 bool driver_select_needs_uuids(const struct driver *driver, const struct strings *devices);
+/*
+ * The same, or a MIG instance by its place ("0:1") on a GPU that has several, whose order isn't
+ * known yet: what driver_ask_nvml is called for before driver_select.
+ */
+bool driver_select_needs_nvml(const struct driver *driver, const struct strings *devices);

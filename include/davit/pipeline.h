@@ -28,6 +28,8 @@ struct pipeline {
 	enum pipeline_stage stage;
 	const struct config *config;
 	const char *bundle, *rootfs; /* absolute */
+	char *text;                  /* config.json */
+	size_t text_length;
 	struct oci_spec spec;
 	struct gpu_request request;
 	struct driver_roots roots;
@@ -39,17 +41,19 @@ struct pipeline {
 void pipeline_close(struct pipeline *pipeline);
 #define AUTO_PIPELINE __attribute__((cleanup(pipeline_close))) struct pipeline
 /* Start with this: no descriptor open. */
-#define PIPELINE_INIT                                                                              \
-	{                                                                                          \
-		.roots = DRIVER_ROOTS_INIT                                                         \
+#define PIPELINE_INIT                      \
+	{                                  \
+		.roots = DRIVER_ROOTS_INIT \
 	}
 
+/* Reads config.json of the bundle (absolute, must outlive the pipeline), as text. */
+int pipeline_read(struct pipeline *pipeline, const struct config *config, const char *bundle,
+		  struct arena *arena, struct error *err);
 /*
- * Reads config.json of the bundle (absolute, must outlive ret) and decides the request: what a container
- * without GPUs costs. `request.gpu` false: nothing more is to be done.
+ * Parses it and decides the request, without a system call: that is what a container without GPUs
+ * costs. `request.gpu` false: nothing more is to be done.
  */
-int pipeline_request(struct pipeline *pipeline, const struct config *config, const char *bundle,
-		     struct arena *arena, struct error *err);
+int pipeline_request(struct pipeline *pipeline, struct arena *arena, struct error *err);
 /* The rest of the way for a request that has GPUs; `root` is the container's. */
 int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct arena *arena,
 		  struct error *err);

@@ -186,6 +186,8 @@ int bpf_replace_device(int cgroup_fd, uint32_t attach_flags, int old_fd, int new
 int proc_fd(void);
 /* Opens /proc/PID/NAME, magic links (root, ns/mnt) included; pid 0 means self. fd or -errno. */
 int proc_open(pid_t pid, const char *name, int flags);
+/* What /proc/PID/NAME leads to, the magic link followed; pid 0 means self. 0 or -errno. */
+int proc_stat(pid_t pid, const char *name, struct stat *ret);
 /* Reads /proc/PID/NAME; pid 0 means self. 0 or -errno, no message. */
 int proc_read(pid_t pid, const char *name, size_t limit, struct arena *arena, char **ret);
 

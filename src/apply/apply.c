@@ -249,20 +249,25 @@ static int act_as_owner(const struct container *container, struct error *err)
 	return privilege_set(PRIVILEGE_MOUNT, err);
 }
 
+static int allow_devices(const struct applier *applier, struct error *err)
+{
+	int r = privilege_set(PRIVILEGE_BPF, err);
+
+	return r < 0 ? r
+		     : cgroup_allow_devices(applier->plan, applier->container->pid, applier->arena,
+					    err);
+}
+
 static int apply_all(struct applier *applier, bool cgroups, struct error *err)
 {
 	const struct container *container = applier->container;
-	int r = clone_sources(applier->plan, applier->roots, applier->arena, &applier->sources,
-			      err);
+	int r = cgroups ? allow_devices(applier, err) : 0;
 
-	if (r == 0 && cgroups) {
-		r = privilege_set(PRIVILEGE_BPF, err);
-		if (r == 0)
-			r = cgroup_allow_devices(applier->plan, container->pid, applier->arena,
-						 err);
-		if (r == 0)
-			r = privilege_set(PRIVILEGE_MOUNT, err);
-	}
+	if (r == 0)
+		r = privilege_set(PRIVILEGE_MOUNT, err);
+	if (r == 0)
+		r = clone_sources(applier->plan, applier->roots, applier->arena, &applier->sources,
+				  err);
 	if (r < 0)
 		return r;
 	r = namespace_enter_mount(container->mount_namespace);
@@ -285,10 +290,8 @@ int apply_plan(const struct plan *plan, const struct driver_roots *roots,
 		.dir = {.root = &container->root, .fd = -1},
 		.arena = arena,
 	};
-	int r = privilege_set(PRIVILEGE_MOUNT, err);
+	int r = apply_all(&applier, cgroups, err);
 
-	if (r == 0)
-		r = apply_all(&applier, cgroups, err);
 	fd_close(&applier.dir.fd);
 	sources_close(&applier.sources);
 	return r;

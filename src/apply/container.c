@@ -42,6 +42,23 @@ static int read_root_id(pid_t pid, const char *file, struct arena *arena, uint32
 	return r < 0 ? r : map_root_id(map, ret);
 }
 
+/* The ids of the container's root user: our own 0 unless it has a user namespace of its own. */
+static int read_owner(pid_t pid, struct arena *arena, struct container *ret)
+{
+	struct stat ours, theirs;
+	int r = proc_stat(0, "ns/user", &ours);
+
+	if (r == 0)
+		r = proc_stat(pid, "ns/user", &theirs);
+	if (r < 0)
+		return r;
+	ret->uid = ret->gid = 0;
+	if (ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev)
+		return 0;
+	r = read_root_id(pid, "uid_map", arena, &ret->uid);
+	return r < 0 ? r : read_root_id(pid, "gid_map", arena, &ret->gid);
+}
+
 static int no_process(pid_t pid, int errnum, struct error *err)
 {
 	return error_set(err, ERROR_BAD_BUNDLE, errnum,
@@ -61,9 +78,7 @@ int container_open(pid_t pid, const char *rootfs, struct arena *arena, struct co
 	container.mount_namespace = proc_open(pid, "ns/mnt", O_RDONLY);
 	if (container.mount_namespace < 0)
 		return no_process(pid, -container.mount_namespace, err);
-	r = read_root_id(pid, "uid_map", arena, &container.uid);
-	if (r == 0)
-		r = read_root_id(pid, "gid_map", arena, &container.gid);
+	r = read_owner(pid, arena, &container);
 	if (r < 0)
 		return no_process(pid, -r, err);
 	/* Links on the way are those of the container's namespace, not of ours. */

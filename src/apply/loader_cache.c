@@ -5,10 +5,28 @@
 
 #define CACHE_MAX ((size_t)64 * 1024 * 1024)
 
+/* The image's cache is parsed with no capability in effect. */
+static int merge(const char *data, size_t length, const struct loader_cache *libraries,
+		 const struct target *target, struct arena *arena, char **ret, size_t *ret_length,
+		 struct error *err)
+{
+	struct loader_cache cache = {0};
+	int r = privilege_set(PRIVILEGE_PARSE, err);
+
+	if (r == 0 && length > 0) {
+		r = loader_cache_parse(data, length, arena, &cache, err);
+		if (r < 0)
+			return error_fix(err, r, "run ldconfig in the image, or remove %s from it",
+					 target->path);
+	}
+	if (r == 0)
+		r = loader_cache_merge(&cache, libraries, arena, ret, ret_length, err);
+	return r < 0 ? r : privilege_set(PRIVILEGE_MOUNT, err);
+}
+
 int loader_cache_update(const struct loader_cache *libraries, const struct target *target,
 			struct arena *arena, struct error *err)
 {
-	struct loader_cache cache = {0};
 	size_t length = 0, merged_length;
 	char *data = NULL, *merged;
 	int r = root_read(target->root, target->path, CACHE_MAX, arena, &data, &length);
@@ -17,13 +35,7 @@ int loader_cache_update(const struct loader_cache *libraries, const struct targe
 		return error_set(err, ERROR_IMAGE, -r, "remove it from the image",
 				 "read %s of the image: %s", target->path,
 				 r == -EINVAL ? "it is no regular file" : strerror(-r));
-	if (r == 0 && length > 0) {
-		r = loader_cache_parse(data, length, arena, &cache, err);
-		if (r < 0)
-			return error_fix(err, r, "run ldconfig in the image, or remove %s from it",
-					 target->path);
-	}
-	r = loader_cache_merge(&cache, libraries, arena, &merged, &merged_length, err);
+	r = merge(data, length, libraries, target, arena, &merged, &merged_length, err);
 	if (r < 0)
 		return r;
 	/* A container that is started again has it already. */

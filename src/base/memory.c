@@ -84,16 +84,19 @@ char *arena_strdup(struct arena *arena, const char *text)
 
 char *arena_printf(struct arena *arena, const char *format, ...)
 {
+	char stack[256], *text = NULL;
 	va_list args, again;
-	char *text = NULL;
 	int length;
 
 	va_start(args, format);
 	va_copy(again, args);
-	length = vsnprintf(NULL, 0, format, args);
+	length = vsnprintf(stack, sizeof(stack), format, args);
 	if (length >= 0)
 		text = arena_alloc(arena, (size_t)length + 1);
-	if (text)
+	/* Most texts are short: only a long one is formatted twice. */
+	if (text && (size_t)length < sizeof(stack))
+		memcpy(text, stack, (size_t)length);
+	else if (text)
 		(void)vsnprintf(text, (size_t)length + 1, format, again);
 	va_end(again);
 	va_end(args);

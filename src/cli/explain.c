@@ -156,7 +156,7 @@ static void print_request(const struct gpu_request *request, struct arena *arena
 		(void)printf("request    %s (%s)\n           capabilities", devices ? devices : "",
 			     request->from);
 		for (unsigned bit = 1; bit <= CAPABILITY_ALL; bit <<= 1)
-			if (request->capabilities & bit)
+			if (request->capabilities_granted & bit)
 				(void)printf(" %s", capability_name(bit));
 		(void)putchar('\n');
 	}
@@ -209,8 +209,10 @@ static int explain(struct pipeline *pipeline, const struct config *config, struc
 		   struct error *err)
 {
 	AUTO_ROOT root = {.fd = -1};
-	int r = pipeline_request(pipeline, config, pipeline->bundle, arena, err);
+	int r = pipeline_read(pipeline, config, pipeline->bundle, arena, err);
 
+	if (r == 0)
+		r = pipeline_request(pipeline, arena, err);
 	if (r < 0 || !pipeline->request.gpu)
 		return r;
 	r = root_open(pipeline->rootfs, &root, err);

@@ -222,3 +222,23 @@ bool driver_select_needs_uuids(const struct driver *driver, const struct strings
 	}
 	return false;
 }
+
+/* Whether the instances of a GPU aren't in NVML's order yet: it gave each a UUID along with it. */
+static bool order_unknown(const struct gpu *gpu)
+{
+	for (size_t i = 0; gpu->mig.count > 1 && i < gpu->mig.count; i++)
+		if (!gpu->mig.items[i].uuid)
+			return true;
+	return false;
+}
+
+bool driver_select_needs_nvml(const struct driver *driver, const struct strings *devices)
+{
+	unsigned index, mig;
+
+	for (size_t i = 0; i < devices->count; i++)
+		if (parse_mig_place(devices->items[i], &index, &mig) &&
+		    index < driver->gpus.count && order_unknown(&driver->gpus.items[index]))
+			return true;
+	return driver_select_needs_uuids(driver, devices);
+}

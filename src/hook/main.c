@@ -78,22 +78,21 @@ static int settle_process(struct error *err)
 	return chdir("/") < 0 ? error_errno(err, errno, "enter the directory /") : 0;
 }
 
-static int read_state(struct arena *arena, struct oci_state *ret, struct error *err)
+static const char state_fix[] =
+	"call davit-hook from a runtime, or give it the output of `runc state` "
+	"on standard input";
+
+static int read_state(struct arena *arena, char **ret, size_t *ret_length, struct error *err)
 {
-	static const char fix[] = "call davit-hook from a runtime, or give it the output of "
-				  "`runc state` on standard input";
-	size_t length = 0;
-	char *text = NULL;
 	int r = isatty(STDIN_FILENO)
 			? -ENOTTY
-			: file_read(STDIN_FILENO, OCI_STATE_MAX, arena, &text, &length);
+			: file_read(STDIN_FILENO, OCI_STATE_MAX, arena, ret, ret_length);
 
 	if (r < 0)
-		return error_set(err, ERROR_BAD_BUNDLE, -r, fix,
+		return error_set(err, ERROR_BAD_BUNDLE, -r, state_fix,
 				 "read the container's state from standard input: %s",
 				 r == -ENOTTY ? "it is a terminal" : strerror(-r));
-	r = oci_state_parse(text, length, true, arena, ret, err);
-	return r < 0 && !err->fix[0] ? error_fix(err, r, "%s", fix) : r;
+	return 0;
 }
 
 static int open_log(const struct config *config, bool debug, struct error *err)
@@ -135,6 +134,30 @@ static int give_gpus(struct pipeline *pipeline, const struct oci_state *state, s
 	return r;
 }
 
+/* What others wrote is parsed with no capability in effect. */
+static int decide_request(struct pipeline *pipeline, const struct config *config,
+			  struct oci_state *state, struct arena *arena, struct error *err)
+{
+	size_t length = 0;
+	char *text = NULL;
+	int r = read_state(arena, &text, &length, err);
+
+	if (r == 0)
+		r = privilege_set(PRIVILEGE_PARSE, err);
+	if (r == 0) {
+		r = oci_state_parse(text, length, true, arena, state, err);
+		if (r < 0 && !err->fix[0])
+			error_fix(err, r, "%s", state_fix);
+	}
+	if (r == 0)
+		r = privilege_set(PRIVILEGE_READ, err);
+	if (r == 0)
+		r = pipeline_read(pipeline, config, state->bundle, arena, err);
+	if (r == 0)
+		r = privilege_set(PRIVILEGE_PARSE, err);
+	return r < 0 ? r : pipeline_request(pipeline, arena, err);
+}
+
 static int run(const struct arguments *arguments, struct arena *arena, struct error *err)
 {
 	AUTO_PIPELINE pipeline = PIPELINE_INIT;
@@ -147,12 +170,11 @@ static int run(const struct arguments *arguments, struct arena *arena, struct er
 	if (r == 0)
 		r = open_log(&config, arguments->debug, err);
 	if (r == 0)
-		r = read_state(arena, &state, err);
-	if (r == 0)
-		r = pipeline_request(&pipeline, &config, state.bundle, arena, err);
+		r = decide_request(&pipeline, &config, &state, arena, err);
 	if (r < 0 || !pipeline.request.gpu)
 		return r;
-	return give_gpus(&pipeline, &state, arena, err);
+	r = privilege_set(PRIVILEGE_READ, err);
+	return r < 0 ? r : give_gpus(&pipeline, &state, arena, err);
 }
 
 int main(int argc, char **argv)

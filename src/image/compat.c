@@ -62,8 +62,16 @@ static int read_library(const struct root *root, const char *name, unsigned want
 {
 	const char *path = arena_printf(arena, COMPAT_DIR "/%s", name);
 	AUTO_FD fd = path ? root_open_regular(root, path) : -ENOMEM;
+	struct error ignored;
+	int r;
 
-	return fd < 0 ? fd : elf_read(fd, want, arena, ret);
+	if (fd < 0)
+		return fd;
+	/* What an image says is parsed with no capability in effect. */
+	r = privilege_set(PRIVILEGE_PARSE, &ignored);
+	if (r == 0)
+		r = elf_read(fd, want, arena, ret);
+	return privilege_set(PRIVILEGE_READ, &ignored) < 0 ? -EPERM : r;
 }
 
 /* Whether libcuda of `version` runs on the host's kernel module, and is worth it. */

@@ -11,8 +11,8 @@
 
 /* As NVIDIA_REQUIRE_* names the values of nvmlBrandType_t: in lower case, without blanks. */
 static const char *const brands[] = {
-	"unknown", "quadro", "tesla", "nvs",         "grid",      "geforce",
-	"titan",   "vapps",  "vpc",   "vcs",         "vws",       "cloudgaming",
+	"unknown",   "quadro",    "tesla",  "nvs",        "grid",     "geforce",
+	"titan",     "vapps",     "vpc",    "vcs",        "vws",      "cloudgaming",
 	"quadrortx", "nvidiartx", "nvidia", "geforcertx", "titanrtx",
 };
 
@@ -63,9 +63,9 @@ static void print_mig(const struct nvml *nvml, nvml_device device)
 {
 	unsigned current = 0, pending = 0, max = 0;
 	const char *separator = "";
-	bool enabled = NVML_CALL(nvml->device_mig_mode, device, &current, &pending) ==
-			       NVML_SUCCESS &&
-		       current == 1;
+	bool enabled =
+		NVML_CALL(nvml->device_mig_mode, device, &current, &pending) == NVML_SUCCESS &&
+		current == 1;
 
 	(void)printf(",\"mig\":%s,\"instances\":[", enabled ? "true" : "false");
 	if (!enabled || NVML_CALL(nvml->device_mig_max, device, &max) != NVML_SUCCESS)

@@ -5,7 +5,13 @@
 #include "nvml.h"
 
 /* Newer names first: an old name in a new library may stand for an older layout. */
-#define SYMBOL(member, ...) {offsetof(struct nvml, member), {__VA_ARGS__}}
+#define SYMBOL(member, ...)                    \
+	{                                      \
+		offsetof(struct nvml, member), \
+		{                              \
+			__VA_ARGS__            \
+		}                              \
+	}
 static const struct {
 	size_t offset;
 	const char *names[3];

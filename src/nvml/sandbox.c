@@ -14,7 +14,7 @@ static const struct {
 } limits[] = {
 	{RLIMIT_CORE,   0,    "core"  },
 	{RLIMIT_FSIZE,  0,    "fsize" }, /* no regular file is written to, whoever owns it */
-	/* The client of nvidia-persistenced takes memory for as many as there may be. */
+  /* The client of nvidia-persistenced takes memory for as many as there may be. */
 	{RLIMIT_NOFILE, 1024, "nofile"},
 };
 

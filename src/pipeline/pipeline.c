@@ -10,49 +10,90 @@ void pipeline_close(struct pipeline *pipeline)
 	driver_roots_close(&pipeline->roots);
 }
 
-/* The bundle is the runtime's, not the image's: its config.json is opened as any file of the host.
+/*
+ * The bundle is the runtime's, not the image's: its config.json is opened as any file of the host.
+ * A FIFO there doesn't block, since nothing but a regular file is read.
  */
-static int read_config_json(const char *bundle, struct arena *arena, char **ret, size_t *ret_length,
-			    struct error *err)
+int pipeline_read(struct pipeline *pipeline, const struct config *config, const char *bundle,
+		  struct arena *arena, struct error *err)
 {
-	struct root root;
-	int r = root_open(bundle, &root, err);
+	const char *path = arena_printf(arena, "%s/config.json", bundle);
+	struct stat st;
+	AUTO_FD fd = -1;
+	int r;
 
-	if (r < 0) {
-		err->code = ERROR_BAD_BUNDLE;
-		return error_fix(err, r, "give the directory that holds config.json");
-	}
-	r = root_read(&root, "config.json", OCI_CONFIG_MAX, arena, ret, ret_length);
-	root_close(&root);
+	if (!path)
+		return error_memory(err);
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	r = fd < 0 || fstat(fd, &st) < 0 ? -errno : S_ISREG(st.st_mode) ? 0 : -EINVAL;
+	if (r == 0)
+		r = file_read(fd, OCI_CONFIG_MAX, arena, &pipeline->text, &pipeline->text_length);
 	if (r < 0)
 		return error_set(err, ERROR_BAD_BUNDLE, -r,
 				 "give the directory of an OCI bundle, readable by the hook",
-				 "read %s/config.json: %s", bundle,
+				 "read %s: %s", path,
 				 r == -EINVAL ? "it is no regular file" : strerror(-r));
+	pipeline->config = config;
+	pipeline->bundle = bundle;
 	return 0;
 }
 
-int pipeline_request(struct pipeline *pipeline, const struct config *config, const char *bundle,
-		     struct arena *arena, struct error *err)
+int pipeline_request(struct pipeline *pipeline, struct arena *arena, struct error *err)
 {
-	size_t length;
-	char *text;
-	int r = read_config_json(bundle, arena, &text, &length, err);
+	int r = oci_spec_parse(pipeline->text, pipeline->text_length, arena, &pipeline->spec, err);
 
 	if (r < 0)
-		return r;
-	r = oci_spec_parse(text, length, arena, &pipeline->spec, err);
-	if (r < 0)
-		return error_wrap(err, r, "use %s/config.json", bundle);
-	pipeline->config = config;
-	pipeline->bundle = bundle;
-	pipeline->rootfs = oci_spec_rootfs(&pipeline->spec, bundle, arena);
+		return error_wrap(err, r, "use %s/config.json", pipeline->bundle);
+	pipeline->rootfs = oci_spec_rootfs(&pipeline->spec, pipeline->bundle, arena);
 	if (!pipeline->rootfs)
 		return error_memory(err);
 	pipeline->stage = PIPELINE_SPEC;
-	r = gpu_request_resolve(&pipeline->spec, config, arena, &pipeline->request, err);
+	r = gpu_request_resolve(&pipeline->spec, pipeline->config, arena, &pipeline->request, err);
 	pipeline->stage = PIPELINE_REQUEST;
 	return r;
+}
+
+static int ask_nvml(struct pipeline *pipeline, struct arena *arena, struct error *err)
+{
+	return driver_ask_nvml(&pipeline->roots, pipeline->config, &pipeline->driver, arena, err);
+}
+
+static int cannot_decide(unsigned missing, struct error *err)
+{
+	return error_set(err, ERROR_UNSATISFIED, EPERM, "set NVIDIA_DISABLE_REQUIRE=1",
+			 "decide the image's requirements: they ask for the %s, which NVML doesn't "
+			 "tell",
+			 missing & REQUIRE_CUDA   ? "CUDA version"
+			 : missing & REQUIRE_ARCH ? "GPUs' compute capability"
+						  : "GPUs' brand");
+}
+
+/*
+ * With what NVML told: all requirements have to hold for each selected GPU, since the container may
+ * use any of them.
+ */
+static int check_each_gpu(struct pipeline *pipeline, struct requirement_facts *facts,
+			  struct arena *arena, struct error *err)
+{
+	const struct selection *selection = &pipeline->selection;
+	unsigned missing;
+	size_t i = 0;
+	int r;
+
+	do {
+		const struct gpu *gpu = selection->count ? selection->items[i].gpu : NULL;
+
+		if (gpu && i > 0 && gpu == selection->items[i - 1].gpu)
+			continue;
+		facts->arch = gpu ? gpu->arch : NULL;
+		facts->brand = gpu ? gpu->brand : NULL;
+		r = requirements_check(&pipeline->request, facts, arena, &missing, err);
+		if (r == 0 && missing)
+			r = cannot_decide(missing, err);
+		if (r < 0)
+			return gpu ? error_wrap(err, r, "inject GPU %u", gpu->index) : r;
+	} while (++i < selection->count);
+	return 0;
 }
 
 /* Facts are looked up only when the answer depends on them: most images are content with a version.
@@ -75,12 +116,12 @@ static int check_requirements(struct pipeline *pipeline, struct arena *arena, st
 	}
 	if (r < 0 || missing == 0)
 		return r;
-	return error_set(err, ERROR_UNSATISFIED, EPERM, "set NVIDIA_DISABLE_REQUIRE=1",
-			 "decide the image's requirements: they ask for the %s, which can't be "
-			 "read without opening a GPU",
-			 missing & REQUIRE_CUDA   ? "CUDA version"
-			 : missing & REQUIRE_ARCH ? "GPUs' compute capability"
-						  : "GPUs' brand");
+	r = ask_nvml(pipeline, arena, err);
+	if (r < 0)
+		return error_wrap(err, r, "decide the image's requirements");
+	/* No note has told the CUDA version, or nothing has asked for it. */
+	facts.cuda = pipeline->driver.cuda_version;
+	return check_each_gpu(pipeline, &facts, arena, err);
 }
 
 int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct arena *arena,
@@ -95,6 +136,10 @@ int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct are
 	if (r < 0)
 		return r;
 	pipeline->stage = PIPELINE_DRIVER;
+	if (driver_select_needs_nvml(&pipeline->driver, &pipeline->request.devices))
+		r = ask_nvml(pipeline, arena, err);
+	if (r < 0)
+		return error_wrap(err, r, "tell the devices asked for");
 	r = driver_select(&pipeline->driver, &pipeline->request.devices, arena,
 			  &pipeline->selection, err);
 	if (r < 0)

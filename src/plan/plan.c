@@ -142,6 +142,16 @@ static void add_driver_file(struct builder *b, const struct driver_file *file)
 		add_file(b, file, join(b, b->image->lib_dir, file->target));
 }
 
+static void add_driver_files(struct builder *b, bool libraries)
+{
+	for (size_t i = 0; i < b->driver->files.count; i++) {
+		const struct driver_file *file = &b->driver->files.items[i];
+
+		if ((file->kind == DRIVER_FILE_LIBRARY) == libraries)
+			add_driver_file(b, file);
+	}
+}
+
 static void add_links(struct builder *b, const struct driver_file *file)
 {
 	const char *dir = file->class_bits == 32 ? b->image->lib_dir_32 : b->image->lib_dir;
@@ -266,12 +276,12 @@ int plan_make(const struct gpu_request *request, const struct driver *driver,
 		return r;
 	add_proc_mask(&b, selection);
 	add_compat(&b);
-	for (size_t i = 0; i < driver->files.count; i++)
-		add_driver_file(&b, &driver->files.items[i]);
 	/* Links by the catalogue may lead to any of the libraries, so they come after all of them.
 	 */
+	add_driver_files(&b, true);
 	for (size_t i = 0; i < driver->files.count; i++)
 		add_links(&b, &driver->files.items[i]);
+	add_driver_files(&b, false);
 	add_mps(&b);
 	add_loader_search(&b);
 	return b.failed ? error_memory(err) : 0;

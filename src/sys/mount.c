@@ -31,8 +31,8 @@ int mount_source_open(const struct root *root, const char *path, unsigned flags,
 	return S_ISLNK(ret_st->st_mode) ? -ELOOP : fd_take(&fd);
 }
 
-int mount_source_clone_fd(int fd, const struct root *root, const char *path, unsigned flags,
-			  bool recursive, struct mount_source *ret)
+static int clone_opened(int fd, const struct stat *st, const struct root *root, const char *path,
+			unsigned flags, bool recursive, struct mount_source *ret)
 {
 	const unsigned deep = recursive ? AT_RECURSIVE : 0;
 	struct mount_attr attr = {
@@ -41,12 +41,8 @@ int mount_source_clone_fd(int fd, const struct root *root, const char *path, uns
 		 */
 		.propagation = MS_PRIVATE,
 	};
-	struct stat st;
-	AUTO_FD clone_fd = -1;
+	AUTO_FD clone_fd = sys_open_tree(fd, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | deep);
 
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	clone_fd = sys_open_tree(fd, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | deep);
 	if (clone_fd < 0 && !sys_unavailable(errno))
 		return -errno;
 	if (clone_fd >= 0 && sys_mount_setattr(clone_fd, deep, &attr) < 0) {
@@ -61,9 +57,19 @@ int mount_source_clone_fd(int fd, const struct root *root, const char *path, uns
 		.path = path,
 		.flags = flags,
 		.recursive = recursive,
-		.st = st,
+		.st = *st,
 	};
 	return 0;
+}
+
+int mount_source_clone_fd(int fd, const struct root *root, const char *path, unsigned flags,
+			  bool recursive, struct mount_source *ret)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	return clone_opened(fd, &st, root, path, flags, recursive, ret);
 }
 
 int mount_source_clone(const struct root *root, const char *path, unsigned flags, bool recursive,
@@ -72,7 +78,7 @@ int mount_source_clone(const struct root *root, const char *path, unsigned flags
 	struct stat st;
 	AUTO_FD fd = mount_source_open(root, path, flags, &st);
 
-	return fd < 0 ? fd : mount_source_clone_fd(fd, root, path, flags, recursive, ret);
+	return fd < 0 ? fd : clone_opened(fd, &st, root, path, flags, recursive, ret);
 }
 
 int mount_source_attach(struct mount_source *source, const struct mount_place *place)

@@ -31,19 +31,37 @@ int proc_fd(void)
 	return proven;
 }
 
+#define PROC_PATH_MAX 64
+
+static void proc_path(pid_t pid, const char *name, char path[static PROC_PATH_MAX])
+{
+	if (pid)
+		(void)snprintf(path, PROC_PATH_MAX, "%d/%s", (int)pid, name);
+	else
+		(void)snprintf(path, PROC_PATH_MAX, "self/%s", name);
+}
+
 int proc_open(pid_t pid, const char *name, int flags)
 {
-	char path[64];
+	char path[PROC_PATH_MAX];
 	int fd = proc_fd();
 
 	if (fd < 0)
 		return fd;
-	if (pid)
-		(void)snprintf(path, sizeof(path), "%d/%s", (int)pid, name);
-	else
-		(void)snprintf(path, sizeof(path), "self/%s", name);
+	proc_path(pid, name, path);
 	fd = openat(fd, path, flags | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
+}
+
+int proc_stat(pid_t pid, const char *name, struct stat *ret)
+{
+	char path[PROC_PATH_MAX];
+	int fd = proc_fd();
+
+	if (fd < 0)
+		return fd;
+	proc_path(pid, name, path);
+	return fstatat(fd, path, ret, 0) < 0 ? -errno : 0;
 }
 
 int proc_read(pid_t pid, const char *name, size_t limit, struct arena *arena, char **ret)

@@ -122,6 +122,33 @@ static int make_directory(const struct root *root, int parent_fd, const char *na
 	return fd < 0 ? in_the_way(root, path, -fd, err) : fd;
 }
 
+/*
+ * The deepest directory on the way to `path` that exists; *ret_length becomes the length of its
+ * part of path. A descriptor or -errno, err filled.
+ */
+static int open_deepest(const struct root *root, char *path, size_t *ret_length, struct error *err)
+{
+	size_t length = strlen(path);
+	int fd = -ENOENT;
+
+	while (fd == -ENOENT) {
+		char saved;
+
+		while (length > 0 && path[length - 1] != '/')
+			length--;
+		while (length > 0 && path[length - 1] == '/')
+			length--;
+		saved = path[length];
+		path[length] = '\0';
+		fd = root_openat(root, length ? path : "/", O_PATH | O_DIRECTORY);
+		if (fd < 0 && (fd != -ENOENT || length == 0))
+			return in_the_way(root, length ? path : "/", -fd, err);
+		path[length] = saved;
+	}
+	*ret_length = length;
+	return fd;
+}
+
 int root_mkdirs(const struct root *root, const char *path, struct error *err)
 {
 	char prefix[PATH_MAX];
@@ -135,28 +162,25 @@ int root_mkdirs(const struct root *root, const char *path, struct error *err)
 		return in_the_way(root, path, -fd, err);
 	if (length >= sizeof(prefix))
 		return in_the_way(root, path, ENAMETOOLONG, err);
-	parent_fd = root_openat(root, "/", O_PATH | O_DIRECTORY);
-	if (parent_fd < 0)
-		return in_the_way(root, "/", -parent_fd, err);
 	memcpy(prefix, path, length + 1);
-	while (start < length) {
-		size_t end = start + strcspn(prefix + start, "/");
-		char saved = prefix[end];
+	parent_fd = open_deepest(root, prefix, &start, err);
+	while (parent_fd >= 0 && start < length) {
+		size_t end;
+		char saved;
 
-		if (end > start) {
-			prefix[end] = '\0';
-			fd = root_openat(root, prefix, O_PATH | O_DIRECTORY);
-			if (fd == -ENOENT)
-				fd = make_directory(root, parent_fd, prefix + start, prefix, err);
-			else if (fd < 0)
-				in_the_way(root, prefix, -fd, err);
-			if (fd < 0)
-				return fd;
-			fd_close(&parent_fd);
-			parent_fd = fd;
-			prefix[end] = saved;
-		}
-		start = end + 1;
+		start += strspn(prefix + start, "/");
+		end = start + strcspn(prefix + start, "/");
+		if (end == start)
+			break;
+		saved = prefix[end];
+		prefix[end] = '\0';
+		fd = make_directory(root, parent_fd, prefix + start, prefix, err);
+		prefix[end] = saved;
+		if (fd < 0)
+			return fd;
+		fd_close(&parent_fd);
+		parent_fd = fd;
+		start = end;
 	}
 	return fd_take(&parent_fd);
 }

@@ -64,7 +64,8 @@ static inline void check_target(const char *path)
 
 static inline void check_request(const struct gpu_request *request, const struct config *config)
 {
-	unsigned implied = request->capabilities_granted & CAPABILITY_VIDEO ? CAPABILITY_COMPUTE : 0;
+	unsigned implied =
+		request->capabilities_granted & CAPABILITY_VIDEO ? CAPABILITY_COMPUTE : 0;
 
 	for (size_t i = 0; i < request->rules.count; i++)
 		FUZZ_CHECK(fuzz_printable(request->rules.items[i]));

@@ -11,13 +11,13 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* A promise that must hold for any input; the sanitizer prints the stack. */
-#define FUZZ_CHECK(condition)                                                         \
-	do {                                                                          \
-		if (!(condition)) {                                                   \
-			(void)fprintf(stderr, "%s:%d: broken promise: %s\n", __FILE__, \
-				      __LINE__, #condition);                          \
-			abort();                                                      \
-		}                                                                     \
+#define FUZZ_CHECK(condition)                                                                    \
+	do {                                                                                     \
+		if (!(condition)) {                                                              \
+			(void)fprintf(stderr, "%s:%d: broken promise: %s\n", __FILE__, __LINE__, \
+				      #condition);                                               \
+			abort();                                                                 \
+		}                                                                                \
 	} while (0)
 
 static inline void fuzz_free(char **text)

@@ -58,8 +58,7 @@ static void evaluate_all(const char *expression, const char *const facts[FACTS],
 		struct answer *answer = &answers[known];
 		struct error err = FUZZ_ERROR;
 
-		answer->r =
-			requirement_evaluate(expression, &some, &arena, &answer->answer, &err);
+		answer->r = requirement_evaluate(expression, &some, &arena, &answer->answer, &err);
 		if (answer->r < 0) {
 			fuzz_check_error(answer->r, &err);
 			FUZZ_CHECK(answer->r == -EINVAL && err.code == ERROR_BAD_REQUEST);

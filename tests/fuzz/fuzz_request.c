@@ -91,16 +91,30 @@ static void read_input(struct input *input, const char *text)
 static const struct driver *some_driver(void)
 {
 	static struct mig_instance mig[] = {
-		{.gpu_instance = 1, .uuid = "MIG-7d0c9a6e-0c1c-5a0e-9a1b-0c2f9d7b6a11"},
-		{.gpu_instance = 2, .compute_instance = 1, .uuid = NULL},
+		{.gpu_instance = 1,      .uuid = "MIG-7d0c9a6e-0c1c-5a0e-9a1b-0c2f9d7b6a11"},
+		{ .gpu_instance = 2, .compute_instance = 1,                                       .uuid = NULL},
 	};
 	static struct gpu gpus[] = {
-		{.index = 0, .uuid = "GPU-1074aade-e34c-4efc-662a-2954e7cab1dc", .bus_id = "0000:00:06.0"},
-		{.index = 1, .uuid = "GPU-838f1a63-81fa-dfa9-e219-5da0cd7c6ddd", .bus_id = "0000:00:07.0",
+		{.index = 0,
+		 .uuid = "GPU-1074aade-e34c-4efc-662a-2954e7cab1dc",
+		 .bus_id = "0000:00:06.0"},
+		{.index = 1,
+		 .uuid = "GPU-838f1a63-81fa-dfa9-e219-5da0cd7c6ddd",
+		 .bus_id = "0000:00:07.0",
 		 .mig = {mig, ARRAY_SIZE(mig), ARRAY_SIZE(mig)}},
-		{.index = 2, .uuid = "GPU-?" "?" "?" "?" "?" "?" "?" "?", .bus_id = "0001:0a:1f.7"},
+		{.index = 2,
+		 .uuid = "GPU-?"
+			 "?"
+			 "?"
+			 "?"
+			 "?"
+			 "?"
+			 "?"
+			 "?",				       .bus_id = "0001:0a:1f.7"             },
 	};
-	static const struct driver driver = {.gpus = {gpus, ARRAY_SIZE(gpus), ARRAY_SIZE(gpus)}};
+	static const struct driver driver = {
+		.gpus = {gpus, ARRAY_SIZE(gpus), ARRAY_SIZE(gpus)}
+        };
 
 	return &driver;
 }
@@ -130,9 +144,9 @@ static void check_selection(const struct gpu_request *request, struct arena *are
 static void check_requirements(const struct gpu_request *request, struct arena *arena)
 {
 	static const struct requirement_facts all[] = {
-		{.cuda = "13.0", .driver = "580.159.04"},
-		{.cuda = "13.0", .driver = "580.159.04", .arch = "9.0", .brand = "tesla"},
-		{.cuda = "13.0", .driver = "580.159.04", .no_device = true},
+		{.cuda = "13.0",          .driver = "580.159.04"},
+		{		 .cuda = "13.0", .driver = "580.159.04",          .arch = "9.0", .brand = "tesla"},
+		{ .cuda = "13.0",          .driver = "580.159.04", .no_device = true},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {

@@ -122,12 +122,13 @@ direct_bundle() {
 	direct_config=$work/direct.json
 	jq '.cgroups = "never"' < "$config" > "$direct_config"
 	[ -p "$work/ready" ] || mkfifo "$work/ready"
-	upper=$work/scratch/upper
+	container_serial=0
 }
 
 in_container='
 set -eu
 rootfs=$1 base=$2 upper=$3 canary=$4 out=$5 ready=$6
+trap "echo failed > $ready" EXIT
 mount -t overlay overlay "$rootfs" -o "lowerdir=$base,upperdir=$upper/upper,workdir=$upper/work"
 cd "$rootfs"
 with_proc() { mount -t proc proc proc; }
@@ -143,12 +144,12 @@ exec sleep 60 > /dev/null
 # root, within the new namespace. The upper directory of before is used again when $again is set.
 start_container() {
 	local answer=''
-	[ -n "${again:-}" ] || rm -rf "$upper"
+	[ -n "${again:-}" ] || container_serial=$((container_serial + 1))
+	upper=$work/scratch/$container_serial
 	mkdir -p "$upper"/{upper,work}
 	unshare --mount --propagation slave bash -c "$in_container" in-container "$rootfs" "$base" \
 		"$upper" "$canary" "$out" "$work/ready" "${1:-with_proc; with_dev}" &
 	container=$!
-	# Opened for both, so that a set-up which fails before it opens its end is noticed.
 	exec {ready_fd}<> "$work/ready"
 	read -r -t 10 -u "$ready_fd" answer || true
 	exec {ready_fd}<&-
@@ -161,9 +162,10 @@ start_container() {
 		"$container" "$bundle" > "$work/state.json"
 }
 
+# Its namespace takes the kernel some time to tear down, which nobody has to wait for.
 stop_container() {
-	kill -KILL "$container"
-	wait "$container" 2> /dev/null || true
+	kill -KILL "$container" 2> /dev/null || true
+	disown "$container" 2> /dev/null || true
 }
 
 # call_hook [WRAPPER...]: sets rc, errors, and what became of the mounts.

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+/* How davit-nvml is started and its answer taken in: the parts of driver_ask_nvml. */
+#pragma once
+
+#include "davit/driver.h"
+
+#define NVML_TIMEOUT_MS 5000
+#define NVML_OUTPUT_MAX ((size_t)256 * 1024)
+
+/*
+ * Opens the first of these paths that exists, for nvml_run: a regular file (a link is none) of root
+ * or of the effective user, which nobody else can write. fd or -errno.
+ */
+int nvml_open_program(const char *const *paths, size_t count, struct error *err);
+
+/*
+ * Runs the program with `library` as its argument: no capabilities, no new privileges, nothing of
+ * the environment, no descriptors but /dev/null and two pipes. What it printed is put in *ret. It
+ * has ended, or was killed, when this returns; only one that hangs in the driver itself, where no
+ * signal reaches it, is left to init. 0 or -errno: killed by a signal, exit code not 0 (with the
+ * first line of its stderr), more than NVML_OUTPUT_MAX bytes, or not done within timeout_ms.
+ */
+int nvml_run(int program_fd, const char *library, int timeout_ms, struct arena *arena, char **ret,
+	     size_t *ret_length, struct error *err);
+
+/*
+ * Takes over what the answer says of the GPUs of `driver`, which are found by bus id. The text is
+ * not trusted: every member's type, length and range is checked, and what contradicts /proc is an
+ * error. MIG instances get a new array, so that a selection made before stays good.
+ */
+int nvml_answer_merge(const char *text, size_t length, struct arena *arena, struct driver *driver,
+		      struct error *err);
