@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 # shellcheck source=tests/lib/report.sh
 . tests/lib/report.sh
 
-all_groups=(build lint unit sanitize fixture golden engines)
+all_groups=(build lint unit sanitize fixture golden engines attacks)
 export DAVIT_BUILD=${DAVIT_BUILD:-build}
 export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
@@ -164,6 +164,13 @@ group_engines() {
 	script 'docker, v2' env CGROUP=v2 tests/engines/docker.sh
 	for with in runc crun; do
 		script "podman, $with" env ENGINE=$with CGROUP=v2 tests/engines/podman.sh
+	done
+}
+
+group_attacks() {
+	local file
+	for file in tests/attacks/*.sh; do
+		[ ! -x "$file" ] || script "attacks, ${file##*/}" env ENGINE=runc CGROUP=v2 "$file"
 	done
 }
 

@@ -29,6 +29,7 @@ struct operation {
 	enum driver_tree tree; /* which tree of the host `source` is in */
 	const char *source;    /* path in that tree, or NULL */
 	int source_fd;      /* what it leads to, where the driver holds it open, not owned; or -1 */
+	mode_t source_type; /* of source_fd: S_IFREG, S_IFSOCK */
 	const char *target; /* absolute in the container */
 	const char *text;   /* of a link or file */
 	unsigned flags;     /* enum mount_flags */

@@ -106,9 +106,12 @@ void mount_source_close(struct mount_source *source);
  */
 int mount_source_clone(const struct root *root, const char *path, unsigned flags, bool recursive,
 		       struct mount_source *ret);
-/* The same of an open file, which `path` led to; it stays the caller's. */
-int mount_source_clone_fd(int fd, const struct root *root, const char *path, unsigned flags,
-			  bool recursive, struct mount_source *ret);
+/*
+ * The same of an open file, which `path` led to and which is known to be of that type (S_IFREG,
+ * ...): of ret->st only the type is filled. fd stays the caller's.
+ */
+int mount_source_clone_fd(int fd, mode_t type, const struct root *root, const char *path,
+			  unsigned flags, struct mount_source *ret);
 
 /* A place in a root of the mount namespace the caller is in: what a mount goes onto. */
 struct mount_place {

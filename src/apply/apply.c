@@ -56,8 +56,8 @@ static int clone_source(const struct operation *operation, const struct driver_r
 {
 	const struct root *root = driver_root_of(roots, operation->tree);
 	int r = operation->source_fd >= 0
-			? mount_source_clone_fd(operation->source_fd, root, operation->source,
-						operation->flags, false, ret)
+			? mount_source_clone_fd(operation->source_fd, operation->source_type, root,
+						operation->source, operation->flags, ret)
 			: mount_source_clone(root, operation->source, operation->flags, false, ret);
 
 	if (r < 0)

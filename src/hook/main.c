@@ -120,7 +120,7 @@ static int open_log(const struct config *config, bool debug, struct error *err)
 static int give_gpus(struct pipeline *pipeline, const struct oci_state *state, struct arena *arena,
 		     struct error *err)
 {
-	AUTO_CONTAINER container = {.root.fd = -1, .mount_namespace = -1};
+	static struct container container = {.root.fd = -1, .mount_namespace = -1};
 	int r = container_open(state->pid, pipeline->rootfs, arena, &container, err);
 
 	if (r == 0)
@@ -160,7 +160,8 @@ static int decide_request(struct pipeline *pipeline, const struct config *config
 
 static int run(const struct arguments *arguments, struct arena *arena, struct error *err)
 {
-	AUTO_PIPELINE pipeline = PIPELINE_INIT;
+	/* Never closed: the process ends here, and the kernel closes everything at once. */
+	static struct pipeline pipeline = PIPELINE_INIT;
 	struct oci_state state;
 	struct config config;
 	int r = privilege_set(PRIVILEGE_READ, err);
@@ -179,8 +180,8 @@ static int run(const struct arguments *arguments, struct arena *arena, struct er
 
 int main(int argc, char **argv)
 {
+	static struct arena arena; /* never freed, as `pipeline` */
 	struct arguments arguments = {0};
-	AUTO_ARENA arena = {0};
 	struct error err = {0};
 
 	if (parse_arguments(argc, argv, &arguments) < 0) {

@@ -100,6 +100,7 @@ static void add_library(struct builder *b, const struct driver_file *file)
 	bind->tree = file->tree;
 	bind->source = file->path;
 	bind->source_fd = file->fd;
+	bind->source_type = file->kind == DRIVER_FILE_SOCKET ? S_IFSOCK : S_IFREG;
 	bind->flags = FLAGS_FILE;
 	if (file->soname)
 		add_link(b, file, join(b, dir, file->soname), file->name, because);
@@ -116,6 +117,7 @@ static void add_file(struct builder *b, const struct driver_file *file, const ch
 	bind->tree = file->tree;
 	bind->source = file->path;
 	bind->source_fd = file->fd;
+	bind->source_type = file->kind == DRIVER_FILE_SOCKET ? S_IFSOCK : S_IFREG;
 	bind->flags = file->kind == DRIVER_FILE_SOCKET ? FLAGS_SOCKET : FLAGS_FILE;
 	/* A container does its work without firmware and sockets, too. */
 	bind->required = file->kind == DRIVER_FILE_BINARY;

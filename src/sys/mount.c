@@ -62,14 +62,16 @@ static int clone_opened(int fd, const struct stat *st, const struct root *root, 
 	return 0;
 }
 
-int mount_source_clone_fd(int fd, const struct root *root, const char *path, unsigned flags,
-			  bool recursive, struct mount_source *ret)
+int mount_source_clone_fd(int fd, mode_t type, const struct root *root, const char *path,
+			  unsigned flags, struct mount_source *ret)
 {
-	struct stat st;
+	struct stat st = {.st_mode = type};
+	int r = clone_opened(fd, &st, root, path, flags, false, ret);
 
-	if (fstat(fd, &st) < 0)
+	/* Only an old kernel's way needs the rest of it: to know the source again. */
+	if (r == 0 && ret->fd < 0 && fstat(fd, &ret->st) < 0)
 		return -errno;
-	return clone_opened(fd, &st, root, path, flags, recursive, ret);
+	return r;
 }
 
 int mount_source_clone(const struct root *root, const char *path, unsigned flags, bool recursive,

@@ -11,32 +11,23 @@ cgroup_is_unified() {
 	[ "$(stat -f -c %T /sys/fs/cgroup)" = cgroup2fs ]
 }
 
-# Makes /sys/fs/cgroup of this namespace what $CGROUP says. A machine that is all cgroup2 still has
-# the device controller of v1, which nobody uses there.
-mount_cgroups() {
-	if [ "$CGROUP" = v2 ]; then
-		cgroup_is_unified || mount -t cgroup2 cgroup2 /sys/fs/cgroup
-	elif cgroup_is_unified; then
-		mount -t tmpfs tmpfs /sys/fs/cgroup && mkdir /sys/fs/cgroup/{devices,freezer} &&
-			mount -t cgroup -o devices cgroup /sys/fs/cgroup/devices &&
-			mount -t cgroup -o freezer cgroup /sys/fs/cgroup/freezer
-	fi 2> /dev/null
-}
-
 # Runs the script anew in a mount namespace of its own, where / is shared, as systemd has it, so
 # that a mount which escapes a container would show; and /sys/fs/cgroup is what $CGROUP says.
 enter_namespace() {
 	if [ "${DAVIT_TEST_NAMESPACE:-}" = "$$" ]; then
 		mount --make-rshared /
-		if ! mount_cgroups; then
-			skip "${0##*/} $ENGINE $CGROUP" "this kernel doesn't let cgroup $CGROUP be mounted"
-			report_exit
+		if [ "$CGROUP" = v2 ] && ! cgroup_is_unified; then
+			mount -t cgroup2 cgroup2 /sys/fs/cgroup
 		fi
 		return
 	fi
 	require_root
 	if ! command -v "$ENGINE" > /dev/null; then
 		skip "${0##*/} $ENGINE" "$ENGINE isn't installed"
+		report_exit
+	fi
+	if [ "$CGROUP" = v1 ] && cgroup_is_unified; then
+		skip "${0##*/} $ENGINE v1" 'this machine is all cgroup v2'
 		report_exit
 	fi
 	export ENGINE CGROUP DAVIT_TEST_NAMESPACE=$$
