@@ -82,10 +82,24 @@ struct driver_files {
 	size_t count, capacity;
 };
 
+/* Devices beside the GPUs, which a container asks for one by one. */
+enum driver_family {
+	FAMILY_GDS = 1 << 0,      /* GPUDirect Storage: nvidia-fsN */
+	FAMILY_MOFED = 1 << 1,    /* infiniband/uverbsN, infiniband/rdma_cm */
+	FAMILY_GDRCOPY = 1 << 2,  /* gdrdrv */
+	FAMILY_NVSWITCH = 1 << 3, /* nvidia-nvswitchctl, nvidia-nvswitchN */
+	FAMILY_IMEX = 1 << 4,     /* nvidia-caps-imex-channels/channelN */
+	FAMILY_MIG_CONFIG = 1 << 5,
+	FAMILY_MIG_MONITOR = 1 << 6,
+};
+
 struct device_node {
 	const char *name; /* beneath the device folder: "nvidia0", "nvidia-caps/nvidia-cap1" */
 	unsigned major, minor;
-	bool present; /* the node exists, and has that number */
+	unsigned family;    /* of enum driver_family; 0: of the GPUs and their control */
+	const char *access; /* nvidia-caps: the file of driver.proc that tells of it; else NULL */
+	bool present;       /* the node exists, and has that number */
+	bool to_be_made;    /* it does not yet, but will: driver_repair pretended */
 };
 struct device_nodes {
 	struct device_node *items;
@@ -96,7 +110,7 @@ struct device_nodes {
 struct driver_majors {
 	unsigned gpu; /* nvidiaN, nvidiactl, nvidia-modeset */
 	unsigned uvm; /* nvidia-uvm, nvidia-uvm-tools */
-	unsigned caps, imex;
+	unsigned caps, imex, nvswitch;
 };
 
 struct driver {
@@ -109,10 +123,11 @@ struct driver {
 	struct driver_majors majors;
 	/*
 	 * nvidiactl, uvm and modeset (as the capabilities ask), nvidiaN of each GPU, the caps of
-	 * MIG's config and monitor and of each MIG instance. A node whose major isn't known is
+	 * each MIG instance, and what driver_read_families found. A node whose major isn't known is
 	 * absent.
 	 */
 	struct device_nodes nodes;
+	const char *repair_problem; /* why driver_repair couldn't make a node; or NULL */
 	/* texts for the mask over /proc/driver/nvidia */
 	const char *proc_version, *proc_params, *proc_registry;
 	bool proc_registry_absent;
@@ -154,6 +169,46 @@ int driver_read(const struct driver_roots *roots, const struct config *config,
 		unsigned capabilities, struct arena *arena, struct driver *ret, struct error *err);
 
 void driver_close(struct driver *driver);
+
+/*
+ * The nodes of these families (enum driver_family), added to driver->nodes with their numbers: for
+ * most there is nothing but the node itself that tells them. Families that the host lacks have no
+ * nodes, but IMEX: each channel of `imex` (decimal numbers) gets one, present or not; when one is
+ * absent, those there are get theirs, too. ERROR_NO_DRIVER for a node with a number that the driver
+ * doesn't own (/proc/devices: nvidia-nvswitch, nvidia-caps-imex-channels).
+ */
+int driver_read_families(const struct driver_roots *roots, unsigned families,
+			 const struct strings *imex, struct arena *arena, struct driver *driver,
+			 struct error *err);
+
+/* ---- missing nodes and modules ---------------------------------------------------------- */
+
+/*
+ * Makes the absent ones of these nodes (of driver->nodes; NULL: all) as the driver's own tools do:
+ * numbers of /proc/devices, owner and mode of /proc/driver/nvidia/params or, for nvidia-caps, of
+ * the capability; after loading the module behind a node (nvidia-uvm, nvidia-modeset) when it isn't
+ * loaded. What can't be made stays absent and driver->repair_problem says why. Nothing is made
+ * where params says ModifyDeviceFiles: 0. `pretend` changes nothing on the host: nodes that would
+ * be made get to_be_made. 0 or -errno: no memory, or the capabilities can't be set.
+ *
+ * Changes the capabilities in effect (PRIVILEGE_MOUNT, then PRIVILEGE_READ).
+ */
+int driver_repair(const struct driver_roots *roots, const struct config *config,
+		  const struct strings *names, bool pretend, struct arena *arena,
+		  struct driver *driver, struct error *err);
+/*
+ * After driver_read has failed: loads the module nvidia if it is not loaded. 0: read again;
+ * -EALREADY: it is loaded, the failure had another cause (err is as before); else -errno, err says
+ * why it can't be loaded.
+ */
+int driver_load(const struct driver_roots *roots, struct arena *arena, struct error *err);
+/*
+ * For boot, as root: loads nvidia, nvidia-uvm and nvidia-modeset, makes all nodes of the driver
+ * that are absent and replaces those with a stale number. *ret_done gets a sentence for each thing
+ * done, or left alone. 0 or -errno: the driver, or what compute needs, can't be had.
+ */
+int driver_prepare(const struct driver_roots *roots, const struct config *config,
+		   struct arena *arena, struct strings *ret_done, struct error *err);
 
 /* The CUDA version from libcuda's note, whatever capabilities were asked for. NULL: no note. */
 const char *driver_cuda_version(const struct driver_roots *roots, const struct config *config,

@@ -27,6 +27,11 @@ enum pipeline_stage {
 struct pipeline {
 	enum pipeline_stage stage;
 	const struct config *config;
+	/*
+	 * Set by who acts: modules are loaded and nodes of the host made when they are missing and
+	 * driver.load-modules allows it. Else a plan is made as if they had been.
+	 */
+	bool may_repair;
 	const char *bundle, *rootfs; /* absolute */
 	char *text;                  /* config.json */
 	size_t text_length;
@@ -54,6 +59,11 @@ int pipeline_read(struct pipeline *pipeline, const struct config *config, const 
  * costs. `request.gpu` false: nothing more is to be done.
  */
 int pipeline_request(struct pipeline *pipeline, struct arena *arena, struct error *err);
-/* The rest of the way for a request that has GPUs; `root` is the container's. */
+/*
+ * What the host has for a request that has GPUs: driver, selection, requirements. Programs of the
+ * host (davit-nvml, modprobe) are started here or not at all.
+ */
+int pipeline_driver(struct pipeline *pipeline, struct arena *arena, struct error *err);
+/* The rest of the way: the image behind `root`, and the plan. */
 int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct arena *arena,
 		  struct error *err);

@@ -43,7 +43,8 @@ struct operation {
 struct proc_mask {
 	const char *version, *params, *registry; /* texts; NULL: no such file */
 	struct strings bus_ids;                  /* gpus/BUS_ID of the host, bound beneath */
-	struct strings capabilities; /* directories beneath /proc/driver/nvidia, bound */
+	/* beneath /proc/driver/nvidia, bound: "capabilities/...", directories and files */
+	struct strings capabilities, capability_files;
 };
 
 struct plan {
@@ -51,9 +52,22 @@ struct plan {
 	size_t count, capacity;
 	struct proc_mask proc_mask;
 	struct loader_cache libraries; /* what OPERATION_LOADER_CACHE adds */
+	struct strings missing; /* nodes of the host that it would take, if they were there */
 };
 
-/* 0, -ENOMEM, or an error of the request (ERROR_UNKNOWN_DEVICE: an IMEX channel, a DRM node). */
+/*
+ * The nodes of the host that a plan would take, but which the driver's inventory says aren't there:
+ * to be made before. 0 or -ENOMEM.
+ */
+int plan_find_missing(const struct gpu_request *request, const struct driver *driver,
+		      const struct selection *selection, struct arena *arena, struct strings *ret,
+		      struct error *err);
+
+/*
+ * 0, -ENOMEM, or -ENODEV when something that it can't do without isn't there: ERROR_NO_DRIVER (a
+ * node), ERROR_UNKNOWN_DEVICE (an IMEX channel, MIG's config or monitor device). `missing` is
+ * filled then, too.
+ */
 int plan_make(const struct gpu_request *request, const struct driver *driver,
 	      const struct selection *selection, const struct image *image, struct arena *arena,
 	      struct plan *ret, struct error *err);

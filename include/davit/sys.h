@@ -212,3 +212,38 @@ enum privilege {
 	PRIVILEGE_BPF,   /* SYS_ADMIN, BPF, NET_ADMIN, DAC_OVERRIDE: the device filter */
 };
 int privilege_set(enum privilege phase, struct error *err);
+
+/*
+ * Holds the process to the system calls it needs (src/sys/filter_calls.h); any other kills it.
+ * Filters add up: first the wider one, before the container's input is parsed; then, when the
+ * driver is known, the narrower one without starting programs, and with it no new privileges.
+ */
+enum filter { FILTER_REQUEST, FILTER_APPLY };
+int filter_install(enum filter filter, struct error *err);
+
+/* ---- programs of the host --------------------------------------------------------------- */
+
+#define SPAWN_LINE_MAX 200
+/*
+ * A program to be run as a child: standard input /dev/null, no other descriptor than its outputs,
+ * default signals, nothing of the environment.
+ */
+struct spawn {
+	int program;                  /* descriptor, O_PATH is enough; no script */
+	const char *const *arguments; /* ending with NULL; the first is its name */
+	int timeout_ms;
+	size_t output_max; /* bytes of its standard output; 0: not wanted, /dev/null */
+	bool unprivileged; /* no capabilities, and no way to gain any */
+};
+struct spawn_result {
+	int status;   /* as wait(2) has it */
+	char *output; /* in the arena, NUL-terminated */
+	size_t output_length;
+	char line[SPAWN_LINE_MAX]; /* the first of its standard error */
+};
+/*
+ * Runs it to its end. When this returns, it has ended or was killed, with what it started; only
+ * one that hangs in a driver, where no signal reaches it, is left to init. 0, however it ended;
+ * -ETIMEDOUT, -EFBIG (more than output_max) or -errno, when ret holds what came before.
+ */
+int spawn_run(const struct spawn *spawn, struct arena *arena, struct spawn_result *ret);

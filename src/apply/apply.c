@@ -77,27 +77,35 @@ static int clone_mask(const struct proc_mask *mask, const struct driver_roots *r
 {
 	const unsigned flags =
 		MOUNT_FLAG_RDONLY | MOUNT_FLAG_NOSUID | MOUNT_FLAG_NODEV | MOUNT_FLAG_NOEXEC;
-	size_t count = mask->bus_ids.count + mask->capabilities.count;
+	/* In the order in which proc_mask_attach puts them. */
+	const struct {
+		const char *below;
+		const struct strings *names;
+	} parts[] = {
+		{"driver/nvidia/gpus", &mask->bus_ids         },
+		{"driver/nvidia",      &mask->capabilities    },
+		{"driver/nvidia",      &mask->capability_files},
+	};
+	size_t count = 0;
 
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		count += parts[i].names->count;
 	ret->mask = arena_alloc(arena, (count + 1) * sizeof(*ret->mask));
 	if (!ret->mask)
 		return error_memory(err);
-	for (size_t i = 0; i < count; i++) {
-		const char *path =
-			i < mask->bus_ids.count
-				? arena_printf(arena, "driver/nvidia/gpus/%s",
-					       mask->bus_ids.items[i])
-				: arena_printf(arena, "driver/nvidia/%s",
-					       mask->capabilities.items[i - mask->bus_ids.count]);
-		int r;
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		for (size_t j = 0; j < parts[i].names->count; j++) {
+			const char *path = arena_printf(arena, "%s/%s", parts[i].below,
+							parts[i].names->items[j]);
+			int r = path ? mount_source_clone(&roots->proc, path, flags, false,
+							  &ret->mask[ret->mask_count])
+				     : -ENOMEM;
 
-		if (!path)
-			return error_memory(err);
-		r = mount_source_clone(&roots->proc, path, flags, false, &ret->mask[i]);
-		if (r < 0)
-			return error_errno(err, -r, "take /proc/%s into the container", path);
-		ret->mask_count++;
-	}
+			if (r < 0)
+				return error_errno(err, -r, "take /proc/%s into the container",
+						   path ? path : "driver/nvidia");
+			ret->mask_count++;
+		}
 	return 0;
 }
 
@@ -137,6 +145,19 @@ struct applier {
 	struct arena *arena;
 };
 
+/*
+ * The container has the host's socket or directory there already (its /run is the host's, say):
+ * mounting it on itself would be of no use, and might show on the host.
+ */
+static bool is_there_already(const struct mount_source *source, int fd)
+{
+	struct stat ours, theirs;
+
+	return (S_ISSOCK(source->st.st_mode) || S_ISDIR(source->st.st_mode)) && source->fd >= 0 &&
+	       fstat(source->fd, &ours) == 0 && fstat(fd, &theirs) == 0 &&
+	       ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
+}
+
 static int bind_source(struct mount_source *source, const struct target *target, struct error *err)
 {
 	struct mount_place place = {.root = target->root, .path = target->path};
@@ -146,6 +167,10 @@ static int bind_source(struct mount_source *source, const struct target *target,
 
 	if (fd < 0)
 		return fd;
+	if (is_there_already(source, fd)) {
+		log_line(LOG_LEVEL_INFO, "%s is the host's already", target->path);
+		return 0;
+	}
 	place.fd = fd;
 	r = mount_source_attach(source, &place);
 	return r < 0 ? error_errno(err, -r, "mount on %s in the container", target->path) : 0;
@@ -198,9 +223,11 @@ static int apply_to_target(struct applier *applier, const struct operation *oper
 		return bind_source(source, &target, err);
 	case OPERATION_SYMLINK:
 		r = target_link(&target, operation->text, err);
-		if (r == -EEXIST)
-			r = cover_with_linked(operation, applier->roots, &target, err);
-		return r;
+		if (r == -EEXIST && operation->source)
+			return cover_with_linked(operation, applier->roots, &target, err);
+		return r == -EEXIST ? error_errno(err, EEXIST, "make the link %s in the container",
+						  target.path)
+				    : r;
 	case OPERATION_FILE:
 		return target_write(&target, operation->text, strlen(operation->text), err);
 	case OPERATION_LOADER_CACHE:
@@ -225,7 +252,7 @@ static int apply_operation(struct applier *applier, size_t index, struct error *
 		r = apply_to_target(applier, operation, source, err);
 	/* One descriptor less as soon as it has done its work: some hosts allow few. */
 	mount_source_close(source);
-	if (r < 0 && !operation->required) {
+	if (r < 0 && !operation->required && !applier->dir.broken) {
 		log_line(LOG_LEVEL_WARNING, "left out: cannot %s", err->message);
 		return 0;
 	}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -52,37 +53,53 @@ static bool is_beneath_any(const struct beneath *beneath, size_t count, const ch
 	return false;
 }
 
-/* Clones the mounts right beneath dir_fd; what lies beneath those comes along. */
+static int by_path(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Where mounts lie beneath `top`, relative to it; a mount before those on it. 0 or -errno. */
+static int list_beneath(const char *top, struct arena *arena, struct strings *ret)
+{
+	struct mount_infos infos;
+	size_t length = strlen(top);
+	int r = mount_info_read(arena, &infos);
+
+	for (size_t i = 0; r == 0 && i < infos.count; i++) {
+		const char *point = infos.items[i].mount_point;
+
+		if (string_starts(point, top) && point[length] == '/')
+			r = strings_add(arena, ret, point + length);
+	}
+	/* The kernel lists mounts by their age. */
+	if (r == 0 && ret->count)
+		qsort(ret->items, ret->count, sizeof(*ret->items), by_path);
+	return r;
+}
+
+/* Clones the mounts right beneath the directory; what lies on those comes along. */
 static int clone_beneath(const struct root *dir, struct arena *arena,
 			 struct beneath ret[static BENEATH_MAX], size_t *ret_count)
 {
+	struct strings points = {0};
 	char top[PATH_MAX];
-	struct mount_infos infos;
-	size_t length;
 	int r = path_of(dir->fd, top);
 
 	if (r == 0)
-		r = mount_info_read(arena, &infos);
-	if (r < 0)
-		return r;
-	length = strlen(top);
-	for (size_t i = 0; i < infos.count; i++) {
-		const char *point = infos.items[i].mount_point;
+		r = list_beneath(top, arena, &points);
+	for (size_t i = 0; r == 0 && i < points.count; i++) {
+		struct beneath *beneath = &ret[*ret_count];
 
-		if (!string_starts(point, top) || point[length] != '/')
-			continue;
-		/* A parent stands before its children, which come along with it. */
-		if (is_beneath_any(ret, *ret_count, point + length))
+		if (is_beneath_any(ret, *ret_count, points.items[i]))
 			continue;
 		if (*ret_count == BENEATH_MAX)
 			return -E2BIG;
-		ret[*ret_count].path = point + length;
-		r = mount_source_clone(dir, point + length, 0, true, &ret[*ret_count].source);
-		if (r < 0)
-			return r;
-		(*ret_count)++;
+		beneath->path = points.items[i];
+		r = mount_source_clone(dir, beneath->path, 0, true, &beneath->source);
+		if (r == 0)
+			(*ret_count)++;
 	}
-	return 0;
+	return r;
 }
 
 static int put_back(const struct root *dir, struct beneath *beneath)
@@ -95,7 +112,20 @@ static int put_back(const struct root *dir, struct beneath *beneath)
 	return mount_source_attach(&beneath->source, &place);
 }
 
-int target_cover(const struct root *root, const char *path, struct error *err)
+static int put_all_back(const struct root *view, struct beneath *beneath, size_t count,
+			struct error *err)
+{
+	for (size_t i = 0; i < count; i++) {
+		int r = put_back(view, &beneath[i]);
+
+		if (r < 0)
+			return error_errno(err, -r, "keep the mount %s%s in the container",
+					   view->path, beneath[i].path);
+	}
+	return 0;
+}
+
+int target_cover(const struct root *root, const char *path, bool *ret_broken, struct error *err)
 {
 	struct beneath beneath[BENEATH_MAX];
 	char nearest[PATH_MAX];
@@ -111,28 +141,25 @@ int target_cover(const struct root *root, const char *path, struct error *err)
 	if (dir.fd < 0)
 		return error_errno(err, -dir.fd, "open %s in the container", nearest);
 	r = clone_beneath(&dir, &arena, beneath, &count);
+	if (r < 0)
+		error_errno(err, -r, "keep the mounts beneath %s in the container", nearest);
 	place.fd = dir.fd;
 	if (r == 0) {
+		*ret_broken = true;
 		r = mount_overlay_attach(OVERLAY_SIZE_KIB, &place, err);
-		if (r < 0)
-			error_fix(err, r, "start the container from a writable file system");
-	} else {
-		error_errno(err, -r, "keep the mounts beneath %s in the container", nearest);
 	}
+	if (r < 0)
+		error_fix(err, r, "start the container from a writable file system");
 	if (r == 0) {
 		view.fd = root_openat(root, nearest, O_PATH | O_DIRECTORY);
-		if (view.fd < 0)
-			r = error_errno(err, -view.fd, "open %s in the container", nearest);
+		r = view.fd < 0 ? error_errno(err, -view.fd, "open %s in the container", nearest)
+				: put_all_back(&view, beneath, count, err);
 	}
-	for (size_t i = 0; i < count; i++) {
-		int back = r == 0 ? put_back(&view, &beneath[i]) : 0;
-
-		if (back < 0)
-			r = error_errno(err, -back, "keep the mount %s%s in the container", nearest,
-					beneath[i].path);
+	for (size_t i = 0; i < count; i++)
 		mount_source_close(&beneath[i].source);
-	}
-	if (r == 0)
-		log_line(LOG_LEVEL_INFO, "%s is read-only: covered by a writable view", nearest);
-	return r;
+	if (r < 0)
+		return r;
+	*ret_broken = false;
+	log_line(LOG_LEVEL_INFO, "%s is read-only: covered by a writable view", nearest);
+	return 0;
 }

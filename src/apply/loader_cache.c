@@ -27,8 +27,8 @@ static int merge(const char *data, size_t length, const struct loader_cache *lib
 int loader_cache_update(const struct loader_cache *libraries, const struct target *target,
 			struct arena *arena, struct error *err)
 {
-	size_t length = 0, merged_length;
-	char *data = NULL, *merged;
+	size_t length = 0, merged_length = 0;
+	char *data = NULL, *merged = NULL;
 	int r = root_read(target->root, target->path, CACHE_MAX, arena, &data, &length);
 
 	if (r < 0 && r != -ENOENT)

@@ -44,6 +44,18 @@ static int make_path(int dir_fd, const char *path, struct error *err)
 	return 0;
 }
 
+/* An empty file for one of the host to be bound on. */
+static int make_file(int dir_fd, const char *path, struct error *err)
+{
+	char parent[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+	int r;
+
+	(void)snprintf(parent, sizeof(parent), "%.*s", slash ? (int)(slash - path) : 0, path);
+	r = slash ? make_path(dir_fd, parent, err) : 0;
+	return r < 0 ? r : put_text(dir_fd, path, "", err);
+}
+
 static int fill_mask(int dir_fd, const void *arg, struct error *err)
 {
 	const struct proc_mask *mask = arg;
@@ -60,6 +72,8 @@ static int fill_mask(int dir_fd, const void *arg, struct error *err)
 	}
 	for (size_t i = 0; r == 0 && i < mask->capabilities.count; i++)
 		r = make_path(dir_fd, mask->capabilities.items[i], err);
+	for (size_t i = 0; r == 0 && i < mask->capability_files.count; i++)
+		r = make_file(dir_fd, mask->capability_files.items[i], err);
 	return r;
 }
 
@@ -81,7 +95,7 @@ static int attach_beneath(const struct root *root, const char *path, const char 
 	int r;
 
 	(void)snprintf(place_path, sizeof(place_path), "%s/%s", path, name);
-	fd = root_openat(root, place_path, O_PATH | O_DIRECTORY);
+	fd = root_openat(root, place_path, O_PATH);
 	place.fd = fd;
 	r = fd < 0 ? fd : mount_source_attach(source, &place);
 	return r < 0 ? error_errno(err, -r, "show %s in the container", place_path) : 0;
@@ -117,5 +131,7 @@ int proc_mask_attach(const struct proc_mask *mask, const struct root *root, cons
 	}
 	for (size_t i = 0; r == 0 && i < mask->capabilities.count; i++)
 		r = attach_beneath(root, path, mask->capabilities.items[i], sources++, err);
+	for (size_t i = 0; r == 0 && i < mask->capability_files.count; i++)
+		r = attach_beneath(root, path, mask->capability_files.items[i], sources++, err);
 	return r;
 }

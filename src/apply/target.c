@@ -17,9 +17,11 @@ static int target_error(const struct target *target, int errnum, const char *wha
 	return error_errno(err, errnum, "%s %s in the container", what, target->path);
 }
 
-/* The directory `path`, made if need be, as a writable one. A descriptor or -errno, err filled. */
-static int open_writable(const struct root *root, const char *path, struct error *err)
+/* The directory, made if need be, as a writable one. A descriptor or -errno, err filled. */
+static int open_writable(struct target_dir *dir, struct error *err)
 {
+	const struct root *root = dir->root;
+	const char *path = dir->path;
 	struct statfs fs;
 	AUTO_FD fd = root_mkdirs(root, path, err);
 	int r;
@@ -30,7 +32,7 @@ static int open_writable(const struct root *root, const char *path, struct error
 		return error_errno(err, errno, "look at the file system of %s", path);
 	if (fd >= 0 && !((unsigned long)fs.f_flags & ST_RDONLY))
 		return fd_take(&fd);
-	r = target_cover(root, path, err);
+	r = target_cover(root, path, &dir->broken, err);
 	return r < 0 ? r : root_mkdirs(root, path, err);
 }
 
@@ -48,7 +50,7 @@ int target_open(struct target_dir *dir, const char *path, struct target *ret, st
 		fd_close(&dir->fd);
 		memcpy(dir->path, path, length);
 		dir->path[length] = '\0';
-		fd = open_writable(dir->root, dir->path, err);
+		fd = open_writable(dir, err);
 		if (fd < 0)
 			return fd;
 		dir->fd = fd;

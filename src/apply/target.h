@@ -17,6 +17,8 @@ struct target_dir {
 	const struct root *root;
 	char path[PATH_MAX];
 	int fd; /* O_PATH */
+	/* A failed cover hides something: not to be passed over, whatever the operation was for. */
+	bool broken;
 };
 
 /* One target: borrowed from its target_dir and from the plan, nothing to release. */
@@ -49,6 +51,7 @@ int target_write(const struct target *target, const void *data, size_t length, s
 
 /*
  * Covers the directory `path`, or the nearest one above it that exists, with a writable view of
- * itself; mounts beneath stay in place. 0 or -errno, err filled. (cover.c)
+ * itself; mounts beneath stay in place. 0 or -errno, err filled; *ret_broken when the failure left
+ * something hidden. (cover.c)
  */
-int target_cover(const struct root *root, const char *path, struct error *err);
+int target_cover(const struct root *root, const char *path, bool *ret_broken, struct error *err);

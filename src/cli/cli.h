@@ -23,6 +23,7 @@ int cli_explain(const struct options *options);
 int cli_info(const struct options *options);
 int cli_list(const struct options *options);
 int cli_require(const struct options *options);
+int cli_system(const struct options *options);
 
 /* Prints the error's line to stderr and returns its exit code. */
 int cli_fail(const struct error *err);

@@ -220,7 +220,8 @@ static int explain(struct pipeline *pipeline, const struct config *config, struc
 		err->code = ERROR_BAD_BUNDLE;
 		return error_fix(err, r, "correct root.path in config.json");
 	}
-	return pipeline_plan(pipeline, &root, arena, err);
+	r = pipeline_driver(pipeline, arena, err);
+	return r < 0 ? r : pipeline_plan(pipeline, &root, arena, err);
 }
 
 static const char *absolute(const char *path, struct arena *arena)

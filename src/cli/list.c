@@ -22,7 +22,8 @@ static int plan_for_all(struct pipeline *pipeline, const struct config *config, 
 	};
 	if (strings_add(arena, &pipeline->request.devices, "all") < 0)
 		return error_memory(err);
-	return pipeline_plan(pipeline, &root, arena, err);
+	r = pipeline_driver(pipeline, arena, err);
+	return r < 0 ? r : pipeline_plan(pipeline, &root, arena, err);
 }
 
 int cli_list(const struct options *options)

@@ -42,6 +42,14 @@ static const struct command commands[] = {
 	 "expression.\n"
 	 "\n"
 	 "example: davit require --have cuda=12.2,driver=535.104.05 'cuda>=12.4 driver>=535'\n"     },
+	{"system",  cli_system,  "w",  "load the driver's modules and make its nodes, at boot",
+	 "usage: davit system prepare [--config FILE]\n"
+	 "\n"
+	 "Loads the kernel modules nvidia, nvidia-uvm and nvidia-modeset, makes the driver's device\n"
+	 "nodes that are missing and replaces those with a stale number, so that containers find all\n"
+	 "in place. Prints what it did. davit-prepare.service runs it at boot.\n"
+	 "\n"
+	 "example: davit system prepare\n"							  },
 };
 
 static void print_usage(FILE *stream)

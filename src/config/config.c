@@ -105,7 +105,7 @@ static int check_owner(int fd, const char *path, struct error *err)
 	return 0;
 }
 
-int config_load(const char *path, struct arena *arena, struct config *ret, struct error *err)
+static int load(const char *path, struct arena *arena, struct config *ret, struct error *err)
 {
 	const char *file = path ? path : CONFIG_PATH;
 	/* O_NONBLOCK: a FIFO must not stop a container's start. */
@@ -133,4 +133,15 @@ int config_load(const char *path, struct arena *arena, struct config *ret, struc
 	if (!file)
 		return error_memory(err);
 	return config_parse(text, length, file, arena, ret, err);
+}
+
+int config_load(const char *path, struct arena *arena, struct config *ret, struct error *err)
+{
+	int r = load(path, arena, ret, err);
+
+	if (r < 0 && !err->fix[0])
+		error_fix(err, r,
+			  "compare it with the config.json that davit ships, which has every "
+			  "key at its default");
+	return r;
 }

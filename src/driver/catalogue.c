@@ -43,12 +43,27 @@ static const char *const opencl[] = {"etc/OpenCL/vendors", "/etc/OpenCL/vendors"
 static const char *const share_nvidia[] = {"share/nvidia", "/usr/share/nvidia", NULL};
 static const char *const xorg_conf[] = {"share/X11/xorg.conf.d", "/usr/share/X11/xorg.conf.d",
 					"/etc/X11/xorg.conf.d", NULL};
-static const char *const xorg_drivers[] = {"lib64/xorg/modules/drivers", "lib/xorg/modules/drivers",
+/* Ubuntu's and Debian's packages keep both X modules in a directory of their own. */
+#if defined(__x86_64__)
+#define XORG_UBUNTU "/usr/lib/x86_64-linux-gnu/nvidia/xorg"
+#else
+#define XORG_UBUNTU "/usr/lib/aarch64-linux-gnu/nvidia/xorg"
+#endif
+#define XORG_DEBIAN "/usr/lib/nvidia/current"
+static const char *const xorg_drivers[] = {"lib64/xorg/modules/drivers",
+					   "lib/xorg/modules/drivers",
 					   "/usr/lib/xorg/modules/drivers",
-					   "/usr/lib64/xorg/modules/drivers", NULL};
-static const char *const xorg_extensions[] = {
-	"lib64/xorg/modules/extensions", "lib/xorg/modules/extensions",
-	"/usr/lib/xorg/modules/extensions", "/usr/lib64/xorg/modules/extensions", NULL};
+					   "/usr/lib64/xorg/modules/drivers",
+					   XORG_UBUNTU,
+					   XORG_DEBIAN,
+					   NULL};
+static const char *const xorg_extensions[] = {"lib64/xorg/modules/extensions",
+					      "lib/xorg/modules/extensions",
+					      "/usr/lib/xorg/modules/extensions",
+					      "/usr/lib64/xorg/modules/extensions",
+					      XORG_UBUNTU,
+					      XORG_DEBIAN,
+					      NULL};
 
 static const char *const vdpau[] = {"vdpau", NULL};
 static const char *const persistenced[] = {"/nvidia-persistenced", NULL};

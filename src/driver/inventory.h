@@ -27,6 +27,9 @@ struct inventory {
 	struct library_dir read; /* tree and path */
 	struct elf_facts read_facts;
 	int read_fd; /* -1: none yet, or taken */
+	/* A control node with another number than the driver's is no error, only absent. */
+	bool stale_allowed;
+	bool pretend; /* nothing on the host is changed */
 	struct error *err;
 };
 
@@ -52,6 +55,28 @@ int inventory_read_mig(struct inventory *inv, struct gpu *gpu);
 /* The minor in a file of /proc/driver/nvidia/capabilities. 0 or -errno, no message. */
 int inventory_read_cap(struct inventory *inv, const char *path, unsigned *ret_minor);
 int inventory_read_nodes(struct inventory *inv);
+/*
+ * What the node is, without opening it: opening one wakes a GPU. One call for the usual node; a
+ * link is worth the resolver. 0 or -errno, no message.
+ */
+int inventory_stat_node(const struct root *dev, const char *name, struct stat *ret);
+/* Adds one, present when it is there; the name may be NULL for want of memory. */
+int inventory_add_node(struct inventory *inv, const char *name, unsigned major, unsigned minor);
+/* Adds the node of a capability; `access` is its file in driver.proc. */
+int inventory_add_cap(struct inventory *inv, unsigned minor, const char *access);
+
+/* ---- modules.c, make_node.c ------------------------------------------------------------- */
+
+/* Loads a kernel module by the host's modprobe. 0 or -errno, err filled. */
+int module_load(const struct driver_roots *roots, const char *name, struct arena *arena,
+		struct error *err);
+/* Loads the module behind that node when it isn't loaded. 1 loaded, 0 nothing to do, or -errno. */
+int module_load_behind(struct inventory *inv, const char *node_name);
+/*
+ * Makes a node that is absent (1), or replaces a character device of that name with another number
+ * when `replace` (2). 0: nothing to do; -EOPNOTSUPP: the driver wouldn't have it.
+ */
+int inventory_make_node(struct inventory *inv, struct device_node *node, bool replace);
 
 /* ---- libraries.c: where the libraries are ----------------------------------------------- */
 

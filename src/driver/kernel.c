@@ -129,7 +129,7 @@ static int module_absent(struct inventory *inv)
 		struct stat st;
 
 		if (root_stat(root, other_platforms[i].path, 0, &st) == 0)
-			return error_set(inv->err, ERROR_NO_DRIVER, ENODEV,
+			return error_set(inv->err, ERROR_NO_DRIVER, EOPNOTSUPP,
 					 "use NVIDIA's own toolkit on this host",
 					 "use the driver: the host is %s", other_platforms[i].what);
 	}
@@ -191,12 +191,13 @@ int inventory_read_majors(struct inventory *inv)
 		const char *name;
 		unsigned *major;
 	} owners[] = {
-		{"nvidia",                    &majors->gpu },
-                {"nvidia-frontend",           &majors->gpu }, /* before 550 */
-		{"nvidiactl",                 &majors->gpu },
-                {"nvidia-uvm",                &majors->uvm },
-		{"nvidia-caps",               &majors->caps},
-                {"nvidia-caps-imex-channels", &majors->imex},
+		{"nvidia",                    &majors->gpu     },
+		{"nvidia-frontend",           &majors->gpu     }, /* before 550 */
+		{"nvidiactl",                 &majors->gpu     },
+		{"nvidia-uvm",                &majors->uvm     },
+		{"nvidia-caps",               &majors->caps    },
+		{"nvidia-caps-imex-channels", &majors->imex    },
+		{"nvidia-nvswitch",           &majors->nvswitch},
 	};
 	struct slice rest, line;
 	char *text;

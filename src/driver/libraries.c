@@ -240,6 +240,7 @@ static bool explain_mismatch(struct inventory *inv, struct library_dir dir)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(signs); i++) {
 		const char *version = version_behind(inv, dir, signs[i].soname);
+		const char *whole = whole_path(inv, dir.tree, dir.path);
 
 		if (!version || string_equal(version, inv->driver->version))
 			continue;
@@ -247,7 +248,7 @@ static bool explain_mismatch(struct inventory *inv, struct library_dir dir)
 			  "reboot or reload the kernel module (rmmod, modprobe nvidia), or install "
 			  "the libraries of its version",
 			  "use the driver: the kernel module is %s, but %s/%s is of %.32s",
-			  inv->driver->version, dir.path, signs[i].soname, version);
+			  inv->driver->version, whole ? whole : dir.path, signs[i].soname, version);
 		return true;
 	}
 	return false;

@@ -19,15 +19,28 @@ static const struct {
 	{"nvidia-uvm-tools", CAPABILITY_COMPUTE, true,  1  },
 };
 
-/*
- * What the node is: no look at what it leads to but by stat, since opening one wakes a GPU. One
- * call for the usual node; a link (of /dev/dri's kind) is worth the resolver.
- */
-static int stat_node(const struct root *dev, const char *name, struct stat *ret)
+int inventory_stat_node(const struct root *dev, const char *name, struct stat *ret)
 {
 	if (fstatat(dev->fd, name, ret, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
 	return S_ISLNK(ret->st_mode) ? root_stat(dev, name, 0, ret) : 0;
+}
+
+static int stale(struct inventory *inv, const struct device_node *node, const struct stat *st)
+{
+	const char *dev = inv->roots->dev.path;
+
+	if (!S_ISCHR(st->st_mode)) {
+		error_set(inv->err, ERROR_NO_DRIVER, ENODEV, NULL,
+			  "use %s/%s: it is no character device", dev, node->name);
+		return error_fix(inv->err, -ENODEV, "remove it and run `davit system prepare`");
+	}
+	error_set(inv->err, ERROR_NO_DRIVER, ENODEV, NULL,
+		  "use %s/%s: it is device %u:%u, but the driver's is %u:%u", dev, node->name,
+		  major(st->st_rdev), minor(st->st_rdev), node->major, node->minor);
+	return error_fix(inv->err, -ENODEV,
+			 "it is left over from an earlier boot: run `davit system prepare`, which "
+			 "removes it and makes the right one");
 }
 
 /* A node of that name with another number is an error when `strict`, else only not present. */
@@ -40,42 +53,45 @@ static int add_node(struct inventory *inv, const char *name, unsigned major, uns
 	if (!node || !name)
 		return error_memory(inv->err);
 	*node = (struct device_node){.name = name, .major = major, .minor = minor};
-	if (major == 0 || stat_node(&inv->roots->dev, name, &st) < 0)
+	if (major == 0 || inventory_stat_node(&inv->roots->dev, name, &st) < 0)
 		return 0;
 	node->present = S_ISCHR(st.st_mode) && st.st_rdev == makedev(major, minor);
-	if (node->present || !strict)
-		return 0;
-	if (!S_ISCHR(st.st_mode))
-		error_set(inv->err, ERROR_NO_DRIVER, ENODEV, NULL,
-			  "use %s/%s: it is no character device", inv->roots->dev.path, name);
-	else
-		error_set(inv->err, ERROR_NO_DRIVER, ENODEV, NULL,
-			  "use %s/%s: it is device %u:%u, but the driver's is %u:%u",
-			  inv->roots->dev.path, name, major(st.st_rdev), minor(st.st_rdev), major,
-			  minor);
-	return error_fix(inv->err, -ENODEV,
-			 "it is left over from an earlier boot: remove %s/%s and run "
-			 "`nvidia-modprobe -c 0 -u`",
-			 inv->roots->dev.path, name);
+	return node->present || !strict ? 0 : stale(inv, node, &st);
 }
 
-static int add_cap(struct inventory *inv, unsigned minor)
+int inventory_add_node(struct inventory *inv, const char *name, unsigned major, unsigned minor)
 {
-	return add_node(inv, arena_printf(inv->arena, "nvidia-caps/nvidia-cap%u", minor),
-			inv->driver->majors.caps, minor, false);
+	return add_node(inv, name, major, minor, false);
 }
 
-/* Whoever may configure or watch MIG opens these two. */
-static int add_mig_control(struct inventory *inv, const char *path)
+int inventory_add_cap(struct inventory *inv, unsigned minor, const char *access)
 {
-	unsigned minor;
-	int r = inventory_read_cap(inv, path, &minor);
+	struct device_nodes *nodes = &inv->driver->nodes;
+	int r = access ? add_node(inv, arena_printf(inv->arena, "nvidia-caps/nvidia-cap%u", minor),
+				  inv->driver->majors.caps, minor, false)
+		       : error_memory(inv->err);
 
-	if (r == -ENOENT)
-		return 0;
-	if (r < 0)
-		return error_errno(inv->err, -r, "read %s/%s", inv->roots->proc.path, path);
-	return add_cap(inv, minor);
+	if (r == 0)
+		nodes->items[nodes->count - 1].access = access;
+	return r;
+}
+
+static int add_mig(struct inventory *inv, const struct gpu *gpu, size_t index)
+{
+	const struct mig_instance *mig = &gpu->mig.items[index];
+	const char *path = arena_printf(inv->arena, "driver/nvidia/capabilities/gpu%u/mig/gi%u",
+					gpu->minor, mig->gpu_instance);
+	int r = path ? 0 : error_memory(inv->err);
+
+	/* The compute instances of one GPU instance share its node. */
+	if (r == 0 && (index == 0 || mig->gi_minor != mig[-1].gi_minor))
+		r = inventory_add_cap(inv, mig->gi_minor,
+				      arena_printf(inv->arena, "%s/access", path));
+	if (r == 0)
+		r = inventory_add_cap(
+			inv, mig->ci_minor,
+			arena_printf(inv->arena, "%s/ci%u/access", path, mig->compute_instance));
+	return r;
 }
 
 static int add_gpu(struct inventory *inv, const struct gpu *gpu)
@@ -83,13 +99,8 @@ static int add_gpu(struct inventory *inv, const struct gpu *gpu)
 	int r = add_node(inv, arena_printf(inv->arena, "nvidia%u", gpu->minor),
 			 inv->driver->majors.gpu, gpu->minor, false);
 
-	for (size_t i = 0; r == 0 && i < gpu->mig.count; i++) {
-		/* The compute instances of one GPU instance share its node. */
-		if (i == 0 || gpu->mig.items[i].gi_minor != gpu->mig.items[i - 1].gi_minor)
-			r = add_cap(inv, gpu->mig.items[i].gi_minor);
-		if (r == 0)
-			r = add_cap(inv, gpu->mig.items[i].ci_minor);
-	}
+	for (size_t i = 0; r == 0 && i < gpu->mig.count; i++)
+		r = add_mig(inv, gpu, i);
 	return r;
 }
 
@@ -104,14 +115,9 @@ int inventory_read_nodes(struct inventory *inv)
 		if (!wanted || (wanted & inv->capabilities))
 			r = add_node(inv, control_nodes[i].name,
 				     control_nodes[i].uvm ? majors->uvm : majors->gpu,
-				     control_nodes[i].minor, true);
+				     control_nodes[i].minor, !inv->stale_allowed);
 	}
 	for (size_t i = 0; r == 0 && i < inv->driver->gpus.count; i++)
 		r = add_gpu(inv, &inv->driver->gpus.items[i]);
-	if (r == 0 && majors->caps) {
-		r = add_mig_control(inv, "driver/nvidia/capabilities/mig/config");
-		if (r == 0)
-			r = add_mig_control(inv, "driver/nvidia/capabilities/mig/monitor");
-	}
 	return r;
 }

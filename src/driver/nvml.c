@@ -2,12 +2,16 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "inventory.h"
 #include "nvml.h"
 
 #define PROGRAM "davit-nvml"
+#define FIX "check that `nvidia-smi -L` works on this host"
+
+/* ---- the program ------------------------------------------------------------------------ */
 
 /* The text of a link of /proc/self: "exe", "fd/3". NULL when there is none or no memory. */
 static const char *read_own_link(const char *name, struct arena *arena)
@@ -70,6 +74,53 @@ int nvml_open_program(const char *const *paths, size_t count, struct error *err)
 			 count ? paths[count - 1] : PROGRAM);
 }
 
+static int explain_status(const struct spawn_result *result, struct error *err)
+{
+	int status = result->status;
+
+	if (WIFSIGNALED(status))
+		return error_set(err, ERROR_NO_DRIVER, EIO, FIX,
+				 "ask NVML: " PROGRAM " was killed by signal %d", WTERMSIG(status));
+	if (WEXITSTATUS(status) != 0 && result->line[0])
+		return error_set(err, ERROR_NO_DRIVER, EIO, FIX, "ask NVML: %s", result->line);
+	if (WEXITSTATUS(status) != 0)
+		return error_set(err, ERROR_NO_DRIVER, EIO, FIX,
+				 "ask NVML: " PROGRAM " exited with code %d", WEXITSTATUS(status));
+	return 0;
+}
+
+int nvml_run(int program_fd, const char *library, int timeout_ms, struct arena *arena, char **ret,
+	     size_t *ret_length, struct error *err)
+{
+	const char *const arguments[] = {PROGRAM, library, NULL};
+	const struct spawn spawn = {
+		.program = program_fd,
+		.arguments = arguments,
+		.timeout_ms = timeout_ms,
+		.output_max = NVML_OUTPUT_MAX,
+		.unprivileged = true,
+	};
+	struct spawn_result result;
+	int r = spawn_run(&spawn, arena, &result);
+
+	if (r == -ETIMEDOUT)
+		return error_set(err, ERROR_NO_DRIVER, -r,
+				 "start nvidia-persistenced, so that the GPUs needn't be "
+				 "initialised first, and " FIX,
+				 "ask NVML: no answer within %d ms", timeout_ms);
+	if (r == -EFBIG)
+		return error_set(err, ERROR_NO_DRIVER, -r, FIX,
+				 "ask NVML: the answer has more than %zu KiB",
+				 NVML_OUTPUT_MAX / 1024);
+	if (r < 0)
+		return error_errno(err, -r, "ask NVML: run " PROGRAM);
+	*ret = result.output;
+	*ret_length = result.output_length;
+	return explain_status(&result, err);
+}
+
+/* ---- the library ------------------------------------------------------------------------ */
+
 /* The path of an open file of the driver's, links resolved in the driver's root. */
 static const char *path_of(const struct library *library, struct arena *arena)
 {
@@ -94,7 +145,7 @@ static int locate_library(const struct driver_roots *roots, const struct config 
 		.read_fd = -1,
 		.err = err,
 	};
-	struct library_dirs dirs;
+	struct library_dirs dirs = {0};
 	struct library library = {.fd = -1};
 	int r = library_dirs_locate(&inv, 64, &dirs);
 
@@ -115,14 +166,16 @@ static int locate_library(const struct driver_roots *roots, const struct config 
 	return *ret ? 0 : error_memory(err);
 }
 
+/* ---- asking ----------------------------------------------------------------------------- */
+
 int driver_ask_nvml(const struct driver_roots *roots, const struct config *config,
 		    struct driver *driver, struct arena *arena, struct error *err)
 {
 	const char *paths[2] = {path_beside(arena), DAVIT_NVML_PATH};
 	const char *const *first = paths[0] ? paths : paths + 1;
-	const char *library;
-	char *text;
-	size_t length;
+	const char *library = NULL;
+	char *text = NULL;
+	size_t length = 0;
 	AUTO_FD program = -1;
 	int r;
 

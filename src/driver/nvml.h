@@ -14,11 +14,9 @@
 int nvml_open_program(const char *const *paths, size_t count, struct error *err);
 
 /*
- * Runs the program with `library` as its argument: no capabilities, no new privileges, nothing of
- * the environment, no descriptors but /dev/null and two pipes. What it printed is put in *ret. It
- * has ended, or was killed, when this returns; only one that hangs in the driver itself, where no
- * signal reaches it, is left to init. 0 or -errno: killed by a signal, exit code not 0 (with the
- * first line of its stderr), more than NVML_OUTPUT_MAX bytes, or not done within timeout_ms.
+ * Runs the program with `library` as its argument, without privileges (spawn_run). What it printed
+ * is put in *ret. 0 or -errno: killed by a signal, exit code not 0 (with the first line of its
+ * stderr), more than NVML_OUTPUT_MAX bytes, or not done within timeout_ms.
  */
 int nvml_run(int program_fd, const char *library, int timeout_ms, struct arena *arena, char **ret,
 	     size_t *ret_length, struct error *err);

@@ -70,13 +70,17 @@ static int read_number(const struct answer *a, struct json_object *object, const
 	return 0;
 }
 
-static int read_array(const struct answer *a, struct json_object *object, const char *key,
-		      size_t max, struct json_object **ret)
+/* NULL: the error is filled. */
+static struct json_object *read_array(const struct answer *a, struct json_object *object,
+				      const char *key, size_t max)
 {
-	*ret = json_object_object_get(object, key);
-	if (!json_object_is_type(*ret, json_type_array))
-		return odd(a, key, "is no list");
-	return json_object_array_length(*ret) > max ? odd(a, key, "has too many items") : 0;
+	struct json_object *list = json_object_object_get(object, key);
+
+	if (json_object_is_type(list, json_type_array) && json_object_array_length(list) <= max)
+		return list;
+	(void)odd(a, key,
+		  json_object_is_type(list, json_type_array) ? "has too many items" : "is no list");
+	return NULL;
 }
 
 /* ---- MIG instances ---------------------------------------------------------------------- */
@@ -116,12 +120,15 @@ static int take_instances(const struct answer *a, struct json_object *object, st
 	struct mig_instance *ordered =
 		arena_alloc(a->arena, (mig->count + 1) * sizeof(*mig->items));
 	bool *taken = arena_alloc(a->arena, mig->count + 1);
-	struct json_object *list;
-	int r = read_array(a, object, "instances", mig->count, &list);
-	size_t count = r < 0 ? 0 : json_object_array_length(list);
+	struct json_object *list = read_array(a, object, "instances", mig->count);
+	size_t count;
+	int r = 0;
 
+	if (!list)
+		return -EBADMSG;
 	if (!ordered || !taken)
 		return error_memory(a->err);
+	count = json_object_array_length(list);
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = take_instance(a, json_object_array_get_idx(list, i), gpu, taken, &ordered[i]);
 	if (r < 0)
@@ -137,39 +144,39 @@ static int take_instances(const struct answer *a, struct json_object *object, st
 
 /* ---- GPUs ------------------------------------------------------------------------------- */
 
-static int find_gpu(const struct answer *a, struct json_object *object, bool *taken,
-		    struct gpu **ret)
+/* NULL: the error is filled. */
+static struct gpu *find_gpu(const struct answer *a, struct json_object *object, bool *taken)
 {
 	const struct gpus *gpus = &a->driver->gpus;
 	bus_id wanted, id;
-	const char *text;
-	int r = read_text(a, object, "bus_id", DIGITS "abcdefABCDEF:.", &text);
+	const char *text, *problem = "/proc doesn't have the GPU";
 
-	if (r < 0)
-		return r;
-	if (!text || bus_id_parse(text, &wanted) < 0)
-		return odd(a, "bus_id", text ? text : "is absent");
+	if (read_text(a, object, "bus_id", DIGITS "abcdefABCDEF:.", &text) < 0)
+		return NULL;
+	if (!text || bus_id_parse(text, &wanted) < 0) {
+		(void)odd(a, "bus_id", text ? text : "is absent");
+		return NULL;
+	}
 	for (size_t i = 0; i < gpus->count; i++) {
 		if (bus_id_parse(gpus->items[i].bus_id, &id) < 0 || id != wanted)
 			continue;
-		if (taken[i])
-			return odd(a, "one GPU twice:", text);
-		taken[i] = true;
-		*ret = &gpus->items[i];
-		return 0;
+		if (!taken[i]) {
+			taken[i] = true;
+			return &gpus->items[i];
+		}
+		problem = "one GPU twice:";
 	}
-	return odd(a, "/proc doesn't have the GPU", text);
+	(void)odd(a, problem, text);
+	return NULL;
 }
 
 static int take_gpu(const struct answer *a, struct json_object *object, bool *taken)
 {
-	struct gpu *gpu = NULL;
+	struct gpu *gpu = find_gpu(a, object, taken);
 	const char *uuid = NULL;
-	int r = find_gpu(a, object, taken, &gpu);
+	int r = gpu ? read_uuid(a, object, "GPU-", &uuid) : -EBADMSG;
 
-	if (r == 0)
-		r = read_uuid(a, object, "GPU-", &uuid);
-	if (r < 0)
+	if (!gpu || !uuid || r < 0)
 		return r;
 	if (strchr(gpu->uuid, '?'))
 		gpu->uuid = uuid;
@@ -183,7 +190,7 @@ static int take_gpu(const struct answer *a, struct json_object *object, bool *ta
 
 static int take_versions(const struct answer *a, struct json_object *object)
 {
-	const char *driver, *cuda;
+	const char *driver = NULL, *cuda = NULL;
 	int r = read_text(a, object, "driver", DIGITS ".", &driver);
 
 	if (r == 0)
@@ -214,8 +221,11 @@ int nvml_answer_merge(const char *text, size_t length, struct arena *arena, stru
 	if (r < 0)
 		return error_fix(err, error_wrap(err, r, "ask NVML"), FIX);
 	r = take_versions(&a, object);
-	if (r == 0)
-		r = read_array(&a, object, "gpus", driver->gpus.count, &list);
+	if (r < 0)
+		return r;
+	list = read_array(&a, object, "gpus", driver->gpus.count);
+	if (!list)
+		return -EBADMSG;
 	for (size_t i = 0; r == 0 && i < json_object_array_length(list); i++)
 		r = take_gpu(&a, json_object_array_get_idx(list, i), taken);
 	return r;

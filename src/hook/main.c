@@ -117,12 +117,28 @@ static int open_log(const struct config *config, bool debug, struct error *err)
 	return 0;
 }
 
+/* A sanitizer's runtime makes calls of its own. */
+static int install_filter(enum filter filter, struct error *err)
+{
+#ifdef DAVIT_SANITIZE
+	(void)filter, (void)err;
+	return 0;
+#else
+	return filter_install(filter, err);
+#endif
+}
+
 static int give_gpus(struct pipeline *pipeline, const struct oci_state *state, struct arena *arena,
 		     struct error *err)
 {
 	static struct container container = {.root.fd = -1, .mount_namespace = -1};
 	int r = container_open(state->pid, pipeline->rootfs, arena, &container, err);
 
+	pipeline->may_repair = true;
+	if (r == 0)
+		r = pipeline_driver(pipeline, arena, err);
+	if (r == 0)
+		r = install_filter(FILTER_APPLY, err);
 	if (r == 0)
 		r = pipeline_plan(pipeline, &container.root, arena, err);
 	if (r == 0)
@@ -164,8 +180,10 @@ static int run(const struct arguments *arguments, struct arena *arena, struct er
 	static struct pipeline pipeline = PIPELINE_INIT;
 	struct oci_state state;
 	struct config config;
-	int r = privilege_set(PRIVILEGE_READ, err);
+	int r = install_filter(FILTER_REQUEST, err);
 
+	if (r == 0)
+		r = privilege_set(PRIVILEGE_READ, err);
 	if (r == 0)
 		r = config_load(arguments->config, arena, &config, err);
 	if (r == 0)

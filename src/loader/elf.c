@@ -230,6 +230,10 @@ int elf_read(int fd, unsigned want, struct arena *arena, struct elf_facts *ret)
 	if (!gelf_getehdr(file.elf, &header) || elf_getphdrnum(file.elf, &segments) < 0 ||
 	    segments > PROGRAM_HEADERS_MAX || (segments && !gelf_getphdr(file.elf, 0, &segment)))
 		return -EINVAL;
+	/* Files of the other byte order run nowhere here, and libelf would translate them. */
+	if (header.e_ident[EI_DATA] !=
+	    (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? ELFDATA2LSB : ELFDATA2MSB))
+		return -EINVAL;
 	ret->class_bits = gelf_getclass(file.elf) == ELFCLASS64 ? 64 : 32;
 	ret->machine = header.e_machine;
 	if (want & ELF_WANT_SONAME)

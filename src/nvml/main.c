@@ -10,7 +10,8 @@ static const char usage[] =
 	"usage: davit-nvml LIBRARY\n"
 	"\n"
 	"Asks NVML about the GPUs of this host and prints the answer as JSON. LIBRARY is the absolute\n"
-	"path of the driver's libnvidia-ml.so.VERSION. davit starts it when /proc doesn't tell enough.\n";
+	"path of the driver's libnvidia-ml.so.VERSION. davit starts it when /proc doesn't tell enough.\n"
+	"It may write to no file: its output is to be a pipe or a terminal.\n";
 
 int main(int argc, char **argv)
 {

@@ -42,8 +42,11 @@ int pipeline_request(struct pipeline *pipeline, struct arena *arena, struct erro
 {
 	int r = oci_spec_parse(pipeline->text, pipeline->text_length, arena, &pipeline->spec, err);
 
-	if (r < 0)
+	if (r < 0) {
+		if (!err->fix[0])
+			error_fix(err, r, "compare it with the output of `runc spec`");
 		return error_wrap(err, r, "use %s/config.json", pipeline->bundle);
+	}
 	pipeline->rootfs = oci_spec_rootfs(&pipeline->spec, pipeline->bundle, arena);
 	if (!pipeline->rootfs)
 		return error_memory(err);
@@ -53,8 +56,23 @@ int pipeline_request(struct pipeline *pipeline, struct arena *arena, struct erro
 	return r;
 }
 
+/* Makes nodes that are missing (NULL: all of them), or only plans with them. */
+static int repair(struct pipeline *pipeline, const struct strings *names, struct arena *arena,
+		  struct error *err)
+{
+	return driver_repair(&pipeline->roots, pipeline->config, names, !pipeline->may_repair,
+			     arena, &pipeline->driver, err);
+}
+
 static int ask_nvml(struct pipeline *pipeline, struct arena *arena, struct error *err)
 {
+	int r = 0;
+
+	/* NVML sees no GPU whose node is missing, and may make none in its sandbox. */
+	if (pipeline->may_repair && pipeline->config->driver.load_modules)
+		r = repair(pipeline, NULL, arena, err);
+	if (r < 0)
+		return r;
 	return driver_ask_nvml(&pipeline->roots, pipeline->config, &pipeline->driver, arena, err);
 }
 
@@ -124,15 +142,58 @@ static int check_requirements(struct pipeline *pipeline, struct arena *arena, st
 	return check_each_gpu(pipeline, &facts, arena, err);
 }
 
-int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct arena *arena,
-		  struct error *err)
+static int read_driver(struct pipeline *pipeline, struct arena *arena, struct error *err)
 {
 	const struct config *config = pipeline->config;
-	int r = driver_roots_open(config, &pipeline->roots, err);
+	unsigned capabilities = pipeline->request.capabilities;
+	int loaded, r = driver_read(&pipeline->roots, config, capabilities, arena,
+				    &pipeline->driver, err);
+
+	if (r != -ENODEV || !pipeline->may_repair || !config->driver.load_modules)
+		return r;
+	loaded = driver_load(&pipeline->roots, arena, err);
+	if (loaded < 0)
+		return loaded == -EALREADY ? r : loaded;
+	return driver_read(&pipeline->roots, config, capabilities, arena, &pipeline->driver, err);
+}
+
+static int read_families(struct pipeline *pipeline, struct arena *arena, struct error *err)
+{
+	const struct gpu_request *request = &pipeline->request;
+	unsigned families = (request->gds ? FAMILY_GDS : 0) | (request->mofed ? FAMILY_MOFED : 0) |
+			    (request->gdrcopy ? FAMILY_GDRCOPY : 0) |
+			    (request->nvswitch ? FAMILY_NVSWITCH : 0) |
+			    (request->imex.count ? FAMILY_IMEX : 0) |
+			    (request->mig_config[0] ? FAMILY_MIG_CONFIG : 0) |
+			    (request->mig_monitor[0] ? FAMILY_MIG_MONITOR : 0);
+
+	if (!families)
+		return 0;
+	return driver_read_families(&pipeline->roots, families, &request->imex, arena,
+				    &pipeline->driver, err);
+}
+
+/* The planner knows which nodes the container takes: what the host lacks of them is made. */
+static int repair_missing(struct pipeline *pipeline, struct arena *arena, struct error *err)
+{
+	struct strings missing;
+	int r;
+
+	if (!pipeline->config->driver.load_modules)
+		return 0;
+	r = plan_find_missing(&pipeline->request, &pipeline->driver, &pipeline->selection, arena,
+			      &missing, err);
+	return r < 0 || missing.count == 0 ? r : repair(pipeline, &missing, arena, err);
+}
+
+int pipeline_driver(struct pipeline *pipeline, struct arena *arena, struct error *err)
+{
+	int r = driver_roots_open(pipeline->config, &pipeline->roots, err);
 
 	if (r == 0)
-		r = driver_read(&pipeline->roots, config, pipeline->request.capabilities, arena,
-				&pipeline->driver, err);
+		r = read_driver(pipeline, arena, err);
+	if (r == 0)
+		r = read_families(pipeline, arena, err);
 	if (r < 0)
 		return r;
 	pipeline->stage = PIPELINE_DRIVER;
@@ -146,9 +207,16 @@ int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct are
 		return r;
 	pipeline->stage = PIPELINE_SELECTION;
 	r = check_requirements(pipeline, arena, err);
-	if (r == 0)
-		r = image_inspect(root, arena, &pipeline->image, err);
-	if (r == 0 && config->cuda_compat && (pipeline->request.capabilities & CAPABILITY_COMPUTE))
+	return r < 0 ? r : repair_missing(pipeline, arena, err);
+}
+
+int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct arena *arena,
+		  struct error *err)
+{
+	int r = image_inspect(root, arena, &pipeline->image, err);
+
+	if (r == 0 && pipeline->config->cuda_compat &&
+	    (pipeline->request.capabilities & CAPABILITY_COMPUTE))
 		r = image_find_compat(root, pipeline->driver.version, arena, &pipeline->image, err);
 	if (r == 0)
 		r = plan_make(&pipeline->request, &pipeline->driver, &pipeline->selection,

@@ -12,12 +12,21 @@ struct builder {
 	struct plan *plan;
 	struct operation spare; /* written to when there is no memory */
 	bool failed;
+	const char *absent; /* the first node that is needed and not there; or NULL */
 };
 
 /* A new required operation at the plan's end. Never NULL: without memory b->failed is set. */
 struct operation *plan_add(struct builder *b, enum operation_kind kind, const char *target,
 			   const char *because);
-/* Nodes and their device rules. */
+/* Nodes and their device rules: of the driver and the GPUs, then of the families. */
 int plan_add_devices(struct builder *b, const struct selection *selection, struct error *err);
-/* The directories of a MIG instance beneath /proc/driver/nvidia/capabilities. */
-void plan_add_mig_capability(struct builder *b, const struct selected_device *device);
+/* A node that is there. */
+void plan_add_node(struct builder *b, const struct device_node *node, const char *because,
+		   bool required);
+/* A node that may be missing: it is noted then, and an error in the end when it is required. */
+void plan_need_node(struct builder *b, const char *name, const char *because, bool required);
+int plan_add_families(struct builder *b, struct error *err);
+/* What goes with devices: files that GPUDirect Storage and EGL look for. */
+void plan_add_companions(struct builder *b, const struct selection *selection);
+/* What shows of MIG beneath /proc/driver/nvidia/capabilities. */
+void plan_add_mig_capabilities(struct builder *b, const struct selection *selection);

@@ -9,24 +9,30 @@
  */
 #define FLAGS_DEVICE (MOUNT_FLAG_RDONLY | MOUNT_FLAG_NOSUID | MOUNT_FLAG_NOEXEC)
 #define DRM_MAJOR 226 /* Documentation/admin-guide/devices.txt */
+#define GRAPHICS (CAPABILITY_GRAPHICS | CAPABILITY_DISPLAY)
+#define LISTED_MAX 16 /* channels in a message */
 
 static const struct {
 	const char *name;
 	unsigned capabilities; /* any of them; 0: always */
 	bool required;
 } control_nodes[] = {
-	{"nvidiactl",        0,					true },
-	{"nvidia-uvm",       CAPABILITY_COMPUTE,                       true },
-	{"nvidia-uvm-tools", CAPABILITY_COMPUTE,                       false},
-	{"nvidia-modeset",   CAPABILITY_GRAPHICS | CAPABILITY_DISPLAY, false},
+	{"nvidiactl",        0,                  true },
+	{"nvidia-uvm",       CAPABILITY_COMPUTE, true },
+	{"nvidia-uvm-tools", CAPABILITY_COMPUTE, false},
+	{"nvidia-modeset",   GRAPHICS,           false},
 };
 
-static void add_node(struct builder *b, const struct device_node *node, const char *because,
-		     bool required)
+void plan_add_node(struct builder *b, const struct device_node *node, const char *because,
+		   bool required)
 {
 	const char *target = arena_printf(b->arena, "/dev/%s", node->name);
 	struct operation *rule, *device;
 
+	if (node->to_be_made) {
+		because = arena_printf(b->arena, "%s; the host gets the node first", because);
+		b->failed |= !because;
+	}
 	rule = plan_add(b, OPERATION_DEVICE_RULE, target, because);
 	rule->major = node->major;
 	rule->minor = node->minor;
@@ -48,31 +54,111 @@ static const struct device_node *find_node(const struct driver *driver, const ch
 	return NULL;
 }
 
-static int no_node(const char *name, const char *module, struct error *err)
+void plan_need_node(struct builder *b, const char *name, const char *because, bool required)
 {
-	error_set(err, ERROR_NO_DRIVER, ENODEV, NULL,
-		  "give the container /dev/%s: the host has no such node", name);
-	return error_fix(err, -ENODEV, "run `modprobe %s` and `nvidia-modprobe -c 0 -u`", module);
+	const struct device_node *node = name ? find_node(b->driver, name) : NULL;
+
+	if (!name || !because) {
+		b->failed = true;
+		return;
+	}
+	if (node && node->present) {
+		plan_add_node(b, node, because, required);
+		return;
+	}
+	if (strings_add(b->arena, &b->plan->missing, name) < 0)
+		b->failed = true;
+	if (required && !b->absent)
+		b->absent = name;
 }
 
-static int add_control_nodes(struct builder *b, struct error *err)
+/* ---- what isn't there ------------------------------------------------------------------- */
+
+/* "0, 1, ..." of the channels there are. */
+static const char *list_channels(struct builder *b)
+{
+	struct strings channels = {0};
+
+	for (size_t i = 0; i < b->driver->nodes.count; i++) {
+		const struct device_node *node = &b->driver->nodes.items[i];
+		const char *number;
+
+		if (node->family != FAMILY_IMEX || !node->present)
+			continue;
+		number = channels.count == LISTED_MAX ? "..."
+						      : arena_printf(b->arena, "%u", node->minor);
+		if (!number || strings_add(b->arena, &channels, number) < 0)
+			return NULL;
+		if (channels.count > LISTED_MAX)
+			break;
+	}
+	return strings_join(b->arena, &channels, ", ");
+}
+
+static int no_channel(struct builder *b, const struct device_node *node, struct error *err)
+{
+	const char *channels = list_channels(b);
+
+	if (!channels)
+		return error_memory(err);
+	if (node->major == 0)
+		return error_set(err, ERROR_UNKNOWN_DEVICE, ENODEV,
+				 "unset NVIDIA_IMEX_CHANNELS: this host has no NVLink domain",
+				 "give the container IMEX channel %u: the driver has no IMEX "
+				 "channels",
+				 node->minor);
+	error_set(err, ERROR_UNKNOWN_DEVICE, ENODEV, NULL,
+		  "give the container IMEX channel %u: the host has %s%s%s%s", node->minor,
+		  *channels ? "channels " : "no channel", channels,
+		  b->driver->repair_problem ? "; cannot " : "",
+		  b->driver->repair_problem ? b->driver->repair_problem : "");
+	return error_fix(err, -ENODEV, "%s",
+			 *channels ? "choose one of them in NVIDIA_IMEX_CHANNELS"
+				   : "run `nvidia-modprobe -i 0:1` on the host");
+}
+
+static int no_node(struct builder *b, struct error *err)
+{
+	const struct device_node *node = find_node(b->driver, b->absent);
+	const char *problem = b->driver->repair_problem;
+
+	if (node && node->family == FAMILY_IMEX)
+		return no_channel(b, node, err);
+	return error_set(err, ERROR_NO_DRIVER, ENODEV, "run `davit system prepare` on the host",
+			 "give the container /dev/%s: the host has no such node%s%s", b->absent,
+			 problem ? "; cannot " : "", problem ? problem : "");
+}
+
+/* ---- the driver's and the GPUs' --------------------------------------------------------- */
+
+static void add_control_nodes(struct builder *b)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(control_nodes); i++) {
-		const char *name = control_nodes[i].name, *because = "every GPU container";
 		unsigned wanted = control_nodes[i].capabilities;
-		const struct device_node *node = find_node(b->driver, name);
+		const char *because = "every GPU container";
 
 		if (wanted && !(wanted & b->request->capabilities))
 			continue;
 		if (wanted)
 			because = wanted & CAPABILITY_COMPUTE ? "capability compute"
 							      : "capability graphics or display";
-		if (node && node->present)
-			add_node(b, node, because, control_nodes[i].required);
-		else if (control_nodes[i].required)
-			return no_node(name, wanted ? name : "nvidia", err);
+		plan_need_node(b, control_nodes[i].name, because, control_nodes[i].required);
 	}
-	return 0;
+}
+
+/* The names by which udev's rules have them, and by which some programs look for them. */
+static void add_drm_link(struct builder *b, const struct gpu *gpu, const char *name,
+			 const char *because)
+{
+	const char *leaf = name + strlen("dri/");
+	const char *kind = string_starts(leaf, "card") ? "card" : "render";
+	struct operation *link = plan_add(
+		b, OPERATION_SYMLINK,
+		arena_printf(b->arena, "/dev/dri/by-path/pci-%s-%s", gpu->bus_id, kind), because);
+
+	link->text = arena_printf(b->arena, "../%s", leaf);
+	link->required = false;
+	b->failed |= !link->text;
 }
 
 /* "dri/card1", "dri/renderD128": the number is the minor. */
@@ -86,80 +172,55 @@ static void add_drm_nodes(struct builder *b, const struct gpu *gpu, const char *
 		if (parse_number(digits, strlen(digits), 10, UINT16_MAX, &minor) < 0)
 			continue;
 		node.minor = (unsigned)minor;
-		add_node(b, &node, because, false);
+		plan_add_node(b, &node, because, false);
+		add_drm_link(b, gpu, node.name, because);
 	}
 }
 
 /* A GPU is needed once, however many of its MIG instances are given. */
-static int add_gpu(struct builder *b, const struct gpu *gpu, struct error *err)
+static void add_gpu(struct builder *b, const struct gpu *gpu)
 {
-	const char *name = arena_printf(b->arena, "nvidia%u", gpu->minor);
 	const char *because = arena_printf(b->arena, "GPU %u (%s)", gpu->index, gpu->uuid);
-	const struct device_node *node;
 
-	if (!name || !because)
-		return error_memory(err);
-	node = find_node(b->driver, name);
-	if (!node || !node->present)
-		return no_node(name, "nvidia", err);
-	add_node(b, node, because, true);
-	if (b->request->capabilities & (CAPABILITY_GRAPHICS | CAPABILITY_DISPLAY))
+	plan_need_node(b, arena_printf(b->arena, "nvidia%u", gpu->minor), because, true);
+	if (because && (b->request->capabilities & GRAPHICS))
 		add_drm_nodes(b, gpu, because);
-	return 0;
 }
 
-static int add_cap(struct builder *b, unsigned minor, const char *because, struct error *err)
-{
-	const char *name = arena_printf(b->arena, "nvidia-caps/nvidia-cap%u", minor);
-	const struct device_node *node = name ? find_node(b->driver, name) : NULL;
-
-	if (!name || !because)
-		return error_memory(err);
-	if (!node || !node->present)
-		return no_node(name, "nvidia", err);
-	add_node(b, node, because, true);
-	return 0;
-}
-
-static int add_mig(struct builder *b, const struct selected_device *device, bool new_instance,
-		   struct error *err)
+static void add_mig(struct builder *b, const struct selected_device *device, bool new_instance)
 {
 	const struct mig_instance *mig = device->mig;
 	const char *because =
 		arena_printf(b->arena, "MIG gpu instance %u, compute instance %u of GPU %u",
 			     mig->gpu_instance, mig->compute_instance, device->gpu->index);
-	int r = new_instance ? add_cap(b, mig->gi_minor, because, err) : 0;
 
-	return r < 0 ? r : add_cap(b, mig->ci_minor, because, err);
+	if (new_instance)
+		plan_need_node(b, arena_printf(b->arena, "nvidia-caps/nvidia-cap%u", mig->gi_minor),
+			       because, true);
+	plan_need_node(b, arena_printf(b->arena, "nvidia-caps/nvidia-cap%u", mig->ci_minor),
+		       because, true);
 }
 
 int plan_add_devices(struct builder *b, const struct selection *selection, struct error *err)
 {
 	const struct selected_device *last = NULL;
-	int r = add_control_nodes(b, err);
+	int r;
 
-	for (size_t i = 0; r == 0 && i < selection->count; i++) {
+	add_control_nodes(b);
+	for (size_t i = 0; i < selection->count; i++) {
 		const struct selected_device *device = &selection->items[i];
 		bool new_gpu = !last || last->gpu != device->gpu;
 
 		if (new_gpu)
-			r = add_gpu(b, device->gpu, err);
-		if (r == 0 && device->mig)
-			r = add_mig(b, device,
-				    new_gpu || !last->mig ||
-					    last->mig->gpu_instance != device->mig->gpu_instance,
-				    err);
+			add_gpu(b, device->gpu);
+		if (device->mig)
+			add_mig(b, device,
+				new_gpu || !last->mig ||
+					last->mig->gpu_instance != device->mig->gpu_instance);
 		last = device;
 	}
-	return r;
-}
-
-void plan_add_mig_capability(struct builder *b, const struct selected_device *device)
-{
-	const char *path =
-		arena_printf(b->arena, "capabilities/gpu%u/mig/gi%u/ci%u", device->gpu->minor,
-			     device->mig->gpu_instance, device->mig->compute_instance);
-
-	if (!path || strings_add(b->arena, &b->plan->proc_mask.capabilities, path) < 0)
-		b->failed = true;
+	r = plan_add_families(b, err);
+	if (r == 0 && b->failed)
+		r = error_memory(err);
+	return r == 0 && b->absent ? no_node(b, err) : r;
 }

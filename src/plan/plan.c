@@ -252,11 +252,23 @@ static void add_proc_mask(struct builder *b, const struct selection *selection)
 		     !string_equal(mask->bus_ids.items[mask->bus_ids.count - 1], bus_id)) &&
 		    strings_add(b->arena, &mask->bus_ids, bus_id) < 0)
 			b->failed = true;
-		if (device->mig)
-			plan_add_mig_capability(b, device);
 	}
+	plan_add_mig_capabilities(b, selection);
 	plan_add(b, OPERATION_PROC_MASK, "/proc/driver/nvidia",
 		 "only the selected GPUs show, and no nodes are made for others");
+}
+
+int plan_find_missing(const struct gpu_request *request, const struct driver *driver,
+		      const struct selection *selection, struct arena *arena, struct strings *ret,
+		      struct error *err)
+{
+	struct plan plan = {0};
+	struct builder b = {.request = request, .driver = driver, .arena = arena, .plan = &plan};
+	struct error ignored;
+	int r = plan_add_devices(&b, selection, &ignored);
+
+	*ret = plan.missing;
+	return r == -ENOMEM ? error_memory(err) : 0;
 }
 
 int plan_make(const struct gpu_request *request, const struct driver *driver,
@@ -285,6 +297,7 @@ int plan_make(const struct gpu_request *request, const struct driver *driver,
 		add_links(&b, &driver->files.items[i]);
 	add_driver_files(&b, false);
 	add_mps(&b);
+	plan_add_companions(&b, selection);
 	add_loader_search(&b);
 	return b.failed ? error_memory(err) : 0;
 }

@@ -58,6 +58,10 @@ wanted_of() { # WANTED PATH KIND
 	case "$2: $3" in
 	# Through /lib, which leads to /usr/lib, that is a loop; and the canary's cache is none.
 	'usr: a link to /' | 'usr: a link to ..' | 'etc: the canary, mounted read-only') echo closed ;;
+	*'read-only'*)
+		# The writable view over it needs fsopen(2).
+		[ -z "${DAVIT_WITHOUT:-}" ] && echo 'done' || echo either
+		;;
 	*) [[ " ${optional[*]} " = *" $2 "* ]] && echo 'done' || echo "$1" ;;
 	esac
 }
@@ -106,6 +110,10 @@ target_wanted() { # WANTED TARGET KIND
 	case "$2: $3" in
 	# The container does without these.
 	lib/firmware/* | run/*) echo 'done' ;;
+	# The cache is read first: what leads to nothing, in the root, or is empty, is none.
+	etc/*': a link to '*'nothing' | etc/*': a link to the canary' | etc/*': a link to a new file'* | \
+		etc/*': a link to a device' | etc/*': a hard link to an empty file'*) echo 'done' ;;
+	etc/*) echo closed ;;
 	*) echo "$1" ;;
 	esac
 }

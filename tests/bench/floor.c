@@ -248,7 +248,7 @@ static int make_directories(int root_fd, char *path)
 	char *slash = path;
 	int fd = openat(root_fd, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	while (fd < 0 && errno == ENOENT && slash) {
+	while (fd < 0 && slash) {
 		slash = strchr(slash + 1, '/');
 		if (slash)
 			*slash = '\0';
@@ -303,7 +303,8 @@ static void do_step(int root_fd, int *dir_fd, int *mask_fd, const struct step *s
 		move_to(step->fd, *dir_fd, step->name);
 		break;
 	case 'l':
-		(void)symlinkat(step->source, *dir_fd, step->name);
+		must(symlinkat(step->source, *dir_fd, step->name) == 0 || errno == EEXIST,
+		     step->name);
 		break;
 	case 'c':
 		write_cache(*dir_fd, step);

@@ -45,6 +45,7 @@ start_dockerd() {
 		--data-root "$work/docker/data" --exec-root "$work/docker/exec" \
 		--pidfile "$work/docker/pid" -H "$DOCKER_HOST" --group root \
 		--iptables=false --ip6tables=false --bridge=none --exec-opt native.cgroupdriver=cgroupfs \
+		--cgroup-parent "$cgroup" \
 		< /dev/null > "$work/docker/log" 2>&1 &
 	dockerd=$!
 	at_end stop_dockerd

@@ -28,12 +28,13 @@ exec nsenter --mount="/proc/$pid/ns/mnt" sh -c "
 END
 chmod +x "$work/give-proc"
 
+privileged='[]'
 # in_masked VARIABLE...: shows what a container with those sees of /proc/driver/nvidia.
 in_masked() {
 	new_bundle debian "$@"
-	edit_bundle '.hooks.prestart |= [{path: $give, args: ["give-proc", $host, $root],
+	edit_bundle '.process.capabilities.bounding += $privileged | .hooks.prestart |= [{path: $give, args: ["give-proc", $host, $root],
 		env: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]}] + .' \
-		--arg give "$work/give-proc" --arg host "$host" --arg root "$bundle/rootfs"
+		--argjson privileged "$privileged" --arg give "$work/give-proc" --arg host "$host" --arg root "$bundle/rootfs"
 	run_script '
 cd /proc/driver/nvidia
 echo "== gpus"; ls gpus
@@ -65,6 +66,19 @@ in_masked NVIDIA_VISIBLE_DEVICES=none
 name="none ($with)"
 equal "$name: no GPU is shown" '0 ' "$rc $(part gpus 2> /dev/null)"
 matches "$name: the mount is read-only" ' ro,.* - tmpfs ' "$(part mounts)"
+
+in_masked NVIDIA_VISIBLE_DEVICES=0:1
+name="a MIG instance ($with)"
+equal "$name: its own capabilities, and no others" 'capabilities/gpu0/mig/gi2/access
+capabilities/gpu0/mig/gi2/ci0/access' "$(part capabilities)"
+
+privileged='["CAP_SYS_ADMIN"]'
+in_masked NVIDIA_VISIBLE_DEVICES=0 NVIDIA_MIG_CONFIG_DEVICES=all
+privileged='[]'
+name="MIG's config ($with)"
+equal "$name: all capabilities, as they come and go" \
+	"$(cd "$host/proc/driver/nvidia" && find capabilities -type f | sort)" "$(part capabilities)"
+host_unchanged "$name"
 
 in_masked NVIDIA_VISIBLE_DEVICES=all
 equal "both GPUs ($with)" '0000:00:06.0

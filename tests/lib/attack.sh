@@ -41,6 +41,9 @@ make_canary() {
 		x86_64-linux-gnu/libcuda.so.1 bin/nvidia-smi; do
 		printf 'canary %s\n' "$name" > "$canary/$name"
 	done
+	# Whoever finds this name inside a container sees a directory of the host.
+	secret=davit-secret-$$
+	: > "$canary/$secret"
 	canary_before=$(canary_state)
 	# From the deepest directory of a root to the host's /.
 	out=../../../../../../../../../../../../..
@@ -84,7 +87,7 @@ libcuda.so.1: /lib/x86_64-linux-gnu/libcuda.so.1" "$rc ${output//\/usr\/lib/\/li
 
 # attack NAME WANTED COMMAND...: runs $bundle on the runtime. WANTED is "done" (the container runs,
 # $output is for the caller to judge), "closed" (the hook refuses with its one line and the command
-# doesn't run) or "either".
+# doesn't run), "either" of these or "runtime" (or the runtime refuses, some versions of which do).
 attack() {
 	local name=$1 wanted=$2
 	shift 2
@@ -96,11 +99,33 @@ attack() {
 	elif grep -qE 'davit: cannot .+' <<< "$errors"; then
 		outcome=closed
 		equal "$name: the command did not run" '' "$output"
+	elif [ "$wanted" = runtime ] && [ -z "$output" ]; then
+		outcome=runtime
 	else
 		outcome="neither: exit $rc: $output$errors"
 	fi
+	[ "$wanted" != runtime ] || wanted=either
 	[ "$wanted" != either ] || [[ $outcome = neither* ]] || wanted=$outcome
 	equal "$name: $wanted" "$wanted" "$outcome"
+}
+
+# hostile KIND SETUP [VARIABLE...]: a new bundle; SETUP is run in its root.
+hostile() {
+	new_bundle "$1" NVIDIA_VISIBLE_DEVICES=1 "${@:3}"
+	(cd "$bundle/rootfs" && eval "$2")
+}
+
+# For run_script: shows files of the host that can be seen inside, and what the GPU says.
+look_around='
+find / \( -path /proc -o -path /sys \) -prune -o -name "davit-secret-*" -print 2> /dev/null
+nvidia-smi -L 2>&1'
+
+# closed_or_blind NAME WANTED: the container sees nothing of the host, and its GPU if it runs.
+closed_or_blind() {
+	attack "$1" "$2" /bin/sh -c "$look_around"
+	[ "$outcome" != 'done' ] || equal "$1: inside there is the GPU and nothing of the host" \
+		"$(smi_line 0 "$uuid1")" "$output"
+	drop_bundle
 }
 
 # --- direct calls --------------------------------------------------------------------------------
@@ -192,8 +217,8 @@ new_mounts() {
 	done < "/proc/$container/mountinfo"
 }
 
-# What is wrong after call_hook, or nothing: an escape, a crash, a hang, a failure without its line,
-# a success without GPU.
+# What is wrong after call_hook, or nothing: an escape, a crash, a hang, a failure without its line
+# (or without a remedy, unless $any_error is set), a success without GPU.
 judge() {
 	local mounts point cannot
 	mounts=$(new_mounts)
@@ -202,7 +227,7 @@ judge() {
 	done <<< "$mounts"
 	[ "$host_mounts" = same ] || echo 'ESCAPE: the mounts of the host changed;'
 	[ "$canary_before" = "$(canary_state)" ] || echo 'ESCAPE: the canary was touched;'
-	cannot=$(grep -c '^davit: cannot ' <<< "$errors")
+	cannot=$(grep -c '^davit: cannot ' <<< "$errors" || true)
 	if [ "$rc" = 124 ] || [ "$rc" = 137 ]; then
 		echo 'it hung;'
 	elif [ "$rc" -ge 128 ]; then
@@ -210,7 +235,7 @@ judge() {
 	elif [ "$rc" != 0 ]; then
 		[ "$cannot" = 1 ] && [[ ${errors##*$'\n'} =~ ^davit:\ cannot\ .+ ]] ||
 			echo 'not one line that says what it cannot;'
-		[[ ${errors##*$'\n'} =~ \(fix:\ .+\)$ ]] || echo 'no remedy;'
+		[ -n "${any_error:-}" ] || [[ ${errors##*$'\n'} =~ \(fix:\ .+\)$ ]] || echo 'no remedy;'
 	elif [[ $mounts != *"/libcuda.so.$version"* ]] || [[ $mounts != */nvidia0* ]]; then
 		echo 'success without the GPU;'
 	elif [ "$cannot" != 0 ]; then

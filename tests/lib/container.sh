@@ -11,6 +11,14 @@ cgroup_is_unified() {
 	[ "$(stat -f -c %T /sys/fs/cgroup)" = cgroup2fs ]
 }
 
+# The cgroup that everything of a script is beneath; runtimes leave it there.
+cgroup=/davit-test-$$
+
+# shellcheck disable=SC2317 # called by clean_up
+remove_cgroups() {
+	find /sys/fs/cgroup -depth -type d -path "*$cgroup*" -exec rmdir {} + 2> /dev/null
+}
+
 # Runs the script anew in a mount namespace of its own, where / is shared, as systemd has it, so
 # that a mount which escapes a container would show; and /sys/fs/cgroup is what $CGROUP says.
 enter_namespace() {
@@ -19,6 +27,7 @@ enter_namespace() {
 		if [ "$CGROUP" = v2 ] && ! cgroup_is_unified; then
 			mount -t cgroup2 cgroup2 /sys/fs/cgroup
 		fi
+		at_end remove_cgroups
 		return
 	fi
 	require_root
@@ -92,7 +101,7 @@ new_bundle() {
 	kind_root "$kind" > /dev/null
 	overlay_root "$work/roots/$kind"
 	jq --arg hook "$hook" --arg config "$config" --arg rootfs "$bundle/rootfs" \
-		--arg cgroup "/davit-test-$$" --argjson variables "$(json_strings "$@")" '
+		--arg cgroup "$cgroup" --argjson variables "$(json_strings "$@")" '
 		.process.terminal = false | .root = {path: $rootfs, readonly: false} |
 		.linux.cgroupsPath = $cgroup | .process.env += $variables |
 		.hooks = {prestart: [{path: $hook,

@@ -10,6 +10,8 @@
 
 #include "driver_kernel.inc"
 
+#include "driver_families.inc"
+
 #include "driver_userland.inc"
 
 #include "driver_files.inc"
@@ -34,6 +36,18 @@ int main(void)
 		cmocka_unit_test(nodes_follow_the_capabilities),
 		cmocka_unit_test(nodes_are_compared_with_the_drivers_numbers),
 		cmocka_unit_test(stale_control_node_is_an_error),
+		cmocka_unit_test(families_are_found_by_their_names),
+		cmocka_unit_test(absent_families_are_no_error),
+		cmocka_unit_test(nodes_of_another_drivers_number_are_refused),
+		cmocka_unit_test(channels_are_looked_up_by_number),
+		cmocka_unit_test(mig_control_nodes_are_told_apart),
+		cmocka_unit_test(missing_nodes_are_made_as_the_driver_would),
+		cmocka_unit_test(capabilities_get_the_mode_of_their_own),
+		cmocka_unit_test(nodes_are_left_alone_when_the_driver_says_so),
+		cmocka_unit_test(pretending_changes_nothing),
+		cmocka_unit_test(channels_are_made_up_to_the_drivers_count),
+		cmocka_unit_test(what_is_in_a_nodes_way_stays),
+		cmocka_unit_test(prepare_makes_and_replaces_nodes),
 		cmocka_unit_test(prefix_layout_is_found),
 		cmocka_unit_test(usual_directories_are_found),
 		cmocka_unit_test(loader_cache_leads_to_any_directory),

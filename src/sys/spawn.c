@@ -7,17 +7,16 @@
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "nvml.h"
+#include "davit/sys.h"
+#include "syscalls.h"
 
-#define LINE_MAX 200
 /* How long a killed process is waited for. */
 #define REAP_MS 200
-#define FIX "check that `nvidia-smi -L` works on this host"
+#define EXIT_NOT_STARTED 127
 
 /* ---- the child's side ------------------------------------------------------------------- */
 
@@ -56,7 +55,7 @@ static void settle(void)
 		close_by_list(4);
 }
 
-static int give_up_privileges(pid_t parent)
+static int give_up_privileges(void)
 {
 	cap_t none = cap_init();
 	int r = none ? 0 : -ENOMEM;
@@ -64,50 +63,62 @@ static int give_up_privileges(pid_t parent)
 	/* With both of these root gains no capability by executing a program. */
 	if (r == 0 && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
 		       prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
-		       cap_set_proc(none) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0))
+		       cap_set_proc(none) < 0))
 		r = -errno;
 	(void)cap_free(none);
-	/* It may have ended before it was asked to take us with it. */
-	return r == 0 && getppid() != parent ? -ESRCH : r;
+	return r;
 }
 
-__attribute__((noreturn)) static void become(int program, const char *library, int out, int err_out,
+/* What goes where 0 to 3 are: /dev/null, the two outputs, the program. */
+static int take_places(int program, int out, int err_out)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0)
+		return -errno;
+	null = lift(null);
+	out = out < 0 ? null : lift(out);
+	err_out = lift(err_out);
+	program = lift(program);
+	if (dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(err_out, 2) < 0 ||
+	    dup3(program, 3, O_CLOEXEC) < 0)
+		return -errno;
+	return 0;
+}
+
+__attribute__((noreturn)) static void become(const struct spawn *spawn, int out, int err_out,
 					     pid_t parent)
 {
-	char *const arguments[] = {(char[]){"davit-nvml"}, (char *)(uintptr_t)library, NULL};
 	char *const environment[] = {(char[]){"LANG=C"}, NULL};
-	int null = open("/dev/null", O_RDONLY | O_CLOEXEC), r = null < 0 ? -errno : 0;
+	int r = take_places(spawn->program, out, err_out);
 
 	if (r == 0) {
-		null = lift(null);
-		out = lift(out);
-		err_out = lift(err_out);
-		program = lift(program);
-		if (dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(err_out, 2) < 0 ||
-		    dup3(program, 3, O_CLOEXEC) < 0)
-			r = -errno;
-	}
-	if (r == 0) {
 		settle();
-		r = give_up_privileges(parent);
+		/* What it starts is killed with it, and it with us. */
+		(void)setsid();
+		r = spawn->unprivileged ? give_up_privileges() : 0;
 	}
+	if (r == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		r = -errno;
+	/* We may have ended before we were asked to take it with us. */
+	if (r == 0 && getppid() != parent)
+		r = -ESRCH;
 	if (r == 0) {
-		(void)syscall(SYS_execveat, 3, "", arguments, environment, AT_EMPTY_PATH);
+		(void)syscall(SYS_execveat, 3, "", spawn->arguments, environment, AT_EMPTY_PATH);
 		r = -errno;
 	}
-	(void)dprintf(2, "davit-nvml can't be started: %s\n", strerror(-r));
-	_exit(127);
+	(void)dprintf(2, "%s can't be started: %s\n", spawn->arguments[0], strerror(-r));
+	_exit(EXIT_NOT_STARTED);
 }
 
 /* ---- the parent's side ------------------------------------------------------------------ */
 
 struct child {
+	const struct spawn *spawn;
+	struct spawn_result *result;
 	pid_t pid;
 	int out, err_out;
 	int64_t deadline;
-	char *text; /* NVML_OUTPUT_MAX + 1 bytes */
-	size_t length;
-	char line[LINE_MAX]; /* of its stderr, the first */
 	size_t line_length;
 };
 
@@ -119,32 +130,39 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static int start(struct child *child, int program, const char *library)
+static int make_pipe(int *ret_read, int *ret_write)
 {
-	AUTO_FD out = -1;
-	AUTO_FD err_out = -1;
-	pid_t parent = getpid();
 	int pair[2];
 
 	if (pipe2(pair, O_CLOEXEC) < 0)
 		return -errno;
-	child->out = pair[0];
-	out = pair[1];
-	if (pipe2(pair, O_CLOEXEC) < 0)
-		return -errno;
-	child->err_out = pair[0];
-	err_out = pair[1];
+	*ret_read = pair[0];
+	*ret_write = pair[1];
+	return 0;
+}
+
+static int start(struct child *child)
+{
+	AUTO_FD out = -1;
+	AUTO_FD err_out = -1;
+	pid_t parent = getpid();
+	int r = child->spawn->output_max ? make_pipe(&child->out, &out) : 0;
+
+	if (r == 0)
+		r = make_pipe(&child->err_out, &err_out);
+	if (r < 0)
+		return r;
 	child->pid = fork();
 	if (child->pid == 0)
-		become(program, library, out, err_out, parent);
+		become(child->spawn, out, err_out, parent);
 	return child->pid < 0 ? -errno : 0;
 }
 
 /* True: it has ended by then. A kernel without pidfds gives nothing to wait for with a limit. */
-static bool reap(struct child *child, int64_t deadline, int *ret_status)
+static bool reap(struct child *child, int64_t deadline)
 {
 	for (;;) {
-		pid_t pid = waitpid(child->pid, ret_status, WNOHANG);
+		pid_t pid = waitpid(child->pid, &child->result->status, WNOHANG);
 
 		if (pid == child->pid || (pid < 0 && errno != EINTR)) {
 			child->pid = -1;
@@ -158,13 +176,14 @@ static bool reap(struct child *child, int64_t deadline, int *ret_status)
 
 static void child_release(struct child *child)
 {
-	int status, saved = errno;
+	int saved = errno;
 
 	fd_close(&child->out);
 	fd_close(&child->err_out);
 	if (child->pid > 0) {
+		(void)kill(-child->pid, SIGKILL);
 		(void)kill(child->pid, SIGKILL);
-		(void)reap(child, now_ms() + REAP_MS, &status);
+		(void)reap(child, now_ms() + REAP_MS);
 	}
 	errno = saved;
 }
@@ -173,10 +192,13 @@ static void child_release(struct child *child)
 /* Reads what is there. 0, -EFBIG or -errno; at the end *fd is closed. */
 static int take_output(struct child *child, int *fd)
 {
+	struct spawn_result *result = child->result;
 	char scratch[512];
 	bool is_text = fd == &child->out;
-	char *at = is_text ? child->text + child->length : scratch;
-	ssize_t n = read(*fd, at, is_text ? NVML_OUTPUT_MAX + 1 - child->length : sizeof(scratch));
+	char *at = is_text ? result->output + result->output_length : scratch;
+	size_t space =
+		is_text ? child->spawn->output_max + 1 - result->output_length : sizeof(scratch);
+	ssize_t n = read(*fd, at, space);
 
 	if (n < 0)
 		return errno == EINTR || errno == EAGAIN ? 0 : -errno;
@@ -185,11 +207,11 @@ static int take_output(struct child *child, int *fd)
 		return 0;
 	}
 	if (is_text) {
-		child->length += (size_t)n;
-		return child->length > NVML_OUTPUT_MAX ? -EFBIG : 0;
+		result->output_length += (size_t)n;
+		return result->output_length > child->spawn->output_max ? -EFBIG : 0;
 	}
-	for (ssize_t i = 0; i < n && child->line_length + 1 < sizeof(child->line); i++)
-		child->line[child->line_length++] = scratch[i];
+	for (ssize_t i = 0; i < n && child->line_length + 1 < sizeof(result->line); i++)
+		result->line[child->line_length++] = scratch[i];
 	return 0;
 }
 
@@ -219,65 +241,37 @@ static int collect(struct child *child)
 	return 0;
 }
 
-static int explain(struct child *child, int status, struct error *err)
+static int run(struct child *child)
 {
-	child->line[child->line_length] = '\0';
-	child->line[strcspn(child->line, "\n")] = '\0';
-	if (WIFSIGNALED(status))
-		return error_set(err, ERROR_NO_DRIVER, EIO, FIX,
-				 "ask NVML: davit-nvml was killed by signal %d%s%s",
-				 WTERMSIG(status), child->line[0] ? ": " : "", child->line);
-	if (WEXITSTATUS(status) != 0 && child->line[0])
-		return error_set(err, ERROR_NO_DRIVER, EIO, FIX, "ask NVML: %s", child->line);
-	if (WEXITSTATUS(status) != 0)
-		return error_set(err, ERROR_NO_DRIVER, EIO, FIX,
-				 "ask NVML: davit-nvml exited with code %d", WEXITSTATUS(status));
-	return 0;
-}
+	struct spawn_result *result = child->result;
+	int r = start(child);
 
-static int run(struct child *child, int timeout_ms, struct error *err)
-{
-	int status = 0, r = collect(child);
-
-	if (r == 0 && !reap(child, child->deadline, &status))
+	if (r == 0)
+		r = collect(child);
+	if (r == 0 && !reap(child, child->deadline))
 		r = child->pid > 0 ? -ETIMEDOUT : -ECHILD;
-	if (r == -ETIMEDOUT)
-		return error_set(err, ERROR_NO_DRIVER, -r,
-				 "start nvidia-persistenced, so that the GPUs needn't be "
-				 "initialised first, and " FIX,
-				 "ask NVML: no answer within %d ms", timeout_ms);
-	if (r == -EFBIG)
-		return error_set(err, ERROR_NO_DRIVER, -r, FIX,
-				 "ask NVML: the answer has more than %zu KiB",
-				 NVML_OUTPUT_MAX / 1024);
-	return r < 0 ? error_errno(err, -r, "ask NVML: read the answer")
-		     : explain(child, status, err);
+	child_release(child);
+	result->line[child->line_length] = '\0';
+	result->line[strcspn(result->line, "\n")] = '\0';
+	if (r == 0)
+		result->output[result->output_length] = '\0';
+	return r;
 }
 
-int nvml_run(int program_fd, const char *library, int timeout_ms, struct arena *arena, char **ret,
-	     size_t *ret_length, struct error *err)
+int spawn_run(const struct spawn *spawn, struct arena *arena, struct spawn_result *ret)
 {
-	AUTO_CHILD child = {.pid = -1, .out = -1, .err_out = -1};
+	AUTO_CHILD child = {.spawn = spawn, .result = ret, .pid = -1, .out = -1, .err_out = -1};
 	struct sigaction ours = {.sa_handler = SIG_DFL}, before;
 	int r;
 
-	child.deadline = now_ms() + timeout_ms;
-	child.text = arena_alloc(arena, NVML_OUTPUT_MAX + 1);
-	if (!child.text)
-		return error_memory(err);
+	*ret = (struct spawn_result){.output = arena_alloc(arena, spawn->output_max + 1)};
+	if (!ret->output)
+		return -ENOMEM;
+	child.deadline = now_ms() + spawn->timeout_ms;
 	/* Where SIGCHLD is ignored, how a child ended isn't told. */
 	if (sigaction(SIGCHLD, &ours, &before) < 0)
-		return error_errno(err, errno, "ask NVML: wait for davit-nvml");
-	r = start(&child, program_fd, library);
-	r = r < 0 ? error_errno(err, -r, "ask NVML: start davit-nvml")
-		  : run(&child, timeout_ms, err);
-	/* Not before the child is reaped. */
-	child_release(&child);
+		return -errno;
+	r = run(&child);
 	(void)sigaction(SIGCHLD, &before, NULL);
-	if (r < 0)
-		return r;
-	child.text[child.length > NVML_OUTPUT_MAX ? NVML_OUTPUT_MAX : child.length] = '\0';
-	*ret = child.text;
-	*ret_length = child.length;
-	return 0;
+	return r;
 }

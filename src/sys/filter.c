@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+
+#include "davit/sys.h"
+#include "filter_programs.inc"
+
+int filter_install(enum filter filter, struct error *err)
+{
+	const struct sock_fprog programs[] = {
+		[FILTER_REQUEST] = {ARRAY_SIZE(filter_request),
+				    (struct sock_filter *)filter_request                          },
+		[FILTER_APPLY] = {ARRAY_SIZE(filter_apply),   (struct sock_filter *)filter_apply},
+	};
+	int r = -1;
+
+	/* The wider one comes while modprobe may still need root's privileges back by execve. */
+	if (filter == FILTER_REQUEST)
+		r = prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &programs[filter]);
+	if (r < 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
+		r = prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &programs[filter]);
+	return r < 0 ? error_errno(err, errno, "install the filter of system calls") : 0;
+}

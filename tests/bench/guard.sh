@@ -1,0 +1,135 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# That nobody makes the hook slower: what it does on fixed input is counted, not timed, and held
+# against tests/bench/budget. `guard.sh --record` writes that file anew: after a change that is
+# worth its price, or one that made the hook faster.
+#
+# A line of the budget is NAME RECORDED [LIMIT]: one tenth more than recorded is allowed, and never
+# more than the limit.
+set -euo pipefail
+
+if [ "${DAVIT_BENCH_NAMESPACE:-}" != "$$" ] && [ "$(id -u)" = 0 ]; then
+	export DAVIT_BENCH_NAMESPACE=$$
+	exec unshare --mount --propagation private "$0" "$@"
+fi
+cd "$(dirname "$0")/../.."
+# shellcheck source=tests/lib/place.sh
+. tests/lib/place.sh
+# shellcheck source=tests/lib/container.sh
+. tests/lib/container.sh
+# shellcheck source=tests/bench/setup.sh
+. tests/bench/setup.sh
+budget=$repository/tests/bench/budget
+
+require_root
+record=''
+case ${1:-} in
+'') ;;
+--record) record=1 ;;
+*) echo 'usage: tests/bench/guard.sh [--record]' >&2 && exit 2 ;;
+esac
+build_programs
+make_work
+[ "$(stat -f -c %T "$work")" != overlayfs ] || mount -t tmpfs tmpfs "$work"
+mkdir -p "$work/empty"
+counted=$work/counted
+: > "$counted"
+
+# --- counts --------------------------------------------------------------------------------------
+
+# check NAME COUNT
+check() {
+	local name=$1 count=$2 recorded limit allowed
+	recorded=$(awk -v name="$name" '$1 == name { print $2 }' "$budget")
+	limit=$(awk -v name="$name" '$1 == name { print $3 }' "$budget")
+	printf '%s %s%s\n' "$name" "$count" "${limit:+ $limit}" >> "$counted"
+	[ -z "$record" ] || return 0
+	if [ -z "$recorded" ]; then
+		fail "budget: $name" "it has none (fix: tests/bench/guard.sh --record)"
+		return
+	fi
+	allowed=$((recorded + recorded / 10))
+	[ -z "$limit" ] || [ "$allowed" -le "$limit" ] || allowed=$limit
+	if [ "$count" -le "$allowed" ]; then
+		ok "budget: $name"
+	else
+		fail "budget: $name" "$count, recorded are $recorded, allowed $allowed"
+	fi
+}
+
+# system_calls MODE COMMAND...: of the command on $bundle; sets `calls`.
+system_calls() {
+	local cases=$work/cases
+	: > "$cases"
+	add_case "$cases" counted "$1" "$bundle" "$root" "$(command -v strace)" -f -c -U calls,name \
+		-o "$work/calls" "${@:2}"
+	run_measure -r 1 "$cases" > /dev/null
+	calls=$(awk '$2 == "total" { print $1 }' "$work/calls")
+}
+
+hook_calls() { # NAME MODE
+	hook_command
+	system_calls "$2" "${hook_words[@]}"
+	check "$1" "$calls"
+}
+
+# instructions NAME COMMAND...: with the state of $bundle on standard input.
+instructions() {
+	local state=$work/state.json profile=$work/callgrind log=$work/callgrind.log
+	printf '{"ociVersion":"1.0.2","id":"bench","status":"creating","pid":1,"bundle":"%s"}' \
+		"$bundle" > "$state"
+	# With nothing in its environment: the C library reads that, too.
+	if ! env -i "$(command -v valgrind)" --tool=callgrind --callgrind-out-file="$profile" \
+		"${@:2}" < "$state" > "$log" 2>&1; then
+		fail "budget: $1" 'it fails under callgrind' "$(tail -n 20 "$log")"
+		return
+	fi
+	check "$1" "$(awk '/^(summary|totals):/ { print $2; exit }' "$profile")"
+}
+
+# --- what is counted -----------------------------------------------------------------------------
+
+root=$(kind_root debian)
+unified=''
+if within v2 stat -f -c %T /sys/fs/cgroup 2> /dev/null | grep -q cgroup2fs; then
+	unified=1
+fi
+
+if [ -n "$unified" ] && command -v strace > /dev/null; then
+	for gpus in 1 8 64; do
+		use_host $gpus
+		gpu_bundle "gpus-$gpus" all
+		hook_calls "system-calls-$gpus-gpus" container
+	done
+else
+	skip 'budget: system-calls' 'no strace, or no cgroup v2 to be mounted'
+fi
+use_host 1
+docker_bundle early
+if command -v strace > /dev/null; then
+	hook_calls system-calls-early-exit plain
+fi
+
+# valgrind knows neither openat2 nor open_tree and answers ENOSYS: so only what needs none of them
+# on its usual way is counted by instructions.
+if command -v valgrind > /dev/null; then
+	hook_command
+	instructions instructions-early-exit "${hook_words[@]}"
+	use_host 8
+	gpu_bundle explain all
+	mount --bind "$root" "$bundle/rootfs"
+	instructions instructions-explain-8-gpus "$davit" explain --json --config "$config" \
+		--bundle "$bundle"
+else
+	skip 'budget: instructions' 'no valgrind'
+fi
+
+stripped=$work/davit-hook
+strip -o "$stripped" "$hook"
+check bytes-stripped "$(stat -c %s "$stripped")"
+
+if [ -n "$record" ]; then
+	cp "$counted" "$budget"
+	cat "$budget"
+fi
+report_exit
