@@ -48,6 +48,7 @@ COLD_ROUNDS=${COLD_ROUNDS:-$ROUNDS}
 OUT_DIR=${OUT_DIR:-tests/bench/out}
 
 if [ -n "$bin" ]; then
+	bin=$(realpath "$bin")
 	use_programs "$bin"
 else
 	need_packages "${build_packages[@]}" "${container_packages[@]}" strace binutils
@@ -58,10 +59,13 @@ if [ -n "$pack" ]; then
 	exit
 fi
 make_work
+mkdir -p "$OUT_DIR"
+OUT_DIR=$(realpath "$OUT_DIR")
+own_tmp "$repository" "$DAVIT_BUILD" "$OUT_DIR" "$work" "$bin"
 # An overlay can't write into another one, which is what the root of a container machine is.
 [ "$(stat -f -c %T "$work")" != overlayfs ] || mount -t tmpfs tmpfs "$work"
 results=$work/results.jsonl
-mkdir -p "$OUT_DIR" "$work/empty"
+mkdir -p "$work/empty"
 unified=''
 if within v2 stat -f -c %T /sys/fs/cgroup 2> /dev/null | grep -q cgroup2fs; then
 	unified=1

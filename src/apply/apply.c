@@ -109,30 +109,48 @@ static int clone_mask(const struct proc_mask *mask, const struct driver_roots *r
 	return 0;
 }
 
-static int clone_sources(const struct plan *plan, const struct driver_roots *roots,
-			 struct arena *arena, struct sources *ret, struct error *err)
+/* The clone of one operation's source; an optional one that can't be had is left out. */
+static int clone_operation(const struct operation *operation, const struct driver_roots *roots,
+			   struct mount_source *ret, bool *ret_missing, struct error *err)
 {
+	int r;
+
+	if (operation->kind != OPERATION_BIND && operation->kind != OPERATION_DEVICE)
+		return 0;
+	r = clone_source(operation, roots, ret, err);
+	if (r == 0 || operation->required)
+		return r;
+	*ret_missing = true;
+	log_line(LOG_LEVEL_INFO, "left out: cannot %s", err->message);
+	return 0;
+}
+
+static int clone_sources(const struct plan *plan, const struct driver_roots *roots,
+			 const struct root *container, struct arena *arena, struct sources *ret,
+			 struct error *err)
+{
+	int r = 0;
+
 	ret->items = arena_alloc(arena, (plan->count + 1) * sizeof(*ret->items));
 	ret->missing = arena_alloc(arena, (plan->count + 1) * sizeof(*ret->missing));
 	if (!ret->items || !ret->missing)
 		return error_memory(err);
-	for (size_t i = 0; i < plan->count; i++) {
+	for (size_t i = 0; r == 0 && i < plan->count; i++) {
 		const struct operation *operation = &plan->items[i];
-		bool binds =
-			operation->kind == OPERATION_BIND || operation->kind == OPERATION_DEVICE;
-		int r;
 
 		ret->items[ret->count++].fd = -1;
-		if (!binds)
-			continue;
-		r = clone_source(operation, roots, &ret->items[i], err);
-		if (r < 0 && operation->required)
-			return r;
-		ret->missing[i] = r < 0;
-		if (r < 0)
-			log_line(LOG_LEVEL_INFO, "left out: cannot %s", err->message);
+		if (operation->kind != OPERATION_PROC_MASK) {
+			r = clone_operation(operation, roots, &ret->items[i], &ret->missing[i],
+					    err);
+		} else if (proc_mask_is_needed(container, operation->target)) {
+			r = clone_mask(&plan->proc_mask, roots, arena, ret, err);
+		} else {
+			ret->missing[i] = true;
+			log_line(LOG_LEVEL_INFO, "the container has no %s: nothing to mask",
+				 operation->target);
+		}
 	}
-	return clone_mask(&plan->proc_mask, roots, arena, ret, err);
+	return r;
 }
 
 /* What one container's operations work with. */
@@ -158,7 +176,7 @@ static bool is_there_already(const struct mount_source *source, int fd)
 	       ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
 }
 
-static int bind_source(struct mount_source *source, const struct target *target, struct error *err)
+static int bind_source(struct mount_source *source, struct target *target, struct error *err)
 {
 	struct mount_place place = {.root = target->root, .path = target->path};
 	AUTO_FD fd = S_ISDIR(source->st.st_mode) ? target_directory(target, err)
@@ -182,7 +200,7 @@ static int bind_source(struct mount_source *source, const struct target *target,
  * within the container's namespace, and has to be the host's file.
  */
 static int cover_with_linked(const struct operation *operation, const struct driver_roots *roots,
-			     const struct target *target, struct error *err)
+			     struct target *target, struct error *err)
 {
 	struct mount_source source = {.fd = -1};
 	char linked[PATH_MAX];
@@ -293,8 +311,8 @@ static int apply_all(struct applier *applier, bool cgroups, struct error *err)
 	if (r == 0)
 		r = privilege_set(PRIVILEGE_MOUNT, err);
 	if (r == 0)
-		r = clone_sources(applier->plan, applier->roots, applier->arena, &applier->sources,
-				  err);
+		r = clone_sources(applier->plan, applier->roots, &container->root, applier->arena,
+				  &applier->sources, err);
 	if (r < 0)
 		return r;
 	r = namespace_enter_mount(container->mount_namespace);

@@ -24,7 +24,7 @@ static int merge(const char *data, size_t length, const struct loader_cache *lib
 	return r < 0 ? r : privilege_set(PRIVILEGE_MOUNT, err);
 }
 
-int loader_cache_update(const struct loader_cache *libraries, const struct target *target,
+int loader_cache_update(const struct loader_cache *libraries, struct target *target,
 			struct arena *arena, struct error *err)
 {
 	size_t length = 0, merged_length = 0;

@@ -77,13 +77,17 @@ static int fill_mask(int dir_fd, const void *arg, struct error *err)
 	return r;
 }
 
-/* Only a real procfs needs the mask: what an image has at /proc itself is its own affair. */
-static bool is_procfs(const struct root *root)
+bool proc_mask_is_needed(const struct root *root, const char *path)
 {
-	AUTO_FD fd = root_openat(root, "/proc", O_PATH | O_DIRECTORY);
+	AUTO_FD proc = root_openat(root, "/proc", O_PATH | O_DIRECTORY);
+	AUTO_FD fd = -1;
 	struct statfs fs;
 
-	return fd >= 0 && fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+	/* What an image has at /proc itself is its own affair. */
+	if (proc < 0 || fstatfs(proc, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC)
+		return false;
+	fd = root_openat(root, path, O_PATH | O_DIRECTORY);
+	return fd != -ENOENT;
 }
 
 static int attach_beneath(const struct root *root, const char *path, const char *name,
@@ -117,10 +121,6 @@ int proc_mask_attach(const struct proc_mask *mask, const struct root *root, cons
 	AUTO_FD fd = root_openat(root, path, O_PATH | O_DIRECTORY);
 	int r;
 
-	if (fd == -ENOENT || !is_procfs(root)) {
-		log_line(LOG_LEVEL_INFO, "the container has no %s: nothing to mask", path);
-		return 0;
-	}
 	if (fd < 0)
 		return error_errno(err, -fd, "open %s in the container", path);
 	place.fd = fd;

@@ -13,13 +13,15 @@
 int cgroup_allow_devices(const struct plan *plan, pid_t pid, struct arena *arena,
 			 struct error *err);
 
+/* Whether the container's root has a procfs with that directory. */
+bool proc_mask_is_needed(const struct root *root, const char *path);
 /*
  * The mask over /proc/driver/nvidia. `sources` are the clones of the mask's bus_ids, then of its
- * capabilities. A container that has no such directory needs no mask.
+ * capabilities, then of its capability files.
  */
 int proc_mask_attach(const struct proc_mask *mask, const struct root *root, const char *path,
 		     struct mount_source *sources, struct error *err);
 
 /* Merges the plan's libraries into the image's loader cache. */
-int loader_cache_update(const struct loader_cache *libraries, const struct target *target,
+int loader_cache_update(const struct loader_cache *libraries, struct target *target,
 			struct arena *arena, struct error *err);

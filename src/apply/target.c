@@ -17,30 +17,39 @@ static int target_error(const struct target *target, int errnum, const char *wha
 	return error_errno(err, errnum, "%s %s in the container", what, target->path);
 }
 
-/* The directory, made if need be, as a writable one. A descriptor or -errno, err filled. */
-static int open_writable(struct target_dir *dir, struct error *err)
+/* Opens the directory in dir->path, made if need be. 0 or -errno, err filled. */
+static int open_directory(struct target_dir *dir, struct error *err)
 {
-	const struct root *root = dir->root;
-	const char *path = dir->path;
-	struct statfs fs;
-	AUTO_FD fd = root_mkdirs(root, path, err);
-	int r;
+	int r, fd = root_mkdirs(dir->root, dir->path, err);
 
-	if (fd < 0 && fd != -EROFS)
+	if (fd == -EROFS) {
+		r = target_cover(dir->root, dir->path, &dir->broken, err);
+		fd = r < 0 ? r : root_mkdirs(dir->root, dir->path, err);
+	}
+	if (fd < 0)
 		return fd;
-	if (fd >= 0 && fstatfs(fd, &fs) < 0)
-		return error_errno(err, errno, "look at the file system of %s", path);
-	if (fd >= 0 && !((unsigned long)fs.f_flags & ST_RDONLY))
-		return fd_take(&fd);
-	r = target_cover(root, path, &dir->broken, err);
-	return r < 0 ? r : root_mkdirs(root, path, err);
+	fd_close(&dir->fd);
+	dir->fd = fd;
+	return 0;
+}
+
+/* Nothing can be made in the directory as it is: a writable view goes over it. */
+static int make_writable(struct target *target, struct error *err)
+{
+	struct target_dir *dir = target->dir;
+	int r = target_cover(dir->root, dir->path, &dir->broken, err);
+
+	if (r == 0)
+		r = open_directory(dir, err);
+	target->dir_fd = dir->fd;
+	return r;
 }
 
 int target_open(struct target_dir *dir, const char *path, struct target *ret, struct error *err)
 {
 	const char *slash = strrchr(path, '/');
 	size_t length = slash > path ? (size_t)(slash - path) : 1;
-	int fd;
+	int r;
 
 	if (!slash || length >= sizeof(dir->path) || !slash[1] || string_equal(slash + 1, ".") ||
 	    string_equal(slash + 1, ".."))
@@ -50,13 +59,12 @@ int target_open(struct target_dir *dir, const char *path, struct target *ret, st
 		fd_close(&dir->fd);
 		memcpy(dir->path, path, length);
 		dir->path[length] = '\0';
-		fd = open_writable(dir, err);
-		if (fd < 0)
-			return fd;
-		dir->fd = fd;
+		r = open_directory(dir, err);
+		if (r < 0)
+			return r;
 	}
 	*ret = (struct target){
-		.root = dir->root, .path = path, .name = slash + 1, .dir_fd = dir->fd};
+		.root = dir->root, .dir = dir, .path = path, .name = slash + 1, .dir_fd = dir->fd};
 	return 0;
 }
 
@@ -108,21 +116,15 @@ static int make_link(int dir_fd, const char *name, const void *text)
 	return symlinkat(text, dir_fd, name) < 0 ? -errno : 0;
 }
 
-static int directory_in_the_way(const struct target *target, struct error *err)
-{
-	return error_set(err, ERROR_IMAGE, EISDIR, "remove that directory from the image",
-			 "put a file at %s in the container: the image has a directory there",
-			 target->path);
-}
-
 /* One try to have a file at the target. A descriptor, -EAGAIN (look again) or -errno. */
-static int try_file(const struct target *target)
+static int try_file(const struct target *target, const void *arg)
 {
 	char temporary[NAME_MAX + 1];
 	struct stat st;
 	AUTO_FD fd = create_empty(target->dir_fd, target->name);
 	int r;
 
+	(void)arg;
 	if (fd != -EEXIST)
 		return fd_take(&fd);
 	fd = openat(target->dir_fd, target->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -141,23 +143,54 @@ static int try_file(const struct target *target)
 	return r < 0 ? r : -EAGAIN;
 }
 
-int target_file(const struct target *target, struct error *err)
+/*
+ * Tries until it is neither beaten by somebody else nor stopped by a read-only file system. What
+ * `try` returns, err filled but for -EEXIST; `what` is what it was to do.
+ */
+static int try_often(struct target *target,
+		     int (*try)(const struct target *target, const void *arg), const void *arg,
+		     const char *what, struct error *err)
 {
+	bool covered = false;
 	int r = -EAGAIN;
 
-	for (int tries = 0; tries < REPLACE_TRIES && r == -EAGAIN; tries++)
-		r = try_file(target);
+	for (int tries = 0; tries < REPLACE_TRIES && r == -EAGAIN; tries++) {
+		r = try(target, arg);
+		if (r != -EROFS || covered)
+			continue;
+		covered = true;
+		r = make_writable(target, err);
+		if (r < 0)
+			return r;
+		r = -EAGAIN;
+	}
 	if (r == -EISDIR)
-		return directory_in_the_way(target, err);
-	return r < 0 ? target_error(target, -r, "make the file", err) : r;
+		return error_set(err, ERROR_IMAGE, EISDIR, "remove that directory from the image",
+				 "put a file at %s in the container: the image has a directory "
+				 "there",
+				 target->path);
+	return r < 0 && r != -EEXIST ? target_error(target, -r, what, err) : r;
 }
 
-int target_directory(const struct target *target, struct error *err)
+int target_file(struct target *target, struct error *err)
 {
-	int fd;
+	return try_often(target, try_file, NULL, "make the file", err);
+}
 
+static int try_directory(const struct target *target, const void *arg)
+{
+	(void)arg;
 	if (mkdirat(target->dir_fd, target->name, 0755) < 0 && errno != EEXIST)
-		return target_error(target, errno, "make the directory", err);
+		return -errno;
+	return 0;
+}
+
+int target_directory(struct target *target, struct error *err)
+{
+	int fd, r = try_often(target, try_directory, NULL, "make the directory", err);
+
+	if (r < 0)
+		return r;
 	fd = openat(target->dir_fd, target->name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return error_set(err, ERROR_IMAGE, errno, "remove it from the image",
@@ -185,7 +218,7 @@ static int look_at_link(const struct target *target, const char *text)
 }
 
 /* One try to have the link. 0, -EAGAIN (look again), -EEXIST (a file with content) or -errno. */
-static int try_link(const struct target *target, const char *text)
+static int try_link(const struct target *target, const void *text)
 {
 	char temporary[NAME_MAX + 1];
 	int r = make_link(target->dir_fd, target->name, text);
@@ -201,15 +234,9 @@ static int try_link(const struct target *target, const char *text)
 	return r == -EBUSY ? -EEXIST : r;
 }
 
-int target_link(const struct target *target, const char *text, struct error *err)
+int target_link(struct target *target, const char *text, struct error *err)
 {
-	int r = -EAGAIN;
-
-	for (int tries = 0; tries < REPLACE_TRIES && r == -EAGAIN; tries++)
-		r = try_link(target, text);
-	if (r == -EISDIR)
-		return directory_in_the_way(target, err);
-	return r < 0 && r != -EEXIST ? target_error(target, -r, "make the link", err) : r;
+	return try_often(target, try_link, text, "make the link", err);
 }
 
 struct content {
@@ -255,7 +282,7 @@ static int mount_over(const struct target *target, const char *temporary)
 	return r;
 }
 
-static int try_write(const struct target *target, const struct content *content)
+static int try_write(const struct target *target, const void *content)
 {
 	char temporary[NAME_MAX + 1];
 	int r = with_temporary_name(target, temporary, make_content, content);
@@ -271,12 +298,9 @@ static int try_write(const struct target *target, const struct content *content)
 	return r;
 }
 
-int target_write(const struct target *target, const void *data, size_t length, struct error *err)
+int target_write(struct target *target, const void *data, size_t length, struct error *err)
 {
 	const struct content content = {data, length};
-	int r = try_write(target, &content);
 
-	if (r == -EISDIR)
-		return directory_in_the_way(target, err);
-	return r < 0 ? target_error(target, -r, "write the file", err) : 0;
+	return try_often(target, try_write, &content, "write the file", err);
 }

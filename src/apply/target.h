@@ -24,13 +24,15 @@ struct target_dir {
 /* One target: borrowed from its target_dir and from the plan, nothing to release. */
 struct target {
 	const struct root *root;
+	struct target_dir *dir;
 	const char *path; /* in root */
 	const char *name; /* its last component */
 	int dir_fd;
 };
 /*
- * Opens the target's directory, made if need be. One that is on a read-only file system gets a
- * writable view of itself over it. 0 or -errno, err filled.
+ * Opens the target's directory, made if need be. 0 or -errno, err filled. When something has to be
+ * made on a read-only file system, here or below, the directory gets a writable view of itself over
+ * it.
  */
 int target_open(struct target_dir *dir, const char *path, struct target *ret, struct error *err);
 
@@ -38,16 +40,16 @@ int target_open(struct target_dir *dir, const char *path, struct target *ret, st
  * A file to mount over: what is there (no directory, no link), or a new empty one; a link gives way
  * to a new one. Returns a descriptor or -errno, err filled.
  */
-int target_file(const struct target *target, struct error *err);
+int target_file(struct target *target, struct error *err);
 /* A directory to mount over: made when missing. Returns a descriptor or -errno, err filled. */
-int target_directory(const struct target *target, struct error *err);
+int target_directory(struct target *target, struct error *err);
 /*
  * Makes the link `text`. 0, -EEXIST without a message when a file with content is there, or
  * -errno, err filled.
  */
-int target_link(const struct target *target, const char *text, struct error *err);
+int target_link(struct target *target, const char *text, struct error *err);
 /* Puts a whole file in the place of what is there, a mount included. 0 or -errno, err filled. */
-int target_write(const struct target *target, const void *data, size_t length, struct error *err);
+int target_write(struct target *target, const void *data, size_t length, struct error *err);
 
 /*
  * Covers the directory `path`, or the nearest one above it that exists, with a writable view of

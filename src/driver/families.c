@@ -12,16 +12,16 @@
 
 /* Names in a directory: `name` itself or, when `numbered`, with a number behind it. */
 static const struct pattern {
-	unsigned family;
 	const char *directory, *name;
+	unsigned family;
 	bool numbered;
 } patterns[] = {
-	{FAMILY_GDS,      "",           "nvidia-fs",          true },
-	{FAMILY_MOFED,    "infiniband", "uverbs",             true },
-	{FAMILY_MOFED,    "infiniband", "rdma_cm",            false},
-	{FAMILY_GDRCOPY,  "",           "gdrdrv",             false},
-	{FAMILY_NVSWITCH, "",           "nvidia-nvswitchctl", false},
-	{FAMILY_NVSWITCH, "",           "nvidia-nvswitch",    true },
+	{"",           "nvidia-fs",          FAMILY_GDS,      true },
+	{"infiniband", "uverbs",             FAMILY_MOFED,    true },
+	{"infiniband", "rdma_cm",            FAMILY_MOFED,    false},
+	{"",           "gdrdrv",             FAMILY_GDRCOPY,  false},
+	{"",           "nvidia-nvswitchctl", FAMILY_NVSWITCH, false},
+	{"",           "nvidia-nvswitch",    FAMILY_NVSWITCH, true },
 };
 
 static const struct {

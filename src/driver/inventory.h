@@ -29,7 +29,8 @@ struct inventory {
 	int read_fd; /* -1: none yet, or taken */
 	/* A control node with another number than the driver's is no error, only absent. */
 	bool stale_allowed;
-	bool pretend; /* nothing on the host is changed */
+	bool pretend;              /* nothing on the host is changed */
+	const char *module_failed; /* to be loaded; err still says why */
 	struct error *err;
 };
 

@@ -94,8 +94,13 @@ int module_load_behind(struct inventory *inv, const char *node_name)
 		module = "nvidia-modeset";
 	if (!module)
 		return 0;
+	/* Two nodes of one module: what failed for the first would for the second, as slowly. */
+	if (string_equal(module, inv->module_failed))
+		return -ENODEV;
 	r = module_load(inv->roots, module, inv->arena, inv->err);
-	if (r == 0)
+	if (r < 0)
+		inv->module_failed = module;
+	else
 		r = inventory_read_majors(inv);
 	return r < 0 ? r : 1;
 }

@@ -5,21 +5,26 @@
 
 #include "davit/sys.h"
 
-int file_read(int fd, size_t limit, struct arena *arena, char **ret, size_t *ret_length)
+#define FIRST_READ 4096 /* most files, and those of /proc, are smaller */
+
+/* How much to make room for, once the first read has shown that there is more. */
+static size_t room_for(int fd, size_t have, size_t limit)
 {
 	struct stat st;
-	size_t room, length = 0;
-	bool sized;
-	char *data;
+	size_t room = have * 2;
 
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	/* Files of /proc and pipes say 0: only an empty read shows their end. */
-	sized = S_ISREG(st.st_mode) && st.st_size > 0;
-	room = sized ? (size_t)st.st_size + 1 : 4096;
-	if (room > limit + 1)
-		room = limit + 1;
-	data = arena_alloc(arena, room + 1);
+	/* Files of /proc and pipes say 0. One byte more than the size shows the end. */
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
+	    (size_t)st.st_size >= have)
+		room = (size_t)st.st_size + 1;
+	return room > limit + 1 ? limit + 1 : room;
+}
+
+int file_read(int fd, size_t limit, struct arena *arena, char **ret, size_t *ret_length)
+{
+	size_t length = 0, room = limit < FIRST_READ ? limit + 1 : FIRST_READ;
+	char *data = arena_alloc(arena, room + 1);
+
 	while (data) {
 		ssize_t n = read(fd, data + length, room - length);
 
@@ -30,7 +35,7 @@ int file_read(int fd, size_t limit, struct arena *arena, char **ret, size_t *ret
 		length += (size_t)n;
 		if (length > limit)
 			return -EFBIG;
-		if (n == 0 || (sized && length == (size_t)st.st_size)) {
+		if (n == 0) {
 			data[length] = '\0';
 			*ret = data;
 			if (ret_length)
@@ -40,7 +45,7 @@ int file_read(int fd, size_t limit, struct arena *arena, char **ret, size_t *ret
 		if (length == room) {
 			char *grown;
 
-			room = room * 2 > limit + 1 ? limit + 1 : room * 2;
+			room = room_for(fd, room, limit);
 			grown = arena_alloc(arena, room + 1);
 			if (grown)
 				memcpy(grown, data, length);

@@ -74,12 +74,42 @@ int mount_source_clone_fd(int fd, mode_t type, const struct root *root, const ch
 	return r;
 }
 
+/*
+ * A name right in the root needs no resolver: there is nothing on the way, and a link isn't
+ * followed. That is what device nodes are, one for each GPU. -EAGAIN: not such a name, or a link.
+ */
+static int clone_name(const struct root *root, const char *path, unsigned flags,
+		      struct mount_source *ret)
+{
+	struct mount_attr attr = {.attr_set = attributes_of(flags), .propagation = MS_PRIVATE};
+	struct stat st;
+	AUTO_FD fd = -1;
+
+	if (strchr(path, '/') || path[0] == '.' || path[0] == '\0')
+		return -EAGAIN;
+	fd = sys_open_tree_at(root->fd, path,
+			      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+	if (fd < 0)
+		return sys_unavailable(errno) ? -EAGAIN : -errno;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (S_ISLNK(st.st_mode) || sys_mount_setattr(fd, 0, &attr) < 0)
+		return -EAGAIN;
+	*ret = (struct mount_source){
+		.fd = fd_take(&fd), .root = root, .path = path, .flags = flags, .st = st};
+	return 0;
+}
+
 int mount_source_clone(const struct root *root, const char *path, unsigned flags, bool recursive,
 		       struct mount_source *ret)
 {
 	struct stat st;
-	AUTO_FD fd = mount_source_open(root, path, flags, &st);
+	AUTO_FD fd = -1;
+	int r = recursive ? -EAGAIN : clone_name(root, path, flags, ret);
 
+	if (r != -EAGAIN)
+		return r;
+	fd = mount_source_open(root, path, flags, &st);
 	return fd < 0 ? fd : clone_opened(fd, &st, root, path, flags, recursive, ret);
 }
 

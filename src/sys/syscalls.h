@@ -16,9 +16,14 @@ static inline int sys_openat2(int dir_fd, const char *path, const struct open_ho
 	return (int)syscall(SYS_openat2, dir_fd, path, how, sizeof(*how));
 }
 
+static inline int sys_open_tree_at(int dir_fd, const char *path, unsigned flags)
+{
+	return (int)syscall(SYS_open_tree, dir_fd, path, flags);
+}
+
 static inline int sys_open_tree(int fd, unsigned flags)
 {
-	return (int)syscall(SYS_open_tree, fd, "", flags | AT_EMPTY_PATH);
+	return sys_open_tree_at(fd, "", flags | AT_EMPTY_PATH);
 }
 
 static inline int sys_move_mount(int from_fd, int to_fd)

@@ -13,6 +13,7 @@ set -euo pipefail
 enter_namespace "$@"
 attack_place
 make_trap
+# shellcheck disable=SC2034 # in the texts that are run in the root
 lib=usr/lib/x86_64-linux-gnu
 
 hostile debian 'for name in usr/sbin/ldconfig usr/sbin/ldconfig.real usr/bin/nvidia-smi usr/bin/sh.trap \

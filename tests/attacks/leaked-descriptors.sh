@@ -49,6 +49,8 @@ without 'standard output and error are closed' 'done' '>&- 2>&-'
 without 'standard input is closed' closed '<&-'
 without 'all of them are closed' closed '<&- >&- 2>&-'
 without 'standard error is full' 'done' '2> /dev/full'
+without 'nobody reads standard error any more, and the image is refused' closed '2> >(:)' \
+	'with_proc; with_dev; echo none > etc/ld.so.cache'
 # The message goes to nobody: in particular to no file that got number 2.
 without 'standard error is closed and the image refused' closed '>&- 2>&-' \
 	'with_proc; with_dev; echo none > etc/ld.so.cache'

@@ -27,7 +27,7 @@ links=("$out$canary" "/proc/1/root$canary" "$canary")
 # busybox, is copied to a tmpfs. /dev is the image's own.
 cp -a "$base" "$work/small"
 base=$work/small
-rm -rf "$base"/usr/{bin,sbin}/*
+rm -rf "${base:?}"/usr/{bin,sbin}/*
 any_error=1 # what another process did meanwhile has no remedy in the image
 racing='
 cd /; umount "$rootfs"; mount -t tmpfs -o mode=0755 tmpfs "$rootfs"; cd "$rootfs"; cp -a "$base/." .

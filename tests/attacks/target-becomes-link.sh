@@ -12,9 +12,8 @@ set -euo pipefail
 . "$repository/tests/lib/attack.sh"
 enter_namespace "$@"
 attack_place
-lib=usr/lib/x86_64-linux-gnu
-compat=usr/local/cuda/compat
-secrets="$out$canary"
+# shellcheck disable=SC2034 # in the texts that are run in the root
+lib=usr/lib/x86_64-linux-gnu compat=usr/local/cuda/compat secrets=$out$canary
 
 hostile debian 'mkdir -p $compat
 	for name in libcuda.so.999.1 libcuda.so.1 libnvidia-ptxjitcompiler.so.999.1; do

@@ -30,6 +30,7 @@ case ${1:-} in
 esac
 build_programs
 make_work
+own_tmp "$repository" "$DAVIT_BUILD" "$work"
 [ "$(stat -f -c %T "$work")" != overlayfs ] || mount -t tmpfs tmpfs "$work"
 mkdir -p "$work/empty"
 counted=$work/counted

@@ -18,11 +18,9 @@ build_programs() {
 
 # The programs that pack_programs gathered, in the place of a build and of packages.
 use_programs() { # DIR
-	local dir
-	dir=$(cd "$1" && pwd)
-	hook=$dir/davit-hook davit=$dir/davit bench_build=$dir measure=$dir/measure
-	PATH=$dir:$PATH
-	export LD_LIBRARY_PATH=$dir/lib
+	hook=$1/davit-hook davit=$1/davit bench_build=$1 measure=$1/measure
+	PATH=$1:$PATH
+	export LD_LIBRARY_PATH=$1/lib
 }
 
 # Debian's programs are dynamic: their libraries come along, but for libc's.
@@ -58,6 +56,21 @@ make_own_root() {
 	driver_root=$(find_driver_root)
 	config=$work/davit.json
 	printf '{"driver": {"root": "%s"}}\n' "$driver_root" > "$config"
+}
+
+# A /tmp of this namespace's own, in which only these directories are to be seen: the hook looks
+# there for the pipes of MPS, and somebody else's would be one mount more.
+own_tmp() { # DIRECTORY...
+	local dir new=$work/tmp
+	mkdir "$new"
+	mount -t tmpfs -o mode=1777 tmpfs "$new"
+	for dir; do
+		[[ $dir = /tmp/* ]] || continue
+		mkdir -p "$new/${dir#/tmp/}"
+		mount --bind "$dir" "$new/${dir#/tmp/}"
+	done
+	mount --move "$new" /tmp
+	at_end 'umount -l /tmp'
 }
 
 # within CGROUP COMMAND...: in a mount namespace where /sys/fs/cgroup is v1 or v2. A machine that is

@@ -103,11 +103,12 @@ fi
 # family NAME EXPECTED-NODES VARIABLE...: exactly these come beside the usual ones, and open.
 list_devices='cd /dev; ls -d nvidia-* nvidia-*/* gdrdrv infiniband/* 2>/dev/null | sort'
 family() {
-	local name="$1 ($with)" expected=$2 usual
+	local name="$1 ($with)" expected=$2 usual paths
+	paths=/dev/${expected// / /dev/}
 	shift 2
 	new_bundle debian NVIDIA_VISIBLE_DEVICES=1 NVIDIA_DRIVER_CAPABILITIES=utility "$@"
 	run_script "$list_devices
-echo '== open'; nodeprobe $(printf '/dev/%s ' $expected)"
+echo '== open'; nodeprobe $paths"
 	usual=$(sed '/^== open/,$d' <<< "$output" | grep -vxE 'nvidia-caps|nvidia-caps-imex-channels' || true)
 	equal "$name: its nodes" "${expected// /$'\n'}" "$usual$errors"
 	equal "$name: which may be opened" '' "$(part open | grep -vE ': (ok|ENXIO|ENODEV)$' || true)"

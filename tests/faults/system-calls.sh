@@ -3,7 +3,7 @@
 # Every system call of a run of the hook fails, once each, and the hook is killed at as many points:
 # it fails with one line (or says what it does without), leaves nothing on the host, and the same
 # container gets its GPUs at the next try. By default the first and last occurrence of each call and
-# every STRIDE-th; FULL=1 takes all of them, with several errors.
+# every STRIDE-th; FULL=1 takes all of them, with several errors; CALLS="openat2 mmap" those alone.
 set -euo pipefail
 # shellcheck source=tests/lib/place.sh
 . "$(dirname "$0")/../lib/place.sh"
@@ -15,7 +15,8 @@ enter_namespace "$@"
 attack_place
 "${CC:-cc}" -O2 -Wall -D_GNU_SOURCE -o "$tools/device-filter" "$repository/tests/faults/device-filter.c"
 direct_bundle debian NVIDIA_VISIBLE_DEVICES=all
-direct_config=$config # device rules, too
+# With device rules, and a log that says what was left out.
+jq '.log.level = "info"' < "$config" > "$direct_config"
 any_error=1           # what broke has no remedy in the image
 programs_before=$("$tools/device-filter" loaded)
 host_before=$(tree_state "$host")
@@ -24,26 +25,41 @@ stride=${STRIDE:-20}
 unified=
 [ "$CGROUP" != v2 ] || unified=/sys/fs/cgroup
 
-# Calls whose failure is harmless, so that the hook may go on, and why.
-exempt() { # CALL
-	case $1 in
-	close | munmap) echo 'what was to be released goes with the process' ;;
-	umask) echo 'cannot fail' ;;
-	brk | set_tid_address | set_robust_list | rseq | readlink | arch_prctl | mprotect | prlimit64 | getrandom)
-		echo 'start of the C library and of json-c, which do without' ;;
-	prctl) echo 'libcap asks for the last capability' ;;
-	getpid | geteuid | getegid | getuid | getgid | setfsuid | setfsgid) echo 'cannot fail' ;;
-	ioctl) echo 'asks whether the state comes from a terminal' ;;
-	write) echo 'a line of the log, or the error line itself' ;;
-	exit_group | execve) echo 'no call to fail' ;;
-	*) return 1 ;;
-	esac
+# CALL|PATTERN OF ITS LINE|REASON: calls whose failure is harmless, so that the hook may go on.
+exemptions=(
+	'close|.|what was to be released goes with the process'
+	'munmap|.|what was to be released goes with the process'
+	'umask|.|it cannot fail'
+	'getpid|.|it cannot fail'
+	'gete?[ug]id|.|it cannot fail'
+	'setfs[ug]id|.|it cannot fail'
+	'prctl|PR_CAPBSET_READ|libcap looks for the last capability'
+	'capget|NULL\)|libcap asks for the version'
+	'getrandom|.|seed of a hash table, which has others'
+	'prlimit64|RLIMIT_NOFILE|more descriptors are a wish'
+	'ioctl|TCGETS|asks whether the state comes from a terminal'
+	'write|^write\(2|standard error is gone, and there is no other'
+)
+# Before main: the C library goes on or ends the process in its own way.
+before_main='arch_prctl|brk|mprotect|prlimit64|readlink|rseq|set_robust_list|set_tid_address|getrandom'
+
+exempt() { # CALL OCCURRENCE
+	local row call pattern reason line
+	line=$(grep -m "$2" "^$1(" "$work/trace" | tail -n 1)
+	for row in "${exemptions[@]}"; do
+		IFS='|' read -r call pattern reason <<< "$row"
+		if [[ $1 =~ ^($call)$ ]] && grep -qE -- "$pattern" <<< "$line"; then
+			printf '%s\n' "$reason"
+			return
+		fi
+	done
+	return 1
 }
 
 # Errors that the call can have. The first one is for the short run.
 errors_of() { # CALL
 	case $1 in
-	open* | newfstatat | statx | readlinkat) echo EIO EMFILE EACCES ENOMEM ;;
+	openat | openat2 | newfstatat | statx | readlinkat) echo EIO EMFILE EACCES ENOMEM ;;
 	open_tree | move_mount | mount_setattr | mount) echo EINVAL EPERM ENOMEM ;;
 	mkdirat | symlinkat | renameat) echo ENOSPC EIO EROFS ;;
 	read* | pread64 | getdents64 | fstatfs) echo EIO ENOMEM ;;
@@ -89,7 +105,8 @@ sed -n 's/^\([a-z0-9_]*\)(.*/\1/p' "$work/trace" | grep -vx execve | grep -vx ex
 mapfile -t names < <(LC_ALL=C sort -u "$work/calls")
 printf '    %d system calls of %d kinds\n' "$(wc -l < "$work/calls")" ${#names[@]}
 
-# fault NAME OCCURRENCE HOW: one fault. Adds to `wrong` what is wrong.
+# fault NAME OCCURRENCE HOW: one fault. Adds to `wrong` what is wrong. (Instead of a call that is to
+# fail, strace has another one made: it has to be one that the hook's own filter allows.)
 fault() {
 	local problem='' filters
 	start_filtered
@@ -101,8 +118,10 @@ fault() {
 		problem+=$(judge)
 	else
 		problem=$(judge)
-		if [ $rc = 0 ] && ! exempt "$1" > /dev/null && [[ $errors != *'left out'* && $errors != *'left to'* ]]; then
-			tolerated+="$1 $2 $3"$'\n'
+		if [[ $1 =~ ^($before_main)$ ]] && [ $rc != 0 ]; then
+			problem=$(grep ESCAPE <<< "$problem" || true)
+		elif [ $rc = 0 ] && ! exempt "$1" "$2" > /dev/null && ! [[ $1 =~ ^($before_main)$ ]] && [[ $errors != *'left out'* && $errors != *'left to'* ]]; then
+			tolerated+="$2 ${3%:*}: $(grep -m "$2" "^$1(" "$work/trace" | tail -n 1 | cut -c 1-160)"$'\n'
 		fi
 	fi
 	if [ -n "$unified" ]; then
@@ -125,7 +144,7 @@ fault() {
 	[[ $problem != *ESCAPE* ]] || { fail 'a fault' "$wrong" && exit 1; }
 }
 
-for name in "${names[@]}"; do
+for name in ${CALLS:-"${names[@]}"}; do
 	total=$(grep -cx "$name" "$work/calls")
 	wrong='' tolerated='' count_before=${count_faults:-0} kills=0
 	read -ra codes <<< "$(errors_of "$name")"
@@ -133,7 +152,7 @@ for name in "${names[@]}"; do
 	for ((n = 1; n <= total; n++)); do
 		[ -n "$full" ] || [ $n = 1 ] || [ $n = "$total" ] || ((n % stride == 0)) || continue
 		for code in "${codes[@]}"; do
-			fault "$name" $n "error=$code"
+			fault "$name" $n "error=$code:syscall=getpid"
 		done
 		# The points between two calls are few: half of the occurrences do for the short run.
 		[ -z "$full" ] && ((n % 2 == 0)) && continue
@@ -141,7 +160,7 @@ for name in "${names[@]}"; do
 		kills=$((kills + 1))
 	done
 	made="$((count_faults - count_before - kills)) errors and $kills kills in $total calls"
-	why=$(exempt "$name") && why=" (may succeed: $why)" || why=''
+	why=$(exempt "$name" 1) && why=" (may succeed: $why)" || why=''
 	if [ -n "$wrong" ]; then
 		fail "$name: $made" 'not as it must be' "$wrong"
 	elif [ -n "$tolerated" ]; then
@@ -159,8 +178,11 @@ for ((i = 0; i < 100; i++)); do
 	[ "$programs" -gt "$programs_before" ] || break
 	sleep 0.1
 done
-[ "$programs" -le "$programs_before" ] && ok 'no device program is left' ||
+if [ "$programs" -le "$programs_before" ]; then
+	ok 'no device program is left'
+else
 	fail 'no device program is left' "$programs, $programs_before before"
+fi
 equal "the host's driver is as it was" "$host_before" "$(tree_state "$host")"
 canary_untouched 'faults'
 honest_works 'faults'

@@ -94,7 +94,7 @@ attack() {
 	run_container "$@"
 	host_unchanged "$name"
 	canary_untouched "$name"
-	if [ $rc = 0 ]; then
+	if [ "$rc" = 0 ]; then
 		outcome='done'
 	elif grep -qE 'davit: cannot .+' <<< "$errors"; then
 		outcome=closed
@@ -193,13 +193,17 @@ stop_container() {
 	disown "$container" 2> /dev/null || true
 }
 
+# shellcheck disable=SC2119,SC2120 # without wrapper mostly
 # call_hook [WRAPPER...]: sets rc, errors, and what became of the mounts.
 call_hook() {
 	local before
 	before=$(< /proc/self/mountinfo)
 	rc=0
-	timeout -k 1 10 "$@" "${hook_call[@]}" --config "$direct_config" prestart \
-		< "$work/state.json" > "$work/output" 2> "$work/errors" || rc=$?
+	# The shell says on its own standard error when the hook was killed.
+	{
+		timeout -k 1 10 "$@" "${hook_call[@]}" --config "$direct_config" prestart \
+			< "$work/state.json" > "$work/output" 2> "$work/errors" || rc=$?
+	} 2> /dev/null
 	output=$(< "$work/output")
 	errors=$(< "$work/errors")
 	host_mounts=same
@@ -248,6 +252,7 @@ judge() {
 direct() {
 	local wrong outcome=closed
 	start_container "$3"
+	# shellcheck disable=SC2119
 	call_hook
 	wrong=$(judge)
 	[ $rc != 0 ] || outcome='done'
