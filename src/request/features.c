@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
+#include <strings.h>
 
 #include "resolver.h"
 
@@ -25,6 +26,12 @@ static int read_mig(struct resolver *r, enum variable variable, const char **ret
 	if (result < 0)
 		return result;
 	trimmed = slice_trim(slice_from(value));
+	/* The nodes are the whole driver's: granting them for a part would be granting more. */
+	if (trimmed.length && !(trimmed.length == strlen("all") &&
+				strncasecmp(trimmed.data, "all", trimmed.length) == 0))
+		return error_set(r->err, ERROR_BAD_REQUEST, EINVAL, "set it to all, or unset it",
+				 "grant %s=%.40s: the only value with a meaning is all", name,
+				 value);
 	*ret = arena_strndup(r->arena, trimmed.data, trimmed.length);
 	if (!*ret)
 		return error_memory(r->err);

@@ -32,7 +32,10 @@ volume() {
 	equal "$1: no mount came back to the host" "$mounts_before" "$(sort /proc/self/mountinfo)"
 	[[ $4 != *'"ro"'* ]] || equal "$1: it is as it was" "$(tree_state "$work/roots/debian/$3")" \
 		"$(tree_state "$work/volume")"
-	umount -R "$work/volume"
+	unmount_below "$work/volume" 2> /dev/null || true
+	while mountpoint -q "$work/volume"; do
+		umount -l "$work/volume" 2> /dev/null || true
+	done
 	rm -rf "$work/volume"
 }
 kind_root debian > /dev/null
