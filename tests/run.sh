@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 # shellcheck source=tests/lib/report.sh
 . tests/lib/report.sh
 
-all_groups=(build lint unit sanitize fixture golden engines attacks)
+all_groups=(build lint unit sanitize fixture golden engines attacks fuzz budget)
 export DAVIT_BUILD=${DAVIT_BUILD:-build}
 export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
@@ -170,11 +170,17 @@ group_engines() {
 	done
 }
 
+# Attacks and faults, shortened; FULL=1 and its kin are in tests/attacks/run.
 group_attacks() {
-	local file
-	for file in tests/attacks/*.sh; do
-		[ ! -x "$file" ] || script "attacks, ${file##*/}" env ENGINE=runc CGROUP=v2 "$file"
-	done
+	CGROUP=v2 tests/attacks/run || true
+}
+
+group_fuzz() {
+	tests/fuzz/replay.sh || true
+}
+
+group_budget() {
+	tests/bench/guard.sh || true
 }
 
 # --- the run -------------------------------------------------------------------------------------
