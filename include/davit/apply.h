@@ -15,6 +15,7 @@ struct container {
 	int mount_namespace; /* descriptor */
 	uid_t uid;           /* the host's ids of the container's root user: */
 	gid_t gid;           /* what is created belongs to it */
+	bool shared;         /* its root's mounts may be shared with the host (rootfsPropagation) */
 };
 void container_close(struct container *container);
 #define AUTO_CONTAINER __attribute__((cleanup(container_close))) struct container

@@ -144,6 +144,8 @@ int mount_overlay_attach(unsigned size_kib, const struct mount_place *place, str
 
 /* One line of /proc/PID/mountinfo (proc(5)), as far as anyone needs it; strings are unescaped. */
 struct mount_info {
+	uint64_t id;
+	bool shared;             /* what is mounted in it shows elsewhere, too */
 	const char *root;        /* the directory of the file system that is the mount's root */
 	const char *mount_point; /* relative to the process's root */
 	const char *type;
@@ -158,6 +160,11 @@ struct mount_infos {
 int mount_info_parse(char *text, struct arena *arena, struct mount_infos *ret);
 /* Those of this process. 0 or -errno. */
 int mount_info_read(struct arena *arena, struct mount_infos *ret);
+/* The id of the mount that an open file lies on. 0 or -errno. */
+int mount_id_of(int fd, struct arena *arena, uint64_t *ret);
+/* Ends that what is mounted in this mount (a descriptor of its top) shows elsewhere. 0 or -errno.
+ */
+int mount_make_private(int fd);
 
 /* ---- the device filter of cgroup v2 ------------------------------------------------------ */
 

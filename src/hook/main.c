@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* davit-hook: called by a runtime for each container, with the OCI state on standard input. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -69,6 +70,9 @@ static int settle_process(struct error *err)
 {
 	struct rlimit files;
 
+	/* A write that fails is told in a line; it is no reason to die without one. */
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
 	(void)umask(022);
 	/* Two descriptors for each mount: with many GPUs that is more than the usual 1024. */
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
@@ -135,6 +139,7 @@ static int give_gpus(struct pipeline *pipeline, const struct oci_state *state, s
 	int r = container_open(state->pid, pipeline->rootfs, arena, &container, err);
 
 	pipeline->may_repair = true;
+	container.shared = pipeline->spec.shared_propagation;
 	if (r == 0)
 		r = pipeline_driver(pipeline, arena, err);
 	if (r == 0)

@@ -193,12 +193,19 @@ static int read_namespaces(struct reader *r, struct json_object *linux_object)
 
 static int read_linux(struct reader *r, struct json_object *root)
 {
+	const char *propagation;
 	struct json_object *object;
 	int result = member_get(root, "", "linux", json_type_object, &object, r->err);
 
 	if (result == 0)
 		result = member_string(object, "linux", "cgroupsPath", r->arena,
 				       &r->spec->cgroups_path, r->err);
+	if (result == 0)
+		result = member_string(object, "linux", "rootfsPropagation", r->arena, &propagation,
+				       r->err);
+	if (result == 0)
+		r->spec->shared_propagation =
+			string_equal(propagation, "shared") || string_equal(propagation, "rshared");
 	if (result == 0)
 		result = read_namespaces(r, object);
 	return result;
