@@ -17,7 +17,7 @@ attack_place
 containers=${CONTAINERS:-60} at_once=${AT_ONCE:-16}
 
 # One bundle a slot, each with a root of its own; the hook's time goes to a file of the container.
-mkdir -p "$work/times" "$work/failures"
+mkdir -p "$work/times" "$work/failures" "$work/state"
 write_timed_hook "$work/timed-hook" "$hook" "$config" "$work/times/all"
 for ((slot = 0; slot < at_once; slot++)); do
 	new_bundle debian NVIDIA_VISIBLE_DEVICES=all
