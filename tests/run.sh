@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 # shellcheck source=tests/lib/report.sh
 . tests/lib/report.sh
 
-all_groups=(build lint unit sanitize fixture golden engines attacks fuzz budget)
+all_groups=(build lint unit sanitize analysis fixture golden engines attacks fuzz budget)
 export DAVIT_BUILD=${DAVIT_BUILD:-build}
 export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
@@ -123,6 +123,31 @@ group_sanitize() {
 	quietly 'build with sanitizers' build_folder "$DAVIT_BUILD-sanitize" \
 		-DCMAKE_BUILD_TYPE=Debug -DDAVIT_SANITIZE=ON || return 0
 	UBSAN_OPTIONS=print_stacktrace=1 run_cases "$DAVIT_BUILD-sanitize" 'sanitized '
+}
+
+# What the compiler's analyzer and valgrind see. Errors that come from another file can't be followed
+# by the analyzer, which is why some functions name the number that they return.
+run_analyzer() {
+	local file rc=0
+	while read -r file; do
+		gcc -std=gnu17 -O2 -D_GNU_SOURCE -DDAVIT_VERSION='""' -DDAVIT_NVML_PATH='""' -Iinclude \
+			-I"$DAVIT_BUILD/src/filter" -fanalyzer -Werror -c "$file" -o /dev/null || rc=1
+	done < <(printf '%s\n' src/*/*.c)
+	return $rc
+}
+
+run_valgrind() {
+	local program rc=0
+	for program in "$DAVIT_BUILD"/tests/unit/test_*; do
+		[ ! -f "$program" ] || [ ! -x "$program" ] ||
+			valgrind -q --error-exitcode=9 --child-silent-after-fork=yes "$program" || rc=1
+	done
+	return $rc
+}
+
+group_analysis() {
+	quietly 'gcc -fanalyzer' run_analyzer || true
+	quietly 'unit tests under valgrind' run_valgrind || true
 }
 
 # script NAME COMMAND...: a script that reports its tests itself.
