@@ -5,6 +5,7 @@
 #include "davit/runtime.h"
 #include "davit/sys.h"
 
+#define OVERFLOW_GID 65534 /* how a user namespace shows groups that it doesn't have */
 #define VARIABLE "NVIDIA_VISIBLE_DEVICES="
 #define VOID_VARIABLE "\"" VARIABLE "void\""
 
@@ -144,8 +145,8 @@ static int edit_groups(struct document *document, const struct spec_devices *dev
 		struct document_value array;
 		char number[3 * sizeof(uint32_t)];
 
-		if (device->gid == 0 || (device->mode & 0060) != 0060 ||
-		    (device->mode & 0006) == 0006)
+		if (device->gid == 0 || device->gid == OVERFLOW_GID ||
+		    (device->mode & 0060) != 0060 || (device->mode & 0006) == 0006)
 			continue;
 		r = document_find(document, path, &array, err);
 		if (r < 0 || has_number(document, array, device->gid))

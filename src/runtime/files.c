@@ -66,12 +66,14 @@ static int fill(int fd, const char *temporary, const char *path, int like, const
 		size_t length)
 {
 	struct stat st;
+	int r;
 
 	if (like >= 0 && (fstat(like, &st) < 0 || fchown(fd, st.st_uid, st.st_gid) < 0 ||
 			  fchmod(fd, st.st_mode & 07777) < 0))
 		return -errno;
-	if (file_write(fd, text, length) < 0)
-		return -errno;
+	r = file_write(fd, text, length);
+	if (r < 0)
+		return r;
 	return renameat(AT_FDCWD, temporary, AT_FDCWD, path) < 0 ? -errno : 0;
 }
 
@@ -83,10 +85,14 @@ int file_replace(const char *path, int like, const char *text, size_t length, st
 
 	if (written < 0 || (size_t)written >= sizeof(temporary))
 		return error_errno(err, ENAMETOOLONG, "write %s", path);
+	/* What a process of this number left, when it was killed. */
+	(void)unlinkat(AT_FDCWD, temporary, 0);
 	fd = openat(AT_FDCWD, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 		    0600);
-	if (fd < 0)
-		return error_errno(err, errno, "write %s", path);
+	if (fd < 0) {
+		r = error_errno(err, errno, "write %s", path);
+		return error_fix(err, r, "let davit-runtime write where the bundle is");
+	}
 	r = fill(fd, temporary, path, like, text, length);
 	if (r < 0) {
 		(void)unlinkat(AT_FDCWD, temporary, 0);

@@ -88,10 +88,16 @@ static int write_plan(struct pipeline *pipeline, const char *hook, struct docume
 	struct spec_edits edits = {.hook = hook};
 	const char *file = arena_printf(arena, "%s/" PLAN_FILE, pipeline->bundle), *text = NULL;
 	struct plan rest;
-	int r = file ? root_open(pipeline->rootfs, &root, err) : error_memory(err);
+	int r;
 
-	if (r == 0)
-		r = pipeline_driver(pipeline, arena, err);
+	if (!file)
+		return error_memory(err);
+	r = root_open(pipeline->rootfs, &root, err);
+	if (r < 0) {
+		err->code = ERROR_BAD_BUNDLE;
+		return error_fix(err, r, "correct root.path in config.json");
+	}
+	r = pipeline_driver(pipeline, arena, err);
 	if (r == 0)
 		r = filter_install(FILTER_APPLY, err);
 	if (r == 0)

@@ -6,7 +6,7 @@
 build_packages=(gcc libc6-dev cmake ninja-build pkg-config libjson-c-dev libelf-dev zlib1g-dev
 	libcap-dev libseccomp-dev libcmocka-dev)
 container_packages=(runc jq busybox-static musl-tools)
-test_packages=(clang clang-format clang-tidy clang-tools shellcheck python3 binutils crun podman docker.io
+test_packages=(clang clang-format clang-tidy clang-tools shellcheck python3 binutils crun podman docker.io docker-compose
 	squashfs-tools procps util-linux)
 
 is_installed() { # PACKAGE

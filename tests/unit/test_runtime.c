@@ -256,12 +256,13 @@ static const struct {
 	unsigned mode, gid;
 	const char *gids, *result;
 } groups[] = {
-	{0666, 44, NULL,        NULL         },
-	{0660, 0,  NULL,        NULL         },
-	{0640, 44, NULL,        NULL         },
-	{0660, 44, NULL,        "[44]"       },
-	{0660, 44, "[ 1, 44 ]", "[ 1, 44 ]"  },
-	{0664, 44, "[4, 440]",  "[4, 440,44]"},
+	{0666, 44,    NULL,        NULL         },
+	{0660, 0,     NULL,        NULL         },
+	{0660, 65534, NULL,        NULL         },
+	{0640, 44,    NULL,        NULL         },
+	{0660, 44,    NULL,        "[44]"       },
+	{0660, 44,    "[ 1, 44 ]", "[ 1, 44 ]"  },
+	{0664, 44,    "[4, 440]",  "[4, 440,44]"},
 };
 
 static void a_node_of_a_group_brings_the_group(void **state)
