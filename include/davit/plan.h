@@ -71,3 +71,17 @@ int plan_find_missing(const struct gpu_request *request, const struct driver *dr
 int plan_make(const struct gpu_request *request, const struct driver *driver,
 	      const struct selection *selection, const struct image *image, struct arena *arena,
 	      struct plan *ret, struct error *err);
+
+/* ---- a plan as text ----------------------------------------------------------------------- */
+
+/*
+ * What davit-runtime leaves for davit-hook's createContainer, in the bundle: the operations that
+ * config.json has no words for, and where the container's root is.
+ */
+#define PLAN_FILE "davit.json"
+#define PLAN_FILE_MAX ((size_t)16 * 1024 * 1024)
+/* The text in the arena; NULL without memory. Descriptors and reasons don't go in. */
+const char *plan_write(const struct plan *plan, const char *rootfs, struct arena *arena);
+/* The way back. 0, -ENOMEM or -EINVAL with ERROR_BAD_BUNDLE. */
+int plan_read(const char *text, size_t length, struct arena *arena, struct plan *ret,
+	      const char **ret_rootfs, struct error *err);

@@ -10,6 +10,7 @@
 
 #include "davit/apply.h"
 #include "davit/pipeline.h"
+#include "written_plan.h"
 
 #define EXIT_USAGE 2
 
@@ -18,7 +19,8 @@ static const char usage[] =
 	"       davit-hook -version\n"
 	"\n"
 	"Gives the container whose OCI state stands on standard input its GPUs.\n"
-	"STAGE is prestart, createRuntime, poststart or poststop.\n";
+	"STAGE is prestart, createRuntime, createContainer (for davit-runtime), poststart or\n"
+	"poststop.\n";
 
 struct arguments {
 	bool debug, version, help;
@@ -28,7 +30,8 @@ struct arguments {
 
 static bool is_stage(const char *word)
 {
-	static const char *const stages[] = {"prestart", "createRuntime", "poststart", "poststop"};
+	static const char *const stages[] = {"prestart", "createRuntime", CREATE_CONTAINER,
+					     "poststart", "poststop"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(stages); i++)
 		if (strcmp(word, stages[i]) == 0)
@@ -121,17 +124,6 @@ static int open_log(const struct config *config, bool debug, struct error *err)
 	return 0;
 }
 
-/* A sanitizer's runtime makes calls of its own. */
-static int install_filter(enum filter filter, struct error *err)
-{
-#ifdef DAVIT_SANITIZE
-	(void)filter, (void)err;
-	return 0;
-#else
-	return filter_install(filter, err);
-#endif
-}
-
 static int give_gpus(struct pipeline *pipeline, const struct oci_state *state, struct arena *arena,
 		     struct error *err)
 {
@@ -143,7 +135,7 @@ static int give_gpus(struct pipeline *pipeline, const struct oci_state *state, s
 	if (r == 0)
 		r = pipeline_driver(pipeline, arena, err);
 	if (r == 0)
-		r = install_filter(FILTER_APPLY, err);
+		r = filter_install(FILTER_APPLY, err);
 	if (r == 0)
 		r = pipeline_plan(pipeline, &container.root, arena, err);
 	if (r == 0)
@@ -156,8 +148,8 @@ static int give_gpus(struct pipeline *pipeline, const struct oci_state *state, s
 }
 
 /* What others wrote is parsed with no capability in effect. */
-static int decide_request(struct pipeline *pipeline, const struct config *config,
-			  struct oci_state *state, struct arena *arena, struct error *err)
+static int take_state(struct oci_state *state, bool need_pid, struct arena *arena,
+		      struct error *err)
 {
 	size_t length = 0;
 	char *text = NULL;
@@ -166,12 +158,18 @@ static int decide_request(struct pipeline *pipeline, const struct config *config
 	if (r == 0)
 		r = privilege_set(PRIVILEGE_PARSE, err);
 	if (r == 0) {
-		r = oci_state_parse(text, length, true, arena, state, err);
+		r = oci_state_parse(text, length, need_pid, arena, state, err);
 		if (r < 0 && !err->fix[0])
 			error_fix(err, r, "%s", state_fix);
 	}
-	if (r == 0)
-		r = privilege_set(PRIVILEGE_READ, err);
+	return r < 0 ? r : privilege_set(PRIVILEGE_READ, err);
+}
+
+static int decide_request(struct pipeline *pipeline, const struct config *config,
+			  struct oci_state *state, struct arena *arena, struct error *err)
+{
+	int r = take_state(state, true, arena, err);
+
 	if (r == 0)
 		r = pipeline_read(pipeline, config, state->bundle, arena, err);
 	if (r == 0)
@@ -185,7 +183,7 @@ static int run(const struct arguments *arguments, struct arena *arena, struct er
 	static struct pipeline pipeline = PIPELINE_INIT;
 	struct oci_state state;
 	struct config config;
-	int r = install_filter(FILTER_REQUEST, err);
+	int r = filter_install(FILTER_REQUEST, err);
 
 	if (r == 0)
 		r = privilege_set(PRIVILEGE_READ, err);
@@ -193,6 +191,10 @@ static int run(const struct arguments *arguments, struct arena *arena, struct er
 		r = config_load(arguments->config, arena, &config, err);
 	if (r == 0)
 		r = open_log(&config, arguments->debug, err);
+	if (r == 0 && strcmp(arguments->stage, CREATE_CONTAINER) == 0) {
+		r = take_state(&state, false, arena, err);
+		return r < 0 ? r : written_plan_apply(&config, state.bundle, arena, err);
+	}
 	if (r == 0)
 		r = decide_request(&pipeline, &config, &state, arena, err);
 	if (r < 0 || !pipeline.request.gpu)

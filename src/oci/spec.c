@@ -211,11 +211,43 @@ static int read_linux(struct reader *r, struct json_object *root)
 	return result;
 }
 
+static bool says(struct json_object *text, const char *wanted)
+{
+	return json_object_is_type(text, json_type_string) &&
+	       strcmp(json_object_get_string(text), wanted) == 0;
+}
+
+/* By the way davit-runtime calls it. */
+static bool is_written_hook(struct json_object *hook)
+{
+	struct json_object *arguments;
+
+	return json_object_is_type(hook, json_type_object) &&
+	       json_object_object_get_ex(hook, "args", &arguments) &&
+	       json_object_is_type(arguments, json_type_array) &&
+	       json_object_array_length(arguments) == 2 &&
+	       says(json_object_array_get_idx(arguments, 0), "davit-hook") &&
+	       says(json_object_array_get_idx(arguments, 1), "createContainer");
+}
+
+static int read_hooks(struct reader *r, struct json_object *root)
+{
+	struct json_object *hooks, *list = NULL;
+	int result = member_get(root, "", "hooks", json_type_object, &hooks, r->err);
+
+	if (result == 0)
+		result = member_get(hooks, "hooks", "createContainer", json_type_array, &list,
+				    r->err);
+	for (size_t i = 0; result == 0 && list && i < json_object_array_length(list); i++)
+		r->spec->written |= is_written_hook(json_object_array_get_idx(list, i));
+	return result;
+}
+
 int oci_spec_parse(const char *text, size_t length, struct arena *arena, struct oci_spec *ret,
 		   struct error *err)
 {
 	int (*const readers[])(struct reader *, struct json_object *) = {
-		read_process, read_annotations, read_mounts, read_root, read_linux,
+		read_process, read_annotations, read_mounts, read_root, read_linux, read_hooks,
 	};
 	struct reader reader = {arena, ret, err};
 	AUTO_JSON *root = NULL;
