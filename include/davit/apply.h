@@ -12,7 +12,7 @@
 struct container {
 	pid_t pid;
 	struct root root;    /* its root file system, seen in its own mount namespace */
-	int mount_namespace; /* descriptor */
+	int mount_namespace; /* descriptor; -1: the caller is in it already */
 	uid_t uid;           /* the host's ids of the container's root user: */
 	gid_t gid;           /* what is created belongs to it */
 };

@@ -71,3 +71,11 @@ int plan_find_missing(const struct gpu_request *request, const struct driver *dr
 int plan_make(const struct gpu_request *request, const struct driver *driver,
 	      const struct selection *selection, const struct image *image, struct arena *arena,
 	      struct plan *ret, struct error *err);
+
+/* ---- texts that containers see, for who has no plan but the container itself ------------- */
+
+/* The text of /proc/driver/nvidia/params with ModifyDeviceFiles 0. NULL without memory. */
+const char *plan_mask_params(struct arena *arena, const char *params);
+/* The file that has EGL show the GPUs whose minors are bits of `visible`, and its text. */
+#define PLAN_EGL_PROFILE "/etc/nvidia/nvidia-application-profiles-rc.d/10-davit.conf"
+const char *plan_egl_profile(struct arena *arena, uint64_t visible);
