@@ -69,8 +69,8 @@ int root_open_regular(const struct root *root, const char *path);
 int root_read(const struct root *root, const char *path, size_t limit, struct arena *arena,
 	      char **ret, size_t *ret_length);
 /*
- * The names in the directory `path`, in no order, at most `limit` of them (-E2BIG: more; `ret` holds
- * that many), without "." and "..". 0 or -errno, no message.
+ * The names in the directory `path`, in no order, at most `limit` of them (-E2BIG: more; `ret`
+ * holds that many), without "." and "..". 0 or -errno, no message.
  */
 int root_list(const struct root *root, const char *path, size_t limit, struct arena *arena,
 	      struct strings *ret);

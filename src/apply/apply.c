@@ -315,8 +315,7 @@ static int apply_all(struct applier *applier, bool cgroups, struct error *err)
 				  &applier->sources, err);
 	if (r < 0)
 		return r;
-	r = container->mount_namespace < 0 ? 0
-					   : namespace_enter_mount(container->mount_namespace);
+	r = container->mount_namespace < 0 ? 0 : namespace_enter_mount(container->mount_namespace);
 	if (r < 0)
 		return error_errno(err, -r, "enter the container's mount namespace");
 	r = act_as_owner(container, err);

@@ -150,7 +150,7 @@ static bool check_permissions(struct json_object *value)
 
 static bool check_hook_name(struct json_object *value)
 {
-	static const char *const names[] = {"prestart",	      "createRuntime", "createContainer",
+	static const char *const names[] = {"prestart",       "createRuntime", "createContainer",
 					    "startContainer", "poststart",     "poststop"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names) && check_string(value); i++)
@@ -162,76 +162,76 @@ static bool check_hook_name(struct json_object *value)
 static const struct cdi_object edits;
 
 static const struct cdi_field node_fields[] = {
-	{"path",	 .check = check_text, .required = true},
-	{"hostPath",    .check = check_string, .version = "0.5.0"},
-	{"type",	 .check = check_node_type},
-	{"major",	      .check = check_number},
-	{"minor",	      .check = check_number},
-	{"fileMode",    .check = check_number},
-	{"permissions", .check = check_permissions},
-	{"uid",	 .check = check_number},
-	{"gid",	 .check = check_number},
+	{"path",		 .check = check_text, .required = true},
+	{"hostPath",      .check = check_string, .version = "0.5.0"},
+	{"type",             .check = check_node_type},
+	{"major",    .check = check_number},
+	{"minor",                 .check = check_number},
+	{"fileMode",		      .check = check_number},
+	{"permissions",.check = check_permissions},
+	{"uid",		.check = check_number},
+	{"gid",		      .check = check_number},
 	{NULL}
 };
 static const struct cdi_object node = {node_fields};
 static const struct cdi_field mount_fields[] = {
-	{"hostPath",	 .check = check_text, .required = true},
+	{"hostPath",        .check = check_text, .required = true},
 	{"containerPath", .check = check_text, .required = true},
-	{"options",	.check = check_strings},
-	{"type",	     .check = check_string, .version = "0.4.0"},
-	{NULL}
+	{"options",   .check = check_strings},
+	{"type", .check = check_string, .version = "0.4.0"},
+	{NULL        }
 };
 static const struct cdi_object mount = {mount_fields};
 static const struct cdi_field hook_fields[] = {
-	{"hookName", .check = check_hook_name, .required = true},
-	{"path",     .check = check_text,      .required = true},
-	{"args",     .check = check_strings},
-	{"env",	.check = check_variables},
-	{"timeout",  .check = check_number},
-	{NULL}
+	{"hookName",        .check = check_hook_name, .required = true},
+	{"path", .check = check_text, .required = true},
+	{"args",            .check = check_strings},
+	{"env", .check = check_variables},
+	{"timeout",            .check = check_number},
+	{NULL		}
 };
 static const struct cdi_object hook = {hook_fields};
 static const struct cdi_field net_fields[] = {
 	{"hostInterfaceName", .check = check_text, .required = true},
-	{"name",		 .check = check_text, .required = true},
-	{NULL}
+	{"name",   .check = check_text, .required = true},
+	{NULL	     }
 };
 static const struct cdi_object net = {net_fields};
 static const struct cdi_field rdt_fields[] = {
-	{"closID",		   .check = check_string},
-	{"l3CacheSchema",	  .check = check_string},
-	{"memBwSchema",	.check = check_string},
-	{"enableCMT",	     .check = check_boolean},
-	{"enableMBM",	     .check = check_boolean},
-	{"schemata",	     .check = check_strings, .version = "1.1.0"},
-	{"enableMonitoring", .check = check_boolean, .version = "1.1.0"},
-	{NULL}
+	{"closID",                .check = check_string},
+	{"l3CacheSchema",                       .check = check_string},
+	{"memBwSchema",.check = check_string},
+	{"enableCMT",           .check = check_boolean},
+	{"enableMBM",		       .check = check_boolean},
+	{"schemata",.check = check_strings, .version = "1.1.0"},
+	{"enableMonitoring",             .check = check_boolean, .version = "1.1.0"},
+	{NULL		      }
 };
 static const struct cdi_object rdt = {rdt_fields};
 static const struct cdi_field edits_fields[] = {
-	{"env",		.check = check_variables},
-	{"deviceNodes",    .object = &node,	     .list = true},
-	{"mounts",	       .object = &mount,	      .list = true},
-	{"hooks",		  .object = &hook,	     .list = true},
-	{"intelRdt",       .object = &rdt,	    .version = "0.7.0"},
-	{"additionalGids", .check = check_numbers, .version = "0.7.0"},
-	{"netDevices",	   .object = &net,	     .list = true,	       .version = "1.1.0"},
-	{NULL}
+	{"env",             .check = check_variables},
+	{"deviceNodes",                 .object = &node, .list = true},
+	{"mounts",.object = &mount, .list = true},
+	{"hooks",                 .object = &hook, .list = true},
+	{"intelRdt",                .object = &rdt, .version = "0.7.0"},
+	{"additionalGids",                 .check = check_numbers, .version = "0.7.0"},
+	{"netDevices",.object = &net, .list = true, .version = "1.1.0"},
+	{NULL		}
 };
 static const struct cdi_object edits = {edits_fields};
 static const struct cdi_field device_fields[] = {
-	{"name",	     .check = check_name,	       .required = true},
-	{"annotations",    .check = check_texts_by_name, .version = "0.6.0"},
-	{"containerEdits", .object = &edits,	     .required = true},
+	{"name",              .check = check_name, .required = true},
+	{"annotations",   .check = check_texts_by_name, .version = "0.6.0"},
+	{"containerEdits",       .object = &edits, .required = true},
 	{NULL}
 };
 static const struct cdi_object device = {device_fields};
 static const struct cdi_field spec_fields[] = {
-	{"cdiVersion",     .check = check_version, .required = true},
-	{"kind",	     .check = check_kind,	  .required = true},
-	{"annotations",    .check = check_texts_by_name, .version = "0.6.0"},
-	{"devices",	.object = &device,	.list = true,	  .required = true},
-	{"containerEdits", .object = &edits},
+	{"cdiVersion",        .check = check_version, .required = true},
+	{"kind",   .check = check_kind, .required = true},
+	{"annotations",              .check = check_texts_by_name, .version = "0.6.0"},
+	{"devices",   .object = &device, .list = true, .required = true},
+	{"containerEdits",       .object = &edits},
 	{NULL}
 };
 const struct cdi_object cdi_spec_object = {spec_fields};
@@ -325,9 +325,9 @@ static int check_devices(const struct checker *checker, struct json_object *devi
 		if (json_object_object_length(json_object_object_get(one, "containerEdits")) == 0)
 			return bad(checker, where, "containerEdits", "empty");
 		for (size_t j = 0; j < i; j++)
-			if (string_equal(name, json_object_get_string(json_object_object_get(
-						       json_object_array_get_idx(devices, j),
-						       "name"))))
+			if (string_equal(name,
+					 json_object_get_string(json_object_object_get(
+						 json_object_array_get_idx(devices, j), "name"))))
 				return bad(checker, where, "name", "twice");
 	}
 	return 0;

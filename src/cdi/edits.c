@@ -96,7 +96,7 @@ static struct json_object *mount_options(unsigned flags)
 		{MOUNT_FLAG_NOSUID, "nosuid"},
 		{MOUNT_FLAG_NODEV,  "nodev" },
 		{MOUNT_FLAG_NOEXEC, "noexec"}
-	};
+        };
 	struct json_object *options = json_object_new_array();
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -215,8 +215,8 @@ static int add_loader_cache(struct edits_maker *maker, const struct plan *plan,
 
 	for (size_t i = 0; i < plan->libraries.count; i++) {
 		const char *path = plan->libraries.items[i].path;
-		const char *folder = arena_strndup(maker->arena, path,
-						   (size_t)(strrchr(path, '/') - path));
+		const char *folder =
+			arena_strndup(maker->arena, path, (size_t)(strrchr(path, '/') - path));
 
 		if (!folder || (!strings_contain(&folders, folder) &&
 				strings_add(maker->arena, &folders, folder) < 0))

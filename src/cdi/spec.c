@@ -20,8 +20,8 @@ struct maker {
 
 static int plan_selection(struct maker *maker, const struct selection *selection, struct plan *ret)
 {
-	return plan_make(maker->request, maker->driver, selection, maker->image,
-			 maker->edits.arena, ret, maker->err);
+	return plan_make(maker->request, maker->driver, selection, maker->image, maker->edits.arena,
+			 ret, maker->err);
 }
 
 static int add_device(struct maker *maker, const char *name, const struct selection *selection)

@@ -32,8 +32,8 @@ static int rank_of_field(const struct cdi_field *field, struct json_object *valu
 	if (!field->list)
 		return higher(rank, rank_of_object(field->object, value));
 	for (size_t i = 0; i < json_object_array_length(value); i++)
-		rank = higher(rank, rank_of_object(field->object,
-						   json_object_array_get_idx(value, i)));
+		rank = higher(rank,
+			      rank_of_object(field->object, json_object_array_get_idx(value, i)));
 	return rank;
 }
 

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "davit/json.h"
 #include "davit/cdi.h"
+#include "davit/json.h"
 
 #define DEPTH_MAX 16
 #define LINE_MAX_LENGTH 65536
@@ -17,16 +17,17 @@ struct line {
 struct parser {
 	const char *what;
 	struct slice rest;
-	size_t number;	   /* of the line read last */
-	struct line line;  /* the one to be looked at */
+	size_t number;    /* of the line read last */
+	struct line line; /* the one to be looked at */
 	bool end;
 	struct error *err;
 };
 
 static int bad(const struct parser *parser, const char *problem)
 {
-	return error_set(parser->err, ERROR_BAD_REQUEST, EINVAL, "write it anew, or remove the file",
-			 "read %s: line %zu: %s", parser->what, parser->line.number, problem);
+	return error_set(parser->err, ERROR_BAD_REQUEST, EINVAL,
+			 "write it anew, or remove the file", "read %s: line %zu: %s", parser->what,
+			 parser->line.number, problem);
 }
 
 /* The text up to a comment: `#` at the beginning or after a blank, outside of quotes. */
@@ -61,8 +62,8 @@ static int next_line(struct parser *parser)
 		line->indent = 0;
 		while (line->indent < whole.length && whole.data[line->indent] == ' ')
 			line->indent++;
-		line->text = without_comment((struct slice){whole.data + line->indent,
-							    whole.length - line->indent});
+		line->text = without_comment(
+			(struct slice){whole.data + line->indent, whole.length - line->indent});
 		if (memchr(whole.data, '\t', line->indent + (line->indent < whole.length)))
 			return bad(parser, "a tab in the indentation");
 		if (line->text.length > LINE_MAX_LENGTH)
@@ -187,8 +188,9 @@ static int parse_value(struct parser *parser, struct slice text, size_t indent, 
 	if (r < 0)
 		return r;
 	/* A list may stand as deep as the key it belongs to. */
-	if (!parser->end && (parser->line.indent > indent ||
-			     (of_key && parser->line.indent == indent && is_item(parser->line.text))))
+	if (!parser->end &&
+	    (parser->line.indent > indent ||
+	     (of_key && parser->line.indent == indent && is_item(parser->line.text))))
 		return parse_block(parser, depth + 1, ret);
 	*ret = NULL;
 	return 0;
@@ -288,7 +290,10 @@ static int parse_block(struct parser *parser, unsigned depth, struct json_object
 int cdi_yaml_parse(const char *text, size_t length, const char *what, struct json_object **ret,
 		   struct error *err)
 {
-	struct parser parser = {.what = what, .rest = {text, length}, .err = err};
+	struct parser parser = {
+		.what = what, .rest = {text, length},
+                     .err = err
+        };
 	AUTO_JSON *object = NULL;
 	int r;
 
@@ -297,12 +302,12 @@ int cdi_yaml_parse(const char *text, size_t length, const char *what, struct jso
 	r = next_line(&parser);
 	if (r == 0 && parser.end)
 		return bad(&parser, "it is empty");
+	if (r == 0 && is_item(parser.line.text))
+		return bad(&parser, "not a mapping");
 	if (r == 0)
 		r = parse_block(&parser, 0, &object);
 	if (r == 0 && !parser.end)
 		r = bad(&parser, "it doesn't belong to what stands above it");
-	if (r == 0 && !json_object_is_type(object, json_type_object))
-		r = bad(&parser, "not a mapping");
 	if (r < 0)
 		return r;
 	*ret = object;

@@ -62,8 +62,7 @@ static bool is_block(struct json_object *value)
 	       (json_object_is_type(value, json_type_array) && json_object_array_length(value) > 0);
 }
 
-static void put_block(struct writer *writer, struct json_object *value, unsigned depth,
-		      bool begun);
+static void put_block(struct writer *writer, struct json_object *value, unsigned depth, bool begun);
 
 static void put_member(struct writer *writer, const char *name, struct json_object *value,
 		       unsigned depth)

@@ -10,9 +10,8 @@
 
 static int bad_option(const char *option, const char *value, const char *allowed)
 {
-	(void)fprintf(stderr,
-		      "davit: cannot understand the command line: %s %s (fix: use %s)\n", option,
-		      value, allowed);
+	(void)fprintf(stderr, "davit: cannot understand the command line: %s %s (fix: use %s)\n",
+		      option, value, allowed);
 	return -EINVAL;
 }
 

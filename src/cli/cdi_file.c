@@ -29,9 +29,8 @@ static int fill(int fd, const char *path, const char *text, struct error *err)
 static int make_directory(const char *path, struct arena *arena)
 {
 	const char *slash = strrchr(path, '/');
-	const char *directory = slash && slash != path
-					? arena_strndup(arena, path, (size_t)(slash - path))
-					: ".";
+	const char *directory =
+		slash && slash != path ? arena_strndup(arena, path, (size_t)(slash - path)) : ".";
 
 	if (!directory)
 		return -ENOMEM;

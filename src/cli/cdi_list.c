@@ -48,9 +48,8 @@ static int read_spec(const char *path, struct arena *arena, struct json_object *
 	if (r < 0)
 		return error_set(err, ERROR_BAD_REQUEST, -r, NULL, "read %s: %s", path,
 				 r == -EINVAL ? "it is no regular file" : strerror(-r));
-	r = string_ends(path, ".json")
-		    ? json_parse(text, length, ERROR_BAD_REQUEST, path, ret, err)
-		    : cdi_yaml_parse(text, length, path, ret, err);
+	r = string_ends(path, ".json") ? json_parse(text, length, ERROR_BAD_REQUEST, path, ret, err)
+				       : cdi_yaml_parse(text, length, path, ret, err);
 	return r < 0 ? r : cdi_check(*ret, path, err);
 }
 
@@ -75,8 +74,8 @@ static const char *find_stale_node(struct json_object *nodes, struct arena *aren
 			return arena_printf(arena, "%s isn't there", path);
 		if (json_object_object_get_ex(node, "major", &number) &&
 		    (major(st.st_rdev) != (uint64_t)json_object_get_int64(number) ||
-		     minor(st.st_rdev) !=
-			     (uint64_t)json_object_get_int64(json_object_object_get(node, "minor"))))
+		     minor(st.st_rdev) != (uint64_t)json_object_get_int64(
+						  json_object_object_get(node, "minor"))))
 			return arena_printf(arena, "%s has another number now", path);
 	}
 	return NULL;
@@ -125,8 +124,9 @@ static int list_file(struct lister *lister, const char *path)
 	int r = read_spec(path, lister->arena, &spec, &err);
 
 	if (r < 0)
-		return r == -ENOMEM ? r : warn(lister, arena_printf(lister->arena, "cannot %s",
-								    err.message));
+		return r == -ENOMEM ? r
+				    : warn(lister,
+					   arena_printf(lister->arena, "cannot %s", err.message));
 	stale = find_stale(json_object_object_get(spec, "containerEdits"), lister->arena);
 	devices = json_object_object_get(spec, "devices");
 	r = 0;
@@ -158,16 +158,15 @@ static int list_directory(struct lister *lister, const char *directory)
 	int r;
 
 	if (root.fd < 0)
-		return errno == ENOENT ? 0
-				       : warn(lister, arena_printf(lister->arena,
-								   "cannot read %s: %s", directory,
-								   strerror(errno)));
+		return errno == ENOENT
+			       ? 0
+			       : warn(lister, arena_printf(lister->arena, "cannot read %s: %s",
+							   directory, strerror(errno)));
 	r = root_list(&root, "/", DIRECTORY_FILES_MAX, lister->arena, &names);
 	if (r == 0 && names.count > 1)
 		qsort(names.items, names.count, sizeof(*names.items), by_name);
 	for (size_t i = 0; r == 0 && i < names.count; i++) {
-		const char *path =
-			arena_printf(lister->arena, "%s/%s", directory, names.items[i]);
+		const char *path = arena_printf(lister->arena, "%s/%s", directory, names.items[i]);
 
 		if (!path)
 			return -ENOMEM;

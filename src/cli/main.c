@@ -23,7 +23,7 @@ static const struct command commands[] = {
 	 "FILE. list shows the devices of the specs in /etc/cdi and /var/run/cdi, or in DIR, and what\n"
 	 "is wrong with them (exit code 1, when something is).\n"
 	 "\n"
-	 "example: davit cdi generate --output /var/run/cdi/nvidia.json\n"			      },
+	 "example: davit cdi generate --output /var/run/cdi/nvidia.json\n"                          },
 	{"explain", cli_explain, "b",  "what the hook would do to a container, and why",
 	 "usage: davit explain --bundle DIR [--config FILE] [--json]\n"
 	 "\n"
@@ -86,11 +86,11 @@ static const char **cdi_value_place(struct options *options, const char *name)
 	const struct {
 		const char *name, **place;
 	} places[] = {
-		{"output",		   &options->output  },
-		{"format",		   &options->format  },
+		{"output",               &options->output  },
+		{"format",               &options->format  },
 		{"device-name-strategy", &options->strategy},
-		{"vendor",		   &options->vendor  },
-		{"class",		  &options->class   },
+		{"vendor",               &options->vendor  },
+		{"class",                &options->class   },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++)

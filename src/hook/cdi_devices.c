@@ -23,8 +23,7 @@ static bool read_minor(const struct cdi_call *call, const char *path, const char
 	struct slice rest, line;
 	char *text;
 
-	if (!path ||
-	    root_read(&call->container.root, path, TEXT_MAX, call->arena, &text, NULL) < 0)
+	if (!path || root_read(&call->container.root, path, TEXT_MAX, call->arena, &text, NULL) < 0)
 		return false;
 	rest = slice_from(text);
 	while (slice_next(&rest, '\n', &line)) {
@@ -107,10 +106,10 @@ static int add_gpus(struct cdi_call *call)
 	for (size_t i = 0; r == 0 && i < ids.count; i++) {
 		uint64_t minor;
 
-		if (!read_minor(call,
-				arena_printf(call->arena, PROC "/gpus/%s/information",
-					     ids.items[i]),
-				"Device Minor", &minor) ||
+		if (!read_minor(
+			    call,
+			    arena_printf(call->arena, PROC "/gpus/%s/information", ids.items[i]),
+			    "Device Minor", &minor) ||
 		    !has_node(&call->container.root,
 			      arena_printf(call->arena, "/dev/nvidia%ju", (uintmax_t)minor)))
 			continue;

@@ -15,12 +15,12 @@ static const struct {
 	const char *name;
 	int (*run)(struct cdi_call *call, struct error *err);
 } commands[] = {
-	{"create-symlinks",		  cdi_create_symlinks	 },
-	{"update-ldcache",		   cdi_update_ldcache	 },
-	{"enable-cuda-compat",	       cdi_enable_cuda_compat},
-	{"disable-device-node-modification", cdi_mask_proc	       },
+	{"create-symlinks",                  cdi_create_symlinks   },
+	{"update-ldcache",                   cdi_update_ldcache    },
+	{"enable-cuda-compat",               cdi_enable_cuda_compat},
+	{"disable-device-node-modification", cdi_mask_proc         },
 	{"update-application-profile",       cdi_update_profile    },
-	{"chmod",			      cdi_chmod	     },
+	{"chmod",			    cdi_chmod             },
 };
 
 /* ---- arguments -------------------------------------------------------------------------- */
@@ -70,8 +70,7 @@ const char *cdi_option(const struct cdi_call *call, const char *name, size_t *at
 struct operation *cdi_add(struct cdi_call *call, enum operation_kind kind, const char *target,
 			  const char *text)
 {
-	struct operation *operation =
-		target && text ? ARENA_PUSH(call->arena, &call->plan) : NULL;
+	struct operation *operation = target && text ? ARENA_PUSH(call->arena, &call->plan) : NULL;
 
 	if (!operation)
 		return NULL;
@@ -141,23 +140,23 @@ int cdi_create_symlinks(struct cdi_call *call, struct error *err)
  * For directories that the runtime made for nodes, readable by root alone: nothing else may get
  * another mode, for it may be the host's.
  */
-static int change_mode(const struct root *root, const char *path, mode_t mode, struct error *err)
+static void change_mode(const struct root *root, const char *path, mode_t mode)
 {
 	AUTO_FD fd = root_openat(root, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-	struct stat st, dev;
+	struct stat st, dev, host;
 	int r = fd < 0 ? fd : root_stat(root, "/dev", 0, &dev);
 
-	if (r == 0 && fstat(fd, &st) < 0)
+	/* The namespace's / is still the host's: its /dev may be the container's, too. */
+	if (r == 0 && (fstat(fd, &st) < 0 || stat("/dev", &host) < 0))
 		r = -errno;
-	if (r == 0 && (!string_starts(path, "/dev/") || st.st_dev != dev.st_dev))
+	if (r == 0 &&
+	    (!string_starts(path, "/dev/") || st.st_dev != dev.st_dev || st.st_dev == host.st_dev))
 		r = -EPERM;
 	if (r == 0 && fchmod(fd, mode) < 0)
 		r = -errno;
 	if (r < 0 && r != -ENOENT)
 		log_line(LOG_LEVEL_WARNING, "the mode of %s stays as it is: %s", path,
 			 strerror(-r));
-	(void)err;
-	return 0;
 }
 
 int cdi_chmod(struct cdi_call *call, struct error *err)
@@ -173,7 +172,7 @@ int cdi_chmod(struct cdi_call *call, struct error *err)
 	r = privilege_set(PRIVILEGE_MOUNT, err);
 	at = 0;
 	while (r == 0 && (path = cdi_option(call, "path", &at)))
-		r = change_mode(&call->container.root, path, (mode_t)number, err);
+		change_mode(&call->container.root, path, (mode_t)number);
 	return r;
 }
 
@@ -203,8 +202,8 @@ static int open_root(struct cdi_call *call, struct error *err)
 	if (r == 0)
 		r = privilege_set(PRIVILEGE_PARSE, err);
 	if (r == 0)
-		r = oci_spec_parse(pipeline.text, pipeline.text_length, call->arena,
-				   &pipeline.spec, err);
+		r = oci_spec_parse(pipeline.text, pipeline.text_length, call->arena, &pipeline.spec,
+				   err);
 	if (r < 0)
 		return err->fix[0] ? r : error_fix(err, r, "compare it with `runc spec`");
 	pipeline.rootfs = oci_spec_rootfs(&pipeline.spec, state.bundle, call->arena);

@@ -217,8 +217,9 @@ static int add_folders(struct cache_update *update)
 		r = mount_info_read(call->arena, &update->mounts);
 	if (r == 0)
 		r = read_cache(update);
-	update->compat = root_stat(&call->container.root, COMPAT_MARK, AT_SYMLINK_NOFOLLOW, &st) == 0 &&
-			 S_ISREG(st.st_mode) && st.st_size > 0;
+	update->compat =
+		root_stat(&call->container.root, COMPAT_MARK, AT_SYMLINK_NOFOLLOW, &st) == 0 &&
+		S_ISREG(st.st_mode) && st.st_size > 0;
 	while (r == 0 && (folder = cdi_option(call, "folder", &at)))
 		r = add_folder(update, folder);
 	return r;

@@ -67,7 +67,7 @@ sees() { # NAME DEVICE... -- OUTPUT: the container with these devices lists thes
 
 "$davit" cdi generate --config "$host/davit.json" --output "$spec"
 uuid2=$(jq -r '[.devices[].name | select(startswith("GPU-"))] | last' "$spec")
-mig=($(jq -r '.devices[].name | select(startswith("MIG-"))' "$spec"))
+mapfile -t mig < <(jq -r '.devices[].name | select(startswith("MIG-"))' "$spec")
 one=$(smi_line 0 "$uuid1")
 for device in 1 "$uuid1"; do
 	sees "GPU $device" "nvidia.com/gpu=$device" -- "$one"
