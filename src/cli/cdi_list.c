@@ -221,7 +221,7 @@ static int print_json(const struct lister *lister)
 static int print_text(const struct lister *lister)
 {
 	for (size_t i = 0; i < lister->devices.count; i++)
-		(void)printf("%-32s  %s\n", lister->devices.items[i].name,
+		(void)printf("%-56s  %s\n", lister->devices.items[i].name,
 			     lister->devices.items[i].file);
 	return fflush(stdout) != 0;
 }

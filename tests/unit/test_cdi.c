@@ -433,7 +433,7 @@ static void yaml_is_read_as_tools_write_it(void **state)
 		{"a: 'b''c'\n\"d\": /dev/e::f\n",                 "{\"a\":\"b'c\",\"d\":\"/dev/e::f\"}"                       },
 		{"a: \"1\"\nb: 0.5.0\n",                          "{\"a\":\"1\",\"b\":\"0.5.0\"}"                             },
 		{"- a\n",					 "read it: line 1: not a mapping"                            },
-		{"",					      "read it: line 0: it is empty"                              },
+		{"",					      "read it: line 1: it is empty"                              },
 		{"a\n",					   "read it: line 1: no key"                                   },
 		{"a: b\na: c\n",				  "read it: line 2: a key for the second time"                },
 		{"a: b\n  c: d\n",                                "read it: line 2: it is indented too far"                   },
