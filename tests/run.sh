@@ -17,7 +17,7 @@ export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
 jobs=$(nproc)
 # Scripts of tests/engines that need no runtime, or choose their own; all others run on each.
-single_scripts=(bad-input environment docker podman runtime-bundles runtime-engines)
+single_scripts=(bad-input cdi cdi-hook environment docker podman runtime-bundles runtime-engines)
 
 usage() {
 	printf 'usage: tests/run.sh [GROUP...]\ngroups: %s\n' "${all_groups[*]}" >&2
@@ -185,7 +185,7 @@ group_engines() {
 			script "$name, $with" env ENGINE="${with% *}" CGROUP="${with#* }" "tests/engines/$name.sh"
 		done
 	done
-	for name in bad-input environment runtime-bundles; do
+	for name in bad-input cdi-hook environment runtime-bundles; do
 		script "$name" env ENGINE=runc CGROUP=v2 "tests/engines/$name.sh"
 	done
 	script 'docker, v1' env CGROUP=v1 tests/engines/docker.sh
@@ -194,6 +194,7 @@ group_engines() {
 	script 'runtime-engines, v2' env CGROUP=v2 tests/engines/runtime-engines.sh
 	for with in runc crun; do
 		script "podman, $with" env ENGINE=$with CGROUP=v2 tests/engines/podman.sh
+		script "cdi, $with" env ENGINE=$with CGROUP=v2 tests/engines/cdi.sh
 	done
 }
 

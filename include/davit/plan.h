@@ -85,3 +85,10 @@ const char *plan_write(const struct plan *plan, const char *rootfs, struct arena
 /* The way back. 0, -ENOMEM or -EINVAL with ERROR_BAD_BUNDLE. */
 int plan_read(const char *text, size_t length, struct arena *arena, struct plan *ret,
 	      const char **ret_rootfs, struct error *err);
+/* ---- texts that containers see, for who has no plan but the container itself ------------- */
+
+/* The text of /proc/driver/nvidia/params with ModifyDeviceFiles 0. NULL without memory. */
+const char *plan_mask_params(struct arena *arena, const char *params);
+/* The file that has EGL show the GPUs whose minors are bits of `visible`, and its text. */
+#define PLAN_EGL_PROFILE "/etc/nvidia/nvidia-application-profiles-rc.d/10-davit.conf"
+const char *plan_egl_profile(struct arena *arena, uint64_t visible);

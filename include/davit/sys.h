@@ -68,6 +68,12 @@ int root_open_regular(const struct root *root, const char *path);
 /* root_open_regular and file_read. 0 or -errno, no message. */
 int root_read(const struct root *root, const char *path, size_t limit, struct arena *arena,
 	      char **ret, size_t *ret_length);
+/*
+ * The names in the directory `path`, in no order, at most `limit` of them (-E2BIG: more; `ret`
+ * holds that many), without "." and "..". 0 or -errno, no message.
+ */
+int root_list(const struct root *root, const char *path, size_t limit, struct arena *arena,
+	      struct strings *ret);
 /* Writes all of it. 0 or -errno. */
 int file_write(int fd, const void *data, size_t length);
 /* Opens the object behind an O_PATH descriptor anew, by way of /proc/self/fd. fd or -errno. */

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cdi_hook.h"
 #include "davit/apply.h"
 #include "davit/pipeline.h"
 #include "written_plan.h"
@@ -17,6 +18,7 @@
 static const char usage[] =
 	"usage: davit-hook [-debug] [-config FILE] STAGE <STATE\n"
 	"       davit-hook -version\n"
+	"       davit-hook create-symlinks|update-ldcache|... as CDI specs have it\n"
 	"\n"
 	"Gives the container whose OCI state stands on standard input its GPUs.\n"
 	"STAGE is prestart, createRuntime, createContainer (for davit-runtime), poststart or\n"
@@ -209,6 +211,8 @@ int main(int argc, char **argv)
 	struct arguments arguments = {0};
 	struct error err = {0};
 
+	if (cdi_hook_is_meant(argc, argv))
+		return cdi_hook_main(argc, argv);
 	if (parse_arguments(argc, argv, &arguments) < 0) {
 		(void)fputs(usage, stderr);
 		return EXIT_USAGE;

@@ -241,7 +241,7 @@ static void add_loader_search(struct builder *b)
 /* ---- the mask over /proc/driver/nvidia -------------------------------------------------- */
 
 /* The text of params with ModifyDeviceFiles 0: libraries inside then create no nodes. */
-static const char *mask_params(struct arena *arena, const char *params)
+const char *plan_mask_params(struct arena *arena, const char *params)
 {
 	static const char key[] = "ModifyDeviceFiles: ";
 	const char *line = params;
@@ -262,7 +262,7 @@ static void add_proc_mask(struct builder *b, const struct selection *selection)
 	mask->version = b->driver->proc_version;
 	mask->registry = b->driver->proc_registry_absent ? NULL : b->driver->proc_registry;
 	if (b->driver->proc_params) {
-		mask->params = mask_params(b->arena, b->driver->proc_params);
+		mask->params = plan_mask_params(b->arena, b->driver->proc_params);
 		b->failed |= !mask->params;
 	}
 	for (size_t i = 0; i < selection->count; i++) {
