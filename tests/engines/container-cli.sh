@@ -60,7 +60,7 @@ Architecture:   9.0" "$(head -n 10 <<< "$output")"
 
 listed() { # OPTION...: as names beneath the host
 	cli list "$@"
-	sed "s|^$host/||" <<< "$output"
+	printf '%s\n' "${output//"$host/"/}"
 }
 equal 'list --ipcs' 'run/nvidia-persistenced/socket' "$(listed --ipcs)"
 equal 'list --ipcs --no-persistenced' '' "$(listed --ipcs --no-persistenced)"
