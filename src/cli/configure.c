@@ -33,7 +33,7 @@ static const struct {
 	{"containerd", "/etc/containerd/config.toml", "/etc/containerd/conf.d/davit.toml",
 	 "systemctl restart containerd"										   },
 	{"crio",       NULL,			  "/etc/crio/crio.conf.d/50-davit.conf",    "systemctl restart crio"  },
-	{"podman",     NULL,			  "/etc/containers/oci/hooks.d/davit.json", NULL                      },
+	{"podman",     NULL,			  "/usr/share/containers/oci/hooks.d/davit.json", NULL                      },
 };
 
 struct job {

@@ -67,6 +67,8 @@ static const char *pattern_for(const char *drop_in, struct arena *arena)
 static char *cut(const char *text, const char *start, const char *end, const char *between,
 		 struct arena *arena)
 {
+	if (!between)
+		return NULL;
 	return arena_printf(arena, "%.*s%s%s", (int)(start - text), text, between, end);
 }
 
@@ -81,21 +83,34 @@ static bool has_import(struct slice value, const char *drop_in, const char *patt
 	       (strstr(list, pattern) || strstr(list, exact) || strstr(list, literal));
 }
 
+/* Behind the last thing in a list that is neither blank nor comment; its comma is a thing, too. */
+static const char *find_end(const char *list, const char *close)
+{
+	const char *last = list + 1;
+
+	for (const char *at = list + 1; at < close; at++) {
+		if (*at == '#') {
+			at += strcspn(at, "\n");
+		} else if (*at == '"' || *at == '\'') {
+			for (char quote = *at++; at < close && *at != quote; at++)
+				at += quote == '"' && *at == '\\';
+			last = at + 1;
+		} else if (!strchr(" \t\r\n", *at)) {
+			last = at + 1;
+		}
+	}
+	return last;
+}
+
 static char *add_import(const char *text, const struct toml_line *line, const char *pattern,
 			struct arena *arena)
 {
 	const char *value = line->text + line->value, *close = value + line->value_length - 1;
-	const char *last = close;
+	const char *last = find_end(value, close);
+	const char *before = last == value + 1 ? "" : last[-1] == ',' ? " " : ", ";
+	const char *added = arena_printf(arena, "%s%s", before, pattern);
 
-	while (last > value && strchr(" \t\r\n", last[-1]))
-		last--;
-	return cut(text, last, last,
-		   arena_printf(arena, "%s%s",
-				last == value + 1 ? ""
-				: last[-1] == ',' ? " "
-						  : ", ",
-				pattern),
-		   arena);
+	return added ? cut(text, last, last, added, arena) : NULL;
 }
 
 int configure_containerd(const char *text, const char *path, const char *drop_in,
@@ -163,8 +178,8 @@ int configure_containerd_remove(const char *text, const char *path, const char *
 
 		if (string_starts(end, ", "))
 			end += 2;
-		else if (start[-1] == ' ' && start[-2] == ',')
-			start -= 2;
+		else if (start[-1] == ' ' && (start[-2] == ',' || *end == ']'))
+			start -= start[-2] == ',' ? 2 : 1;
 		*ret = cut(text, start, end, "", arena);
 	} else {
 		*ret = arena_strdup(arena, text);
