@@ -103,8 +103,6 @@ int configure_docker_remove(const char *text, const char *original, const char *
 
 	if (r < 0)
 		return r;
-	if (original && check(original, path, &ignored) < 0)
-		original = NULL;
 	/* The path that was configured, whichever davit-runtime is meant now. */
 	runtime = json_edit_get(&edit, PATH_RUNTIME(configure));
 	if (runtime && runtime[0] == '"' && strlen(runtime) > 2)
@@ -115,6 +113,8 @@ int configure_docker_remove(const char *text, const char *original, const char *
 		*ret = original ? arena_strdup(arena, original) : NULL;
 		return 0;
 	}
+	if (original && check(original, path, &ignored) < 0)
+		original = NULL;
 	current = json_edit_get(&edit, path_default);
 	r = original ? restore(&edit, original, PATH_RUNTIME(configure), err) : 0;
 	if (r == 0 &&
