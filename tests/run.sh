@@ -17,7 +17,7 @@ export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
 jobs=$(nproc)
 # Scripts of tests/engines that need no runtime, or choose their own; all others run on each.
-single_scripts=(bad-input environment docker podman)
+single_scripts=(bad-input environment docker podman configure container-cli)
 
 usage() {
 	printf 'usage: tests/run.sh [GROUP...]\ngroups: %s\n' "${all_groups[*]}" >&2
@@ -165,6 +165,10 @@ group_engines() {
 	done
 	script 'docker, v1' env CGROUP=v1 tests/engines/docker.sh
 	script 'docker, v2' env CGROUP=v2 tests/engines/docker.sh
+	for with in v1 v2; do
+		script "configure, $with" env CGROUP=$with tests/engines/configure.sh
+		script "container-cli, $with" env CGROUP=$with tests/engines/container-cli.sh
+	done
 	for with in runc crun; do
 		script "podman, $with" env ENGINE=$with CGROUP=v2 tests/engines/podman.sh
 	done

@@ -30,10 +30,8 @@ mkdir -p /etc/davit /etc/docker /etc/containerd
 cp "$host/davit.json" /etc/davit/config.json
 
 # Where davit would be installed. Until there is a davit-runtime, one that adds the hook.
-bindir=$("$davit" configure podman --root "$work/roots" --dry-run 2> /dev/null |
-	sed -n 's|.*"path": "\(.*\)/davit-hook".*|\1|p') || true
 mkdir -p "$work/roots"
-[ -n "$bindir" ] || bindir=$("$davit" configure podman --root "$work/roots" --dry-run |
+bindir=$("$davit" configure podman --root "$work/roots" --dry-run |
 	sed -n 's|.*"path": "\(.*\)/davit-hook".*|\1|p')
 mkdir -p "$bindir"
 ln -sf "$hook" "$bindir/davit-hook"
@@ -150,6 +148,40 @@ for arguments in '' 'docker podman' 'lxc' 'docker --bogus' 'docker --root' 'podm
 	configure $arguments
 	equal "configure $arguments: a usage error" 2 "$rc"
 done
+
+# --- nvidia-ctk ----------------------------------------------------------------------------------
+
+ln -s "$davit" "$work/nvidia-ctk"
+# same NAME ARGUMENTS -- ARGUMENTS: nvidia-ctk's words and ours do the same.
+same() {
+	local theirs=() name=$1
+	shift
+	while [ "$1" != -- ]; do
+		theirs+=("$1")
+		shift
+	done
+	shift
+	equal "nvidia-ctk runtime configure, $name" "$("$davit" configure "$@" --dry-run 2>&1 || true)" \
+		"$("$work/nvidia-ctk" runtime configure "${theirs[@]}" --dry-run 2>&1 || true)"
+}
+same 'nothing said' -- docker
+same docker --runtime=docker --nvidia-set-as-default --cdi.enabled -- docker --set-default --cdi
+same 'other names' --runtime docker --nvidia-runtime-name gpu --nvidia-runtime-path=/x/y --cdi.enabled=false -- \
+	docker --runtime-name gpu --runtime-path /x/y
+same containerd --runtime=containerd --config=/x/c.toml --drop-in-config /x/d/e.toml --config-source=file -- \
+	containerd --file /x/c.toml --drop-in /x/d/e.toml
+same crio --runtime=crio --set-as-default -- crio --set-default
+rc=0
+"$work/nvidia-ctk" runtime configure --bogus > /dev/null 2>&1 || rc=$?
+equal 'nvidia-ctk, an unknown option: a usage error' 2 "$rc"
+equal 'nvidia-ctk config' "$(cat /etc/davit/config.json)" "$("$work/nvidia-ctk" config)"
+mkdir "$work/char"
+ln -s nowhere "$work/char/195:255"
+"$work/nvidia-ctk" system create-dev-char-symlinks --create-all --dev-char-path "$work/char" > /dev/null
+equal 'nvidia-ctk system create-dev-char-symlinks' "$host/dev/nvidia0 $host/dev/nvidiactl" \
+	"$(readlink "$work/char/195:0" "$work/char/195:255" | xargs)"
+equal 'nvidia-ctk system create-dev-char-symlinks, again: nothing to do' '' \
+	"$("$work/nvidia-ctk" system create-dev-char-symlinks --dev-char-path "$work/char")"
 
 # --- docker --------------------------------------------------------------------------------------
 
