@@ -92,6 +92,19 @@ static int run(struct words *words, const struct translation *table, size_t coun
 	return cli_dispatch(words->count, words->items);
 }
 
+/* Whether an option is among the words, with one dash or two. */
+static bool names_option(int argc, char **argv, const char *name)
+{
+	for (int i = 0; i < argc; i++) {
+		const char *word = argv[i] + strspn(argv[i], "-");
+		size_t length = strcspn(word, "=");
+
+		if (argv[i][0] == '-' && length == strlen(name) && memcmp(word, name, length) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int runtime_configure(int argc, char **argv)
 {
 	static const struct translation table[] = {
@@ -115,12 +128,9 @@ static int runtime_configure(int argc, char **argv)
 	};
 	AUTO_ARENA arena = {0};
 	struct words words = {.arena = &arena};
-	bool named = false;
 
-	for (int i = 0; i < argc; i++)
-		named |= string_starts(argv[i] + strspn(argv[i], "-"), "runtime=") ||
-			 strcmp(argv[i] + strspn(argv[i], "-"), "runtime") == 0;
-	if (add(&words, "configure") < 0 || (!named && add(&words, "docker") < 0))
+	if (add(&words, "configure") < 0 ||
+	    (!names_option(argc, argv, "runtime") && add(&words, "docker") < 0))
 		return EXIT_USAGE;
 	return run(&words, table, ARRAY_SIZE(table), argc, argv);
 }
@@ -141,12 +151,17 @@ static int cdi(const char *command, int argc, char **argv)
 		{"nvidia-cdi-hook-path", true, NULL                    },
 		{"nvidia-ctk-path",      true, NULL                    },
 		{"library-search-path",  true, NULL                    },
-		{"spec-dir",             true, NULL                    },
+		{"spec-dir",             true, "--spec-dir"            },
 	};
 	AUTO_ARENA arena = {0};
 	struct words words = {.arena = &arena};
 
 	if (add(&words, "cdi") < 0 || add(&words, command) < 0)
+		return EXIT_USAGE;
+	/* nvidia-ctk prints YAML unless told otherwise. */
+	if (strcmp(command, "generate") == 0 && !names_option(argc, argv, "format") &&
+	    !names_option(argc, argv, "output") &&
+	    (add(&words, "--format") < 0 || add(&words, "yaml") < 0))
 		return EXIT_USAGE;
 	return run(&words, table, ARRAY_SIZE(table), argc, argv);
 }
@@ -159,7 +174,7 @@ static int config(int argc, char **argv)
 	AUTO_ARENA arena = {0};
 	struct error err = {0};
 	AUTO_ROOT root = {.fd = -1};
-	char *text;
+	char *text = NULL;
 	int r;
 
 	if (argc > (defaults ? 1 : 0)) {

@@ -119,7 +119,7 @@ int configure_containerd(const char *text, const char *path, const char *drop_in
 	const char *pattern = pattern_for(drop_in, arena);
 	const struct toml_line *imports, *version;
 	struct toml toml;
-	unsigned number;
+	unsigned number = 0;
 	int r = toml_parse(text ? text : "", path, arena, &toml, err);
 
 	if (r == 0)
@@ -156,7 +156,7 @@ int configure_containerd_remove(const char *text, const char *path, const char *
 	const char *pattern = pattern_for(drop_in, arena), *alone, *at;
 	const struct toml_line *imports;
 	struct toml toml;
-	char *made;
+	char *made = NULL;
 	int r = toml_parse(text, path, arena, &toml, err);
 
 	if (r == 0)
@@ -168,7 +168,7 @@ int configure_containerd_remove(const char *text, const char *path, const char *
 		return error_memory(err);
 	imports = find_pair(&toml, key_imports);
 	*ret = NULL;
-	if (strcmp(text, made) == 0)
+	if (string_equal(text, made))
 		return 0;
 	if (imports && slice_equal(value_of(imports), alone)) {
 		*ret = cut(text, imports->text, imports->text + imports->length, "", arena);
@@ -361,7 +361,7 @@ int configure_containerd_drop_in(const char *text, const char *path,
 	struct drop_in d = {.configure = configure, .arena = arena};
 	const struct toml_line *disabled;
 	struct toml toml;
-	unsigned version;
+	unsigned version = 0;
 	int r = toml_parse(text ? text : "", path, arena, &toml, err);
 
 	if (r == 0)

@@ -79,7 +79,7 @@ static bool is_ours_alone(const char *text, const char *original, const char *pa
 
 	for (unsigned options = 0; options < 4; options++) {
 		struct configure tried = *configure;
-		char *made;
+		char *made = NULL;
 
 		tried.set_default = options & 1;
 		tried.cdi = options & 2;

@@ -82,7 +82,7 @@ static bool has_name(const char *text, const struct member *member, const char *
 
 static bool find_member(const char *text, size_t object, const char *name, struct member *ret)
 {
-	struct member member;
+	struct member member = {0};
 	bool found = false;
 
 	for (size_t at = object + 1; next_member(text, at, &member); at = member.end)
@@ -120,7 +120,7 @@ static size_t path_length(const char *const *path)
 
 const char *json_edit_get(const struct json_edit *edit, const char *const *path)
 {
-	struct member member;
+	struct member member = {0};
 	size_t object;
 
 	if (walk(edit->text, path, &object, &member) < path_length(path))
@@ -264,7 +264,7 @@ int json_edit_remove(struct json_edit *edit, const char *const *path, struct err
 {
 	const char *shorter[8] = {0};
 	size_t object, depth, length = path_length(path);
-	struct member member, next;
+	struct member member = {0}, next;
 	const char *left;
 	int r;
 
