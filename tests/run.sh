@@ -17,7 +17,8 @@ export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
 jobs=$(nproc)
 # Scripts of tests/engines that need no runtime, or choose their own; all others run on each.
-single_scripts=(bad-input cdi cdi-hook environment docker podman runtime-bundles runtime-engines)
+single_scripts=(bad-input cdi cdi-hook configure container-cli environment docker podman runtime-bundles
+	runtime-engines)
 
 usage() {
 	printf 'usage: tests/run.sh [GROUP...]\ngroups: %s\n' "${all_groups[*]}" >&2
@@ -192,6 +193,10 @@ group_engines() {
 	script 'docker, v2' env CGROUP=v2 tests/engines/docker.sh
 	script 'runtime-engines, v1' env CGROUP=v1 tests/engines/runtime-engines.sh
 	script 'runtime-engines, v2' env CGROUP=v2 tests/engines/runtime-engines.sh
+	for with in v1 v2; do
+		script "configure, $with" env CGROUP=$with tests/engines/configure.sh
+		script "container-cli, $with" env CGROUP=$with tests/engines/container-cli.sh
+	done
 	for with in runc crun; do
 		script "podman, $with" env ENGINE=$with CGROUP=v2 tests/engines/podman.sh
 		script "cdi, $with" env ENGINE=$with CGROUP=v2 tests/engines/cdi.sh

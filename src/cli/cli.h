@@ -29,6 +29,14 @@ int cli_info(const struct options *options);
 int cli_list(const struct options *options);
 int cli_require(const struct options *options);
 int cli_system(const struct options *options);
+/* Those with options of their own; what follows the command's name. */
+int cli_configure(int argc, char **argv);
+int cli_ctk(int argc, char **argv);
+/* Runs a command: its name and what follows. */
+int cli_dispatch(int argc, char **argv);
+
+/* Links /dev/char/MAJOR:MINOR to the driver's nodes; with `pretend` it only says so. */
+int cli_link_nodes(const char *config_path, const char *directory, bool pretend);
 
 /* Prints the error's line to stderr and returns its exit code. */
 int cli_fail(const struct error *err);

@@ -62,11 +62,24 @@ static const struct command commands[] = {
 	 "example: davit system prepare\n"							  },
 };
 
+/* Those that parse their arguments themselves. */
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *summary;
+} own_commands[] = {
+	{"configure", cli_configure, "make docker, containerd, CRI-O or podman use davit"  },
+	{"ctk",       cli_ctk,       "the commands of nvidia-ctk, for scripts that call it"},
+};
+
 static void print_usage(FILE *stream)
 {
 	(void)fputs("usage: davit COMMAND [OPTION...]\n\n", stream);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		(void)fprintf(stream, "  %-8s  %s\n", commands[i].name, commands[i].summary);
+		(void)fprintf(stream, "  %-9s  %s\n", commands[i].name, commands[i].summary);
+	for (size_t i = 0; i < ARRAY_SIZE(own_commands); i++)
+		(void)fprintf(stream, "  %-9s  %s\n", own_commands[i].name,
+			      own_commands[i].summary);
 	(void)fputs(
 		"\n`davit COMMAND --help` says more; `davit --version` says which davit it is.\n",
 		stream);
@@ -173,22 +186,33 @@ static int run_command(const struct command *command, int argc, char **argv)
 	return command->run(&options);
 }
 
+int cli_dispatch(int argc, char **argv)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(own_commands); i++)
+		if (strcmp(argv[0], own_commands[i].name) == 0)
+			return own_commands[i].run(argc - 1, argv + 1);
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (strcmp(argv[0], commands[i].name) == 0)
+			return run_command(&commands[i], argc - 1, argv + 1);
+	(void)usage_error("there is no command", argv[0]);
+	return EXIT_USAGE;
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
+	const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
 
+	if (argc > 0 && strcmp(slash ? slash + 1 : argv[0], "nvidia-ctk") == 0)
+		return cli_ctk(argc - 1, argv + 1);
 	if (strcmp(name, "--version") == 0)
 		return puts("davit " DAVIT_VERSION) < 0;
 	if (strcmp(name, "--help") == 0 || strcmp(name, "help") == 0) {
 		print_usage(stdout);
 		return 0;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		if (strcmp(name, commands[i].name) == 0)
-			return run_command(&commands[i], argc - 2, argv + 2);
 	if (argc > 1)
-		(void)usage_error("there is no command", name);
-	else
-		print_usage(stderr);
+		return cli_dispatch(argc - 1, argv + 1);
+	print_usage(stderr);
 	return EXIT_USAGE;
 }

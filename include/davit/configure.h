@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * configure: engines' configuration files, old text in, new text out. Everything but the files
+ * themselves is pure. What davit doesn't have to change stays as it is, byte for byte.
+ */
+#pragma once
+
+#include "davit/base.h"
+#include "davit/sys.h"
+
+#define CONFIGURE_SIZE_MAX ((size_t)4 * 1024 * 1024)
+
+/* What is to be set. */
+struct configure {
+	const char *runtime_name; /* "nvidia" */
+	const char *runtime_path; /* of davit-runtime */
+	bool set_default, cdi;
+};
+
+/* ---- docker: daemon.json (pure) ---------------------------------------------------------- */
+
+/*
+ * `text` NULL: no such file. -EINVAL with ERROR_BAD_CONFIG: no JSON (line and column), or a member
+ * on the way isn't an object.
+ */
+int configure_docker(const char *text, const char *path, const struct configure *configure,
+		     struct arena *arena, char **ret, struct error *err);
+/*
+ * Takes it back. `original` is the text of before (NULL: none is known): members that davit changed
+ * get their old values. *ret NULL: nothing is left, the file goes.
+ */
+int configure_docker_remove(const char *text, const char *original, const char *path,
+			    const struct configure *configure, struct arena *arena, char **ret,
+			    struct error *err);
+
+/* ---- containerd (pure) ------------------------------------------------------------------- */
+
+/*
+ * config.toml with drop_in among its imports. -EINVAL with ERROR_BAD_CONFIG: no TOML as far as it
+ * was read (line and column), a version other than 2 and 3.
+ */
+int configure_containerd(const char *text, const char *path, const char *drop_in,
+			 struct arena *arena, char **ret, struct error *err);
+/* Without it. *ret NULL: nothing of others is left. */
+int configure_containerd_remove(const char *text, const char *path, const char *drop_in,
+				struct arena *arena, char **ret, struct error *err);
+/*
+ * The drop-in that goes with that config.toml. Before containerd 2.1 a file's plugin section
+ * replaces the whole section of files before it, so config.toml's is in it; so are the options of
+ * the default runtime (SystemdCgroup), for the new one. *ret_note gets what the user has to know,
+ * or NULL.
+ */
+int configure_containerd_drop_in(const char *text, const char *path,
+				 const struct configure *configure, struct arena *arena, char **ret,
+				 const char **ret_note, struct error *err);
+
+/* ---- CRI-O, Podman (pure) ---------------------------------------------------------------- */
+
+/* The drop-in; NULL without memory. */
+char *configure_crio(const struct configure *configure, struct arena *arena);
+/* The hooks.d file, as installed. */
+extern const char configure_hook[];
+
+/* ---- differences (pure) ------------------------------------------------------------------ */
+
+/* A unified diff of one file, "" when nothing differs; NULL texts are no file. NULL: no memory. */
+char *configure_diff(const char *path, const char *before, const char *after, struct arena *arena);
+
+/* ---- files ------------------------------------------------------------------------------- */
+
+#define CONFIGURE_BACKUP_SUFFIX ".before-davit"
+
+/*
+ * The text of a file in root, *ret NULL when there is none. Links are followed for their text
+ * alone. -errno: it can't be read, or has a NUL character.
+ */
+int configure_read(const struct root *root, const char *path, struct arena *arena, char **ret,
+		   struct error *err);
+/*
+ * Puts `text` in the place of the file as a whole, with its mode and owner (0644 for a new one);
+ * NULL removes it. A link is an error. 0 or -errno.
+ */
+int configure_write(const struct root *root, const char *path, const char *text,
+		    struct arena *arena, struct error *err);
+/* Keeps the file as it is under its name with CONFIGURE_BACKUP_SUFFIX. 0 or -errno. */
+int configure_backup(const struct root *root, const char *path, struct arena *arena,
+		     struct error *err);

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
+#include "json_edit.h"
+
+#define PATH_RUNTIME(configure)                                     \
+	(const char *const[])                                       \
+	{                                                           \
+		"runtimes", (configure)->runtime_name, "path", NULL \
+	}
+static const char *const path_default[] = {"default-runtime", NULL};
+static const char *const path_cdi[] = {"features", "cdi", NULL};
+
+static const char *quote(const char *text, struct arena *arena)
+{
+	struct json_object *string = json_object_new_string(text);
+	char *quoted = arena_strdup(
+		arena, json_object_to_json_string_ext(string, JSON_C_TO_STRING_NOSLASHESCAPE));
+
+	(void)json_object_put(string);
+	return quoted;
+}
+
+static int check(const char *text, const char *path, struct error *err)
+{
+	AUTO_JSON *object = NULL;
+
+	return json_parse(text, strlen(text), ERROR_BAD_CONFIG, path, &object, err);
+}
+
+int configure_docker(const char *text, const char *path, const struct configure *configure,
+		     struct arena *arena, char **ret, struct error *err)
+{
+	struct json_edit edit = {.arena = arena, .path = path, .text = "{\n}\n"};
+	const char *runtime = quote(configure->runtime_path, arena);
+	const char *name = quote(configure->runtime_name, arena);
+	int r = 0;
+
+	if (!runtime || !name)
+		return error_memory(err);
+	/* An empty file is none to dockerd, too. */
+	if (text && text[strspn(text, " \t\r\n")]) {
+		edit.text = text;
+		r = check(text, path, err);
+	}
+	if (r == 0)
+		r = json_edit_set(&edit, PATH_RUNTIME(configure), runtime, err);
+	if (r == 0 && configure->set_default)
+		r = json_edit_set(&edit, path_default, name, err);
+	if (r == 0 && configure->cdi)
+		r = json_edit_set(&edit, path_cdi, "true", err);
+	if (r < 0)
+		return r;
+	*ret = arena_strdup(arena, edit.text);
+	return *ret ? 0 : error_memory(err);
+}
+
+/* A member gets the value it had, or goes; what holds nothing any more goes, too. */
+static int restore(struct json_edit *edit, const char *original, const char *const *path,
+		   struct error *err)
+{
+	const char *value = NULL;
+
+	if (original) {
+		struct json_edit before = {.arena = edit->arena, .text = original};
+
+		value = json_edit_get(&before, path);
+	}
+	if (value)
+		return json_edit_set(edit, path, value, err);
+	return json_edit_remove(edit, path, err);
+}
+
+/* Whether what is there is what we would make of the original, with some options. */
+static bool is_ours_alone(const char *text, const char *original, const char *path,
+			  const struct configure *configure, struct arena *arena)
+{
+	struct error ignored;
+
+	for (unsigned options = 0; options < 4; options++) {
+		struct configure tried = *configure;
+		char *made = NULL;
+
+		tried.set_default = options & 1;
+		tried.cdi = options & 2;
+		if (configure_docker(original, path, &tried, arena, &made, &ignored) == 0 &&
+		    string_equal(made, text))
+			return true;
+	}
+	return false;
+}
+
+int configure_docker_remove(const char *text, const char *original, const char *path,
+			    const struct configure *configure, struct arena *arena, char **ret,
+			    struct error *err)
+{
+	struct json_edit edit = {.arena = arena, .path = path, .text = text};
+	const char *runtime, *name = quote(configure->runtime_name, arena), *current;
+	struct configure present = *configure;
+	const char *whole[] = {"runtimes", configure->runtime_name, NULL};
+	struct error ignored;
+	int r = check(text, path, err);
+
+	if (r < 0)
+		return r;
+	/* The path that was configured, whichever davit-runtime is meant now. */
+	runtime = json_edit_get(&edit, PATH_RUNTIME(configure));
+	if (runtime && runtime[0] == '"' && strlen(runtime) > 2)
+		present.runtime_path = arena_strndup(arena, runtime + 1, strlen(runtime) - 2);
+	if (!present.runtime_path || !name)
+		return error_memory(err);
+	if (is_ours_alone(text, original, path, &present, arena)) {
+		*ret = original ? arena_strdup(arena, original) : NULL;
+		return 0;
+	}
+	if (original && check(original, path, &ignored) < 0)
+		original = NULL;
+	current = json_edit_get(&edit, path_default);
+	r = original ? restore(&edit, original, PATH_RUNTIME(configure), err) : 0;
+	if (r == 0 &&
+	    !(original &&
+	      json_edit_get(&(struct json_edit){.arena = arena, .text = original}, whole)))
+		r = json_edit_remove(&edit, whole, err);
+	if (r == 0 && current && strcmp(current, name) == 0)
+		r = restore(&edit, original, path_default, err);
+	if (r == 0 && json_edit_get(&edit, path_cdi))
+		r = restore(&edit, original, path_cdi, err);
+	if (r < 0)
+		return r;
+	*ret = arena_strdup(arena, edit.text);
+	return *ret ? 0 : error_memory(err);
+}

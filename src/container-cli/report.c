@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+#include <string.h>
+
+#include "container_cli.h"
+
+/* ---- info ------------------------------------------------------------------------------- */
+
+static const char *or_unknown(const char *text)
+{
+	return text ? text : "unknown";
+}
+
+/* NVML's spelling of a bus id has a domain of eight digits. */
+static const char *long_bus_id(const char *bus_id, struct arena *arena)
+{
+	const char *id = arena_printf(arena, "0000%s", bus_id);
+
+	return id ? id : bus_id;
+}
+
+static void print_csv(const struct driver *driver, struct arena *arena)
+{
+	(void)printf("NVRM version,CUDA version\n%s,%s\n\n", driver->version,
+		     or_unknown(driver->cuda_version));
+	(void)puts("Device Index,Device Minor,Model,Brand,GPU UUID,Bus Location,Architecture");
+	for (size_t i = 0; i < driver->gpus.count; i++) {
+		const struct gpu *gpu = &driver->gpus.items[i];
+
+		(void)printf("%u,%u,%s,%s,%s,%s,%s\n", gpu->index, gpu->minor, gpu->model,
+			     or_unknown(gpu->brand), gpu->uuid, long_bus_id(gpu->bus_id, arena),
+			     or_unknown(gpu->arch));
+	}
+}
+
+static void print_text(const struct driver *driver, struct arena *arena)
+{
+	(void)printf("NVRM version:   %s\nCUDA version:   %s\n", driver->version,
+		     or_unknown(driver->cuda_version));
+	for (size_t i = 0; i < driver->gpus.count; i++) {
+		const struct gpu *gpu = &driver->gpus.items[i];
+
+		(void)printf("\nDevice Index:   %u\nDevice Minor:   %u\nModel:          %s\n"
+			     "Brand:          %s\nGPU UUID:       %s\nBus Location:   %s\n"
+			     "Architecture:   %s\n",
+			     gpu->index, gpu->minor, gpu->model, or_unknown(gpu->brand), gpu->uuid,
+			     long_bus_id(gpu->bus_id, arena), or_unknown(gpu->arch));
+	}
+}
+
+int command_info(const struct arguments *arguments, struct arena *arena, struct error *err)
+{
+	struct driver_roots roots = DRIVER_ROOTS_INIT;
+	struct driver driver = {0};
+	struct error no_nvml = {0};
+	struct config config;
+	int r = settings_load(arguments, arena, &config, err);
+
+	if (r == 0)
+		r = driver_roots_open(&config, &roots, err);
+	if (r == 0)
+		r = driver_read(&roots, &config, CAPABILITY_ALL, arena, &driver, err);
+	if (r == 0) {
+		driver.cuda_version = driver_cuda_version(&roots, &config, &driver, arena);
+		/* Brand and architecture: nobody else knows them, and one can do without. */
+		if (driver_ask_nvml(&roots, &config, &driver, arena, &no_nvml) < 0)
+			log_line(LOG_LEVEL_WARNING, "cannot %s", no_nvml.message);
+		(arguments->csv ? print_csv : print_text)(&driver, arena);
+	}
+	driver_close(&driver);
+	driver_roots_close(&roots);
+	return r;
+}
+
+/* ---- list ------------------------------------------------------------------------------- */
+
+static unsigned kind_of(const struct operation *operation, const struct driver *driver)
+{
+	static const unsigned kinds[] = {
+		[DRIVER_FILE_LIBRARY] = LIST_LIBRARIES, [DRIVER_FILE_BINARY] = LIST_BINARIES,
+		[DRIVER_FILE_FIRMWARE] = LIST_FIRMWARE, [DRIVER_FILE_DATA] = LIST_DATA,
+		[DRIVER_FILE_SOCKET] = LIST_IPCS,
+	};
+
+	if (operation->kind == OPERATION_DEVICE)
+		return LIST_DEVICES;
+	if (operation->kind != OPERATION_BIND)
+		return 0;
+	for (size_t i = 0; i < driver->files.count; i++) {
+		const struct driver_file *file = &driver->files.items[i];
+
+		if (file->tree == operation->tree && strcmp(file->path, operation->source) == 0)
+			return kinds[file->kind];
+	}
+	return LIST_IPCS; /* the MPS pipes are no file of the driver's */
+}
+
+static void print_path(const struct pipeline *pipeline, const struct operation *operation)
+{
+	const struct root *root = driver_root_of(&pipeline->roots, operation->tree);
+	struct stat st;
+
+	if (!operation->required && root_stat(root, operation->source, 0, &st) < 0)
+		return;
+	(void)printf("%s/%s\n", string_equal(root->path, "/") ? "" : root->path,
+		     operation->source + strspn(operation->source, "/"));
+}
+
+static void print_plan(const struct pipeline *pipeline, unsigned listed)
+{
+	for (size_t i = 0; i < pipeline->plan.count; i++)
+		if (kind_of(&pipeline->plan.items[i], &pipeline->driver) & listed)
+			print_path(pipeline, &pipeline->plan.items[i]);
+}
+
+int command_list(const struct arguments *arguments, struct arena *arena, struct error *err)
+{
+	AUTO_PIPELINE pipeline = PIPELINE_INIT;
+	struct arguments all = *arguments;
+	AUTO_ROOT root = {.fd = -1};
+	struct config config;
+	int r = settings_load(arguments, arena, &config, err);
+
+	/* What isn't limited to some kinds is a list of everything. */
+	all.capabilities |= CAPABILITY_ALL & ~(unsigned)CAPABILITY_COMPAT32;
+	if (!arguments->listed) {
+		all.listed = LIST_ALL;
+		all.capabilities = CAPABILITY_ALL;
+		if (!all.devices.count && strings_add(arena, &all.devices, "all") < 0)
+			return error_memory(err);
+	}
+	if (r == 0)
+		r = request_make(&all, &config, arena, &pipeline.request, err);
+	if (r < 0 || !pipeline.request.gpu)
+		return r;
+	pipeline.config = &config;
+	r = root_open("/", &root, err);
+	if (r == 0)
+		r = pipeline_driver(&pipeline, arena, err);
+	if (r < 0)
+		return r;
+	files_leave_out(arguments, &pipeline.driver.files);
+	r = pipeline_plan(&pipeline, &root, arena, err);
+	if (r == 0)
+		print_plan(&pipeline, all.listed);
+	return r;
+}
