@@ -17,7 +17,7 @@ export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
 jobs=$(nproc)
 # Scripts of tests/engines that need no runtime, or choose their own; all others run on each.
-single_scripts=(bad-input environment docker podman)
+single_scripts=(bad-input environment docker podman systemd)
 
 usage() {
 	printf 'usage: tests/run.sh [GROUP...]\ngroups: %s\n' "${all_groups[*]}" >&2
@@ -166,6 +166,7 @@ group_engines() {
 	script 'docker, v1' env CGROUP=v1 tests/engines/docker.sh
 	script 'docker, v2' env CGROUP=v2 tests/engines/docker.sh
 	for with in runc crun; do
+		script "systemd, $with" env ENGINE=$with tests/engines/systemd.sh
 		script "podman, $with" env ENGINE=$with CGROUP=v2 tests/engines/podman.sh
 	done
 }

@@ -15,7 +15,13 @@ struct container {
 	int mount_namespace; /* descriptor */
 	uid_t uid;           /* the host's ids of the container's root user: */
 	gid_t gid;           /* what is created belongs to it */
+	int systemd;         /* descriptor: systemd, who keeps a list of its devices; or -1 */
+	const char *unit;    /* then its scope */
 };
+#define CONTAINER_INIT                                              \
+	{                                                           \
+		.root.fd = -1, .mount_namespace = -1, .systemd = -1 \
+	}
 void container_close(struct container *container);
 #define AUTO_CONTAINER __attribute__((cleanup(container_close))) struct container
 
@@ -25,6 +31,13 @@ void container_close(struct container *container);
  */
 int container_open(pid_t pid, const char *rootfs, struct arena *arena, struct container *ret,
 		   struct error *err);
+
+/*
+ * When the container is in a scope of systemd's (cgroup v2) whose devices are a list: connects to
+ * systemd, for apply_plan to add the plan's. Not being able to is a warning in the log. Without
+ * systemd this is one system call. What is in the arena stays in use.
+ */
+void container_connect_systemd(struct container *container, struct arena *arena);
 
 /*
  * Does what the plan says: device rules, then, inside the container's mount namespace (which the

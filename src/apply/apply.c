@@ -296,8 +296,10 @@ static int act_as_owner(const struct container *container, struct error *err)
 
 static int allow_devices(const struct applier *applier, struct error *err)
 {
-	int r = privilege_set(PRIVILEGE_BPF, err);
+	int r;
 
+	systemd_allow_devices(applier->plan, applier->container, applier->arena);
+	r = privilege_set(PRIVILEGE_BPF, err);
 	return r < 0 ? r
 		     : cgroup_allow_devices(applier->plan, applier->container->pid, applier->arena,
 					    err);

@@ -93,6 +93,16 @@ static int open_by_mount_info(const struct cgroup *cgroup, struct arena *arena)
 	return r < 0 ? r : -ENOENT;
 }
 
+const char *cgroup_unified_path(pid_t pid, struct arena *arena)
+{
+	char *text;
+
+	if (!is_file_system(CGROUP_MOUNT, CGROUP2_SUPER_MAGIC) ||
+	    proc_read(pid, "cgroup", CGROUP_FILE_MAX, arena, &text) < 0)
+		return NULL;
+	return find_path(text, true, arena);
+}
+
 static int cgroup_open(pid_t pid, struct arena *arena, struct cgroup *ret, struct error *err)
 {
 	char *text;

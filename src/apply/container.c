@@ -10,6 +10,7 @@ void container_close(struct container *container)
 {
 	root_close(&container->root);
 	fd_close(&container->mount_namespace);
+	fd_close(&container->systemd);
 }
 
 /* user_namespaces(7): lines "ID-inside ID-outside length". The outside id of 0. */
@@ -69,10 +70,11 @@ static int no_process(pid_t pid, int errnum, struct error *err)
 int container_open(pid_t pid, const char *rootfs, struct arena *arena, struct container *ret,
 		   struct error *err)
 {
-	AUTO_CONTAINER container = {.pid = pid, .root.fd = -1, .mount_namespace = -1};
+	AUTO_CONTAINER container = CONTAINER_INIT;
 	AUTO_ROOT top = {.fd = proc_open(pid, "root", O_PATH | O_DIRECTORY), .path = "/"};
 	int r;
 
+	container.pid = pid;
 	if (top.fd < 0)
 		return no_process(pid, -top.fd, err);
 	container.mount_namespace = proc_open(pid, "ns/mnt", O_RDONLY);

@@ -131,12 +131,15 @@ static int install_filter(enum filter filter, struct error *err)
 static int give_gpus(struct pipeline *pipeline, const struct oci_state *state, struct arena *arena,
 		     struct error *err)
 {
-	static struct container container = {.root.fd = -1, .mount_namespace = -1};
+	static struct container container = CONTAINER_INIT;
 	int r = container_open(state->pid, pipeline->rootfs, arena, &container, err);
 
 	pipeline->may_repair = true;
 	if (r == 0)
 		r = pipeline_driver(pipeline, arena, err);
+	/* Sockets are not to be had any more under the filter. */
+	if (r == 0 && pipeline->config->cgroups)
+		container_connect_systemd(&container, arena);
 	if (r == 0)
 		r = install_filter(FILTER_APPLY, err);
 	if (r == 0)
