@@ -194,6 +194,12 @@ int proc_stat(pid_t pid, const char *name, struct stat *ret);
 /* Reads /proc/PID/NAME; pid 0 means self. 0 or -errno, no message. */
 int proc_read(pid_t pid, const char *name, size_t limit, struct arena *arena, char **ret);
 
+/*
+ * Whether this process is in a user namespace that isn't the initial one: its root has no say over
+ * devices, and ids outside of it are all shown as one, user_namespace_stranger().
+ */
+bool user_namespace_is_nested(void);
+uid_t user_namespace_stranger(void);
 /* Enters the mount namespace behind fd (the process has one thread). 0 or -errno. */
 int namespace_enter_mount(int fd);
 /* Creates files as uid:gid from here on, capabilities unchanged. 0 or -errno. */
