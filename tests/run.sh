@@ -17,7 +17,7 @@ export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
 jobs=$(nproc)
 # Scripts of tests/engines that need no runtime, or choose their own; all others run on each.
-single_scripts=(bad-input environment docker podman systemd)
+single_scripts=(bad-input environment docker podman systemd rootless)
 
 usage() {
 	printf 'usage: tests/run.sh [GROUP...]\ngroups: %s\n' "${all_groups[*]}" >&2
@@ -167,6 +167,7 @@ group_engines() {
 	script 'docker, v2' env CGROUP=v2 tests/engines/docker.sh
 	for with in runc crun; do
 		script "systemd, $with" env ENGINE=$with tests/engines/systemd.sh
+		script "rootless, $with" env ENGINE=$with CGROUP=v2 tests/engines/rootless.sh
 		script "podman, $with" env ENGINE=$with CGROUP=v2 tests/engines/podman.sh
 	done
 }

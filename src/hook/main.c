@@ -154,17 +154,13 @@ static int give_gpus(struct pipeline *pipeline, const struct oci_state *state, s
 }
 
 /* What others wrote is parsed with no capability in effect. */
-static int decide_request(struct pipeline *pipeline, const struct config *config,
+static int decide_request(struct pipeline *pipeline, const struct config *config, struct slice text,
 			  struct oci_state *state, struct arena *arena, struct error *err)
 {
-	size_t length = 0;
-	char *text = NULL;
-	int r = read_state(arena, &text, &length, err);
+	int r = privilege_set(PRIVILEGE_PARSE, err);
 
-	if (r == 0)
-		r = privilege_set(PRIVILEGE_PARSE, err);
 	if (r == 0) {
-		r = oci_state_parse(text, length, true, arena, state, err);
+		r = oci_state_parse(text.data, text.length, true, arena, state, err);
 		if (r < 0 && !err->fix[0])
 			error_fix(err, r, "%s", state_fix);
 	}
@@ -183,16 +179,22 @@ static int run(const struct arguments *arguments, struct arena *arena, struct er
 	static struct pipeline pipeline = PIPELINE_INIT;
 	struct oci_state state;
 	struct config config;
+	size_t length = 0;
+	char *text = NULL;
 	int r = install_filter(FILTER_REQUEST, err);
 
 	if (r == 0)
 		r = privilege_set(PRIVILEGE_READ, err);
+	/* First of all: crun, cut off while it writes, shows that instead of our line. */
+	if (r == 0)
+		r = read_state(arena, &text, &length, err);
 	if (r == 0)
 		r = config_load(arguments->config, arena, &config, err);
 	if (r == 0)
 		r = open_log(&config, arguments->debug, err);
 	if (r == 0)
-		r = decide_request(&pipeline, &config, &state, arena, err);
+		r = decide_request(&pipeline, &config, (struct slice){text, length}, &state, arena,
+				   err);
 	if (r < 0 || !pipeline.request.gpu)
 		return r;
 	r = privilege_set(PRIVILEGE_READ, err);
@@ -217,8 +219,13 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	/* Everything is done before the container's process starts, and goes with its root. */
-	if (string_starts(arguments.stage, "post"))
+	if (string_starts(arguments.stage, "post")) {
+		char *text;
+
+		/* crun takes it for a failure when nobody reads. */
+		(void)read_state(&arena, &text, NULL, &err);
 		return 0;
+	}
 	if (settle_process(&err) < 0 || run(&arguments, &arena, &err) < 0) {
 		char line[ERROR_LINE_MAX];
 

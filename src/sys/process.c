@@ -10,7 +10,7 @@
 
 #include "davit/sys.h"
 
-#define PROC_ROOT_INODE 1 /* fixed since Linux 2.6: PROC_ROOT_INO */
+#define PROC_ROOT_INODE 1                        /* fixed since Linux 2.6: PROC_ROOT_INO */
 #define INITIAL_USER_NAMESPACE_INODE 0xEFFFFFFDU /* since Linux 3.8: PROC_USER_INIT_INO */
 #define DEFAULT_OVERFLOW_ID 65534
 
