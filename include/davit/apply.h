@@ -26,6 +26,14 @@ void container_close(struct container *container);
 #define AUTO_CONTAINER __attribute__((cleanup(container_close))) struct container
 
 /*
+ * A runtime that an ordinary user started outside of any user namespace calls the hook without
+ * rights over mounts. The user has them in the container's namespaces, where the host can still be
+ * seen: from here on the process is in these. Nothing is done where the rights are there already.
+ * 0 or -errno, err filled.
+ */
+int container_gain_rights(pid_t pid, struct error *err);
+
+/*
  * Opens the container behind a state's pid; `rootfs` is absolute and must outlive ret.
  * ERROR_BAD_BUNDLE when there is no such process or no such directory in its mount namespace.
  */

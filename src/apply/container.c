@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "davit/apply.h"
 
@@ -51,7 +52,7 @@ static int read_owner(pid_t pid, struct arena *arena, struct container *ret)
 
 	if (r == 0)
 		r = proc_stat(pid, "ns/user", &theirs);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	ret->uid = ret->gid = 0;
 	if (ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev)
@@ -65,6 +66,32 @@ static int no_process(pid_t pid, int errnum, struct error *err)
 	return error_set(err, ERROR_BAD_BUNDLE, errnum,
 			 "call the hook from a runtime, with the pid of a live container",
 			 "look at process %d of the state: %s", (int)pid, strerror(errnum));
+}
+
+int container_gain_rights(pid_t pid, struct error *err)
+{
+	AUTO_FD user = -1;
+	AUTO_FD mount = -1;
+	int r;
+
+	if (privilege_may_mount())
+		return 0;
+	/* Both are opened before: in the other namespace they may be out of reach. */
+	user = proc_open(pid, "ns/user", O_RDONLY);
+	mount = user < 0 ? user : proc_open(pid, "ns/mnt", O_RDONLY);
+	r = mount < 0 ? mount : namespace_enter_user(user);
+	if (r == 0)
+		r = privilege_set(PRIVILEGE_MOUNT, err);
+	if (r == 0)
+		r = namespace_enter_mount(mount);
+	if (r == 0)
+		r = privilege_set(PRIVILEGE_READ, err);
+	if (r == 0)
+		return 0;
+	return error_set(err, ERROR_SYSTEM, -r,
+			 "start the runtime in a user namespace, as rootless podman does",
+			 "enter the container's namespaces as user %u: %s", geteuid(),
+			 strerror(-r));
 }
 
 int container_open(pid_t pid, const char *rootfs, struct arena *arena, struct container *ret,

@@ -179,7 +179,7 @@ static int read_message(struct link *link, struct error *err)
 	    header.fields_length > ANSWER_MAX || header.body_length > ANSWER_MAX)
 		return -EPROTO;
 	/* The fields end where the body is aligned. */
-	r = pass_over(link, (header.fields_length + 7) / 8 * 8);
+	r = pass_over(link, ((size_t)header.fields_length + 7) / 8 * 8);
 	if (r == 0 && header.type == TYPE_ERROR)
 		return read_error(link, &header, err);
 	if (r == 0)

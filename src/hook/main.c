@@ -132,8 +132,10 @@ static int give_gpus(struct pipeline *pipeline, const struct oci_state *state, s
 		     struct error *err)
 {
 	static struct container container = CONTAINER_INIT;
-	int r = container_open(state->pid, pipeline->rootfs, arena, &container, err);
+	int r = container_gain_rights(state->pid, err);
 
+	if (r == 0)
+		r = container_open(state->pid, pipeline->rootfs, arena, &container, err);
 	pipeline->may_repair = true;
 	if (r == 0)
 		r = pipeline_driver(pipeline, arena, err);
@@ -195,10 +197,10 @@ static int run(const struct arguments *arguments, struct arena *arena, struct er
 	if (r == 0)
 		r = decide_request(&pipeline, &config, (struct slice){text, length}, &state, arena,
 				   err);
-	if (r < 0 || !pipeline.request.gpu)
+	if (r != 0 || !pipeline.request.gpu)
 		return r;
 	r = privilege_set(PRIVILEGE_READ, err);
-	return r < 0 ? r : give_gpus(&pipeline, &state, arena, err);
+	return r != 0 ? r : give_gpus(&pipeline, &state, arena, err);
 }
 
 int main(int argc, char **argv)

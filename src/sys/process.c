@@ -152,10 +152,26 @@ static int read_permitted(uint64_t *ret)
 	return r;
 }
 
+static uint64_t permitted;
+static cap_t want; /* one for all phases: making one costs system calls */
+
+bool privilege_may_mount(void)
+{
+	return permitted & UINT64_C(1) << CAP_SYS_ADMIN;
+}
+
+int namespace_enter_user(int fd)
+{
+	if (setns(fd, CLONE_NEWUSER) < 0)
+		return -errno;
+	/* What may be had is another matter there. */
+	(void)cap_free(want);
+	want = NULL;
+	return 0;
+}
+
 int privilege_set(enum privilege phase, struct error *err)
 {
-	static uint64_t permitted;
-	static cap_t want; /* one for all phases: making one costs system calls */
 	int r = 0;
 
 	if (!want) {

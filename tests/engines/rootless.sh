@@ -154,13 +154,13 @@ edit_bundle '.process.terminal = false | .root = {path: $rootfs, readonly: false
 chown -hR $id:$id "$bundle" "$work/user/state" "$work/user/lines"
 chmod 0666 "$log"
 
-nested_run() { # UNSHARE-OPTION...: sets rc, output and errors
-	local manager=()
+nested_run() { # [UNSHARE-OPTION...]: sets rc, output and errors; without, in no namespace
+	local manager=() namespace=(env)
+	[ $# = 0 ] || namespace=(unshare "$@" --mount --pid --fork --mount-proc)
 	[ "${ENGINE##*/}" != crun ] || manager=(--cgroup-manager disabled)
 	: > "$log"
 	rc=0
-	output=$("$as" unshare "$@" --mount --pid --fork --mount-proc \
-		"$ENGINE" "${manager[@]}" --root "$work/user/state" run -b "$bundle" nested \
+	output=$("$as" "${namespace[@]}" "$ENGINE" "${manager[@]}" --root "$work/user/state" run -b "$bundle" nested \
 		2> "$work/errors" < <(:)) || rc=$?
 	errors=$(< "$work/errors")
 }
@@ -179,6 +179,25 @@ nested_run --user --map-root-user
 matches "a configuration that others can write ($with): it doesn't start" \
 	'^[1-9].*davit: cannot trust .*others' "$rc ${errors//$'\n'/ } $(< "$work/user/lines")"
 chmod 0644 "$config"
+
+# The user's own runtime, in no namespace before: the hook has to go into the container's.
+cp "$bundle/config.json" "$work/nested.json"
+edit_bundle '.linux.namespaces += [{type: "user"}] |
+	.linux.uidMappings = [{containerID: 0, hostID: $id, size: 1}] |
+	.linux.gidMappings = .linux.uidMappings' --argjson id $id
+chown $id:$id "$bundle/config.json"
+as=as_user
+nested_run
+if [ "${ENGINE##*/}" = crun ]; then
+	# It makes its process undumpable, and so out of its own user's reach.
+	matches "the user's own runtime ($with): the line" \
+		"cannot enter the container's namespaces .*fix: start the runtime in a user namespace" \
+		"$(< "$work/user/lines")"
+else
+	equal "the user's own runtime ($with): one GPU" "0 $seen" "$rc $output$errors"
+	said "the user's own runtime ($with)"
+fi
+cp "$work/nested.json" "$bundle/config.json"
 
 # The same as root: what is root's outside is root's inside, and yet there are no rights over it.
 chown -hR 0:0 "$bundle" "$work/user/state" "$work/user/lines" "$rootfs" "$log"
