@@ -205,4 +205,10 @@ as="command"
 nested_run --user --map-root-user
 equal "nested in root's user namespace ($with): one GPU" "0 $seen" "$rc $output$errors"
 said "nested in root's user namespace ($with)"
+
+rm "$host/dev/nvidia-uvm"
+nested_run --user --map-root-user
+matches "a node that can't be made ($with): the line" \
+	'cannot give the container /dev/nvidia-uvm: .*fix: run `davit system prepare` on the host' \
+	"$(< "$log")"
 report_exit
