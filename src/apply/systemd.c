@@ -201,28 +201,33 @@ static int read_welcome(struct link *link)
 	return r < 0 || line[sizeof(line) - 1] == '\n' ? r : -EPROTO;
 }
 
-int systemd_exchange(int fd, const uint8_t *message, size_t length, struct error *err)
+static int cannot_add(int r, struct error *err)
+{
+	if (r == -EAGAIN)
+		r = -ETIMEDOUT;
+	return r < 0 ? error_errno(err, -r, "add the devices to the scope's DeviceAllow") : 0;
+}
+
+int systemd_say(int fd, const uint8_t *message, size_t length, struct error *err)
 {
 	/* As user 0 (0x30), known to the socket; what follows needs no answer in between. */
 	static const char hello[] = "\0AUTH EXTERNAL 30\r\nBEGIN\r\n";
+	int r = file_write(fd, hello, sizeof(hello) - 1);
+
+	return cannot_add(r < 0 ? r : file_write(fd, message, length), err);
+}
+
+int systemd_hear(int fd, struct error *err)
+{
 	struct link link = {.fd = fd, .budget = ANSWER_MAX};
 	int r;
 
-	err->message[0] = '\0';
 	(void)clock_gettime(CLOCK_MONOTONIC, &link.deadline);
 	link.deadline.tv_sec += TIMEOUT_S;
-	r = file_write(fd, hello, sizeof(hello) - 1);
-	if (r == 0)
-		r = file_write(fd, message, length);
-	if (r == 0)
-		r = read_welcome(&link);
+	r = read_welcome(&link);
 	while (r == 0)
 		r = read_message(&link, err);
-	if (r == -EAGAIN)
-		r = -ETIMEDOUT;
-	if (r < 0 && !err->message[0])
-		return error_errno(err, -r, "add the devices to the scope's DeviceAllow");
-	return r < 0 ? r : 0;
+	return r == -EREMOTEIO ? r : cannot_add(r, err);
 }
 
 /* ---- the two ends ----------------------------------------------------------------------- */
@@ -264,8 +269,7 @@ void container_connect_systemd(struct container *container, struct arena *arena)
 			 strerror(-container->systemd));
 }
 
-void systemd_allow_devices(const struct plan *plan, const struct container *container,
-			   struct arena *arena)
+bool systemd_ask(const struct plan *plan, const struct container *container, struct arena *arena)
 {
 	struct error err = {0};
 	uint8_t *message = NULL;
@@ -273,14 +277,23 @@ void systemd_allow_devices(const struct plan *plan, const struct container *cont
 	int r;
 
 	if (container->systemd < 0)
-		return;
+		return false;
 	r = systemd_message(container->unit, plan, arena, &message, &length);
 	if (r < 0)
 		error_memory(&err);
 	if (length > 0)
-		r = systemd_exchange(container->systemd, message, length, &err);
+		r = systemd_say(container->systemd, message, length, &err);
 	if (r < 0)
 		log_line(LOG_LEVEL_WARNING, "%s: cannot %s", consequence, err.message);
+	return r == 0 && length > 0;
+}
+
+void systemd_await(const struct container *container)
+{
+	struct error err = {0};
+
+	if (systemd_hear(container->systemd, &err) < 0)
+		log_line(LOG_LEVEL_WARNING, "%s: cannot %s", consequence, err.message);
 	else
-		log_line(LOG_LEVEL_DEBUG, "DeviceAllow of %s", container->unit);
+		log_line(LOG_LEVEL_DEBUG, "systemd allows the devices to %s", container->unit);
 }
