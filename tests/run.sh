@@ -18,7 +18,7 @@ PATH=$PATH:/usr/sbin:/sbin
 jobs=$(nproc)
 # Scripts of tests/engines that need no runtime, or choose their own; all others run on each.
 single_scripts=(bad-input cdi cdi-hook configure container-cli environment docker podman runtime-bundles
-	runtime-engines)
+	rootless runtime-engines systemd)
 
 usage() {
 	printf 'usage: tests/run.sh [GROUP...]\ngroups: %s\n' "${all_groups[*]}" >&2
@@ -198,6 +198,8 @@ group_engines() {
 		script "container-cli, $with" env CGROUP=$with tests/engines/container-cli.sh
 	done
 	for with in runc crun; do
+		script "systemd, $with" env ENGINE=$with tests/engines/systemd.sh
+		script "rootless, $with" env ENGINE=$with CGROUP=v2 tests/engines/rootless.sh
 		script "podman, $with" env ENGINE=$with CGROUP=v2 tests/engines/podman.sh
 		script "cdi, $with" env ENGINE=$with CGROUP=v2 tests/engines/cdi.sh
 	done

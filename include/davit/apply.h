@@ -16,9 +16,23 @@ struct container {
 	uid_t uid;           /* the host's ids of the container's root user: */
 	gid_t gid;           /* what is created belongs to it */
 	bool shared;         /* its root's mounts may be shared with the host (rootfsPropagation) */
+	int systemd;         /* descriptor: systemd, who keeps a list of its devices; or -1 */
+	const char *unit;    /* then its scope */
 };
+#define CONTAINER_INIT                                              \
+	{                                                           \
+		.root.fd = -1, .mount_namespace = -1, .systemd = -1 \
+	}
 void container_close(struct container *container);
 #define AUTO_CONTAINER __attribute__((cleanup(container_close))) struct container
+
+/*
+ * A runtime that an ordinary user started outside of any user namespace calls the hook without
+ * rights over mounts. The user has them in the container's namespaces, where the host can still be
+ * seen: from here on the process is in these. Nothing is done where the rights are there already.
+ * 0 or -errno, err filled.
+ */
+int container_gain_rights(pid_t pid, struct error *err);
 
 /*
  * Opens the container behind a state's pid; `rootfs` is absolute and must outlive ret.
@@ -26,6 +40,13 @@ void container_close(struct container *container);
  */
 int container_open(pid_t pid, const char *rootfs, struct arena *arena, struct container *ret,
 		   struct error *err);
+
+/*
+ * When the container is in a scope of systemd's (cgroup v2) whose devices are a list: connects to
+ * systemd, for apply_plan to add the plan's. Not being able to is a warning in the log. Without
+ * systemd this is one system call. What is in the arena stays in use.
+ */
+void container_connect_systemd(struct container *container, struct arena *arena);
 
 /*
  * Does what the plan says: device rules, then, inside the container's mount namespace (which the

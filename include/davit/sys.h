@@ -207,8 +207,16 @@ int proc_stat(pid_t pid, const char *name, struct stat *ret);
 /* Reads /proc/PID/NAME; pid 0 means self. 0 or -errno, no message. */
 int proc_read(pid_t pid, const char *name, size_t limit, struct arena *arena, char **ret);
 
+/*
+ * Whether this process is in a user namespace that isn't the initial one: its root has no say over
+ * devices, and ids outside of it are all shown as one, user_namespace_stranger().
+ */
+bool user_namespace_is_nested(void);
+uid_t user_namespace_stranger(void);
 /* Enters the mount namespace behind fd (the process has one thread). 0 or -errno. */
 int namespace_enter_mount(int fd);
+/* Enters the user namespace behind fd, with all rights in it. 0 or -errno. */
+int namespace_enter_user(int fd);
 /* Creates files as uid:gid from here on, capabilities unchanged. 0 or -errno. */
 int files_owned_by(uid_t uid, gid_t gid);
 
@@ -225,6 +233,8 @@ enum privilege {
 	PRIVILEGE_BPF,   /* SYS_ADMIN, BPF, NET_ADMIN, DAC_OVERRIDE: the device filter */
 };
 int privilege_set(enum privilege phase, struct error *err);
+/* Whether PRIVILEGE_MOUNT has, or would have, its SYS_ADMIN. */
+bool privilege_may_mount(void);
 
 /*
  * Holds the process to the system calls it needs (src/sys/filter_calls.h); any other kills it.

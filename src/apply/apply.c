@@ -163,6 +163,7 @@ struct applier {
 	const struct container *container;
 	struct sources sources;
 	struct target_dir dir;
+	bool systemd_answers;
 	struct arena *arena;
 };
 
@@ -336,10 +337,12 @@ static int watch_mounts(struct applier *applier, struct error *err)
 	return 0;
 }
 
-static int allow_devices(const struct applier *applier, struct error *err)
+static int allow_devices(struct applier *applier, struct error *err)
 {
-	int r = privilege_set(PRIVILEGE_BPF, err);
+	int r;
 
+	applier->systemd_answers = systemd_ask(applier->plan, applier->container, applier->arena);
+	r = privilege_set(PRIVILEGE_BPF, err);
 	return r < 0 ? r
 		     : cgroup_allow_devices(applier->plan, applier->container->pid, applier->arena,
 					    err);
@@ -382,6 +385,8 @@ int apply_plan(const struct plan *plan, const struct driver_roots *roots,
 	};
 	int r = apply_all(&applier, cgroups, err);
 
+	if (r == 0 && applier.systemd_answers)
+		systemd_await(container);
 	fd_close(&applier.dir.fd);
 	sources_close(&applier.sources);
 	return r;

@@ -93,6 +93,16 @@ static int open_by_mount_info(const struct cgroup *cgroup, struct arena *arena)
 	return r < 0 ? r : -ENOENT;
 }
 
+const char *cgroup_unified_path(pid_t pid, struct arena *arena)
+{
+	char *text;
+
+	if (!is_file_system(CGROUP_MOUNT, CGROUP2_SUPER_MAGIC) ||
+	    proc_read(pid, "cgroup", CGROUP_FILE_MAX, arena, &text) < 0)
+		return NULL;
+	return find_path(text, true, arena);
+}
+
 static int cgroup_open(pid_t pid, struct arena *arena, struct cgroup *ret, struct error *err)
 {
 	char *text;
@@ -226,24 +236,6 @@ static int allow_in_filter(const struct cgroup *cgroup, const struct plan *plan,
 
 /* ---- both ------------------------------------------------------------------------------- */
 
-/* A user namespace that isn't the initial one: its root has no say over devices. */
-static bool is_nested(struct arena *arena)
-{
-	char *map;
-	uint64_t numbers[3] = {0};
-	struct slice rest, field;
-	size_t count = 0;
-
-	if (proc_read(0, "uid_map", CGROUP_FILE_MAX, arena, &map) < 0)
-		return false;
-	rest = slice_trim(slice_from(map));
-	while (count < 3 && slice_next(&rest, ' ', &field))
-		if (field.length &&
-		    parse_number(field.data, field.length, 10, UINT32_MAX, &numbers[count++]) < 0)
-			return true;
-	return !(numbers[0] == 0 && numbers[1] == 0 && numbers[2] == UINT32_MAX);
-}
-
 int cgroup_allow_devices(const struct plan *plan, pid_t pid, struct arena *arena, struct error *err)
 {
 	struct cgroup cgroup = {.fd = -1};
@@ -254,7 +246,7 @@ int cgroup_allow_devices(const struct plan *plan, pid_t pid, struct arena *arena
 				   : allow_in_file(cgroup.fd, plan, err);
 	if (cgroup.fd >= 0)
 		fd_close(&cgroup.fd);
-	if (r < 0 && is_nested(arena)) {
+	if (r < 0 && user_namespace_is_nested()) {
 		log_line(LOG_LEVEL_WARNING,
 			 "device rules left to the outer container or host: cannot %s",
 			 err->message);

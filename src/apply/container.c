@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "davit/apply.h"
 
@@ -10,6 +11,7 @@ void container_close(struct container *container)
 {
 	root_close(&container->root);
 	fd_close(&container->mount_namespace);
+	fd_close(&container->systemd);
 }
 
 /* user_namespaces(7): lines "ID-inside ID-outside length". The outside id of 0. */
@@ -50,7 +52,7 @@ static int read_owner(pid_t pid, struct arena *arena, struct container *ret)
 
 	if (r == 0)
 		r = proc_stat(pid, "ns/user", &theirs);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	ret->uid = ret->gid = 0;
 	if (ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev)
@@ -66,13 +68,40 @@ static int no_process(pid_t pid, int errnum, struct error *err)
 			 "look at process %d of the state: %s", (int)pid, strerror(errnum));
 }
 
+int container_gain_rights(pid_t pid, struct error *err)
+{
+	AUTO_FD user = -1;
+	AUTO_FD mount = -1;
+	int r;
+
+	if (privilege_may_mount())
+		return 0;
+	/* Both are opened before: in the other namespace they may be out of reach. */
+	user = proc_open(pid, "ns/user", O_RDONLY);
+	mount = user < 0 ? user : proc_open(pid, "ns/mnt", O_RDONLY);
+	r = mount < 0 ? mount : namespace_enter_user(user);
+	if (r == 0)
+		r = privilege_set(PRIVILEGE_MOUNT, err);
+	if (r == 0)
+		r = namespace_enter_mount(mount);
+	if (r == 0)
+		r = privilege_set(PRIVILEGE_READ, err);
+	if (r == 0)
+		return 0;
+	return error_set(err, ERROR_SYSTEM, -r,
+			 "start the runtime in a user namespace, as rootless podman does",
+			 "enter the container's namespaces as user %u: %s", geteuid(),
+			 strerror(-r));
+}
+
 int container_open(pid_t pid, const char *rootfs, struct arena *arena, struct container *ret,
 		   struct error *err)
 {
-	AUTO_CONTAINER container = {.pid = pid, .root.fd = -1, .mount_namespace = -1};
+	AUTO_CONTAINER container = CONTAINER_INIT;
 	AUTO_ROOT top = {.fd = proc_open(pid, "root", O_PATH | O_DIRECTORY), .path = "/"};
 	int r;
 
+	container.pid = pid;
 	if (top.fd < 0)
 		return no_process(pid, -top.fd, err);
 	container.mount_namespace = proc_open(pid, "ns/mnt", O_RDONLY);

@@ -13,6 +13,16 @@
 int cgroup_allow_devices(const struct plan *plan, pid_t pid, struct arena *arena,
 			 struct error *err);
 
+/* Where a process is in cgroup v2, when that is what /sys/fs/cgroup shows; else NULL. */
+const char *cgroup_unified_path(pid_t pid, struct arena *arena);
+
+/*
+ * Has systemd add the plan's devices to the list that it keeps; what goes wrong is a warning. The
+ * answer is awaited when everything else is done: true when there will be one.
+ */
+bool systemd_ask(const struct plan *plan, const struct container *container, struct arena *arena);
+void systemd_await(const struct container *container);
+
 /* Whether the container's root has a procfs with that directory. */
 bool proc_mask_is_needed(const struct root *root, const char *path);
 /*

@@ -97,7 +97,7 @@ int command_configure(const struct arguments *arguments, struct arena *arena, st
 {
 	/* Never closed: the process ends here. */
 	static struct pipeline pipeline = PIPELINE_INIT;
-	static struct container container = {.root.fd = -1, .mount_namespace = -1};
+	static struct container container = CONTAINER_INIT;
 	static struct config config;
 	const char *rootfs = make_absolute(arguments->rootfs, arena);
 	int r = rootfs ? settle_process(err) : error_memory(err);

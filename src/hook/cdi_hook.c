@@ -249,7 +249,7 @@ int cdi_hook_main(int argc, char **argv)
 	static struct arena arena; /* never freed: the process ends here */
 	static struct cdi_call call = {
 		.arena = &arena,
-		.container = {.root.fd = -1, .mount_namespace = -1},
+		.container = CONTAINER_INIT,
 	};
 	struct error err = {0};
 	char line[ERROR_LINE_MAX];

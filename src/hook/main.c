@@ -129,13 +129,18 @@ static int open_log(const struct config *config, bool debug, struct error *err)
 static int give_gpus(struct pipeline *pipeline, const struct oci_state *state, struct arena *arena,
 		     struct error *err)
 {
-	static struct container container = {.root.fd = -1, .mount_namespace = -1};
-	int r = container_open(state->pid, pipeline->rootfs, arena, &container, err);
+	static struct container container = CONTAINER_INIT;
+	int r = container_gain_rights(state->pid, err);
 
+	if (r == 0)
+		r = container_open(state->pid, pipeline->rootfs, arena, &container, err);
 	pipeline->may_repair = true;
 	container.shared = pipeline->spec.shared_propagation;
 	if (r == 0)
 		r = pipeline_driver(pipeline, arena, err);
+	/* Sockets are not to be had any more under the filter. */
+	if (r == 0 && pipeline->config->cgroups)
+		container_connect_systemd(&container, arena);
 	if (r == 0)
 		r = filter_install(FILTER_APPLY, err);
 	if (r == 0)
@@ -150,27 +155,23 @@ static int give_gpus(struct pipeline *pipeline, const struct oci_state *state, s
 }
 
 /* What others wrote is parsed with no capability in effect. */
-static int take_state(struct oci_state *state, bool need_pid, struct arena *arena,
-		      struct error *err)
+static int take_state(struct slice text, struct oci_state *state, bool need_pid,
+		      struct arena *arena, struct error *err)
 {
-	size_t length = 0;
-	char *text = NULL;
-	int r = read_state(arena, &text, &length, err);
+	int r = privilege_set(PRIVILEGE_PARSE, err);
 
-	if (r == 0)
-		r = privilege_set(PRIVILEGE_PARSE, err);
 	if (r == 0) {
-		r = oci_state_parse(text, length, need_pid, arena, state, err);
+		r = oci_state_parse(text.data, text.length, need_pid, arena, state, err);
 		if (r < 0 && !err->fix[0])
 			error_fix(err, r, "%s", state_fix);
 	}
 	return r < 0 ? r : privilege_set(PRIVILEGE_READ, err);
 }
 
-static int decide_request(struct pipeline *pipeline, const struct config *config,
+static int decide_request(struct pipeline *pipeline, const struct config *config, struct slice text,
 			  struct oci_state *state, struct arena *arena, struct error *err)
 {
-	int r = take_state(state, true, arena, err);
+	int r = take_state(text, state, true, arena, err);
 
 	if (r == 0)
 		r = pipeline_read(pipeline, config, state->bundle, arena, err);
@@ -185,24 +186,30 @@ static int run(const struct arguments *arguments, struct arena *arena, struct er
 	static struct pipeline pipeline = PIPELINE_INIT;
 	struct oci_state state;
 	struct config config;
+	struct slice text = {0};
+	char *data = NULL;
 	int r = filter_install(FILTER_REQUEST, err);
 
 	if (r == 0)
 		r = privilege_set(PRIVILEGE_READ, err);
+	/* First of all: crun, cut off while it writes, shows that instead of our line. */
+	if (r == 0)
+		r = read_state(arena, &data, &text.length, err);
+	text.data = data;
 	if (r == 0)
 		r = config_load(arguments->config, arena, &config, err);
 	if (r == 0)
 		r = open_log(&config, arguments->debug, err);
 	if (r == 0 && strcmp(arguments->stage, CREATE_CONTAINER) == 0) {
-		r = take_state(&state, false, arena, err);
+		r = take_state(text, &state, false, arena, err);
 		return r < 0 ? r : written_plan_apply(&config, state.bundle, arena, err);
 	}
 	if (r == 0)
-		r = decide_request(&pipeline, &config, &state, arena, err);
-	if (r < 0 || !pipeline.request.gpu)
+		r = decide_request(&pipeline, &config, text, &state, arena, err);
+	if (r != 0 || !pipeline.request.gpu)
 		return r;
 	r = privilege_set(PRIVILEGE_READ, err);
-	return r < 0 ? r : give_gpus(&pipeline, &state, arena, err);
+	return r != 0 ? r : give_gpus(&pipeline, &state, arena, err);
 }
 
 int main(int argc, char **argv)
@@ -225,8 +232,13 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	/* Everything is done before the container's process starts, and goes with its root. */
-	if (string_starts(arguments.stage, "post"))
+	if (string_starts(arguments.stage, "post")) {
+		char *text;
+
+		/* crun takes it for a failure when nobody reads. */
+		(void)read_state(&arena, &text, NULL, &err);
 		return 0;
+	}
 	if (settle_process(&err) < 0 || run(&arguments, &arena, &err) < 0) {
 		char line[ERROR_LINE_MAX];
 

@@ -39,7 +39,7 @@ int written_plan_apply(const struct config *config, const char *bundle, struct a
 {
 	/* Never closed: the process ends here. */
 	static struct driver_roots roots = DRIVER_ROOTS_INIT;
-	static struct container container = {.root.fd = -1, .mount_namespace = -1};
+	static struct container container = CONTAINER_INIT;
 	struct plan plan;
 	const char *rootfs;
 	int r = read_plan(bundle, arena, &plan, &rootfs, err);

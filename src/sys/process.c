@@ -10,7 +10,9 @@
 
 #include "davit/sys.h"
 
-#define PROC_ROOT_INODE 1 /* fixed since Linux 2.6: PROC_ROOT_INO */
+#define PROC_ROOT_INODE 1                        /* fixed since Linux 2.6: PROC_ROOT_INO */
+#define INITIAL_USER_NAMESPACE_INODE 0xEFFFFFFDU /* since Linux 3.8: PROC_USER_INIT_INO */
+#define DEFAULT_OVERFLOW_ID 65534
 
 int proc_fd(void)
 {
@@ -73,6 +75,28 @@ int proc_read(pid_t pid, const char *name, size_t limit, struct arena *arena, ch
 	return file_read(fd, limit, arena, ret, NULL);
 }
 
+bool user_namespace_is_nested(void)
+{
+	struct stat st;
+
+	return proc_stat(0, "ns/user", &st) == 0 && st.st_ino != INITIAL_USER_NAMESPACE_INODE;
+}
+
+uid_t user_namespace_stranger(void)
+{
+	int proc = proc_fd();
+	AUTO_FD fd = proc < 0 ? -1 : openat(proc, "sys/fs/overflowuid", O_RDONLY | O_CLOEXEC);
+	char text[16];
+	ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof(text));
+	uint64_t id;
+
+	if (length > 0 && text[length - 1] == '\n')
+		length--;
+	return length > 0 && parse_number(text, (size_t)length, 10, UINT32_MAX, &id) == 0
+		       ? (uid_t)id
+		       : DEFAULT_OVERFLOW_ID;
+}
+
 int namespace_enter_mount(int fd)
 {
 	return setns(fd, CLONE_NEWNS) < 0 ? -errno : 0;
@@ -128,10 +152,26 @@ static int read_permitted(uint64_t *ret)
 	return r;
 }
 
+static uint64_t permitted;
+static cap_t want; /* one for all phases: making one costs system calls */
+
+bool privilege_may_mount(void)
+{
+	return permitted & UINT64_C(1) << CAP_SYS_ADMIN;
+}
+
+int namespace_enter_user(int fd)
+{
+	if (setns(fd, CLONE_NEWUSER) < 0)
+		return -errno;
+	/* What may be had is another matter there. */
+	(void)cap_free(want);
+	want = NULL;
+	return 0;
+}
+
 int privilege_set(enum privilege phase, struct error *err)
 {
-	static uint64_t permitted;
-	static cap_t want; /* one for all phases: making one costs system calls */
 	int r = 0;
 
 	if (!want) {

@@ -3,15 +3,19 @@
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "../../src/apply/systemd.h"
 #include "../../src/apply/target.h"
 #include "davit/apply.h"
 
@@ -310,6 +314,10 @@ static void targets_need_a_name(void **state)
 		assert_int_equal(target_open(&dir, bad[i], &target, &err), -EINVAL);
 }
 
+/* ---- systemd ---------------------------------------------------------------------------- */
+
+#include "apply_systemd.inc"
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -321,6 +329,12 @@ int main(void)
 		cmocka_unit_test(files_to_mount_over_are_no_links),
 		cmocka_unit_test(files_are_written_whole_and_never_through_a_link),
 		cmocka_unit_test(targets_need_a_name),
+		cmocka_unit_test(a_scope_is_found_in_the_path_of_a_cgroup),
+		cmocka_unit_test(a_list_of_devices_is_extended_only_where_there_is_one),
+		cmocka_unit_test(the_message_to_systemd_is_as_specified),
+		cmocka_unit_test(a_message_with_many_rules_holds_them_all),
+		cmocka_unit_test(answers_of_systemd_are_understood),
+		cmocka_unit_test(a_systemd_that_hangs_up_is_an_error),
 	};
 
 	return cmocka_run_group_tests_name("apply", tests, make_root, remove_root);
