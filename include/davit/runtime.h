@@ -34,7 +34,7 @@ bool runtime_arguments_make_container(const struct runtime_arguments *arguments)
  */
 struct document {
 	struct arena *arena;
-	const char *text; /* one object, checked by json_parse before */
+	const char *text; /* one object, checked by json_parse before; ends with a NUL */
 	size_t length;
 };
 /* A part of the text; absent: length 0. */

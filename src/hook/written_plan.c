@@ -40,8 +40,8 @@ int written_plan_apply(const struct config *config, const char *bundle, struct a
 	/* Never closed: the process ends here. */
 	static struct driver_roots roots = DRIVER_ROOTS_INIT;
 	static struct container container = CONTAINER_INIT;
-	struct plan plan;
-	const char *rootfs;
+	struct plan plan = {0};
+	const char *rootfs = NULL;
 	int r = read_plan(bundle, arena, &plan, &rootfs, err);
 
 	if (r == 0)

@@ -68,7 +68,7 @@ static int read_bounding_list(struct reader *r, struct json_object *list, const 
 
 static int read_capabilities(struct reader *r, struct json_object *process)
 {
-	struct json_object *capabilities, *bounding;
+	struct json_object *capabilities, *bounding = NULL;
 	int result;
 
 	/* A list until OCI 1.0.0-rc4: what it names is in every set. */

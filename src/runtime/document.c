@@ -54,7 +54,9 @@ static size_t skip_value(const struct document *document, size_t at)
 
 static char char_at(const struct document *document, size_t at)
 {
-	return at < document->length ? document->text[at] : '\0';
+	if (at >= document->length)
+		return '\0';
+	return document->text[at];
 }
 
 /* Whether the string at `start` says `name`, however it is escaped. */
@@ -174,16 +176,13 @@ bool document_next_item(const struct document *document, struct document_value a
 int document_replace(struct document *document, struct document_value value, const char *text,
 		     struct error *err)
 {
-	size_t added = strlen(text), kept = document->length - value.end;
-	char *changed = arena_alloc(document->arena, value.start + added + kept + 1);
+	char *changed = arena_printf(document->arena, "%.*s%s%s", (int)value.start, document->text,
+				     text, document->text + value.end);
 
 	if (!changed)
 		return error_memory(err);
-	memcpy(changed, document->text, value.start);
-	memcpy(changed + value.start, text, added);
-	memcpy(changed + value.start + added, document->text + value.end, kept);
+	document->length += strlen(text) - (value.end - value.start);
 	document->text = changed;
-	document->length = value.start + added + kept;
 	return 0;
 }
 

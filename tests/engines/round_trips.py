@@ -143,6 +143,17 @@ def check(before, after, plan, rest):
     mounted = set(paths(added.get("mounts"), "destination"))
     mounted |= {o["target"] for o in rest["operations"] if o["op"] == "bind"}
     assert required <= mounted <= binds, "mounts"
+    flags = {o["target"]: o["options"] for o in operations if o["op"] == "bind"}
+    for mount in added.get("mounts", []):
+        options = [f for f in ("ro", "nosuid", "nodev", "noexec") if f in flags[get(mount, "destination")]]
+        assert get(mount, "options") == ["bind"] + options + ["rprivate"], "options of mounts"
+    for device in added.get("linux.devices", []):
+        node = os.stat(next(o["source"] for o in operations
+                            if o["op"] == "device" and o["target"] == get(device, "path")))
+        assert device[1] == [("path", get(device, "path")), ("type", "c"),
+                             ("major", str(os.major(node.st_rdev))), ("minor", str(os.minor(node.st_rdev))),
+                             ("fileMode", str(node.st_mode & 0o777)), ("uid", str(node.st_uid)),
+                             ("gid", str(node.st_gid))], "members of devices"
     left = [(o["op"], o["target"]) for o in rest["operations"] if o["op"] != "bind"]
     assert left == [(o["op"], o["target"]) for o in operations
                     if o["op"] not in ("bind", "device", "device-rule")], "rest"

@@ -425,8 +425,7 @@ static void a_file_that_is_no_plan_is_refused(void **state)
 		"{\"version\":1,\"rootfs\":\"/r\",\"operations\":[1]}",
 		"{\"version\":1,\"rootfs\":\"/r\",\"operations\":[{\"op\":\"x\",\"target\":\"/\"}]}",
 		"{\"version\":1,\"rootfs\":\"/r\",\"operations\":[{\"op\":\"bind\",\"target\":\"/\"}]}",
-		"{\"version\":1,\"rootfs\":\"/r\",\"operations\":[{\"op\":\"bind\",\"target\":\"/\","
-		"\"source\":\"/\",\"tree\":9}]}",
+		"{\"version\":1,\"rootfs\":\"/r\",\"operations\":[{\"op\":\"bind\",\"target\":\"/\",\"source\":\"/\",\"tree\":9}]}",
 		"{\"version\":1,\"rootfs\":\"/r\",\"libraries\":[{}]}",
 		"{\"version\":1,\"rootfs\":\"/r\",\"proc_mask\":{\"bus_ids\":[1]}}",
 	};
