@@ -183,8 +183,8 @@ static int open_root(struct cdi_call *call, struct error *err)
 {
 	static struct pipeline pipeline = PIPELINE_INIT;
 	struct oci_state state;
-	size_t length;
-	char *text;
+	size_t length = 0;
+	char *text = NULL;
 	int r = file_read(STDIN_FILENO, OCI_STATE_MAX, call->arena, &text, &length);
 
 	if (r < 0)
