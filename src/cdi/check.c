@@ -171,7 +171,7 @@ static const struct cdi_field node_fields[] = {
 	{"permissions",.check = check_permissions},
 	{"uid",		.check = check_number},
 	{"gid",		      .check = check_number},
-	{NULL}
+	{.name = NULL}
 };
 static const struct cdi_object node = {node_fields};
 static const struct cdi_field mount_fields[] = {
@@ -179,7 +179,7 @@ static const struct cdi_field mount_fields[] = {
 	{"containerPath", .check = check_text, .required = true},
 	{"options",   .check = check_strings},
 	{"type", .check = check_string, .version = "0.4.0"},
-	{NULL        }
+	{.name = NULL        }
 };
 static const struct cdi_object mount = {mount_fields};
 static const struct cdi_field hook_fields[] = {
@@ -188,13 +188,13 @@ static const struct cdi_field hook_fields[] = {
 	{"args",            .check = check_strings},
 	{"env", .check = check_variables},
 	{"timeout",            .check = check_number},
-	{NULL		}
+	{.name = NULL                }
 };
 static const struct cdi_object hook = {hook_fields};
 static const struct cdi_field net_fields[] = {
 	{"hostInterfaceName", .check = check_text, .required = true},
 	{"name",   .check = check_text, .required = true},
-	{NULL	     }
+	{.name = NULL             }
 };
 static const struct cdi_object net = {net_fields};
 static const struct cdi_field rdt_fields[] = {
@@ -205,7 +205,7 @@ static const struct cdi_field rdt_fields[] = {
 	{"enableMBM",		       .check = check_boolean},
 	{"schemata",.check = check_strings, .version = "1.1.0"},
 	{"enableMonitoring",             .check = check_boolean, .version = "1.1.0"},
-	{NULL		      }
+	{.name = NULL		      }
 };
 static const struct cdi_object rdt = {rdt_fields};
 static const struct cdi_field edits_fields[] = {
@@ -216,14 +216,14 @@ static const struct cdi_field edits_fields[] = {
 	{"intelRdt",                .object = &rdt, .version = "0.7.0"},
 	{"additionalGids",                 .check = check_numbers, .version = "0.7.0"},
 	{"netDevices",.object = &net, .list = true, .version = "1.1.0"},
-	{NULL		}
+	{.name = NULL                }
 };
 static const struct cdi_object edits = {edits_fields};
 static const struct cdi_field device_fields[] = {
 	{"name",              .check = check_name, .required = true},
 	{"annotations",   .check = check_texts_by_name, .version = "0.6.0"},
 	{"containerEdits",       .object = &edits, .required = true},
-	{NULL}
+	{.name = NULL}
 };
 static const struct cdi_object device = {device_fields};
 static const struct cdi_field spec_fields[] = {
@@ -232,7 +232,7 @@ static const struct cdi_field spec_fields[] = {
 	{"annotations",              .check = check_texts_by_name, .version = "0.6.0"},
 	{"devices",   .object = &device, .list = true, .required = true},
 	{"containerEdits",       .object = &edits},
-	{NULL}
+	{.name = NULL}
 };
 const struct cdi_object cdi_spec_object = {spec_fields};
 

@@ -40,8 +40,10 @@ static struct slice without_comment(struct slice text)
 
 		if (quote == '"' && c == '\\')
 			i++;
+		else if (quote && c == quote)
+			quote = '\0';
 		else if (quote)
-			quote = c == quote ? '\0' : quote;
+			continue;
 		else if ((c == '"' || c == '\'') && (i == 0 || strchr(" :-", text.data[i - 1])))
 			quote = c;
 		else if (c == '#' && (i == 0 || text.data[i - 1] == ' '))

@@ -146,8 +146,8 @@ static int write_spec(const struct options *options, struct json_object *spec, b
 
 static int generate(const struct options *options)
 {
+	AUTO_ARENA arena = {0}; /* outlives what it holds */
 	AUTO_PIPELINE pipeline = PIPELINE_INIT;
-	AUTO_ARENA arena = {0};
 	AUTO_JSON *spec = NULL;
 	struct cdi_options cdi = {0};
 	struct strings left_out = {0};

@@ -39,8 +39,8 @@ static int read_spec(const char *path, struct arena *arena, struct json_object *
 {
 	AUTO_FD fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	struct stat st;
-	size_t length;
-	char *text;
+	size_t length = 0;
+	char *text = NULL;
 	int r = fd < 0 || fstat(fd, &st) < 0 ? -errno : S_ISREG(st.st_mode) ? 0 : -EINVAL;
 
 	if (r == 0)

@@ -235,8 +235,8 @@ static const char *absolute(const char *path, struct arena *arena)
 
 int cli_explain(const struct options *options)
 {
+	AUTO_ARENA arena = {0}; /* outlives what it holds */
 	AUTO_PIPELINE pipeline = PIPELINE_INIT;
-	AUTO_ARENA arena = {0};
 	struct error err = {0};
 	struct config config;
 	int r;

@@ -28,8 +28,8 @@ static int plan_for_all(struct pipeline *pipeline, const struct config *config, 
 
 int cli_list(const struct options *options)
 {
+	AUTO_ARENA arena = {0}; /* outlives what it holds */
 	AUTO_PIPELINE pipeline = PIPELINE_INIT;
-	AUTO_ARENA arena = {0};
 	struct error err = {0};
 	struct config config;
 	int r = config_load(options->config, &arena, &config, &err);

@@ -143,7 +143,7 @@ int cdi_create_symlinks(struct cdi_call *call, struct error *err)
 static void change_mode(const struct root *root, const char *path, mode_t mode)
 {
 	AUTO_FD fd = root_openat(root, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-	struct stat st, dev, host;
+	struct stat st = {0}, dev = {0}, host = {0};
 	int r = fd < 0 ? fd : root_stat(root, "/dev", 0, &dev);
 
 	/* The namespace's / is still the host's: its /dev may be the container's, too. */
@@ -183,8 +183,8 @@ static int open_root(struct cdi_call *call, struct error *err)
 {
 	static struct pipeline pipeline = PIPELINE_INIT;
 	struct oci_state state;
-	size_t length;
-	char *text;
+	size_t length = 0;
+	char *text = NULL;
 	int r = file_read(STDIN_FILENO, OCI_STATE_MAX, call->arena, &text, &length);
 
 	if (r < 0)
