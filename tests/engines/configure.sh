@@ -143,7 +143,8 @@ configure docker --root "$root"
 equal 'a read-only /etc: refused' 1 "$rc"
 matches 'a read-only /etc: one line' '^davit: cannot .*Read-only file system \(fix: ' "$errors"
 umount "$root/etc"
-for arguments in '' 'docker podman' 'lxc' 'docker --bogus' 'docker --root' 'podman --set-default' 'docker --runtime-path x'; do
+for arguments in '' 'docker podman' 'lxc' 'docker --bogus' 'docker --root' 'podman --set-default' 'docker --runtime-path x' \
+	'docker --file daemon.json' 'crio --drop-in x'; do
 	# shellcheck disable=SC2086 # words
 	configure $arguments
 	equal "configure $arguments: a usage error" 2 "$rc"
