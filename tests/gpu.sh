@@ -5,7 +5,7 @@
 # Needs root, cgroup v2, python3 (with torch for one test), and a folder of programs, since such a
 # machine may have neither packages nor a network. On Debian 12, after a build:
 #
-#     tests/gpu.sh --pack .carry          # davit-hook, davit, nodeprobe, runc, peak
+#     tests/gpu.sh --pack .carry          # davit-hook, davit, davit-nvml, nodeprobe, runc, peak
 #
 # and on the machine, with that folder and this repository:
 #
@@ -30,7 +30,7 @@ usage() {
 pack() { # DIR
 	make_work
 	mkdir -p "$1"
-	cp "$hook" "$davit" "$DAVIT_BUILD/tests/fixture/tools/nodeprobe" "$1/"
+	cp "$hook" "$davit" "$DAVIT_BUILD/davit-nvml" "$DAVIT_BUILD/tests/fixture/tools/nodeprobe" "$1/"
 	chown _apt "$work" 2> /dev/null || true
 	(cd "$work" && apt-get -q download runc libseccomp2 > apt.log 2>&1) || {
 		cat "$work/apt.log" >&2
@@ -111,7 +111,7 @@ for g in json.load(open(sys.argv[1]))["gpus"]:
 
 mkdir "$work/spec" && (cd "$work/spec" && runc spec)
 cat > "$work/bundle.py" << 'END'
-import json, sys
+import json, os, sys
 spec, out, rootfs, hook, config, count = sys.argv[1:7]
 count = int(count)
 c = json.load(open(spec))
@@ -124,7 +124,8 @@ c["linux"]["resources"]["devices"].append({"allow": True, "type": "c", "access":
 c["linux"]["cgroupsPath"] = "/davit-gpu-test"
 c["root"] = {"path": rootfs, "readonly": False}
 if hook:
-    c["hooks"] = {"prestart": [{"path": hook, "args": ["davit-hook", "--config", config, "prestart"]}]}
+    call = {"path": hook, "args": ["davit-hook", "--config", config, "prestart"]}
+    c["hooks"] = {"prestart": [call] * int(os.environ.get("HOOK_TIMES", "1"))}
 json.dump(c, open(out, "w"))
 END
 
@@ -216,17 +217,22 @@ with_torch() {
 	drop_bundle
 }
 
-# hidden NAME DEVICES SHOWN HIDDEN-GPU ("INDEX MINOR UUID BUS-ID"): that GPU is out of reach.
+# hidden NAME DEVICES SHOWN HIDDEN-GPU ("INDEX MINOR UUID BUS-ID"): that GPU is out of reach, also by
+# the host's own node, which a volume may bring along.
 hidden() {
 	local name=$1 minor bus_id
 	read -r _ minor _ bus_id <<< "$4"
 	fresh_root
+	: > "$bundle/rootfs/mnt/node"
+	mount --bind "$(realpath "${fake:+$work/host}/dev/nvidia$minor")" "$bundle/rootfs/mnt/node"
 	inside "NVIDIA_VISIBLE_DEVICES=$2" NVIDIA_DRIVER_CAPABILITIES=utility,compute -- sh -c "
 echo '== smi'; nvidia-smi -L 2>&1 | sed -n 's/.*UUID: \(GPU-[^)]*\)).*/\1/p'
 echo '== proc'; ls /proc/driver/nvidia/gpus 2>/dev/null
 echo '== nodes'; $nvidia_nodes
 echo '== params'; grep ModifyDeviceFiles /proc/driver/nvidia/params 2>/dev/null
-echo '== mknod'; nodeprobe /dev/nvidia$minor; nodeprobe --mknod c 195 $minor /tmp/node"
+echo '== mknod'; nodeprobe /dev/nvidia$minor; nodeprobe --mknod c 195 $minor /tmp/node
+nodeprobe /mnt/node"
+	umount "$bundle/rootfs/mnt/node"
 	show <<< "$output"
 	equal "$name: nvidia-smi lists what was selected" "$3" "$(part smi)"
 	[ -n "$fake" ] || equal "$name: the other is not in /proc/driver/nvidia" no \
@@ -235,7 +241,8 @@ echo '== mknod'; nodeprobe /dev/nvidia$minor; nodeprobe --mknod c 195 $minor /tm
 	equal "$name: the other's node is absent, and one made for it can't be opened" \
 		"/dev/nvidia$minor: ENOENT
 mknod /tmp/node: ok
-/tmp/node: EPERM" "$(part mknod)"
+/tmp/node: EPERM
+/mnt/node: EPERM" "$(part mknod)"
 	drop_bundle
 }
 
@@ -248,6 +255,7 @@ one_of_them() {
 		hidden 'one GPU by UUID' "$uuid" "$uuid" "${gpus[0]}"
 		read -r _ _ other _ <<< "${gpus[0]}"
 		hidden 'the other by index' 0 "$other" "${gpus[1]}"
+		HOOK_TIMES=2 hidden 'the hook called twice' "$index" "$uuid" "${gpus[0]}"
 	else
 		skip 'one of two GPUs' 'this machine has one'
 	fi
@@ -262,6 +270,12 @@ constraints() {
 	inside NVIDIA_VISIBLE_DEVICES=all 'NVIDIA_REQUIRE_CUDA=cuda>=99' -- true
 	show <<< "$output"
 	matches 'cuda>=99 does not, and runc shows why' 'davit: cannot .*cuda>=99.*\(fix: ' "$output"
+	# What only NVML knows: davit-nvml is asked.
+	inside NVIDIA_VISIBLE_DEVICES=all 'NVIDIA_REQUIRE_ARCH=arch>=1.0' -- true
+	equal 'arch>=1.0 holds' '0 ' "$rc $output"
+	inside NVIDIA_VISIBLE_DEVICES=all 'NVIDIA_REQUIRE_ARCH=arch>=99' -- true
+	show <<< "$output"
+	matches 'arch>=99 does not, and runc shows why' 'davit: cannot .*arch>=99.*\(fix: ' "$output"
 	inside NVIDIA_VISIBLE_DEVICES=63 -- true
 	show <<< "$output"
 	matches 'an unknown GPU: runc shows which there are' 'davit: cannot .*63.*\(fix: ' "$output"

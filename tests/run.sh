@@ -11,13 +11,14 @@ cd "$(dirname "$0")/.."
 # shellcheck source=tests/lib/report.sh
 . tests/lib/report.sh
 
-all_groups=(build lint unit sanitize fixture golden engines attacks)
+all_groups=(build lint unit sanitize analysis fixture golden engines attacks fuzz budget)
 export DAVIT_BUILD=${DAVIT_BUILD:-build}
 export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
 jobs=$(nproc)
 # Scripts of tests/engines that need no runtime, or choose their own; all others run on each.
-single_scripts=(bad-input environment docker podman configure container-cli)
+single_scripts=(bad-input cdi cdi-hook configure container-cli environment docker podman runtime-bundles
+	runtime-engines)
 
 usage() {
 	printf 'usage: tests/run.sh [GROUP...]\ngroups: %s\n' "${all_groups[*]}" >&2
@@ -125,6 +126,31 @@ group_sanitize() {
 	UBSAN_OPTIONS=print_stacktrace=1 run_cases "$DAVIT_BUILD-sanitize" 'sanitized '
 }
 
+# What the compiler's analyzer and valgrind see. Errors that come from another file can't be followed
+# by the analyzer, which is why some functions name the number that they return.
+run_analyzer() {
+	local file rc=0
+	while read -r file; do
+		gcc -std=gnu17 -O2 -D_GNU_SOURCE -DDAVIT_VERSION='""' -DDAVIT_NVML_PATH='""' -Iinclude \
+			-I"$DAVIT_BUILD/src/filter" -fanalyzer -Werror -c "$file" -o /dev/null || rc=1
+	done < <(printf '%s\n' src/*/*.c)
+	return $rc
+}
+
+run_valgrind() {
+	local program rc=0
+	for program in "$DAVIT_BUILD"/tests/unit/test_*; do
+		[ ! -f "$program" ] || [ ! -x "$program" ] ||
+			valgrind -q --error-exitcode=9 --child-silent-after-fork=yes "$program" || rc=1
+	done
+	return $rc
+}
+
+group_analysis() {
+	quietly 'gcc -fanalyzer' run_analyzer || true
+	quietly 'unit tests under valgrind' run_valgrind || true
+}
+
 # script NAME COMMAND...: a script that reports its tests itself.
 script() {
 	local rc=0 output
@@ -160,25 +186,34 @@ group_engines() {
 			script "$name, $with" env ENGINE="${with% *}" CGROUP="${with#* }" "tests/engines/$name.sh"
 		done
 	done
-	for name in bad-input environment; do
+	for name in bad-input cdi-hook environment runtime-bundles; do
 		script "$name" env ENGINE=runc CGROUP=v2 "tests/engines/$name.sh"
 	done
 	script 'docker, v1' env CGROUP=v1 tests/engines/docker.sh
 	script 'docker, v2' env CGROUP=v2 tests/engines/docker.sh
+	script 'runtime-engines, v1' env CGROUP=v1 tests/engines/runtime-engines.sh
+	script 'runtime-engines, v2' env CGROUP=v2 tests/engines/runtime-engines.sh
 	for with in v1 v2; do
 		script "configure, $with" env CGROUP=$with tests/engines/configure.sh
 		script "container-cli, $with" env CGROUP=$with tests/engines/container-cli.sh
 	done
 	for with in runc crun; do
 		script "podman, $with" env ENGINE=$with CGROUP=v2 tests/engines/podman.sh
+		script "cdi, $with" env ENGINE=$with CGROUP=v2 tests/engines/cdi.sh
 	done
 }
 
+# Attacks and faults, shortened; FULL=1 and its kin are in tests/attacks/run.
 group_attacks() {
-	local file
-	for file in tests/attacks/*.sh; do
-		[ ! -x "$file" ] || script "attacks, ${file##*/}" env ENGINE=runc CGROUP=v2 "$file"
-	done
+	CGROUP=v2 tests/attacks/run || true
+}
+
+group_fuzz() {
+	tests/fuzz/replay.sh || true
+}
+
+group_budget() {
+	tests/bench/guard.sh || true
 }
 
 # --- the run -------------------------------------------------------------------------------------

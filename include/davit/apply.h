@@ -12,9 +12,10 @@
 struct container {
 	pid_t pid;
 	struct root root;    /* its root file system, seen in its own mount namespace */
-	int mount_namespace; /* descriptor */
+	int mount_namespace; /* descriptor; -1: the process is in it already */
 	uid_t uid;           /* the host's ids of the container's root user: */
 	gid_t gid;           /* what is created belongs to it */
+	bool shared;         /* its root's mounts may be shared with the host (rootfsPropagation) */
 };
 void container_close(struct container *container);
 #define AUTO_CONTAINER __attribute__((cleanup(container_close))) struct container

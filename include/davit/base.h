@@ -70,7 +70,9 @@ const char *error_code_name(enum error_code code);
 int error_exit_code(const struct error *err);
 
 #define ERROR_LINE_MAX 400
-/* Writes "davit: cannot MESSAGE (fix: FIX)" without newline, at most 400 characters with the NUL.
+/*
+ * Writes "davit: cannot MESSAGE (fix: FIX)" without newline, at most 400 characters with the NUL;
+ * an error without a remedy gets one by its code.
  */
 void error_line(const struct error *err, char line[static ERROR_LINE_MAX]);
 

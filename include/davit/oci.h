@@ -53,6 +53,8 @@ struct oci_spec {
 	uint64_t bounding;   /* process.capabilities: bit n is capability n of linux/capability.h */
 	bool user_namespace; /* linux.namespaces has type user */
 	const char *cgroups_path; /* linux.cgroupsPath, "" when absent */
+	bool shared_propagation;  /* linux.rootfsPropagation: mounts in the root may show outside */
+	bool written; /* davit-runtime wrote its plan into it: hooks.createContainer has ours */
 };
 /*
  * Both shapes of process.capabilities, told apart by their JSON type: an object with `bounding`, or

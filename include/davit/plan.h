@@ -71,3 +71,24 @@ int plan_find_missing(const struct gpu_request *request, const struct driver *dr
 int plan_make(const struct gpu_request *request, const struct driver *driver,
 	      const struct selection *selection, const struct image *image, struct arena *arena,
 	      struct plan *ret, struct error *err);
+
+/* ---- a plan as text ----------------------------------------------------------------------- */
+
+/*
+ * What davit-runtime leaves for davit-hook's createContainer, in the bundle: the operations that
+ * config.json has no words for, and where the container's root is.
+ */
+#define PLAN_FILE "davit.json"
+#define PLAN_FILE_MAX ((size_t)16 * 1024 * 1024)
+/* The text in the arena; NULL without memory. Descriptors and reasons don't go in. */
+const char *plan_write(const struct plan *plan, const char *rootfs, struct arena *arena);
+/* The way back. 0, -ENOMEM or -EINVAL with ERROR_BAD_BUNDLE. */
+int plan_read(const char *text, size_t length, struct arena *arena, struct plan *ret,
+	      const char **ret_rootfs, struct error *err);
+/* ---- texts that containers see, for who has no plan but the container itself ------------- */
+
+/* The text of /proc/driver/nvidia/params with ModifyDeviceFiles 0. NULL without memory. */
+const char *plan_mask_params(struct arena *arena, const char *params);
+/* The file that has EGL show the GPUs whose minors are bits of `visible`, and its text. */
+#define PLAN_EGL_PROFILE "/etc/nvidia/nvidia-application-profiles-rc.d/10-davit.conf"
+const char *plan_egl_profile(struct arena *arena, uint64_t visible);

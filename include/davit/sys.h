@@ -68,6 +68,12 @@ int root_open_regular(const struct root *root, const char *path);
 /* root_open_regular and file_read. 0 or -errno, no message. */
 int root_read(const struct root *root, const char *path, size_t limit, struct arena *arena,
 	      char **ret, size_t *ret_length);
+/*
+ * The names in the directory `path`, in no order, at most `limit` of them (-E2BIG: more; `ret`
+ * holds that many), without "." and "..". 0 or -errno, no message.
+ */
+int root_list(const struct root *root, const char *path, size_t limit, struct arena *arena,
+	      struct strings *ret);
 /* Writes all of it. 0 or -errno. */
 int file_write(int fd, const void *data, size_t length);
 /* Opens the object behind an O_PATH descriptor anew, by way of /proc/self/fd. fd or -errno. */
@@ -144,6 +150,8 @@ int mount_overlay_attach(unsigned size_kib, const struct mount_place *place, str
 
 /* One line of /proc/PID/mountinfo (proc(5)), as far as anyone needs it; strings are unescaped. */
 struct mount_info {
+	uint64_t id;
+	bool shared;             /* what is mounted in it shows elsewhere, too */
 	const char *root;        /* the directory of the file system that is the mount's root */
 	const char *mount_point; /* relative to the process's root */
 	const char *type;
@@ -158,6 +166,11 @@ struct mount_infos {
 int mount_info_parse(char *text, struct arena *arena, struct mount_infos *ret);
 /* Those of this process. 0 or -errno. */
 int mount_info_read(struct arena *arena, struct mount_infos *ret);
+/* The id of the mount that an open file lies on. 0 or -errno. */
+int mount_id_of(int fd, struct arena *arena, uint64_t *ret);
+/* Ends that what is mounted in this mount (a descriptor of its top) shows elsewhere. 0 or -errno.
+ */
+int mount_make_private(int fd);
 
 /* ---- the device filter of cgroup v2 ------------------------------------------------------ */
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -121,7 +122,9 @@ static int clone_operation(const struct operation *operation, const struct drive
 	if (r == 0 || operation->required)
 		return r;
 	*ret_missing = true;
-	log_line(LOG_LEVEL_INFO, "left out: cannot %s", err->message);
+	/* That it isn't there is nothing to speak of. */
+	log_line(r == -ENOENT ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "left out: cannot %s",
+		 err->message);
 	return 0;
 }
 
@@ -294,6 +297,45 @@ static int act_as_owner(const struct container *container, struct error *err)
 	return privilege_set(PRIVILEGE_MOUNT, err);
 }
 
+/*
+ * What lies in the container's root may be the host's: a mount that is shared with it, and, when
+ * the hook is called again, the directory of MPS pipes, whose place in the container the image
+ * chooses.
+ */
+static int watch_mounts(struct applier *applier, struct error *err)
+{
+	const struct container *container = applier->container;
+	int r;
+
+	if (container->shared) {
+		/* The root itself is this container's alone; only volumes in it are meant to be
+		 * shared. */
+		r = mount_make_private(container->root.fd);
+		if (r < 0 && r != -EINVAL)
+			return error_errno(err, -r, "make the container's root a private mount");
+		applier->dir.refuse_shared = true;
+	}
+	for (size_t i = 0; i < applier->plan->count; i++) {
+		const struct operation *operation = &applier->plan->items[i];
+		struct stat ours, theirs;
+		AUTO_FD fd = -1;
+
+		if (!operation->owner_root || applier->sources.missing[i] ||
+		    applier->sources.items[i].fd < 0)
+			continue;
+		fd = root_openat(&container->root, operation->target, O_PATH | O_DIRECTORY);
+		if (fd < 0 || fstat(fd, &theirs) < 0 ||
+		    fstat(applier->sources.items[i].fd, &ours) < 0 ||
+		    ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino)
+			continue;
+		r = mount_id_of(fd, applier->arena, &applier->dir.foreign_mount);
+		if (r < 0)
+			return error_errno(err, -r, "look at the mount of %s", operation->target);
+		applier->dir.has_foreign = true;
+	}
+	return 0;
+}
+
 static int allow_devices(const struct applier *applier, struct error *err)
 {
 	int r = privilege_set(PRIVILEGE_BPF, err);
@@ -315,10 +357,13 @@ static int apply_all(struct applier *applier, bool cgroups, struct error *err)
 				  &applier->sources, err);
 	if (r < 0)
 		return r;
-	r = namespace_enter_mount(container->mount_namespace);
+	if (container->mount_namespace >= 0)
+		r = namespace_enter_mount(container->mount_namespace);
 	if (r < 0)
 		return error_errno(err, -r, "enter the container's mount namespace");
 	r = act_as_owner(container, err);
+	if (r == 0)
+		r = watch_mounts(applier, err);
 	for (size_t i = 0; r == 0 && i < applier->plan->count; i++)
 		r = apply_operation(applier, i, err);
 	return r;

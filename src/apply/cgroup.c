@@ -108,10 +108,12 @@ static int cgroup_open(pid_t pid, struct arena *arena, struct cgroup *ret, struc
 		ret->unified = true;
 		ret->path = find_path(text, true, arena);
 	}
-	if (!ret->path)
-		return error_set(err, ERROR_SYSTEM, ENOENT,
-				 "set \"cgroups\": \"never\" in the configuration",
-				 "find the device cgroup of process %d: it has none", (int)pid);
+	if (!ret->path) {
+		error_set(err, ERROR_SYSTEM, ENOENT,
+			  "set \"cgroups\": \"never\" in the configuration",
+			  "find the device cgroup of process %d: it has none", (int)pid);
+		return -ENOENT;
+	}
 	ret->fd = open_beneath(ret->unified ? CGROUP_MOUNT : CGROUP_MOUNT "/devices", "/",
 			       ret->path, arena);
 	if (ret->fd == -ENOENT)

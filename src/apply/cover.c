@@ -78,7 +78,7 @@ static int list_beneath(const char *top, struct arena *arena, struct strings *re
 }
 
 /* Clones the mounts right beneath the directory; what lies on those comes along. */
-static int clone_beneath(const struct root *dir, struct arena *arena,
+static int clone_beneath(const struct root *root, const struct root *dir, struct arena *arena,
 			 struct beneath ret[static BENEATH_MAX], size_t *ret_count)
 {
 	struct strings points = {0};
@@ -89,13 +89,15 @@ static int clone_beneath(const struct root *dir, struct arena *arena,
 		r = list_beneath(top, arena, &points);
 	for (size_t i = 0; r == 0 && i < points.count; i++) {
 		struct beneath *beneath = &ret[*ret_count];
+		const char *path;
 
 		if (is_beneath_any(ret, *ret_count, points.items[i]))
 			continue;
 		if (*ret_count == BENEATH_MAX)
 			return -E2BIG;
 		beneath->path = points.items[i];
-		r = mount_source_clone(dir, beneath->path, 0, true, &beneath->source);
+		path = arena_printf(arena, "%s%s", dir->path, beneath->path);
+		r = path ? mount_source_clone(root, path, 0, true, &beneath->source) : -ENOMEM;
 		if (r == 0)
 			(*ret_count)++;
 	}
@@ -140,7 +142,7 @@ int target_cover(const struct root *root, const char *path, bool *ret_broken, st
 	dir.fd = open_nearest(root, nearest);
 	if (dir.fd < 0)
 		return error_errno(err, -dir.fd, "open %s in the container", nearest);
-	r = clone_beneath(&dir, &arena, beneath, &count);
+	r = clone_beneath(root, &dir, &arena, beneath, &count);
 	if (r < 0)
 		error_errno(err, -r, "keep the mounts beneath %s in the container", nearest);
 	place.fd = dir.fd;

@@ -39,7 +39,7 @@ int loader_cache_update(const struct loader_cache *libraries, struct target *tar
 	if (r < 0)
 		return r;
 	/* A container that is started again has it already. */
-	if (merged_length == length && memcmp(merged, data, length) == 0)
+	if (length > 0 && merged_length == length && memcmp(merged, data, length) == 0)
 		return 0;
 	return target_write(target, merged, merged_length, err);
 }

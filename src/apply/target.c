@@ -17,6 +17,32 @@ static int target_error(const struct target *target, int errnum, const char *wha
 	return error_errno(err, errnum, "%s %s in the container", what, target->path);
 }
 
+/* Nothing is made in a directory of the host's. 0 or -errno, err filled. */
+static int check_mount(const struct target_dir *dir, int fd, struct error *err)
+{
+	AUTO_ARENA arena = {0};
+	struct mount_infos infos = {0};
+	uint64_t id = 0;
+	int r = mount_id_of(fd, &arena, &id);
+
+	if (r == 0 && dir->refuse_shared)
+		r = mount_info_read(&arena, &infos);
+	if (r < 0)
+		return error_errno(err, -r, "look at the mount of %s in the container", dir->path);
+	if (dir->has_foreign && id == dir->foreign_mount)
+		return error_set(
+			err, ERROR_BAD_REQUEST, EPERM, "choose another CUDA_MPS_PIPE_DIRECTORY",
+			"write to %s in the container: the host's MPS pipes lie there", dir->path);
+	for (size_t i = 0; i < infos.count; i++)
+		if (infos.items[i].id == id && infos.items[i].shared)
+			return error_set(err, ERROR_BAD_REQUEST, EPERM,
+					 "mount that volume elsewhere, or not as shared",
+					 "put files into %s in the container: it lies on a shared "
+					 "mount, and they would show on the host",
+					 dir->path);
+	return 0;
+}
+
 /* Opens the directory in dir->path, made if need be. 0 or -errno, err filled. */
 static int open_directory(struct target_dir *dir, struct error *err)
 {
@@ -30,7 +56,7 @@ static int open_directory(struct target_dir *dir, struct error *err)
 		return fd;
 	fd_close(&dir->fd);
 	dir->fd = fd;
-	return 0;
+	return dir->has_foreign || dir->refuse_shared ? check_mount(dir, fd, err) : 0;
 }
 
 /* Nothing can be made in the directory as it is: a writable view goes over it. */
@@ -265,7 +291,7 @@ static int make_content(int dir_fd, const char *name, const void *arg)
  */
 static int mount_over(const struct target *target, const char *temporary)
 {
-	struct root parent = {.fd = target->dir_fd, .path = target->root->path};
+	char path[PATH_MAX];
 	struct mount_place place = {.root = target->root, .path = target->path};
 	struct mount_source source = {.fd = -1};
 	AUTO_FD fd = openat(target->dir_fd, target->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -274,7 +300,9 @@ static int mount_over(const struct target *target, const char *temporary)
 	if (fd < 0)
 		return -errno;
 	place.fd = fd;
-	r = mount_source_clone(&parent, temporary, MOUNT_FLAG_NOSUID | MOUNT_FLAG_NODEV, false,
+	(void)snprintf(path, sizeof(path), "%.*s%s", (int)(target->name - target->path),
+		       target->path, temporary);
+	r = mount_source_clone(target->root, path, MOUNT_FLAG_NOSUID | MOUNT_FLAG_NODEV, false,
 			       &source);
 	if (r == 0)
 		r = mount_source_attach(&source, &place);

@@ -17,6 +17,13 @@ struct target_dir {
 	const struct root *root;
 	char path[PATH_MAX];
 	int fd; /* O_PATH */
+	/*
+	 * Mounts that nothing may be made in: the MPS daemon's directory, which is the host's, as a
+	 * container has it after an earlier call; and, with `refuse_shared`, those that the host
+	 * sees.
+	 */
+	bool has_foreign, refuse_shared;
+	uint64_t foreign_mount;
 	/* A failed cover hides something: not to be passed over, whatever the operation was for. */
 	bool broken;
 };

@@ -95,13 +95,33 @@ int error_wrap(struct error *err, int r, const char *format, ...)
 	return r;
 }
 
+/* When nobody knew better: where to look. */
+static const char *default_fix(enum error_code code)
+{
+	switch (code) {
+	case ERROR_BAD_BUNDLE:
+		return "compare config.json with the output of `runc spec`";
+	case ERROR_BAD_CONFIG:
+		return "compare it with the config.json that davit ships";
+	case ERROR_BAD_REQUEST:
+		return "correct the container's environment, annotations or mounts";
+	case ERROR_IMAGE:
+		return "mend the image there, or use another one";
+	case ERROR_NO_DRIVER:
+	case ERROR_DRIVER_MISMATCH:
+		return "check that `nvidia-smi` works on this host";
+	default:
+		return "see the kernel's log, and `davit explain --bundle DIR`";
+	}
+}
+
 void error_line(const struct error *err, char line[static ERROR_LINE_MAX])
 {
-	char fix[sizeof(err->fix) + sizeof(" (fix: )")] = "";
+	char fix[sizeof(err->fix) + sizeof(" (fix: )")];
 	size_t room;
 
-	if (err->fix[0])
-		(void)snprintf(fix, sizeof(fix), " (fix: %s)", err->fix);
+	(void)snprintf(fix, sizeof(fix), " (fix: %s)",
+		       err->fix[0] ? err->fix : default_fix(err->code));
 	/* The remedy stays whole: a long cause is what gets cut. */
 	room = ERROR_LINE_MAX - 1 - strlen("davit: cannot ") - strlen(fix);
 	(void)snprintf(line, ERROR_LINE_MAX, "davit: cannot %.*s%s", (int)room, err->message, fix);

@@ -13,12 +13,17 @@ struct options {
 	const char *config; /* --config FILE */
 	const char *bundle; /* --bundle DIR */
 	const char *have;   /* --have FACTS */
+	/* of `davit cdi`: --output FILE, --format, --device-name-strategy, --vendor, --class */
+	const char *output, *format, *strategy, *vendor, *class;
+	const char *spec_dirs[8]; /* --spec-dir DIR, which may stand several times */
+	size_t spec_dir_count;
 	bool json, help;
 	const char **words; /* what is no option */
 	int word_count;
 };
 
 /* Commands return the exit code. */
+int cli_cdi(const struct options *options);
 int cli_explain(const struct options *options);
 int cli_info(const struct options *options);
 int cli_list(const struct options *options);

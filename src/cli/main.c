@@ -9,11 +9,21 @@ struct command {
 	const char *name;
 	int (*run)(const struct options *options);
 	const char
-		*takes; /* options besides --config, --json, --help; each character one of "bhw" */
+		*takes; /* options besides --config, --json, --help; each character one of "bchw" */
 	const char *summary, *help;
 };
 
 static const struct command commands[] = {
+	{"cdi",     cli_cdi,     "cw", "specs of the Container Device Interface: generate, list",
+	 "usage: davit cdi generate [--output FILE] [--format json|yaml] [--vendor V] [--class C]\n"
+	 "                          [--device-name-strategy index,uuid] [--config FILE]\n"
+	 "       davit cdi list [--spec-dir DIR]... [--json]\n"
+	 "\n"
+	 "generate prints a spec of this host's GPUs and MIG instances, or puts it in the place of\n"
+	 "FILE. list shows the devices of the specs in /etc/cdi and /var/run/cdi, or in DIR, and what\n"
+	 "is wrong with them (exit code 1, when something is).\n"
+	 "\n"
+	 "example: davit cdi generate --output /var/run/cdi/nvidia.json\n"                          },
 	{"explain", cli_explain, "b",  "what the hook would do to a container, and why",
 	 "usage: davit explain --bundle DIR [--config FILE] [--json]\n"
 	 "\n"
@@ -84,6 +94,27 @@ static int usage_error(const char *what, const char *word)
 	return -EINVAL;
 }
 
+static const char **cdi_value_place(struct options *options, const char *name)
+{
+	const struct {
+		const char *name, **place;
+	} places[] = {
+		{"output",               &options->output  },
+		{"format",               &options->format  },
+		{"device-name-strategy", &options->strategy},
+		{"vendor",               &options->vendor  },
+		{"class",                &options->class   },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+		if (strcmp(name, places[i].name) == 0)
+			return places[i].place;
+	if (strcmp(name, "spec-dir") == 0 &&
+	    options->spec_dir_count < ARRAY_SIZE(options->spec_dirs))
+		return &options->spec_dirs[options->spec_dir_count++];
+	return NULL;
+}
+
 /* The place for the value of an option that takes one, or NULL. */
 static const char **value_place(struct options *options, const char *takes, const char *name)
 {
@@ -93,12 +124,12 @@ static const char **value_place(struct options *options, const char *takes, cons
 		return &options->bundle;
 	if (strcmp(name, "have") == 0 && strchr(takes, 'h'))
 		return &options->have;
-	return NULL;
+	return strchr(takes, 'c') ? cdi_value_place(options, name) : NULL;
 }
 
 static int parse_option(struct options *options, const char *takes, int argc, char **argv, int *at)
 {
-	char name[16];
+	char name[32];
 	const char *word = argv[*at] + 2, *value = strchr(word, '=');
 	size_t length = value ? (size_t)(value - word) : strlen(word);
 	const char **place;

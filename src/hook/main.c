@@ -1,23 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 /* davit-hook: called by a runtime for each container, with the OCI state on standard input. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cdi_hook.h"
 #include "davit/apply.h"
 #include "davit/pipeline.h"
+#include "written_plan.h"
 
 #define EXIT_USAGE 2
 
 static const char usage[] =
 	"usage: davit-hook [-debug] [-config FILE] STAGE <STATE\n"
 	"       davit-hook -version\n"
+	"       davit-hook create-symlinks|update-ldcache|... as CDI specs have it\n"
 	"\n"
 	"Gives the container whose OCI state stands on standard input its GPUs.\n"
-	"STAGE is prestart, createRuntime, poststart or poststop.\n";
+	"STAGE is prestart, createRuntime, createContainer (for davit-runtime), poststart or\n"
+	"poststop.\n";
 
 struct arguments {
 	bool debug, version, help;
@@ -27,7 +32,8 @@ struct arguments {
 
 static bool is_stage(const char *word)
 {
-	static const char *const stages[] = {"prestart", "createRuntime", "poststart", "poststop"};
+	static const char *const stages[] = {"prestart", "createRuntime", CREATE_CONTAINER,
+					     "poststart", "poststop"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(stages); i++)
 		if (strcmp(word, stages[i]) == 0)
@@ -69,6 +75,9 @@ static int settle_process(struct error *err)
 {
 	struct rlimit files;
 
+	/* A write that fails is told in a line; it is no reason to die without one. */
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
 	(void)umask(022);
 	/* Two descriptors for each mount: with many GPUs that is more than the usual 1024. */
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
@@ -117,17 +126,6 @@ static int open_log(const struct config *config, bool debug, struct error *err)
 	return 0;
 }
 
-/* A sanitizer's runtime makes calls of its own. */
-static int install_filter(enum filter filter, struct error *err)
-{
-#ifdef DAVIT_SANITIZE
-	(void)filter, (void)err;
-	return 0;
-#else
-	return filter_install(filter, err);
-#endif
-}
-
 static int give_gpus(struct pipeline *pipeline, const struct oci_state *state, struct arena *arena,
 		     struct error *err)
 {
@@ -135,10 +133,11 @@ static int give_gpus(struct pipeline *pipeline, const struct oci_state *state, s
 	int r = container_open(state->pid, pipeline->rootfs, arena, &container, err);
 
 	pipeline->may_repair = true;
+	container.shared = pipeline->spec.shared_propagation;
 	if (r == 0)
 		r = pipeline_driver(pipeline, arena, err);
 	if (r == 0)
-		r = install_filter(FILTER_APPLY, err);
+		r = filter_install(FILTER_APPLY, err);
 	if (r == 0)
 		r = pipeline_plan(pipeline, &container.root, arena, err);
 	if (r == 0)
@@ -151,8 +150,8 @@ static int give_gpus(struct pipeline *pipeline, const struct oci_state *state, s
 }
 
 /* What others wrote is parsed with no capability in effect. */
-static int decide_request(struct pipeline *pipeline, const struct config *config,
-			  struct oci_state *state, struct arena *arena, struct error *err)
+static int take_state(struct oci_state *state, bool need_pid, struct arena *arena,
+		      struct error *err)
 {
 	size_t length = 0;
 	char *text = NULL;
@@ -161,12 +160,18 @@ static int decide_request(struct pipeline *pipeline, const struct config *config
 	if (r == 0)
 		r = privilege_set(PRIVILEGE_PARSE, err);
 	if (r == 0) {
-		r = oci_state_parse(text, length, true, arena, state, err);
+		r = oci_state_parse(text, length, need_pid, arena, state, err);
 		if (r < 0 && !err->fix[0])
 			error_fix(err, r, "%s", state_fix);
 	}
-	if (r == 0)
-		r = privilege_set(PRIVILEGE_READ, err);
+	return r < 0 ? r : privilege_set(PRIVILEGE_READ, err);
+}
+
+static int decide_request(struct pipeline *pipeline, const struct config *config,
+			  struct oci_state *state, struct arena *arena, struct error *err)
+{
+	int r = take_state(state, true, arena, err);
+
 	if (r == 0)
 		r = pipeline_read(pipeline, config, state->bundle, arena, err);
 	if (r == 0)
@@ -180,7 +185,7 @@ static int run(const struct arguments *arguments, struct arena *arena, struct er
 	static struct pipeline pipeline = PIPELINE_INIT;
 	struct oci_state state;
 	struct config config;
-	int r = install_filter(FILTER_REQUEST, err);
+	int r = filter_install(FILTER_REQUEST, err);
 
 	if (r == 0)
 		r = privilege_set(PRIVILEGE_READ, err);
@@ -188,6 +193,10 @@ static int run(const struct arguments *arguments, struct arena *arena, struct er
 		r = config_load(arguments->config, arena, &config, err);
 	if (r == 0)
 		r = open_log(&config, arguments->debug, err);
+	if (r == 0 && strcmp(arguments->stage, CREATE_CONTAINER) == 0) {
+		r = take_state(&state, false, arena, err);
+		return r < 0 ? r : written_plan_apply(&config, state.bundle, arena, err);
+	}
 	if (r == 0)
 		r = decide_request(&pipeline, &config, &state, arena, err);
 	if (r < 0 || !pipeline.request.gpu)
@@ -202,6 +211,8 @@ int main(int argc, char **argv)
 	struct arguments arguments = {0};
 	struct error err = {0};
 
+	if (cdi_hook_is_meant(argc, argv))
+		return cdi_hook_main(argc, argv);
 	if (parse_arguments(argc, argv, &arguments) < 0) {
 		(void)fputs(usage, stderr);
 		return EXIT_USAGE;

@@ -193,6 +193,7 @@ static int read_namespaces(struct reader *r, struct json_object *linux_object)
 
 static int read_linux(struct reader *r, struct json_object *root)
 {
+	const char *propagation;
 	struct json_object *object;
 	int result = member_get(root, "", "linux", json_type_object, &object, r->err);
 
@@ -200,7 +201,45 @@ static int read_linux(struct reader *r, struct json_object *root)
 		result = member_string(object, "linux", "cgroupsPath", r->arena,
 				       &r->spec->cgroups_path, r->err);
 	if (result == 0)
+		result = member_string(object, "linux", "rootfsPropagation", r->arena, &propagation,
+				       r->err);
+	if (result == 0)
+		r->spec->shared_propagation =
+			string_equal(propagation, "shared") || string_equal(propagation, "rshared");
+	if (result == 0)
 		result = read_namespaces(r, object);
+	return result;
+}
+
+static bool says(struct json_object *text, const char *wanted)
+{
+	return json_object_is_type(text, json_type_string) &&
+	       strcmp(json_object_get_string(text), wanted) == 0;
+}
+
+/* By the way davit-runtime calls it. */
+static bool is_written_hook(struct json_object *hook)
+{
+	struct json_object *arguments;
+
+	return json_object_is_type(hook, json_type_object) &&
+	       json_object_object_get_ex(hook, "args", &arguments) &&
+	       json_object_is_type(arguments, json_type_array) &&
+	       json_object_array_length(arguments) == 2 &&
+	       says(json_object_array_get_idx(arguments, 0), "davit-hook") &&
+	       says(json_object_array_get_idx(arguments, 1), "createContainer");
+}
+
+static int read_hooks(struct reader *r, struct json_object *root)
+{
+	struct json_object *hooks, *list = NULL;
+	int result = member_get(root, "", "hooks", json_type_object, &hooks, r->err);
+
+	if (result == 0)
+		result = member_get(hooks, "hooks", "createContainer", json_type_array, &list,
+				    r->err);
+	for (size_t i = 0; result == 0 && list && i < json_object_array_length(list); i++)
+		r->spec->written |= is_written_hook(json_object_array_get_idx(list, i));
 	return result;
 }
 
@@ -208,7 +247,7 @@ int oci_spec_parse(const char *text, size_t length, struct arena *arena, struct 
 		   struct error *err)
 {
 	int (*const readers[])(struct reader *, struct json_object *) = {
-		read_process, read_annotations, read_mounts, read_root, read_linux,
+		read_process, read_annotations, read_mounts, read_root, read_linux, read_hooks,
 	};
 	struct reader reader = {arena, ret, err};
 	AUTO_JSON *root = NULL;

@@ -38,6 +38,18 @@ int pipeline_read(struct pipeline *pipeline, const struct config *config, const 
 	return 0;
 }
 
+/* Whatever else it still asks with: the GPUs are in config.json itself. */
+static int written_already(struct pipeline *pipeline, struct arena *arena, struct error *err)
+{
+	pipeline->request = (struct gpu_request){
+		.from = "", .mig_config = "", .mig_monitor = "", .mps_pipe_directory = ""};
+	pipeline->stage = PIPELINE_REQUEST;
+	return strings_add(arena, &pipeline->request.rules,
+			   "davit-runtime has written what it gets into config.json") < 0
+		       ? error_memory(err)
+		       : 0;
+}
+
 int pipeline_request(struct pipeline *pipeline, struct arena *arena, struct error *err)
 {
 	int r = oci_spec_parse(pipeline->text, pipeline->text_length, arena, &pipeline->spec, err);
@@ -51,6 +63,8 @@ int pipeline_request(struct pipeline *pipeline, struct arena *arena, struct erro
 	if (!pipeline->rootfs)
 		return error_memory(err);
 	pipeline->stage = PIPELINE_SPEC;
+	if (pipeline->spec.written)
+		return written_already(pipeline, arena, err);
 	r = gpu_request_resolve(&pipeline->spec, pipeline->config, arena, &pipeline->request, err);
 	pipeline->stage = PIPELINE_REQUEST;
 	return r;

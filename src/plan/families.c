@@ -5,7 +5,6 @@
 #include "builder.h"
 
 #define FLAGS_DATA (MOUNT_FLAG_RDONLY | MOUNT_FLAG_NOSUID | MOUNT_FLAG_NODEV | MOUNT_FLAG_NOEXEC)
-#define PROFILES "/etc/nvidia/nvidia-application-profiles-rc.d"
 
 static const struct {
 	unsigned family;
@@ -157,6 +156,17 @@ static void add_storage_files(struct builder *b)
  * EGL enumerates GPUs by asking the driver, not by looking at nodes: an application profile tells
  * it which ones are the container's. The mask has 64 bits.
  */
+const char *plan_egl_profile(struct arena *arena, uint64_t visible)
+{
+	return arena_printf(arena,
+			    "{\n"
+			    "\t\"profiles\": [{\"name\": \"davit\", \"settings\": "
+			    "[\"EGLVisibleDGPUDevices\", 0x%jx]}],\n"
+			    "\t\"rules\": [{\"pattern\": [], \"profile\": \"davit\"}]\n"
+			    "}\n",
+			    (uintmax_t)visible);
+}
+
 static void add_egl_profile(struct builder *b, const struct selection *selection)
 {
 	struct operation *file;
@@ -169,15 +179,8 @@ static void add_egl_profile(struct builder *b, const struct selection *selection
 			visible |= UINT64_C(1) << selection->items[i].gpu->minor;
 	if (!visible)
 		return;
-	file = plan_add(b, OPERATION_FILE, PROFILES "/10-davit.conf",
-			"EGL shows the selected GPUs only");
-	file->text = arena_printf(b->arena,
-				  "{\n"
-				  "\t\"profiles\": [{\"name\": \"davit\", \"settings\": "
-				  "[\"EGLVisibleDGPUDevices\", 0x%jx]}],\n"
-				  "\t\"rules\": [{\"pattern\": [], \"profile\": \"davit\"}]\n"
-				  "}\n",
-				  (uintmax_t)visible);
+	file = plan_add(b, OPERATION_FILE, PLAN_EGL_PROFILE, "EGL shows the selected GPUs only");
+	file->text = plan_egl_profile(b->arena, visible);
 	file->required = false;
 	b->failed |= !file->text;
 }

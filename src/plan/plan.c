@@ -167,6 +167,25 @@ static void add_links(struct builder *b, const struct driver_file *file)
 	}
 }
 
+static bool is_at_or_above(const char *directory, const char *path)
+{
+	size_t length = strlen(directory);
+
+	while (length > 1 && directory[length - 1] == '/')
+		length--;
+	return strncmp(path, directory, length) == 0 && (path[length] == '/' || !path[length]);
+}
+
+/* Pipes there would hide what the container was just given, or lie on it. */
+static bool covers_other_target(const struct builder *b, const char *directory)
+{
+	for (size_t i = 0; i < b->plan->count; i++)
+		if (is_at_or_above(directory, b->plan->items[i].target) ||
+		    is_at_or_above(b->plan->items[i].target, directory))
+			return true;
+	return is_at_or_above("/proc", directory) || is_at_or_above("/sys", directory);
+}
+
 /*
  * The MPS daemon's pipes. The variable says where the container looks for them, not which directory
  * of the host goes in; and since anyone may make one in /tmp, it has to be root's.
@@ -177,6 +196,8 @@ static void add_mps(struct builder *b)
 	struct operation *bind;
 
 	if (!(b->request->capabilities & CAPABILITY_COMPUTE))
+		return;
+	if (target[0] && covers_other_target(b, target))
 		return;
 	bind = plan_add(b, OPERATION_BIND, target[0] ? target : MPS_DIRECTORY,
 			"capability compute: MPS pipes");
@@ -220,7 +241,7 @@ static void add_loader_search(struct builder *b)
 /* ---- the mask over /proc/driver/nvidia -------------------------------------------------- */
 
 /* The text of params with ModifyDeviceFiles 0: libraries inside then create no nodes. */
-static const char *mask_params(struct arena *arena, const char *params)
+const char *plan_mask_params(struct arena *arena, const char *params)
 {
 	static const char key[] = "ModifyDeviceFiles: ";
 	const char *line = params;
@@ -241,7 +262,7 @@ static void add_proc_mask(struct builder *b, const struct selection *selection)
 	mask->version = b->driver->proc_version;
 	mask->registry = b->driver->proc_registry_absent ? NULL : b->driver->proc_registry;
 	if (b->driver->proc_params) {
-		mask->params = mask_params(b->arena, b->driver->proc_params);
+		mask->params = plan_mask_params(b->arena, b->driver->proc_params);
 		b->failed |= !mask->params;
 	}
 	for (size_t i = 0; i < selection->count; i++) {
@@ -296,8 +317,10 @@ int plan_make(const struct gpu_request *request, const struct driver *driver,
 	for (size_t i = 0; i < driver->files.count; i++)
 		add_links(&b, &driver->files.items[i]);
 	add_driver_files(&b, false);
-	add_mps(&b);
 	plan_add_companions(&b, selection);
 	add_loader_search(&b);
+	/* Last: nothing is made in the container once a directory of the host is in it for writing.
+	 */
+	add_mps(&b);
 	return b.failed ? error_memory(err) : 0;
 }

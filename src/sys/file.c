@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -70,6 +71,35 @@ int file_write(int fd, const void *data, size_t length)
 		length -= (size_t)n;
 	}
 	return 0;
+}
+
+int root_list(const struct root *root, const char *path, size_t limit, struct arena *arena,
+	      struct strings *ret)
+{
+	int fd = root_openat(root, path, O_RDONLY | O_DIRECTORY);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+	int r = fd < 0 ? fd : dir ? 0 : -ENOMEM;
+
+	if (!dir) {
+		fd_close(&fd);
+		return r;
+	}
+	while (r == 0 && (errno = 0, entry = readdir(dir))) {
+		const char *name = entry->d_name;
+
+		if (string_equal(name, ".") || string_equal(name, ".."))
+			continue;
+		name = arena_strdup(arena, name);
+		if (ret->count == limit)
+			r = -E2BIG;
+		else if (!name || strings_add(arena, ret, name) < 0)
+			r = -ENOMEM;
+	}
+	if (r == 0)
+		r = -errno;
+	(void)closedir(dir);
+	return r;
 }
 
 int fd_reopen(int fd, int flags)

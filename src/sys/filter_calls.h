@@ -10,7 +10,8 @@
 #define FILTER_CALLS_ALWAYS(CALL)                                                                  \
 	/* memory */                                                                               \
 	CALL(brk)                                                                                  \
-	CALL(madvise) CALL(mmap) CALL(mprotect) CALL(mremap) CALL(munmap) /* files */              \
+	CALL(madvise)                                                                              \
+	CALL(mmap) CALL(mprotect) CALL(mremap) CALL(munmap) /* files */                            \
 		CALL(close) CALL(faccessat) CALL(faccessat2) CALL(fcntl) CALL(fstat) CALL(fstatfs) \
 			CALL(getdents64) CALL(lseek) CALL(newfstatat) CALL(openat) CALL(openat2)   \
 				CALL(pread64) CALL(read) CALL(readlink) CALL(readlinkat)           \
@@ -37,12 +38,12 @@
 #define FILTER_CALLS_REQUEST(CALL)                                                                                      \
 	/* starting a program, waiting for it */                                                                        \
 	CALL(clone)                                                                                                     \
-	CALL(clone3) CALL(close_range) CALL(dup) CALL(dup2) CALL(dup3) CALL(execve) CALL(execveat)                      \
-		CALL(fork) CALL(kill) CALL(pipe) CALL(pipe2) CALL(poll) CALL(ppoll)                                     \
-			CALL(prlimit64) CALL(rt_sigaction) CALL(rt_sigsuspend)                                          \
-				CALL(rt_sigtimedwait) CALL(seccomp) CALL(setgroups) CALL(setpgid)                       \
-					CALL(setrlimit) CALL(setsid) CALL(vfork) CALL(wait4)                            \
-						CALL(waitid) /* modprobe */                                             \
+	CALL(clone3)                                                                                                    \
+	CALL(close_range) CALL(dup) CALL(dup2) CALL(dup3) CALL(execve) CALL(execveat) CALL(fork)                        \
+		CALL(kill) CALL(pipe) CALL(pipe2) CALL(poll) CALL(ppoll) CALL(prlimit64)                                \
+			CALL(rt_sigaction) CALL(rt_sigsuspend) CALL(rt_sigtimedwait) CALL(seccomp)                      \
+				CALL(setgroups) CALL(setpgid) CALL(setrlimit) CALL(setsid)                              \
+					CALL(vfork) CALL(wait4) CALL(waitid) /* modprobe */                             \
 		CALL(chdir) CALL(fadvise64) CALL(finit_module)                                                          \
 			CALL(init_module) /* their loader and libraries */                                              \
 		CALL(access) CALL(arch_prctl) CALL(clock_getres) CALL(clock_nanosleep) CALL(connect) CALL(              \

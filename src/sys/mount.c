@@ -138,6 +138,15 @@ static int new_mount(const char *type, const char *const (*options)[2], size_t c
 	return fd < 0 ? -errno : fd;
 }
 
+int mount_make_private(int fd)
+{
+	struct mount_attr attr = {.propagation = MS_PRIVATE};
+
+	if (sys_mount_setattr(fd, 0, &attr) == 0)
+		return 0;
+	return sys_unavailable(errno) ? mount_by_path_private(fd) : -errno;
+}
+
 static int new_tmpfs(unsigned size_kib, mode_t mode, unsigned flags)
 {
 	char size[16], mode_text[8];

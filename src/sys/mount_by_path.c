@@ -82,6 +82,11 @@ static int reopen_place(const struct mount_place *place, struct stat *ret_st)
 	return fd;
 }
 
+int mount_by_path_private(int fd)
+{
+	return mount_fds(-1, fd, NULL, MS_PRIVATE, NULL);
+}
+
 int mount_by_path_bind(const struct mount_source *source, const struct mount_place *place)
 {
 	const unsigned long deep = source->recursive ? MS_REC : 0ul;

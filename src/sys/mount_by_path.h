@@ -13,6 +13,7 @@
 int mount_source_open(const struct root *root, const char *path, unsigned flags,
 		      struct stat *ret_st);
 
+int mount_by_path_private(int fd);
 int mount_by_path_bind(const struct mount_source *source, const struct mount_place *place);
 int mount_by_path_tmpfs(const struct mount_tmpfs *tmpfs, const struct mount_place *place,
 			struct error *err);

@@ -34,14 +34,17 @@ static char *next_field(char **rest)
 static int parse_line(char *line, struct mount_info *ret)
 {
 	char *root, *point, *type, *options;
+	const char *id = next_field(&line);
+	bool shared = false;
 
-	for (int skipped = 0; skipped < 3; skipped++)
+	for (int skipped = 0; skipped < 2; skipped++)
 		(void)next_field(&line);
 	root = next_field(&line);
 	point = next_field(&line);
 	while (line && !string_starts(line, "- "))
-		(void)next_field(&line);
-	if (!line || root[0] == '\0' || point[0] == '\0')
+		shared |= string_starts(next_field(&line), "shared:");
+	if (!line || root[0] == '\0' || point[0] == '\0' ||
+	    parse_number(id, strlen(id), 10, UINT64_MAX, &ret->id) < 0)
 		return -EINVAL;
 	line += 2;
 	type = next_field(&line);
@@ -49,7 +52,11 @@ static int parse_line(char *line, struct mount_info *ret)
 	options = next_field(&line);
 	unescape(root);
 	unescape(point);
-	*ret = (struct mount_info){root, point, type, options};
+	ret->shared = shared;
+	ret->root = root;
+	ret->mount_point = point;
+	ret->type = type;
+	ret->options = options;
 	return 0;
 }
 
@@ -78,4 +85,25 @@ int mount_info_read(struct arena *arena, struct mount_infos *ret)
 	int r = proc_read(0, "mountinfo", MOUNT_INFO_MAX, arena, &text);
 
 	return r < 0 ? r : mount_info_parse(text, arena, ret);
+}
+
+int mount_id_of(int fd, struct arena *arena, uint64_t *ret)
+{
+	char name[sizeof("fdinfo/") + 3 * sizeof(int)], *text;
+	struct slice rest, line;
+	int r;
+
+	(void)snprintf(name, sizeof(name), "fdinfo/%d", fd);
+	r = proc_read(0, name, 64 * 1024, arena, &text);
+	if (r < 0)
+		return r;
+	rest = slice_from(text);
+	while (slice_next(&rest, '\n', &line))
+		if (slice_starts(line, "mnt_id:")) {
+			line.data += strlen("mnt_id:");
+			line.length -= strlen("mnt_id:");
+			line = slice_trim(line);
+			return parse_number(line.data, line.length, 10, UINT64_MAX, ret);
+		}
+	return -ENOENT;
 }

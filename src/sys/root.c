@@ -85,7 +85,8 @@ int root_open_regular(const struct root *root, const char *path)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
-	return fd_reopen(fd, O_RDONLY | O_NOCTTY);
+	/* Files of procfs and tracefs look regular, and some wait for something to tell. */
+	return fd_reopen(fd, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 }
 
 int root_read(const struct root *root, const char *path, size_t limit, struct arena *arena,
@@ -116,8 +117,11 @@ static int make_directory(const struct root *root, int parent_fd, const char *na
 {
 	int fd;
 
-	if (mkdirat(parent_fd, name, 0755) < 0 && errno != EEXIST)
-		return error_errno(err, errno, "make the directory %s in %s", path, root->path);
+	if (mkdirat(parent_fd, name, 0755) < 0 && errno != EEXIST) {
+		int r = error_errno(err, errno, "make the directory %s in %s", path, root->path);
+
+		return error_fix(err, r, "let the image have a plain directory there");
+	}
 	fd = root_openat(root, path, O_PATH | O_DIRECTORY);
 	return fd < 0 ? in_the_way(root, path, -fd, err) : fd;
 }

@@ -193,7 +193,7 @@ static void child_release(struct child *child)
 static int take_output(struct child *child, int *fd)
 {
 	struct spawn_result *result = child->result;
-	char scratch[512];
+	char scratch[512] = "";
 	bool is_text = fd == &child->out;
 	char *at = is_text ? result->output + result->output_length : scratch;
 	size_t space =

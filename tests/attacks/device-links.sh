@@ -39,7 +39,8 @@ beside() {
 nvidiactl character special file c3:ff
 nvidia1 character special file c3:1" "$output"
 	else
-		matches "$1: refused" '^davit: cannot |level=error|davit: cannot .*fix' "$errors"
+		# By the hook or by the runtime, whose words are its own.
+		equal "$1: refused, and nothing ran" '' "$output"
 	fi
 	rm -rf "$canary" && make_canary
 	drop_bundle

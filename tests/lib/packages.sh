@@ -7,7 +7,7 @@ build_packages=(gcc libc6-dev cmake ninja-build pkg-config libjson-c-dev libelf-
 	libcap-dev libseccomp-dev libcmocka-dev)
 container_packages=(runc jq busybox-static musl-tools)
 test_packages=(clang clang-format clang-tidy clang-tools shellcheck python3 binutils crun podman docker.io
-	squashfs-tools procps util-linux)
+	docker-compose squashfs-tools procps util-linux strace valgrind libclang-rt-14-dev file)
 
 is_installed() { # PACKAGE
 	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2> /dev/null)" = installed ]

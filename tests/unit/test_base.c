@@ -116,7 +116,9 @@ static void errors_read_as_one_line(void **state)
 	/* Nothing of a container's makes a second line or moves the cursor. */
 	(void)error_set(&err, ERROR_IMAGE, EINVAL, NULL, "read %s", "a\nb\x1b[2J\xff");
 	error_line(&err, line);
-	assert_string_equal(line, "davit: cannot read a?b?[2J?");
+	assert_string_equal(
+		line, "davit: cannot read a?b?[2J? (fix: mend the image there, or use another "
+		      "one)");
 	memset(long_text, 'x', sizeof(long_text) - 1);
 	long_text[sizeof(long_text) - 1] = '\0';
 	(void)error_set(&err, ERROR_IMAGE, EINVAL, long_text, "%s", long_text);

@@ -2,11 +2,14 @@
 /* The resolver, both ways, on a tree that tries to lead out of itself. */
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -257,6 +260,63 @@ static void mount_info_is_parsed(void **state)
 	assert_true(infos.count > 0);
 }
 
+/* What becomes of a call under a filter: its errno, 0, or minus the signal that ended the process.
+ */
+static int call_under(enum filter filter, long number)
+{
+	struct error err;
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		if (filter_install(filter, &err) < 0)
+			_exit(255);
+		_exit(syscall(number, -1, 0, 0, 0, 0) < 0 ? errno : 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* Valgrind makes calls of its own. Its tool is preloaded, which nothing else shows. */
+static void skip_under_valgrind(void)
+{
+	const char *preloaded = getenv("LD_PRELOAD");
+
+	if (preloaded && strstr(preloaded, "vgpreload"))
+		skip();
+}
+
+static void a_call_outside_the_filter_ends_the_process(void **state)
+{
+	static const long outside[] = {SYS_socket, SYS_execve,     SYS_clone,   SYS_ptrace,
+				       SYS_ioctl,  SYS_kexec_load, SYS_unshare, SYS_init_module};
+
+	(void)state;
+	skip_under_valgrind();
+	for (size_t i = 0; i < ARRAY_SIZE(outside); i++)
+		assert_int_equal(call_under(FILTER_APPLY, outside[i]), -SIGSYS);
+	assert_int_equal(call_under(FILTER_APPLY, SYS_close), EBADF);
+	assert_int_equal(call_under(FILTER_APPLY, SYS_getpid), 0);
+	/* beyond the table, and of x32 */
+	assert_int_equal(call_under(FILTER_APPLY, 5000), -SIGSYS);
+	assert_int_equal(call_under(FILTER_APPLY, 0x40000000 + SYS_close), -SIGSYS);
+}
+
+static void the_wider_filter_refuses_what_nobody_needs(void **state)
+{
+	static const long outside[] = {SYS_ptrace,     SYS_kexec_load, SYS_unshare,
+				       SYS_pivot_root, SYS_add_key,    SYS_reboot,
+				       SYS_swapon,     SYS_listen,     SYS_perf_event_open};
+
+	(void)state;
+	skip_under_valgrind();
+	for (size_t i = 0; i < ARRAY_SIZE(outside); i++)
+		assert_int_equal(call_under(FILTER_REQUEST, outside[i]), EPERM);
+	assert_int_equal(call_under(FILTER_REQUEST, SYS_close), EBADF);
+	/* davit-nvml's library talks to nvidia-persistenced */
+	assert_int_equal(call_under(FILTER_REQUEST, SYS_socket), EAFNOSUPPORT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +327,8 @@ int main(void)
 		cmocka_unit_test(only_regular_files_are_read),
 		cmocka_unit_test(directories_are_made_inside),
 		cmocka_unit_test(mount_info_is_parsed),
+		cmocka_unit_test(a_call_outside_the_filter_ends_the_process),
+		cmocka_unit_test(the_wider_filter_refuses_what_nobody_needs),
 	};
 
 	return cmocka_run_group_tests_name("sys", tests, make_tree, remove_tree);

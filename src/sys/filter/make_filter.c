@@ -1,72 +1,126 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A program of the build: prints the hook's system call filters as arrays of BPF instructions, to
- * be included by filter.c. libseccomp does the work once, instead of at the start of each
- * container.
+ * A program of the build: prints the hook's system call filters as arrays of classic BPF, to be
+ * included by filter.c. libseccomp knows the numbers; the program is our own, since its size is
+ * what installing it costs at the start of each container (0.4 us for an instruction): one bit for
+ * each call, 32 calls to a word, the word found by halving.
  */
+#include <errno.h>
+#include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <seccomp.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "../filter_calls.h"
 
+#if defined(__x86_64__)
+#define ARCHITECTURE AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define ARCHITECTURE AUDIT_ARCH_AARCH64
+#else
+#error "davit: unknown architecture: add its audit number (linux/audit.h)"
+#endif
+
 #define NUMBER(name) SCMP_SYS(name),
+#define WORDS 16 /* 512 calls; x32's numbers are far beyond and refused */
+#define INSTRUCTIONS_MAX 128
 
 static const int always[] = {FILTER_CALLS_ALWAYS(NUMBER)};
 static const int request[] = {FILTER_CALLS_REQUEST(NUMBER)};
 
-static int add(scmp_filter_ctx filter, const int *calls, size_t count)
-{
-	int r = 0;
+struct program {
+	uint32_t words[WORDS];
+	struct sock_filter items[INSTRUCTIONS_MAX];
+	size_t count;
+};
 
-	/* A call that this architecture never had (open on arm64) has a negative number. */
-	for (size_t i = 0; r == 0 && i < count; i++)
-		if (calls[i] >= 0)
-			r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
-	return r;
+static void fail(const char *why)
+{
+	(void)fprintf(stderr, "make_filter: cannot make the filters: %s\n", why);
+	exit(EXIT_FAILURE);
 }
 
-static int print(scmp_filter_ctx filter, const char *name)
+static void allow(struct program *program, const int *calls, size_t count)
 {
-	struct sock_filter instruction;
-	int fd = memfd_create("filter", 0);
-
-	if (fd < 0 || seccomp_export_bpf(filter, fd) < 0 || lseek(fd, 0, SEEK_SET) < 0)
-		return -1;
-	printf("static const struct sock_filter %s[] = {\n", name);
-	while (read(fd, &instruction, sizeof(instruction)) == (ssize_t)sizeof(instruction))
-		printf("\t{0x%04x, %u, %u, 0x%08x},\n", instruction.code, instruction.jt,
-		       instruction.jf, instruction.k);
-	printf("};\n");
-	return close(fd);
+	for (size_t i = 0; i < count; i++) {
+		/* A call that this architecture never had (open on arm64) has a negative number. */
+		if (calls[i] < 0)
+			continue;
+		if (calls[i] >= WORDS * 32)
+			fail("a number beyond the table");
+		program->words[calls[i] / 32] |= UINT32_C(1) << (calls[i] % 32);
+	}
 }
 
-static int make(const char *name, int with_request)
+static size_t put(struct program *program, uint16_t code, uint32_t k)
 {
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-	int r = filter ? 0 : -1;
+	if (program->count == INSTRUCTIONS_MAX)
+		fail("too long a program");
+	program->items[program->count] = (struct sock_filter){.code = code, .k = k};
+	return program->count++;
+}
 
-	/* A binary tree: eight comparisons instead of up to a hundred. */
-	if (r == 0)
-		r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	if (r == 0)
-		r = add(filter, always, sizeof(always) / sizeof(always[0]));
-	if (r == 0 && with_request)
-		r = add(filter, request, sizeof(request) / sizeof(request[0]));
-	if (r == 0)
-		r = print(filter, name);
-	seccomp_release(filter);
-	return r;
+/* The bit of the call is in memory word 0, its number in the accumulator: tests words [from, to).
+ */
+static void put_words(struct program *program, unsigned from, unsigned to, uint32_t otherwise)
+{
+	if (to - from > 1) {
+		unsigned middle = (from + to) / 2;
+		size_t jump = put(program, BPF_JMP | BPF_JGE | BPF_K, middle * 32);
+
+		put_words(program, from, middle, otherwise);
+		if (program->count - jump - 1 > UINT8_MAX)
+			fail("too long a jump");
+		program->items[jump].jt = (uint8_t)(program->count - jump - 1);
+		put_words(program, middle, to, otherwise);
+		return;
+	}
+	(void)put(program, BPF_LD | BPF_MEM, 0);
+	program->items[put(program, BPF_JMP | BPF_JSET | BPF_K, program->words[from])].jf = 1;
+	(void)put(program, BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	(void)put(program, BPF_RET | BPF_K, otherwise);
+}
+
+static void make(const char *name, struct program *program, uint32_t otherwise)
+{
+	(void)put(program, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
+	program->items[put(program, BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE)].jt = 1;
+	(void)put(program, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+	(void)put(program, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+	program->items[put(program, BPF_JMP | BPF_JGE | BPF_K, WORDS * 32)].jf = 1;
+	(void)put(program, BPF_RET | BPF_K, otherwise);
+	(void)put(program, BPF_ALU | BPF_AND | BPF_K, 31);
+	(void)put(program, BPF_MISC | BPF_TAX, 0);
+	(void)put(program, BPF_LD | BPF_IMM, 1);
+	(void)put(program, BPF_ALU | BPF_LSH | BPF_X, 0);
+	(void)put(program, BPF_ST, 0);
+	(void)put(program, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+	put_words(program, 0, WORDS, otherwise);
+	(void)printf("static const struct sock_filter %s[] = {\n", name);
+	for (size_t i = 0; i < program->count; i++)
+		(void)printf("\t{0x%04x, %u, %u, 0x%08x},\n", program->items[i].code,
+			     program->items[i].jt, program->items[i].jf, program->items[i].k);
+	(void)printf("};\n");
 }
 
 int main(void)
 {
-	if (make("filter_request", 1) < 0 || make("filter_apply", 0) < 0 || fflush(stdout) != 0) {
-		fputs("make_filter: cannot make the system call filters\n", stderr);
-		return EXIT_FAILURE;
-	}
+	static struct program with_request, apply;
+
+	allow(&with_request, always, sizeof(always) / sizeof(always[0]));
+	allow(&with_request, request, sizeof(request) / sizeof(request[0]));
+	allow(&apply, always, sizeof(always) / sizeof(always[0]));
+	/*
+	 * The wider filter is inherited by programs of others, which cope with a call that fails
+	 * and not with being killed.
+	 */
+	make("filter_request", &with_request, SECCOMP_RET_ERRNO | EPERM);
+	make("filter_apply", &apply, SECCOMP_RET_KILL_PROCESS);
+	if (fflush(stdout) != 0)
+		fail("the output can't be written");
 	return EXIT_SUCCESS;
 }

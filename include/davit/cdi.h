@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * cdi: specs of the Container Device Interface: what an engine changes in a container's config.json
+ * for a device by name. Made from the planner's plans, one for each device; checked as strictly as
+ * the engines do, who reject a file with an unknown field.
+ *
+ * The format is that of github.com/cncf-tags/container-device-interface, SPEC.md, 0.3.0 to 1.1.0.
+ */
+#pragma once
+
+#include <json-c/json.h>
+
+#include "davit/base.h"
+#include "davit/plan.h"
+
+#define CDI_SPEC_MAX ((size_t)4 * 1024 * 1024)
+
+struct cdi_options {
+	const char *vendor, *class; /* "nvidia.com", "gpu" */
+	bool by_index, by_uuid;     /* how devices are named: both are fine */
+	const char *hook;           /* absolute path of davit-hook, as the engine sees it */
+	bool cuda_compat;           /* images may use newer driver libraries of their own */
+};
+
+/* 0 or -EINVAL with ERROR_BAD_REQUEST: what isn't a vendor (a DNS name), class, ... */
+int cdi_check_kind(const char *vendor, const char *class, struct error *err);
+
+/*
+ * The spec for all GPUs and MIG instances of `driver`, and "all". What `request` asks for besides
+ * devices holds for every one of them. Sources that the host hasn't got now are left out when they
+ * are optional; so is what a spec can't say (a check of the source's owner at the container's
+ * start): a sentence each in *ret_left_out. Names that NVML alone knows have to be filled in.
+ *
+ * The result is to be put. 0 or -errno: what plan_make says, or ERROR_UNKNOWN_DEVICE (no GPU at
+ * all, a name not known). Not pure: looks at the sources.
+ */
+int cdi_spec_make(const struct gpu_request *request, const struct driver *driver,
+		  const struct driver_roots *roots, const struct image *image,
+		  const struct cdi_options *options, struct arena *arena, struct json_object **ret,
+		  struct strings *ret_left_out, struct error *err);
+
+/* The lowest version of the specification whose fields and names the spec keeps to. */
+const char *cdi_lowest_version(struct json_object *spec);
+
+/*
+ * Whether the spec is one: no unknown field, right types, valid names, every device once and with
+ * edits, a version that is known and not lower than its fields need. 0 or -EINVAL with
+ * ERROR_BAD_REQUEST: "use WHAT: devices[0].name: ...".
+ */
+int cdi_check(struct json_object *spec, const char *what, struct error *err);
+
+/* ---- YAML ------------------------------------------------------------------------------- */
+
+/* The spec as YAML: block style, texts in double quotes. NULL without memory. */
+const char *cdi_yaml_write(struct json_object *spec, struct arena *arena);
+/*
+ * Reads the part of YAML that specs are written in: block mappings and sequences, scalars on one
+ * line, comments, `[]` and `{}`. 0, -ENOMEM or -EINVAL with ERROR_BAD_REQUEST and the line: no
+ * anchors, tags, block scalars, or flow collections with anything in them.
+ */
+int cdi_yaml_parse(const char *text, size_t length, const char *what, struct json_object **ret,
+		   struct error *err);

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * runtime: what davit-runtime is made of. It stands in the place of runc: on `create` and `run` it
+ * edits the bundle's config.json and then becomes the low-level runtime.
+ */
+#pragma once
+
+#include "davit/base.h"
+#include "davit/pipeline.h"
+#include "davit/plan.h"
+
+/* ---- arguments (pure) ------------------------------------------------------------------- */
+
+/* What runc's and crun's command line says, as far as it matters here. */
+struct runtime_arguments {
+	const char *command; /* "create"; NULL: none is given */
+	const char *bundle;  /* of create and run; NULL or "": the working directory */
+	const char *log;     /* --log FILE, or NULL */
+	bool log_json;       /* --log-format json */
+	bool asks_for_help;  /* --help or --version stand before the command */
+};
+/* Never fails: what is unknown is left to the low-level runtime to complain of. */
+void runtime_arguments_parse(int argc, char *const *argv, struct runtime_arguments *ret);
+/* Whether the command makes a container. */
+bool runtime_arguments_make_container(const struct runtime_arguments *arguments);
+
+/* ---- a JSON text and its changes (pure) -------------------------------------------------- */
+
+/*
+ * Changes are made in the text: everything else in it stays, byte for byte, whatever its fields
+ * mean and however its numbers are written. Paths are names joined by dots
+ * ("linux.resources.devices"); of a repeated name the last one counts, as readers of JSON have it;
+ * null counts as absent.
+ */
+struct document {
+	struct arena *arena;
+	const char *text; /* one object, checked by json_parse before */
+	size_t length;
+};
+/* A part of the text; absent: length 0. */
+struct document_value {
+	size_t start, end;
+};
+/* 0, or -EINVAL with ERROR_BAD_BUNDLE when something on the way is no object. */
+int document_find(const struct document *document, const char *path, struct document_value *ret,
+		  struct error *err);
+/*
+ * The next item of an array behind *at (start with array.start). False at its end. The items of
+ * what is no array: none.
+ */
+bool document_next_item(const struct document *document, struct document_value array, size_t *at,
+			struct document_value *ret);
+/* Puts items ("1, 2"; not empty) at the end of the array at `path`, which is made when absent. */
+int document_append(struct document *document, const char *path, const char *items,
+		    struct error *err);
+int document_replace(struct document *document, struct document_value value, const char *text,
+		     struct error *err);
+/* Takes the item that stands there, with its comma, out of the array. */
+int document_remove_item(struct document *document, struct document_value array,
+			 struct document_value item, struct error *err);
+
+/* ---- the changes to config.json (pure) --------------------------------------------------- */
+
+/* A device of the container, as linux.devices has it. */
+struct spec_device {
+	const char *path;
+	unsigned major, minor;
+	unsigned mode; /* permission bits of the host's node */
+	uint32_t uid, gid;
+};
+struct spec_devices {
+	struct spec_device *items;
+	size_t count, capacity;
+};
+struct spec_mount {
+	const char *source, *destination;
+	unsigned flags; /* enum mount_flags */
+};
+struct spec_mounts {
+	struct spec_mount *items;
+	size_t count, capacity;
+};
+/* A plan, in the words of config.json. */
+struct spec_edits {
+	struct spec_devices devices;
+	struct spec_devices rules; /* only the numbers count */
+	struct spec_mounts mounts;
+	const char *hook; /* the program that does the rest as createContainer hook */
+};
+/* The whole of mode `spec`. 0 or -errno, err filled; the document is undefined then. */
+int spec_edit(struct document *document, const struct spec_edits *edits, struct error *err);
+/* Mode `hook`: the prestart hook, unless there is one of ours or NVIDIA's already. */
+int spec_add_hook(struct document *document, const char *hook, struct error *err);
+
+/*
+ * Divides a plan, made for a root that is seen as the host sees it, into what config.json can say
+ * and the rest, which the createContainer hook is to do. Looks at the sources on the host.
+ */
+int spec_divide(const struct pipeline *pipeline, const struct root *root, struct arena *arena,
+		struct spec_edits *ret, struct plan *ret_rest, struct error *err);
+
+/* ---- files ------------------------------------------------------------------------------ */
+
+#define RUNTIME_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+/*
+ * The first of the candidates that is an executable file and not the program behind `self` (an open
+ * descriptor): absolute paths, and names looked up in `path`. NULL: none, or no memory.
+ */
+const char *runtime_find(const struct strings *candidates, const char *path, int self,
+			 struct arena *arena);
+
+/*
+ * Puts a file in the place of `path`, by a temporary one beside it: who opens it sees the old text
+ * or the new one. Mode and owner are those of `like` (a descriptor), or 0600 and ours when -1.
+ */
+int file_replace(const char *path, int like, const char *text, size_t length, struct error *err);
+
+/* The path of what is open there, as the kernel knows it. NULL without one, or memory. */
+const char *fd_path(int fd, struct arena *arena);
+
+/* Appends the error to the runtime's log as runc would write it. Does what it can. */
+void runtime_log_error(const char *file, bool json, const char *line);

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "edits.h"
+
+/* ---- JSON ------------------------------------------------------------------------------- */
+
+static struct json_object *list_of(struct json_object *edits, const char *name)
+{
+	struct json_object *list;
+
+	if (!json_object_object_get_ex(edits, name, &list)) {
+		list = json_object_new_array();
+		json_object_object_add(edits, name, list);
+	}
+	return list;
+}
+
+static void add_text(struct json_object *object, const char *name, const char *text)
+{
+	json_object_object_add(object, name, json_object_new_string(text));
+}
+
+static void add_number(struct json_object *object, const char *name, unsigned number)
+{
+	json_object_object_add(object, name, json_object_new_int64(number));
+}
+
+/* ---- operations ------------------------------------------------------------------------- */
+
+static int leave_out(struct edits_maker *maker, const char *what, const char *why,
+		     struct error *err)
+{
+	const char *line = arena_printf(maker->arena, "%s: %s", what, why);
+
+	if (line && strings_contain(maker->left_out, line))
+		return 0;
+	return !line || strings_add(maker->arena, maker->left_out, line) < 0 ? error_memory(err)
+									     : 0;
+}
+
+static const char *host_path(struct edits_maker *maker, const struct operation *operation)
+{
+	const char *root = driver_root_of(maker->roots, operation->tree)->path;
+	const char *path = operation->source;
+
+	while (*path == '/')
+		path++;
+	return arena_printf(maker->arena, "%s/%s", string_equal(root, "/") ? "" : root, path);
+}
+
+/* The node's numbers are the driver's; its mode is the host's, when the node is there. */
+static int add_node(struct edits_maker *maker, const struct operation *operation,
+		    struct json_object *edits, struct error *err)
+{
+	const struct root *root = driver_root_of(maker->roots, operation->tree);
+	const char *path = host_path(maker, operation);
+	struct json_object *node;
+	struct stat st;
+	int r = root_stat(root, operation->source, 0, &st);
+	bool same = r == 0 && S_ISCHR(st.st_mode) &&
+		    st.st_rdev == makedev(operation->major, operation->minor);
+
+	if (!path)
+		return error_memory(err);
+	if (!same && !operation->required)
+		return leave_out(maker, path, "no such node of the driver", err);
+	if (r == 0 && !same)
+		return error_set(err, ERROR_NO_DRIVER, ENODEV,
+				 "remove it and run `davit system prepare`",
+				 "describe %s: it is not char %u:%u", path, operation->major,
+				 operation->minor);
+	node = json_object_new_object();
+	add_text(node, "path", operation->target);
+	if (!string_equal(path, operation->target))
+		add_text(node, "hostPath", path);
+	add_text(node, "type", "c");
+	add_number(node, "major", operation->major);
+	add_number(node, "minor", operation->minor);
+	if (same)
+		add_number(node, "fileMode", st.st_mode & 0777);
+	add_text(node, "permissions", "rw");
+	(void)json_object_array_add(list_of(edits, "deviceNodes"), node);
+	return 0;
+}
+
+static struct json_object *mount_options(unsigned flags)
+{
+	static const struct {
+		unsigned flag;
+		const char *name;
+	} names[] = {
+		{MOUNT_FLAG_RDONLY, "ro"    },
+		{MOUNT_FLAG_NOSUID, "nosuid"},
+		{MOUNT_FLAG_NODEV,  "nodev" },
+		{MOUNT_FLAG_NOEXEC, "noexec"}
+        };
+	struct json_object *options = json_object_new_array();
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (flags & names[i].flag)
+			(void)json_object_array_add(options, json_object_new_string(names[i].name));
+	(void)json_object_array_add(options, json_object_new_string("rbind"));
+	(void)json_object_array_add(options, json_object_new_string("rprivate"));
+	return options;
+}
+
+static int add_mount(struct edits_maker *maker, const struct operation *operation,
+		     struct json_object *edits, struct error *err)
+{
+	const char *path = host_path(maker, operation);
+	struct json_object *mount;
+	struct stat st;
+	int r = root_stat(driver_root_of(maker->roots, operation->tree), operation->source, 0, &st);
+
+	if (!path)
+		return error_memory(err);
+	if (r < 0 && operation->required)
+		return error_errno(err, -r, "describe %s of the host", path);
+	if (r < 0) /* the usual case, of no interest */
+		return 0;
+	if (operation->owner_root)
+		return leave_out(maker, path,
+				 "a spec can't have its owner checked when a container starts",
+				 err);
+	mount = json_object_new_object();
+	add_text(mount, "hostPath", path);
+	add_text(mount, "containerPath", operation->target);
+	json_object_object_add(mount, "options", mount_options(operation->flags));
+	(void)json_object_array_add(list_of(edits, "mounts"), mount);
+	return 0;
+}
+
+/* ---- hooks ------------------------------------------------------------------------------ */
+
+/* A createContainer hook; its arguments, to be added to. */
+static struct json_object *add_hook(struct edits_maker *maker, struct json_object *edits,
+				    const char *command)
+{
+	struct json_object *hook = json_object_new_object();
+	struct json_object *args = json_object_new_array();
+
+	add_text(hook, "hookName", "createContainer");
+	add_text(hook, "path", maker->options->hook);
+	(void)json_object_array_add(args, json_object_new_string("davit-hook"));
+	(void)json_object_array_add(args, json_object_new_string(command));
+	json_object_object_add(hook, "args", args);
+	(void)json_object_array_add(list_of(edits, "hooks"), hook);
+	return args;
+}
+
+static void add_argument(struct json_object *args, const char *option, const char *value)
+{
+	(void)json_object_array_add(args, json_object_new_string(option));
+	(void)json_object_array_add(args, json_object_new_string(value));
+}
+
+static bool plan_has(const struct plan *plan, const struct operation *wanted)
+{
+	for (size_t i = 0; plan && i < plan->count; i++)
+		if (plan->items[i].kind == wanted->kind &&
+		    string_equal(plan->items[i].target, wanted->target))
+			return true;
+	return false;
+}
+
+/* One hook makes all links. */
+static int add_links(struct edits_maker *maker, const struct plan *plan, const struct plan *common,
+		     struct json_object *edits, struct error *err)
+{
+	struct json_object *args = NULL;
+
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct operation *operation = &plan->items[i];
+		const char *link;
+
+		if (operation->kind != OPERATION_SYMLINK || plan_has(common, operation))
+			continue;
+		link = arena_printf(maker->arena, "%s::%s", operation->text, operation->target);
+		if (!link)
+			return error_memory(err);
+		if (!args)
+			args = add_hook(maker, edits, "create-symlinks");
+		add_argument(args, "--link", link);
+	}
+	return 0;
+}
+
+int edits_add_plan(struct edits_maker *maker, const struct plan *plan, const struct plan *common,
+		   struct json_object *edits, struct error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < plan->count; i++) {
+		const struct operation *operation = &plan->items[i];
+
+		if (plan_has(common, operation))
+			continue;
+		if (operation->kind == OPERATION_DEVICE)
+			r = add_node(maker, operation, edits, err);
+		else if (operation->kind == OPERATION_BIND)
+			r = add_mount(maker, operation, edits, err);
+	}
+	return r < 0 ? r : add_links(maker, plan, common, edits, err);
+}
+
+/* The directories that the plan's libraries are in. */
+static int add_loader_cache(struct edits_maker *maker, const struct plan *plan,
+			    struct json_object *edits, struct error *err)
+{
+	struct strings folders = {0};
+	struct json_object *args;
+
+	for (size_t i = 0; i < plan->libraries.count; i++) {
+		const char *path = plan->libraries.items[i].path;
+		const char *folder =
+			arena_strndup(maker->arena, path, (size_t)(strrchr(path, '/') - path));
+
+		if (!folder || (!strings_contain(&folders, folder) &&
+				strings_add(maker->arena, &folders, folder) < 0))
+			return error_memory(err);
+	}
+	if (folders.count == 0)
+		return 0;
+	args = add_hook(maker, edits, "update-ldcache");
+	for (size_t i = 0; i < folders.count; i++)
+		add_argument(args, "--folder", folders.items[i]);
+	return 0;
+}
+
+int edits_add_common(struct edits_maker *maker, const struct plan *plan, struct json_object *edits,
+		     struct error *err)
+{
+	struct json_object *env = list_of(edits, "env"), *args;
+	int r;
+
+	/* So that no hook of the engine acts, too. */
+	(void)json_object_array_add(env, json_object_new_string("NVIDIA_VISIBLE_DEVICES=void"));
+	r = edits_add_plan(maker, plan, NULL, edits, err);
+	if (r < 0)
+		return r;
+	if (maker->options->cuda_compat) {
+		args = add_hook(maker, edits, "enable-cuda-compat");
+		add_argument(args, "--host-driver-version", maker->driver->version);
+	}
+	r = add_loader_cache(maker, plan, edits, err);
+	if (r < 0)
+		return r;
+	/* These two look at the nodes that the container got, whatever devices were named. */
+	(void)add_hook(maker, edits, "update-application-profile");
+	(void)add_hook(maker, edits, "disable-device-node-modification");
+	return 0;
+}

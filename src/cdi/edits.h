@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Operations of a plan as containerEdits. */
+#pragma once
+
+#include "davit/cdi.h"
+
+struct edits_maker {
+	const struct driver_roots *roots;
+	const struct cdi_options *options;
+	const struct driver *driver;
+	struct arena *arena;
+	struct strings *left_out;
+};
+
+/* Everything of the plan of a container without devices, and the hooks of all containers. */
+int edits_add_common(struct edits_maker *maker, const struct plan *plan, struct json_object *edits,
+		     struct error *err);
+/* What `plan` has beyond `common`. */
+int edits_add_plan(struct edits_maker *maker, const struct plan *plan, const struct plan *common,
+		   struct json_object *edits, struct error *err);

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdlib.h>
+#include <string.h>
+
+#include "davit/cdi.h"
+#include "davit/json.h"
+
+#define DEPTH_MAX 16
+#define LINE_MAX_LENGTH 65536
+
+struct line {
+	size_t number;
+	size_t indent;
+	struct slice text; /* without indentation, comment and trailing blanks */
+};
+
+struct parser {
+	const char *what;
+	struct slice rest;
+	size_t number;    /* of the line read last */
+	struct line line; /* the one to be looked at */
+	bool end;
+	struct error *err;
+};
+
+static int bad(const struct parser *parser, const char *problem)
+{
+	return error_set(parser->err, ERROR_BAD_REQUEST, EINVAL,
+			 "write it anew, or remove the file", "read %s: line %zu: %s", parser->what,
+			 parser->line.number, problem);
+}
+
+/* The text up to a comment: `#` at the beginning or after a blank, outside of quotes. */
+static struct slice without_comment(struct slice text)
+{
+	char quote = '\0';
+
+	for (size_t i = 0; i < text.length; i++) {
+		char c = text.data[i];
+
+		if (quote == '"' && c == '\\')
+			i++;
+		else if (quote)
+			quote = c == quote ? '\0' : quote;
+		else if ((c == '"' || c == '\'') && (i == 0 || strchr(" :-", text.data[i - 1])))
+			quote = c;
+		else if (c == '#' && (i == 0 || text.data[i - 1] == ' '))
+			return slice_trim((struct slice){text.data, i});
+	}
+	return slice_trim(text);
+}
+
+/* Moves to the next line with something on it. */
+static int next_line(struct parser *parser)
+{
+	struct slice whole;
+
+	while (slice_next(&parser->rest, '\n', &whole)) {
+		struct line *line = &parser->line;
+
+		line->number = ++parser->number;
+		line->indent = 0;
+		while (line->indent < whole.length && whole.data[line->indent] == ' ')
+			line->indent++;
+		line->text = without_comment(
+			(struct slice){whole.data + line->indent, whole.length - line->indent});
+		if (memchr(whole.data, '\t', line->indent + (line->indent < whole.length)))
+			return bad(parser, "a tab in the indentation");
+		if (line->text.length > LINE_MAX_LENGTH)
+			return bad(parser, "it is too long");
+		if (line->text.length > 0 && !slice_equal(line->text, "---") &&
+		    !slice_starts(line->text, "%YAML"))
+			return 0;
+	}
+	parser->end = true;
+	return 0;
+}
+
+/* ---- scalars ---------------------------------------------------------------------------- */
+
+/* Double-quoted texts are read as JSON's: specs use nothing else. */
+static int parse_quoted(const struct parser *parser, struct slice text, struct json_object **ret)
+{
+	__attribute__((cleanup(json_tokener_release))) struct json_tokener *tokener =
+		json_tokener_new_ex(4);
+
+	if (!tokener)
+		return error_memory(parser->err);
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+	if (json_find_nul(text.data, text.length) == text.length)
+		*ret = json_tokener_parse_ex(tokener, text.data, (int)text.length);
+	if (!*ret || json_tokener_get_parse_end(tokener) != text.length ||
+	    !json_object_is_type(*ret, json_type_string))
+		return bad(parser, "a text in quotes that doesn't end, or has more behind it");
+	return 0;
+}
+
+/* 'it''s' */
+static int parse_single_quoted(const struct parser *parser, struct slice text,
+			       struct json_object **ret)
+{
+	char *buffer = malloc(text.length + 1);
+	size_t length = 0, i = 1;
+
+	if (!buffer)
+		return error_memory(parser->err);
+	for (; i < text.length; i++) {
+		if (text.data[i] == '\'') {
+			if (i + 1 >= text.length || text.data[i + 1] != '\'')
+				break;
+			i++;
+		}
+		buffer[length++] = text.data[i];
+	}
+	if (i + 1 == text.length)
+		*ret = json_object_new_string_len(buffer, (int)length);
+	free(buffer);
+	return *ret ? 0 : bad(parser, "a text in quotes that doesn't end, or has more behind it");
+}
+
+static int parse_plain(const struct parser *parser, struct slice text, struct json_object **ret)
+{
+	uint64_t number;
+
+	if (text.length == 0 || strchr("[]{}&*!|>%@`,?", text.data[0]))
+		return bad(parser, "YAML that specs aren't written in");
+	if (slice_equal(text, "true") || slice_equal(text, "false"))
+		*ret = json_object_new_boolean(text.data[0] == 't');
+	else if (parse_number(text.data, text.length, 10, INT64_MAX, &number) == 0)
+		*ret = json_object_new_int64((int64_t)number);
+	else
+		*ret = json_object_new_string_len(text.data, (int)text.length);
+	return *ret ? 0 : error_memory(parser->err);
+}
+
+static int parse_scalar(const struct parser *parser, struct slice text, struct json_object **ret)
+{
+	if (slice_equal(text, "[]"))
+		*ret = json_object_new_array();
+	else if (slice_equal(text, "{}"))
+		*ret = json_object_new_object();
+	else if (text.length && text.data[0] == '"')
+		return parse_quoted(parser, text, ret);
+	else if (text.length && text.data[0] == '\'')
+		return parse_single_quoted(parser, text, ret);
+	else
+		return parse_plain(parser, text, ret);
+	return *ret ? 0 : error_memory(parser->err);
+}
+
+/* ---- blocks ----------------------------------------------------------------------------- */
+
+static bool is_item(struct slice text)
+{
+	return slice_equal(text, "-") || slice_starts(text, "- ");
+}
+
+/* The length of the key in "key: value" or "key:"; 0: it is none. */
+static size_t key_length(struct slice text)
+{
+	size_t i = 0;
+
+	if (text.length && (text.data[0] == '"' || text.data[0] == '\'')) {
+		for (i = 1; i < text.length && text.data[i] != text.data[0]; i++)
+			;
+		i++;
+		return i < text.length && text.data[i] == ':' ? i : 0;
+	}
+	for (; i < text.length; i++)
+		if (text.data[i] == ':' && (i + 1 == text.length || text.data[i + 1] == ' '))
+			return i;
+	return 0;
+}
+
+static int parse_block(struct parser *parser, unsigned depth, struct json_object **ret);
+
+/* What stands behind a key or dash: on the line itself, or deeper on the next ones. */
+static int parse_value(struct parser *parser, struct slice text, size_t indent, bool of_key,
+		       unsigned depth, struct json_object **ret)
+{
+	int r;
+
+	if (text.length > 0) {
+		r = parse_scalar(parser, text, ret);
+		return r < 0 ? r : next_line(parser);
+	}
+	r = next_line(parser);
+	if (r < 0)
+		return r;
+	/* A list may stand as deep as the key it belongs to. */
+	if (!parser->end &&
+	    (parser->line.indent > indent ||
+	     (of_key && parser->line.indent == indent && is_item(parser->line.text))))
+		return parse_block(parser, depth + 1, ret);
+	*ret = NULL;
+	return 0;
+}
+
+static int parse_member(struct parser *parser, struct json_object *object, unsigned depth)
+{
+	struct slice text = parser->line.text;
+	size_t length = key_length(text), indent = parser->line.indent;
+	struct json_object *key = NULL, *value = NULL;
+	int r;
+
+	if (length == 0)
+		return bad(parser, "no key");
+	r = parse_scalar(parser, slice_trim((struct slice){text.data, length}), &key);
+	if (r == 0 && json_object_object_get_ex(object, json_object_get_string(key), NULL))
+		r = bad(parser, "a key for the second time");
+	if (r == 0)
+		r = parse_value(parser,
+				slice_trim((struct slice){text.data + length + 1,
+							  text.length - length - 1}),
+				indent, true, depth, &value);
+	if (r == 0)
+		json_object_object_add(object, json_object_get_string(key), value);
+	else
+		(void)json_object_put(value);
+	(void)json_object_put(key);
+	return r;
+}
+
+static int parse_mapping(struct parser *parser, unsigned depth, struct json_object *object)
+{
+	size_t indent = parser->line.indent;
+	int r = 0;
+
+	while (r == 0 && !parser->end && parser->line.indent == indent &&
+	       !is_item(parser->line.text))
+		r = parse_member(parser, object, depth);
+	return r;
+}
+
+/* "- key: value": what stands behind the dash is a block that begins there. */
+static int parse_item(struct parser *parser, unsigned depth, struct json_object **ret)
+{
+	struct slice text = parser->line.text;
+	size_t indent = parser->line.indent, skip = 1;
+
+	while (skip < text.length && text.data[skip] == ' ')
+		skip++;
+	text = (struct slice){text.data + skip, text.length - skip};
+	if (!is_item(text) && key_length(text) == 0)
+		return parse_value(parser, text, indent, false, depth, ret);
+	parser->line.text = text;
+	parser->line.indent += skip;
+	return parse_block(parser, depth + 1, ret);
+}
+
+static int parse_sequence(struct parser *parser, unsigned depth, struct json_object *array)
+{
+	size_t indent = parser->line.indent;
+	int r = 0;
+
+	while (r == 0 && !parser->end && parser->line.indent == indent &&
+	       is_item(parser->line.text)) {
+		struct json_object *item = NULL;
+
+		r = parse_item(parser, depth, &item);
+		if (r == 0)
+			(void)json_object_array_add(array, item);
+		else
+			(void)json_object_put(item);
+	}
+	return r;
+}
+
+static int parse_block(struct parser *parser, unsigned depth, struct json_object **ret)
+{
+	size_t indent = parser->line.indent;
+	bool sequence = is_item(parser->line.text);
+	AUTO_JSON *block = sequence ? json_object_new_array() : json_object_new_object();
+	int r;
+
+	if (!block)
+		return error_memory(parser->err);
+	if (depth > DEPTH_MAX)
+		return bad(parser, "it is too deep");
+	r = sequence ? parse_sequence(parser, depth, block) : parse_mapping(parser, depth, block);
+	if (r == 0 && !parser->end && parser->line.indent > indent)
+		r = bad(parser, "it is indented too far");
+	if (r < 0)
+		return r;
+	*ret = block;
+	block = NULL;
+	return 0;
+}
+
+int cdi_yaml_parse(const char *text, size_t length, const char *what, struct json_object **ret,
+		   struct error *err)
+{
+	struct parser parser = {
+		.what = what, .rest = {text, length},
+                     .err = err
+        };
+	AUTO_JSON *object = NULL;
+	int r;
+
+	if (memchr(text, '\0', length))
+		return bad(&parser, "a NUL character");
+	r = next_line(&parser);
+	if (r == 0 && parser.end)
+		return bad(&parser, "it is empty");
+	if (r == 0 && is_item(parser.line.text))
+		return bad(&parser, "not a mapping");
+	if (r == 0)
+		r = parse_block(&parser, 0, &object);
+	if (r == 0 && !parser.end)
+		r = bad(&parser, "it doesn't belong to what stands above it");
+	if (r < 0)
+		return r;
+	*ret = object;
+	object = NULL;
+	return 0;
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+/* `davit cdi generate`; the other words are in files of their own. */
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cdi.h"
+
+static int bad_option(const char *option, const char *value, const char *allowed)
+{
+	(void)fprintf(stderr, "davit: cannot understand the command line: %s %s (fix: use %s)\n",
+		      option, value, allowed);
+	return -EINVAL;
+}
+
+/* "index,uuid" */
+static int parse_strategy(const char *strategy, struct cdi_options *ret)
+{
+	struct slice rest = slice_from(strategy), item;
+
+	while (slice_next(&rest, ',', &item)) {
+		if (slice_equal(item, "index"))
+			ret->by_index = true;
+		else if (slice_equal(item, "uuid"))
+			ret->by_uuid = true;
+		else
+			return -EINVAL;
+	}
+	return ret->by_index || ret->by_uuid ? 0 : -EINVAL;
+}
+
+static int parse_options(const struct options *options, struct cdi_options *ret, bool *ret_yaml)
+{
+	const char *format = options->format, *output = options->output ? options->output : "";
+	const char *strategy = options->strategy ? options->strategy : "index,uuid";
+
+	*ret_yaml = format ? string_equal(format, "yaml")
+			   : string_ends(output, ".yaml") || string_ends(output, ".yml");
+	if (format && !*ret_yaml && !string_equal(format, "json"))
+		return bad_option("--format", format, "json or yaml");
+	if (parse_strategy(strategy, ret) < 0)
+		return bad_option("--device-name-strategy", strategy, "index, uuid or index,uuid");
+	ret->vendor = options->vendor ? options->vendor : "nvidia.com";
+	ret->class = options->class ? options->class : "gpu";
+	return 0;
+}
+
+/* The davit-hook beside this program: as it is installed, or in a build folder. */
+static int find_hook(struct arena *arena, const char **ret, struct error *err)
+{
+	char path[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", path, sizeof(path));
+	const char *slash;
+
+	if (length < 0 || (size_t)length == sizeof(path))
+		return error_errno(err, length < 0 ? errno : ENAMETOOLONG,
+				   "find where davit is installed");
+	slash = memrchr(path, '/', (size_t)length);
+	*ret = slash ? arena_printf(arena, "%.*s/davit-hook", (int)(slash - path), path) : NULL;
+	if (!*ret)
+		return error_memory(err);
+	if (access(*ret, X_OK) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "install davit-hook beside davit",
+				 "find the hook %s: %s", *ret, strerror(errno));
+	return 0;
+}
+
+/* Whether a name is only known to NVML: UUIDs of GPUs that weren't opened, all of MIG. */
+static bool needs_nvml(const struct driver *driver, const struct cdi_options *options)
+{
+	for (size_t i = 0; i < driver->gpus.count; i++) {
+		const struct gpu *gpu = &driver->gpus.items[i];
+
+		if ((options->by_uuid && (gpu->mig.count > 0 || strchr(gpu->uuid, '?'))) ||
+		    (options->by_index && gpu->mig.count > 1))
+			return true;
+	}
+	return false;
+}
+
+/* An image of the host's own kind, but one with a loader cache: the hook sees what it really is. */
+static int guess_image(struct arena *arena, struct image *ret, struct error *err)
+{
+	AUTO_ROOT root = {.fd = -1};
+	int r = root_open("/", &root, err);
+
+	if (r == 0)
+		r = image_inspect(&root, arena, ret, err);
+	ret->loader = IMAGE_LOADER_GLIBC;
+	ret->musl_path_file = NULL;
+	return r;
+}
+
+static int make_spec(struct pipeline *pipeline, struct cdi_options *options, struct arena *arena,
+		     struct json_object **ret, struct strings *ret_left_out, struct error *err)
+{
+	struct image image;
+	int r;
+
+	pipeline->request = (struct gpu_request){
+		.gpu = true,
+		.capabilities = pipeline->config->policy.capabilities,
+		.mig_config = "",
+		.mig_monitor = "",
+		.mps_pipe_directory = "",
+	};
+	options->cuda_compat = pipeline->config->cuda_compat;
+	if (strings_add(arena, &pipeline->request.devices, "all") < 0)
+		return error_memory(err);
+	r = find_hook(arena, &options->hook, err);
+	if (r == 0)
+		r = pipeline_driver(pipeline, arena, err);
+	if (r == 0 && needs_nvml(&pipeline->driver, options)) {
+		r = driver_ask_nvml(&pipeline->roots, pipeline->config, &pipeline->driver, arena,
+				    err);
+		if (r < 0)
+			return error_wrap(err, r, "name the devices");
+	}
+	if (r == 0)
+		r = guess_image(arena, &image, err);
+	return r < 0 ? r
+		     : cdi_spec_make(&pipeline->request, &pipeline->driver, &pipeline->roots,
+				     &image, options, arena, ret, ret_left_out, err);
+}
+
+static int write_spec(const struct options *options, struct json_object *spec, bool yaml,
+		      struct arena *arena, struct error *err)
+{
+	const char *text = yaml ? cdi_yaml_write(spec, arena)
+				: json_object_to_json_string_ext(
+					  spec, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+							JSON_C_TO_STRING_NOSLASHESCAPE);
+
+	if (text && !yaml)
+		text = arena_printf(arena, "%s\n", text);
+	if (!text)
+		return error_memory(err);
+	if (options->output && !string_equal(options->output, "-"))
+		return cdi_replace_file(options->output, text, arena, err);
+	return fputs(text, stdout) < 0 || fflush(stdout) != 0
+		       ? error_errno(err, errno, "write to standard output")
+		       : 0;
+}
+
+static int generate(const struct options *options)
+{
+	AUTO_PIPELINE pipeline = PIPELINE_INIT;
+	AUTO_ARENA arena = {0};
+	AUTO_JSON *spec = NULL;
+	struct cdi_options cdi = {0};
+	struct strings left_out = {0};
+	struct error err = {0};
+	struct config config;
+	bool yaml;
+	int r;
+
+	if (parse_options(options, &cdi, &yaml) < 0)
+		return EXIT_USAGE;
+	r = config_load(options->config, &arena, &config, &err);
+	pipeline.config = &config;
+	if (r == 0)
+		r = make_spec(&pipeline, &cdi, &arena, &spec, &left_out, &err);
+	if (r == 0)
+		r = write_spec(options, spec, yaml, &arena, &err);
+	for (size_t i = 0; r == 0 && i < left_out.count; i++)
+		(void)fprintf(stderr, "davit: left out: %s\n", left_out.items[i]);
+	return r < 0 ? cli_fail(&err) : 0;
+}
+
+int cli_cdi(const struct options *options)
+{
+	if (options->word_count == 1 && strcmp(options->words[0], "generate") == 0)
+		return generate(options);
+	if (options->word_count == 1 && strcmp(options->words[0], "list") == 0)
+		return cdi_list(options);
+	(void)fputs("davit: cannot understand the command line: what to do with CDI specs isn't "
+		    "named (fix: davit cdi generate, or davit cdi list)\n",
+		    stderr);
+	return EXIT_USAGE;
+}

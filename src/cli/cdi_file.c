@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cdi.h"
+
+static int fill(int fd, const char *path, const char *text, struct error *err)
+{
+	struct stat st;
+	bool there = lstat(path, &st) == 0;
+	int r;
+
+	if (there && !S_ISREG(st.st_mode))
+		return error_set(err, ERROR_SYSTEM, EINVAL, "name another file, or remove it",
+				 "write %s: it is there and no regular file", path);
+	r = fchmod(fd, there ? st.st_mode & 07777 : 0644) < 0 ||
+			    (there && fchown(fd, st.st_uid, st.st_gid) < 0)
+		    ? -errno
+		    : file_write(fd, text, strlen(text));
+	if (r == 0 && fsync(fd) < 0)
+		r = -errno;
+	return r < 0 ? error_errno(err, -r, "write %s", path) : 0;
+}
+
+static int make_directory(const char *path, struct arena *arena)
+{
+	const char *slash = strrchr(path, '/');
+	const char *directory =
+		slash && slash != path ? arena_strndup(arena, path, (size_t)(slash - path)) : ".";
+
+	if (!directory)
+		return -ENOMEM;
+	return mkdir(directory, 0755) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+int cdi_replace_file(const char *path, const char *text, struct arena *arena, struct error *err)
+{
+	/* No name that an engine would read as a spec. */
+	char *temporary = arena_printf(arena, "%s.XXXXXX", path);
+	AUTO_FD fd = -1;
+	int r = temporary ? make_directory(path, arena) : -ENOMEM;
+
+	if (r < 0)
+		return error_errno(err, -r, "make the directory of %s", path);
+	fd = mkostemp(temporary, O_CLOEXEC);
+	if (fd < 0) {
+		r = error_errno(err, errno, "write %s", path);
+		return error_fix(err, r, "name a file that you may write");
+	}
+	r = fill(fd, path, text, err);
+	if (r == 0 && rename(temporary, path) < 0)
+		r = error_errno(err, errno, "write %s", path);
+	if (r < 0)
+		(void)unlink(temporary);
+	return r;
+}

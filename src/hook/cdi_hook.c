@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cdi_hook.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "davit/pipeline.h"
+
+#define PROGRAM "nvidia-cdi-hook"
+#define MODE_MAX 0777
+
+static const struct {
+	const char *name;
+	int (*run)(struct cdi_call *call, struct error *err);
+} commands[] = {
+	{"create-symlinks",                  cdi_create_symlinks   },
+	{"update-ldcache",                   cdi_update_ldcache    },
+	{"enable-cuda-compat",               cdi_enable_cuda_compat},
+	{"disable-device-node-modification", cdi_mask_proc         },
+	{"update-application-profile",       cdi_update_profile    },
+	{"chmod",			    cdi_chmod             },
+};
+
+/* ---- arguments -------------------------------------------------------------------------- */
+
+static bool has_name(const char *program)
+{
+	const char *slash = strrchr(program, '/');
+
+	return string_equal(slash ? slash + 1 : program, PROGRAM);
+}
+
+static int find_command(const char *word)
+{
+	for (size_t i = 0; word && i < ARRAY_SIZE(commands); i++)
+		if (strcmp(word, commands[i].name) == 0)
+			return (int)i;
+	return -ENOENT;
+}
+
+bool cdi_hook_is_meant(int argc, char **argv)
+{
+	return argc > 0 && (has_name(argv[0]) || find_command(argv[1]) >= 0);
+}
+
+const char *cdi_option(const struct cdi_call *call, const char *name, size_t *at)
+{
+	while (call->arguments[*at]) {
+		const char *word = call->arguments[(*at)++];
+		const char *next = call->arguments[*at];
+		size_t length = strlen(name);
+
+		if (word[0] != '-')
+			continue;
+		word += word[1] == '-' ? 2 : 1;
+		if (strncmp(word, name, length) != 0)
+			continue;
+		if (word[length] == '=')
+			return word + length + 1;
+		if (word[length] == '\0' && next) {
+			(*at)++;
+			return next;
+		}
+	}
+	return NULL;
+}
+
+struct operation *cdi_add(struct cdi_call *call, enum operation_kind kind, const char *target,
+			  const char *text)
+{
+	struct operation *operation = target && text ? ARENA_PUSH(call->arena, &call->plan) : NULL;
+
+	if (!operation)
+		return NULL;
+	operation->kind = kind;
+	operation->source_fd = -1;
+	operation->target = target;
+	operation->text = text;
+	operation->because = "CDI";
+	operation->required = true;
+	return operation;
+}
+
+/* ---- links and modes -------------------------------------------------------------------- */
+
+static int bad_value(const char *option, const char *value, const char *wanted, struct error *err)
+{
+	return error_set(err, ERROR_BAD_REQUEST, EINVAL,
+			 "write the CDI spec anew with `davit cdi generate`",
+			 "use %s %s: it has to be %s", option, value, wanted);
+}
+
+/* "../libnvidia-allocator.so.1::/usr/lib64/gbm/nvidia-drm_gbm.so" */
+static int add_link(struct cdi_call *call, const char *value, struct error *err)
+{
+	const char *separator = strstr(value, "::"), *link, *text, *linked;
+	struct operation *operation;
+	struct stat st;
+
+	if (!separator || separator == value || !separator[2])
+		return bad_value("--link", value, "TARGET::LINK", err);
+	link = separator + 2;
+	text = arena_strndup(call->arena, value, (size_t)(separator - value));
+	operation = cdi_add(call, OPERATION_SYMLINK,
+			    arena_printf(call->arena, "%s%s", *link == '/' ? "" : "/", link), text);
+	if (!operation)
+		return error_memory(err);
+	/* Names of nodes are for people. */
+	operation->required = !string_starts(operation->target, "/dev/");
+	if (strchr(text, '/'))
+		return 0;
+	/* The image may have a file of that name: then what the link is for is bound over it. */
+	linked = arena_printf(call->arena, "%.*s/%s",
+			      (int)(strrchr(operation->target, '/') - operation->target),
+			      operation->target, text);
+	if (!linked)
+		return error_memory(err);
+	if (root_stat(&call->container.root, linked, 0, &st) == 0 && S_ISREG(st.st_mode)) {
+		operation->tree = TREE_DRIVER_ROOT;
+		operation->source = linked;
+		operation->flags = MOUNT_FLAG_RDONLY | MOUNT_FLAG_NOSUID | MOUNT_FLAG_NODEV;
+	}
+	return 0;
+}
+
+int cdi_create_symlinks(struct cdi_call *call, struct error *err)
+{
+	const char *value;
+	size_t at = 0;
+	int r = 0;
+
+	while (r == 0 && (value = cdi_option(call, "link", &at)))
+		r = add_link(call, value, err);
+	return r;
+}
+
+/*
+ * For directories that the runtime made for nodes, readable by root alone: nothing else may get
+ * another mode, for it may be the host's.
+ */
+static void change_mode(const struct root *root, const char *path, mode_t mode)
+{
+	AUTO_FD fd = root_openat(root, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+	struct stat st, dev, host;
+	int r = fd < 0 ? fd : root_stat(root, "/dev", 0, &dev);
+
+	/* The namespace's / is still the host's: its /dev may be the container's, too. */
+	if (r == 0 && (fstat(fd, &st) < 0 || stat("/dev", &host) < 0))
+		r = -errno;
+	if (r == 0 &&
+	    (!string_starts(path, "/dev/") || st.st_dev != dev.st_dev || st.st_dev == host.st_dev))
+		r = -EPERM;
+	if (r == 0 && fchmod(fd, mode) < 0)
+		r = -errno;
+	if (r < 0 && r != -ENOENT)
+		log_line(LOG_LEVEL_WARNING, "the mode of %s stays as it is: %s", path,
+			 strerror(-r));
+}
+
+int cdi_chmod(struct cdi_call *call, struct error *err)
+{
+	const char *mode, *path;
+	uint64_t number;
+	size_t at = 0;
+	int r = 0;
+
+	mode = cdi_option(call, "mode", &at);
+	if (!mode || parse_number(mode, strlen(mode), 8, MODE_MAX, &number) < 0)
+		return bad_value("--mode", mode ? mode : "", "up to 0777", err);
+	r = privilege_set(PRIVILEGE_MOUNT, err);
+	at = 0;
+	while (r == 0 && (path = cdi_option(call, "path", &at)))
+		change_mode(&call->container.root, path, (mode_t)number);
+	return r;
+}
+
+/* ---- the way through -------------------------------------------------------------------- */
+
+/* The root that the bundle names, in the namespace we are in: the container's. */
+static int open_root(struct cdi_call *call, struct error *err)
+{
+	static struct pipeline pipeline = PIPELINE_INIT;
+	struct oci_state state;
+	size_t length;
+	char *text;
+	int r = file_read(STDIN_FILENO, OCI_STATE_MAX, call->arena, &text, &length);
+
+	if (r < 0)
+		return error_set(err, ERROR_BAD_BUNDLE, -r, "call it as a createContainer hook",
+				 "read the container's state from standard input: %s",
+				 strerror(-r));
+	r = privilege_set(PRIVILEGE_PARSE, err);
+	if (r == 0)
+		r = oci_state_parse(text, length, false, call->arena, &state, err);
+	if (r < 0)
+		return err->fix[0] ? r : error_fix(err, r, "call it as a createContainer hook");
+	r = privilege_set(PRIVILEGE_READ, err);
+	if (r == 0)
+		r = pipeline_read(&pipeline, NULL, state.bundle, call->arena, err);
+	if (r == 0)
+		r = privilege_set(PRIVILEGE_PARSE, err);
+	if (r == 0)
+		r = oci_spec_parse(pipeline.text, pipeline.text_length, call->arena, &pipeline.spec,
+				   err);
+	if (r < 0)
+		return err->fix[0] ? r : error_fix(err, r, "compare it with `runc spec`");
+	pipeline.rootfs = oci_spec_rootfs(&pipeline.spec, state.bundle, call->arena);
+	if (!pipeline.rootfs)
+		return error_memory(err);
+	r = privilege_set(PRIVILEGE_READ, err);
+	return r < 0 ? r : root_open(pipeline.rootfs, &call->container.root, err);
+}
+
+static int apply(struct cdi_call *call, struct error *err)
+{
+	/* Everything that a command takes, it takes from the container itself. */
+	struct driver_roots roots = DRIVER_ROOTS_INIT;
+
+	if (call->plan.count == 0)
+		return 0;
+	roots.driver = call->container.root;
+	roots.proc = (struct root){
+		.fd = root_openat(&call->container.root, "/proc", O_PATH | O_DIRECTORY),
+		.path = "/proc"};
+	return apply_plan(&call->plan, &roots, &call->container, false, call->arena, err);
+}
+
+static int run(struct cdi_call *call, size_t command, struct error *err)
+{
+	int r = chdir("/") < 0 ? error_errno(err, errno, "enter the directory /") : 0;
+
+#ifndef DAVIT_SANITIZE /* its runtime makes calls of its own */
+	if (r == 0)
+		r = filter_install(FILTER_APPLY, err);
+#endif
+	if (r == 0)
+		r = privilege_set(PRIVILEGE_READ, err);
+	if (r == 0)
+		r = open_root(call, err);
+	if (r == 0)
+		r = commands[command].run(call, err);
+	return r < 0 ? r : apply(call, err);
+}
+
+int cdi_hook_main(int argc, char **argv)
+{
+	static struct arena arena; /* never freed: the process ends here */
+	static struct cdi_call call = {
+		.arena = &arena,
+		.container = {.root.fd = -1, .mount_namespace = -1},
+	};
+	struct error err = {0};
+	char line[ERROR_LINE_MAX];
+	int at = 1, command;
+
+	while (at < argc && argv[at][0] == '-')
+		at++;
+	log_to(STDERR_FILENO, LOG_LEVEL_WARNING);
+	(void)umask(022);
+	command = find_command(argv[at]);
+	if (command < 0) {
+		log_line(LOG_LEVEL_WARNING, "there is no hook %s: nothing is done",
+			 at < argc ? argv[at] : "without a name");
+		return 0;
+	}
+	call.arguments = argv + at + 1;
+	call.container.uid = geteuid();
+	call.container.gid = getegid();
+	if (run(&call, (size_t)command, &err) == 0)
+		return 0;
+	(void)error_wrap(&err, -1, "%s", commands[command].name);
+	error_line(&err, line);
+	(void)fprintf(stderr, "%s\n", line);
+	return error_exit_code(&err);
+}

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The loader finds the libraries that a CDI spec has mounted, and the image's own newer ones. */
+#include <elf.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cdi_hook.h"
+
+#define CACHE "/etc/ld.so.cache"
+#define CACHE_MAX ((size_t)64 * 1024 * 1024)
+#define FILES_MAX 65536
+#define COMPAT_DIR "/usr/local/cuda/compat"
+/* Says that the image's newer libraries come first; a later ldconfig in the container heeds it. */
+#define COMPAT_MARK "/etc/ld.so.conf.d/00-davit-compat.conf"
+#define MUSL_USUAL "/lib\n/usr/local/lib\n/usr/lib"
+
+#if defined(__x86_64__)
+#define MACHINE EM_X86_64
+#define MACHINE_32 EM_386
+#define MUSL_PATH "/etc/ld-musl-x86_64.path"
+#else
+#define MACHINE EM_AARCH64
+#define MACHINE_32 EM_ARM
+#define MUSL_PATH "/etc/ld-musl-aarch64.path"
+#endif
+
+struct cache_update {
+	struct cdi_call *call;
+	struct mount_infos mounts;
+	struct loader_cache present; /* the image's cache; empty when it has none or a bad one */
+	bool compat;
+	dev_t root_dev;
+	struct error *err;
+};
+
+/* ---- one folder ------------------------------------------------------------------------- */
+
+/* No image makes mounts: what is one came from the spec, or from the user. */
+static bool is_mounted(const struct cache_update *update, const char *name)
+{
+	for (size_t i = 0; i < update->mounts.count; i++) {
+		const char *slash = strrchr(update->mounts.items[i].mount_point, '/');
+
+		if (slash && strcmp(slash + 1, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What an image says is parsed with no capability in effect. */
+static int read_facts(const struct cache_update *update, const char *path, struct elf_facts *ret)
+{
+	AUTO_FD fd = root_open_regular(&update->call->container.root, path);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = privilege_set(PRIVILEGE_PARSE, update->err);
+	if (r == 0)
+		r = elf_read(fd, ELF_WANT_SONAME, update->call->arena, ret);
+	return privilege_set(PRIVILEGE_READ, update->err) < 0 ? -EPERM : r;
+}
+
+static int flags_of(const struct elf_facts *facts)
+{
+	if (facts->class_bits == 64 && facts->machine == MACHINE)
+		return LOADER_FLAGS_NATIVE;
+	return facts->class_bits == 32 && facts->machine == MACHINE_32 ? LOADER_FLAGS_32 : 0;
+}
+
+static bool is_from_compat(const struct cache_update *update, const char *name)
+{
+	const struct loader_entry *entry =
+		update->compat ? loader_cache_find(&update->present, name, LOADER_FLAGS_NATIVE)
+			       : NULL;
+
+	return entry && string_starts(entry->path, COMPAT_DIR "/");
+}
+
+/* The path to name in the cache: the SONAME's, when that leads to the file, else the file's. */
+static const char *name_library(const struct cache_update *update, const char *path,
+				const char *folder, const char *name, const char *soname, int *r)
+{
+	struct cdi_call *call = update->call;
+	const char *link = arena_printf(call->arena, "%s/%s", folder, soname);
+	struct operation *operation;
+	struct stat file, linked;
+
+	*r = link ? root_stat(&call->container.root, path, 0, &file) : -ENOMEM;
+	if (*r < 0 || string_equal(soname, name) ||
+	    (root_stat(&call->container.root, link, 0, &linked) == 0 &&
+	     file.st_dev == linked.st_dev && file.st_ino == linked.st_ino))
+		return link;
+	/* As ldconfig does; programs that look for the file themselves find it then, too. */
+	operation = cdi_add(call, OPERATION_SYMLINK, link, name);
+	if (operation)
+		operation->required = false;
+	else
+		*r = -ENOMEM;
+	return path;
+}
+
+static int add_library(struct cache_update *update, const char *folder, const char *name)
+{
+	struct cdi_call *call = update->call;
+	const char *path = arena_printf(call->arena, "%s/%s", folder, name), *soname;
+	struct loader_entry *entry;
+	struct elf_facts facts;
+	int r = path ? read_facts(update, path, &facts) : -ENOMEM;
+
+	if (r == -ENOMEM || r == -EPERM)
+		return r;
+	/* A file that is no library, or a damaged one, is nothing to the loader. */
+	if (r < 0 || !flags_of(&facts))
+		return 0;
+	soname = facts.soname ? facts.soname : name;
+	if (flags_of(&facts) == LOADER_FLAGS_NATIVE && is_from_compat(update, soname))
+		return 0;
+	entry = ARENA_PUSH(call->arena, &call->plan.libraries);
+	if (!entry)
+		return -ENOMEM;
+	entry->flags = flags_of(&facts);
+	entry->name = soname;
+	entry->path = name_library(update, path, folder, name, soname, &r);
+	return r;
+}
+
+static int add_folder(struct cache_update *update, const char *folder)
+{
+	struct cdi_call *call = update->call;
+	const struct root *root = &call->container.root;
+	struct strings names = {0};
+	struct stat st;
+	bool all;
+	int r = root_stat(root, folder, 0, &st);
+
+	if (r == 0)
+		r = root_list(root, folder, FILES_MAX, call->arena, &names);
+	if (r == -ENOENT || r == -ENOTDIR || r == -ELOOP || r == -E2BIG) {
+		log_line(LOG_LEVEL_WARNING, "%s is passed over: %s", folder, strerror(-r));
+		return 0;
+	}
+	/* The driver's own folder may have been mounted as a whole. */
+	all = st.st_dev != update->root_dev;
+	for (size_t i = 0; r == 0 && i < names.count; i++) {
+		const char *name = names.items[i];
+
+		if (string_starts(name, "lib") && strstr(name, ".so") &&
+		    (is_mounted(update, name) || all))
+			r = add_library(update, folder, name);
+	}
+	return r;
+}
+
+/* ---- the cache -------------------------------------------------------------------------- */
+
+static int read_cache(struct cache_update *update)
+{
+	struct cdi_call *call = update->call;
+	struct error ignored = {0};
+	size_t length;
+	char *data;
+	int r = root_read(&call->container.root, CACHE, CACHE_MAX, call->arena, &data, &length);
+
+	/* What is wrong with it is said when it is written. */
+	if (r < 0)
+		return r == -ENOMEM ? r : 0;
+	r = privilege_set(PRIVILEGE_PARSE, update->err);
+	if (r == 0 && loader_cache_parse(data, length, call->arena, &update->present, &ignored) < 0)
+		update->present = (struct loader_cache){0};
+	return privilege_set(PRIVILEGE_READ, update->err);
+}
+
+/* musl has no cache: its path file names folders, in the place of those built in. */
+static int add_musl_folders(struct cdi_call *call, struct error *err)
+{
+	const char *folder;
+	char *text = NULL;
+	bool changed = false;
+	size_t at = 0;
+	int r = root_read(&call->container.root, MUSL_PATH, 65536, call->arena, &text, NULL);
+
+	if (r == -ENOENT)
+		text = arena_strdup(call->arena, MUSL_USUAL);
+	else if (r < 0)
+		return error_errno(err, -r, "read %s of the image", MUSL_PATH);
+	while (text && (folder = cdi_option(call, "folder", &at))) {
+		struct slice rest = slice_from(text), line, item;
+		bool there = false;
+
+		while (slice_next(&rest, '\n', &line))
+			while (slice_next(&line, ':', &item))
+				there |= slice_equal(slice_trim(item), folder);
+		if (there)
+			continue;
+		text = arena_printf(call->arena, "%s\n%s", text, folder);
+		changed = true;
+	}
+	if (text && changed)
+		text = arena_printf(call->arena, "%s\n", text);
+	return !text || (changed && !cdi_add(call, OPERATION_FILE, MUSL_PATH, text))
+		       ? error_memory(err)
+		       : 0;
+}
+
+static int add_folders(struct cache_update *update)
+{
+	struct cdi_call *call = update->call;
+	const char *folder;
+	struct stat st;
+	size_t at = 0;
+	int r = fstat(call->container.root.fd, &st) < 0 ? -errno : 0;
+
+	update->root_dev = st.st_dev;
+	if (r == 0)
+		r = mount_info_read(call->arena, &update->mounts);
+	if (r == 0)
+		r = read_cache(update);
+	update->compat =
+		root_stat(&call->container.root, COMPAT_MARK, AT_SYMLINK_NOFOLLOW, &st) == 0 &&
+		S_ISREG(st.st_mode) && st.st_size > 0;
+	while (r == 0 && (folder = cdi_option(call, "folder", &at)))
+		r = add_folder(update, folder);
+	return r;
+}
+
+int cdi_update_ldcache(struct cdi_call *call, struct error *err)
+{
+	struct cache_update update = {.call = call, .err = err};
+	struct image image;
+	int r = image_inspect(&call->container.root, call->arena, &image, err);
+
+	if (r < 0 || image.loader == IMAGE_LOADER_NONE)
+		return r;
+	if (image.loader == IMAGE_LOADER_MUSL)
+		return add_musl_folders(call, err);
+	r = add_folders(&update);
+	if (r == 0 && call->plan.libraries.count > 0 &&
+	    !cdi_add(call, OPERATION_LOADER_CACHE, CACHE, ""))
+		r = -ENOMEM;
+	return r < 0 && !err->message[0] ? error_errno(err, -r, "read the container's libraries")
+					 : r;
+}
+
+/* ---- the image's own newer driver libraries --------------------------------------------- */
+
+int cdi_enable_cuda_compat(struct cdi_call *call, struct error *err)
+{
+	struct image image = {0};
+	struct stat st;
+	size_t at = 0;
+	const char *version = cdi_option(call, "host-driver-version", &at);
+	int r;
+
+	if (!version || !*version || strspn(version, "0123456789.") != strlen(version))
+		return error_set(err, ERROR_BAD_REQUEST, EINVAL,
+				 "write the CDI spec anew with `davit cdi generate`",
+				 "use --host-driver-version %s: it is no version",
+				 version ? version : "");
+	r = image_inspect(&call->container.root, call->arena, &image, err);
+	if (r < 0 || image.loader != IMAGE_LOADER_GLIBC)
+		return r;
+	r = image_find_compat(&call->container.root, version, call->arena, &image, err);
+	if (r < 0)
+		return r;
+	if (image.compat_used && image.compat.count > 0) {
+		call->plan.libraries = image.compat;
+		return cdi_add(call, OPERATION_FILE, COMPAT_MARK, COMPAT_DIR "\n") &&
+				       cdi_add(call, OPERATION_LOADER_CACHE, CACHE, "")
+			       ? 0
+			       : error_memory(err);
+	}
+	/* Left by a container that this image was made of, on a host with another driver. */
+	if (root_stat(&call->container.root, COMPAT_MARK, AT_SYMLINK_NOFOLLOW, &st) == 0 &&
+	    !cdi_add(call, OPERATION_FILE, COMPAT_MARK, ""))
+		return error_memory(err);
+	return 0;
+}

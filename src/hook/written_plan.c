@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "written_plan.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "davit/apply.h"
+
+static int read_plan(const char *bundle, struct arena *arena, struct plan *ret,
+		     const char **ret_rootfs, struct error *err)
+{
+	const char *path = arena_printf(arena, "%s/" PLAN_FILE, bundle);
+	AUTO_FD fd = -1;
+	struct stat st;
+	size_t length = 0;
+	char *text = NULL;
+	int r;
+
+	if (!path)
+		return error_memory(err);
+	fd = openat(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	r = fd < 0 || fstat(fd, &st) < 0 ? -errno : S_ISREG(st.st_mode) ? 0 : -EINVAL;
+	if (r == 0)
+		r = file_read(fd, PLAN_FILE_MAX, arena, &text, &length);
+	if (r < 0)
+		return error_set(err, ERROR_BAD_BUNDLE, -r,
+				 "start the container by davit-runtime, which writes that file",
+				 "read %s: %s", path,
+				 r == -EINVAL ? "it is no regular file" : strerror(-r));
+	r = privilege_set(PRIVILEGE_PARSE, err);
+	if (r == 0)
+		r = plan_read(text, length, arena, ret, ret_rootfs, err);
+	return r < 0 ? r : privilege_set(PRIVILEGE_READ, err);
+}
+
+int written_plan_apply(const struct config *config, const char *bundle, struct arena *arena,
+		       struct error *err)
+{
+	/* Never closed: the process ends here. */
+	static struct driver_roots roots = DRIVER_ROOTS_INIT;
+	static struct container container = {.root.fd = -1, .mount_namespace = -1};
+	struct plan plan;
+	const char *rootfs;
+	int r = read_plan(bundle, arena, &plan, &rootfs, err);
+
+	if (r == 0)
+		r = driver_roots_open(config, &roots, err);
+	if (r == 0)
+		r = filter_install(FILTER_APPLY, err);
+	if (r == 0)
+		r = root_open(rootfs, &container.root, err);
+	/* Device rules are config.json's. */
+	return r < 0 ? r : apply_plan(&plan, &roots, &container, false, arena, err);
+}

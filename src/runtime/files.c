@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "davit/json.h"
+#include "davit/runtime.h"
+#include "davit/sys.h"
+
+/* Whether it can be executed, and is another program than ours. */
+static bool is_runtime(const char *path, int self)
+{
+	struct stat ours, theirs;
+
+	if (stat(path, &theirs) < 0 || !S_ISREG(theirs.st_mode) || access(path, X_OK) < 0)
+		return false;
+	return fstat(self, &ours) < 0 || ours.st_dev != theirs.st_dev ||
+	       ours.st_ino != theirs.st_ino;
+}
+
+static const char *look_up(const char *name, const char *path, int self, struct arena *arena)
+{
+	struct slice rest = slice_from(path), dir;
+
+	if (name[0] == '/')
+		return is_runtime(name, self) ? name : NULL;
+	/* A relative path would be the caller's working directory's. */
+	if (strchr(name, '/'))
+		return NULL;
+	while (slice_next(&rest, ':', &dir)) {
+		const char *file = arena_printf(arena, "%.*s/%s", (int)dir.length, dir.data, name);
+
+		if (file && is_runtime(file, self))
+			return file;
+	}
+	return NULL;
+}
+
+const char *runtime_find(const struct strings *candidates, const char *path, int self,
+			 struct arena *arena)
+{
+	const char *found = NULL;
+
+	for (size_t i = 0; !found && i < candidates->count; i++)
+		found = look_up(candidates->items[i], path, self, arena);
+	return found;
+}
+
+const char *fd_path(int fd, struct arena *arena)
+{
+	char name[sizeof("self/fd/") + 3 * sizeof(int)], path[PATH_MAX];
+	int proc = proc_fd();
+	ssize_t length;
+
+	(void)snprintf(name, sizeof(name), "self/fd/%d", fd);
+	length = proc < 0 ? -1 : readlinkat(proc, name, path, sizeof(path));
+	if (length <= 0 || (size_t)length == sizeof(path) || path[0] != '/')
+		return NULL;
+	return arena_strndup(arena, path, (size_t)length);
+}
+
+/* Fills the temporary file and moves it onto path. Not synced: engines write the file anew. */
+static int fill(int fd, const char *temporary, const char *path, int like, const char *text,
+		size_t length)
+{
+	struct stat st;
+	int r;
+
+	if (like >= 0 && (fstat(like, &st) < 0 || fchown(fd, st.st_uid, st.st_gid) < 0 ||
+			  fchmod(fd, st.st_mode & 07777) < 0))
+		return -errno;
+	r = file_write(fd, text, length);
+	if (r < 0)
+		return r;
+	return renameat(AT_FDCWD, temporary, AT_FDCWD, path) < 0 ? -errno : 0;
+}
+
+int file_replace(const char *path, int like, const char *text, size_t length, struct error *err)
+{
+	char temporary[PATH_MAX];
+	AUTO_FD fd = -1;
+	int r, written = snprintf(temporary, sizeof(temporary), "%s.davit-%d", path, (int)getpid());
+
+	if (written < 0 || (size_t)written >= sizeof(temporary))
+		return error_errno(err, ENAMETOOLONG, "write %s", path);
+	/* What a process of this number left, when it was killed. */
+	(void)unlinkat(AT_FDCWD, temporary, 0);
+	fd = openat(AT_FDCWD, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		    0600);
+	if (fd < 0) {
+		r = error_errno(err, errno, "write %s", path);
+		return error_fix(err, r, "let davit-runtime write where the bundle is");
+	}
+	r = fill(fd, temporary, path, like, text, length);
+	if (r < 0) {
+		(void)unlinkat(AT_FDCWD, temporary, 0);
+		return error_errno(err, -r, "write %s", path);
+	}
+	return 0;
+}
+
+/* ---- the runtime's log ------------------------------------------------------------------ */
+
+/* The text in quotes, as JSON has it: logrus's quotes for plain text lines are the same. */
+static int log_entry(bool json, const char *line, const char *when, char *ret, size_t room)
+{
+	AUTO_JSON *message = json_object_new_string(line);
+	const char *quoted =
+		json_object_to_json_string_ext(message, JSON_C_TO_STRING_NOSLASHESCAPE);
+
+	if (json)
+		return snprintf(ret, room, "{\"level\":\"error\",\"msg\":%s,\"time\":\"%s\"}\n",
+				quoted, when);
+	return snprintf(ret, room, "time=\"%s\" level=error msg=%s\n", when, quoted);
+}
+
+void runtime_log_error(const char *file, bool json, const char *line)
+{
+	/* Twice the line: each of its characters may need a backslash. */
+	char entry[2 * ERROR_LINE_MAX + 128], when[sizeof("2026-01-01T00:00:00Z")];
+	time_t now = time(NULL);
+	struct tm parts;
+	AUTO_FD fd =
+		openat(AT_FDCWD, file,
+		       O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0644);
+	int length;
+
+	if (fd < 0 || !gmtime_r(&now, &parts) ||
+	    strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &parts) == 0)
+		return;
+	length = log_entry(json, line, when, entry, sizeof(entry));
+	if (length > 0 && (size_t)length < sizeof(entry))
+		(void)file_write(fd, entry, (size_t)length);
+}

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * davit-runtime: stands in the place of runc. On create (and run) it writes what the container's
+ * request comes to into config.json; then, as for all other commands, it becomes the low-level
+ * runtime.
+ */
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "davit/runtime.h"
+
+#define EXIT_FAILED 1
+
+static void report(const struct runtime_arguments *arguments, const struct error *err)
+{
+	char line[ERROR_LINE_MAX];
+
+	error_line(err, line);
+	log_line(LOG_LEVEL_ERROR, "%s", line);
+	if (arguments->log)
+		runtime_log_error(arguments->log, arguments->log_json, line);
+	(void)fprintf(stderr, "%s\n", line);
+}
+
+/* ---- the bundle ------------------------------------------------------------------------- */
+
+static int find_bundle(const char *given, struct arena *arena, const char **ret, struct error *err)
+{
+	char cwd[PATH_MAX];
+
+	if (given && given[0] == '/') {
+		*ret = given;
+		return 0;
+	}
+	if (!getcwd(cwd, sizeof(cwd)))
+		return error_errno(err, errno, "tell the working directory");
+	*ret = given && given[0] ? arena_printf(arena, "%s/%s", cwd, given)
+				 : arena_strdup(arena, cwd);
+	return *ret ? 0 : error_memory(err);
+}
+
+/* davit-hook lies beside this program. */
+static int find_hook(int self, struct arena *arena, const char **ret, struct error *err)
+{
+	const char *path = fd_path(self, arena), *slash = path ? strrchr(path, '/') : NULL;
+
+	*ret = slash ? arena_printf(arena, "%.*s/davit-hook", (int)(slash - path), path) : NULL;
+	if (!*ret)
+		return error_set(err, ERROR_SYSTEM, ENOENT, "mount /proc",
+				 "tell where davit-runtime is");
+	if (faccessat(AT_FDCWD, *ret, X_OK, 0) < 0)
+		return error_set(err, ERROR_SYSTEM, errno, "install davit's programs together",
+				 "run %s: %s", *ret, strerror(errno));
+	return 0;
+}
+
+/* Writes config.json where it really is, if it has changed. */
+static int write_config(const struct pipeline *pipeline, const struct document *document,
+			struct arena *arena, struct error *err)
+{
+	const char *path = arena_printf(arena, "%s/config.json", pipeline->bundle);
+	AUTO_FD fd = -1;
+
+	if (!path)
+		return error_memory(err);
+	if (document->length == pipeline->text_length &&
+	    memcmp(document->text, pipeline->text, document->length) == 0)
+		return 0;
+	fd = openat(AT_FDCWD, path, O_PATH | O_CLOEXEC);
+	path = fd < 0 ? NULL : fd_path(fd, arena);
+	if (!path)
+		return error_errno(err, errno, "look at config.json of the bundle");
+	return file_replace(path, fd, document->text, document->length, err);
+}
+
+/* Mode `spec`: all of the plan, partly by the createContainer hook, which finds it in a file. */
+static int write_plan(struct pipeline *pipeline, const char *hook, struct document *document,
+		      struct arena *arena, struct error *err)
+{
+	static struct root root = {.fd = -1};
+	struct spec_edits edits = {.hook = hook};
+	const char *file = arena_printf(arena, "%s/" PLAN_FILE, pipeline->bundle), *text = NULL;
+	struct plan rest;
+	int r;
+
+	if (!file)
+		return error_memory(err);
+	r = root_open(pipeline->rootfs, &root, err);
+	if (r < 0) {
+		err->code = ERROR_BAD_BUNDLE;
+		return error_fix(err, r, "correct root.path in config.json");
+	}
+	r = pipeline_driver(pipeline, arena, err);
+	if (r == 0)
+		r = filter_install(FILTER_APPLY, err);
+	if (r == 0)
+		r = pipeline_plan(pipeline, &root, arena, err);
+	if (r == 0)
+		r = spec_divide(pipeline, &root, arena, &edits, &rest, err);
+	if (r == 0)
+		r = privilege_set(PRIVILEGE_PARSE, err);
+	if (r == 0)
+		r = spec_edit(document, &edits, err);
+	if (r == 0) {
+		text = plan_write(&rest, pipeline->rootfs, arena);
+		r = text ? privilege_set(PRIVILEGE_MOUNT, err) : error_memory(err);
+	}
+	return r < 0 ? r : file_replace(file, -1, text, strlen(text), err);
+}
+
+static int give_gpus(struct pipeline *pipeline, int self, struct arena *arena, struct error *err)
+{
+	struct document document = {arena, pipeline->text, pipeline->text_length};
+	const char *hook = NULL;
+	int r = privilege_set(PRIVILEGE_READ, err);
+
+	if (r == 0)
+		r = find_hook(self, arena, &hook, err);
+	if (r < 0)
+		return r;
+	/*
+	 * In a user namespace of its own the container can neither make nodes nor can its hooks
+	 * read the bundle: the hook does everything, from outside.
+	 */
+	if (pipeline->config->runtime.mode == RUNTIME_MODE_HOOK || pipeline->spec.user_namespace)
+		r = spec_add_hook(&document, hook, err);
+	else
+		r = write_plan(pipeline, hook, &document, arena, err);
+	if (r == 0)
+		r = privilege_set(PRIVILEGE_MOUNT, err);
+	return r < 0 ? r : write_config(pipeline, &document, arena, err);
+}
+
+static int edit_bundle(const struct runtime_arguments *arguments, const struct config *config,
+		       int self, struct arena *arena, struct error *err)
+{
+	static struct pipeline pipeline = PIPELINE_INIT;
+	const char *bundle;
+	int r = find_bundle(arguments->bundle, arena, &bundle, err);
+
+	pipeline.may_repair = true;
+	if (r == 0)
+		r = filter_install(FILTER_REQUEST, err);
+	if (r == 0)
+		r = privilege_set(PRIVILEGE_READ, err);
+	if (r == 0)
+		r = pipeline_read(&pipeline, config, bundle, arena, err);
+	if (r == 0)
+		r = privilege_set(PRIVILEGE_PARSE, err);
+	if (r == 0)
+		r = pipeline_request(&pipeline, arena, err);
+	if (r < 0 || !pipeline.request.gpu)
+		return r;
+	return give_gpus(&pipeline, self, arena, err);
+}
+
+/* ---- the processes ---------------------------------------------------------------------- */
+
+static void settle_child(const struct config *config)
+{
+	struct rlimit files;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	(void)umask(022);
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
+		files.rlim_cur = files.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
+	}
+	/* Lines on standard error would be taken for the runtime's: they go to a file or nowhere.
+	 */
+	if (config->log.file[0])
+		log_to(open(config->log.file,
+			    O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640),
+		       config->log.level);
+}
+
+/*
+ * The bundle is edited by a child, which gives up capabilities, system calls and limits as the hook
+ * does: the low-level runtime gets all that the caller gave us.
+ */
+static int edit_in_child(const struct runtime_arguments *arguments, const struct config *config,
+			 int self, struct arena *arena, struct error *err)
+{
+	const struct sigaction wait_for_it = {.sa_handler = SIG_DFL};
+	struct sigaction before;
+	int status = 0;
+	pid_t child, waited;
+
+	/* Who ignores SIGCHLD is not told how a child ends. */
+	(void)sigaction(SIGCHLD, &wait_for_it, &before);
+	child = fork();
+	if (child == 0) {
+		settle_child(config);
+		if (edit_bundle(arguments, config, self, arena, err) == 0)
+			_exit(0);
+		report(arguments, err);
+		_exit(EXIT_FAILED);
+	}
+	if (child < 0)
+		return error_errno(err, errno, "start a process");
+	do
+		waited = waitpid(child, &status, 0);
+	while (waited < 0 && errno == EINTR);
+	(void)sigaction(SIGCHLD, &before, NULL);
+	if (waited == child && WIFEXITED(status))
+		return WEXITSTATUS(status) ? -ECANCELED : 0;
+	return error_set(err, ERROR_SYSTEM, EFAULT, "report it as a bug of davit-runtime",
+			 "edit the bundle: the process that does it was ended by signal %d",
+			 WTERMSIG(status));
+}
+
+static int no_runtime(const struct config *config, struct arena *arena, struct error *err)
+{
+	const char *names = strings_join(arena, &config->runtime.candidates, ", ");
+
+	return error_set(err, ERROR_SYSTEM, ENOENT,
+			 "install one of them, or name another in runtime.candidates",
+			 "find a low-level runtime: none of %s is in " RUNTIME_PATH,
+			 names ? names : "them");
+}
+
+/* Returns only on failure; -ECANCELED: it has been reported. */
+static int become_runtime(const struct runtime_arguments *arguments, char **argv,
+			  struct arena *arena, struct error *err)
+{
+	bool makes_container = runtime_arguments_make_container(arguments);
+	int self = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+	const char *runtime;
+	struct config config;
+	int r = config_load(NULL, arena, &config, err);
+
+	/* Without its configuration nobody gets GPUs; but containers can still be stopped. */
+	if (r < 0 && makes_container)
+		return r;
+	if (r < 0 && config_defaults(arena, &config) < 0)
+		return error_memory(err);
+	runtime = runtime_find(&config.runtime.candidates, RUNTIME_PATH, self, arena);
+	if (!runtime)
+		return no_runtime(&config, arena, err);
+	if (makes_container)
+		r = edit_in_child(arguments, &config, self, arena, err);
+	if (makes_container && r < 0)
+		return r;
+	argv[0] = arena_strdup(arena, runtime);
+	if (!argv[0])
+		return error_memory(err);
+	(void)execve(runtime, argv, environ);
+	return error_errno(err, errno, "run %s", runtime);
+}
+
+int main(int argc, char **argv)
+{
+	static struct arena arena; /* never freed: the process becomes another program */
+	struct runtime_arguments arguments;
+	struct error err = {0};
+	char *no_words[] = {NULL, NULL};
+
+	runtime_arguments_parse(argc, argv, &arguments);
+	if (become_runtime(&arguments, argc > 0 ? argv : no_words, &arena, &err) != -ECANCELED)
+		report(&arguments, &err);
+	return EXIT_FAILED;
+}

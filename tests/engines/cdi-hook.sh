@@ -1,0 +1,162 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The commands of CDI specs, called directly on roots that lead out of themselves, and with bad
+# input: nothing but the root is changed, and every refusal is one line.
+set -euo pipefail
+# shellcheck source=tests/lib/place.sh
+. "$(dirname "$0")/../lib/place.sh"
+# shellcheck source=tests/lib/container.sh
+. "$repository/tests/lib/container.sh"
+# shellcheck source=tests/lib/attack.sh
+. "$repository/tests/lib/attack.sh"
+enter_namespace "$@"
+attack_place
+folder=/usr/lib/x86_64-linux-gnu
+bundle=$work/bundle
+rootfs=$bundle/rootfs
+
+# new_root [SETUP]: an overlay over a Debian root, as a runtime leaves it before createContainer; the
+# driver's libcuda is mounted in it. SETUP runs in it.
+new_root() {
+	if [ -e "$rootfs" ]; then
+		unmount_below "$bundle"
+		rm -rf --one-file-system "$bundle"
+	fi
+	mkdir -p "$bundle"
+	kind_root debian > /dev/null
+	overlay_root "$work/roots/debian"
+	jq -n --arg rootfs "$rootfs" '{ociVersion: "1.0.2", root: {path: $rootfs}}' > "$bundle/config.json"
+	state=$(jq -n --arg bundle "$bundle" '{ociVersion: "1.0.2", id: "x", pid: 0, bundle: $bundle}')
+	mount -t proc proc "$rootfs/proc"
+	mount -t tmpfs -o mode=0755 tmpfs "$rootfs/dev"
+	: > "$rootfs$folder/libcuda.so.$version"
+	mount --bind "$host/driver/lib64/libcuda.so.$version" "$rootfs$folder/libcuda.so.$version"
+	(cd "$rootfs" && eval "${1:-}")
+}
+
+# call COMMAND...: sets rc and errors.
+call() {
+	rc=0
+	errors=$(cd / && timeout 20 "$hook" "$@" <<< "$state" 2>&1) || rc=$?
+}
+
+# closed NAME: it was refused with a line of ours, or did its work within the root.
+closed() {
+	canary_untouched "$1"
+	if [ "$rc" = 0 ] || [[ $errors = 'davit: cannot '*'(fix: '*')' || $errors = 'davit: cannot '* ]]; then
+		ok "$1: within the root, or refused"
+	else
+		fail "$1: within the root, or refused" "exit $rc" "$errors"
+	fi
+	equal "$1: one line" 1 "$(grep -c . <<< "${errors:-none}")"
+}
+
+# --- what they do --------------------------------------------------------------------------------
+
+new_root
+call create-symlinks --link "libcuda.so.$version::$folder/libcuda.so.1" --link=libcuda.so.1::usr/lib/x/y/libcuda.so
+equal 'create-symlinks' "0  libcuda.so.$version libcuda.so.1" \
+	"$rc $errors $(readlink "$rootfs$folder/libcuda.so.1") $(readlink "$rootfs/usr/lib/x/y/libcuda.so")"
+call create-symlinks --link "libcuda.so.$version::$folder/libcuda.so.1"
+equal 'create-symlinks, again' '0 ' "$rc $errors"
+call update-ldcache --folder "$folder" --ldconfig-path /nonexistent
+equal 'update-ldcache' "0  $folder/libcuda.so.1" "$rc $errors $(
+	ldconfig -C "$rootfs/etc/ld.so.cache" -p | awk '$1 == "libcuda.so.1" { print $NF }')"
+before=$(tree_state "$rootfs/etc")
+call update-ldcache --folder "$folder"
+equal 'update-ldcache, again: nothing changes' "0  $before" "$rc $errors $(tree_state "$rootfs/etc")"
+call update-ldcache --folder /not/there
+equal 'update-ldcache of a folder that is not there' 0 "$rc"
+call invented-tomorrow
+equal 'an unknown command under our own name is a mistake' 2 "$rc"
+ln -s "$hook" "$tools/nvidia-cdi-hook"
+rc=0
+errors=$("$tools/nvidia-cdi-hook" invented-tomorrow --how so 2>&1 < /dev/null) || rc=$?
+matches 'an unknown command under the name nvidia-cdi-hook is warned of' \
+	'^0 .*there is no hook invented-tomorrow: nothing is done' "$rc $errors"
+
+new_root "printf 'a driver of the image' > .$folder/libcuda.so.1"
+call create-symlinks --link "libcuda.so.$version::$folder/libcuda.so.1"
+equal "create-symlinks over a file of the image: the driver's is bound there" "0  same" \
+	"$rc $errors $(cmp "$rootfs$folder/libcuda.so.1" "$host/driver/lib64/libcuda.so.$version" && echo same)"
+equal 'create-symlinks over a file of the image: that file stays' 'a driver of the image' \
+	"$(cat "$bundle/upper$folder/libcuda.so.1")"
+
+new_root 'mkdir -m 0700 dev/dri; mkdir -m 0700 private'
+call chmod --mode 755 --path /dev/dri --path=/private
+equal 'chmod: of directories of nodes alone' '0 755 700' \
+	"$rc $(stat -c %a "$rootfs/dev/dri") $(stat -c %a "$rootfs/private")"
+
+# --- roots that lead out of themselves -----------------------------------------------------------
+
+new_root "rm -rf etc; ln -s '$canary' etc"
+call update-ldcache --folder "$folder"
+closed 'the folder of the loader cache is a link out'
+new_root "rm -f etc/ld.so.cache; ln -s '$canary/ld.so.cache' etc/ld.so.cache"
+call update-ldcache --folder "$folder"
+closed 'the loader cache is a link out'
+new_root "rm -rf opt; ln -s '$out$canary' opt"
+call update-ldcache --folder /opt
+closed 'the folder of libraries is a link out'
+call update-ldcache --folder "/opt/../../../..$canary"
+closed 'the folder of libraries with ..'
+new_root "rm -rf opt; ln -s '$canary' opt; ln -s / tmp/root"
+call create-symlinks --link "x::/opt/made"
+closed "a link's folder is a link out"
+equal "a link's folder is a link out: nothing was made there" '' "$(find "$canary" -name made)"
+call create-symlinks --link "x::/tmp/root/../../../..$canary/made"
+closed "a link's folder with .."
+equal "a link's folder with ..: nothing was made there" '' "$(find "$canary" -name made)"
+new_root "ln -s '$canary/libcuda.so.1' .$folder/libcuda.so.1"
+call create-symlinks --link "libcuda.so.$version::$folder/libcuda.so.1"
+closed 'the link is there and leads out'
+new_root 'mkdir -p dev; rm -rf dev/dri; ln -s "$canary" dev/dri'
+call chmod --mode 777 --path /dev/dri
+closed 'chmod of a link out'
+new_root "rm -rf etc/nvidia; ln -s '$canary' etc/nvidia; mknod -m 0 dev/nvidia0 c 195 0"
+call update-application-profile
+closed 'the folder of profiles is a link out'
+new_root "mkdir -p usr/local/cuda; ln -s '$canary' usr/local/cuda/compat; rm -rf etc/ld.so.conf.d; ln -s '$canary' etc/ld.so.conf.d"
+call enable-cuda-compat --host-driver-version "$version"
+closed 'the folder of newer libraries is a link out'
+new_root "umount proc; rm -rf proc; mkdir -p '$work/elsewhere'; ln -s '$canary' proc"
+call disable-device-node-modification
+closed '/proc is a link out'
+new_root "umount proc; mkdir -p proc/driver/nvidia; echo no > proc/driver/nvidia/params"
+call disable-device-node-modification
+closed "/proc is the image's own"
+equal "/proc is the image's own: it stays as it is" no "$(cat "$rootfs/proc/driver/nvidia/params")"
+new_root "printf 'ld.so-1.7.0 nonsense' > etc/ld.so.cache"
+call update-ldcache --folder "$folder"
+closed 'a damaged loader cache'
+new_root "head -c 300 /dev/urandom > .$folder/libjunk.so; mkfifo .$folder/libfifo.so; ln -s libcycle.so .$folder/libcycle.so"
+for name in junk fifo cycle; do
+	mkdir -p "$work/any"
+	[ $name = cycle ] || mount --bind "$rootfs$folder/lib$name.so" "$rootfs$folder/lib$name.so"
+done
+call update-ldcache --folder "$folder"
+equal 'files that are no libraries are passed over' '0 ' "$rc $errors"
+
+# --- bad input -----------------------------------------------------------------------------------
+
+refused() { # NAME WANTED-EXIT PATTERN COMMAND...
+	call "${@:4}"
+	matches "$1" "^$2 davit: cannot $3" "$rc $errors"
+}
+new_root
+refused 'a link without ::' 1 'create-symlinks: use --link a:b: it has to be TARGET::LINK \(fix: ' create-symlinks --link a:b
+refused 'a link without a name' 1 'create-symlinks: use --link a::: ' create-symlinks --link a::
+refused 'a link that is a directory' 1 'create-symlinks: use /etc/ in the container: it names no file' create-symlinks --link a::/etc/
+refused 'a mode that is none' 1 'chmod: use --mode rwx: ' chmod --mode rwx --path /dev
+refused 'a mode with set-uid' 1 'chmod: use --mode 4755: ' chmod --mode 4755 --path /dev
+refused 'a version that is none' 1 'enable-cuda-compat: use --host-driver-version ../1: ' enable-cuda-compat --host-driver-version ../1
+state=
+refused 'no state' 1 'update-ldcache: read the state: ' update-ldcache --folder "$folder"
+state='{"bundle": "relative"}'
+refused 'a state with a relative bundle' 1 'update-ldcache: ' update-ldcache --folder "$folder"
+state='{"bundle": "/nonexistent", "pid": 0}'
+refused 'a bundle that is not there' 1 'update-ldcache: read /nonexistent/config.json' update-ldcache --folder "$folder"
+new_root
+echo '{"ociVersion": "1.0.2", "root": {}}' > "$bundle/config.json"
+refused 'a bundle without root' 1 'update-ldcache: .*root.path is missing' update-ldcache --folder "$folder"
+report_exit

@@ -1,0 +1,145 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# What davit-runtime does to config.json files of all makers, and what it says to bad ones; with
+# low-level runtimes that do nothing.
+set -euo pipefail
+# shellcheck source=tests/lib/place.sh
+. "$(dirname "$0")/../lib/place.sh"
+# shellcheck source=tests/lib/container.sh
+. "$repository/tests/lib/container.sh"
+# shellcheck source=tests/lib/runtime.sh
+. "$repository/tests/lib/runtime.sh"
+enter_namespace "$@"
+make_work
+host=$work/host
+config=$host/davit.json
+"$fixture/fake-host" "$host"
+rootfs=$(kind_root debian)
+
+# --- round trips ---------------------------------------------------------------------------------
+
+configure_runtime /bin/true
+mkdir -p "$work"/{runc,crun,trip}
+(cd "$work/runc" && runc spec)
+(cd "$work/crun" && crun spec)
+equal '1,000 config.json files of docker, containerd, podman, runc and crun: nothing changes but what the plan says' \
+	'0 differ, more than half are GPU containers' \
+	"$(python3 "$repository/tests/engines/round_trips.py" "$runtime" "$davit" "$work/trip" "$rootfs" 1000 \
+		"$repository"/tests/engines/configs/*.json "$work"/{runc,crun}/config.json 2>&1)"
+
+# --- the low-level runtime -----------------------------------------------------------------------
+
+# Says how it was called, and with what.
+cat > "$work/low" << 'END'
+#!/bin/sh
+printf '%s\n' "$*"
+grep -E '^(CapEff|CapPrm|CapBnd|NoNewPrivs|Seccomp|SigIgn|SigBlk):' /proc/self/status
+umask; pwd; ulimit -n; ls /proc/self/fd | wc -l
+END
+chmod +x "$work/low"
+configure_runtime "$work/low"
+bundle=$work/trip
+jq --arg root "$rootfs" '.root.path = $root | .process.env += ["NVIDIA_VISIBLE_DEVICES=1"]' \
+	< "$work/runc/config.json" > "$bundle/config.json"
+calls=(features '--version' '--help' 'state c' '--root create delete -f c' 'exec c create -b x'
+	'--log create kill c' '--unknown flag' '')
+for call in "${calls[@]}"; do
+	# shellcheck disable=SC2086 # words
+	equal "passed through: $call" "$(cd "$bundle" && "$work/low" $call)" \
+		"$(cd "$bundle" && "$runtime" $call 2>&1)"
+done
+equal 'passed through: config.json is as before' '1 null' \
+	"$(jq -r '"\([.process.env[] | select(. == "NVIDIA_VISIBLE_DEVICES=1")] | length) \(.hooks)"' < "$bundle/config.json")"
+equal 'passed through: standard input' text "$(configure_runtime /bin/cat && echo text | "$runtime" 2>&1)"
+configure_runtime "$work/low"
+cp "$bundle/config.json" "$work/fresh.json"
+for call in "--log $work/log create -b $bundle c" "create --bundle=$bundle c" 'create c' "create -b . c" \
+	"run -d --bundle $bundle c"; do
+	cp "$work/fresh.json" "$bundle/config.json"
+	# shellcheck disable=SC2086 # words
+	equal "after the edit: $call: called as if there had been none" "$(cd "$bundle" && "$work/low" $call)" \
+		"$(cd "$bundle" && "$runtime" $call 2>&1)"
+	equal "after the edit: $call: there was one" davit-hook \
+		"$(jq -r '.hooks.createContainer[0].args[0]' < "$bundle/config.json")"
+done
+cp "$work/fresh.json" "$bundle/config.json"
+equal 'the caller ignores SIGCHLD: so does the low-level runtime' "$(trap '' CHLD; "$work/low" create -b "$bundle" c)" \
+	"$(trap '' CHLD; "$runtime" create -b "$bundle" c 2>&1)"
+
+# fails NAME REGULAR-EXPRESSION ARGUMENT...: exit code 1 and one line of ours.
+fails() {
+	local rc=0
+	output=$(cd "$bundle" && timeout 20 "$runtime" "${@:3}" 2>&1 < /dev/null) || rc=$?
+	equal "$1: exit code and lines" '1 1' "$rc $(grep -c '' <<< "$output")"
+	matches "$1: our line" "^davit: cannot $2" "$output"
+}
+
+for low in absent /nonexistent/runc "$runtime" "$work/plain" /etc; do
+	: > "$work/plain"
+	configure_runtime "$low"
+	fails "low-level runtime $low" 'find a low-level runtime.*\(fix: ' create -b "$bundle" c
+	fails "low-level runtime $low, features" 'find a low-level runtime' features
+done
+printf '#!/nonexistent/interpreter\n' > "$work/broken"
+chmod +x "$work/broken"
+configure_runtime "$work/broken"
+rc=0
+output=$("$runtime" features 2>&1) || rc=$?
+equal 'a low-level runtime that cannot be run' "1 davit: cannot run $work/broken: No such file or directory" "$rc $output"
+
+printf '{"runtime": 1' > /etc/davit/config.json
+fails 'a bad configuration, create' 'read /etc/davit/config.json' create -b "$bundle" c
+rc=0
+PATH=/usr/sbin:/usr/bin:/sbin:/bin "$runtime" --version > "$work/version" 2>&1 || rc=$?
+equal 'a bad configuration: what makes no container still works' "$(runc --version | head -n 1)" "$(head -n 1 "$work/version")"
+
+# --- bad bundles ---------------------------------------------------------------------------------
+
+configure_runtime "$work/low"
+place_config() { # COMMAND: writes $bundle/config.json
+	rm -rf "$bundle/config.json"
+	eval "$1"
+}
+bad() { # NAME REGULAR-EXPRESSION COMMAND
+	place_config "$3"
+	fails "$1" "$2" --log "$work/bad.log" --log-format json create -b "$bundle" c
+	equal "$1: in the log, too" "error $output" "$(tail -n 1 "$work/bad.log" | jq -r '"\(.level) \(.msg)"')"
+	equal "$1: nothing is left behind" '' "$(find "$bundle" -name '*.davit-*')"
+}
+# shellcheck disable=SC2016 # place_config evaluates it
+{
+	bad 'no config.json' 'read .*No such file.*\(fix: ' ':'
+	bad 'config.json is a directory' 'read .*no regular file.*\(fix: ' 'mkdir "$bundle/config.json"'
+	bad 'config.json is a FIFO' 'read .*no regular file.*\(fix: ' 'mkfifo "$bundle/config.json"'
+	bad 'config.json has 100 MB' 'read .*too large.*\(fix: ' 'truncate -s 100M "$bundle/config.json"'
+	bad 'config.json is nested deeply' 'use .*nesting too deep.*\(fix: ' \
+		'printf "{\"a\":%s%s}" "$(printf "[%.0s" {1..5000})" "$(printf "]%.0s" {1..5000})" > "$bundle/config.json"'
+	bad 'config.json is empty' 'use .*empty' ': > "$bundle/config.json"'
+	bad 'config.json is a list' 'use .*not a JSON object' 'echo "[]" > "$bundle/config.json"'
+	bad 'config.json ends too early' 'use .*ends too early' 'head -c 300 "$work/fresh.json" > "$bundle/config.json"'
+	bad 'config.json has a NUL' 'use .*NUL' 'printf "{\"a\":\"\0\"}" > "$bundle/config.json"'
+	bad 'linux.devices is an object' 'edit config.json: linux.devices is no array.*\(fix: ' \
+		'jq ".linux.devices = {}" "$work/fresh.json" > "$bundle/config.json"'
+	bad 'linux.resources is a number' 'edit config.json: linux.resources is no object.*\(fix: ' \
+		'jq ".linux.resources = 1" "$work/fresh.json" > "$bundle/config.json"'
+	bad 'no root file system' 'open .*\(fix: correct root.path' 'jq ".root.path = \"absent\"" "$work/fresh.json" > "$bundle/config.json"'
+	bad 'an unknown GPU' '.*' 'sed s/DEVICES=1/DEVICES=9/ "$work/fresh.json" > "$bundle/config.json"'
+	bad 'text that is not UTF-8 in the request' '.*' \
+		'LC_ALL=C sed "s/DEVICES=1/DEVICES=\xff\xfe/" "$work/fresh.json" > "$bundle/config.json"'
+}
+place_config 'LC_ALL=C sed "s/\"TERM=xterm\"/\"TERM=\xff\xfe\"/" "$work/fresh.json" > "$bundle/config.json"'
+equal 'text that is not UTF-8 elsewhere: it stays' "create -b $bundle c 1" \
+	"$("$runtime" create -b "$bundle" c | head -n 1) $(LC_ALL=C grep -c $'TERM=\xff\xfe' "$bundle/config.json")"
+cp "$work/fresh.json" "$work/elsewhere.json"
+place_config 'ln -s "$work/elsewhere.json" "$bundle/config.json"'
+"$runtime" create -b "$bundle" c > /dev/null
+equal 'config.json is a link: it stays one' 'symbolic link createContainer' \
+	"$(stat -c %F "$bundle/config.json") $(jq -r '.hooks | keys[0]' < "$work/elsewhere.json")"
+
+mkdir "$work/read-only"
+cp "$work/fresh.json" "$work/read-only/config.json"
+mount --bind "$work/read-only" "$work/read-only"
+mount -o remount,bind,ro "$work/read-only"
+bundle=$work/read-only
+fails 'a read-only bundle' 'write .*Read-only file system.*\(fix: ' create -b "$bundle" c || true
+report_exit

@@ -1,0 +1,273 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# davit-runtime beneath Docker (named runtime, default runtime, Compose), containerd and Podman.
+set -euo pipefail
+# shellcheck source=tests/lib/place.sh
+. "$(dirname "$0")/../lib/place.sh"
+ENGINE=dockerd
+# shellcheck source=tests/lib/container.sh
+. "$repository/tests/lib/container.sh"
+# shellcheck source=tests/lib/runtime.sh
+. "$repository/tests/lib/runtime.sh"
+enter_namespace "$@"
+if [ ! -x /usr/bin/docker ]; then
+	skip "${0##*/}" "Debian's docker isn't installed (apt-get install docker.io)"
+	report_exit
+fi
+make_work
+host=$work/host
+"$fixture/fake-host" "$host"
+with="davit-runtime, cgroup $CGROUP"
+both="$(smi_line 0 "$uuid0")
+$(smi_line 1 "$uuid1")"
+one=$(smi_line 0 "$uuid1")
+nothing='/dev/nvidiactl: ENOENT'
+
+# The low-level runtime keeps what it was given: to be looked at, whatever engine gave it.
+mkdir "$work/seen"
+cat > "$work/low" << END
+#!/bin/sh
+bundle=.
+for word; do
+	[ "\$previous" != --bundle ] && [ "\$previous" != -b ] || bundle=\$word
+	[ "\$word" != create ] || create=1
+	previous=\$word
+done
+[ -z "\$create" ] || cp "\$bundle/config.json" "$work/seen/\$\$.json"
+exec $(command -v runc) "\$@"
+END
+chmod +x "$work/low"
+configure_runtime "$work/low"
+
+last_seen() { # JQ-FILTER: of the newest config.json
+	local file
+	file=$(find "$work/seen" -name '*.json' -printf '%T@ %p\n' | sort -n | tail -n 1)
+	jq -c "$1" "${file#* }"
+}
+
+# --- Docker --------------------------------------------------------------------------------------
+
+mkdir -p "$work"/docker/{bin,data,exec,config}
+ln -s "$hook" "$work/docker/bin/nvidia-container-runtime-hook"
+export DOCKER_HOST=unix://$work/docker/socket DOCKER_CONFIG=$work/docker/config
+unset DOCKER_CONTEXT DOCKER_TLS_VERIFY
+docker() {
+	timeout 60 /usr/bin/docker "$@"
+}
+
+start_dockerd() { # JQ-FILTER
+	local i
+	jq -n --arg runtime "$runtime" '{runtimes: {nvidia: {path: $runtime}}} | '"$1" \
+		> "$work/docker/daemon.json"
+	PATH=$work/docker/bin:$PATH dockerd --config-file "$work/docker/daemon.json" \
+		--data-root "$work/docker/data" --exec-root "$work/docker/exec" \
+		--pidfile "$work/docker/pid" -H "$DOCKER_HOST" --group root \
+		--iptables=false --ip6tables=false --bridge=none --exec-opt native.cgroupdriver=cgroupfs \
+		--cgroup-parent "$cgroup" \
+		< /dev/null >> "$work/docker/log" 2>&1 &
+	dockerd=$!
+	at_end stop_dockerd
+	for ((i = 0; i < 300; i++)); do
+		if docker version > /dev/null 2>&1; then
+			return
+		fi
+		kill -0 "$dockerd" 2> /dev/null || break
+		sleep 0.1
+	done
+	fail "dockerd starts ($with)" 'it does not answer' "$(tail -n 20 "$work/docker/log")"
+	report_exit
+}
+
+stop_dockerd() {
+	kill "$dockerd" 2> /dev/null || return 0
+	wait "$dockerd" || true
+}
+
+# docker_gives NAME EXPECTED OPTION... -- COMMAND...
+docker_gives() {
+	local name="$1 ($with)" expected=$2 options=()
+	shift 2
+	while [ "$1" != -- ]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	rc=0
+	output=$(docker run --rm --network none "${options[@]}" gpu-test "$@" 2> "$work/errors" \
+		< /dev/null) || rc=$?
+	errors=$(cat "$work/errors")
+	equal "$name" "$expected" "$rc $output$errors"
+}
+
+start_dockerd .
+tar -C "$(kind_root debian)" -c . | docker import - gpu-test > /dev/null
+
+docker_gives '--runtime=nvidia' "0 $both" --runtime=nvidia -e NVIDIA_VISIBLE_DEVICES=all -- nvidia-smi -L
+docker_gives '--runtime=nvidia, GPU 1' "0 $one
+/dev/nvidia0: ENOENT
+libcuda.so.1: /lib/x86_64-linux-gnu/libcuda.so.1" --runtime=nvidia -e NVIDIA_VISIBLE_DEVICES=1 -- \
+	sh -c 'nvidia-smi -L; nodeprobe /dev/nvidia0; dlprobe libcuda.so.1 | sed s,/usr/lib/,/lib/,'
+docker_gives '--runtime=nvidia --gpus "device=1"' "0 $one" --runtime=nvidia --gpus '"device=1"' -- nvidia-smi -L
+equal "--runtime=nvidia --gpus ($with): the engine's hook is gone" '["createContainer","prestart"] 1' \
+	"$(last_seen '.hooks | keys') $(last_seen '[.hooks[][] | select(.path | test("davit-hook|nvidia"))] | length')"
+docker_gives '--runtime=nvidia, another user, read-only' "0 $one" --runtime=nvidia --user 1000:1000 \
+	--read-only -e NVIDIA_VISIBLE_DEVICES=1 -- nvidia-smi -L
+docker_gives '--runtime=nvidia, nothing asked for' "0 $nothing" --runtime=nvidia -- nodeprobe /dev/nvidiactl
+docker_gives 'runc with --gpus, beside it' "0 $one" --gpus '"device=1"' -- nvidia-smi -L
+docker_gives 'runc, beside it' "0 $nothing" -e NVIDIA_VISIBLE_DEVICES=all -- nodeprobe /dev/nvidiactl
+rc=0
+errors=$(docker run --rm --network none --runtime=nvidia -e NVIDIA_VISIBLE_DEVICES=7 gpu-test true 2>&1) || rc=$?
+equal "--runtime=nvidia, GPU 7 ($with): it doesn't start" 125 "$rc"
+matches "--runtime=nvidia, GPU 7 ($with): docker shows our line" 'davit: cannot .*7.*\(fix: ' "$errors"
+
+docker run -d --name long --network none --runtime=nvidia -e NVIDIA_VISIBLE_DEVICES=1 gpu-test \
+	sleep 600 > /dev/null
+equal "docker exec ($with)" "$one" "$(docker exec long nvidia-smi -L 2>&1)"
+docker update --memory 200m --memory-swap 400m long > /dev/null 2>&1 || true
+equal "docker exec after docker update ($with)" "$one" "$(docker exec long nvidia-smi -L 2>&1)"
+docker restart -t 0 long > /dev/null
+equal "after docker restart ($with)" "$one" "$(docker exec long nvidia-smi -L 2>&1)"
+docker rm -f long > /dev/null
+
+# --- Compose 1.29 ---------------------------------------------------------------------------------
+
+compose() { # NAME EXPECTED SERVICE-YAML
+	local name="Compose: $1 ($with)"
+	mkdir -p "$work/compose"
+	printf 'version: "%s"\nservices:\n  gpu:\n    image: gpu-test\n    network_mode: none\n%s\n' "$4" "$3" \
+		> "$work/compose/docker-compose.yml"
+	rc=0
+	output=$(cd "$work/compose" && timeout 60 docker-compose --ansi never run --rm -T gpu 2> "$work/errors" < /dev/null) || rc=$?
+	equal "$name" "0 $2" "$rc $output$([ $rc = 0 ] || cat "$work/errors")"
+}
+
+if command -v docker-compose > /dev/null; then
+	compose 'runtime: nvidia' "$one" '    runtime: nvidia
+    environment: [NVIDIA_VISIBLE_DEVICES=1]
+    command: nvidia-smi -L' 2.4
+	compose 'runtime: nvidia, nothing asked for' "$nothing" '    runtime: nvidia
+    command: nodeprobe /dev/nvidiactl' 2.4
+	compose 'device reservations' "$one" '    command: nvidia-smi -L
+    deploy:
+      resources:
+        reservations:
+          devices:
+            - driver: nvidia
+              device_ids: ["1"]
+              capabilities: [gpu]' 3.8
+	compose 'device reservations and runtime: nvidia' "$both" '    command: nvidia-smi -L
+    runtime: nvidia
+    deploy:
+      resources:
+        reservations:
+          devices:
+            - count: all
+              capabilities: [gpu]' 3.8
+else
+	skip "Compose ($with)" "Debian's docker-compose isn't installed"
+fi
+stop_dockerd
+
+start_dockerd '."default-runtime" = "nvidia"'
+docker_gives 'default-runtime' "0 $one" -e NVIDIA_VISIBLE_DEVICES=1 -- nvidia-smi -L
+docker_gives 'default-runtime, --gpus all' "0 $both" --gpus all -- nvidia-smi -L
+docker_gives 'default-runtime, CAP_SYS_ADMIN and every device' "0 $one" --cap-add SYS_ADMIN \
+	--security-opt apparmor=unconfined --device-cgroup-rule 'a *:* rwm' -e NVIDIA_VISIBLE_DEVICES=1 -- nvidia-smi -L
+docker_gives 'default-runtime, nothing asked for' "0 $nothing" -- nodeprobe /dev/nvidiactl
+stop_dockerd
+
+# --- containerd ----------------------------------------------------------------------------------
+
+mkdir -p "$work/containerd"
+cat > "$work/containerd/config.toml" << END
+version = 2
+root = "$work/containerd/root"
+state = "$work/containerd/state"
+disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.aufs"]
+[grpc]
+  address = "$work/containerd/socket"
+[ttrpc]
+  address = "$work/containerd/socket.ttrpc"
+END
+containerd --config "$work/containerd/config.toml" > "$work/containerd/log" 2>&1 < /dev/null &
+containerd=$!
+# shellcheck disable=SC2317 # called by clean_up
+stop_containerd() {
+	kill "$containerd" 2> /dev/null || return 0
+	wait "$containerd" || true
+}
+at_end stop_containerd
+ctr() {
+	timeout 60 /usr/bin/ctr --address "$work/containerd/socket" "$@"
+}
+for ((i = 0; i < 100; i++)); do
+	! ctr version > /dev/null 2>&1 || break
+	sleep 0.1
+done
+
+ctr_gives() { # NAME EXPECTED OPTION... -- COMMAND...
+	local name="$1 ($with)" expected=$2 options=()
+	shift 2
+	while [ "$1" != -- ]; do
+		options+=("$1")
+		shift
+	done
+	shift
+	rc=0
+	# (--rootfs: no image has to be pulled or unpacked.)
+	output=$(ctr run --rm --runtime io.containerd.runc.v2 --runc-binary "$runtime" --cgroup "$cgroup/ctr" --cpu-shares 0 --env PATH=/usr/bin:/bin \
+		"${options[@]}" --rootfs "$(kind_root debian)" "test-$$" "$@" 2> "$work/errors" < /dev/null) || rc=$?
+	errors=$(cat "$work/errors")
+	[ -z "$expected" ] || equal "$name" "$expected" "$rc $output$errors"
+}
+ctr_gives 'ctr run --runc-binary' "0 $one" --env NVIDIA_VISIBLE_DEVICES=1 -- nvidia-smi -L
+ctr_gives 'ctr run --runc-binary, nothing asked for' "0 $nothing" -- nodeprobe /dev/nvidiactl
+ctr_gives '' '' --env NVIDIA_VISIBLE_DEVICES=7 -- true
+matches "ctr run --runc-binary, GPU 7 ($with): our line is shown" 'davit: cannot .*7.*\(fix: ' "$errors"
+stop_containerd
+
+# --- Podman --------------------------------------------------------------------------------------
+
+if command -v podman > /dev/null && [ "$CGROUP" = v2 ]; then
+	mkdir -p "$work"/podman/{root,run,tmp,home}
+	unset DOCKER_HOST DOCKER_CONFIG
+	export HOME=$work/podman/home
+	ENGINE=crun
+	spare_crun_memlock
+	# shellcheck disable=SC2317 # called by clean_up
+	wait_for_podman() {
+		local i
+		for ((i = 0; i < 100; i++)); do
+			pgrep -f "$work/podman" > /dev/null || break
+			sleep 0.1
+		done
+	}
+	at_end wait_for_podman
+	podman_gives() { # NAME EXPECTED OPTION... -- COMMAND...
+		local name="podman --runtime, $low: $1 ($with)" expected=$2 options=()
+		shift 2
+		while [ "$1" != -- ]; do
+			options+=("$1")
+			shift
+		done
+		shift
+		rc=0
+		output=$(timeout 60 podman --root "$work/podman/root" --runroot "$work/podman/run" \
+			--tmpdir "$work/podman/tmp" --storage-driver vfs --events-backend file \
+			--cgroup-manager cgroupfs --runtime "$runtime" \
+			run --rm --network none --pids-limit -1 --cgroup-parent "$cgroup" \
+			--ulimit nofile=1024:1024 --ulimit nproc=1024:1024 "${options[@]}" --rootfs "$(kind_root debian):O" "$@" \
+			2> "$work/errors" < /dev/null) || rc=$?
+		errors=$(grep -v 'level=warning' "$work/errors" || true)
+		[ -z "$expected" ] || equal "$name" "$expected" "$rc $output$errors"
+	}
+	for low in runc crun; do
+		configure_runtime "$([ $low = crun ] && command -v "$ENGINE" || echo "$work/low")"
+		podman_gives 'GPU 1' "0 $one" -e NVIDIA_VISIBLE_DEVICES=1 -- nvidia-smi -L
+		podman_gives 'nothing asked for' "0 $nothing" -- nodeprobe /dev/nvidiactl
+		podman_gives '' '' -e NVIDIA_VISIBLE_DEVICES=7 -- true
+		matches "podman --runtime, $low: GPU 7 ($with): our line is shown" 'davit: cannot .*7.*\(fix: ' "$errors"
+	done
+fi
+[ -z "${KEEP_SEEN:-}" ] || cp -r "$work/seen" "$KEEP_SEEN"
+report_exit

@@ -1,0 +1,486 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "davit/cdi.h"
+#include "davit/json.h"
+
+/* ---- a driver --------------------------------------------------------------------------- */
+
+static struct mig_instance instances[] = {
+	{.gpu_instance = 1, .gi_minor = 12, .ci_minor = 13, .uuid = "MIG-x"},
+	{.gpu_instance = 2, .gi_minor = 21, .ci_minor = 22, .uuid = "MIG-y"},
+};
+static struct gpu gpus[] = {
+	{.index = 0, .minor = 5, .uuid = "GPU-a", .bus_id = "0000:00:06.0"},
+	{ .index = 1,
+	 .minor = 1,
+	 .uuid = "GPU-b",
+	 .bus_id = "0000:00:07.0",
+	 .mig = {instances, 2, 2}},
+};
+static struct device_node nodes[] = {
+	{.name = "nvidiactl",                .major = 195, .minor = 255, .present = true},
+	{.name = "nvidia-uvm",               .major = 238, .minor = 0,   .present = true},
+	{.name = "nvidia5",                  .major = 195, .minor = 5,   .present = true},
+	{.name = "nvidia1",                  .major = 195, .minor = 1,   .present = true},
+	{.name = "nvidia-caps/nvidia-cap12", .major = 241, .minor = 12,  .present = true},
+	{.name = "nvidia-caps/nvidia-cap13", .major = 241, .minor = 13,  .present = true},
+	{.name = "nvidia-caps/nvidia-cap21", .major = 241, .minor = 21,  .present = true},
+	{.name = "nvidia-caps/nvidia-cap22", .major = 241, .minor = 22,  .present = true},
+};
+#define ODD_NAME "lib\"odd\": #1'\\ \t- .so" /* all that YAML could take amiss */
+static struct driver_file files[] = {
+	{.kind = DRIVER_FILE_LIBRARY,
+	 .capabilities = CAPABILITY_COMPUTE,
+	 .path = "/libcuda.so.580.1",
+	 .fd = -1,
+	 .name = "libcuda.so.580.1",
+	 .soname = "libcuda.so.1",
+	 .class_bits = 64},
+	{.kind = DRIVER_FILE_LIBRARY,
+	 .capabilities = CAPABILITY_COMPUTE,
+	 .path = "/" ODD_NAME,
+	 .fd = -1,
+	 .name = ODD_NAME,
+	 .class_bits = 64        },
+	{.kind = DRIVER_FILE_SOCKET,
+	 .capabilities = CAPABILITY_COMPUTE,
+	 .path = "/not-there",
+	 .fd = -1,
+	 .name = "not-there",
+	 .target = "/run/not-there"     },
+};
+
+struct table {
+	char dir[64];
+	struct arena arena;
+	struct gpu_request request;
+	struct driver driver;
+	struct driver_roots roots;
+	struct image image;
+	struct cdi_options options;
+	struct json_object *spec;
+	struct strings left_out;
+	struct error err;
+};
+
+static int set_up(void **state)
+{
+	struct table *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return -1;
+	*state = t;
+	(void)snprintf(t->dir, sizeof(t->dir), "/tmp/test-cdi.XXXXXX");
+	if (!mkdtemp(t->dir))
+		return -1;
+	t->roots = (struct driver_roots)DRIVER_ROOTS_INIT;
+	t->request = (struct gpu_request){.gpu = true,
+					  .capabilities = CAPABILITY_COMPUTE,
+					  .mig_config = "",
+					  .mig_monitor = "",
+					  .mps_pipe_directory = ""};
+	t->driver = (struct driver){
+		.version = "580.1",
+		.gpus = {gpus,  ARRAY_SIZE(gpus),  0},
+		.nodes = {nodes, ARRAY_SIZE(nodes), 0},
+		.files = {files, ARRAY_SIZE(files), 0}
+        };
+	t->image = (struct image){
+		.loader = IMAGE_LOADER_GLIBC, .lib_dir = "/usr/lib64", .lib_dir_32 = "/usr/lib"};
+	t->options = (struct cdi_options){.vendor = "nvidia.com",
+					  .class = "gpu",
+					  .by_index = true,
+					  .by_uuid = true,
+					  .hook = "/usr/bin/davit-hook",
+					  .cuda_compat = true};
+	for (size_t i = 0; i < 2; i++) {
+		char path[256];
+		int fd;
+
+		(void)snprintf(path, sizeof(path), "%s%s", t->dir, files[i].path);
+		fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+		if (fd < 0)
+			return -1;
+		(void)close(fd);
+	}
+	return root_open(t->dir, &t->roots.driver, &t->err) < 0 ||
+	       root_open(t->dir, &t->roots.dev, &t->err) < 0 ||
+	       root_open("/", &t->roots.host, &t->err) < 0;
+}
+
+static int tear_down(void **state)
+{
+	struct table *t = *state;
+	char path[256];
+
+	for (size_t i = 0; i < 2; i++) {
+		(void)snprintf(path, sizeof(path), "%s%s", t->dir, files[i].path);
+		(void)unlink(path);
+	}
+	(void)rmdir(t->dir);
+	(void)json_object_put(t->spec);
+	driver_roots_close(&t->roots);
+	arena_free(&t->arena);
+	free(t);
+	return 0;
+}
+
+static int make(struct table *t)
+{
+	return cdi_spec_make(&t->request, &t->driver, &t->roots, &t->image, &t->options, &t->arena,
+			     &t->spec, &t->left_out, &t->err);
+}
+
+/* The value at "devices/0/name", or NULL. */
+static struct json_object *at(struct json_object *object, const char *path)
+{
+	struct slice rest = slice_from(path), step;
+
+	while (object && slice_next(&rest, '/', &step)) {
+		char name[64];
+
+		(void)snprintf(name, sizeof(name), "%.*s", (int)step.length, step.data);
+		object = json_object_is_type(object, json_type_array)
+				 ? json_object_array_get_idx(object, strtoul(name, NULL, 10))
+				 : json_object_object_get(object, name);
+	}
+	return object;
+}
+
+static const char *text_at(struct json_object *object, const char *path)
+{
+	struct json_object *value = at(object, path);
+
+	return value ? json_object_get_string(value) : "(none)";
+}
+
+/* ---- what is made ----------------------------------------------------------------------- */
+
+static void devices_have_all_their_names(void **state)
+{
+	static const char *const names[] = {"0", "GPU-a", "1:0", "MIG-x", "1:1", "MIG-y", "all"};
+	struct table *t = *state;
+
+	assert_int_equal(make(t), 0);
+	assert_int_equal(json_object_array_length(at(t->spec, "devices")), ARRAY_SIZE(names));
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		char path[32];
+
+		(void)snprintf(path, sizeof(path), "devices/%zu/name", i);
+		assert_string_equal(text_at(t->spec, path), names[i]);
+	}
+}
+
+/* The paths of the device nodes, joined by blanks. */
+static const char *node_paths(struct table *t, struct json_object *edits)
+{
+	struct json_object *list = at(edits, "deviceNodes");
+	const char *text = "";
+
+	for (size_t i = 0; list && i < json_object_array_length(list); i++)
+		text = arena_printf(&t->arena, "%s%s%s", text, *text ? " " : "",
+				    text_at(json_object_array_get_idx(list, i), "path"));
+	return text;
+}
+
+static void nodes_of_all_containers_are_common_those_of_a_device_its_own(void **state)
+{
+	struct table *t = *state;
+
+	assert_int_equal(make(t), 0);
+	assert_string_equal(node_paths(t, at(t->spec, "containerEdits")),
+			    "/dev/nvidiactl /dev/nvidia-uvm");
+	assert_string_equal(node_paths(t, at(t->spec, "devices/0/containerEdits")), "/dev/nvidia5");
+	assert_string_equal(node_paths(t, at(t->spec, "devices/4/containerEdits")),
+			    "/dev/nvidia1 /dev/nvidia-caps/nvidia-cap21 "
+			    "/dev/nvidia-caps/nvidia-cap22");
+	assert_string_equal(node_paths(t, at(t->spec, "devices/6/containerEdits")),
+			    "/dev/nvidia5 /dev/nvidia1 /dev/nvidia-caps/nvidia-cap12 "
+			    "/dev/nvidia-caps/nvidia-cap13 /dev/nvidia-caps/nvidia-cap21 "
+			    "/dev/nvidia-caps/nvidia-cap22");
+}
+
+static void a_node_says_all_that_makes_it(void **state)
+{
+	struct table *t = *state;
+	const char *expected;
+
+	assert_int_equal(make(t), 0);
+	expected = arena_printf(&t->arena,
+				"{\"path\":\"/dev/nvidia5\",\"hostPath\":\"%s/nvidia5\","
+				"\"type\":\"c\",\"major\":195,\"minor\":5,\"permissions\":\"rw\"}",
+				t->dir);
+	assert_string_equal(json_object_to_json_string_ext(
+				    at(t->spec, "devices/0/containerEdits/deviceNodes/0"),
+				    JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE),
+			    expected);
+}
+
+static void mounts_have_the_options_of_the_plan(void **state)
+{
+	struct table *t = *state;
+
+	assert_int_equal(make(t), 0);
+	assert_int_equal(json_object_array_length(at(t->spec, "containerEdits/mounts")), 2);
+	assert_string_equal(text_at(t->spec, "containerEdits/mounts/0/containerPath"),
+			    "/usr/lib64/libcuda.so.580.1");
+	assert_string_equal(
+		json_object_to_json_string_ext(at(t->spec, "containerEdits/mounts/0/options"),
+					       JSON_C_TO_STRING_PLAIN),
+		"[\"ro\",\"nosuid\",\"nodev\",\"rbind\",\"rprivate\"]");
+	assert_string_equal(text_at(t->spec, "containerEdits/env/0"),
+			    "NVIDIA_VISIBLE_DEVICES=void");
+}
+
+static void hooks_stand_in_the_order_in_which_they_build_on_each_other(void **state)
+{
+	static const char *const names[] = {"create-symlinks", "enable-cuda-compat",
+					    "update-ldcache", "update-application-profile",
+					    "disable-device-node-modification"};
+	struct table *t = *state;
+
+	assert_int_equal(make(t), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct json_object *hook =
+			json_object_array_get_idx(at(t->spec, "containerEdits/hooks"), i);
+
+		assert_string_equal(text_at(hook, "args/1"), names[i]);
+		assert_string_equal(text_at(hook, "hookName"), "createContainer");
+		assert_string_equal(text_at(hook, "path"), "/usr/bin/davit-hook");
+	}
+	assert_string_equal(text_at(t->spec, "containerEdits/hooks/0/args/3"),
+			    "libcuda.so.580.1::/usr/lib64/libcuda.so.1");
+	assert_string_equal(text_at(t->spec, "containerEdits/hooks/1/args/3"), "580.1");
+	assert_string_equal(text_at(t->spec, "containerEdits/hooks/2/args/3"), "/usr/lib64");
+}
+
+static void the_version_is_the_lowest_that_will_do(void **state)
+{
+	static const struct {
+		bool by_index;
+		const char *dev, *class, *version;
+	} cases[] = {
+		{true,  NULL,   "gpu",   "0.5.0"},
+                {true,  "/dev", "gpu",   "0.5.0"},
+		{false, NULL,   "gpu",   "0.5.0"},
+                {false, "/dev", "gpu",   "0.3.0"},
+		{false, "/dev", "g.p.u", "0.6.0"},
+	};
+	struct table *t = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct root dev = t->roots.dev;
+
+		(void)json_object_put(t->spec);
+		t->spec = NULL;
+		t->options.by_index = cases[i].by_index;
+		t->options.class = cases[i].class;
+		if (cases[i].dev)
+			t->roots.dev.path = cases[i].dev;
+		assert_int_equal(make(t), 0);
+		assert_string_equal(text_at(t->spec, "cdiVersion"), cases[i].version);
+		t->roots.dev = dev;
+	}
+}
+
+static void yaml_says_the_same_as_json(void **state)
+{
+	struct table *t = *state;
+	AUTO_JSON *read = NULL;
+	const char *text;
+
+	assert_int_equal(make(t), 0);
+	text = cdi_yaml_write(t->spec, &t->arena);
+	assert_non_null(strstr(text, "kind: \"nvidia.com/gpu\"\n"));
+	assert_non_null(strstr(text, "/lib\\\"odd\\\": #1'\\\\ \\t- .so\"\n"));
+	assert_int_equal(cdi_yaml_parse(text, strlen(text), "it", &read, &t->err), 0);
+	assert_true(json_object_equal(t->spec, read));
+}
+
+static void what_cannot_be_described_is_an_error(void **state)
+{
+	struct table *t = *state;
+	struct gpus all = t->driver.gpus;
+
+	t->driver.gpus.count = 0;
+	assert_int_equal(make(t), -ENODEV);
+	assert_string_equal(t->err.message, "make a CDI spec: the driver has no GPU");
+	t->driver.gpus = all;
+	instances[1].uuid = NULL;
+	assert_int_equal(make(t), -ENODEV);
+	assert_string_equal(t->err.message,
+			    "name MIG instance 1:1 by its UUID: NVML doesn't tell it");
+	instances[1].uuid = "MIG-y";
+	gpus[0].uuid = "GPU-\?\?";
+	assert_int_equal(make(t), -ENODEV);
+	assert_string_equal(t->err.message, "name the device GPU-\?\? in a CDI spec");
+	gpus[0].uuid = "GPU-a";
+	t->options.vendor = "nvi dia";
+	assert_int_equal(make(t), -EINVAL);
+	t->options.vendor = "nvidia.com";
+	t->options.class = "a/b";
+	assert_int_equal(make(t), -EINVAL);
+	assert_null(t->spec);
+}
+
+/* ---- what is checked -------------------------------------------------------------------- */
+
+#define EDITS "\"containerEdits\": {\"env\": [\"A=b\"]}"
+#define DEVICE(name) "{\"name\": \"" name "\", " EDITS "}"
+#define SPEC(version, more)           \
+	"{\"cdiVersion\": \"" version \
+	"\", \"kind\": \"v.com/c\", \"devices\": [" DEVICE("d") "]" more "}"
+#define NODE(members) SPEC("0.5.0", ", \"containerEdits\": {\"deviceNodes\": [{" members "}]}")
+
+static void specs_are_checked_as_strictly_as_engines_do(void **state)
+{
+	static const struct {
+		const char *text, *problem; /* NULL: none */
+	} cases[] = {
+		{SPEC("0.3.0",								       ""),                         NULL},
+		{SPEC("1.1.0",										  ", \"annotations\": {\"a\": \"b\"}"),												  NULL},
+		{SPEC("0.5.0",									      ", \"annotations\": {\"a\": \"b\"}"),
+		 "its fields need cdiVersion 0.6.0, it says 0.5.0"},
+		{SPEC("0.9.0",""),							       "cdiVersion: not a valid value"},
+		{SPEC("0.5.0",								       ", \"extra\": 1"),															       "extra: unknown field"},
+		{NODE("\"path\": \"/dev/a\", \"hostPath\": \"/dev/b\", \"major\": 1"),                                                                                  NULL												 },
+		{NODE("\"path\": \"/dev/a\", \"majr\": 1"),
+		 "containerEdits.deviceNodes[0].majr: unknown field"},
+		{NODE("\"type\": \"c\""),"containerEdits.deviceNodes[0].path: missing"},
+		{NODE("\"path\": \"/dev/a\", \"type\": \"d\""),
+		 "containerEdits.deviceNodes[0].type: not a valid value"												  },
+		{NODE("\"path\": \"/dev/a\", \"major\": -1"),
+		 "containerEdits.deviceNodes[0].major: not a valid value"																	     },
+		{NODE("\"path\": \"/dev/a\", \"permissions\": \"rx\""),
+		 "containerEdits.deviceNodes[0].permissions: not a valid value"},
+		{SPEC("0.5.0",
+                 ", \"containerEdits\": {\"hooks\": [{\"hookName\": \"createContaine\","
+		      "\"path\": \"/x\"}]}"),
+		 "containerEdits.hooks[0].hookName: not a valid value"},
+		{SPEC("0.5.0",                     ", \"containerEdits\": {\"mounts\": [{\"hostPath\": \"/x\","
+			       "\"containerPath\": \"/x\", \"options\": \"ro\"}]}"),
+		 "containerEdits.mounts[0].options: not a valid value"},
+		{SPEC("0.3.0",							", \"containerEdits\": {\"mounts\": [{\"hostPath\": \"/x\","
+			       "\"containerPath\": \"/x\", \"type\": \"tmpfs\"}]}"),
+		 "its fields need cdiVersion 0.4.0, it says 0.3.0"},
+		{SPEC("0.5.0",								       ", \"containerEdits\": {\"env\": [\"=b\"]}"),
+		 "containerEdits.env: not a valid value"},
+		{"{\"cdiVersion\": \"0.5.0\", \"kind\": \"v.com/c\", \"devices\": []}",
+		 "devices: no device"												 },
+		{"{\"cdiVersion\": \"0.5.0\", \"kind\": \"v.com\", \"devices\": [" DEVICE("d") "]}",
+		 "kind: not a valid value"							    },
+		{"{\"cdiVersion\": \"0.5.0\", \"kind\": \"v.com/c\", \"devices\": [" DEVICE(
+			 "d") ", " DEVICE("d") "]}",
+		 "devices[1].name: twice"									},
+		{"{\"cdiVersion\": \"0.5.0\", \"kind\": \"v.com/c\", \"devices\": [" DEVICE(
+			 "-d") "]}",
+		 "devices[0].name: not a valid value"											   },
+		{"{\"cdiVersion\": \"0.3.0\", \"kind\": \"v.com/c\", \"devices\": [" DEVICE(
+			 "0") "]}",
+		 "its fields need cdiVersion 0.5.0, it says 0.3.0"										      },
+		{"{\"cdiVersion\": \"0.3.0\", \"kind\": \"v.com/c\", \"devices\": [{\"name\": \"d\","
+		 "\"containerEdits\": {}}]}",				"devices[0].containerEdits: empty"										       },
+		{"{\"cdiVersion\": \"0.3.0\", \"kind\": \"v.com/c\", \"devices\": [null]}",
+		 "devices[0]: not an object"									   },
+		{"{\"cdiVersion\": null, \"kind\": \"v.com/c\", \"devices\": {}}",
+		 "cdiVersion: not a valid value"							      },
+		{"{}",				       "cdiVersion: missing"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		AUTO_JSON *spec = NULL;
+		struct error err = {0};
+		char expected[256];
+
+		assert_int_equal(json_parse(cases[i].text, strlen(cases[i].text), ERROR_BAD_REQUEST,
+					    "it", &spec, &err),
+				 0);
+		if (!cases[i].problem) {
+			assert_int_equal(cdi_check(spec, "it", &err), 0);
+			continue;
+		}
+		assert_int_equal(cdi_check(spec, "it", &err), -EINVAL);
+		(void)snprintf(expected, sizeof(expected), "use it: %s", cases[i].problem);
+		assert_string_equal(err.message, expected);
+	}
+}
+
+static void yaml_is_read_as_tools_write_it(void **state)
+{
+	static const struct {
+		const char *text, *json; /* or its error */
+	} cases[] = {
+		{"a: b\n",					"{\"a\":\"b\"}"					     },
+		{"---\na: b # c\n# d\n\nc: 12\nd: true\n",        "{\"a\":\"b\",\"c\":12,\"d\":true}"                         },
+		{"a:\n- b\n- c: d\n  e: f\n- g:\n  - h\n",
+		 "{\"a\":[\"b\",{\"c\":\"d\",\"e\":\"f\"},{\"g\":[\"h\"]}]}"                                                  },
+		{"a:\n  - b\n  -\n    c: d\n",                    "{\"a\":[\"b\",{\"c\":\"d\"}]}"                             },
+		{"a: []\nb: {}\nc:\nd: -x\n",                     "{\"a\":[],\"b\":{},\"c\":null,\"d\":\"-x\"}"               },
+		{"a: \"b: \\\" # c\"\n",                          "{\"a\":\"b: \\\" # c\"}"                                   },
+		{"a: 'b''c'\n\"d\": /dev/e::f\n",                 "{\"a\":\"b'c\",\"d\":\"/dev/e::f\"}"                       },
+		{"a: \"1\"\nb: 0.5.0\n",                          "{\"a\":\"1\",\"b\":\"0.5.0\"}"                             },
+		{"- a\n",					 "read it: line 1: not a mapping"                            },
+		{"",					      "read it: line 1: it is empty"                              },
+		{"a\n",					   "read it: line 1: no key"                                   },
+		{"a: b\na: c\n",				  "read it: line 2: a key for the second time"                },
+		{"a: b\n  c: d\n",                                "read it: line 2: it is indented too far"                   },
+		{"  a: b\nc: d\n",                                "read it: line 2: it doesn't belong to what stands above it"},
+		{"\ta: b\n",				      "read it: line 1: a tab in the indentation"                 },
+		{"a: &x b\n",				     "read it: line 1: YAML that specs aren't written in"        },
+		{"a: |\n  b\n",				   "read it: line 1: YAML that specs aren't written in"        },
+		{"a: {b: c}\n",				   "read it: line 1: YAML that specs aren't written in"        },
+		{"a: \"b\n",
+		 "read it: line 1: a text in quotes that doesn't end, or has more behind it"                                  },
+		{"a: 'b' c\n",
+		 "read it: line 1: a text in quotes that doesn't end, or has more behind it"                                  },
+		{"a: \"b\\u0000\"\n",
+		 "read it: line 1: a text in quotes that doesn't end, or has more behind it"                                  },
+		{"a:\n- - - - - - - - - - - - - - - - - - - a\n",
+		 "read it: line 2: it is too deep"									    },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		AUTO_JSON *read = NULL;
+		struct error err = {0};
+		int r = cdi_yaml_parse(cases[i].text, strlen(cases[i].text), "it", &read, &err);
+
+		assert_string_equal(r < 0 ? err.message
+					  : json_object_to_json_string_ext(
+						    read, JSON_C_TO_STRING_PLAIN |
+								  JSON_C_TO_STRING_NOSLASHESCAPE),
+				    cases[i].json);
+	}
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		CASE(devices_have_all_their_names),
+		CASE(nodes_of_all_containers_are_common_those_of_a_device_its_own),
+		CASE(a_node_says_all_that_makes_it),
+		CASE(mounts_have_the_options_of_the_plan),
+		CASE(hooks_stand_in_the_order_in_which_they_build_on_each_other),
+		CASE(the_version_is_the_lowest_that_will_do),
+		CASE(yaml_says_the_same_as_json),
+		CASE(what_cannot_be_described_is_an_error),
+		cmocka_unit_test(specs_are_checked_as_strictly_as_engines_do),
+		cmocka_unit_test(yaml_is_read_as_tools_write_it),
+	};
+
+	return cmocka_run_group_tests_name("cdi", tests, NULL, NULL);
+}

@@ -1,0 +1,579 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "davit/json.h"
+#include "davit/runtime.h"
+#include "davit/sys.h"
+
+/* ---- arguments -------------------------------------------------------------------------- */
+
+#define WORDS_MAX 14
+static const struct {
+	const char *words[WORDS_MAX]; /* behind the program's name */
+	const char *command, *bundle, *log;
+	bool log_json, makes;
+} command_lines[] = {
+	{{NULL},									      NULL,       NULL,  NULL, false, false},
+	{{"create", "c1"},								    "create",   NULL,  NULL, false, true },
+	{{"create", "--bundle", "/b", "c1"},						  "create",   "/b",  NULL, false, true },
+	{{"create", "--bundle=/b", "c1"},						     "create",   "/b",  NULL, false, true },
+	{{"create", "-bundle", "/b", "c1"},						   "create",   "/b",  NULL, false, true },
+	{{"create", "-b", "/b", "c1"},							"create",   "/b",  NULL, false, true },
+	{{"create", "-b=/b", "c1"},							   "create",   "/b",  NULL, false, true },
+	{{"create", "-b/b", "c1"},							    "create",   "/b",  NULL, false, true },
+	{{"create", "c1", "-b", "rel"},						       "create",   "rel", NULL, false, true },
+	{{"create", "-b", "/a", "--bundle", "/b", "c1"},                                      "create",   "/b",  NULL, false, true },
+	{{"create", "--bundle"},							      "create",   NULL,  NULL, false, true },
+	{{"create", "--bundle=", "c1"},						       "create",   "",    NULL, false, true },
+	{{"create", "--pid-file", "-b", "--bundle", "/b", "c1"},                              "create",   "/b",  NULL, false, true },
+	{{"create", "--no-pivot", "--console-socket", "/s", "-b", "/b", "c1"},
+	 "create",											"/b",
+	 NULL,													 false,
+	 true														      },
+	{{"create", "--", "-b", "/b"},							"create",   NULL,  NULL, false, true },
+	{{"run", "-d", "-b", "/b", "c1"},						     "run",      "/b",  NULL, false, true },
+	{{"--root", "create", "delete", "c1"},						"delete",   NULL,  NULL, false, false},
+	{{"--root=create", "state", "c1"},						    "state",    NULL,  NULL, false, false},
+	{{"-root", "run", "kill", "c1"},						      "kill",     NULL,  NULL, false, false},
+	{{"--log", "create", "--log-format", "json", "start", "create"},
+	 "start",											 NULL,
+	 "create",												     true,
+	 false														     },
+	{{"--root", "/r", "--log", "/l", "--log-format", "json", "create", "-b", "/b", "c1"},
+	 "create",											"/b",
+	 "/l",													 true,
+	 true														      },
+	{{"--log=/l", "--log-format=text", "create", "c1"},                                   "create",   NULL,  "/l", false, true },
+	{{"--systemd-cgroup", "create", "c1"},						"create",   NULL,  NULL, false, true },
+	{{"--debug=true", "--rootless", "auto", "create", "c1"},                              "create",   NULL,  NULL, false, true },
+	{{"--cgroup-manager=cgroupfs", "create", "c1"},                                       "create",   NULL,  NULL, false, true },
+	{{"--cgroup-manager", "disabled", "create", "c1"},                                    "create",   NULL,  NULL, false, true },
+	{{"--criu", "create", "features"},						    "features", NULL,  NULL, false, false},
+	{{"exec", "c1", "create", "--bundle", "/b"},                                          "exec",     "/b",  NULL, false, false},
+	{{"--version"},								       NULL,       NULL,  NULL, false, false},
+	{{"--help", "create"},								"create",   NULL,  NULL, false, false},
+	{{"-v"},									      NULL,       NULL,  NULL, false, false},
+	{{"--", "create", "c1"},							      "create",   NULL,  NULL, false, true },
+	{{"--log"},									   NULL,       NULL,  NULL, false, false},
+	{{"-"},									       "-",        NULL,  NULL, false, false},
+};
+
+static void command_lines_are_read_as_runc_and_crun_do(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(command_lines); i++) {
+		char *argv[WORDS_MAX + 2] = {(char *)"davit-runtime"};
+		struct runtime_arguments got;
+		int argc = 1;
+
+		for (; command_lines[i].words[argc - 1]; argc++)
+			argv[argc] = (char *)command_lines[i].words[argc - 1];
+		runtime_arguments_parse(argc, argv, &got);
+		if (!string_equal(got.command, command_lines[i].command) ||
+		    !string_equal(got.bundle, command_lines[i].bundle) ||
+		    !string_equal(got.log, command_lines[i].log) ||
+		    got.log_json != command_lines[i].log_json ||
+		    runtime_arguments_make_container(&got) != command_lines[i].makes)
+			fail_msg("line %zu: command %s, bundle %s, log %s", i,
+				 got.command ? got.command : "-", got.bundle ? got.bundle : "-",
+				 got.log ? got.log : "-");
+	}
+	{
+		char *none[] = {NULL};
+		struct runtime_arguments got;
+
+		runtime_arguments_parse(0, none, &got);
+		assert_null(got.command);
+	}
+}
+
+/* ---- the text --------------------------------------------------------------------------- */
+
+static const struct {
+	const char *text, *path, *items;
+	const char *result; /* NULL: an error, which says: */
+	const char *error;
+} appended[] = {
+	{"{}",								"mounts", "1",   "{\"mounts\":[1]}",                 NULL                                },
+	{" { } ",							     "a.b.c",  "1",   " {\"a\":{\"b\":{\"c\":[1]}} } ",   NULL                                },
+	{"{\"a\":1}",							 "b",      "2,3", "{\"a\":1,\"b\":[2,3]}",            NULL                                },
+	{"{\"a\":[]}",							"a",      "2",   "{\"a\":[2]}",                      NULL                                },
+	{"{\"a\":[ ]}",						       "a",      "2",   "{\"a\":[2 ]}",                     NULL                                },
+	{"{\"a\":[1]}",						       "a",      "2",   "{\"a\":[1,2]}",                    NULL                                },
+	{"{\n\t\"a\": [\n\t\t1\n\t]\n}\n",                                    "a",      "2",   "{\n\t\"a\": [\n\t\t1,2\n\t]\n}\n", NULL                                },
+	{"{\"a\":null}",						      "a",      "2",   "{\"a\":[2]}",                      NULL                                },
+	{"{\"a\":null,\"b\":1}",					      "a.c",    "2",   "{\"a\":{\"c\":[2]},\"b\":1}",      NULL                                },
+	{"{\"a\":{\"b\":null}}",					      "a.b.c",  "2",   "{\"a\":{\"b\":{\"c\":[2]}}}",      NULL                                },
+	{"{\"a\":{}}",							"a.b",    "2",   "{\"a\":{\"b\":[2]}}",              NULL                                },
+	{"{\"a\":[0],\"a\":[1]}",					     "a",      "2",   "{\"a\":[0],\"a\":[1,2]}",          NULL                                },
+	{"{\"b\":{\"a\":[9]},\"a\":[1]}",                                     "a",      "2",   "{\"b\":{\"a\":[9]},\"a\":[1,2]}",  NULL                                },
+	{"{\"x\":\"\\\"a\\\":[]\",\"a\":[\"]\"]}",                            "a",      "2",
+	 "{\"x\":\"\\\"a\\\":[]\",\"a\":[\"]\",2]}",									       NULL                                },
+	{"{\"\\u0061\":[1]}",						 "a",      "2",   "{\"\\u0061\":[1,2]}",              NULL                                },
+	{"{\"x\\\\\":[1],\"a\":[]}",					  "a",      "2",   "{\"x\\\\\":[1],\"a\":[2]}",        NULL                                },
+	{"{\"n\":18446744073709551615,\"f\":1.50e+00,\"m\":-0,\"a\":[-0.0]}", "a",      "2",
+	 "{\"n\":18446744073709551615,\"f\":1.50e+00,\"m\":-0,\"a\":[-0.0,2]}",                                                    NULL                                },
+	{"{\"a\":[\"\xff\xfe\"]}",					    "a",      "2",   "{\"a\":[\"\xff\xfe\",2]}",         NULL                                },
+	{"{\"a\":{}}",							"a",      "2",   NULL,                               "edit config.json: a is no array"   },
+	{"{\"a\":{\"b\":\"[]\"}}",					    "a.b",    "2",   NULL,                               "edit config.json: a.b is no array" },
+	{"{\"a\":[]}",							"a.b",    "2",   NULL,                               "edit config.json: a is no object"  },
+	{"{\"a\":{\"b\":1}}",						 "a.b.c",  "2",   NULL,                               "edit config.json: a.b is no object"},
+	{"{\"a\":true}",						      "a.b.c",  "2",   NULL,                               "edit config.json: a is no object"  },
+};
+
+static void items_are_appended_and_all_else_stays(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(appended); i++) {
+		AUTO_ARENA arena = {0};
+		struct document document = {&arena, appended[i].text, strlen(appended[i].text)};
+		struct error err = {0};
+		int r = document_append(&document, appended[i].path, appended[i].items, &err);
+
+		if (!appended[i].result) {
+			assert_int_equal(r, -EINVAL);
+			assert_int_equal(err.code, ERROR_BAD_BUNDLE);
+			assert_string_equal(err.message, appended[i].error);
+			continue;
+		}
+		assert_int_equal(r, 0);
+		assert_string_equal(document.text, appended[i].result);
+		assert_int_equal(document.length, strlen(document.text));
+	}
+}
+
+static const struct {
+	const char *text;
+	unsigned index;
+	const char *result;
+} removed[] = {
+	{"{\"a\":[1]}",                  0, "{\"a\":[]}"     },
+	{"{\"a\":[ 1 ]}",                0, "{\"a\":[  ]}"   },
+	{"{\"a\":[1,2,3]}",              0, "{\"a\":[2,3]}"  },
+	{"{\"a\":[1 , 2 ,3]}",           1, "{\"a\":[1 , 3]}"},
+	{"{\"a\":[1,\n 2]}",             1, "{\"a\":[1]}"    },
+	{"{\"a\":[1 , {\"b\":[2,3]} ]}", 1, "{\"a\":[1  ]}"  },
+};
+
+static void an_item_is_removed_with_one_comma(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(removed); i++) {
+		AUTO_ARENA arena = {0};
+		struct document document = {&arena, removed[i].text, strlen(removed[i].text)};
+		struct document_value array, item = {0};
+		struct error err = {0};
+		AUTO_JSON *parsed = NULL;
+		size_t at;
+
+		assert_int_equal(document_find(&document, "a", &array, &err), 0);
+		at = array.start;
+		for (unsigned n = 0; n <= removed[i].index; n++)
+			assert_true(document_next_item(&document, array, &at, &item));
+		assert_int_equal(document_remove_item(&document, array, item, &err), 0);
+		assert_int_equal(json_parse(document.text, document.length, ERROR_BAD_BUNDLE, "it",
+					    &parsed, &err),
+				 0);
+		assert_string_equal(document.text, removed[i].result);
+	}
+}
+
+/* ---- config.json ------------------------------------------------------------------------ */
+
+#define HOOK "{\"path\":\"/h\",\"args\":[\"davit-hook\",\"createContainer\"]}"
+#define HOOKS "\"hooks\":{\"createContainer\":[" HOOK "]}"
+#define VOID_ENV "\"NVIDIA_VISIBLE_DEVICES=void\""
+
+static struct spec_device device = {"/dev/nvidia0", 195, 0, 0666, 0, 0};
+static struct spec_mount bind = {"/host/lib", "/lib", MOUNT_FLAG_RDONLY | MOUNT_FLAG_NOSUID};
+
+static const struct {
+	const char *name, *text;
+	bool device, rule, mount;
+	const char *result;
+} edited[] = {
+	{"an empty one",			 "{}",						    true,  true,  true,
+	 "{\"linux\":{\"devices\":[{\"path\":\"/dev/nvidia0\",\"type\":\"c\",\"major\":195,"
+	 "\"minor\":0,\"fileMode\":438,\"uid\":0,\"gid\":0}],\"resources\":{\"devices\":["
+	 "{\"allow\":true,\"type\":\"c\",\"major\":195,\"minor\":0,\"access\":\"rw\"}]}},"
+	 "\"mounts\":[{\"destination\":\"/lib\",\"type\":\"bind\",\"source\":\"/host/lib\","
+	 "\"options\":[\"bind\",\"ro\",\"nosuid\",\"rprivate\"]}],\"process\":{\"env\":[" VOID_ENV
+	 "]}," HOOKS "}"																			 },
+	{"the engine's own device of that path",
+	 "{\"linux\":{\"devices\":[{\"path\":\"/dev/nvidia0\"}]},\"process\":{\"env\":[]}}",              true,
+	 false,													 false,
+	 "{\"linux\":{\"devices\":[{\"path\":\"/dev/nvidia0\"}]},\"process\":{\"env\":[" VOID_ENV
+	 "]}," HOOKS "}"																			 },
+	{"variables, repeated and escaped",
+	 "{\"process\":{\"env\":[\"A=1\",\"NVIDIA_VISIBLE_DEVICES=0\",\"B=\\\"\","
+	 "\"NVIDIA_VISIBLE_\\u0044EVICES=all\",\"NVIDIA_VISIBLE_DEVICES2=x\"]}}",			 false, false, false,
+	 "{\"process\":{\"env\":[\"A=1\"," VOID_ENV ",\"B=\\\"\"," VOID_ENV
+	 ",\"NVIDIA_VISIBLE_DEVICES2=x\"]}," HOOKS "}"															   },
+	{"engines' hooks",
+	 "{\"process\":{\"env\":[" VOID_ENV
+	 "]},\"hooks\":{\"prestart\":[{\"path\":\"/x/davit-hook\"},"
+	 "{\"path\":\"/bin/true\"},{\"path\":\"/y\",\"args\":[\"nvidia-container-toolkit\"]}],"
+	 "\"createRuntime\":[{\"path\":\"/usr/bin/nvidia-container-runtime-hook\"}],"
+	 "\"poststop\":[{\"path\":\"/x/davit-hook\"}]}}",						 false, false, false,
+	 "{\"process\":{\"env\":[" VOID_ENV "]},\"hooks\":{\"prestart\":[{\"path\":\"/bin/true\"}],"
+	 "\"createRuntime\":[],\"poststop\":[{\"path\":\"/x/davit-hook\"}],\"createContainer\":[" HOOK
+	 "]}}"																				   },
+	{"hooks that are null",                  "{\"process\":{\"env\":[" VOID_ENV "]},\"hooks\":null}", false,
+	 false,													 false, "{\"process\":{\"env\":[" VOID_ENV "]}," HOOKS "}"},
+};
+
+static void a_plan_becomes_config_json(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(edited); i++) {
+		AUTO_ARENA arena = {0};
+		struct document document = {&arena, edited[i].text, strlen(edited[i].text)};
+		struct spec_edits edits = {
+			.devices = {&device, edited[i].device, 1},
+			.rules = {&device, edited[i].rule,   1},
+			.mounts = {&bind,   edited[i].mount,  1},
+			.hook = "/h",
+		};
+		struct error err = {0};
+
+		assert_int_equal(spec_edit(&document, &edits, &err), 0);
+		assert_string_equal(document.text, edited[i].result);
+	}
+}
+
+static const struct {
+	unsigned mode, gid;
+	const char *gids, *result;
+} groups[] = {
+	{0666, 44,    NULL,        NULL         },
+	{0660, 0,     NULL,        NULL         },
+	{0660, 65534, NULL,        NULL         },
+	{0640, 44,    NULL,        NULL         },
+	{0660, 44,    NULL,        "[44]"       },
+	{0660, 44,    "[ 1, 44 ]", "[ 1, 44 ]"  },
+	{0664, 44,    "[4, 440]",  "[4, 440,44]"},
+};
+
+static void a_node_of_a_group_brings_the_group(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
+		AUTO_ARENA arena = {0};
+		const char *text =
+			groups[i].gids
+				? arena_printf(&arena,
+					       "{\"process\":{\"user\":{\"additionalGids\":%s}}}",
+					       groups[i].gids)
+				: "{\"process\":{\"user\":{}}}";
+		struct spec_device node = {"/dev/x", 1, 2, groups[i].mode, 0, groups[i].gid};
+		struct document document = {&arena, text, strlen(text)};
+		struct spec_edits edits = {
+			.devices = {&node, 1, 1},
+                          .hook = "/h"
+                };
+		struct document_value value;
+		struct error err = {0};
+
+		assert_int_equal(spec_edit(&document, &edits, &err), 0);
+		assert_int_equal(
+			document_find(&document, "process.user.additionalGids", &value, &err), 0);
+		assert_int_equal(value.end - value.start,
+				 groups[i].result ? strlen(groups[i].result) : 0);
+		if (groups[i].result)
+			assert_memory_equal(document.text + value.start, groups[i].result,
+					    strlen(groups[i].result));
+	}
+}
+
+static void mode_hook_adds_one_hook(void **state)
+{
+	static const char one[] = "{\"hooks\":{\"prestart\":[{\"path\":\"/h\",\"args\":"
+				  "[\"davit-hook\",\"prestart\"]}]}}";
+	AUTO_ARENA arena = {0};
+	struct document document = {&arena, "{}", 2};
+	struct error err = {0};
+
+	(void)state;
+	assert_int_equal(spec_add_hook(&document, "/h", &err), 0);
+	assert_string_equal(document.text, one);
+	assert_int_equal(spec_add_hook(&document, "/h", &err), 0);
+	assert_string_equal(document.text, one);
+}
+
+/* Text that json-c refuses never comes here; still nothing of it may lead astray. */
+static void broken_text_ends_in_an_error_or_a_change(void **state)
+{
+	static const char text[] = "{\"process\":{\"env\":[\"NVIDIA_VISIBLE_DEVICES=0\"],\"user\":"
+				   "{\"additionalGids\":[1]}},\"linux\":{\"devices\":[{\"path\":"
+				   "\"/dev/x\"}],\"resources\":{\"devices\":[]}},\"mounts\":[],"
+				   "\"hooks\":{\"prestart\":[{\"path\":\"davit-hook\"}]}}";
+	static const char bytes[] = "\"\\{}[],:nx ";
+
+	(void)state;
+	for (size_t at = 1; at < sizeof(text) - 1; at++)
+		for (size_t i = 0; i < sizeof(bytes) - 1; i++) {
+			AUTO_ARENA arena = {0};
+			char *copy = arena_strdup(&arena, text);
+			struct document document = {&arena, copy, sizeof(text) - 1};
+			struct spec_edits edits = {
+				.devices = {&device, 1, 1},
+				.rules = {&device, 1, 1},
+				.mounts = {&bind,   1, 1},
+				.hook = "/h",
+			};
+			AUTO_JSON *parsed = NULL;
+			struct error err = {0};
+			bool valid;
+
+			copy[at] = bytes[i];
+			valid = json_parse(copy, document.length, ERROR_BAD_BUNDLE, "it", &parsed,
+					   &err) == 0;
+			if (!valid)
+				continue;
+			if (spec_edit(&document, &edits, &err) < 0) {
+				assert_int_equal(err.code, ERROR_BAD_BUNDLE);
+				continue;
+			}
+			(void)json_object_put(parsed);
+			parsed = NULL;
+			assert_int_equal(json_parse(document.text, document.length,
+						    ERROR_BAD_BUNDLE, "it", &parsed, &err),
+					 0);
+		}
+}
+
+/* ---- the plan's file -------------------------------------------------------------------- */
+
+static void a_plan_survives_as_text(void **state)
+{
+	AUTO_ARENA arena = {0};
+	struct operation operations[] = {
+		{.kind = OPERATION_SYMLINK,
+		 .tree = TREE_DRIVER_ROOT,
+		 .source = "/lib/a",
+		 .source_fd = 7,
+		 .target = "/lib/b",
+		 .text = "a\n\"\\",
+		 .flags = 7,
+		 .required = true},
+		{.kind = OPERATION_BIND,
+		 .tree = TREE_RUN,
+		 .source = "/s",
+		 .target = "/run/s",
+		 .flags = MOUNT_FLAG_NOFOLLOW,
+		 .owner_root = true},
+		{.kind = OPERATION_LOADER_CACHE,                         .target = "/etc/ld.so.cache", .required = true  },
+	};
+	struct loader_entry entries[] = {
+		{.flags = 0x303,
+		 .name = "liba.so.1",
+		 .path = "/lib/liba.so.1",
+		 .os_version = 5,
+		 .hwcap = UINT64_MAX,
+		 .hwcaps = "x86-64-v3"}
+        };
+	const char *buses[] = {"0000:00:06.0"};
+	struct plan plan = {
+		.items = operations,
+		.count = 3,
+		.libraries = {entries,        1,               1                       },
+		.proc_mask = {.version = "v", .params = "p\n", .bus_ids = {buses, 1, 1}}
+        };
+	const char *text = plan_write(&plan, "/root", &arena), *rootfs;
+	struct plan got;
+	struct error err = {0};
+
+	(void)state;
+	assert_non_null(text);
+	assert_int_equal(plan_read(text, strlen(text), &arena, &got, &rootfs, &err), 0);
+	assert_string_equal(rootfs, "/root");
+	assert_int_equal(got.count, 3);
+	assert_int_equal(got.items[0].kind, OPERATION_SYMLINK);
+	assert_int_equal(got.items[0].source_fd, -1);
+	assert_string_equal(got.items[0].text, "a\n\"\\");
+	assert_true(got.items[0].required);
+	assert_false(got.items[1].required);
+	assert_true(got.items[1].owner_root);
+	assert_int_equal(got.items[1].tree, TREE_RUN);
+	assert_int_equal(got.items[1].flags, MOUNT_FLAG_NOFOLLOW);
+	assert_int_equal(got.libraries.items[0].hwcap, UINT64_MAX);
+	assert_string_equal(got.libraries.items[0].hwcaps, "x86-64-v3");
+	assert_string_equal(got.proc_mask.params, "p\n");
+	assert_null(got.proc_mask.registry);
+	assert_string_equal(got.proc_mask.bus_ids.items[0], "0000:00:06.0");
+}
+
+static void a_file_that_is_no_plan_is_refused(void **state)
+{
+	static const char *const texts[] = {
+		"",
+		"[]",
+		"{}",
+		"{\"version\":2,\"rootfs\":\"/r\"}",
+		"{\"version\":1,\"rootfs\":1}",
+		"{\"version\":1,\"rootfs\":\"/r\",\"operations\":[1]}",
+		"{\"version\":1,\"rootfs\":\"/r\",\"operations\":[{\"op\":\"x\",\"target\":\"/\"}]}",
+		"{\"version\":1,\"rootfs\":\"/r\",\"operations\":[{\"op\":\"bind\",\"target\":\"/\"}]}",
+		"{\"version\":1,\"rootfs\":\"/r\",\"operations\":[{\"op\":\"bind\",\"target\":\"/\","
+		"\"source\":\"/\",\"tree\":9}]}",
+		"{\"version\":1,\"rootfs\":\"/r\",\"libraries\":[{}]}",
+		"{\"version\":1,\"rootfs\":\"/r\",\"proc_mask\":{\"bus_ids\":[1]}}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		AUTO_ARENA arena = {0};
+		const char *rootfs;
+		struct plan got;
+		struct error err = {0};
+
+		assert_int_equal(plan_read(texts[i], strlen(texts[i]), &arena, &got, &rootfs, &err),
+				 -EINVAL);
+		assert_int_equal(err.code, ERROR_BAD_BUNDLE);
+	}
+}
+
+/* ---- files ------------------------------------------------------------------------------ */
+
+static char folder[] = "/tmp/davit-test-runtime.XXXXXX";
+
+static const char *put(struct arena *arena, const char *name, mode_t mode)
+{
+	const char *path = arena_printf(arena, "%s/%s", folder, name);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, mode);
+
+	assert_true(fd >= 0);
+	assert_int_equal(fchmod(fd, mode), 0);
+	assert_int_equal(write(fd, "old", 3), 3);
+	assert_int_equal(close(fd), 0);
+	return path;
+}
+
+static void the_first_other_program_is_the_runtime(void **state)
+{
+	AUTO_ARENA arena = {0};
+	const char *self_path = put(&arena, "self", 0755), *other = put(&arena, "other", 0755);
+	const char *path = arena_printf(&arena, "/nonexistent:%s", folder);
+	AUTO_FD self = open(self_path, O_PATH | O_CLOEXEC);
+	const struct {
+		const char *names[4];
+		const char *found;
+	} cases[] = {
+		{{"absent", "other"},             other},
+		{{"self", "other"},               other},
+		{{"self-link", "other"},          other},
+		{{"plain", "directory", "other"}, other},
+		{{"./other", "absent"},           NULL },
+		{{other},                         other},
+		{{self_path},                     NULL },
+		{{"absent"},                      NULL },
+	};
+
+	(void)state;
+	(void)put(&arena, "plain", 0644);
+	assert_int_equal(mkdir(arena_printf(&arena, "%s/directory", folder), 0755), 0);
+	assert_int_equal(symlink("self", arena_printf(&arena, "%s/self-link", folder)), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct strings names = {0};
+
+		for (size_t j = 0; cases[i].names[j]; j++)
+			assert_int_equal(strings_add(&arena, &names, cases[i].names[j]), 0);
+		if (!string_equal(runtime_find(&names, path, self, &arena), cases[i].found))
+			fail_msg("case %zu", i);
+	}
+}
+
+static void a_file_is_replaced_with_its_mode(void **state)
+{
+	AUTO_ARENA arena = {0};
+	const char *path = put(&arena, "config.json", 0640);
+	AUTO_FD like = open(path, O_PATH | O_CLOEXEC);
+	struct stat before, after;
+	struct error err = {0};
+	char text[8] = {0};
+
+	(void)state;
+	assert_int_equal(fstat(like, &before), 0);
+	assert_int_equal(file_replace(path, like, "new!", 4, &err), 0);
+	assert_int_equal(stat(path, &after), 0);
+	assert_int_equal(after.st_mode, before.st_mode);
+	assert_int_equal(after.st_uid, before.st_uid);
+	assert_int_not_equal(after.st_ino, before.st_ino);
+	{
+		AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+
+		assert_int_equal(read(fd, text, sizeof(text) - 1), 4);
+		assert_string_equal(text, "new!");
+	}
+	assert_int_equal(file_replace("/nonexistent/x", -1, "", 0, &err), -ENOENT);
+	assert_int_equal(file_replace(folder, -1, "", 0, &err), -EISDIR);
+}
+
+static void the_log_has_the_runtimes_formats(void **state)
+{
+	AUTO_ARENA arena = {0};
+	const char *path = arena_printf(&arena, "%s/log", folder);
+	AUTO_FD fd = -1;
+	char *text, *second;
+
+	(void)state;
+	runtime_log_error(path, true, "davit: cannot \"a\\b\"");
+	runtime_log_error(path, false, "davit: cannot \"a\\b\"");
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(file_read(fd, 4096, &arena, &text, NULL), 0);
+	second = strchr(text, '\n');
+	assert_non_null(second);
+	*second++ = '\0';
+	assert_true(string_starts(
+		text,
+		"{\"level\":\"error\",\"msg\":\"davit: cannot \\\"a\\\\b\\\"\",\"time\":\"20"));
+	assert_true(string_ends(text, "Z\"}"));
+	assert_true(string_starts(second, "time=\"20"));
+	assert_true(string_ends(second, " level=error msg=\"davit: cannot \\\"a\\\\b\\\"\"\n"));
+	runtime_log_error("/nonexistent/log", true, "nothing happens");
+}
+
+static int make_folder(void **state)
+{
+	(void)state;
+	return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+	AUTO_ARENA arena = {0};
+
+	(void)state;
+	return system(arena_printf(&arena, "rm -rf %s", folder));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(command_lines_are_read_as_runc_and_crun_do),
+		cmocka_unit_test(items_are_appended_and_all_else_stays),
+		cmocka_unit_test(an_item_is_removed_with_one_comma),
+		cmocka_unit_test(a_plan_becomes_config_json),
+		cmocka_unit_test(a_node_of_a_group_brings_the_group),
+		cmocka_unit_test(mode_hook_adds_one_hook),
+		cmocka_unit_test(broken_text_ends_in_an_error_or_a_change),
+		cmocka_unit_test(a_plan_survives_as_text),
+		cmocka_unit_test(a_file_that_is_no_plan_is_refused),
+		cmocka_unit_test(the_first_other_program_is_the_runtime),
+		cmocka_unit_test(a_file_is_replaced_with_its_mode),
+		cmocka_unit_test(the_log_has_the_runtimes_formats),
+	};
+
+	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
