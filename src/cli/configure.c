@@ -29,10 +29,10 @@ static const struct {
 	const char *name, *file, *drop_in, *restart;
 } engines[] = {
   /* in the order of enum engine */
-	{"docker",     "/etc/docker/daemon.json",     NULL,                                     "systemctl restart docker"},
+	{"docker",     "/etc/docker/daemon.json",     NULL,                                           "systemctl restart docker"},
 	{"containerd", "/etc/containerd/config.toml", "/etc/containerd/conf.d/davit.toml",
-	 "systemctl restart containerd"										   },
-	{"crio",       NULL,			  "/etc/crio/crio.conf.d/50-davit.conf",    "systemctl restart crio"  },
+	 "systemctl restart containerd"											 },
+	{"crio",       NULL,			  "/etc/crio/crio.conf.d/50-davit.conf",          "systemctl restart crio"  },
 	{"podman",     NULL,			  "/usr/share/containers/oci/hooks.d/davit.json", NULL                      },
 };
 
@@ -330,6 +330,8 @@ static int check_job(const struct job *job)
 		return usage_error("no name of a runtime:", configure->runtime_name);
 	if (!is_plain(configure->runtime_path) || configure->runtime_path[0] != '/')
 		return usage_error("not an absolute path:", configure->runtime_path);
+	if (job->file && (!is_plain(job->file) || job->file[0] != '/'))
+		return usage_error("not an absolute path:", job->file);
 	if (job->drop_in && (!is_plain(job->drop_in) || job->drop_in[0] != '/'))
 		return usage_error("not an absolute path:", job->drop_in);
 	if (configure->set_default && job->engine == ENGINE_PODMAN)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 
+#include "text.h"
 #include "toml.h"
 
 /* The CRI plugin's runtime part, by the version of the configuration's format. */
@@ -195,7 +196,7 @@ struct drop_in {
 	const struct toml *toml;
 	const char *base; /* the runtime whose options the new one takes */
 	struct arena *arena;
-	char *text;
+	struct text text;
 };
 
 static void add(struct drop_in *d, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -207,14 +208,15 @@ static void add(struct drop_in *d, const char *format, ...)
 	va_start(arguments, format);
 	(void)vsnprintf(line, sizeof(line), format, arguments);
 	va_end(arguments);
-	if (d->text)
-		d->text = arena_printf(d->arena, "%s%s", d->text, line);
+	text_add_string(&d->text, line);
 }
 
-static void add_slice(struct drop_in *d, const char *text, size_t length)
+/* A line of config.toml; the last one may lack its newline. */
+static void add_line(struct drop_in *d, const struct toml_line *line)
 {
-	if (d->text)
-		d->text = arena_printf(d->arena, "%s%.*s", d->text, (int)length, text);
+	text_add(&d->text, line->text, line->length);
+	if (line->text[line->length - 1] != '\n')
+		text_add_string(&d->text, "\n");
 }
 
 #define NAMES(...) ((const char *const[]){__VA_ARGS__, NULL})
@@ -260,9 +262,7 @@ static void copy_section(struct drop_in *d)
 			skipping = line->kind == TOML_PAIR && is_replaced(d, line);
 		if (skipping)
 			continue;
-		add_slice(d, line->text, line->length);
-		if (line->text[line->length - 1] != '\n')
-			add(d, "\n");
+		add_line(d, line);
 		if (line->kind == TOML_TABLE)
 			add_settings(d, line->table);
 	}
@@ -290,11 +290,8 @@ static void copy_base(struct drop_in *d, const char *const *table, const char *b
 		if (line->kind == TOML_PAIR)
 			skipping = toml_path_is(&line->keys, NAMES(but)) ||
 				   string_equal(line->keys.items[0], "options");
-		if (!skipping) {
-			add_slice(d, line->text, line->length);
-			if (line->text[line->length - 1] != '\n')
-				add(d, "\n");
-		}
+		if (!skipping)
+			add_line(d, line);
 	}
 }
 
@@ -358,7 +355,7 @@ int configure_containerd_drop_in(const char *text, const char *path,
 				 const struct configure *configure, struct arena *arena, char **ret,
 				 const char **ret_note, struct error *err)
 {
-	struct drop_in d = {.configure = configure, .arena = arena};
+	struct drop_in d = {.configure = configure, .arena = arena, .text = {.arena = arena}};
 	const struct toml_line *disabled;
 	struct toml toml;
 	unsigned version = 0;
@@ -374,12 +371,12 @@ int configure_containerd_drop_in(const char *text, const char *path,
 	if (r < 0)
 		return r;
 	d.base = find_base(&d);
-	d.text = arena_printf(arena,
-			      "# Made by `davit configure containerd`. Before containerd 2.1 a "
-			      "plugin's settings count in one\n# file alone, so those of %s are "
-			      "repeated here: after changing them, run it again.\nversion = "
-			      "%u\n\n",
-			      path, version);
+	add(&d,
+	    "# Made by `davit configure containerd`. Before containerd 2.1 a "
+	    "plugin's settings count in one\n# file alone, so those of %s are "
+	    "repeated here: after changing them, run it again.\nversion = "
+	    "%u\n\n",
+	    path, version);
 	copy_section(&d);
 	if (configure->cdi && !has_table(&toml, NAMES("plugins", d.plugin)))
 		add(&d, "\n[plugins.\"%s\"]\nenable_cdi = true\n", d.plugin);
@@ -387,7 +384,7 @@ int configure_containerd_drop_in(const char *text, const char *path,
 		add(&d, "\n[plugins.\"%s\".containerd]\ndefault_runtime_name = \"%s\"\n", d.plugin,
 		    configure->runtime_name);
 	add_runtime(&d);
-	*ret = d.text;
+	*ret = d.text.failed ? NULL : d.text.data;
 	*ret_note = NULL;
 	disabled = find_pair(&toml, key_disabled);
 	if (disabled && memmem(value_of(disabled).data, value_of(disabled).length, "cri", 3))

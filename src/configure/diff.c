@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "davit/configure.h"
+#include "text.h"
 
 #define CONTEXT 3
 #define TABLE_MAX ((size_t)4 * 1024 * 1024) /* beyond that the middle is shown as replaced */
@@ -35,7 +36,7 @@ struct diff {
 	size_t head, old_end, new_end; /* what differs: behind head, before the ends */
 	uint32_t *table;               /* the longest common part from (i, j) on; NULL: too large */
 	struct arena *arena;
-	char *text;
+	struct text text;
 };
 
 static size_t width(const struct diff *d)
@@ -68,11 +69,10 @@ static void fill_table(struct diff *d)
 
 static void put(struct diff *d, char mark, struct slice line)
 {
-	bool whole = line.data[line.length - 1] == '\n';
-
-	if (d->text)
-		d->text = arena_printf(d->arena, "%s%c%.*s%s", d->text, mark, (int)line.length,
-				       line.data, whole ? "" : "\n\\ No newline at end of file\n");
+	text_add(&d->text, &mark, 1);
+	text_add(&d->text, line.data, line.length);
+	if (line.data[line.length - 1] != '\n')
+		text_add_string(&d->text, "\n\\ No newline at end of file\n");
 }
 
 static void put_middle(struct diff *d)
@@ -103,7 +103,8 @@ static size_t place(size_t start, size_t count)
 
 char *configure_diff(const char *path, const char *before, const char *after, struct arena *arena)
 {
-	struct diff d = {.arena = arena};
+	struct diff d = {.arena = arena, .text = {.arena = arena}};
+	const char *head;
 	size_t start, tail;
 
 	if (split(before, arena, &d.old) < 0 || split(after, arena, &d.new) < 0)
@@ -123,14 +124,17 @@ char *configure_diff(const char *path, const char *before, const char *after, st
 	fill_table(&d);
 	start = d.head > CONTEXT ? d.head - CONTEXT : 0;
 	tail = d.old.count - d.old_end < CONTEXT ? d.old.count - d.old_end : CONTEXT;
-	d.text = arena_printf(arena, "--- %s\n+++ %s\n@@ -%zu,%zu +%zu,%zu @@\n",
-			      before ? path : "/dev/null", after ? path : "/dev/null",
-			      place(start, d.old_end + tail - start), d.old_end + tail - start,
-			      place(start, d.new_end + tail - start), d.new_end + tail - start);
+	head = arena_printf(arena, "--- %s\n+++ %s\n@@ -%zu,%zu +%zu,%zu @@\n",
+			    before ? path : "/dev/null", after ? path : "/dev/null",
+			    place(start, d.old_end + tail - start), d.old_end + tail - start,
+			    place(start, d.new_end + tail - start), d.new_end + tail - start);
+	if (!head)
+		return NULL;
+	text_add_string(&d.text, head);
 	for (size_t i = start; i < d.head; i++)
 		put(&d, ' ', d.old.items[i]);
 	put_middle(&d);
 	for (size_t i = d.old_end; i < d.old_end + tail; i++)
 		put(&d, ' ', d.old.items[i]);
-	return d.text;
+	return d.text.failed ? NULL : d.text.data;
 }

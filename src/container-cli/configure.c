@@ -7,17 +7,6 @@
 #include "container_cli.h"
 #include "davit/apply.h"
 
-/* A sanitizer's runtime makes calls of its own. */
-static int install_filter(enum filter filter, struct error *err)
-{
-#ifdef DAVIT_SANITIZE
-	(void)filter, (void)err;
-	return 0;
-#else
-	return filter_install(filter, err);
-#endif
-}
-
 static int settle_process(struct error *err)
 {
 	struct rlimit files;
@@ -77,7 +66,7 @@ static int give_gpus(const struct arguments *arguments, struct pipeline *pipelin
 	int r = pipeline_driver(pipeline, arena, err);
 
 	if (r == 0)
-		r = install_filter(FILTER_APPLY, err);
+		r = filter_install(FILTER_APPLY, err);
 	if (r < 0)
 		return r;
 	files_leave_out(arguments, &pipeline->driver.files);
@@ -103,7 +92,7 @@ int command_configure(const struct arguments *arguments, struct arena *arena, st
 	int r = rootfs ? settle_process(err) : error_memory(err);
 
 	if (r == 0)
-		r = install_filter(FILTER_REQUEST, err);
+		r = filter_install(FILTER_REQUEST, err);
 	if (r == 0)
 		r = privilege_set(PRIVILEGE_READ, err);
 	if (r == 0)

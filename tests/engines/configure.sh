@@ -143,7 +143,8 @@ configure docker --root "$root"
 equal 'a read-only /etc: refused' 1 "$rc"
 matches 'a read-only /etc: one line' '^davit: cannot .*Read-only file system \(fix: ' "$errors"
 umount "$root/etc"
-for arguments in '' 'docker podman' 'lxc' 'docker --bogus' 'docker --root' 'podman --set-default' 'docker --runtime-path x'; do
+for arguments in '' 'docker podman' 'lxc' 'docker --bogus' 'docker --root' 'podman --set-default' 'docker --runtime-path x' \
+	'docker --file daemon.json' 'crio --drop-in x'; do
 	# shellcheck disable=SC2086 # words
 	configure $arguments
 	equal "configure $arguments: a usage error" 2 "$rc"
@@ -175,6 +176,10 @@ rc=0
 "$work/nvidia-ctk" runtime configure --bogus > /dev/null 2>&1 || rc=$?
 equal 'nvidia-ctk, an unknown option: a usage error' 2 "$rc"
 equal 'nvidia-ctk config' "$(cat /etc/davit/config.json)" "$("$work/nvidia-ctk" config)"
+"$davit" cdi generate --format yaml > "$work/ours.yaml"
+"$work/nvidia-ctk" cdi generate --mode=auto --driver-root / > "$work/theirs.yaml" 2> "$work/errors" || true
+equal 'nvidia-ctk cdi generate' '' "$(diff "$work/ours.yaml" "$work/theirs.yaml" 2>&1 || true)"
+matches 'nvidia-ctk cdi generate: it is a spec' '^cdiVersion:' "$(tr -d '"' < "$work/theirs.yaml")"
 mkdir "$work/char"
 ln -s nowhere "$work/char/195:255"
 "$work/nvidia-ctk" system create-dev-char-symlinks --create-all --dev-char-path "$work/char" > /dev/null

@@ -144,6 +144,27 @@ in_namespace 'no device, no capability' 'sh: nvidia-smi: not found
 1
 libcuda.so.1: error: libcuda.so.1: cannot open shared object file: No such file or directory' '' \
 	'nvidia-container-cli configure'
+
+# An ordinary user, as enroot and unprivileged Apptainer have it: its own root, its own namespaces;
+# the host's root has no id there. The program is where that user can reach it.
+mkdir "$work/user"
+cp "$DAVIT_BUILD/davit-container-cli" "$work/user/nvidia-container-cli"
+for map in --map-root-user --map-current-user; do
+	rm -rf "$work/user/root"
+	cp -a "$(kind_root debian)" "$work/user/root"
+	mkdir -p "$work/user/root/dev" "$work/user/root/proc"
+	chown -R 1000:1000 "$work/user/root"
+	# shellcheck disable=SC2016 # of the inner shell
+	seen=$(setpriv --reuid 1000 --regid 1000 --clear-groups \
+		unshare --user "$map" --keep-caps --mount bash -euc '
+		mount --bind "$1/root" "$1/root"
+		mount --rbind /proc "$1/root/proc"
+		mount -t tmpfs tmpfs "$1/root/dev"
+		"$1/nvidia-container-cli" --user configure --no-cgroups --device=all --compute --utility "$1/root"
+		chroot "$1/root" nvidia-smi -L
+		' - "$work/user" 2>&1 < /dev/null) || true
+	equal "an ordinary user's call, $map" "$both" "$seen"
+done
 equal 'the host has no mount more' '' "$(grep -E 'davit-test.*(nvidia|libcuda)' /proc/self/mountinfo || true)"
 
 # --- ctr run --gpus ------------------------------------------------------------------------------
