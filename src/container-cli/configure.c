@@ -59,12 +59,14 @@ static void leave_out_devices(struct plan *plan)
 }
 
 static int give_gpus(const struct arguments *arguments, struct pipeline *pipeline,
-		     const struct container *container, struct arena *arena, struct error *err)
+		     struct container *container, struct arena *arena, struct error *err)
 {
 	/* Without a pid there is no cgroup but the caller's own: its rules aren't ours to widen. */
 	bool cgroups = pipeline->config->cgroups && !arguments->no_cgroups && arguments->pid;
 	int r = pipeline_driver(pipeline, arena, err);
 
+	if (r == 0 && cgroups)
+		container_connect_systemd(container, arena);
 	if (r == 0)
 		r = filter_install(FILTER_APPLY, err);
 	if (r < 0)
@@ -103,6 +105,8 @@ int command_configure(const struct arguments *arguments, struct arena *arena, st
 		return r;
 	pipeline.config = &config;
 	pipeline.may_repair = true;
-	r = open_container(arguments, rootfs, arena, &container, err);
+	r = arguments->pid ? container_gain_rights(arguments->pid, err) : 0;
+	if (r == 0)
+		r = open_container(arguments, rootfs, arena, &container, err);
 	return r < 0 ? r : give_gpus(arguments, &pipeline, &container, arena, err);
 }
