@@ -1,69 +1,65 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Which system calls the hook makes, by what they are for. make_filter.c turns the lists into
- * programs at build time, so that the hook installs one with a single call. A call that isn't here
- * kills the hook: the tests run through all of them.
+ * Which system calls the hook makes, by what they are for. filter/make_filter.c turns the lists into
+ * programs at build time, so that the hook installs one with a single call. Once the driver is known, a
+ * call that isn't in the first list kills the hook; before that, one that is in neither is refused.
  */
 #pragma once
 
+/* clang-format off */
+
 /* From the moment that the container's input is parsed, to the end. */
-#define FILTER_CALLS_ALWAYS(CALL)                                                                  \
-	/* memory */                                                                               \
-	CALL(brk)                                                                                  \
-	CALL(madvise)                                                                              \
-	CALL(mmap) CALL(mprotect) CALL(mremap) CALL(munmap) /* files */                            \
-		CALL(close) CALL(faccessat) CALL(faccessat2) CALL(fcntl) CALL(fstat) CALL(fstatfs) \
-			CALL(getdents64) CALL(lseek) CALL(newfstatat) CALL(openat) CALL(openat2)   \
-				CALL(pread64) CALL(read) CALL(readlink) CALL(readlinkat)           \
-					CALL(statfs) CALL(write) /* what is made in the container, \
-								    or in the host's /dev */       \
-		CALL(fchmod) CALL(fchmodat) CALL(fchown) CALL(fchownat) CALL(mkdirat)              \
-			CALL(mknodat) CALL(renameat) CALL(renameat2) CALL(symlinkat)               \
-				CALL(unlinkat) /* mounts */                                        \
-		CALL(fchdir) CALL(fsconfig) CALL(fsmount) CALL(fsopen) CALL(mount)                 \
-			CALL(mount_setattr) CALL(move_mount) CALL(open_tree)                       \
-				CALL(setns) /* the device filter */                                \
-		CALL(bpf)                   /* who we are, and giving it up */                     \
-		CALL(capget) CALL(capset) CALL(getegid) CALL(geteuid) CALL(getgid) CALL(getpid)    \
-			CALL(gettid) CALL(getuid) CALL(prctl) CALL(setfsgid)                       \
-				CALL(setfsuid) /* the C library's own, and the end */              \
-		CALL(clock_gettime) CALL(exit) CALL(exit_group) CALL(futex) CALL(getrandom)        \
-			CALL(rt_sigprocmask) CALL(rt_sigreturn) CALL(tgkill)
+#define FILTER_CALLS_ALWAYS(CALL) \
+	/* memory */ \
+	CALL(brk) CALL(madvise) CALL(mmap) CALL(mprotect) CALL(mremap) CALL(munmap) \
+	/* files */ \
+	CALL(close) CALL(faccessat) CALL(faccessat2) CALL(fcntl) CALL(fstat) CALL(fstatfs) \
+	CALL(getdents64) CALL(lseek) CALL(newfstatat) CALL(openat) CALL(openat2) CALL(pread64) \
+	CALL(read) CALL(readlink) CALL(readlinkat) CALL(statfs) CALL(write) \
+	/* what is made in the container, or in the host's /dev */ \
+	CALL(fchmod) CALL(fchmodat) CALL(fchown) CALL(fchownat) CALL(mkdirat) CALL(mknodat) \
+	CALL(renameat) CALL(renameat2) CALL(symlinkat) CALL(unlinkat) \
+	/* mounts */ \
+	CALL(fchdir) CALL(fsconfig) CALL(fsmount) CALL(fsopen) CALL(mount) CALL(mount_setattr) \
+	CALL(move_mount) CALL(open_tree) CALL(setns) \
+	/* the device filter */ \
+	CALL(bpf) \
+	/* who we are, and giving it up */ \
+	CALL(capget) CALL(capset) CALL(getegid) CALL(geteuid) CALL(getgid) CALL(getpid) \
+	CALL(gettid) CALL(getuid) CALL(prctl) CALL(setfsgid) CALL(setfsuid) \
+	/* the C library's own, and the end */ \
+	CALL(clock_gettime) CALL(exit) CALL(exit_group) CALL(futex) CALL(getrandom) \
+	CALL(rt_sigprocmask) CALL(rt_sigreturn) CALL(tgkill)
 
 /*
- * Beside them, until the driver is known: starting davit-nvml and modprobe, and what these do,
- * since a filter is inherited. (davit-nvml's own filter, src/nvml/filter.c, is narrower; modprobe
- * may run the shell by an `install` line of its configuration.)
+ * Beside them, until the driver is known: starting davit-nvml and modprobe, and what these do, since a
+ * filter is inherited. (davit-nvml's own filter, src/nvml/filter.c, is narrower; modprobe may run the
+ * shell by an `install` line of its configuration.)
  */
-#define FILTER_CALLS_REQUEST(CALL)                                                                                      \
-	/* starting a program, waiting for it */                                                                        \
-	CALL(clone)                                                                                                     \
-	CALL(clone3)                                                                                                    \
-	CALL(close_range) CALL(dup) CALL(dup2) CALL(dup3) CALL(execve) CALL(execveat) CALL(fork)                        \
-		CALL(kill) CALL(pipe) CALL(pipe2) CALL(poll) CALL(ppoll) CALL(prlimit64)                                \
-			CALL(rt_sigaction) CALL(rt_sigsuspend) CALL(rt_sigtimedwait) CALL(seccomp)                      \
-				CALL(setgroups) CALL(setpgid) CALL(setrlimit) CALL(setsid)                              \
-					CALL(vfork) CALL(wait4) CALL(waitid) /* modprobe */                             \
-		CALL(chdir) CALL(fadvise64) CALL(finit_module)                                                          \
-			CALL(init_module) /* their loader and libraries */                                              \
-		CALL(access) CALL(arch_prctl) CALL(clock_getres) CALL(clock_nanosleep) CALL(connect) CALL(              \
-			epoll_create1) CALL(epoll_ctl) CALL(epoll_pwait) CALL(epoll_wait) CALL(eventfd2)                \
-			CALL(get_mempolicy) CALL(get_robust_list) CALL(getcpu) CALL(getcwd) CALL(                       \
-				getdents) CALL(getgroups) CALL(getpeername) CALL(getpgid) CALL(getpgrp)                 \
-				CALL(getppid) CALL(getresgid) CALL(getresuid) CALL(getrlimit) CALL(                     \
-					getrusage) CALL(getsockname) CALL(getsockopt) CALL(gettimeofday)                \
-					CALL(ioctl) CALL(lstat) CALL(membarrier) CALL(mincore) CALL(                    \
-						nanosleep) CALL(open) CALL(preadv) CALL(pselect6) CALL(readv)           \
-						CALL(recvfrom) CALL(recvmsg) CALL(restart_syscall) CALL(                \
-							rseq) CALL(sched_get_priority_max) CALL(sched_get_priority_min) \
-							CALL(sched_getaffinity) CALL(sched_getparam) CALL(              \
-								sched_getscheduler) CALL(sched_yield)                   \
-								CALL(select) CALL(sendmsg) CALL(sendto) CALL(           \
-									set_robust_list) CALL(set_tid_address)          \
-									CALL(setsockopt) CALL(shutdown) CALL(           \
-										sigaltstack) CALL(socket)               \
-										CALL(stat) CALL(statx) CALL(            \
-											sysinfo) CALL(time)             \
-											CALL(times) CALL(               \
-												umask) CALL(uname)      \
-												CALL(writev)
+#define FILTER_CALLS_REQUEST(CALL) \
+	/* starting a program, waiting for it */ \
+	CALL(clone) CALL(clone3) CALL(close_range) CALL(dup) CALL(dup2) CALL(dup3) CALL(execve) \
+	CALL(execveat) CALL(fork) CALL(kill) CALL(pipe) CALL(pipe2) CALL(poll) CALL(ppoll) \
+	CALL(prlimit64) CALL(rt_sigaction) CALL(rt_sigsuspend) CALL(rt_sigtimedwait) \
+	CALL(seccomp) CALL(setgroups) CALL(setpgid) CALL(setrlimit) CALL(setsid) CALL(vfork) \
+	CALL(wait4) CALL(waitid) \
+	/* modprobe, and what it may have the shell do */ \
+	CALL(chdir) CALL(chmod) CALL(chown) CALL(fadvise64) CALL(finit_module) CALL(flock) \
+	CALL(init_module) CALL(link) CALL(mkdir) CALL(mknod) CALL(rename) CALL(rmdir) \
+	CALL(symlink) CALL(unlink) \
+	/* their loader and libraries */ \
+	CALL(access) CALL(arch_prctl) CALL(clock_getres) CALL(clock_nanosleep) CALL(connect) \
+	CALL(epoll_create1) CALL(epoll_ctl) CALL(epoll_pwait) CALL(epoll_wait) CALL(eventfd2) \
+	CALL(get_mempolicy) CALL(get_robust_list) CALL(getcpu) CALL(getcwd) CALL(getdents) \
+	CALL(getgroups) CALL(getpeername) CALL(getpgid) CALL(getpgrp) CALL(getppid) \
+	CALL(getresgid) CALL(getresuid) CALL(getrlimit) CALL(getrusage) CALL(getsockname) \
+	CALL(getsockopt) CALL(gettimeofday) CALL(ioctl) CALL(lstat) CALL(membarrier) \
+	CALL(mincore) CALL(nanosleep) CALL(open) CALL(preadv) CALL(pselect6) CALL(readv) \
+	CALL(recvfrom) CALL(recvmsg) CALL(restart_syscall) CALL(rseq) \
+	CALL(sched_get_priority_max) CALL(sched_get_priority_min) CALL(sched_getaffinity) \
+	CALL(sched_getparam) CALL(sched_getscheduler) CALL(sched_yield) CALL(select) \
+	CALL(sendmsg) CALL(sendto) CALL(set_robust_list) CALL(set_tid_address) CALL(setsockopt) \
+	CALL(shutdown) CALL(sigaltstack) CALL(socket) CALL(stat) CALL(statx) CALL(sysinfo) \
+	CALL(time) CALL(times) CALL(umask) CALL(uname) CALL(writev)
+
+/* clang-format on */
