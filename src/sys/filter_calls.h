@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Which system calls the hook makes, by what they are for. filter/make_filter.c turns the lists into
- * programs at build time, so that the hook installs one with a single call. Once the driver is known, a
- * call that isn't in the first list kills the hook; before that, one that is in neither is refused.
+ * Which system calls the hook makes, by what they are for. filter/make_filter.c turns the lists
+ * into programs at build time, so that the hook installs one with a single call. Once the driver is
+ * known, a call that isn't in the first list kills the hook; before that, one that is in neither is
+ * refused.
  */
 #pragma once
 
