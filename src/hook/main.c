@@ -120,8 +120,8 @@ static int open_log(const struct config *config, bool debug, struct error *err)
 	return 0;
 }
 
-static int give_gpus(struct pipeline *pipeline, const struct oci_state *state, struct arena *arena,
-		     struct error *err)
+static int give_gpus(struct pipeline *pipeline, const struct config *config,
+		     const struct oci_state *state, struct arena *arena, struct error *err)
 {
 	static struct container container = {.root.fd = -1, .mount_namespace = -1};
 	int r = container_open(state->pid, pipeline->rootfs, arena, &container, err);
@@ -134,8 +134,8 @@ static int give_gpus(struct pipeline *pipeline, const struct oci_state *state, s
 	if (r == 0)
 		r = pipeline_plan(pipeline, &container.root, arena, err);
 	if (r == 0)
-		r = apply_plan(&pipeline->plan, &pipeline->roots, &container,
-			       pipeline->config->cgroups, arena, err);
+		r = apply_plan(&pipeline->plan, &pipeline->roots, &container, config->cgroups,
+			       arena, err);
 	if (r == 0)
 		log_line(LOG_LEVEL_INFO, "container %s: %zu devices, %zu operations", state->id,
 			 pipeline->selection.count, pipeline->plan.count);
@@ -176,8 +176,8 @@ static int run(const struct arguments *arguments, struct arena *arena, struct er
 {
 	/* Never closed: the process ends here, and the kernel closes everything at once. */
 	static struct pipeline pipeline = PIPELINE_INIT;
-	struct oci_state state;
-	struct config config;
+	struct oci_state state = {0};
+	struct config config = {0};
 	int r = filter_install(FILTER_REQUEST, err);
 
 	if (r == 0)
@@ -195,7 +195,7 @@ static int run(const struct arguments *arguments, struct arena *arena, struct er
 	if (r < 0 || !pipeline.request.gpu)
 		return r;
 	r = privilege_set(PRIVILEGE_READ, err);
-	return r < 0 ? r : give_gpus(&pipeline, &state, arena, err);
+	return r < 0 ? r : give_gpus(&pipeline, &config, &state, arena, err);
 }
 
 int main(int argc, char **argv)
