@@ -126,8 +126,8 @@ static int open_log(const struct config *config, bool debug, struct error *err)
 	return 0;
 }
 
-static int give_gpus(struct pipeline *pipeline, const struct oci_state *state, struct arena *arena,
-		     struct error *err)
+static int give_gpus(struct pipeline *pipeline, const struct config *config,
+		     const struct oci_state *state, struct arena *arena, struct error *err)
 {
 	static struct container container = CONTAINER_INIT;
 	int r = container_gain_rights(state->pid, err);
@@ -146,8 +146,8 @@ static int give_gpus(struct pipeline *pipeline, const struct oci_state *state, s
 	if (r == 0)
 		r = pipeline_plan(pipeline, &container.root, arena, err);
 	if (r == 0)
-		r = apply_plan(&pipeline->plan, &pipeline->roots, &container,
-			       pipeline->config->cgroups, arena, err);
+		r = apply_plan(&pipeline->plan, &pipeline->roots, &container, config->cgroups,
+			       arena, err);
 	if (r == 0)
 		log_line(LOG_LEVEL_INFO, "container %s: %zu devices, %zu operations", state->id,
 			 pipeline->selection.count, pipeline->plan.count);
@@ -184,8 +184,8 @@ static int run(const struct arguments *arguments, struct arena *arena, struct er
 {
 	/* Never closed: the process ends here, and the kernel closes everything at once. */
 	static struct pipeline pipeline = PIPELINE_INIT;
-	struct oci_state state;
-	struct config config;
+	struct oci_state state = {0};
+	struct config config = {0};
 	struct slice text = {0};
 	char *data = NULL;
 	int r = filter_install(FILTER_REQUEST, err);
@@ -209,7 +209,7 @@ static int run(const struct arguments *arguments, struct arena *arena, struct er
 	if (r != 0 || !pipeline.request.gpu)
 		return r;
 	r = privilege_set(PRIVILEGE_READ, err);
-	return r != 0 ? r : give_gpus(&pipeline, &state, arena, err);
+	return r != 0 ? r : give_gpus(&pipeline, &config, &state, arena, err);
 }
 
 int main(int argc, char **argv)

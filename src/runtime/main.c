@@ -112,10 +112,13 @@ static int write_plan(struct pipeline *pipeline, const char *hook, struct docume
 		text = plan_write(&rest, pipeline->rootfs, arena);
 		r = text ? privilege_set(PRIVILEGE_MOUNT, err) : error_memory(err);
 	}
-	return r < 0 ? r : file_replace(file, -1, text, strlen(text), err);
+	if (r < 0 || !text)
+		return r;
+	return file_replace(file, -1, text, strlen(text), err);
 }
 
-static int give_gpus(struct pipeline *pipeline, int self, struct arena *arena, struct error *err)
+static int give_gpus(struct pipeline *pipeline, const struct config *config, int self,
+		     struct arena *arena, struct error *err)
 {
 	struct document document = {arena, pipeline->text, pipeline->text_length};
 	const char *hook = NULL;
@@ -129,7 +132,7 @@ static int give_gpus(struct pipeline *pipeline, int self, struct arena *arena, s
 	 * In a user namespace of its own the container can neither make nodes nor can its hooks
 	 * read the bundle: the hook does everything, from outside.
 	 */
-	if (pipeline->config->runtime.mode == RUNTIME_MODE_HOOK || pipeline->spec.user_namespace)
+	if (config->runtime.mode == RUNTIME_MODE_HOOK || pipeline->spec.user_namespace)
 		r = spec_add_hook(&document, hook, err);
 	else
 		r = write_plan(pipeline, hook, &document, arena, err);
@@ -142,7 +145,7 @@ static int edit_bundle(const struct runtime_arguments *arguments, const struct c
 		       int self, struct arena *arena, struct error *err)
 {
 	static struct pipeline pipeline = PIPELINE_INIT;
-	const char *bundle;
+	const char *bundle = NULL;
 	int r = find_bundle(arguments->bundle, arena, &bundle, err);
 
 	pipeline.may_repair = true;
@@ -158,7 +161,7 @@ static int edit_bundle(const struct runtime_arguments *arguments, const struct c
 		r = pipeline_request(&pipeline, arena, err);
 	if (r < 0 || !pipeline.request.gpu)
 		return r;
-	return give_gpus(&pipeline, self, arena, err);
+	return give_gpus(&pipeline, config, self, arena, err);
 }
 
 /* ---- the processes ---------------------------------------------------------------------- */
