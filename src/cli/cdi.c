@@ -107,6 +107,7 @@ static int make_spec(struct pipeline *pipeline, struct cdi_options *options, str
 		.mps_pipe_directory = "",
 	};
 	options->cuda_compat = pipeline->config->cuda_compat;
+	options->image = &image;
 	if (strings_add(arena, &pipeline->request.devices, "all") < 0)
 		return error_memory(err);
 	r = find_hook(arena, &options->hook, err);
@@ -122,7 +123,7 @@ static int make_spec(struct pipeline *pipeline, struct cdi_options *options, str
 		r = guess_image(arena, &image, err);
 	return r < 0 ? r
 		     : cdi_spec_make(&pipeline->request, &pipeline->driver, &pipeline->roots,
-				     &image, options, arena, ret, ret_left_out, err);
+				     options, arena, ret, ret_left_out, err);
 }
 
 static int write_spec(const struct options *options, struct json_object *spec, bool yaml,
