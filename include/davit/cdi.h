@@ -20,6 +20,7 @@ struct cdi_options {
 	bool by_index, by_uuid;     /* how devices are named: both are fine */
 	const char *hook;           /* absolute path of davit-hook, as the engine sees it */
 	bool cuda_compat;           /* images may use newer driver libraries of their own */
+	const struct image *image;  /* where images have their libraries */
 };
 
 /* 0 or -EINVAL with ERROR_BAD_REQUEST: what isn't a vendor (a DNS name), class, ... */
@@ -35,9 +36,9 @@ int cdi_check_kind(const char *vendor, const char *class, struct error *err);
  * all, a name not known). Not pure: looks at the sources.
  */
 int cdi_spec_make(const struct gpu_request *request, const struct driver *driver,
-		  const struct driver_roots *roots, const struct image *image,
-		  const struct cdi_options *options, struct arena *arena, struct json_object **ret,
-		  struct strings *ret_left_out, struct error *err);
+		  const struct driver_roots *roots, const struct cdi_options *options,
+		  struct arena *arena, struct json_object **ret, struct strings *ret_left_out,
+		  struct error *err);
 
 /* The lowest version of the specification whose fields and names the spec keeps to. */
 const char *cdi_lowest_version(struct json_object *spec);

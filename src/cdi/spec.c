@@ -10,7 +10,6 @@
 struct maker {
 	const struct gpu_request *request;
 	const struct driver *driver;
-	const struct image *image;
 	const struct cdi_options *options;
 	struct edits_maker edits;
 	struct plan common; /* of a container without devices */
@@ -20,8 +19,8 @@ struct maker {
 
 static int plan_selection(struct maker *maker, const struct selection *selection, struct plan *ret)
 {
-	return plan_make(maker->request, maker->driver, selection, maker->image, maker->edits.arena,
-			 ret, maker->err);
+	return plan_make(maker->request, maker->driver, selection, maker->options->image,
+			 maker->edits.arena, ret, maker->err);
 }
 
 static int add_device(struct maker *maker, const char *name, const struct selection *selection)
@@ -127,14 +126,13 @@ static int fill_spec(struct maker *maker, struct json_object *spec)
 }
 
 int cdi_spec_make(const struct gpu_request *request, const struct driver *driver,
-		  const struct driver_roots *roots, const struct image *image,
-		  const struct cdi_options *options, struct arena *arena, struct json_object **ret,
-		  struct strings *ret_left_out, struct error *err)
+		  const struct driver_roots *roots, const struct cdi_options *options,
+		  struct arena *arena, struct json_object **ret, struct strings *ret_left_out,
+		  struct error *err)
 {
 	struct maker maker = {
 		.request = request,
 		.driver = driver,
-		.image = image,
 		.options = options,
 		.edits = {.roots = roots,
 			  .options = options,

@@ -96,7 +96,6 @@ static int guess_image(struct arena *arena, struct image *ret, struct error *err
 static int make_spec(struct pipeline *pipeline, struct cdi_options *options, struct arena *arena,
 		     struct json_object **ret, struct strings *ret_left_out, struct error *err)
 {
-	struct image image;
 	int r;
 
 	pipeline->request = (struct gpu_request){
@@ -107,6 +106,7 @@ static int make_spec(struct pipeline *pipeline, struct cdi_options *options, str
 		.mps_pipe_directory = "",
 	};
 	options->cuda_compat = pipeline->config->cuda_compat;
+	options->image = &pipeline->image;
 	if (strings_add(arena, &pipeline->request.devices, "all") < 0)
 		return error_memory(err);
 	r = find_hook(arena, &options->hook, err);
@@ -119,10 +119,10 @@ static int make_spec(struct pipeline *pipeline, struct cdi_options *options, str
 			return error_wrap(err, r, "name the devices");
 	}
 	if (r == 0)
-		r = guess_image(arena, &image, err);
+		r = guess_image(arena, &pipeline->image, err);
 	return r < 0 ? r
 		     : cdi_spec_make(&pipeline->request, &pipeline->driver, &pipeline->roots,
-				     &image, options, arena, ret, ret_left_out, err);
+				     options, arena, ret, ret_left_out, err);
 }
 
 static int write_spec(const struct options *options, struct json_object *spec, bool yaml,

@@ -182,7 +182,7 @@ int cdi_chmod(struct cdi_call *call, struct error *err)
 static int open_root(struct cdi_call *call, struct error *err)
 {
 	static struct pipeline pipeline = PIPELINE_INIT;
-	struct oci_state state;
+	struct oci_state state = {0};
 	size_t length = 0;
 	char *text = NULL;
 	int r = file_read(STDIN_FILENO, OCI_STATE_MAX, call->arena, &text, &length);

@@ -85,7 +85,7 @@ static const char *name_library(const struct cache_update *update, const char *p
 	struct cdi_call *call = update->call;
 	const char *link = arena_printf(call->arena, "%s/%s", folder, soname);
 	struct operation *operation;
-	struct stat file, linked;
+	struct stat file = {0}, linked = {0};
 
 	*r = link ? root_stat(&call->container.root, path, 0, &file) : -ENOMEM;
 	if (*r < 0 || string_equal(soname, name) ||
@@ -106,7 +106,7 @@ static int add_library(struct cache_update *update, const char *folder, const ch
 	struct cdi_call *call = update->call;
 	const char *path = arena_printf(call->arena, "%s/%s", folder, name), *soname;
 	struct loader_entry *entry;
-	struct elf_facts facts;
+	struct elf_facts facts = {0};
 	int r = path ? read_facts(update, path, &facts) : -ENOMEM;
 
 	if (r == -ENOMEM || r == -EPERM)

@@ -104,7 +104,8 @@ static int set_up(void **state)
 					  .by_index = true,
 					  .by_uuid = true,
 					  .hook = "/usr/bin/davit-hook",
-					  .cuda_compat = true};
+					  .cuda_compat = true,
+					  .image = &t->image};
 	for (size_t i = 0; i < 2; i++) {
 		char path[256];
 		int fd;
@@ -139,8 +140,8 @@ static int tear_down(void **state)
 
 static int make(struct table *t)
 {
-	return cdi_spec_make(&t->request, &t->driver, &t->roots, &t->image, &t->options, &t->arena,
-			     &t->spec, &t->left_out, &t->err);
+	return cdi_spec_make(&t->request, &t->driver, &t->roots, &t->options, &t->arena, &t->spec,
+			     &t->left_out, &t->err);
 }
 
 /* The value at "devices/0/name", or NULL. */
