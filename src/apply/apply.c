@@ -136,8 +136,10 @@ static int clone_sources(const struct plan *plan, const struct driver_roots *roo
 
 	ret->items = arena_alloc(arena, (plan->count + 1) * sizeof(*ret->items));
 	ret->missing = arena_alloc(arena, (plan->count + 1) * sizeof(*ret->missing));
-	if (!ret->items || !ret->missing)
-		return error_memory(err);
+	if (!ret->items || !ret->missing) {
+		error_memory(err);
+		return -ENOMEM;
+	}
 	for (size_t i = 0; r == 0 && i < plan->count; i++) {
 		const struct operation *operation = &plan->items[i];
 
@@ -358,7 +360,7 @@ static int apply_all(struct applier *applier, bool cgroups, struct error *err)
 	if (r == 0)
 		r = clone_sources(applier->plan, applier->roots, &container->root, applier->arena,
 				  &applier->sources, err);
-	if (r < 0)
+	if (r != 0)
 		return r;
 	if (container->mount_namespace >= 0)
 		r = namespace_enter_mount(container->mount_namespace);

@@ -139,7 +139,7 @@ static int give_gpus(struct pipeline *pipeline, const struct config *config,
 	if (r == 0)
 		r = pipeline_driver(pipeline, arena, err);
 	/* Sockets are not to be had any more under the filter. */
-	if (r == 0 && pipeline->config->cgroups)
+	if (r == 0 && config->cgroups)
 		container_connect_systemd(&container, arena);
 	if (r == 0)
 		r = filter_install(FILTER_APPLY, err);

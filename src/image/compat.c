@@ -107,7 +107,7 @@ static int add_libraries(const struct root *root, const struct strings *names, c
 			 struct arena *arena, struct image *image)
 {
 	for (size_t i = 0; i < names->count; i++) {
-		struct elf_facts facts;
+		struct elf_facts facts = {0};
 		struct loader_entry *entry;
 		int r;
 
@@ -134,7 +134,7 @@ int image_find_compat(const struct root *root, const char *host_version, struct 
 		      struct image *image, struct error *err)
 {
 	struct strings names = {0};
-	struct elf_facts facts;
+	struct elf_facts facts = {0};
 	const char *libcuda;
 	int r = list_libraries(root, arena, &names);
 

@@ -94,7 +94,7 @@ int mount_id_of(int fd, struct arena *arena, uint64_t *ret)
 	int r;
 
 	(void)snprintf(name, sizeof(name), "fdinfo/%d", fd);
-	r = proc_read(0, name, 64 * 1024, arena, &text);
+	r = proc_read(0, name, (size_t)64 * 1024, arena, &text);
 	if (r < 0)
 		return r;
 	rest = slice_from(text);
