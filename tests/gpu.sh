@@ -5,7 +5,7 @@
 # Needs root, cgroup v2, python3 (with torch for one test), and a folder of programs, since such a
 # machine may have neither packages nor a network. On Debian 12, after a build:
 #
-#     tests/gpu.sh --pack .carry          # davit-hook, davit, davit-nvml, nodeprobe, runc, peak
+#     tests/gpu.sh --pack .carry          # the programs, nodeprobe, runc, peak
 #
 # and on the machine, with that folder and this repository:
 #
@@ -30,7 +30,7 @@ usage() {
 pack() { # DIR
 	make_work
 	mkdir -p "$1"
-	cp "$hook" "$davit" "$DAVIT_BUILD/davit-nvml" "$DAVIT_BUILD/tests/fixture/tools/nodeprobe" "$1/"
+	cp "$hook" "$davit" "$DAVIT_BUILD/davit-nvml" "$DAVIT_BUILD/davit-runtime" "$DAVIT_BUILD/tests/fixture/tools/nodeprobe" "$1/"
 	chown _apt "$work" 2> /dev/null || true
 	(cd "$work" && apt-get -q download runc libseccomp2 > apt.log 2>&1) || {
 		cat "$work/apt.log" >&2
@@ -161,6 +161,31 @@ inside() {
 	rc=0
 	output=$(start 2>&1 < <(:)) || rc=$?
 }
+
+# What a CDI-capable engine makes of a specification: the edits of one device and the common ones.
+cat > "$work/cdi.py" << 'END'
+import json, os, stat, sys
+
+specification, device, path = json.load(open(sys.argv[1])), sys.argv[2], sys.argv[3]
+c = json.load(open(path))
+chosen = [d["containerEdits"] for d in specification["devices"] if d["name"] == device]
+for edits in chosen + [specification["containerEdits"]]:
+    c["process"]["env"] += edits.get("env", [])
+    for node in edits.get("deviceNodes", []):
+        number = os.stat(node.get("hostPath", node["path"])).st_rdev
+        major, minor = os.major(number), os.minor(number)
+        c["linux"].setdefault("devices", []).append(
+            {"path": node["path"], "type": "c", "major": major, "minor": minor, "fileMode": 0o666})
+        c["linux"]["resources"]["devices"].append(
+            {"allow": True, "type": "c", "major": major, "minor": minor, "access": "rw"})
+    for mount in edits.get("mounts", []):
+        c["mounts"].append({"source": mount["hostPath"], "destination": mount["containerPath"],
+                            "type": "bind", "options": mount["options"]})
+    for hook in edits.get("hooks", []):
+        c.setdefault("hooks", {}).setdefault(hook["hookName"], []).append(
+            {key: hook[key] for key in ("path", "args", "env") if key in hook})
+json.dump(c, open(path, "w"))
+END
 
 loads='import ctypes, sys; ctypes.CDLL(sys.argv[1]); print("loaded", sys.argv[1])'
 multiply='
@@ -307,6 +332,55 @@ loaded libcuda.so.1" "$output"
 	drop_bundle
 }
 
+# door NAME: through which the container of $bundle goes, by `start`: the same must be inside.
+door() {
+	local rc=0 output
+	output=$(start 2>&1 < <(:)) || rc=$?
+	show <<< "$output"
+	equal "$1: nvidia-smi -L, ldconfig -p, and the mask" "0 ${#gpus[@]} 1 $([ -n "$fake" ] || echo ModifyDeviceFiles: 0)" \
+		"$rc $(grep -c '^GPU ' <<< "$output" || true) $(grep -c 'libcuda\.so\.1 (libc6,x86-64)' <<< "$output" || true) $(grep ModifyDeviceFiles <<< "$output" || true)"
+}
+
+other_doors() {
+	local look='nvidia-smi -L; ldconfig -p | grep "libcuda\.so\.1 "; grep ModifyDeviceFiles /proc/driver/nvidia/params 2> /dev/null; true'
+	title 'davit-runtime, mode spec'
+	mkdir -p /etc/davit
+	mount -t tmpfs tmpfs /etc/davit
+	"$python" -c 'import json, sys
+c = json.load(open(sys.argv[1]))
+c["runtime"] = {"candidates": [sys.argv[2]]}
+json.dump(c, open("/etc/davit/config.json", "w"))' "$config" "$(command -v runc)"
+	(
+		start() { "$bin/davit-runtime" --root "$work/state" run -b "$bundle" davit-gpu-test; }
+		fresh_root
+		configure '' NVIDIA_VISIBLE_DEVICES=all -- sh -c "$look"
+		door 'davit-runtime'
+		if [ -z "$fake" ]; then
+			configure '' NVIDIA_VISIBLE_DEVICES=all -- "$python" -c "$multiply"
+			output=$(start 2>&1 < <(:)) || true
+			show <<< "$output"
+			matches 'davit-runtime: a matrix product with torch is right' '^product right$' "$output"
+		fi
+		drop_bundle
+	)
+	umount /etc/davit
+
+	title 'a CDI specification'
+	"$davit" cdi generate --config "$config" --format json --output "$work/nvidia.json"
+	fresh_root
+	configure '' -- sh -c "$look"
+	"$python" "$work/cdi.py" "$work/nvidia.json" all "$bundle/config.json"
+	door 'CDI'
+	if [ -z "$fake" ]; then
+		configure '' -- "$python" -c "$multiply"
+		"$python" "$work/cdi.py" "$work/nvidia.json" all "$bundle/config.json"
+		output=$(start 2>&1 < <(:)) || true
+		show <<< "$output"
+		matches 'CDI: a matrix product with torch is right' '^product right$' "$output"
+	fi
+	drop_bundle
+}
+
 explanation() {
 	title 'davit explain'
 	fresh_root
@@ -367,6 +441,7 @@ everything() {
 	one_of_them
 	constraints
 	odd_images
+	other_doors
 	explanation
 	speed
 	equal 'no mount is left on the host' '' "$(diff <(printf '%s\n' "$before") <(sort /proc/self/mountinfo) || true)"
