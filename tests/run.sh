@@ -126,17 +126,14 @@ group_sanitize() {
 	quietly 'build with sanitizers' build_folder "$DAVIT_BUILD-sanitize" \
 		-DCMAKE_BUILD_TYPE=Debug -DDAVIT_SANITIZE=ON || return 0
 	UBSAN_OPTIONS=print_stacktrace=1 run_cases "$DAVIT_BUILD-sanitize" 'sanitized '
+	script 'sanitized golden' env DAVIT_BUILD="$DAVIT_BUILD-sanitize" tests/golden/run
 }
 
 # What the compiler's analyzer and valgrind see. Errors that come from another file can't be followed
 # by the analyzer, which is why some functions name the number that they return.
 run_analyzer() {
-	local file rc=0
-	while read -r file; do
-		gcc -std=gnu17 -O2 -D_GNU_SOURCE -DDAVIT_VERSION='""' -DDAVIT_NVML_PATH='""' -Iinclude \
-			-I"$DAVIT_BUILD/src/filter" -fanalyzer -Werror -c "$file" -o /dev/null || rc=1
-	done < <(printf '%s\n' src/*/*.c)
-	return $rc
+	CC=gcc cmake -G Ninja -S . -B "$DAVIT_BUILD-analyzer" -DDAVIT_TESTS=OFF -DCMAKE_C_FLAGS=-fanalyzer &&
+		cmake --build "$DAVIT_BUILD-analyzer" --parallel "$jobs"
 }
 
 run_valgrind() {

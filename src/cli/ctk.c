@@ -194,7 +194,7 @@ static int config(int argc, char **argv)
 		if (r < 0)
 			(void)error_errno(&err, -r, "read %s", path);
 	}
-	if (r < 0)
+	if (r < 0 || !text)
 		return cli_fail(&err);
 	return fputs(text, stdout) < 0 || fflush(stdout) != 0;
 }

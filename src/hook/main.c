@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "cdi_hook.h"
@@ -78,6 +79,8 @@ static int settle_process(struct error *err)
 	/* A write that fails is told in a line; it is no reason to die without one. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
+	/* Before Linux 5.9 they stay, and nobody gets them: all programs are started without. */
+	(void)syscall(SYS_close_range, STDERR_FILENO + 1U, ~0U, 0U);
 	(void)umask(022);
 	/* Two descriptors for each mount: with many GPUs that is more than the usual 1024. */
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {

@@ -260,6 +260,8 @@ static void mount_info_is_parsed(void **state)
 	assert_true(infos.count > 0);
 }
 
+/* A sanitizer's runtime makes calls of its own: there is no filter under it. */
+#ifndef DAVIT_SANITIZE
 /* What becomes of a call under a filter: its errno, 0, or minus the signal that ended the process.
  */
 static int call_under(enum filter filter, long number)
@@ -316,6 +318,7 @@ static void the_wider_filter_refuses_what_nobody_needs(void **state)
 	/* davit-nvml's library talks to nvidia-persistenced */
 	assert_int_equal(call_under(FILTER_REQUEST, SYS_socket), EAFNOSUPPORT);
 }
+#endif
 
 int main(void)
 {
@@ -327,8 +330,10 @@ int main(void)
 		cmocka_unit_test(only_regular_files_are_read),
 		cmocka_unit_test(directories_are_made_inside),
 		cmocka_unit_test(mount_info_is_parsed),
+#ifndef DAVIT_SANITIZE
 		cmocka_unit_test(a_call_outside_the_filter_ends_the_process),
 		cmocka_unit_test(the_wider_filter_refuses_what_nobody_needs),
+#endif
 	};
 
 	return cmocka_run_group_tests_name("sys", tests, make_tree, remove_tree);
