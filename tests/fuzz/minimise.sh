@@ -14,7 +14,7 @@ for target in "${targets[@]}"; do
 	# Named by their hash: what an earlier run added may not be needed any more.
 	find "$fuzz/corpus/$target" -type f -regextype posix-extended -regex '.*/[0-9a-f]{40}' -delete
 	# Edges alone, not how often each is taken: a tenth of the files.
-	"$fuzz_build/fuzz_$target" -merge=1 -use_counters=0 -max_len=2048 "$fuzz/corpus/$target" \
+	"$fuzz_build/fuzz_$target" -set_cover_merge=1 -use_counters=0 -max_len=8192 "$fuzz/corpus/$target" \
 		"$fuzz_build/corpus/$target" 2> /dev/null
 	printf '%s: %d files, %d bytes\n' "$target" "$(find "$fuzz/corpus/$target" -type f | wc -l)" \
 		"$(find "$fuzz/corpus/$target" -type f -printf '%s\n' | paste -sd + | bc)"
