@@ -255,7 +255,8 @@ static int become_runtime(const struct runtime_arguments *arguments, char **argv
 	if (!argv[0])
 		return error_memory(err);
 	(void)execve(runtime, argv, environ);
-	return error_errno(err, errno, "run %s", runtime);
+	return error_fix(err, error_errno(err, errno, "run %s", runtime),
+			 "correct runtime.candidates in the configuration");
 }
 
 int main(int argc, char **argv)

@@ -85,7 +85,7 @@ chmod +x "$work/broken"
 configure_runtime "$work/broken"
 rc=0
 output=$("$runtime" features 2>&1) || rc=$?
-equal 'a low-level runtime that cannot be run' "1 davit: cannot run $work/broken: No such file or directory" "$rc $output"
+equal 'a low-level runtime that cannot be run' "1 davit: cannot run $work/broken: No such file or directory (fix: correct runtime.candidates in the configuration)" "$rc $output"
 
 printf '{"runtime": 1' > /etc/davit/config.json
 fails 'a bad configuration, create' 'read /etc/davit/config.json' create -b "$bundle" c

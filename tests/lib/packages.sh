@@ -8,7 +8,7 @@ build_packages=(gcc libc6-dev cmake ninja-build pkg-config libjson-c-dev libelf-
 container_packages=(runc jq busybox-static musl-tools)
 test_packages=(clang clang-format clang-tidy clang-tools shellcheck python3 binutils crun podman docker.io
 	docker-compose squashfs-tools procps util-linux strace valgrind libclang-rt-14-dev file
-	systemd dbus uidmap)
+	systemd dbus uidmap patch diffutils)
 
 is_installed() { # PACKAGE
 	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2> /dev/null)" = installed ]
