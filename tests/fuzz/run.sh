@@ -43,13 +43,14 @@ row() { # TARGET
 	awk -v target="$1" '
 		/PC tables/ { match($0, /[0-9]+ PCs/); all = substr($0, RSTART, RLENGTH) + 0 }
 		/ cov: / { match($0, /cov: [0-9]+/); cov = substr($0, RSTART + 5, RLENGTH - 5) }
-		/\tDONE / { done = 1 }
+		/\tDONE / { result = "none" }
+		/ run interrupted/ { result = "none: it was stopped" }
 		/^stat::number_of_executed_units/ { units = $2 }
 		/^stat::average_exec_per_sec/ { rate = $2 }
 		END {
 			printf "| %s | %d | %d | %d of %d | %s |\n", target, units, rate, cov, all,
-				done ? "none" : "see the log"
-			exit !done
+				result ? result : "see the log"
+			exit result != "none"
 		}' "$fuzz_build/logs/$1"
 }
 
