@@ -53,7 +53,7 @@ limited() {
 	stop_container
 	equal "$1: $outcome" '' "$wrong"
 }
-for kilobytes in 1450 1500 2000 4000; do
+for kilobytes in 2000 3000 4000 8000; do
 	limited "an address space of $kilobytes kB" either "ulimit -v $kilobytes"
 done
 limited 'an address space of 32 MB' 'done' 'ulimit -v 32768'
