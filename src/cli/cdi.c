@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* `davit cdi generate`; the other words are in files of their own. */
+/* `davit cdi generate`; `list` is in a file of its own. */
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -7,13 +7,6 @@
 #include <unistd.h>
 
 #include "cdi.h"
-
-static int bad_option(const char *option, const char *value, const char *allowed)
-{
-	(void)fprintf(stderr, "davit: cannot understand the command line: %s %s (fix: use %s)\n",
-		      option, value, allowed);
-	return -EINVAL;
-}
 
 /* "index,uuid" */
 static int parse_strategy(const char *strategy, struct cdi_options *ret)
@@ -31,19 +24,28 @@ static int parse_strategy(const char *strategy, struct cdi_options *ret)
 	return ret->by_index || ret->by_uuid ? 0 : -EINVAL;
 }
 
-static int parse_options(const struct options *options, struct cdi_options *ret, bool *ret_yaml)
+static const char *value_or(const struct arguments *arguments, const char *option,
+			    const char *otherwise)
 {
-	const char *format = options->format, *output = options->output ? options->output : "";
-	const char *strategy = options->strategy ? options->strategy : "index,uuid";
+	const char *value = arguments_value(arguments, option);
+
+	return value ? value : otherwise;
+}
+
+static int parse_options(const struct arguments *arguments, struct cdi_options *ret, bool *ret_yaml)
+{
+	const char *format = arguments_value(arguments, "format");
+	const char *output = value_or(arguments, "output", "");
+	const char *strategy = value_or(arguments, "device-name-strategy", "index,uuid");
 
 	*ret_yaml = format ? string_equal(format, "yaml")
 			   : string_ends(output, ".yaml") || string_ends(output, ".yml");
-	if (format && !*ret_yaml && !string_equal(format, "json"))
-		return bad_option("--format", format, "json or yaml");
 	if (parse_strategy(strategy, ret) < 0)
-		return bad_option("--device-name-strategy", strategy, "index, uuid or index,uuid");
-	ret->vendor = options->vendor ? options->vendor : "nvidia.com";
-	ret->class = options->class ? options->class : "gpu";
+		return usage_error(arguments,
+				   "--device-name-strategy %.100s: it is index, uuid or index,uuid",
+				   strategy);
+	ret->vendor = value_or(arguments, "vendor", "nvidia.com");
+	ret->class = value_or(arguments, "class", "gpu");
 	return 0;
 }
 
@@ -125,8 +127,8 @@ static int make_spec(struct pipeline *pipeline, struct cdi_options *options, str
 				     options, arena, ret, ret_left_out, err);
 }
 
-static int write_spec(const struct options *options, struct json_object *spec, bool yaml,
-		      struct arena *arena, struct error *err)
+static int write_spec(const char *output, struct json_object *spec, bool yaml, struct arena *arena,
+		      struct error *err)
 {
 	const char *text = yaml ? cdi_yaml_write(spec, arena)
 				: json_object_to_json_string_ext(
@@ -137,14 +139,14 @@ static int write_spec(const struct options *options, struct json_object *spec, b
 		text = arena_printf(arena, "%s\n", text);
 	if (!text)
 		return error_memory(err);
-	if (options->output && !string_equal(options->output, "-"))
-		return cdi_replace_file(options->output, text, arena, err);
+	if (output && !string_equal(output, "-"))
+		return cdi_replace_file(output, text, arena, err);
 	return fputs(text, stdout) < 0 || fflush(stdout) != 0
 		       ? error_errno(err, errno, "write to standard output")
 		       : 0;
 }
 
-static int generate(const struct options *options)
+static int generate(const struct arguments *arguments)
 {
 	AUTO_ARENA arena = {0}; /* outlives what it holds */
 	AUTO_PIPELINE pipeline = PIPELINE_INIT;
@@ -156,27 +158,42 @@ static int generate(const struct options *options)
 	bool yaml;
 	int r;
 
-	if (parse_options(options, &cdi, &yaml) < 0)
+	if (parse_options(arguments, &cdi, &yaml) != 0)
 		return EXIT_USAGE;
-	r = config_load(options->config, &arena, &config, &err);
+	r = config_load(arguments->config, &arena, &config, &err);
 	pipeline.config = &config;
 	if (r == 0)
 		r = make_spec(&pipeline, &cdi, &arena, &spec, &left_out, &err);
 	if (r == 0)
-		r = write_spec(options, spec, yaml, &arena, &err);
+		r = write_spec(arguments_value(arguments, "output"), spec, yaml, &arena, &err);
 	for (size_t i = 0; r == 0 && i < left_out.count; i++)
 		(void)fprintf(stderr, "davit: left out: %s\n", left_out.items[i]);
 	return r < 0 ? cli_fail(&err) : 0;
 }
 
-int cli_cdi(const struct options *options)
-{
-	if (options->word_count == 1 && strcmp(options->words[0], "generate") == 0)
-		return generate(options);
-	if (options->word_count == 1 && strcmp(options->words[0], "list") == 0)
-		return cdi_list(options);
-	(void)fputs("davit: cannot understand the command line: what to do with CDI specs isn't "
-		    "named (fix: davit cdi generate, or davit cdi list)\n",
-		    stderr);
-	return EXIT_USAGE;
-}
+static const struct command_option options[] = {
+	{"output",               OPTION_VALUE, "FILE",      "put it in the place of FILE, as a whole"},
+	{"format",               OPTION_VALUE, "json|yaml", "how (by the name of FILE, else JSON)"   },
+	{"device-name-strategy", OPTION_VALUE, "NAMES",     "index, uuid or index,uuid (both)"       },
+	{"vendor",               OPTION_VALUE, "NAME",      "the vendor of the kind (nvidia.com)"    },
+	{"class",                OPTION_VALUE, "NAME",      "the class of the kind (gpu)"            },
+	{NULL,		   0,            NULL,        NULL				     },
+};
+const struct command command_cdi_generate = {
+	.name = "generate",
+	.summary = "a spec of this host's GPUs and MIG instances",
+	.help = "Prints the spec, or puts it in the place of FILE. What couldn't be written into it is named\n"
+		"on standard error.\n",
+	.example = "davit cdi generate --output /var/run/cdi/nvidia.json",
+	.options = options,
+	.run = generate,
+};
+static const struct command *const commands[] = {&command_cdi_generate, &command_cdi_list, NULL};
+
+const struct command command_cdi = {
+	.name = "cdi",
+	.summary = "specs of the Container Device Interface: generate, list",
+	.help = "Specs by which engines give GPUs to containers themselves.\n",
+	.example = "davit cdi generate --output /var/run/cdi/nvidia.json",
+	.commands = commands,
+};

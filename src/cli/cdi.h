@@ -6,7 +6,7 @@
 #include "davit/cdi.h"
 #include "davit/json.h"
 
-int cdi_list(const struct options *options);
+extern const struct command command_cdi_generate, command_cdi_list;
 /*
  * Puts a text in the place of a file, all of it or nothing: mode and owner of the old one stay. The
  * directory is made when it is missing.

@@ -226,19 +226,20 @@ static int print_text(const struct lister *lister)
 	return fflush(stdout) != 0;
 }
 
-int cdi_list(const struct options *options)
+static int run(const struct arguments *arguments)
 {
 	static const char *const usual[] = {"/etc/cdi", "/var/run/cdi"};
 	AUTO_ARENA arena = {0};
 	struct lister lister = {.arena = &arena};
 	const char *const *directories = usual;
 	size_t count = ARRAY_SIZE(usual);
+	struct strings named = {0};
 	struct error err = {0};
-	int code, r = 0;
+	int code, r = arguments_values(arguments, "spec-dir", &named);
 
-	if (options->spec_dir_count > 0) {
-		directories = options->spec_dirs;
-		count = options->spec_dir_count;
+	if (named.count > 0) {
+		directories = named.items;
+		count = named.count;
 	}
 	for (; r == 0 && lister.directory < count; lister.directory++)
 		r = list_directory(&lister, directories[lister.directory]);
@@ -248,7 +249,7 @@ int cdi_list(const struct options *options)
 		(void)error_errno(&err, -r, "list the CDI specs");
 		return cli_fail(&err);
 	}
-	code = options->json ? print_json(&lister) : print_text(&lister);
+	code = arguments->json ? print_json(&lister) : print_text(&lister);
 	for (size_t i = 0; i < lister.warnings.count; i++) {
 		char line[1024];
 
@@ -258,3 +259,20 @@ int cdi_list(const struct options *options)
 	}
 	return code != 0 || lister.warnings.count > 0;
 }
+
+static const struct command_option options[] = {
+	{"spec-dir", OPTION_REPEATED, "DIR",
+	 "look there (/etc/cdi and /var/run/cdi); may stand several times"},
+	{NULL,       0,               NULL,  NULL                         },
+};
+
+const struct command command_cdi_list = {
+	.name = "list",
+	.summary = "the devices of the specs, and what is wrong with these",
+	.help = "Prints the devices that engines find in the folders of specs. What is wrong with the specs is\n"
+		"on standard error, and makes the exit code 1.\n",
+	.example = "davit cdi list --json",
+	.options = options,
+	.json = true,
+	.run = run,
+};

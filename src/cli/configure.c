@@ -1,28 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli.h"
 #include "davit/configure.h"
-
-static const char help[] =
-	"usage: davit configure docker|containerd|crio|podman [OPTION...]\n"
-	"\n"
-	"Makes an engine give GPUs to its containers by davit; everything else in its files stays as\n"
-	"it is. A file that is changed is kept under its name with " CONFIGURE_BACKUP_SUFFIX ".\n"
-	"\n"
-	"  --dry-run            print the change as a diff, and change nothing\n"
-	"  --set-default        every container, not only those with --runtime nvidia\n"
-	"  --cdi                switch CDI devices on\n"
-	"  --remove             take it back\n"
-	"  --root DIR           the files are below DIR\n"
-	"  --file FILE          the engine's file, if it isn't at its usual place\n"
-	"  --drop-in FILE       the file to be written for containerd, crio or podman\n"
-	"  --runtime-name NAME  the runtime's name (nvidia)\n"
-	"  --runtime-path FILE  the runtime (" DAVIT_BINDIR "/davit-runtime)\n"
-	"\n"
-	"example: davit configure docker --dry-run\n";
 
 enum engine { ENGINE_DOCKER, ENGINE_CONTAINERD, ENGINE_CRIO, ENGINE_PODMAN };
 static const struct {
@@ -39,7 +20,7 @@ static const struct {
 struct job {
 	enum engine engine;
 	const char *root_path, *file, *drop_in;
-	bool dry_run, remove, help;
+	bool dry_run, remove;
 	struct configure configure;
 	struct root root;
 	struct arena *arena;
@@ -227,76 +208,6 @@ static int run_job(struct job *job)
 
 /* ---- arguments -------------------------------------------------------------------------- */
 
-enum {
-	OPT_DRY_RUN,
-	OPT_DEFAULT,
-	OPT_CDI,
-	OPT_REMOVE,
-	OPT_HELP,
-	OPT_ROOT,
-	OPT_FILE,
-	OPT_DROP_IN,
-	OPT_NAME,
-	OPT_PATH
-};
-static const struct option options[] = {
-	{"dry-run",      no_argument,       NULL, OPT_DRY_RUN},
-	{"set-default",  no_argument,       NULL, OPT_DEFAULT},
-	{"cdi",          no_argument,       NULL, OPT_CDI    },
-	{"remove",       no_argument,       NULL, OPT_REMOVE },
-	{"help",         no_argument,       NULL, OPT_HELP   },
-	{"root",         required_argument, NULL, OPT_ROOT   },
-	{"file",         required_argument, NULL, OPT_FILE   },
-	{"drop-in",      required_argument, NULL, OPT_DROP_IN},
-	{"runtime-name", required_argument, NULL, OPT_NAME   },
-	{"runtime-path", required_argument, NULL, OPT_PATH   },
-	{NULL,           0,                 NULL, 0          },
-};
-
-static int usage_error(const char *what, const char *word)
-{
-	(void)fprintf(stderr,
-		      "davit: cannot understand the command line: %s %s (fix: see `davit configure "
-		      "--help`)\n",
-		      what, word);
-	return -EINVAL;
-}
-
-static void take_option(struct job *job, int option)
-{
-	switch (option) {
-	case OPT_DRY_RUN:
-		job->dry_run = true;
-		break;
-	case OPT_DEFAULT:
-		job->configure.set_default = true;
-		break;
-	case OPT_CDI:
-		job->configure.cdi = true;
-		break;
-	case OPT_REMOVE:
-		job->remove = true;
-		break;
-	case OPT_HELP:
-		job->help = true;
-		break;
-	case OPT_ROOT:
-		job->root_path = optarg;
-		break;
-	case OPT_FILE:
-		job->file = optarg;
-		break;
-	case OPT_DROP_IN:
-		job->drop_in = optarg;
-		break;
-	case OPT_NAME:
-		job->configure.runtime_name = optarg;
-		break;
-	default:
-		job->configure.runtime_path = optarg;
-	}
-}
-
 /* Texts that stand between quotation marks in JSON and TOML. */
 static bool is_plain(const char *text)
 {
@@ -310,77 +221,65 @@ static bool is_plain(const char *text)
 	return true;
 }
 
-static int take_engine(struct job *job, const char *name)
+/* Where the parser has let through only what is listed. */
+static enum engine find_engine(const char *name)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(engines); i++)
-		if (strcmp(engines[i].name, name) == 0) {
-			job->engine = (enum engine)i;
-			job->file = job->file ? job->file : engines[i].file;
-			job->drop_in = job->drop_in ? job->drop_in : engines[i].drop_in;
-			return 0;
-		}
-	return usage_error("no engine that is known:", name);
+	size_t i = 0;
+
+	while (i + 1 < ARRAY_SIZE(engines) && strcmp(engines[i].name, name) != 0)
+		i++;
+	return (enum engine)i;
 }
 
-static int check_job(const struct job *job)
+static void take_arguments(const struct arguments *arguments, struct job *job)
+{
+	const char *root = arguments_value(arguments, "root");
+	const char *file = arguments_value(arguments, "file");
+	const char *drop_in = arguments_value(arguments, "drop-in");
+	const char *name = arguments_value(arguments, "runtime-name");
+	const char *path = arguments_value(arguments, "runtime-path");
+
+	job->engine = find_engine(arguments->words.items[0]);
+	job->root_path = root ? root : "/";
+	job->file = file ? file : engines[job->engine].file;
+	job->drop_in = drop_in ? drop_in : engines[job->engine].drop_in;
+	job->dry_run = arguments_flag(arguments, "dry-run");
+	job->remove = arguments_flag(arguments, "remove");
+	job->configure = (struct configure){
+		.runtime_name = name ? name : "nvidia",
+		.runtime_path = path ? path : DAVIT_BINDIR "/davit-runtime",
+		.set_default = arguments_flag(arguments, "set-default"),
+		.cdi = arguments_flag(arguments, "cdi"),
+	};
+}
+
+static int check_job(const struct arguments *arguments, const struct job *job)
 {
 	const struct configure *configure = &job->configure;
+	const char *const paths[] = {configure->runtime_path, job->file, job->drop_in};
 
 	if (!is_plain(configure->runtime_name) || strpbrk(configure->runtime_name, "/ "))
-		return usage_error("no name of a runtime:", configure->runtime_name);
-	if (!is_plain(configure->runtime_path) || configure->runtime_path[0] != '/')
-		return usage_error("not an absolute path:", configure->runtime_path);
-	if (job->file && (!is_plain(job->file) || job->file[0] != '/'))
-		return usage_error("not an absolute path:", job->file);
-	if (job->drop_in && (!is_plain(job->drop_in) || job->drop_in[0] != '/'))
-		return usage_error("not an absolute path:", job->drop_in);
+		return usage_error(arguments, "no name of a runtime: %.100s",
+				   configure->runtime_name);
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+		if (paths[i] && (!is_plain(paths[i]) || paths[i][0] != '/'))
+			return usage_error(arguments, "not an absolute path: %.100s", paths[i]);
 	if (configure->set_default && job->engine == ENGINE_PODMAN)
-		return usage_error("podman's hook sees every container:", "--set-default");
+		return usage_error(arguments,
+				   "podman's hook sees every container: --set-default has no use");
 	return 0;
 }
 
-static int parse_arguments(int argc, char **argv, struct job *job)
-{
-	int option, last;
-
-	optind = 0;
-	opterr = 0;
-	while ((last = optind ? optind : 1, option = getopt_long(argc, argv, ":", options, NULL)) !=
-	       -1) {
-		if (option == '?' || option == ':')
-			return usage_error(option == '?' ? "unknown option" : "no value after",
-					   argv[last < argc ? last : argc - 1]);
-		take_option(job, option);
-	}
-	if (job->help)
-		return 0;
-	if (argc - optind != 1)
-		return usage_error(argc == optind ? "no engine" : "more than one engine",
-				   "is named");
-	if (take_engine(job, argv[optind]) < 0)
-		return -EINVAL;
-	return check_job(job);
-}
-
-int cli_configure(int argc, char **argv)
+static int run(const struct arguments *arguments)
 {
 	AUTO_ARENA arena = {0};
 	struct error err = {0};
-	struct job job = {
-		.root_path = "/",
-		.configure = {.runtime_name = "nvidia",
-			      .runtime_path = DAVIT_BINDIR "/davit-runtime"},
-		.root = {.fd = -1                       },
-		.arena = &arena,
-		.err = &err,
-	};
+	struct job job = {.root = {.fd = -1}, .arena = &arena, .err = &err};
 	int r;
 
-	/* getopt takes the first for the program's name. */
-	if (parse_arguments(argc + 1, argv - 1, &job) < 0)
+	take_arguments(arguments, &job);
+	if (check_job(arguments, &job) != 0)
 		return EXIT_USAGE;
-	if (job.help)
-		return fputs(help, stdout) < 0;
 	r = root_open(job.root_path, &job.root, &err);
 	if (r == 0)
 		r = run_job(&job);
@@ -389,3 +288,30 @@ int cli_configure(int argc, char **argv)
 		return 1;
 	return r < 0 ? cli_fail(&err) : 0;
 }
+
+static const struct command_option options[] = {
+	{"dry-run",      OPTION_FLAG,  NULL,   "print the change as a diff, and change nothing"       },
+	{"set-default",  OPTION_FLAG,  NULL,   "every container, not only those with --runtime nvidia"},
+	{"cdi",          OPTION_FLAG,  NULL,   "switch CDI devices on"                                },
+	{"remove",       OPTION_FLAG,  NULL,   "take it back"                                         },
+	{"root",         OPTION_VALUE, "DIR",  "the files are below DIR"                              },
+	{"file",         OPTION_VALUE, "FILE", "the engine's file, if it isn't at its usual place"    },
+	{"drop-in",      OPTION_VALUE, "FILE", "the file to be written for containerd, crio or podman"},
+	{"runtime-name", OPTION_VALUE, "NAME", "the runtime's name (nvidia)"                          },
+	{"runtime-path", OPTION_VALUE, "FILE", "the runtime (" DAVIT_BINDIR "/davit-runtime)"         },
+	{NULL,           0,            NULL,   NULL						   },
+};
+
+const struct command command_configure = {
+	.name = "configure",
+	.summary = "make docker, containerd, CRI-O or podman use davit",
+	.help = "Makes an engine give GPUs to its containers by davit; everything else in its files stays as\n"
+		"it is. A file that is changed is kept under its name with " CONFIGURE_BACKUP_SUFFIX
+		".\n",
+	.example = "davit configure docker --dry-run",
+	.options = options,
+	.words = "docker|containerd|crio|podman",
+	.words_min = 1,
+	.words_max = 1,
+	.run = run,
+};

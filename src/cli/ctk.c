@@ -3,27 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli.h"
+#include "cdi.h"
+#include "commands.h"
 
 #define WORDS_MAX 64
-
-static const char help[] =
-	"usage: davit ctk runtime configure [--runtime docker|containerd|crio] [--dry-run] ...\n"
-	"       davit ctk cdi generate|list [OPTION...]\n"
-	"       davit ctk config [default]\n"
-	"       davit ctk system create-dev-char-symlinks [--dry-run] [--dev-char-path DIR]\n"
-	"       davit ctk system create-device-nodes\n"
-	"\n"
-	"Commands that scripts call as nvidia-ctk; each becomes a command of davit.\n"
-	"\n"
-	"example: davit ctk runtime configure --runtime=containerd --nvidia-set-as-default\n";
-
-/* An option of nvidia-ctk and what it becomes. */
-struct translation {
-	const char *name;
-	bool value;     /* it takes one */
-	const char *to; /* NULL: it has no meaning for davit; "": the value alone */
-};
 
 /* A command line in the making. */
 struct words {
@@ -32,165 +15,207 @@ struct words {
 	struct arena *arena;
 };
 
-static int usage_error(const char *what, const char *word)
-{
-	(void)fprintf(stderr,
-		      "davit: cannot understand the command line: %s %s (fix: see `davit ctk "
-		      "--help`)\n",
-		      what, word);
-	return -EINVAL;
-}
-
 static int add(struct words *words, const char *word)
 {
 	char *copy = arena_strdup(words->arena, word);
 
 	if (!copy || words->count == WORDS_MAX)
-		return usage_error("too many words:", word);
+		return -E2BIG;
 	words->items[words->count++] = copy;
 	return 0;
 }
 
-static int add_translated(struct words *words, const struct translation *t, const char *value)
-{
-	if (!t->to || (!t->value && value && strcmp(value, "false") == 0))
-		return 0;
-	if (t->to[0] && add(words, t->to) < 0)
-		return -EINVAL;
-	return t->value ? add(words, value) : 0;
-}
+/* What an option becomes: "--output", "" for its value alone. */
+struct translation {
+	const char *name, *to;
+};
 
-static int translate(struct words *words, const struct translation *table, size_t count, int argc,
-		     char **argv)
+/* The options that davit's command has no use for are in no translation. */
+static int translate(const struct arguments *arguments, const struct translation *table,
+		     struct words *words)
 {
-	for (int i = 0; i < argc; i++) {
-		const char *word = argv[i] + strspn(argv[i], "-"), *value = strchr(word, '=');
-		size_t length = value ? (size_t)(value - word) : strlen(word), at = 0;
+	int r = 0;
 
-		while (at < count && (strlen(table[at].name) != length ||
-				      memcmp(table[at].name, word, length) != 0))
-			at++;
-		if (argv[i][0] != '-' || at == count)
-			return usage_error("unknown option", argv[i]);
-		value = value ? value + 1 : NULL;
-		if (table[at].value && !value) {
-			if (i + 1 == argc)
-				return usage_error("no value after", argv[i]);
-			value = argv[++i];
-		}
-		if (add_translated(words, &table[at], value) < 0)
-			return -EINVAL;
+	for (size_t i = 0; r == 0 && i < arguments->options.count; i++) {
+		const struct argument *argument = &arguments->options.items[i];
+		const struct translation *t = table;
+
+		while (t->name && strcmp(t->name, argument->option->name) != 0)
+			t++;
+		if (t->name && t->to[0])
+			r = add(words, t->to);
+		if (r == 0 && t->name && argument->value)
+			r = add(words, argument->value);
 	}
-	return 0;
+	return r;
 }
 
-static int run(struct words *words, const struct translation *table, size_t count, int argc,
-	       char **argv)
+static int run_translated(const struct arguments *arguments, const struct command *command,
+			  const struct translation *table, struct words *words)
 {
-	if (translate(words, table, count, argc, argv) < 0)
-		return EXIT_USAGE;
-	return cli_dispatch(words->count, words->items);
+	if (translate(arguments, table, words) < 0)
+		return usage_error(arguments, "there are too many words");
+	return command_run(command, arguments->name, words->count, words->items);
 }
 
-/* Whether an option is among the words, with one dash or two. */
-static bool names_option(int argc, char **argv, const char *name)
-{
-	for (int i = 0; i < argc; i++) {
-		const char *word = argv[i] + strspn(argv[i], "-");
-		size_t length = strcspn(word, "=");
+/* ---- runtime configure ------------------------------------------------------------------ */
 
-		if (argv[i][0] == '-' && length == strlen(name) && memcmp(word, name, length) == 0)
-			return true;
-	}
-	return false;
-}
-
-static int runtime_configure(int argc, char **argv)
-{
-	static const struct translation table[] = {
-		{"runtime",               true,  ""              },
-		{"config",                true,  "--file"        },
-		{"drop-in-config",        true,  "--drop-in"     },
-		{"dry-run",               false, "--dry-run"     },
-		{"nvidia-runtime-name",   true,  "--runtime-name"},
-		{"runtime-name",          true,  "--runtime-name"},
-		{"nvidia-runtime-path",   true,  "--runtime-path"},
-		{"runtime-path",          true,  "--runtime-path"},
-		{"nvidia-set-as-default", false, "--set-default" },
-		{"set-as-default",        false, "--set-default" },
-		{"cdi.enabled",           false, "--cdi"         },
-		{"cdi.enable",            false, "--cdi"         },
-		{"enable-cdi",            false, "--cdi"         },
+static const struct command_option configure_options[] = {
+	{"runtime",               OPTION_VALUE, "docker|containerd|crio", "the engine (docker)"                           },
+	{"dry-run",               OPTION_FLAG,  NULL,                     "print the change as a diff, and change nothing"},
+	{"nvidia-set-as-default", OPTION_FLAG,  NULL,                     "every container"                               },
+	{"set-as-default",        OPTION_FLAG,  NULL,                     "the same"                                      },
+	{"cdi.enabled",           OPTION_FLAG,  NULL,                     "switch CDI devices on"                         },
+	{"cdi.enable",            OPTION_FLAG,  NULL,                     "the same"                                      },
+	{"enable-cdi",            OPTION_FLAG,  NULL,                     "the same"                                      },
+	{"config",                OPTION_VALUE, "FILE",                   "the engine's file"                             },
+	{"drop-in-config",        OPTION_VALUE, "FILE",                   "the file to be written for containerd or crio" },
+	{"nvidia-runtime-name",   OPTION_VALUE, "NAME",                   "the runtime's name (nvidia)"                   },
+	{"runtime-name",          OPTION_VALUE, "NAME",                   "the same"                                      },
+	{"nvidia-runtime-path",   OPTION_VALUE, "FILE",                   "the runtime"                                   },
+	{"runtime-path",          OPTION_VALUE, "FILE",                   "the same"                                      },
  /* How nvidia-ctk finds out what is configured: davit reads the file. */
-		{"config-source",         true,  NULL            },
-		{"config-mode",           true,  NULL            },
-		{"executable-path",       true,  NULL            },
-	};
-	AUTO_ARENA arena = {0};
-	struct words words = {.arena = &arena};
+	{"config-source",         OPTION_VALUE, "WORD",                   NULL                                            },
+	{"config-mode",           OPTION_VALUE, "WORD",                   NULL                                            },
+	{"executable-path",       OPTION_VALUE, "FILE",                   NULL                                            },
+	{NULL,		    0,            NULL,                     NULL					    },
+};
 
-	if (add(&words, "configure") < 0 ||
-	    (!names_option(argc, argv, "runtime") && add(&words, "docker") < 0))
-		return EXIT_USAGE;
-	return run(&words, table, ARRAY_SIZE(table), argc, argv);
-}
-
-static int cdi(const char *command, int argc, char **argv)
+static int run_configure(const struct arguments *arguments)
 {
 	static const struct translation table[] = {
-		{"output",               true, "--output"              },
-		{"format",               true, "--format"              },
-		{"device-name-strategy", true, "--device-name-strategy"},
-		{"vendor",               true, "--vendor"              },
-		{"class",                true, "--class"               },
- /* Where the driver is says the configuration; hooks are davit's own. */
-		{"mode",                 true, NULL                    },
-		{"driver-root",          true, NULL                    },
-		{"dev-root",             true, NULL                    },
-		{"ldconfig-path",        true, NULL                    },
-		{"nvidia-cdi-hook-path", true, NULL                    },
-		{"nvidia-ctk-path",      true, NULL                    },
-		{"library-search-path",  true, NULL                    },
-		{"spec-dir",             true, "--spec-dir"            },
+		{"runtime",               ""              },
+		{"config",                "--file"        },
+		{"drop-in-config",        "--drop-in"     },
+		{"dry-run",               "--dry-run"     },
+		{"nvidia-runtime-name",   "--runtime-name"},
+		{"runtime-name",          "--runtime-name"},
+		{"nvidia-runtime-path",   "--runtime-path"},
+		{"runtime-path",          "--runtime-path"},
+		{"nvidia-set-as-default", "--set-default" },
+		{"set-as-default",        "--set-default" },
+		{"cdi.enabled",           "--cdi"         },
+		{"cdi.enable",            "--cdi"         },
+		{"enable-cdi",            "--cdi"         },
+		{NULL,                    NULL            },
 	};
-	AUTO_ARENA arena = {0};
-	struct words words = {.arena = &arena};
+	struct words words = {.arena = arguments->arena};
 
-	if (add(&words, "cdi") < 0 || add(&words, command) < 0)
-		return EXIT_USAGE;
-	/* nvidia-ctk prints YAML unless told otherwise. */
-	if (strcmp(command, "generate") == 0 && !names_option(argc, argv, "format") &&
-	    !names_option(argc, argv, "output") &&
-	    (add(&words, "--format") < 0 || add(&words, "yaml") < 0))
-		return EXIT_USAGE;
-	return run(&words, table, ARRAY_SIZE(table), argc, argv);
+	if (!arguments_value(arguments, "runtime") && add(&words, "docker") < 0)
+		return 1;
+	return run_translated(arguments, &command_configure, table, &words);
 }
+
+static const struct command ctk_configure = {
+	.name = "configure",
+	.summary = "make docker, containerd or CRI-O use davit",
+	.help = "The same as `davit configure`, which says more.\n",
+	.example = "davit ctk runtime configure --runtime=containerd --nvidia-set-as-default",
+	.options = configure_options,
+	.one_dash = true,
+	.run = run_configure,
+};
+static const struct command *const runtime_commands[] = {&ctk_configure, NULL};
+static const struct command ctk_runtime = {
+	.name = "runtime",
+	.summary = "engines' configuration",
+	.example = "davit ctk runtime configure --runtime=docker --dry-run",
+	.commands = runtime_commands,
+};
+
+/* ---- cdi -------------------------------------------------------------------------------- */
+
+static const struct command_option generate_options[] = {
+	{"output",               OPTION_VALUE,    "FILE",      "put it in the place of FILE, as a whole"},
+	{"format",               OPTION_VALUE,    "json|yaml", "how (by the name of FILE, else YAML)"   },
+	{"device-name-strategy", OPTION_VALUE,    "NAMES",     "index, uuid or index,uuid (both)"       },
+	{"vendor",               OPTION_VALUE,    "NAME",      "the vendor of the kind (nvidia.com)"    },
+	{"class",                OPTION_VALUE,    "NAME",      "the class of the kind (gpu)"            },
+ /* Where the driver is says the configuration; hooks are davit's own. */
+	{"mode",		 OPTION_VALUE,    "WORD",      NULL                                     },
+	{"driver-root",          OPTION_VALUE,    "DIR",       NULL                                     },
+	{"dev-root",             OPTION_VALUE,    "DIR",       NULL                                     },
+	{"ldconfig-path",        OPTION_VALUE,    "FILE",      NULL                                     },
+	{"nvidia-cdi-hook-path", OPTION_VALUE,    "FILE",      NULL                                     },
+	{"nvidia-ctk-path",      OPTION_VALUE,    "FILE",      NULL                                     },
+	{"library-search-path",  OPTION_REPEATED, "DIR",       NULL                                     },
+	{NULL,		   0,               NULL,        NULL				     },
+};
+
+static int run_generate(const struct arguments *arguments)
+{
+	static const struct translation table[] = {
+		{"output",               "--output"              },
+		{"format",               "--format"              },
+		{"device-name-strategy", "--device-name-strategy"},
+		{"vendor",               "--vendor"              },
+		{"class",                "--class"               },
+		{NULL,                   NULL                    },
+	};
+	struct words words = {.arena = arguments->arena};
+
+	/* nvidia-ctk prints YAML unless told otherwise. */
+	if (!arguments_value(arguments, "format") && !arguments_value(arguments, "output") &&
+	    (add(&words, "--format") < 0 || add(&words, "yaml") < 0))
+		return 1;
+	if (arguments->config &&
+	    (add(&words, "--config") < 0 || add(&words, arguments->config) < 0))
+		return 1;
+	return run_translated(arguments, &command_cdi_generate, table, &words);
+}
+
+static const struct command ctk_generate = {
+	.name = "generate",
+	.summary = "a spec of this host's GPUs and MIG instances",
+	.help = "The same as `davit cdi generate`, which says more, but for the format.\n",
+	.example = "davit ctk cdi generate --output=/var/run/cdi/nvidia.yaml",
+	.options = generate_options,
+	.one_dash = true,
+	.run = run_generate,
+};
+/* What is the same for both programs, but for Go's way with options. */
+static int run_list(const struct arguments *arguments)
+{
+	return command_cdi_list.run(arguments);
+}
+
+static const struct command_option list_options[] = {
+	{"spec-dir", OPTION_REPEATED, "DIR", "look there; may stand several times"},
+	{NULL,       0,               NULL,  NULL				 },
+};
+static const struct command ctk_list = {
+	.name = "list",
+	.summary = "the devices of the specs, and what is wrong with these",
+	.help = "The same as `davit cdi list`, which says more.\n",
+	.example = "davit ctk cdi list",
+	.options = list_options,
+	.one_dash = true,
+	.json = true,
+	.run = run_list,
+};
+static const struct command *const cdi_commands[] = {&ctk_generate, &ctk_list, NULL};
+static const struct command ctk_cdi = {
+	.name = "cdi",
+	.summary = "specs of the Container Device Interface",
+	.example = "davit ctk cdi list",
+	.commands = cdi_commands,
+};
+
+/* ---- config ----------------------------------------------------------------------------- */
 
 /* The configuration as it is in force: davit's own format. */
-static int config(int argc, char **argv)
+static int print_file(const char *path, bool optional)
 {
-	bool defaults = argc > 0 && strcmp(argv[0], "default") == 0;
-	const char *path = defaults ? DAVIT_CONFIG_DEFAULT : CONFIG_PATH;
 	AUTO_ARENA arena = {0};
-	struct error err = {0};
 	AUTO_ROOT root = {.fd = -1};
+	struct error err = {0};
 	char *text = NULL;
-	int r;
+	int r = root_open("/", &root, &err);
 
-	if (argc > (defaults ? 1 : 0)) {
-		(void)fprintf(stderr,
-			      "davit: cannot set %s: the configuration is JSON with other keys "
-			      "(fix: edit " CONFIG_PATH ")\n",
-			      argv[defaults ? 1 : 0]);
-		return EXIT_USAGE;
-	}
-	r = root_open("/", &root, &err);
 	if (r == 0) {
 		r = root_read(&root, path, CONFIG_SIZE_MAX, &arena, &text, NULL);
-		if (r == -ENOENT && !defaults) {
-			path = DAVIT_CONFIG_DEFAULT;
-			r = root_read(&root, path, CONFIG_SIZE_MAX, &arena, &text, NULL);
-		}
+		if (r == -ENOENT && optional)
+			return print_file(DAVIT_CONFIG_DEFAULT, false);
 		if (r < 0)
 			(void)error_errno(&err, -r, "read %s", path);
 	}
@@ -199,59 +224,72 @@ static int config(int argc, char **argv)
 	return fputs(text, stdout) < 0 || fflush(stdout) != 0;
 }
 
-static int link_nodes(int argc, char **argv)
+static int run_config(const struct arguments *arguments)
 {
-	const char *directory = "/dev/char";
-	bool pretend = false;
-
-	for (int i = 0; i < argc; i++) {
-		const char *word = argv[i];
-
-		if (strcmp(word, "--dry-run") == 0)
-			pretend = true;
-		else if (string_starts(word, "--dev-char-path="))
-			directory = strchr(word, '=') + 1;
-		else if (strcmp(word, "--dev-char-path") == 0 && i + 1 < argc)
-			directory = argv[++i];
-		else if (strcmp(word, "--driver-root") == 0 && i + 1 < argc)
-			i++;
-		else if (strcmp(word, "--create-all") != 0 &&
-			 strcmp(word, "--load-kernel-modules") != 0 &&
-			 !string_starts(word, "--driver-root="))
-			return usage_error("unknown option", word) < 0 ? EXIT_USAGE : 0;
+	if (arguments->options.count > 0) {
+		(void)fprintf(stderr,
+			      "davit: cannot set --%s: the configuration is JSON with other keys "
+			      "(fix: edit " CONFIG_PATH ", or see `davit config import`)\n",
+			      arguments->options.items[0].option->name);
+		return EXIT_USAGE;
 	}
-	return cli_link_nodes(NULL, directory, pretend);
+	return arguments->words.count > 0 ? print_file(DAVIT_CONFIG_DEFAULT, false)
+					  : print_file(CONFIG_PATH, true);
 }
 
-static bool are(int argc, char **argv, const char *first, const char *second)
-{
-	return argc >= 2 && strcmp(argv[0], first) == 0 && strcmp(argv[1], second) == 0;
-}
+static const struct command_option config_options[] = {
+	{"config-file", OPTION_VALUE,    "FILE",      NULL},
+	{"config",      OPTION_VALUE,    "FILE",      NULL},
+	{"c",           OPTION_VALUE,    "FILE",      NULL},
+	{"set",         OPTION_REPEATED, "KEY=VALUE", NULL},
+	{"in-place",    OPTION_FLAG,     NULL,        NULL},
+	{"i",           OPTION_FLAG,     NULL,        NULL},
+	{"output",      OPTION_VALUE,    "FILE",      NULL},
+	{"o",           OPTION_VALUE,    "FILE",      NULL},
+	{NULL,          0,               NULL,        NULL},
+};
+static const struct command ctk_config = {
+	.name = "config",
+	.summary = "print the configuration",
+	.help = "Prints davit's configuration as it is in force, or the default one. It is no TOML, and isn't\n"
+		"set by options: those of nvidia-ctk are refused.\n",
+	.example = "davit ctk config default",
+	.options = config_options,
+	.words = "default",
+	.words_max = 1,
+	.one_dash = true,
+	.run = run_config,
+};
 
-int cli_ctk(int argc, char **argv)
-{
-	static char prepare[] = "prepare", system[] = "system";
-	char *words[] = {system, prepare, NULL};
+/* ---- system, and the whole -------------------------------------------------------------- */
 
-	while (argc > 0 && (strcmp(argv[0], "--debug") == 0 || strcmp(argv[0], "-d") == 0 ||
-			    strcmp(argv[0], "--quiet") == 0 || strcmp(argv[0], "-q") == 0)) {
-		argc--;
-		argv++;
-	}
-	if (argc > 0 && (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0))
-		return fputs(help, stdout) < 0;
-	if (argc > 0 && strcmp(argv[0], "--version") == 0)
-		return puts("davit " DAVIT_VERSION) < 0;
-	if (are(argc, argv, "runtime", "configure"))
-		return runtime_configure(argc - 2, argv + 2);
-	if (are(argc, argv, "cdi", "generate") || are(argc, argv, "cdi", "list"))
-		return cdi(argv[1], argc - 2, argv + 2);
-	if (argc > 0 && strcmp(argv[0], "config") == 0)
-		return config(argc - 1, argv + 1);
-	if (are(argc, argv, "system", "create-dev-char-symlinks"))
-		return link_nodes(argc - 2, argv + 2);
-	if (are(argc, argv, "system", "create-device-nodes"))
-		return cli_dispatch(2, words);
-	(void)usage_error("there is no command", argc > 0 ? argv[argc > 1] : "named");
-	return EXIT_USAGE;
-}
+static const struct command *const system_commands[] = {&command_create_links,
+							&command_create_nodes, NULL};
+static const struct command ctk_system = {
+	.name = "system",
+	.summary = "the driver's nodes on this host",
+	.example = "davit ctk system create-device-nodes",
+	.commands = system_commands,
+};
+
+static const struct command *const commands[] = {&ctk_cdi, &ctk_config, &ctk_runtime, &ctk_system,
+						 NULL};
+static const struct command_option options[] = {
+	{"version", OPTION_FLAG, NULL, "print which davit it is"},
+	{"debug",   OPTION_FLAG, NULL, NULL                     },
+	{"d",       OPTION_FLAG, NULL, NULL                     },
+	{"quiet",   OPTION_FLAG, NULL, NULL                     },
+	{"q",       OPTION_FLAG, NULL, NULL                     },
+	{NULL,      0,           NULL, NULL                     },
+};
+
+const struct command command_ctk = {
+	.name = "ctk",
+	.summary = "the commands of nvidia-ctk, for scripts that call it",
+	.help = "Each becomes a command of davit.\n",
+	.example = "davit ctk runtime configure --runtime=containerd --nvidia-set-as-default",
+	.options = options,
+	.commands = commands,
+	.one_dash = true,
+	.run = cli_version,
+};

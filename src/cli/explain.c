@@ -233,28 +233,24 @@ static const char *absolute(const char *path, struct arena *arena)
 	return arena_printf(arena, "%s/%s", cwd, path);
 }
 
-int cli_explain(const struct options *options)
+static int run(const struct arguments *arguments)
 {
 	AUTO_ARENA arena = {0}; /* outlives what it holds */
 	AUTO_PIPELINE pipeline = PIPELINE_INIT;
 	struct error err = {0};
 	struct config config;
+	const char *bundle = arguments_value(arguments, "bundle");
 	int r;
 
-	if (!options->bundle) {
-		(void)fputs(
-			"davit: cannot explain: no bundle is given (fix: davit explain --bundle "
-			"DIR)\n",
-			stderr);
-		return EXIT_USAGE;
-	}
-	pipeline.bundle = absolute(options->bundle, &arena);
+	if (!bundle)
+		return usage_error(arguments, "--bundle DIR is missing");
+	pipeline.bundle = absolute(bundle, &arena);
 	r = pipeline.bundle ? 0 : error_memory(&err);
 	if (r == 0)
-		r = config_load(options->config, &arena, &config, &err);
+		r = config_load(arguments->config, &arena, &config, &err);
 	if (r == 0)
 		r = explain(&pipeline, &config, &arena, &err);
-	if (options->json) {
+	if (arguments->json) {
 		int failed = cli_print_json(json_explanation(&pipeline, &err, &arena));
 
 		return r < 0 ? error_exit_code(&err) : failed;
@@ -263,3 +259,20 @@ int cli_explain(const struct options *options)
 	(void)fflush(stdout);
 	return r < 0 ? cli_fail(&err) : 0;
 }
+
+static const struct command_option options[] = {
+	{"bundle", OPTION_VALUE, "DIR", "the OCI bundle of the container"},
+	{NULL,     0,            NULL,  NULL			     },
+};
+
+const struct command command_explain = {
+	.name = "explain",
+	.summary = "what the hook would do to a container, and why",
+	.help = "Prints the request, the driver, the selected GPUs and the plan for the OCI bundle in DIR,\n"
+		"and changes nothing.\n",
+	.example = "davit explain --bundle "
+		   "/run/containerd/io.containerd.runtime.v2.task/k8s.io/ID",
+	.options = options,
+	.json = true,
+	.run = run,
+};

@@ -23,14 +23,14 @@ static void print_text(const struct driver *driver)
 		(void)puts("no GPUs");
 }
 
-int cli_info(const struct options *options)
+static int run(const struct arguments *arguments)
 {
 	struct driver_roots roots = DRIVER_ROOTS_INIT;
 	AUTO_ARENA arena = {0};
 	struct error err = {0};
 	struct config config;
 	struct driver driver = {0};
-	int code = 0, r = config_load(options->config, &arena, &config, &err);
+	int code = 0, r = config_load(arguments->config, &arena, &config, &err);
 
 	if (r == 0)
 		r = driver_roots_open(&config, &roots, &err);
@@ -40,7 +40,7 @@ int cli_info(const struct options *options)
 		code = cli_fail(&err);
 	} else {
 		driver.cuda_version = driver_cuda_version(&roots, &config, &driver, &arena);
-		if (options->json)
+		if (arguments->json)
 			code = cli_print_json(cli_json_driver(&driver));
 		else
 			print_text(&driver);
@@ -49,3 +49,12 @@ int cli_info(const struct options *options)
 	driver_roots_close(&roots);
 	return code;
 }
+
+const struct command command_info = {
+	.name = "info",
+	.summary = "the driver and the GPUs of this host",
+	.help = "Prints the driver's version, the CUDA version and the GPUs.\n",
+	.example = "davit info --json",
+	.json = true,
+	.run = run,
+};

@@ -77,20 +77,42 @@ static int link_all(const struct config *config, const char *directory, bool pre
 	return r < 0 ? r : 0;
 }
 
-int cli_link_nodes(const char *config_path, const char *directory, bool pretend)
+static int run(const struct arguments *arguments)
 {
+	const char *directory = arguments_value(arguments, "dev-char-path");
 	struct driver_roots roots = DRIVER_ROOTS_INIT;
 	AUTO_ARENA arena = {0};
 	struct driver driver = {0};
 	struct error err = {0};
 	struct config config;
-	int r = config_load(config_path, &arena, &config, &err);
+	int r = config_load(arguments->config, &arena, &config, &err);
 
 	if (r == 0)
-		r = link_all(&config, directory, pretend, &arena, &roots, &driver, &err);
+		r = link_all(&config, directory ? directory : "/dev/char",
+			     arguments_flag(arguments, "dry-run"), &arena, &roots, &driver, &err);
 	driver_close(&driver);
 	driver_roots_close(&roots);
 	if (fflush(stdout) != 0 && r == 0)
 		return 1;
 	return r < 0 ? cli_fail(&err) : 0;
 }
+
+static const struct command_option options[] = {
+	{"dry-run",             OPTION_FLAG,  NULL,  "only say what would be linked"       },
+	{"dev-char-path",       OPTION_VALUE, "DIR", "where the links are made (/dev/char)"},
+	{"create-all",          OPTION_FLAG,  NULL,  NULL                                  },
+	{"load-kernel-modules", OPTION_FLAG,  NULL,  NULL                                  },
+	{"driver-root",         OPTION_VALUE, "DIR", NULL                                  },
+	{NULL,		  0,            NULL,  NULL				  },
+};
+
+const struct command command_create_links = {
+	.name = "create-dev-char-symlinks",
+	.summary = "link /dev/char/MAJOR:MINOR to the driver's nodes",
+	.help = "Makes the links by which runc and systemd find a device's name, for all nodes of the driver\n"
+		"that are there, and prints those it made. Links that are right stay.\n",
+	.example = "davit system create-dev-char-symlinks --dry-run",
+	.options = options,
+	.one_dash = true,
+	.run = run,
+};

@@ -26,13 +26,13 @@ static int plan_for_all(struct pipeline *pipeline, const struct config *config, 
 	return r < 0 ? r : pipeline_plan(pipeline, &root, arena, err);
 }
 
-int cli_list(const struct options *options)
+static int run(const struct arguments *arguments)
 {
 	AUTO_ARENA arena = {0}; /* outlives what it holds */
 	AUTO_PIPELINE pipeline = PIPELINE_INIT;
 	struct error err = {0};
 	struct config config;
-	int r = config_load(options->config, &arena, &config, &err);
+	int r = config_load(arguments->config, &arena, &config, &err);
 
 	if (r == 0)
 		r = plan_for_all(&pipeline, &config, &arena, &err);
@@ -47,3 +47,12 @@ int cli_list(const struct options *options)
 	}
 	return 0;
 }
+
+const struct command command_list = {
+	.name = "list",
+	.summary = "what a container with all GPUs and capabilities gets",
+	.help = "Prints the files and nodes of the host that a container gets when it asks for all GPUs and\n"
+		"all capabilities, a line each.\n",
+	.example = "davit list",
+	.run = run,
+};

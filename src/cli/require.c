@@ -71,40 +71,57 @@ static struct json_object *json_answer(const char *expression,
 }
 
 /* Every expression has to hold. What depends on an unknown fact doesn't. */
-int cli_require(const struct options *options)
+static int run(const struct arguments *arguments)
 {
+	const char *have = arguments_value(arguments, "have");
+	const struct strings *words = &arguments->words;
 	struct json_object *answers = json_object_new_array();
 	AUTO_ARENA arena = {0};
 	struct requirement_facts facts = {0};
 	struct error err = {0};
 	int code = 0;
 
-	if (options->word_count == 0 ||
-	    parse_facts(options->have ? options->have : "cuda=", &arena, &facts) < 0) {
-		(void)fputs("davit: cannot evaluate requirements: no expression, or facts that are "
-			    "no list (fix: davit require --have cuda=12.2 'cuda>=12')\n",
-			    stderr);
-		code = EXIT_USAGE;
-	}
-	for (int i = 0; i < options->word_count && code != EXIT_USAGE; i++) {
+	if (parse_facts(have ? have : "cuda=", &arena, &facts) < 0)
+		code = usage_error(arguments,
+				   "--have is no list such as cuda=12.2,driver=535.104.05");
+	for (size_t i = 0; i < words->count && code != EXIT_USAGE; i++) {
 		struct requirement_answer answer = {0};
 
-		if (requirement_evaluate(options->words[i], &facts, &arena, &answer, &err) < 0) {
+		if (requirement_evaluate(words->items[i], &facts, &arena, &answer, &err) < 0) {
 			(void)cli_fail(&err);
 			code = EXIT_USAGE;
 			break;
 		}
 		if (answer.verdict != REQUIREMENT_SATISFIED)
 			code = 3;
-		if (options->json)
-			(void)json_object_array_add(answers,
-						    json_answer(options->words[i], &answer));
+		if (arguments->json)
+			(void)json_object_array_add(answers, json_answer(words->items[i], &answer));
 		else
-			print_answer(options->words[i], &answer);
+			print_answer(words->items[i], &answer);
 	}
-	if (options->json && code != EXIT_USAGE && cli_print_json(answers) != 0)
+	if (arguments->json && code != EXIT_USAGE && cli_print_json(answers) != 0)
 		return 1;
-	if (!options->json || code == EXIT_USAGE)
+	if (!arguments->json || code == EXIT_USAGE)
 		(void)json_object_put(answers);
 	return code;
 }
+
+static const struct command_option options[] = {
+	{"have", OPTION_VALUE, "FACTS",
+	 "a list such as cuda=12.2,driver=535.104.05,arch=8.0,brand=tesla"},
+	{NULL,   0,            NULL,    NULL			      },
+};
+
+const struct command command_require = {
+	.name = "require",
+	.summary = "whether a NVIDIA_REQUIRE_* expression holds",
+	.help = "Evaluates constraints for a host that needn't be this one. Exit code 0: satisfied, 3: not,\n"
+		"2: no expression.\n",
+	.example = "davit require --have cuda=12.2,driver=535.104.05 'cuda>=12.4 driver>=535'",
+	.options = options,
+	.words = "EXPRESSION...",
+	.words_min = 1,
+	.words_max = WORDS_ANY,
+	.json = true,
+	.run = run,
+};

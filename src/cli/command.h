@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What a command is, and how its command line is read. Each command's file owns its table; a line
+ * in commands.h makes it known. --help, usage errors and completion come from the tables alone.
+ */
+#pragma once
+
+#include <limits.h>
+
+#include "davit/base.h"
+
+#define EXIT_USAGE 2
+
+enum option_kind {
+	OPTION_FLAG,
+	OPTION_VALUE,   /* takes a value; the last one counts */
+	OPTION_REPEATED /* takes a value, and may stand several times */
+};
+struct command_option {
+	const char *name; /* "dry-run"; NULL ends a table */
+	enum option_kind kind;
+	/*
+	 * What help calls the value. FILE and DIR are completed so; "json|yaml" are the only ones
+	 * allowed.
+	 */
+	const char *value;
+	const char *summary; /* one line; NULL: accepted, but without meaning for davit */
+};
+
+#define WORDS_ANY INT_MAX
+
+struct arguments;
+struct command {
+	const char *name;
+	const char *summary; /* one line */
+	const char *help;    /* paragraphs of up to 100 columns, each with its \n */
+	const char *example; /* a command line */
+	const struct command_option *options; /* besides --config, --json and --help; or NULL */
+	/* NULL-ended: the first word is one of them, and `run`, if any, does without; or NULL */
+	const struct command *const *commands;
+	const char *words;        /* what help calls the words, or "a|b": those allowed */
+	int words_min, words_max; /* how many */
+	bool json;                /* it has --json */
+	bool one_dash;            /* as Go's flags: -name is --name, and --flag=false */
+	int (*run)(const struct arguments *arguments); /* the exit code */
+};
+
+struct argument {
+	const struct command_option *option;
+	const char *value; /* NULL for a flag */
+};
+/* What a command line says. */
+struct arguments {
+	const struct command *command;
+	const char *name; /* as the user calls it: "davit cdi generate" */
+	bool json, help;
+	const char *config; /* --config FILE, or NULL */
+	struct {
+		struct argument *items;
+		size_t count, capacity;
+	} options; /* in their order */
+	struct strings words;
+	struct arena *arena; /* lives until the command has returned */
+};
+
+/*
+ * `argv` is what follows the command's name. Both "--option=value" and "--option value"; "--" ends
+ * the options; --help makes the rest of no account. -EINVAL: a usage error; -ENOMEM. Strings of
+ * `ret` are those of argv.
+ */
+int arguments_parse(const struct command *command, const char *name, int argc, char **argv,
+		    struct arena *arena, struct arguments *ret, struct error *err);
+/* The option of that name, among those that every command has, too; or NULL. */
+const struct command_option *command_find_option(const struct command *command, const char *name,
+						 size_t length);
+/* The options one after another, own ones first; from NULL, and to NULL. */
+const struct command_option *command_next_option(const struct command *command,
+						 const struct command_option *option);
+/* The command of that name in a NULL-ended list, or NULL. */
+const struct command *command_find(const struct command *const *commands, const char *name);
+
+bool arguments_flag(const struct arguments *arguments, const char *option);
+/* The last value that was given, or NULL. */
+const char *arguments_value(const struct arguments *arguments, const char *option);
+/* All of them. 0 or -ENOMEM. */
+int arguments_values(const struct arguments *arguments, const char *option, struct strings *ret);
+
+/* Prints --help, all of it from the table. The exit code. */
+int command_help(const struct command *command, const char *name);
+/* Reads the command line and runs the command, or one of its own. The exit code. */
+int command_run(const struct command *command, const char *name, int argc, char **argv);
+/*
+ * "davit: cannot understand the command line: FORMAT (fix: see `NAME --help`)" on stderr. Returns
+ * EXIT_USAGE.
+ */
+int usage_error(const struct arguments *arguments, const char *format, ...) PRINTF_LIKE(2, 3);

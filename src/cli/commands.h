@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+/* All commands: each one is `command_NAME` in the file of its name. */
+#pragma once
+
+#include "command.h"
+
+/* clang-format off */
+#define COMMANDS(X) \
+	X(cdi) \
+	X(configure) \
+	X(ctk) \
+	X(explain) \
+	X(info) \
+	X(list) \
+	X(require) \
+	X(system)
+/* clang-format on */
+
+#define DECLARE_COMMAND(name) extern const struct command command_##name;
+COMMANDS(DECLARE_COMMAND)

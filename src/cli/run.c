@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+/* From a command line to the command that it means. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+
+static void print_usage(const struct error *err)
+{
+	char line[ERROR_LINE_MAX];
+
+	error_line(err, line);
+	(void)fprintf(stderr, "%s\n", line);
+}
+
+int usage_error(const struct arguments *arguments, const char *format, ...)
+{
+	struct error err;
+	char what[256];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(what, sizeof(what), format, args);
+	va_end(args);
+	(void)error_set(&err, ERROR_BAD_REQUEST, EINVAL, NULL, "understand the command line: %s",
+			what);
+	(void)error_fix(&err, 0, "see `%s --help`", arguments->name);
+	print_usage(&err);
+	return EXIT_USAGE;
+}
+
+int cli_version(const struct arguments *arguments)
+{
+	if (!arguments_flag(arguments, "version"))
+		return usage_error(arguments, "no command is named");
+	return puts("davit " DAVIT_VERSION) < 0;
+}
+
+/* The options before the first word are the group's. */
+static int run_group(struct arguments *arguments, int argc, char **argv)
+{
+	const struct command *group = arguments->command, *command;
+	const char *known[32], *nearest, *name;
+	size_t count = 0;
+
+	if (argc == 0)
+		return group->run ? group->run(arguments)
+				  : usage_error(arguments, "no command is named");
+	command = command_find(group->commands, argv[0]);
+	if (command) {
+		name = arena_printf(arguments->arena, "%s %s", arguments->name, argv[0]);
+		return name ? command_run(command, name, argc - 1, argv + 1) : 1;
+	}
+	while (count < ARRAY_SIZE(known) && group->commands[count]) {
+		known[count] = group->commands[count]->name;
+		count++;
+	}
+	nearest = string_nearest(argv[0], known, count);
+	return nearest ? usage_error(arguments, "there is no command %.100s, but %s", argv[0],
+				     nearest)
+		       : usage_error(arguments, "there is no command %.100s", argv[0]);
+}
+
+int command_run(const struct command *command, const char *name, int argc, char **argv)
+{
+	AUTO_ARENA arena = {0};
+	struct arguments arguments;
+	struct error err = {0};
+	int own = argc;
+
+	if (command->commands)
+		for (own = 0; own < argc && argv[own][0] == '-';)
+			own++;
+	if (arguments_parse(command, name, own, argv, &arena, &arguments, &err) < 0) {
+		print_usage(&err);
+		return EXIT_USAGE;
+	}
+	if (arguments.help)
+		return command_help(command, name);
+	return command->commands ? run_group(&arguments, argc - own, argv + own)
+				 : command->run(&arguments);
+}

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+/* How command lines are read: the rules that hold for every command, by a command made for it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "commands.h"
+
+#define WORDS_MAX 8
+
+static const struct command_option test_options[] = {
+	{"dry-run",  OPTION_FLAG,     NULL,        "a flag"       },
+	{"output",   OPTION_VALUE,    "FILE",      "a value"      },
+	{"format",   OPTION_VALUE,    "json|yaml", "a choice"     },
+	{"spec-dir", OPTION_REPEATED, "DIR",       "several times"},
+	{NULL,       0,               NULL,        NULL           },
+};
+
+static const struct command plain = {.name = "plain", .options = test_options};
+static const struct command json = {.name = "json", .json = true};
+static const struct command go = {.name = "go", .options = test_options, .one_dash = true};
+static const struct command engine = {
+	.name = "engine",
+	.words = "docker|podman",
+	.words_min = 1,
+	.words_max = 1,
+};
+static const struct command any = {
+	.name = "any",
+	.options = test_options,
+	.words = "-- COMMAND...",
+	.words_min = 1,
+	.words_max = WORDS_ANY,
+};
+
+/* What was read as text: "dry-run output=x [a] [b] json config=c help", or the error's. */
+static void describe(const struct arguments *arguments, int r, const struct error *err, char *ret,
+		     size_t size)
+{
+	FILE *stream = fmemopen(ret, size, "w");
+
+	assert_non_null(stream);
+	if (r < 0)
+		(void)fprintf(stream, "%s; %s", err->message, err->fix);
+	for (size_t i = 0; r == 0 && i < arguments->options.count; i++) {
+		const struct argument *argument = &arguments->options.items[i];
+
+		(void)fprintf(stream, "%s%s%s ", argument->option->name, argument->value ? "=" : "",
+			      argument->value ? argument->value : "");
+	}
+	for (size_t i = 0; r == 0 && i < arguments->words.count; i++)
+		(void)fprintf(stream, "[%s] ", arguments->words.items[i]);
+	if (r == 0)
+		(void)fprintf(stream, "%s%s%s%s", arguments->json ? "json " : "",
+			      arguments->config ? "config=" : "",
+			      arguments->config ? arguments->config : "",
+			      arguments->help ? "help" : "");
+	assert_int_equal(fclose(stream), 0);
+}
+
+static const struct {
+	const char *name;
+	const struct command *command;
+	const char *words[WORDS_MAX];
+	const char *expected;
+} cases[] = {
+	{"nothing",			   &plain,  {0},				 ""                      },
+	{"a flag and a value",                &plain,  {"--dry-run", "--output", "x"},      "dry-run output=x "     },
+	{"a value behind =",                  &plain,  {"--output=x=y"},                    "output=x=y "           },
+	{"an empty value",                    &plain,  {"--output="},                       "output= "              },
+	{"a value that looks like an option",
+	 &plain,
+	 {"--output", "--dry-run"},
+	 "output=--dry-run "											},
+	{"several times",                     &plain,  {"--spec-dir=a", "--spec-dir", "b"}, "spec-dir=a spec-dir=b "},
+	{"the configuration",                 &plain,  {"--config", "c"},                   "config=c"              },
+	{"JSON",			      &json,   {"--json"},                          "json "                 },
+	{"help",			      &plain,  {"--help"},                          "help"                  },
+	{"help in short",                     &plain,  {"-h"},                              "help"                  },
+	{"help before what is wrong",         &engine, {"--help", "--bogus"},               "help"                  },
+	{"words",			     &any,    {"a", "--dry-run", "b"},             "dry-run [a] [b] "      },
+	{"-- ends the options",
+	 &any,
+	 {"--dry-run", "--", "ls", "--output"},
+	 "dry-run [ls] [--output] "										 },
+	{"-- once",			   &any,    {"--", "a", "--", "b"},              "[a] [--] [b] "         },
+	{"- is a word",                       &any,    {"-"},                               "[-] "                  },
+	{"a word of the list",                &engine, {"docker"},                          "[docker] "             },
+	{"one dash, as Go",                   &go,     {"-dry-run", "-output", "x"},        "dry-run output=x "     },
+	{"a flag's value, as Go",             &go,     {"--dry-run=true"},                  "dry-run "              },
+	{"a flag that is off, as Go",         &go,     {"--dry-run=false"},                 ""                      },
+
+	{"one dash",
+	 &plain,
+	 {"-dry-run"},
+	 "understand the command line: unknown option -dry-run; see `davit test --help`"                            },
+	{"an unknown option",
+	 &plain,
+	 {"--bogus"},
+	 "understand the command line: unknown option --bogus; see `davit test --help`"                             },
+	{"an option that is nearly known",
+	 &plain,
+	 {"--ouptut", "x"},
+	 "understand the command line: unknown option --ouptut; did you mean --output? See `davit test "
+	 "--help`"												  },
+	{"a long unknown option",
+	 &plain,
+	 {"--a-name-that-is-longer-than-any-option-that-there-is=x"},
+	 "understand the command line: unknown option "
+	 "--a-name-that-is-longer-than-any-option-that-there-is=x; see `davit test --help`"                         },
+	{"JSON where there is none",
+	 &plain,
+	 {"--json"},
+	 "understand the command line: unknown option --json; see `davit test --help`"                              },
+	{"a value that is missing",
+	 &plain,
+	 {"--dry-run", "--output"},
+	 "understand the command line: no value after --output; see `davit test --help`"                            },
+	{"a flag with a value",
+	 &plain,
+	 {"--dry-run=true"},
+	 "understand the command line: --dry-run=true: --dry-run takes no value; see `davit test "
+	 "--help`"												  },
+	{"a value that isn't on the list",
+	 &plain,
+	 {"--format", "xml"},
+	 "understand the command line: --format xml: it is one of json|yaml; see `davit test --help`"               },
+	{"a value that is part of one",
+	 &plain,
+	 {"--format="},
+	 "understand the command line: --format : it is one of json|yaml; see `davit test --help`"                  },
+	{"a flag that is neither, as Go",
+	 &go,
+	 {"--dry-run=1"},
+	 "understand the command line: --dry-run=1: --dry-run takes no value; see `davit test --help`"              },
+	{"an unexpected word",
+	 &plain,
+	 {"x"},
+	 "understand the command line: unexpected word x; see `davit test --help`"                                  },
+	{"a second word",
+	 &engine,
+	 {"docker", "podman"},
+	 "understand the command line: unexpected word podman; see `davit test --help`"                             },
+	{"a word that isn't on the list",
+	 &engine,
+	 {"lxc"},
+	 "understand the command line: lxc: it is one of docker|podman; see `davit test --help`"                    },
+	{"a word that is missing",
+	 &any,
+	 {"--dry-run"},
+	 "understand the command line: -- COMMAND... is missing; see `davit test --help`"                           },
+};
+
+static int parse(const struct command *command, const char *const *words, struct arena *arena,
+		 struct arguments *arguments, struct error *err)
+{
+	char *argv[WORDS_MAX + 1] = {0};
+	int argc = 0;
+
+	for (; words[argc]; argc++)
+		argv[argc] = arena_strdup(arena, words[argc]);
+	return arguments_parse(command, "davit test", argc, argv, arena, arguments, err);
+}
+
+static void test_command_lines(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		AUTO_ARENA arena = {0};
+		struct arguments arguments;
+		struct error err = {0};
+		char said[600] = "";
+		int r = parse(cases[i].command, cases[i].words, &arena, &arguments, &err);
+
+		describe(&arguments, r, &err, said, sizeof(said));
+		if (strcmp(said, cases[i].expected) != 0)
+			fail_msg("%s: \"%s\", not \"%s\"", cases[i].name, said, cases[i].expected);
+	}
+}
+
+static void test_values(void **state)
+{
+	static const char *const words[] = {"--output=a",   "--dry-run",    "--output=b",
+					    "--spec-dir=c", "--spec-dir=d", NULL};
+	AUTO_ARENA arena = {0};
+	struct arguments arguments;
+	struct error err = {0};
+	struct strings directories = {0};
+
+	(void)state;
+	assert_int_equal(parse(&plain, words, &arena, &arguments, &err), 0);
+	assert_string_equal(arguments_value(&arguments, "output"), "b");
+	assert_null(arguments_value(&arguments, "format"));
+	assert_true(arguments_flag(&arguments, "dry-run"));
+	assert_false(arguments_flag(&arguments, "format"));
+	assert_int_equal(arguments_values(&arguments, "spec-dir", &directories), 0);
+	assert_int_equal(directories.count, 2);
+	assert_string_equal(directories.items[0], "c");
+	assert_string_equal(directories.items[1], "d");
+}
+
+/* ---- the tables ------------------------------------------------------------------------- */
+
+static void check_summary(const char *command, const char *what, const char *summary)
+{
+	if (!summary || strlen(summary) > 80 || strchr(summary, '\n'))
+		fail_msg("%s: %s has no summary of a line", command, what);
+}
+
+static void check_options(const struct command *command)
+{
+	for (const struct command_option *option = command->options; option && option->name;
+	     option++) {
+		if (option->summary)
+			check_summary(command->name, option->name, option->summary);
+		if ((option->kind == OPTION_FLAG) != !option->value)
+			fail_msg("%s: --%s: only a flag has no value", command->name, option->name);
+		if (command_find_option(command, option->name, strlen(option->name)) != option)
+			fail_msg("%s: --%s stands twice", command->name, option->name);
+	}
+}
+
+static void check_command(const struct command *command)
+{
+	check_summary(command->name, "it", command->summary);
+	if (!command->example || strncmp(command->example, "davit ", 6) != 0)
+		fail_msg("%s has no example", command->name);
+	if ((command->words != NULL) != (command->words_max > 0))
+		fail_msg("%s: words without a name, or the other way round", command->name);
+	check_options(command);
+	for (size_t i = 0; command->commands && command->commands[i]; i++) {
+		check_command(command->commands[i]);
+		if (command_find(command->commands, command->commands[i]->name) !=
+		    command->commands[i])
+			fail_msg("%s: %s stands twice", command->name, command->commands[i]->name);
+	}
+	if (!command->commands && (!command->run || !command->help))
+		fail_msg("%s does or says nothing", command->name);
+}
+
+static void test_tables(void **state)
+{
+#define CHECK_COMMAND(name) check_command(&command_##name);
+	(void)state;
+	COMMANDS(CHECK_COMMAND)
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_command_lines),
+		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_tables),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
