@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.."
 # shellcheck source=tests/lib/report.sh
 . tests/lib/report.sh
 
-all_groups=(build lint unit sanitize analysis fixture golden engines attacks fuzz budget)
+all_groups=(build lint unit sanitize analysis fixture golden engines attacks fuzz budget arm64)
 export DAVIT_BUILD=${DAVIT_BUILD:-build}
 export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
@@ -215,6 +215,11 @@ group_fuzz() {
 
 group_budget() {
 	tests/bench/guard.sh || true
+}
+
+group_arm64() {
+	need_arm64_packages
+	script arm64 tests/arm64/run
 }
 
 # --- the run -------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@
 	CALL(wait4) CALL(waitid) \
 	/* modprobe, and what it may have the shell do */ \
 	CALL(chdir) CALL(chmod) CALL(chown) CALL(fadvise64) CALL(finit_module) CALL(flock) \
-	CALL(init_module) CALL(link) CALL(mkdir) CALL(mknod) CALL(rename) CALL(rmdir) \
+	CALL(init_module) CALL(link) CALL(linkat) CALL(mkdir) CALL(mknod) CALL(rename) CALL(rmdir) \
 	CALL(symlink) CALL(unlink) \
 	/* their loader and libraries */ \
 	CALL(access) CALL(arch_prctl) CALL(clock_getres) CALL(clock_nanosleep) CALL(connect) \

@@ -9,9 +9,17 @@ container_packages=(runc jq busybox-static musl-tools)
 test_packages=(clang clang-format clang-tidy clang-tools shellcheck python3 binutils crun podman docker.io
 	docker-compose squashfs-tools procps util-linux strace valgrind libclang-rt-14-dev file
 	systemd dbus uidmap patch diffutils)
+# Beside this machine's own libraries: those of arm64, and what builds and runs for it.
+arm64_packages=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static libc6-dev:arm64
+	libjson-c-dev:arm64 libelf-dev:arm64 zlib1g-dev:arm64 libcap-dev:arm64 libseccomp-dev:arm64
+	libcmocka-dev:arm64 libgcc-s1:arm64 musl:arm64)
 
+# Without `:arm64`, it's this machine's package that counts.
 is_installed() { # PACKAGE
-	[ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2> /dev/null)" = installed ]
+	local architecture=${1#*:}
+	[ "$architecture" != "$1" ] || architecture="($(dpkg --print-architecture)|all)"
+	dpkg-query -W -f '${db:Status-Status} ${Architecture}\n' "$1" 2> /dev/null |
+		grep -qxE "installed $architecture"
 }
 
 # Installs what isn't there. No service is started by it.
@@ -42,4 +50,12 @@ need_packages() { # PACKAGE...
 	fi
 	rm -f "${TMPDIR:-/tmp}/davit-apt.log"
 	return $rc
+}
+
+need_arm64_packages() {
+	if command -v dpkg > /dev/null && [ "$(id -u)" = 0 ] &&
+		[[ " $(dpkg --print-foreign-architectures | xargs) " != *' arm64 '* ]]; then
+		dpkg --add-architecture arm64
+	fi
+	need_packages "${arm64_packages[@]}"
 }

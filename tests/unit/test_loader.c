@@ -14,6 +14,8 @@
 #include "elf_builder.h"
 
 #define NATIVE LOADER_FLAGS_NATIVE
+/* of the entries in the captured cache, whatever this machine is */
+#define CAPTURED (LOADER_FLAG_ELF_LIBC6 | LOADER_FLAG_X8664_LIB64)
 #define LDCONFIG "/sbin/ldconfig"
 
 /* ---- help ------------------------------------------------------------------------------- */
