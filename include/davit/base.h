@@ -131,6 +131,8 @@ int strings_add(struct arena *arena, struct strings *list, const char *text);
 bool strings_contain(const struct strings *list, const char *text);
 /* "a, b, c"; "" for an empty list; NULL without memory. */
 const char *strings_join(struct arena *arena, const struct strings *list, const char *separator);
+/* The same, or as many as fit and how many more there are: "a, b and 3 more". For messages. */
+const char *strings_list(struct arena *arena, const struct strings *list, size_t max);
 
 bool string_equal(const char *a, const char *b); /* NULL equals only NULL */
 bool string_starts(const char *text, const char *prefix);

@@ -40,6 +40,19 @@ const char *strings_join(struct arena *arena, const struct strings *list, const 
 	return joined;
 }
 
+const char *strings_list(struct arena *arena, const struct strings *list, size_t max)
+{
+	size_t length = 0, shown = 0;
+	const char *text;
+
+	while (shown < list->count && length + strlen(list->items[shown]) + 2 <= max)
+		length += strlen(list->items[shown++]) + 2;
+	text = strings_join(arena, &(struct strings){list->items, shown, shown}, ", ");
+	if (!text || shown == list->count)
+		return text;
+	return arena_printf(arena, "%s and %zu more", text, list->count - shown);
+}
+
 bool string_equal(const char *a, const char *b)
 {
 	return a == b || (a && b && strcmp(a, b) == 0);

@@ -254,24 +254,38 @@ static bool explain_mismatch(struct inventory *inv, struct library_dir dir)
 	return false;
 }
 
+/* The directories below the driver's root that were searched, and those of driver.search. */
+static const char *list_probed(struct inventory *inv, size_t max)
+{
+	struct strings probed = {0};
+
+	for (size_t i = 0; i < inv->probed.count; i++)
+		if (!strings_contain(&probed, inv->probed.items[i].path) &&
+		    strings_add(inv->arena, &probed, inv->probed.items[i].path) < 0)
+			return NULL;
+	return strings_list(inv->arena, &probed, max);
+}
+
 int library_dirs_explain(struct inventory *inv)
 {
-	const struct strings *searched = &inv->driver->searched;
-	const char *list;
+	const char *root = inv->roots->driver.path, *list;
+	const char *path = inv->config->path ? inv->config->path : CONFIG_PATH;
+	/* What a line has for all that may be long here: some of the list is always told. */
+	size_t used = strlen(root) + strlen(path), room = 200, least = 40;
 
 	for (size_t i = 0; i < inv->probed.count; i++)
 		if (explain_mismatch(inv, inv->probed.items[i]))
 			return -ENODEV;
-	list = strings_join(inv->arena, searched, ", ");
+	list = list_probed(inv, used + least < room ? room - used : least);
 	if (!list)
 		return error_memory(inv->err);
-	error_set(
-		inv->err, ERROR_NO_DRIVER, ENODEV, NULL,
-		"use the driver: the kernel module is %s, but its libraries are in none of %.180s%s",
-		inv->driver->version, list, strlen(list) > 180 ? " ..." : "");
+	error_set(inv->err, ERROR_NO_DRIVER, ENODEV, NULL,
+		  "use the driver: the kernel module is %s, but its libraries are not in %s: "
+		  "searched %s",
+		  inv->driver->version, root, list);
 	return error_fix(inv->err, -ENODEV,
 			 "install the userland of %s, or set driver.root or driver.search in %s",
-			 inv->driver->version, inv->config->path ? inv->config->path : CONFIG_PATH);
+			 inv->driver->version, path);
 }
 
 /* ---- one library ------------------------------------------------------------------------ */

@@ -38,7 +38,8 @@ static int open_modprobe(const struct root *host, struct error *err)
 		r = check_modprobe(fd, places[i], err);
 		return r < 0 ? r : fd_take(&fd);
 	}
-	return error_set(err, ERROR_SYSTEM, ENOENT, NULL, "find the host's modprobe");
+	return error_set(err, ERROR_SYSTEM, ENOENT, NULL,
+			 "find the host's modprobe in /sbin, /usr/sbin or /bin");
 }
 
 static int explain(const struct spawn_result *result, struct error *err)
@@ -116,10 +117,11 @@ int driver_load(const struct driver_roots *roots, struct arena *arena, struct er
 	r = module_load(roots, "nvidia", arena, &why);
 	/* That it isn't loaded is what people need to know, then why it can't be. */
 	if (r < 0)
-		return error_set(err, ERROR_NO_DRIVER, -r,
-				 "install NVIDIA's driver, or see why with `modprobe nvidia` and "
-				 "`dmesg | grep NVRM`",
-				 "use the driver: the kernel module nvidia is not loaded; %s",
-				 why.message);
+		return error_set(
+			err, ERROR_NO_DRIVER, -r,
+			"install NVIDIA's driver, or see why with `modprobe nvidia` and "
+			"`dmesg | grep NVRM`",
+			"use the driver: the kernel module nvidia is not loaded; cannot %s",
+			why.message);
 	return 0;
 }

@@ -44,20 +44,6 @@ static int collect(struct picker *picker, enum candidates candidates, struct str
 	return r;
 }
 
-/* "a, b, c", or as many as fit and how many more there are. */
-static const char *list_names(struct arena *arena, struct strings *names)
-{
-	size_t length = 0, shown = 0;
-	const char *text;
-
-	while (shown < names->count && length + strlen(names->items[shown]) + 2 <= LIST_MAX)
-		length += strlen(names->items[shown++]) + 2;
-	text = strings_join(arena, &(struct strings){names->items, shown, shown}, ", ");
-	if (!text || shown == names->count)
-		return text;
-	return arena_printf(arena, "%s and %zu more", text, names->count - shown);
-}
-
 static const char *describe(struct picker *picker, enum candidates candidates)
 {
 	size_t count = picker->driver->gpus.count;
@@ -73,7 +59,7 @@ static const char *describe(struct picker *picker, enum candidates candidates)
 		return NULL;
 	if (names.count == 0)
 		return "no GPU of the host has MIG instances";
-	list = list_names(picker->arena, &names);
+	list = strings_list(picker->arena, &names, LIST_MAX);
 	if (!list)
 		return NULL;
 	return arena_printf(picker->arena, "the host has %zu %s%s (%s)", names.count,
