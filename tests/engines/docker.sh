@@ -7,11 +7,10 @@ set -euo pipefail
 ENGINE=dockerd
 # shellcheck source=tests/lib/container.sh
 . "$repository/tests/lib/container.sh"
+# shellcheck source=tests/lib/docker.sh
+. "$repository/tests/lib/docker.sh"
 enter_namespace "$@"
-if [ ! -x /usr/bin/docker ]; then
-	skip "${0##*/}" "Debian's docker isn't installed (apt-get install docker.io)"
-	report_exit
-fi
+require_docker
 make_work
 host=$work/host
 "$fixture/fake-host" "$host"
@@ -30,43 +29,9 @@ at_end 'umount -l /etc'
 
 # --- the daemon ----------------------------------------------------------------------------------
 
-mkdir -p "$work"/docker/{bin,data,exec,config}
+make_docker
 ln -s "$hook" "$work/docker/bin/nvidia-container-runtime-hook"
-export DOCKER_HOST=unix://$work/docker/socket DOCKER_CONFIG=$work/docker/config
-unset DOCKER_CONTEXT DOCKER_TLS_VERIFY
-docker() {
-	timeout 60 /usr/bin/docker "$@"
-}
-
-start_dockerd() {
-	local i
-	printf '{}\n' > "$work/docker/daemon.json"
-	PATH=$work/docker/bin:$PATH dockerd --config-file "$work/docker/daemon.json" \
-		--data-root "$work/docker/data" --exec-root "$work/docker/exec" \
-		--pidfile "$work/docker/pid" -H "$DOCKER_HOST" --group root \
-		--iptables=false --ip6tables=false --bridge=none --exec-opt native.cgroupdriver=cgroupfs \
-		--cgroup-parent "$cgroup" \
-		< /dev/null > "$work/docker/log" 2>&1 &
-	dockerd=$!
-	at_end stop_dockerd
-	for ((i = 0; i < 300; i++)); do
-		if docker version > /dev/null 2>&1; then
-			return
-		fi
-		kill -0 "$dockerd" 2> /dev/null || break
-		sleep 0.1
-	done
-	fail "dockerd starts ($with)" 'it does not answer' "$(tail -n 20 "$work/docker/log")"
-	report_exit
-}
-
-# shellcheck disable=SC2317 # called by clean_up
-stop_dockerd() {
-	kill "$dockerd" 2> /dev/null || return 0
-	wait "$dockerd" || true
-}
-
-start_dockerd
+start_dockerd {}
 tar -C "$(kind_root debian)" -c . | docker import - gpu-test > /dev/null
 ok "dockerd starts and has an image ($with)"
 

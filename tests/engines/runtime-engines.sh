@@ -9,11 +9,10 @@ ENGINE=dockerd
 . "$repository/tests/lib/container.sh"
 # shellcheck source=tests/lib/runtime.sh
 . "$repository/tests/lib/runtime.sh"
+# shellcheck source=tests/lib/docker.sh
+. "$repository/tests/lib/docker.sh"
 enter_namespace "$@"
-if [ ! -x /usr/bin/docker ]; then
-	skip "${0##*/}" "Debian's docker isn't installed (apt-get install docker.io)"
-	report_exit
-fi
+require_docker
 make_work
 host=$work/host
 "$fixture/fake-host" "$host"
@@ -47,40 +46,11 @@ last_seen() { # JQ-FILTER: of the newest config.json
 
 # --- Docker --------------------------------------------------------------------------------------
 
-mkdir -p "$work"/docker/{bin,data,exec,config}
+make_docker
 ln -s "$hook" "$work/docker/bin/nvidia-container-runtime-hook"
-export DOCKER_HOST=unix://$work/docker/socket DOCKER_CONFIG=$work/docker/config
-unset DOCKER_CONTEXT DOCKER_TLS_VERIFY
-docker() {
-	timeout 60 /usr/bin/docker "$@"
-}
 
-start_dockerd() { # JQ-FILTER
-	local i
-	jq -n --arg runtime "$runtime" '{runtimes: {nvidia: {path: $runtime}}} | '"$1" \
-		> "$work/docker/daemon.json"
-	PATH=$work/docker/bin:$PATH dockerd --config-file "$work/docker/daemon.json" \
-		--data-root "$work/docker/data" --exec-root "$work/docker/exec" \
-		--pidfile "$work/docker/pid" -H "$DOCKER_HOST" --group root \
-		--iptables=false --ip6tables=false --bridge=none --exec-opt native.cgroupdriver=cgroupfs \
-		--cgroup-parent "$cgroup" \
-		< /dev/null >> "$work/docker/log" 2>&1 &
-	dockerd=$!
-	at_end stop_dockerd
-	for ((i = 0; i < 300; i++)); do
-		if docker version > /dev/null 2>&1; then
-			return
-		fi
-		kill -0 "$dockerd" 2> /dev/null || break
-		sleep 0.1
-	done
-	fail "dockerd starts ($with)" 'it does not answer' "$(tail -n 20 "$work/docker/log")"
-	report_exit
-}
-
-stop_dockerd() {
-	kill "$dockerd" 2> /dev/null || return 0
-	wait "$dockerd" || true
+daemon() { # JQ-FILTER
+	start_dockerd "$(jq -n --arg runtime "$runtime" '{runtimes: {nvidia: {path: $runtime}}} | '"$1")"
 }
 
 # docker_gives NAME EXPECTED OPTION... -- COMMAND...
@@ -99,7 +69,7 @@ docker_gives() {
 	equal "$name" "$expected" "$rc $output$errors"
 }
 
-start_dockerd .
+daemon .
 tar -C "$(kind_root debian)" -c . | docker import - gpu-test > /dev/null
 
 docker_gives '--runtime=nvidia' "0 $both" --runtime=nvidia -e NVIDIA_VISIBLE_DEVICES=all -- nvidia-smi -L
@@ -168,7 +138,7 @@ else
 fi
 stop_dockerd
 
-start_dockerd '."default-runtime" = "nvidia"'
+daemon '."default-runtime" = "nvidia"'
 docker_gives 'default-runtime' "0 $one" -e NVIDIA_VISIBLE_DEVICES=1 -- nvidia-smi -L
 docker_gives 'default-runtime, --gpus all' "0 $both" --gpus all -- nvidia-smi -L
 docker_gives 'default-runtime, CAP_SYS_ADMIN and every device' "0 $one" --cap-add SYS_ADMIN \
