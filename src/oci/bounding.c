@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <linux/capability.h>
-#include <string.h>
 
 #include "bounding.h"
 
@@ -49,10 +48,12 @@ static const char *const names[] = {
 	[40] = "CAP_CHECKPOINT_RESTORE",
 };
 
-uint64_t bounding_bit(const char *name)
+uint64_t bounding_bit(const char *name, size_t length)
 {
+	const struct slice slice = {name, length};
+
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (strcmp(names[i], name) == 0)
+		if (slice_equal(slice, names[i]))
 			return (uint64_t)1 << i;
 	return 0;
 }

@@ -3,42 +3,53 @@
 
 #include "member.h"
 
-int member_wrong_type(const char *place, enum json_type type, struct error *err)
-{
-	bool vowel = type == json_type_object || type == json_type_array || type == json_type_int;
+#define PLACE_MAX 128
 
-	return error_set(err, ERROR_BAD_BUNDLE, EINVAL, NULL, "read the bundle: %s is not %s %s",
-			 place, vowel ? "an" : "a", json_type_to_name(type));
+int member_wrong_type(struct reader *r, const char *place, enum json_kind kind)
+{
+	static const char *const names[] = {
+		[JSON_NULL] = "a null",      [JSON_BOOLEAN] = "a boolean",
+		[JSON_INTEGER] = "an int",   [JSON_NUMBER] = "a number",
+		[JSON_STRING] = "a string",  [JSON_ARRAY] = "an array",
+		[JSON_OBJECT] = "an object",
+	};
+
+	return error_set(r->err, ERROR_BAD_BUNDLE, EINVAL, NULL, "read the bundle: %s is not %s",
+			 place, names[kind]);
 }
 
-int member_get(struct json_object *object, const char *place, const char *name, enum json_type type,
-	       struct json_object **ret, struct error *err)
+int member_check_item(struct reader *r, const struct json_value *item, const char *place,
+		      size_t index, enum json_kind kind)
 {
-	char where[128];
+	char where[PLACE_MAX];
 
-	*ret = NULL;
-	if (!object || !json_object_object_get_ex(object, name, ret) || !*ret ||
-	    json_object_is_type(*ret, type))
+	if (item->kind == kind)
+		return 0;
+	(void)snprintf(where, sizeof(where), "%s[%zu]", place, index);
+	return member_wrong_type(r, where, kind);
+}
+
+int member_get(struct reader *r, const struct json_value *object, const char *place,
+	       const char *name, enum json_kind kind, const struct json_value **ret)
+{
+	char where[PLACE_MAX];
+
+	*ret = object ? json_member(&r->json, object, name) : NULL;
+	if (!*ret || (*ret)->kind == kind)
 		return 0;
 	*ret = NULL;
 	(void)snprintf(where, sizeof(where), "%s%s%s", place, *place ? "." : "", name);
-	return member_wrong_type(where, type, err);
+	return member_wrong_type(r, where, kind);
 }
 
-const char *member_copy(struct json_object *text, struct arena *arena)
+int member_string(struct reader *r, const struct json_value *object, const char *place,
+		  const char *name, const char **ret)
 {
-	return arena_strndup(arena, json_object_get_string(text),
-			     (size_t)json_object_get_string_len(text));
-}
+	const struct json_value *text;
+	int result = member_get(r, object, place, name, JSON_STRING, &text);
 
-int member_string(struct json_object *object, const char *place, const char *name,
-		  struct arena *arena, const char **ret, struct error *err)
-{
-	struct json_object *text;
-	int r = member_get(object, place, name, json_type_string, &text, err);
-
-	if (r < 0)
-		return r;
-	*ret = text ? member_copy(text, arena) : "";
-	return *ret ? 0 : error_memory(err);
+	if (result < 0)
+		return result;
+	*ret = text ? json_string(&r->json, text, r->arena) : "";
+	return *ret ? 0 : error_memory(r->err);
 }

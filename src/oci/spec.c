@@ -1,16 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdio.h>
+#include <string.h>
 
 #include "bounding.h"
 #include "davit/oci.h"
 #include "member.h"
-
-/* What the readers below fill. */
-struct reader {
-	struct arena *arena;
-	struct oci_spec *spec;
-	struct error *err;
-};
 
 const char *oci_pairs_get(const struct oci_pairs *pairs, const char *name)
 {
@@ -20,245 +14,244 @@ const char *oci_pairs_get(const struct oci_pairs *pairs, const char *name)
 	return NULL;
 }
 
-/* The text at array[index], or NULL with the error filled. */
-static struct json_object *text_at(struct json_object *array, const char *place, size_t index,
-				   struct error *err)
+static int read_env(struct reader *r, const struct json_value *process, struct oci_spec *spec)
 {
-	struct json_object *item = json_object_array_get_idx(array, index);
-	char where[128];
-
-	if (json_object_is_type(item, json_type_string))
-		return item;
-	(void)snprintf(where, sizeof(where), "%s[%zu]", place, index);
-	(void)member_wrong_type(where, json_type_string, err);
-	return NULL;
-}
-
-static int read_env(struct reader *r, struct json_object *process)
-{
-	struct json_object *env;
-	int result = member_get(process, "process", "env", json_type_array, &env, r->err);
+	const struct json_value *env, *item;
+	int result = member_get(r, process, "process", "env", JSON_ARRAY, &env);
 
 	if (result < 0 || !env)
 		return result;
-	for (size_t i = 0; i < json_object_array_length(env); i++) {
-		struct json_object *item = text_at(env, "process.env", i, r->err);
+	for (item = json_first(env); item; item = json_next(env, item)) {
 		const char *copy;
 
-		if (!item)
-			return -EINVAL;
-		copy = member_copy(item, r->arena);
-		if (!copy || strings_add(r->arena, &r->spec->env, copy) < 0)
+		result = member_check_item(r, item, "process.env", spec->env.count, JSON_STRING);
+		if (result < 0)
+			return result;
+		copy = json_string(&r->json, item, r->arena);
+		if (!copy || strings_add(r->arena, &spec->env, copy) < 0)
 			return error_memory(r->err);
 	}
 	return 0;
 }
 
-static int read_bounding_list(struct reader *r, struct json_object *list, const char *place)
+static int read_bounding_list(struct reader *r, const struct json_value *list, const char *place,
+			      struct oci_spec *spec)
 {
-	for (size_t i = 0; i < json_object_array_length(list); i++) {
-		struct json_object *item = text_at(list, place, i, r->err);
+	const struct json_value *item;
+	size_t index = 0;
 
-		if (!item)
-			return -EINVAL;
-		r->spec->bounding |= bounding_bit(json_object_get_string(item));
+	for (item = json_first(list); item; item = json_next(list, item)) {
+		int result = member_check_item(r, item, place, index++, JSON_STRING);
+
+		if (result < 0)
+			return result;
+		spec->bounding |= bounding_bit(r->json.text + item->start, item->length);
 	}
 	return 0;
 }
 
-static int read_capabilities(struct reader *r, struct json_object *process)
+static int read_capabilities(struct reader *r, const struct json_value *process,
+			     struct oci_spec *spec)
 {
-	struct json_object *capabilities, *bounding = NULL;
+	const struct json_value *capabilities, *bounding = NULL;
 	int result;
 
+	capabilities = process ? json_member(&r->json, process, "capabilities") : NULL;
 	/* A list until OCI 1.0.0-rc4: what it names is in every set. */
-	if (process && json_object_object_get_ex(process, "capabilities", &capabilities) &&
-	    json_object_is_type(capabilities, json_type_array))
-		return read_bounding_list(r, capabilities, "process.capabilities");
-	result = member_get(process, "process", "capabilities", json_type_object, &capabilities,
-			    r->err);
+	if (capabilities && capabilities->kind == JSON_ARRAY)
+		return read_bounding_list(r, capabilities, "process.capabilities", spec);
+	result = member_get(r, process, "process", "capabilities", JSON_OBJECT, &capabilities);
 	if (result == 0)
-		result = member_get(capabilities, "process.capabilities", "bounding",
-				    json_type_array, &bounding, r->err);
+		result = member_get(r, capabilities, "process.capabilities", "bounding", JSON_ARRAY,
+				    &bounding);
 	if (result < 0 || !bounding)
 		return result;
-	return read_bounding_list(r, bounding, "process.capabilities.bounding");
+	return read_bounding_list(r, bounding, "process.capabilities.bounding", spec);
 }
 
-static int read_process(struct reader *r, struct json_object *root)
+static int read_process(struct reader *r, struct oci_spec *spec)
 {
-	struct json_object *process;
-	int result = member_get(root, "", "process", json_type_object, &process, r->err);
+	const struct json_value *process;
+	int result = member_get(r, r->json.items, "", "process", JSON_OBJECT, &process);
 
 	if (result == 0)
-		result = read_env(r, process);
+		result = read_env(r, process, spec);
 	if (result == 0)
-		result = read_capabilities(r, process);
+		result = read_capabilities(r, process, spec);
 	return result;
 }
 
-static int read_annotations(struct reader *r, struct json_object *root)
+static int read_annotation(struct reader *r, const struct json_value *key, struct oci_spec *spec)
 {
-	struct json_object *annotations;
-	int result = member_get(root, "", "annotations", json_type_object, &annotations, r->err);
+	const struct json_value *value = key + 1;
+	struct oci_pair *pair = ARENA_PUSH(r->arena, &spec->annotations);
+	char place[128];
+
+	if (!pair)
+		return error_memory(r->err);
+	pair->name = json_string(&r->json, key, r->arena);
+	if (!pair->name)
+		return error_memory(r->err);
+	pair->value = "";
+	if (value->kind == JSON_STRING)
+		pair->value = json_string(&r->json, value, r->arena);
+	if (value->kind == JSON_STRING || value->kind == JSON_NULL)
+		return pair->value ? 0 : error_memory(r->err);
+	(void)snprintf(place, sizeof(place), "annotations.%s", pair->name);
+	return member_wrong_type(r, place, JSON_STRING);
+}
+
+static int read_annotations(struct reader *r, struct oci_spec *spec)
+{
+	const struct json_value *annotations, *key;
+	int result = member_get(r, r->json.items, "", "annotations", JSON_OBJECT, &annotations);
 
 	if (result < 0 || !annotations)
 		return result;
-	json_object_object_foreach(annotations, name, value)
-	{
-		struct oci_pair *pair = ARENA_PUSH(r->arena, &r->spec->annotations);
-
-		if (!pair)
-			return error_memory(r->err);
-		pair->name = arena_strdup(r->arena, name);
-		if (!pair->name)
-			return error_memory(r->err);
-		result = member_string(annotations, "annotations", name, r->arena, &pair->value,
-				       r->err);
-		if (result < 0)
-			return result;
-		(void)value;
-	}
-	return 0;
+	for (key = json_first(annotations); result == 0 && key;
+	     key = json_next(annotations, key + 1))
+		result = read_annotation(r, key, spec);
+	return result;
 }
 
-static int read_mount(struct reader *r, struct json_object *object, const char *place)
+static int read_mount(struct reader *r, const struct json_value *object, size_t index,
+		      struct oci_spec *spec)
 {
-	struct oci_mount *mount = ARENA_PUSH(r->arena, &r->spec->mounts);
+	struct oci_mount *mount = ARENA_PUSH(r->arena, &spec->mounts);
+	char place[sizeof("mounts[]") + 3 * sizeof(size_t)];
 	int result;
 
 	if (!mount)
 		return error_memory(r->err);
-	if (!json_object_is_type(object, json_type_object))
-		return member_wrong_type(place, json_type_object, r->err);
-	result = member_string(object, place, "destination", r->arena, &mount->destination, r->err);
+	(void)snprintf(place, sizeof(place), "mounts[%zu]", index);
+	if (object->kind != JSON_OBJECT)
+		return member_wrong_type(r, place, JSON_OBJECT);
+	result = member_string(r, object, place, "destination", &mount->destination);
 	if (result == 0)
-		result = member_string(object, place, "source", r->arena, &mount->source, r->err);
+		result = member_string(r, object, place, "source", &mount->source);
 	if (result == 0)
-		result = member_string(object, place, "type", r->arena, &mount->type, r->err);
+		result = member_string(r, object, place, "type", &mount->type);
 	return result;
 }
 
-static int read_mounts(struct reader *r, struct json_object *root)
+static int read_mounts(struct reader *r, struct oci_spec *spec)
 {
-	struct json_object *mounts;
-	int result = member_get(root, "", "mounts", json_type_array, &mounts, r->err);
+	const struct json_value *mounts, *item;
+	int result = member_get(r, r->json.items, "", "mounts", JSON_ARRAY, &mounts);
+	size_t index = 0;
 
-	for (size_t i = 0; result == 0 && mounts && i < json_object_array_length(mounts); i++) {
-		char place[sizeof("mounts[]") + 3 * sizeof(size_t)];
-
-		(void)snprintf(place, sizeof(place), "mounts[%zu]", i);
-		result = read_mount(r, json_object_array_get_idx(mounts, i), place);
-	}
+	if (result < 0 || !mounts)
+		return result;
+	for (item = json_first(mounts); result == 0 && item; item = json_next(mounts, item))
+		result = read_mount(r, item, index++, spec);
 	return result;
 }
 
-static int read_root(struct reader *r, struct json_object *root)
+static int read_root(struct reader *r, struct oci_spec *spec)
 {
-	struct json_object *object, *readonly = NULL;
-	int result = member_get(root, "", "root", json_type_object, &object, r->err);
+	const struct json_value *object, *readonly = NULL;
+	int result = member_get(r, r->json.items, "", "root", JSON_OBJECT, &object);
 
 	if (result == 0)
-		result = member_string(object, "root", "path", r->arena, &r->spec->root_path,
-				       r->err);
+		result = member_string(r, object, "root", "path", &spec->root_path);
 	if (result == 0)
-		result = member_get(object, "root", "readonly", json_type_boolean, &readonly,
-				    r->err);
-	if (result == 0 && !*r->spec->root_path)
+		result = member_get(r, object, "root", "readonly", JSON_BOOLEAN, &readonly);
+	if (result == 0 && !*spec->root_path)
 		result = error_set(r->err, ERROR_BAD_BUNDLE, EINVAL, NULL,
 				   "read the bundle: root.path is missing");
-	r->spec->root_readonly = readonly && json_object_get_boolean(readonly);
+	spec->root_readonly = readonly && json_is_true(&r->json, readonly);
 	return result;
 }
 
-static int read_namespaces(struct reader *r, struct json_object *linux_object)
+static int read_namespaces(struct reader *r, const struct json_value *linux_object,
+			   struct oci_spec *spec)
 {
-	struct json_object *list;
-	int result =
-		member_get(linux_object, "linux", "namespaces", json_type_array, &list, r->err);
+	static const char where[] = "linux.namespaces";
+	const struct json_value *list, *item, *type;
+	int result = member_get(r, linux_object, "linux", "namespaces", JSON_ARRAY, &list);
+	size_t index = 0;
 
-	for (size_t i = 0; result == 0 && list && i < json_object_array_length(list); i++) {
-		struct json_object *item = json_object_array_get_idx(list, i), *type = NULL;
-		char place[sizeof("linux.namespaces[]") + 3 * sizeof(size_t)];
+	if (result < 0 || !list)
+		return result;
+	for (item = json_first(list); result == 0 && item; item = json_next(list, item)) {
+		char place[sizeof(where) + sizeof("[]") + 3 * sizeof(size_t)];
 
-		(void)snprintf(place, sizeof(place), "linux.namespaces[%zu]", i);
-		if (!json_object_is_type(item, json_type_object))
-			return member_wrong_type(place, json_type_object, r->err);
-		result = member_get(item, place, "type", json_type_string, &type, r->err);
-		if (type && strcmp(json_object_get_string(type), "user") == 0)
-			r->spec->user_namespace = true;
+		result = member_check_item(r, item, where, index, JSON_OBJECT);
+		if (result < 0)
+			return result;
+		(void)snprintf(place, sizeof(place), "%s[%zu]", where, index++);
+		result = member_get(r, item, place, "type", JSON_STRING, &type);
+		if (type && json_says(&r->json, type, "user"))
+			spec->user_namespace = true;
 	}
 	return result;
 }
 
-static int read_linux(struct reader *r, struct json_object *root)
+static int read_linux(struct reader *r, struct oci_spec *spec)
 {
-	const char *propagation;
-	struct json_object *object;
-	int result = member_get(root, "", "linux", json_type_object, &object, r->err);
+	const struct json_value *object, *propagation = NULL;
+	int result = member_get(r, r->json.items, "", "linux", JSON_OBJECT, &object);
 
 	if (result == 0)
-		result = member_string(object, "linux", "cgroupsPath", r->arena,
-				       &r->spec->cgroups_path, r->err);
+		result = member_string(r, object, "linux", "cgroupsPath", &spec->cgroups_path);
 	if (result == 0)
-		result = member_string(object, "linux", "rootfsPropagation", r->arena, &propagation,
-				       r->err);
+		result = member_get(r, object, "linux", "rootfsPropagation", JSON_STRING,
+				    &propagation);
+	if (propagation)
+		spec->shared_propagation = json_says(&r->json, propagation, "shared") ||
+					   json_says(&r->json, propagation, "rshared");
 	if (result == 0)
-		r->spec->shared_propagation =
-			string_equal(propagation, "shared") || string_equal(propagation, "rshared");
-	if (result == 0)
-		result = read_namespaces(r, object);
+		result = read_namespaces(r, object, spec);
 	return result;
-}
-
-static bool says(struct json_object *text, const char *wanted)
-{
-	return json_object_is_type(text, json_type_string) &&
-	       strcmp(json_object_get_string(text), wanted) == 0;
 }
 
 /* By the way davit-runtime calls it. */
-static bool is_written_hook(struct json_object *hook)
+static bool is_written_hook(const struct json_text *json, const struct json_value *hook)
 {
-	struct json_object *arguments;
+	static const char *const words[] = {"davit-hook", "createContainer"};
+	const struct json_value *arguments, *item;
+	size_t count = 0;
 
-	return json_object_is_type(hook, json_type_object) &&
-	       json_object_object_get_ex(hook, "args", &arguments) &&
-	       json_object_is_type(arguments, json_type_array) &&
-	       json_object_array_length(arguments) == 2 &&
-	       says(json_object_array_get_idx(arguments, 0), "davit-hook") &&
-	       says(json_object_array_get_idx(arguments, 1), "createContainer");
+	if (hook->kind != JSON_OBJECT)
+		return false;
+	arguments = json_member(json, hook, "args");
+	if (!arguments || arguments->kind != JSON_ARRAY)
+		return false;
+	for (item = json_first(arguments); item; item = json_next(arguments, item))
+		if (count == ARRAY_SIZE(words) || item->kind != JSON_STRING ||
+		    !json_says(json, item, words[count++]))
+			return false;
+	return count == ARRAY_SIZE(words);
 }
 
-static int read_hooks(struct reader *r, struct json_object *root)
+static int read_hooks(struct reader *r, struct oci_spec *spec)
 {
-	struct json_object *hooks, *list = NULL;
-	int result = member_get(root, "", "hooks", json_type_object, &hooks, r->err);
+	const struct json_value *hooks, *list = NULL, *item;
+	int result = member_get(r, r->json.items, "", "hooks", JSON_OBJECT, &hooks);
 
 	if (result == 0)
-		result = member_get(hooks, "hooks", "createContainer", json_type_array, &list,
-				    r->err);
-	for (size_t i = 0; result == 0 && list && i < json_object_array_length(list); i++)
-		r->spec->written |= is_written_hook(json_object_array_get_idx(list, i));
+		result = member_get(r, hooks, "hooks", "createContainer", JSON_ARRAY, &list);
+	for (item = list ? json_first(list) : NULL; item; item = json_next(list, item))
+		spec->written |= is_written_hook(&r->json, item);
 	return result;
 }
 
 int oci_spec_parse(const char *text, size_t length, struct arena *arena, struct oci_spec *ret,
 		   struct error *err)
 {
-	int (*const readers[])(struct reader *, struct json_object *) = {
+	int (*const readers[])(struct reader *, struct oci_spec *) = {
 		read_process, read_annotations, read_mounts, read_root, read_linux, read_hooks,
 	};
-	struct reader reader = {arena, ret, err};
-	AUTO_JSON *root = NULL;
+	struct reader reader = {.arena = arena, .err = err};
 	int r;
 
 	*ret = (struct oci_spec){.version = "", .root_path = "", .cgroups_path = ""};
-	r = json_parse(text, length, ERROR_BAD_BUNDLE, "config.json of the bundle", &root, err);
+	r = json_text_parse(text, length, ERROR_BAD_BUNDLE, "config.json of the bundle", arena,
+			    &reader.json, err);
 	if (r == 0)
-		r = member_string(root, "", "ociVersion", arena, &ret->version, err);
+		r = member_string(&reader, reader.json.items, "", "ociVersion", &ret->version);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(readers); i++)
-		r = readers[i](&reader, root);
+		r = readers[i](&reader, ret);
 	return r;
 }
 

@@ -2,52 +2,53 @@
 #include "davit/oci.h"
 #include "member.h"
 
-static int read_pid(struct json_object *root, bool need, pid_t *ret, struct error *err)
+static int read_pid(struct reader *r, bool need, pid_t *ret)
 {
-	struct json_object *number;
+	const struct json_value *number;
 	int64_t pid;
-	int r = member_get(root, "state", "pid", json_type_int, &number, err);
+	int result = member_get(r, r->json.items, "state", "pid", JSON_INTEGER, &number);
 
-	if (r < 0)
-		return r;
-	pid = number ? json_object_get_int64(number) : 0;
+	if (result < 0)
+		return result;
+	pid = number ? json_integer(&r->json, number) : 0;
 	if (pid < (need ? 1 : 0) || pid > INT32_MAX)
 		return error_set(
-			err, ERROR_BAD_BUNDLE, EINVAL, "start davit-hook from an OCI runtime",
+			r->err, ERROR_BAD_BUNDLE, EINVAL, "start davit-hook from an OCI runtime",
 			"read the state: pid is %s", number ? "not a process id" : "missing");
 	*ret = (pid_t)pid;
 	return 0;
 }
 
-static int read_bundle(struct json_object *root, struct arena *arena, const char **ret,
-		       struct error *err)
+static int read_bundle(struct reader *r, const char **ret)
 {
-	int r = member_string(root, "state", "bundle", arena, ret, err);
+	const struct json_value *root = r->json.items;
+	int result = member_string(r, root, "state", "bundle", ret);
 
 	/* runc before 17.06 had a state of its own, with this name. */
-	if (r == 0 && !**ret)
-		r = member_string(root, "state", "bundlePath", arena, ret, err);
-	if (r == 0 && **ret != '/')
-		r = error_set(err, ERROR_BAD_BUNDLE, EINVAL, "start davit-hook from an OCI runtime",
-			      "read the state: %s", **ret ? "bundle is relative" : "no bundle");
-	return r;
+	if (result == 0 && !**ret)
+		result = member_string(r, root, "state", "bundlePath", ret);
+	if (result == 0 && **ret != '/')
+		result = error_set(r->err, ERROR_BAD_BUNDLE, EINVAL,
+				   "start davit-hook from an OCI runtime", "read the state: %s",
+				   **ret ? "bundle is relative" : "no bundle");
+	return result;
 }
 
 int oci_state_parse(const char *text, size_t length, bool need_pid, struct arena *arena,
 		    struct oci_state *ret, struct error *err)
 {
-	AUTO_JSON *root = NULL;
+	struct reader reader = {.arena = arena, .err = err};
 	int r;
 
 	*ret = (struct oci_state){.id = "", .status = "", .bundle = ""};
-	r = json_parse(text, length, ERROR_BAD_BUNDLE, "the state", &root, err);
+	r = json_text_parse(text, length, ERROR_BAD_BUNDLE, "the state", arena, &reader.json, err);
 	if (r == 0)
-		r = member_string(root, "state", "id", arena, &ret->id, err);
+		r = member_string(&reader, reader.json.items, "state", "id", &ret->id);
 	if (r == 0)
-		r = member_string(root, "state", "status", arena, &ret->status, err);
+		r = member_string(&reader, reader.json.items, "state", "status", &ret->status);
 	if (r == 0)
-		r = read_bundle(root, arena, &ret->bundle, err);
+		r = read_bundle(&reader, &ret->bundle);
 	if (r == 0)
-		r = read_pid(root, need_pid, &ret->pid, err);
+		r = read_pid(&reader, need_pid, &ret->pid);
 	return r;
 }

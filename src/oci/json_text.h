@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A JSON text (RFC 8259) as the list of its values, in the order of the text: made in one pass, for
+ * the files that are read for every container, most of whose contents nobody asks for. Strings stay
+ * in the text until somebody does. Pure.
+ */
+#pragma once
+
+#include "davit/base.h"
+
+enum json_kind {
+	JSON_NULL,
+	JSON_BOOLEAN,
+	JSON_INTEGER, /* without fraction and exponent */
+	JSON_NUMBER,
+	JSON_STRING,
+	JSON_ARRAY,
+	JSON_OBJECT,
+};
+
+struct json_value {
+	uint32_t start, length; /* in the text; of a string: between its quotes */
+	uint32_t size;          /* values in the list that it consists of, itself included */
+	uint8_t kind;           /* enum json_kind */
+	bool escaped;           /* a string with a backslash in it */
+};
+
+/* An object is followed by its members' names and values in turns, an array by its items. */
+struct json_text {
+	const char *text; /* the caller's: it stays as long as this is used */
+	struct json_value *items;
+	size_t count, capacity;
+};
+
+/*
+ * The text has to be one object, with nothing behind it, at most JSON_DEPTH_MAX deep and without
+ * NUL characters (which would end C strings). 0, -ENOMEM, or -EINVAL with `code`: messages read
+ * "cannot read WHAT: line 3, column 7: PROBLEM". What is no UTF-8 is taken as it is.
+ */
+int json_text_parse(const char *text, size_t length, enum error_code code, const char *what,
+		    struct arena *arena, struct json_text *ret, struct error *err);
+
+/* The value of the last member of that name; NULL: there is none, or it is null. */
+const struct json_value *json_member(const struct json_text *json, const struct json_value *object,
+				     const char *name);
+bool json_says(const struct json_text *json, const struct json_value *string, const char *text);
+/* The string without its escapes; NULL without memory. */
+char *json_string(const struct json_text *json, const struct json_value *string,
+		  struct arena *arena);
+bool json_is_true(const struct json_text *json, const struct json_value *boolean);
+/* What doesn't fit is the nearest that does. */
+int64_t json_integer(const struct json_text *json, const struct json_value *integer);
+
+/* The values of an array in turns; of an object its names and values. NULL behind the last. */
+const struct json_value *json_first(const struct json_value *container);
+const struct json_value *json_next(const struct json_value *container,
+				   const struct json_value *item);
