@@ -118,6 +118,12 @@ char *arena_printf(struct arena *arena, const char *format, ...) PRINTF_LIKE(2, 
 						&(array)->count, &(array)->capacity, \
 						sizeof(*(array)->items)))
 void *arena_push(struct arena *arena, void **items, size_t *count, size_t *capacity, size_t size);
+/* ARENA_RESERVE makes room for that many items in all, so that they aren't moved. 0 or -ENOMEM. */
+#define ARENA_RESERVE(arena, array, room)                                                      \
+	arena_make_room((arena), (void **)&(array)->items, (array)->count, &(array)->capacity, \
+			(room), sizeof(*(array)->items))
+int arena_make_room(struct arena *arena, void **items, size_t count, size_t *capacity, size_t room,
+		    size_t size);
 
 /* ---- strings ---------------------------------------------------------------------------- */
 

@@ -43,7 +43,8 @@ void arena_free(struct arena *arena)
 	}
 }
 
-void *arena_alloc(struct arena *arena, size_t size)
+/* Memory that isn't zeroed: pages that nobody writes to cost nothing. */
+static void *alloc_raw(struct arena *arena, size_t size)
 {
 	const size_t align = alignof(max_align_t);
 	struct arena_block *block = arena->head;
@@ -65,15 +66,25 @@ void *arena_alloc(struct arena *arena, size_t size)
 	}
 	memory = block->data + block->used;
 	block->used += size;
-	return memset(memory, 0, size);
+	return memory;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+	void *memory = alloc_raw(arena, size);
+
+	return memory ? memset(memory, 0, size) : NULL;
 }
 
 char *arena_strndup(struct arena *arena, const char *text, size_t length)
 {
-	char *copy = arena_alloc(arena, length + 1);
+	char *copy = length < SIZE_MAX ? alloc_raw(arena, length + 1) : NULL;
 
-	if (copy && length)
+	if (!copy)
+		return NULL;
+	if (length)
 		memcpy(copy, text, length);
+	copy[length] = '\0';
 	return copy;
 }
 
@@ -103,21 +114,29 @@ char *arena_printf(struct arena *arena, const char *format, ...)
 	return text;
 }
 
+int arena_make_room(struct arena *arena, void **items, size_t count, size_t *capacity, size_t room,
+		    size_t size)
+{
+	void *grown;
+
+	if (room <= *capacity)
+		return 0;
+	if (room > SIZE_MAX / 2 / size)
+		return -ENOMEM;
+	grown = alloc_raw(arena, room * size);
+	if (!grown)
+		return -ENOMEM;
+	if (count)
+		memcpy(grown, *items, count * size);
+	*items = grown;
+	*capacity = room;
+	return 0;
+}
+
 void *arena_push(struct arena *arena, void **items, size_t *count, size_t *capacity, size_t size)
 {
-	if (*count == *capacity) {
-		size_t room = *capacity ? *capacity * 2 : 8;
-		void *grown;
-
-		if (room > SIZE_MAX / 2 / size)
-			return NULL;
-		grown = arena_alloc(arena, room * size);
-		if (!grown)
-			return NULL;
-		if (*count)
-			memcpy(grown, *items, *count * size);
-		*items = grown;
-		*capacity = room;
-	}
-	return (unsigned char *)*items + (*count)++ * size;
+	if (*count == *capacity && arena_make_room(arena, items, *count, capacity,
+						   *capacity ? *capacity * 2 : 8, size) < 0)
+		return NULL;
+	return memset((unsigned char *)*items + (*count)++ * size, 0, size);
 }

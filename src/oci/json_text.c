@@ -5,6 +5,9 @@
 #include "davit/json.h"
 #include "json_text.h"
 
+/* What engines write has more for each value: there the list needn't grow. */
+#define CHARACTERS_PER_VALUE 12
+
 struct parser {
 	struct json_text *json;
 	struct arena *arena;
@@ -284,7 +287,9 @@ int json_text_parse(const char *text, size_t length, enum error_code code, const
 		return error_set(err, code, EINVAL, NULL, "read %s: it is empty", what);
 	if (length > UINT32_MAX)
 		return error_set(err, code, EINVAL, NULL, "read %s: it is too large", what);
-	r = parse_value(&p, 0);
+	r = ARENA_RESERVE(arena, ret, length / CHARACTERS_PER_VALUE + 1);
+	if (r == 0)
+		r = parse_value(&p, 0);
 	if (r == 0) {
 		skip_blanks(&p);
 		if (p.at < length)

@@ -8,6 +8,21 @@
 
 #define FIRST_READ 4096 /* most files, and those of /proc, are smaller */
 
+/* Reads until `room` is full or the file ends; tells how much in *length. 0 or -errno. */
+static int read_up_to(int fd, char *data, size_t room, size_t *length)
+{
+	ssize_t n = 1;
+
+	while (n != 0 && *length < room) {
+		n = read(fd, data + *length, room - *length);
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0)
+			*length += (size_t)n;
+	}
+	return 0;
+}
+
 /* How much to make room for, once the first read has shown that there is more. */
 static size_t room_for(int fd, size_t have, size_t limit)
 {
@@ -23,37 +38,34 @@ static size_t room_for(int fd, size_t have, size_t limit)
 
 int file_read(int fd, size_t limit, struct arena *arena, char **ret, size_t *ret_length)
 {
+	char first[FIRST_READ], *data = first;
 	size_t length = 0, room = limit < FIRST_READ ? limit + 1 : FIRST_READ;
-	char *data = arena_alloc(arena, room + 1);
+	int r = read_up_to(fd, data, room, &length);
 
-	while (data) {
-		ssize_t n = read(fd, data + length, room - length);
+	while (r == 0 && length == room && length <= limit) {
+		char *grown;
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		length += (size_t)n;
-		if (length > limit)
-			return -EFBIG;
-		if (n == 0) {
-			data[length] = '\0';
-			*ret = data;
-			if (ret_length)
-				*ret_length = length;
-			return 0;
-		}
-		if (length == room) {
-			char *grown;
-
-			room = room_for(fd, room, limit);
-			grown = arena_alloc(arena, room + 1);
-			if (grown)
-				memcpy(grown, data, length);
-			data = grown;
-		}
+		room = room_for(fd, room, limit);
+		grown = arena_alloc(arena, room + 1);
+		if (!grown)
+			return -ENOMEM;
+		data = memcpy(grown, data, length);
+		r = read_up_to(fd, data, room, &length);
 	}
-	return -ENOMEM;
+	if (r < 0)
+		return r;
+	if (length > limit)
+		return -EFBIG;
+	/* Most files are small: they take no more memory than they need. */
+	if (data == first)
+		data = arena_strndup(arena, first, length);
+	if (!data)
+		return -ENOMEM;
+	data[length] = '\0';
+	*ret = data;
+	if (ret_length)
+		*ret_length = length;
+	return 0;
 }
 
 int file_write(int fd, const void *data, size_t length)
