@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * json: how davit reads JSON with json-c. Strict as json-c is, of bounded depth, nothing behind the
+ * json: how davit reads JSON with json-c, where it isn't read for every container (json_text.h) and
+ * where JSON is made. Strict as json-c is, of bounded depth, nothing behind the
  * end, no NUL characters (json-c ends keys and texts there), errors with line and column. Header
  * only, because it is one function and what it needs.
  */
@@ -10,9 +11,7 @@
 #include <limits.h>
 #include <string.h>
 
-#include "davit/base.h"
-
-#define JSON_DEPTH_MAX 64
+#include "davit/json_text.h"
 
 static inline void json_object_release(struct json_object **object)
 {
@@ -42,20 +41,6 @@ static inline size_t json_find_nul(const char *text, size_t length)
 		at++;
 	}
 	return nul ? (size_t)(nul - text) : length;
-}
-
-/* "cannot read WHAT: line 3, column 7: PROBLEM". Returns -EINVAL. */
-static inline int json_error_at(const char *text, size_t offset, enum error_code code,
-				const char *what, const char *problem, struct error *err)
-{
-	size_t line = 1, column = 1;
-
-	for (size_t i = 0; i < offset; i++) {
-		column = text[i] == '\n' ? 1 : column + 1;
-		line += text[i] == '\n';
-	}
-	return error_set(err, code, EINVAL, NULL, "read %s: line %zu, column %zu: %s", what, line,
-			 column, problem);
 }
 
 /*

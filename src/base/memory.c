@@ -7,7 +7,7 @@
 
 #include "davit/base.h"
 
-#define BLOCK_SIZE ((size_t)32 * 1024)
+#define BLOCK_SIZE ((size_t)96 * 1024) /* most runs need one; what nobody touches costs nothing */
 
 struct arena_block {
 	struct arena_block *next;

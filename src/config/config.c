@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "davit/config.h"
-#include "davit/json.h"
 #include "davit/sys.h"
 #include "keys.h"
 
@@ -61,18 +61,18 @@ static void blank_comments(char *text, size_t length)
 int config_parse(const char *text, size_t length, const char *path, struct arena *arena,
 		 struct config *ret, struct error *err)
 {
-	AUTO_JSON *root = NULL;
+	struct json_text json;
 	char *copy = arena_strndup(arena, text, length);
 	int r;
 
 	if (!copy || config_defaults(arena, ret) < 0)
 		return error_memory(err);
 	blank_comments(copy, length);
-	r = json_parse(copy, length, ERROR_BAD_CONFIG, path, &root, err);
+	r = json_text_parse(copy, length, ERROR_BAD_CONFIG, path, arena, &json, err);
 	if (r < 0)
 		return r;
 	ret->path = path;
-	r = config_parse_keys(root, arena, ret, err);
+	r = config_parse_keys(&json, arena, ret, err);
 	if (r < 0)
 		return error_wrap(err, r, "read %s", path);
 	if (!strings_contain(&ret->policy.env_names, DEVICES_VARIABLE) &&

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
 #include "keys.h"
 #include "value.h"
 
@@ -78,19 +80,19 @@ static int read_key(const char *name, struct value *value, struct config *config
 
 static int read_section(const char *section, struct value *value, struct config *config)
 {
-	struct json_object *object = value->json;
+	const struct json_value *object = value->at, *name;
 
 	value->key = section;
-	if (!json_object_is_type(object, json_type_object))
+	if (object->kind != JSON_OBJECT)
 		return value_refuse(value, "an object with the keys of that section");
-	json_object_object_foreach(object, name, json)
-	{
-		const char *whole = arena_printf(value->arena, "%s.%s", section, name);
+	for (name = json_first(object); name; name = json_next(object, name + 1)) {
+		const char *key = json_string(value->json, name, value->arena);
+		const char *whole = key ? arena_printf(value->arena, "%s.%s", section, key) : NULL;
 		int r;
 
 		if (!whole)
 			return error_memory(value->err);
-		value->json = json;
+		value->at = name + 1;
 		r = read_key(whole, value, config);
 		if (r < 0)
 			return r;
@@ -98,22 +100,25 @@ static int read_section(const char *section, struct value *value, struct config 
 	return 0;
 }
 
-int config_parse_keys(struct json_object *root, struct arena *arena, struct config *config,
+int config_parse_keys(const struct json_text *json, struct arena *arena, struct config *config,
 		      struct error *err)
 {
-	struct value value = {.arena = arena, .err = err};
+	const struct json_value *root = json->items, *name;
+	struct value value = {.json = json, .arena = arena, .err = err};
 
-	json_object_object_foreach(root, name, json)
-	{
+	for (name = json_first(root); name; name = json_next(root, name + 1)) {
+		const char *key = json_string(json, name, arena);
 		int r;
 
-		value.json = json;
-		if (is_section(name))
-			r = read_section(name, &value, config);
-		else if (strchr(name, '.'))
-			r = refuse_key(name, err);
+		if (!key)
+			return error_memory(err);
+		value.at = name + 1;
+		if (is_section(key))
+			r = read_section(key, &value, config);
+		else if (strchr(key, '.'))
+			r = refuse_key(key, err);
 		else
-			r = read_key(name, &value, config);
+			r = read_key(key, &value, config);
 		if (r < 0)
 			return r;
 	}

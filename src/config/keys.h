@@ -2,8 +2,8 @@
 #pragma once
 
 #include "davit/config.h"
-#include "davit/json.h"
+#include "davit/json_text.h"
 
-/* Reads every key of root into config, which has the defaults. Errors as config_parse. */
-int config_parse_keys(struct json_object *root, struct arena *arena, struct config *config,
+/* Reads every key of the text into config, which has the defaults. Errors as config_parse. */
+int config_parse_keys(const struct json_text *json, struct arena *arena, struct config *config,
 		      struct error *err);

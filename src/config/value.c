@@ -9,19 +9,19 @@ int value_refuse(const struct value *value, const char *what)
 
 int value_bool(const struct value *value, void *ret)
 {
-	if (!json_object_is_type(value->json, json_type_boolean))
+	if (value->at->kind != JSON_BOOLEAN)
 		return value_refuse(value, "true or false");
-	*(bool *)ret = json_object_get_boolean(value->json);
+	*(bool *)ret = json_is_true(value->json, value->at);
 	return 0;
 }
 
 /* The index of the text among words, or -1. */
 static int word_index(const struct value *value, const char *const *words, size_t count)
 {
-	if (!json_object_is_type(value->json, json_type_string))
+	if (value->at->kind != JSON_STRING)
 		return -1;
 	for (size_t i = 0; i < count; i++)
-		if (strcmp(json_object_get_string(value->json), words[i]) == 0)
+		if (json_says(value->json, value->at, words[i]))
 			return (int)i;
 	return -1;
 }
@@ -59,17 +59,6 @@ int value_mode(const struct value *value, void *ret)
 	return 0;
 }
 
-int value_log_level(const struct value *value, void *ret)
-{
-	enum log_level level;
-
-	if (!json_object_is_type(value->json, json_type_string) ||
-	    log_level_parse(json_object_get_string(value->json), &level) < 0)
-		return value_refuse(value, "\"error\", \"warning\", \"info\" or \"debug\"");
-	*(enum log_level *)ret = level;
-	return 0;
-}
-
 /* ---- texts ------------------------------------------------------------------------------ */
 
 static bool is_path(const char *text)
@@ -94,17 +83,30 @@ static bool is_not_empty(const char *text)
 }
 
 /* The text itself, in the arena, or NULL when it is none or the check says no. */
-static const char *read_text(const struct value *value, struct json_object *json,
+static const char *read_text(const struct value *value, const struct json_value *at,
 			     bool (*check)(const char *))
 {
-	if (!json_object_is_type(json, json_type_string) || !check(json_object_get_string(json)))
-		return NULL;
-	return arena_strdup(value->arena, json_object_get_string(json));
+	const char *text = NULL;
+
+	if (at->kind == JSON_STRING)
+		text = json_string(value->json, at, value->arena);
+	return text && check(text) ? text : NULL;
+}
+
+int value_log_level(const struct value *value, void *ret)
+{
+	const char *name = read_text(value, value->at, is_not_empty);
+	enum log_level level;
+
+	if (!name || log_level_parse(name, &level) < 0)
+		return value_refuse(value, "\"error\", \"warning\", \"info\" or \"debug\"");
+	*(enum log_level *)ret = level;
+	return 0;
 }
 
 int value_path(const struct value *value, void *ret)
 {
-	const char *path = read_text(value, value->json, is_path);
+	const char *path = read_text(value, value->at, is_path);
 
 	if (!path)
 		return value_refuse(value, "an absolute path");
@@ -114,8 +116,7 @@ int value_path(const struct value *value, void *ret)
 
 int value_log_file(const struct value *value, void *ret)
 {
-	if (json_object_is_type(value->json, json_type_string) &&
-	    json_object_get_string_len(value->json) == 0) {
+	if (value->at->kind == JSON_STRING && value->at->length == 0) {
 		*(const char **)ret = "";
 		return 0;
 	}
@@ -128,12 +129,12 @@ int value_log_file(const struct value *value, void *ret)
 static int read_list(const struct value *value, bool (*check)(const char *), const char *what,
 		     struct strings *ret)
 {
+	const struct json_value *item;
 	struct strings list = {0};
 
-	if (!json_object_is_type(value->json, json_type_array))
+	if (value->at->kind != JSON_ARRAY)
 		return value_refuse(value, what);
-	for (size_t i = 0; i < json_object_array_length(value->json); i++) {
-		struct json_object *item = json_object_array_get_idx(value->json, i);
+	for (item = json_first(value->at); item; item = json_next(value->at, item)) {
 		const char *text = read_text(value, item, check);
 
 		if (!text)
@@ -159,8 +160,7 @@ int value_programs(const struct value *value, void *ret)
 {
 	static const char what[] = "a list of at least one program";
 
-	if (json_object_is_type(value->json, json_type_array) &&
-	    json_object_array_length(value->json) == 0)
+	if (value->at->kind == JSON_ARRAY && !json_first(value->at))
 		return value_refuse(value, what);
 	return read_list(value, is_not_empty, what, ret);
 }

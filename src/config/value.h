@@ -6,11 +6,12 @@
 #pragma once
 
 #include "davit/config.h"
-#include "davit/json.h"
+#include "davit/json_text.h"
 
 struct value {
 	const char *key;
-	struct json_object *json;
+	const struct json_text *json;
+	const struct json_value *at;
 	struct arena *arena;
 	struct error *err;
 };

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "json_text.h"
+#include "davit/json_text.h"
 
 /* A text that is being read into structs. */
 struct reader {

@@ -120,7 +120,8 @@ docker_bundle() { # NAME
 	edit_bundle '
 		.process.env += [range(110) | "SERVICE_VARIABLE_\(.)=" + ("value-" * 15)] |
 		.linux.seccomp = {defaultAction: "SCMP_ACT_ERRNO", architectures: ["SCMP_ARCH_X86_64"],
-			syscalls: [{names: [range(360) | "system_call_\(.)"], action: "SCMP_ACT_ALLOW"}]}'
+			syscalls: [{names: [range(360) | "system_call_\(.)"], action: "SCMP_ACT_ALLOW"}]}' \
+		--compact-output
 }
 
 # --- cases ---------------------------------------------------------------------------------------

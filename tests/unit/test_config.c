@@ -240,7 +240,7 @@ static const struct {
 	{"{\"something-else\":1}", "there is no key \"something-else\"", "remove it"},
 	{"{\"driver\":{\"policy\":{}}}", "there is no key \"driver.policy\"", ""},
 	{"{\"\":1}", "there is no key \"\"", ""},
-	{"{\"a\x1b[2J\":1}", "there is no key \"a?[2J\"", ""},
+	{"{\"a\\u001b[2J\":1}", "there is no key \"a?[2J\"", ""},
 	/* wrong types and values */
 	{"{\"driver\":[]}", "driver must be an object", ""},
 	{"{\"policy\":null}", "policy must be an object", ""},

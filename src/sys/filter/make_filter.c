@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A program of the build: prints the hook's system call filters as arrays of classic BPF, to be
- * included by filter.c. libseccomp knows the numbers; the program is our own, since its size is
- * what installing it costs at the start of each container (0.4 us for an instruction): one bit for
- * each call, 32 calls to a word, the word found by halving.
+ * included by filter.c. libseccomp knows the numbers; the program is our own, since installing it
+ * is a cost at the start of each container: for its size, since it is compiled, and for the length
+ * of its ways, since the kernel tries it with every number (Linux 5.11). One bit for each call, 32
+ * calls to a word, the word found by halving, one end for all that are allowed and one for the
+ * others.
  */
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -31,6 +34,10 @@
 
 static const int always[] = {FILTER_CALLS_ALWAYS(NUMBER)};
 static const int request[] = {FILTER_CALLS_REQUEST(NUMBER)};
+
+/* Jumps to one of the two ends; they get their distance when it is known. */
+#define TO_ALLOW UINT8_MAX
+#define TO_OTHERWISE (UINT8_MAX - 1)
 
 struct program {
 	uint32_t words[WORDS];
@@ -64,25 +71,49 @@ static size_t put(struct program *program, uint16_t code, uint32_t k)
 	return program->count++;
 }
 
-/* The bit of the call is in memory word 0, its number in the accumulator: tests words [from, to).
- */
-static void put_words(struct program *program, unsigned from, unsigned to, uint32_t otherwise)
+static bool all_equal(const uint32_t *words, unsigned from, unsigned to)
 {
-	if (to - from > 1) {
-		unsigned middle = (from + to) / 2;
-		size_t jump = put(program, BPF_JMP | BPF_JGE | BPF_K, middle * 32);
+	for (unsigned i = from + 1; i < to; i++)
+		if (words[i] != words[from])
+			return false;
+	return true;
+}
 
-		put_words(program, from, middle, otherwise);
-		if (program->count - jump - 1 > UINT8_MAX)
-			fail("too long a jump");
-		program->items[jump].jt = (uint8_t)(program->count - jump - 1);
-		put_words(program, middle, to, otherwise);
+/* The bit of the call is in X, its number in the accumulator: tests words [from, to). */
+static void put_words(struct program *program, unsigned from, unsigned to)
+{
+	unsigned middle = (from + to) / 2;
+	size_t jump;
+
+	if (all_equal(program->words, from, to)) {
+		(void)put(program, BPF_LD | BPF_IMM, program->words[from]);
+		jump = put(program, BPF_JMP | BPF_JSET | BPF_X, 0);
+		program->items[jump].jt = TO_ALLOW;
+		program->items[jump].jf = TO_OTHERWISE;
 		return;
 	}
-	(void)put(program, BPF_LD | BPF_MEM, 0);
-	program->items[put(program, BPF_JMP | BPF_JSET | BPF_K, program->words[from])].jf = 1;
-	(void)put(program, BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	(void)put(program, BPF_RET | BPF_K, otherwise);
+	jump = put(program, BPF_JMP | BPF_JGE | BPF_K, middle * 32);
+	put_words(program, from, middle);
+	program->items[jump].jt = (uint8_t)(program->count - jump - 1);
+	put_words(program, middle, to);
+}
+
+static void put_ends(struct program *program, uint32_t otherwise)
+{
+	size_t allow_at = put(program, BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	size_t otherwise_at = put(program, BPF_RET | BPF_K, otherwise);
+
+	for (size_t i = 0; i < allow_at; i++) {
+		struct sock_filter *item = &program->items[i];
+		uint8_t *const jumps[] = {&item->jt, &item->jf};
+
+		for (size_t j = 0; j < sizeof(jumps) / sizeof(jumps[0]); j++) {
+			if (*jumps[j] == TO_ALLOW)
+				*jumps[j] = (uint8_t)(allow_at - i - 1);
+			else if (*jumps[j] == TO_OTHERWISE)
+				*jumps[j] = (uint8_t)(otherwise_at - i - 1);
+		}
+	}
 }
 
 static void make(const char *name, struct program *program, uint32_t otherwise)
@@ -91,15 +122,15 @@ static void make(const char *name, struct program *program, uint32_t otherwise)
 	program->items[put(program, BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE)].jt = 1;
 	(void)put(program, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
 	(void)put(program, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-	program->items[put(program, BPF_JMP | BPF_JGE | BPF_K, WORDS * 32)].jf = 1;
-	(void)put(program, BPF_RET | BPF_K, otherwise);
+	program->items[put(program, BPF_JMP | BPF_JGE | BPF_K, WORDS * 32)].jt = TO_OTHERWISE;
 	(void)put(program, BPF_ALU | BPF_AND | BPF_K, 31);
 	(void)put(program, BPF_MISC | BPF_TAX, 0);
 	(void)put(program, BPF_LD | BPF_IMM, 1);
 	(void)put(program, BPF_ALU | BPF_LSH | BPF_X, 0);
-	(void)put(program, BPF_ST, 0);
+	(void)put(program, BPF_MISC | BPF_TAX, 0);
 	(void)put(program, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-	put_words(program, 0, WORDS, otherwise);
+	put_words(program, 0, WORDS);
+	put_ends(program, otherwise);
 	(void)printf("static const struct sock_filter %s[] = {\n", name);
 	for (size_t i = 0; i < program->count; i++)
 		(void)printf("\t{0x%04x, %u, %u, 0x%08x},\n", program->items[i].code,

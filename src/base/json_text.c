@@ -2,8 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "davit/json.h"
-#include "json_text.h"
+#include "davit/json_text.h"
 
 /* What engines write has more for each value: there the list needn't grow. */
 #define CHARACTERS_PER_VALUE 12
@@ -274,6 +273,19 @@ static int parse_value(struct parser *p, size_t depth)
 	}
 	value->size = (uint32_t)(p->json->count - index);
 	return r;
+}
+
+int json_error_at(const char *text, size_t offset, enum error_code code, const char *what,
+		  const char *problem, struct error *err)
+{
+	size_t line = 1, column = 1;
+
+	for (size_t i = 0; i < offset; i++) {
+		column = text[i] == '\n' ? 1 : column + 1;
+		line += text[i] == '\n';
+	}
+	return error_set(err, code, EINVAL, NULL, "read %s: line %zu, column %zu: %s", what, line,
+			 column, problem);
 }
 
 int json_text_parse(const char *text, size_t length, enum error_code code, const char *what,

@@ -8,6 +8,8 @@
 
 #include "davit/base.h"
 
+#define JSON_DEPTH_MAX 64
+
 enum json_kind {
 	JSON_NULL,
 	JSON_BOOLEAN,
@@ -55,3 +57,7 @@ int64_t json_integer(const struct json_text *json, const struct json_value *inte
 const struct json_value *json_first(const struct json_value *container);
 const struct json_value *json_next(const struct json_value *container,
 				   const struct json_value *item);
+
+/* "cannot read WHAT: line 3, column 7: PROBLEM". Returns -EINVAL. */
+int json_error_at(const char *text, size_t offset, enum error_code code, const char *what,
+		  const char *problem, struct error *err);
