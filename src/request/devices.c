@@ -154,7 +154,9 @@ static int from_cdi_annotations(struct resolver *r, const struct mount_requests 
 
 	(void)mounts;
 	for (size_t i = 0; result == 0 && i < all->count; i++)
-		if (string_starts(all->items[i].name, "cdi.k8s.io/"))
+		/* Of a repeated name the last one counts. */
+		if (string_starts(all->items[i].name, "cdi.k8s.io/") &&
+		    oci_pairs_get(all, all->items[i].name) == all->items[i].value)
 			result = add_cdi_names(r, all->items[i].value, &names, &others);
 	if (result == 0 && others > 0)
 		result = resolver_rule(

@@ -93,7 +93,8 @@ jq -r '"\(.version) \(.commit), Linux \(.kernel), \(.cpus) CPUs, \(.model)",
 	max // empty | "peak memory: \(.) KiB, limit 4096: \(if . <= 4096 then "ok" else "OVER" end)")' \
 	"$results"
 rounds=$(jq '[.results[].rounds] | min' "$results")
-printf 'medians and 99th percentiles of at least %s rounds in turns\n' "$rounds"
+printf 'medians and 99th percentiles of at least %s rounds in turns; what containers write lies %s\n' \
+	"$rounds" "$(jq -r .layers "$results")"
 section gpus 'The hook and the floor program, which does the same and nothing else' table_gpus
 section early 'Leaving early: a container that asks for nothing, config.json as from Docker' table_early
 section runc-v2 'runc run /bin/true, cgroup v2' table_runc

@@ -424,6 +424,36 @@ static void the_last_of_a_repeated_member_counts(void **state)
 	assert_string_equal(oci_pairs_get(&spec.annotations, "a"), "2");
 }
 
+static void escapes_are_taken_off(void **state)
+{
+	static const struct {
+		const char *text, *meant;
+	} rows[] = {
+		{"\\\"\\\\\\/\\b\\f\\n\\r\\t", "\"\\/\b\f\n\r\t"             },
+		{"a\\u0041z",                  "aAz"                         },
+		{"\\u00e4\\u20AC",             "\xc3\xa4\xe2\x82\xac"        },
+		{"\\ud83d\\ude00",             "\xf0\x9f\x98\x80"            },
+ /* half a pair: U+FFFD */
+		{"\\ud83d",                    "\xef\xbf\xbd"                },
+		{"\\ude00x",                   "\xef\xbf\xbdx"               },
+		{"\\ud83d\\u0041",             "\xef\xbf\xbd"
+				   "A"     },
+		{"\\ud83d\\ud83d\\ude00",      "\xef\xbf\xbd\xf0\x9f\x98\x80"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct oci_spec spec;
+		AUTO_ARENA arena = {0};
+		struct error err = {0};
+		char *text = arena_printf(&arena, "{" ROOT ",\"annotations\":{\"\\u0061\":\"%s\"}}",
+					  rows[i].text);
+
+		assert_int_equal(parse_spec(text, strlen(text), &arena, &spec, &err), 0);
+		assert_string_equal(oci_pairs_get(&spec.annotations, "a"), rows[i].meant);
+	}
+}
+
 static void the_last_of_repeated_pairs_is_found(void **state)
 {
 	struct oci_pair items[] = {
@@ -497,6 +527,7 @@ int main(void)
 		cmocka_unit_test(capabilities_have_two_shapes),
 		cmocka_unit_test(nesting_is_bounded),
 		cmocka_unit_test(the_last_of_a_repeated_member_counts),
+		cmocka_unit_test(escapes_are_taken_off),
 		cmocka_unit_test(the_last_of_repeated_pairs_is_found),
 		cmocka_unit_test(ten_thousand_entries_are_read),
 		cmocka_unit_test(rootfs_is_relative_to_the_bundle),
