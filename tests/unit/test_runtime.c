@@ -515,7 +515,7 @@ static void a_file_is_replaced_with_its_mode(void **state)
 		assert_int_equal(read(fd, text, sizeof(text) - 1), 4);
 		assert_string_equal(text, "new!");
 	}
-	assert_int_equal(file_replace("/nonexistent/x", -1, "", 0, &err), -ENOENT);
+	assert_int_equal(file_replace("/proc/nonexistent/x", -1, "", 0, &err), -ENOENT);
 	assert_int_equal(file_replace(folder, -1, "", 0, &err), -EISDIR);
 }
 
