@@ -50,6 +50,38 @@ const char *cdi_lowest_version(struct json_object *spec);
  */
 int cdi_check(struct json_object *spec, const char *what, struct error *err);
 
+/* ---- folders of specs ------------------------------------------------------------------- */
+
+struct cdi_listed {
+	const char *name; /* nvidia.com/gpu=0 */
+	const char *file;
+	size_t directory; /* its place among them: the last one has precedence */
+};
+enum cdi_problem_kind {
+	CDI_PROBLEM_INVALID, /* a file is no spec, or can't be read */
+	CDI_PROBLEM_STALE,   /* it names what the host doesn't have (any more) */
+	CDI_PROBLEM_NEITHER, /* a device is in two files of one folder */
+	CDI_PROBLEM_COVERED, /* a device is in two folders */
+};
+struct cdi_problem {
+	enum cdi_problem_kind kind;
+	const char *text; /* a sentence, with the file */
+};
+struct cdi_listing {
+	struct {
+		struct cdi_listed *items;
+		size_t count, capacity;
+	} devices;
+	struct {
+		struct cdi_problem *items;
+		size_t count, capacity;
+	} problems;
+};
+/* The devices of all specs in these folders of `root`, and what is wrong with them. 0 or -ENOMEM.
+ */
+int cdi_scan(const struct root *root, const char *const *directories, size_t count,
+	     struct arena *arena, struct cdi_listing *ret);
+
 /* ---- YAML ------------------------------------------------------------------------------- */
 
 /* The spec as YAML: block style, texts in double quotes. NULL without memory. */

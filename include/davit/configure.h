@@ -61,6 +61,22 @@ char *configure_crio(const struct configure *configure, struct arena *arena);
 /* The hooks.d file, as installed. */
 extern const char configure_hook[];
 
+/* ---- what a file says (pure) -------------------------------------------------------------- */
+
+/*
+ * The program that the file of an engine names for the runtime `name`; *ret NULL: none. -EINVAL
+ * with ERROR_BAD_CONFIG as above.
+ */
+int configure_docker_find(const char *text, const char *path, const char *name, struct arena *arena,
+			  const char **ret, struct error *err);
+int configure_containerd_find(const char *text, const char *path, const char *name,
+			      struct arena *arena, const char **ret, struct error *err);
+int configure_crio_find(const char *text, const char *path, const char *name, struct arena *arena,
+			const char **ret, struct error *err);
+/* The files and patterns that a config.toml of containerd imports. */
+int configure_containerd_imports(const char *text, const char *path, struct arena *arena,
+				 struct strings *ret, struct error *err);
+
 /* ---- differences (pure) ------------------------------------------------------------------ */
 
 /* A unified diff of one file, "" when nothing differs; NULL texts are no file. NULL: no memory. */

@@ -168,6 +168,18 @@ const struct root *driver_root_of(const struct driver_roots *roots, enum driver_
 int driver_read(const struct driver_roots *roots, const struct config *config,
 		unsigned capabilities, struct arena *arena, struct driver *ret, struct error *err);
 
+/* What is wrong with each part of the driver; code ERROR_NONE: nothing. */
+struct driver_problems {
+	struct error kernel, majors, gpus, nodes, files;
+};
+/*
+ * The same for people, of all capabilities: each part is read whatever is wrong with another, but
+ * nothing is without the kernel module. Nodes with a stale number are only not present. 0 or
+ * -ENOMEM; driver_close as above.
+ */
+int driver_examine(const struct driver_roots *roots, const struct config *config,
+		   struct arena *arena, struct driver *ret, struct driver_problems *ret_problems);
+
 void driver_close(struct driver *driver);
 
 /*

@@ -20,6 +20,8 @@ int cli_print_json(struct json_object *object);
 /* The path of a source as the host sees it. */
 const char *cli_host_path(const struct driver_roots *roots, enum driver_tree tree, const char *path,
 			  struct arena *arena);
+/* The path from the working directory; NULL without memory. */
+const char *cli_absolute(const char *path, struct arena *arena);
 /* "compute", "utility", ... of a mask, in alphabetical order. */
 struct json_object *cli_json_capabilities(unsigned capabilities);
 struct json_object *cli_json_strings(const struct strings *strings);

@@ -9,6 +9,7 @@
 	X(cdi) \
 	X(configure) \
 	X(ctk) \
+	X(doctor) \
 	X(explain) \
 	X(info) \
 	X(list) \

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * doctor: what is wrong with a host. Everything that is looked at is gathered once; each check then
+ * decides from that alone, so that the checks are tested as tables. Nothing is changed and no GPU
+ * is opened.
+ */
+#pragma once
+
+#include "davit/base.h"
+#include "davit/cdi.h"
+#include "davit/config.h"
+#include "davit/driver.h"
+#include "davit/pipeline.h"
+
+/* ---- what is gathered ------------------------------------------------------------------- */
+
+/* A node of the driver's, as it should be (`node`) and as it is. */
+struct doctor_node {
+	struct device_node node;
+	bool exists, right; /* right: a character device with the driver's numbers */
+	bool linked;        /* there is a link char/MAJOR:MINOR beside it */
+	bool made;          /* absent, but made as soon as a container needs it */
+	struct stat st;     /* when it exists */
+};
+struct doctor_nodes {
+	struct doctor_node *items;
+	size_t count, capacity;
+};
+
+/* A program that somebody names, and where that leads. */
+struct doctor_program {
+	const char *name; /* as it is written; NULL: nobody names it */
+	const char *path; /* where it is; NULL: nowhere */
+	bool ours;        /* davit's */
+	int64_t changed;  /* since when it is there, in seconds since 1970 */
+};
+
+enum doctor_engine_kind { DOCTOR_DOCKER, DOCTOR_CONTAINERD, DOCTOR_CRIO, DOCTOR_PODMAN };
+#define DOCTOR_ENGINES 4
+/* "docker", "containerd", "crio", "podman" */
+extern const char *const doctor_engine_names[DOCTOR_ENGINES];
+
+struct doctor_engine {
+	const char *program; /* its path; NULL: none is installed */
+	bool snap;           /* it is a snap's */
+	unsigned pid;        /* of its daemon; 0: not running */
+	int64_t started;     /* seconds since 1970; 0: not known */
+	bool hidden;         /* the daemon's environment can't be read */
+	const char *search;  /* the PATH that it looks for programs in; NULL: not known */
+	const char *file;    /* its configuration */
+	bool file_exists;
+	struct error file_error; /* code ERROR_NONE: it could be read */
+	bool file_hidden;        /* for want of rights */
+	const char *newest;      /* of the files of its configuration; NULL: there are none */
+	int64_t changed;         /* that one, in seconds since 1970 */
+	struct doctor_program hook, runtime;
+};
+
+/* A hooks.d file that runs a program which gives GPUs, davit's or NVIDIA's. */
+struct doctor_hook {
+	const char *file;
+	struct error error; /* code ERROR_NONE: it could be read */
+	struct doctor_program program;
+};
+struct doctor_hooks {
+	struct doctor_hook *items;
+	size_t count, capacity;
+};
+
+enum doctor_cgroup { DOCTOR_CGROUP_NONE, DOCTOR_CGROUP_V1, DOCTOR_CGROUP_HYBRID, DOCTOR_CGROUP_V2 };
+
+/* Who asks, and what the host is like besides its driver and engines. */
+struct doctor_system {
+	uid_t uid;
+	bool nested;  /* in a user namespace */
+	bool wsl;     /* WSL2 */
+	bool tegra;   /* Jetson */
+	bool kubelet; /* a node of Kubernetes */
+	bool systemd, systemd_socket;
+	bool prepare_enabled; /* davit-prepare.service */
+	enum doctor_cgroup cgroup;
+	bool delegated; /* the asking user's cgroup is his */
+	const char *cgroup_delegate;
+	bool subids, newuidmap;
+	bool selinux, selinux_enforcing, selinux_devices; /* devices: container_use_devices */
+	bool apparmor;
+	bool persistenced, persistenced_wrong; /* wrong: no socket */
+	bool mps, mps_control;
+	uid_t mps_uid;
+	struct strings toolkit; /* programs of NVIDIA's own toolkit */
+};
+
+struct doctor_driver {
+	bool roots_open;
+	struct error roots_error;
+	struct driver_problems problems;
+	struct driver driver;
+	const char *libraries; /* where libcuda or libnvidia-ml is; NULL: nowhere */
+	struct doctor_nodes nodes;
+};
+
+/* One container: how far the hook's way leads, and the error there. */
+enum doctor_step { DOCTOR_STEP_CONFIG, DOCTOR_STEP_REQUEST, DOCTOR_STEP_DRIVER, DOCTOR_STEP_IMAGE };
+struct doctor_bundle {
+	const char *path;        /* NULL: none is asked about */
+	struct error error;      /* code ERROR_NONE: all is well */
+	enum doctor_step failed; /* where the error was */
+	bool gpu;
+	const char *from, *devices;
+	struct strings near_misses; /* variables that look like misspelt ones */
+	size_t operations;
+	bool compat; /* the image's own CUDA libraries are used */
+};
+
+struct doctor_host {
+	struct config config; /* defaults, when there was an error */
+	struct error config_error;
+	struct doctor_system system;
+	struct doctor_driver driver;
+	struct doctor_engine engines[DOCTOR_ENGINES];
+	int required; /* enum doctor_engine_kind; -1: whichever there are */
+	struct doctor_hooks hooks;
+	struct cdi_listing cdi;
+	struct doctor_bundle bundle;
+};
+
+struct doctor_options {
+	const char *config; /* NULL: the usual file */
+	const char *root;   /* NULL: this host */
+	const char *bundle; /* absolute, or NULL */
+	int engine;         /* enum doctor_engine_kind, or -1 */
+};
+/*
+ * What is the driver's is looked for where the configuration says; all else beneath options->root.
+ * With such a root and no options->config the configuration is that of the root, and its places are
+ * beneath it, too. 0 or -errno: no memory, no such root. doctor_close after both.
+ */
+int doctor_gather(const struct doctor_options *options, struct arena *arena,
+		  struct doctor_host *ret, struct error *err);
+void doctor_close(struct doctor_host *host);
+
+/* ---- what is decided from it (pure) ------------------------------------------------------ */
+
+enum doctor_result {
+	DOCTOR_OK,
+	DOCTOR_WARN,    /* it works, but will not in some case that the evidence names */
+	DOCTOR_FAIL,    /* some container can't have its GPUs */
+	DOCTOR_UNKNOWN, /* it couldn't be seen */
+	DOCTOR_SKIP,    /* there is nothing to look at here */
+};
+/* "ok", "warn", "fail", "unknown", "skip" */
+const char *doctor_result_name(enum doctor_result result);
+
+struct finding {
+	const char *id; /* stable */
+	enum doctor_result result;
+	char evidence[1024]; /* what was seen; printable characters only */
+	char remedy[400];    /* what to do; "" when nothing */
+};
+
+struct doctor_check {
+	const char *id;
+	int engine;     /* enum doctor_engine_kind, when it is of one; else -1 */
+	bool of_bundle; /* only with a bundle */
+	int (*decide)(const struct doctor_host *host, struct finding *ret);
+};
+extern const struct doctor_check doctor_checks[];
+extern const size_t doctor_check_count;
+/* Whether the check has something to say of this host. */
+bool doctor_check_applies(const struct doctor_check *check, const struct doctor_host *host);
+/* Runs one check. */
+void doctor_decide(const struct doctor_check *check, const struct doctor_host *host,
+		   struct finding *ret);

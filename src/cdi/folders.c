@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What engines find in the folders of specs, and what is wrong with it. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "davit/cdi.h"
+#include "davit/json.h"
+
+#define DIRECTORY_FILES_MAX 1024
+
+struct scan {
+	const struct root *root;
+	struct arena *arena;
+	struct cdi_listing *listing;
+	size_t directory;
+};
+
+static int add_problem(struct scan *scan, enum cdi_problem_kind kind, const char *text)
+{
+	struct cdi_problem *problem = ARENA_PUSH(scan->arena, &scan->listing->problems);
+
+	if (!problem || !text)
+		return -ENOMEM;
+	*problem = (struct cdi_problem){kind, text};
+	return 0;
+}
+
+/* ---- one file --------------------------------------------------------------------------- */
+
+static int read_spec(struct scan *scan, const char *path, struct json_object **ret,
+		     struct error *err)
+{
+	size_t length = 0;
+	char *text = NULL;
+	int r = root_read(scan->root, path, CDI_SPEC_MAX, scan->arena, &text, &length);
+
+	if (r < 0)
+		return error_set(err, ERROR_BAD_REQUEST, -r, NULL, "read %s: %s", path,
+				 r == -EINVAL ? "it is no regular file" : strerror(-r));
+	r = string_ends(path, ".json") ? json_parse(text, length, ERROR_BAD_REQUEST, path, ret, err)
+				       : cdi_yaml_parse(text, length, path, ret, err);
+	return r < 0 ? r : cdi_check(*ret, path, err);
+}
+
+static const char *text_of(struct json_object *object, const char *name)
+{
+	struct json_object *value = json_object_object_get(object, name);
+
+	return value ? json_object_get_string(value) : "";
+}
+
+/* What the first thing is that isn't there any more; NULL: all is. */
+static const char *find_stale_node(const struct scan *scan, struct json_object *nodes)
+{
+	for (size_t i = 0; nodes && i < json_object_array_length(nodes); i++) {
+		struct json_object *node = json_object_array_get_idx(nodes, i), *number;
+		const char *path = text_of(node, "hostPath");
+		struct stat st;
+
+		if (!path[0])
+			path = text_of(node, "path");
+		if (root_stat(scan->root, path, 0, &st) < 0)
+			return arena_printf(scan->arena, "%s isn't there", path);
+		if (json_object_object_get_ex(node, "major", &number) &&
+		    (major(st.st_rdev) != (uint64_t)json_object_get_int64(number) ||
+		     minor(st.st_rdev) != (uint64_t)json_object_get_int64(
+						  json_object_object_get(node, "minor"))))
+			return arena_printf(scan->arena, "%s has another number now", path);
+	}
+	return NULL;
+}
+
+static const char *find_absent(const struct scan *scan, struct json_object *list, const char *name)
+{
+	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+		const char *path = text_of(json_object_array_get_idx(list, i), name);
+		struct stat st;
+
+		if (root_stat(scan->root, path, 0, &st) < 0)
+			return arena_printf(scan->arena, "%s isn't there", path);
+	}
+	return NULL;
+}
+
+static const char *find_stale(const struct scan *scan, struct json_object *edits)
+{
+	const char *stale = find_stale_node(scan, json_object_object_get(edits, "deviceNodes"));
+
+	if (!stale)
+		stale = find_absent(scan, json_object_object_get(edits, "mounts"), "hostPath");
+	if (!stale)
+		stale = find_absent(scan, json_object_object_get(edits, "hooks"), "path");
+	return stale;
+}
+
+static int add_device(struct scan *scan, const char *file, const char *kind, const char *name)
+{
+	struct cdi_listed *device = ARENA_PUSH(scan->arena, &scan->listing->devices);
+
+	if (!device)
+		return -ENOMEM;
+	device->name = arena_printf(scan->arena, "%s=%s", kind, name);
+	device->file = file;
+	device->directory = scan->directory;
+	return device->name ? 0 : -ENOMEM;
+}
+
+static int scan_file(struct scan *scan, const char *path)
+{
+	AUTO_JSON *spec = NULL;
+	struct json_object *devices;
+	const char *stale;
+	struct error err = {0};
+	int r = read_spec(scan, path, &spec, &err);
+
+	if (r < 0)
+		return r == -ENOMEM
+			       ? r
+			       : add_problem(scan, CDI_PROBLEM_INVALID,
+					     arena_printf(scan->arena, "cannot %s", err.message));
+	stale = find_stale(scan, json_object_object_get(spec, "containerEdits"));
+	devices = json_object_object_get(spec, "devices");
+	r = 0;
+	for (size_t i = 0; r == 0 && i < json_object_array_length(devices); i++) {
+		struct json_object *device = json_object_array_get_idx(devices, i);
+
+		r = add_device(scan, path, text_of(spec, "kind"), text_of(device, "name"));
+		if (!stale)
+			stale = find_stale(scan, json_object_object_get(device, "containerEdits"));
+	}
+	if (r == 0 && stale)
+		r = add_problem(scan, CDI_PROBLEM_STALE,
+				arena_printf(scan->arena, "%s is stale: %s", path, stale));
+	return r;
+}
+
+/* ---- folders ---------------------------------------------------------------------------- */
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int scan_directory(struct scan *scan, const char *directory)
+{
+	struct strings names = {0};
+	int r = root_list(scan->root, directory, DIRECTORY_FILES_MAX, scan->arena, &names);
+
+	if (r == -ENOENT || r == -ENOMEM)
+		return r == -ENOMEM ? r : 0;
+	if (r < 0 && r != -E2BIG)
+		return add_problem(
+			scan, CDI_PROBLEM_INVALID,
+			arena_printf(scan->arena, "cannot read %s: %s", directory, strerror(-r)));
+	if (names.count > 1)
+		qsort(names.items, names.count, sizeof(*names.items), by_name);
+	r = 0;
+	for (size_t i = 0; r == 0 && i < names.count; i++) {
+		const char *path = arena_printf(scan->arena, "%s/%s", directory, names.items[i]);
+
+		if (!path)
+			return -ENOMEM;
+		if (string_ends(path, ".json") || string_ends(path, ".yaml"))
+			r = scan_file(scan, path);
+	}
+	return r;
+}
+
+/* A device of two folders is that of the later one; two of one folder are none. */
+static int find_duplicates(struct scan *scan)
+{
+	const struct cdi_listed *devices = scan->listing->devices.items;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < scan->listing->devices.count; i++)
+		for (size_t j = 0; r == 0 && j < i; j++) {
+			const struct cdi_listed *later = &devices[i], *earlier = &devices[j];
+			bool same = later->directory == earlier->directory;
+
+			if (!string_equal(later->name, earlier->name))
+				continue;
+			r = add_problem(scan, same ? CDI_PROBLEM_NEITHER : CDI_PROBLEM_COVERED,
+					arena_printf(scan->arena,
+						     same ? "%s is in %s and in %s: engines use "
+							    "neither"
+							  : "%s is in %s and in %s: the latter is "
+							    "used",
+						     later->name, earlier->file, later->file));
+		}
+	return r;
+}
+
+int cdi_scan(const struct root *root, const char *const *directories, size_t count,
+	     struct arena *arena, struct cdi_listing *ret)
+{
+	struct scan scan = {.root = root, .arena = arena, .listing = ret};
+	int r = 0;
+
+	*ret = (struct cdi_listing){0};
+	for (; r == 0 && scan.directory < count; scan.directory++)
+		r = scan_directory(&scan, directories[scan.directory]);
+	return r < 0 ? r : find_duplicates(&scan);
+}

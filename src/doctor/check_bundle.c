@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+/* One container, by the hook's own way. */
+#include "doctor.h"
+
+/* 1 when the way led past this step; else the finding is filled. */
+static int of_step(const struct doctor_bundle *bundle, enum doctor_step step, struct finding *ret)
+{
+	if (bundle->error.code && bundle->failed < step)
+		return finding_set(ret, DOCTOR_SKIP, NULL, "it doesn't get that far");
+	if (bundle->error.code && bundle->failed == step)
+		return finding_error(ret, DOCTOR_FAIL, &bundle->error);
+	if (step > DOCTOR_STEP_CONFIG && !bundle->gpu)
+		return finding_set(ret, DOCTOR_SKIP, NULL, "no GPU is asked for");
+	return 1;
+}
+
+int check_bundle_config(const struct doctor_host *host, struct finding *ret)
+{
+	if (of_step(&host->bundle, DOCTOR_STEP_CONFIG, ret) == 0)
+		return 0;
+	return finding_set(ret, DOCTOR_OK, NULL, "%s/config.json", host->bundle.path);
+}
+
+int check_bundle_variables(const struct doctor_host *host, struct finding *ret)
+{
+	const struct doctor_bundle *bundle = &host->bundle;
+	char list[700] = "";
+
+	if (bundle->error.code && bundle->failed == DOCTOR_STEP_CONFIG)
+		return finding_set(ret, DOCTOR_SKIP, NULL, "it doesn't get that far");
+	for (size_t i = 0; i < bundle->near_misses.count; i++)
+		finding_list(list, sizeof(list), "%s", bundle->near_misses.items[i]);
+	if (list[0])
+		return finding_set(ret, DOCTOR_WARN, "correct the variable's name", "%s", list);
+	return finding_set(ret, DOCTOR_OK, NULL, "none that looks misspelt");
+}
+
+int check_bundle_request(const struct doctor_host *host, struct finding *ret)
+{
+	const struct doctor_bundle *bundle = &host->bundle;
+
+	if (of_step(bundle, DOCTOR_STEP_REQUEST, ret) == 0)
+		return 0;
+	return finding_set(ret, DOCTOR_OK, NULL, "%s (%s)", bundle->devices, bundle->from);
+}
+
+int check_bundle_driver(const struct doctor_host *host, struct finding *ret)
+{
+	if (of_step(&host->bundle, DOCTOR_STEP_DRIVER, ret) == 0)
+		return 0;
+	return finding_set(ret, DOCTOR_OK, NULL, "the host has what is asked for");
+}
+
+int check_bundle_image(const struct doctor_host *host, struct finding *ret)
+{
+	const struct doctor_bundle *bundle = &host->bundle;
+
+	if (of_step(bundle, DOCTOR_STEP_IMAGE, ret) == 0)
+		return 0;
+	return finding_set(ret, DOCTOR_OK, NULL, "%zu operations would be done%s",
+			   bundle->operations,
+			   bundle->compat ? "; the image's newer CUDA libraries are used" : "");
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "doctor.h"
+
+/* The problems of these kinds; how many. */
+static size_t list_problems(const struct cdi_listing *cdi, unsigned kinds, char *list, size_t size)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < cdi->problems.count; i++)
+		if (kinds & (1U << cdi->problems.items[i].kind)) {
+			finding_list(list, size, "%s", cdi->problems.items[i].text);
+			found++;
+		}
+	return found;
+}
+
+static bool has_specs(const struct doctor_host *host, struct finding *ret)
+{
+	if (host->cdi.devices.count || host->cdi.problems.count)
+		return true;
+	(void)finding_set(ret, DOCTOR_SKIP, NULL, "no specs in /etc/cdi and /var/run/cdi");
+	return false;
+}
+
+int check_cdi_specs(const struct doctor_host *host, struct finding *ret)
+{
+	char list[900] = "";
+
+	if (!has_specs(host, ret))
+		return 0;
+	if (list_problems(&host->cdi, 1U << CDI_PROBLEM_INVALID, list, sizeof(list)))
+		return finding_set(ret, DOCTOR_FAIL,
+				   "remove it, or write it anew: davit cdi generate --output FILE",
+				   "%s", list);
+	return finding_set(ret, DOCTOR_OK, NULL, "%zu devices, valid", host->cdi.devices.count);
+}
+
+int check_cdi_stale(const struct doctor_host *host, struct finding *ret)
+{
+	char list[900] = "";
+
+	if (!has_specs(host, ret))
+		return 0;
+	if (list_problems(&host->cdi, 1U << CDI_PROBLEM_STALE, list, sizeof(list)))
+		return finding_set(ret, DOCTOR_FAIL,
+				   "write it anew: davit cdi generate --output FILE; "
+				   "davit-cdi.path does it after each update of the driver",
+				   "%s", list);
+	return finding_set(ret, DOCTOR_OK, NULL, "all that they name is there");
+}
+
+int check_cdi_duplicates(const struct doctor_host *host, struct finding *ret)
+{
+	unsigned both = 1U << CDI_PROBLEM_NEITHER | 1U << CDI_PROBLEM_COVERED;
+	char list[900] = "";
+	char ignored[8] = "";
+
+	if (!has_specs(host, ret))
+		return 0;
+	if (list_problems(&host->cdi, both, list, sizeof(list)))
+		return finding_set(ret,
+				   list_problems(&host->cdi, 1U << CDI_PROBLEM_NEITHER, ignored,
+						 sizeof(ignored))
+					   ? DOCTOR_FAIL
+					   : DOCTOR_WARN,
+				   "keep one of the files", "%s", list);
+	return finding_set(ret, DOCTOR_OK, NULL, "each device once");
+}

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
+#include "doctor.h"
+
+int check_config_file(const struct doctor_host *host, struct finding *ret)
+{
+	if (host->config_error.code)
+		return finding_error(ret, DOCTOR_FAIL, &host->config_error);
+	return finding_set(ret, DOCTOR_OK, NULL, "%s",
+			   host->config.path ? host->config.path : "no file: defaults");
+}
+
+int check_config_policy(const struct doctor_host *host, struct finding *ret)
+{
+	static const char *const names[] = {"always", "privileged", "never"};
+	const char *who = names[host->config.policy.env];
+
+	if (host->system.kubelet && host->config.policy.env == ACCEPT_ALWAYS)
+		return finding_set(
+			ret, DOCTOR_WARN,
+			"have the device plugin pass devices as mounts or by CDI, and set "
+			"policy.accept-env to \"privileged\" (and policy.accept-mounts)",
+			"a Kubernetes node where policy.accept-env is \"always\": an image's "
+			"NVIDIA_VISIBLE_DEVICES takes GPUs that the scheduler didn't give");
+	return finding_set(ret, DOCTOR_OK, NULL, "policy.accept-env is \"%s\"", who);
+}
+
+int check_host_platform(const struct doctor_host *host, struct finding *ret)
+{
+	static const char remedy[] = "use NVIDIA's own toolkit on this host";
+
+	if (host->system.wsl)
+		return finding_set(ret, DOCTOR_FAIL, remedy,
+				   "WSL2 (%s/dxg), which is not supported",
+				   host->config.driver.dev);
+	if (host->system.tegra)
+		return finding_set(ret, DOCTOR_FAIL, remedy,
+				   "a Jetson (/etc/nv_tegra_release), which is not supported");
+	return finding_set(ret, DOCTOR_OK, NULL, "neither WSL2 nor Jetson");
+}
+
+/* ---- the kernel module and its userland ------------------------------------------------- */
+
+/* Whether the driver was read at all; fills the finding otherwise. */
+bool check_has_module(const struct doctor_host *host, struct finding *ret)
+{
+	if (host->driver.roots_open && host->driver.driver.version)
+		return true;
+	(void)finding_set(ret, DOCTOR_SKIP, NULL, "the kernel module isn't there");
+	return false;
+}
+
+static bool has_libraries(const struct doctor_host *host, struct finding *ret)
+{
+	if (!check_has_module(host, ret))
+		return false;
+	if (host->driver.libraries)
+		return true;
+	(void)finding_set(ret, DOCTOR_SKIP, NULL, "the driver's libraries aren't there");
+	return false;
+}
+
+int check_driver_module(const struct doctor_host *host, struct finding *ret)
+{
+	const struct doctor_driver *d = &host->driver;
+
+	if (!d->roots_open)
+		return finding_error(ret, DOCTOR_FAIL, &d->roots_error);
+	if (d->problems.kernel.code)
+		return finding_error(ret, DOCTOR_FAIL, &d->problems.kernel);
+	if (d->problems.majors.code)
+		return finding_error(ret, DOCTOR_FAIL, &d->problems.majors);
+	return finding_set(ret, DOCTOR_OK, NULL, "nvidia %s", d->driver.version);
+}
+
+int check_driver_version(const struct doctor_host *host, struct finding *ret)
+{
+	const struct doctor_driver *d = &host->driver;
+
+	if (!check_has_module(host, ret))
+		return 0;
+	if (d->problems.files.code == ERROR_DRIVER_MISMATCH)
+		return finding_error(ret, DOCTOR_FAIL, &d->problems.files);
+	if (!has_libraries(host, ret))
+		return 0;
+	return finding_set(ret, DOCTOR_OK, NULL, "kernel module and libraries are %s",
+			   d->driver.version);
+}
+
+int check_driver_libraries(const struct doctor_host *host, struct finding *ret)
+{
+	const struct doctor_driver *d = &host->driver;
+	char searched[700] = "";
+
+	if (!check_has_module(host, ret))
+		return 0;
+	for (size_t i = 0; i < d->driver.searched.count; i++)
+		finding_list(searched, sizeof(searched), "%s", d->driver.searched.items[i]);
+	if (d->problems.files.code == ERROR_DRIVER_MISMATCH)
+		return finding_set(ret, DOCTOR_SKIP, NULL,
+				   "those of another version, see driver.version; searched: %s",
+				   searched);
+	if (d->problems.files.code && !d->libraries) {
+		(void)finding_set(ret, DOCTOR_FAIL, d->problems.files.fix,
+				  "none of the kernel module's version, %s; searched: %s",
+				  d->driver.version, searched);
+		return 0;
+	}
+	if (d->problems.files.code)
+		return finding_error(ret, DOCTOR_FAIL, &d->problems.files);
+	return finding_set(ret, DOCTOR_OK, NULL, "%s in %s; searched: %s", d->libraries,
+			   d->driver.root_path, searched);
+}
+
+int check_driver_cuda(const struct doctor_host *host, struct finding *ret)
+{
+	if (!has_libraries(host, ret))
+		return 0;
+	if (host->driver.driver.cuda_version)
+		return finding_set(ret, DOCTOR_OK, NULL, "CUDA %s",
+				   host->driver.driver.cuda_version);
+	return finding_set(ret, DOCTOR_WARN,
+			   "upgrade the driver, or set NVIDIA_DISABLE_REQUIRE=1 in containers that "
+			   "start too slowly",
+			   "libcuda has no note of its CUDA version: NVML is asked for it when an "
+			   "image has a requirement, which takes longer");
+}
+
+int check_driver_gpus(const struct doctor_host *host, struct finding *ret)
+{
+	const struct gpus *gpus = &host->driver.driver.gpus;
+	char list[700] = "";
+
+	if (!check_has_module(host, ret))
+		return 0;
+	if (host->driver.problems.gpus.code)
+		return finding_error(ret, DOCTOR_FAIL, &host->driver.problems.gpus);
+	for (size_t i = 0; i < gpus->count; i++)
+		finding_list(list, sizeof(list), "%u: %s %s", gpus->items[i].index,
+			     gpus->items[i].model, gpus->items[i].uuid);
+	if (gpus->count == 0)
+		return finding_set(ret, DOCTOR_FAIL,
+				   "see `dmesg | grep NVRM` and `lspci -d 10de:`: the GPU is of "
+				   "another driver, excluded, or fell off the bus",
+				   "the kernel module is loaded, but drives no GPU");
+	return finding_set(ret, DOCTOR_OK, NULL, "%zu: %s", gpus->count, list);
+}
+
+int check_driver_uvm(const struct doctor_host *host, struct finding *ret)
+{
+	unsigned major = host->driver.driver.majors.uvm;
+	bool loads = host->config.driver.load_modules;
+
+	if (!check_has_module(host, ret))
+		return 0;
+	if (major)
+		return finding_set(ret, DOCTOR_OK, NULL, "nvidia-uvm has major %u", major);
+	return finding_set(ret, loads ? DOCTOR_WARN : DOCTOR_FAIL,
+			   "run `davit system prepare`, and enable davit-prepare.service",
+			   "nvidia-uvm isn't loaded (not in %s/devices), which CUDA needs%s",
+			   host->config.driver.proc,
+			   loads ? ": the first container loads it, if it may" : "");
+}
+
+/* ---- its daemons and special modes ------------------------------------------------------ */
+
+static bool has_file(const struct driver *driver, const char *name)
+{
+	for (size_t i = 0; i < driver->files.count; i++)
+		if (string_starts(driver->files.items[i].name, name))
+			return true;
+	return false;
+}
+
+int check_driver_graphics(const struct doctor_host *host, struct finding *ret)
+{
+	const struct driver *driver = &host->driver.driver;
+	char missing[300] = "";
+	size_t drm = 0;
+
+	if (!has_libraries(host, ret))
+		return 0;
+	for (size_t i = 0; i < driver->gpus.count; i++)
+		drm += driver->gpus.items[i].drm_nodes.count;
+	if (drm == 0)
+		finding_list(missing, sizeof(missing), "nodes in %s/dri (nvidia-drm isn't loaded)",
+			     host->config.driver.dev);
+	for (size_t i = 0; i < host->driver.nodes.count; i++)
+		if (string_equal(host->driver.nodes.items[i].node.name, "nvidia-modeset") &&
+		    !host->driver.nodes.items[i].exists)
+			finding_list(missing, sizeof(missing), "%s/nvidia-modeset",
+				     host->config.driver.dev);
+	if (!has_file(driver, "libGLX_nvidia.so."))
+		finding_list(missing, sizeof(missing), "libGLX_nvidia");
+	if (!has_file(driver, "nvidia_icd."))
+		finding_list(missing, sizeof(missing), "Vulkan's nvidia_icd.json");
+	if (!missing[0])
+		return finding_set(ret, DOCTOR_OK, NULL, "OpenGL, Vulkan and %zu DRM nodes", drm);
+	return finding_set(ret, DOCTOR_WARN,
+			   "for containers with graphics: install the driver's graphics part, and "
+			   "`modprobe nvidia-drm nvidia-modeset`; for others nothing",
+			   "missing: %s", missing);
+}
+
+int check_driver_persistence(const struct doctor_host *host, struct finding *ret)
+{
+	const struct doctor_system *system = &host->system;
+	const char *run = host->config.driver.run;
+
+	if (!check_has_module(host, ret))
+		return 0;
+	if (system->persistenced_wrong)
+		return finding_set(ret, DOCTOR_WARN, "remove it and start nvidia-persistenced anew",
+				   "%s/nvidia-persistenced/socket is no socket", run);
+	if (!system->persistenced)
+		return finding_set(
+			ret, DOCTOR_WARN, "enable nvidia-persistenced.service",
+			"nvidia-persistenced doesn't run (no %s/nvidia-persistenced/socket): the "
+			"first use of a GPU takes seconds",
+			run);
+	return finding_set(ret, DOCTOR_OK, NULL, "%s/nvidia-persistenced/socket", run);
+}
+
+static const struct doctor_node *absent_cap(const struct doctor_host *host)
+{
+	for (size_t i = 0; i < host->driver.nodes.count; i++) {
+		const struct doctor_node *node = &host->driver.nodes.items[i];
+
+		if (node->node.access && !node->right)
+			return node;
+	}
+	return NULL;
+}
+
+int check_driver_mig(const struct doctor_host *host, struct finding *ret)
+{
+	const struct gpus *gpus = &host->driver.driver.gpus;
+	const struct doctor_node *absent = absent_cap(host);
+	char list[700] = "";
+
+	if (!check_has_module(host, ret))
+		return 0;
+	for (size_t i = 0; i < gpus->count; i++)
+		for (size_t j = 0; j < gpus->items[i].mig.count; j++) {
+			const struct mig_instance *mig = &gpus->items[i].mig.items[j];
+
+			finding_list(list, sizeof(list), "%u:%zu or MIG-%s/%u/%u",
+				     gpus->items[i].index, j, gpus->items[i].uuid,
+				     mig->gpu_instance, mig->compute_instance);
+		}
+	if (!list[0])
+		return finding_set(ret, DOCTOR_OK, NULL, "no MIG instances");
+	if (absent)
+		return finding_set(ret, absent->made ? DOCTOR_WARN : DOCTOR_FAIL,
+				   "run `davit system prepare` after each change of MIG instances",
+				   "%s/%s is missing; instances: %s", host->config.driver.dev,
+				   absent->node.name, list);
+	return finding_set(ret, DOCTOR_OK, NULL, "%s (by UUID, too: `nvidia-smi -L` shows them)",
+			   list);
+}
+
+int check_driver_mps(const struct doctor_host *host, struct finding *ret)
+{
+	const struct doctor_system *system = &host->system;
+
+	if (!system->mps)
+		return finding_set(ret, DOCTOR_OK, NULL, "no MPS");
+	if (system->mps_uid != 0)
+		return finding_set(
+			ret, DOCTOR_WARN, "run nvidia-cuda-mps-control as root, after removing it",
+			"/tmp/nvidia-mps is of user %u, not root's: containers don't get "
+			"it",
+			(unsigned)system->mps_uid);
+	if (!system->mps_control)
+		return finding_set(ret, DOCTOR_WARN,
+				   "start `nvidia-cuda-mps-control -d`, or remove /tmp/nvidia-mps",
+				   "/tmp/nvidia-mps has no pipe `control`: the MPS daemon isn't "
+				   "running");
+	return finding_set(ret, DOCTOR_OK, NULL, "MPS pipes in /tmp/nvidia-mps");
+}

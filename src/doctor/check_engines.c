@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+#include <time.h>
+
+#include "doctor.h"
+
+/* /proc tells a start to the second. */
+#define CLOCK_SLACK_S 1
+
+static const char *const restarts[DOCTOR_ENGINES] = {
+	"systemctl restart docker", "systemctl restart containerd", "systemctl restart crio", ""};
+
+/* ---- the same for all ------------------------------------------------------------------- */
+
+static int found(const struct doctor_host *host, enum doctor_engine_kind kind, struct finding *ret)
+{
+	const struct doctor_engine *engine = &host->engines[kind];
+	const char *name = doctor_engine_names[kind];
+
+	if (engine->pid)
+		return finding_set(ret, DOCTOR_OK, NULL, "%s, process %u",
+				   engine->program ? engine->program : name, engine->pid);
+	if (engine->program)
+		return finding_set(ret, DOCTOR_OK, NULL, "%s%s", engine->program,
+				   kind == DOCTOR_PODMAN ? "" : ", its daemon isn't running");
+	if (host->required != (int)kind)
+		return finding_set(ret, DOCTOR_SKIP, NULL, "not found");
+	(void)finding_set(ret, DOCTOR_FAIL, NULL, "not found: no program in %s, no process",
+			  DOCTOR_USUAL_SEARCH);
+	return finding_remedy(ret, "install %s", name);
+}
+
+static int config(const struct doctor_engine *engine, struct finding *ret)
+{
+	if (engine->file_error.code)
+		return finding_error(ret, DOCTOR_FAIL, &engine->file_error);
+	if (engine->file_hidden)
+		return finding_set(ret, DOCTOR_UNKNOWN, "run as root", "%s can't be read",
+				   engine->file);
+	return finding_set(ret, DOCTOR_OK, NULL, "%s%s", engine->file,
+			   engine->file_exists ? "" : " isn't there: defaults");
+}
+
+/* 0 when it has been decided, 1 when there is no runtime: what that means differs. */
+static int runtime(const struct doctor_engine *engine, const char *configure, struct finding *ret)
+{
+	const struct doctor_program *runtime = &engine->runtime;
+
+	if (!runtime->name && engine->file_hidden)
+		return finding_set(ret, DOCTOR_UNKNOWN, "run as root", "%s can't be read",
+				   engine->file);
+	if (!runtime->name)
+		return 1;
+	if (!runtime->path) {
+		(void)finding_set(ret, DOCTOR_FAIL, NULL,
+				  "the runtime nvidia is %s, where no program is", runtime->name);
+		return finding_remedy(ret, "%s", configure);
+	}
+	if (!runtime->ours)
+		return finding_set(ret, DOCTOR_WARN, configure,
+				   "the runtime nvidia is %s, which isn't davit-runtime",
+				   runtime->path);
+	return finding_set(ret, DOCTOR_OK, NULL, "nvidia is %s", runtime->path);
+}
+
+static void format_time(int64_t seconds, char *text, size_t size)
+{
+	time_t when = (time_t)seconds;
+	struct tm parts;
+
+	if (!gmtime_r(&when, &parts) || strftime(text, size, "%F %T", &parts) == 0)
+		text[0] = '\0';
+}
+
+static int restart(const struct doctor_host *host, enum doctor_engine_kind kind,
+		   struct finding *ret)
+{
+	const struct doctor_engine *engine = &host->engines[kind];
+	const struct doctor_program *programs[] = {&engine->hook, &engine->runtime};
+	const char *what = engine->newest;
+	int64_t changed = what ? engine->changed : 0;
+	char started[32], then[32];
+
+	if (!engine->pid)
+		return finding_set(ret, DOCTOR_SKIP, NULL, "its daemon isn't running");
+	if (!engine->started)
+		return finding_set(ret, DOCTOR_UNKNOWN, "run as root",
+				   "when process %u was started can't be seen", engine->pid);
+	/* A daemon looks for the hook when it starts; a runtime is looked for at each use. */
+	if (programs[0]->path && programs[0]->changed > changed) {
+		what = programs[0]->path;
+		changed = programs[0]->changed;
+	}
+	format_time(engine->started, started, sizeof(started));
+	format_time(changed, then, sizeof(then));
+	if (changed > engine->started + CLOCK_SLACK_S)
+		return finding_set(ret, DOCTOR_WARN, restarts[kind],
+				   "process %u was started at %s UTC, %s changed later, at %s: "
+				   "unless it was reloaded since, it doesn't know of that",
+				   engine->pid, started, what, then);
+	return finding_set(ret, DOCTOR_OK, NULL, "started at %s UTC, nothing changed since",
+			   started);
+}
+
+/* ---- docker ----------------------------------------------------------------------------- */
+
+int check_engine_docker(const struct doctor_host *host, struct finding *ret)
+{
+	return found(host, DOCTOR_DOCKER, ret);
+}
+
+int check_docker_snap(const struct doctor_host *host, struct finding *ret)
+{
+	if (host->engines[DOCTOR_DOCKER].snap)
+		return finding_set(ret, DOCTOR_FAIL,
+				   "snap remove docker, and install Docker's or the distribution's "
+				   "package",
+				   "%s is a snap's: it doesn't see the host's programs, so neither "
+				   "hook nor runtime can be registered",
+				   host->engines[DOCTOR_DOCKER].program);
+	return finding_set(ret, DOCTOR_OK, NULL, "not a snap");
+}
+
+int check_docker_config(const struct doctor_host *host, struct finding *ret)
+{
+	return config(&host->engines[DOCTOR_DOCKER], ret);
+}
+
+int check_docker_hook(const struct doctor_host *host, struct finding *ret)
+{
+	const struct doctor_engine *engine = &host->engines[DOCTOR_DOCKER];
+
+	if (engine->pid && engine->hidden)
+		return finding_set(ret, DOCTOR_UNKNOWN, "run as root",
+				   "the PATH of process %u can't be read", engine->pid);
+	if (engine->hook.path && engine->hook.ours)
+		return finding_set(ret, DOCTOR_OK, NULL, "%s", engine->hook.path);
+	if (engine->hook.path)
+		return finding_set(
+			ret, DOCTOR_WARN, "put a link of that name to davit-hook in its place",
+			"%s is on dockerd's PATH, but isn't davit-hook", engine->hook.path);
+	(void)finding_set(ret, engine->runtime.path ? DOCTOR_WARN : DOCTOR_FAIL, NULL,
+			  "nvidia-container-runtime-hook isn't on dockerd's PATH (%s): `docker run "
+			  "--gpus` says `could not select device driver`%s",
+			  engine->pid && engine->search ? engine->search : DOCTOR_USUAL_SEARCH,
+			  engine->runtime.path ? "; `--runtime nvidia` works" : "");
+	return finding_remedy(ret,
+			      "install davit's NVIDIA names (or: ln -s %s "
+			      "/usr/bin/nvidia-container-runtime-hook), then %s",
+			      "\"$(command -v davit-hook)\"", restarts[DOCTOR_DOCKER]);
+}
+
+int check_docker_runtime(const struct doctor_host *host, struct finding *ret)
+{
+	static const char configure[] = "davit configure docker, then systemctl restart docker";
+	const struct doctor_engine *engine = &host->engines[DOCTOR_DOCKER];
+
+	if (runtime(engine, configure, ret) == 0)
+		return 0;
+	return finding_set(ret, DOCTOR_WARN, configure,
+			   "%s has no runtime nvidia: `--runtime nvidia` says `unknown or invalid "
+			   "runtime name`",
+			   engine->file);
+}
+
+int check_docker_restart(const struct doctor_host *host, struct finding *ret)
+{
+	return restart(host, DOCTOR_DOCKER, ret);
+}
+
+/* ---- containerd ------------------------------------------------------------------------- */
+
+int check_engine_containerd(const struct doctor_host *host, struct finding *ret)
+{
+	return found(host, DOCTOR_CONTAINERD, ret);
+}
+
+int check_containerd_config(const struct doctor_host *host, struct finding *ret)
+{
+	return config(&host->engines[DOCTOR_CONTAINERD], ret);
+}
+
+int check_containerd_runtime(const struct doctor_host *host, struct finding *ret)
+{
+	static const char configure[] =
+		"davit configure containerd, then systemctl restart containerd";
+	const struct doctor_engine *engine = &host->engines[DOCTOR_CONTAINERD];
+
+	if (runtime(engine, configure, ret) == 0)
+		return 0;
+	/* Docker uses it for its own containers, and needs no runtime in it. */
+	if (host->required != DOCTOR_CONTAINERD && host->engines[DOCTOR_DOCKER].program)
+		return finding_set(
+			ret, DOCTOR_SKIP, NULL,
+			"no runtime nvidia; Docker, whose containers it runs, needs none");
+	return finding_set(ret, DOCTOR_WARN, configure,
+			   "%s and its imports have no runtime nvidia: pods of the RuntimeClass "
+			   "nvidia can't start",
+			   engine->file);
+}
+
+int check_containerd_restart(const struct doctor_host *host, struct finding *ret)
+{
+	return restart(host, DOCTOR_CONTAINERD, ret);
+}
+
+/* ---- hooks.d: CRI-O and Podman ---------------------------------------------------------- */
+
+/* Fills the finding when there is one; 1 otherwise. */
+static int hooks_d(const struct doctor_host *host, struct finding *ret)
+{
+	for (size_t i = 0; i < host->hooks.count; i++)
+		if (host->hooks.items[i].error.code)
+			return finding_error(ret, DOCTOR_FAIL, &host->hooks.items[i].error);
+	for (size_t i = 0; i < host->hooks.count; i++) {
+		const struct doctor_hook *hook = &host->hooks.items[i];
+
+		if (!hook->program.path)
+			return finding_set(ret, DOCTOR_FAIL,
+					   "davit configure podman, or remove the file",
+					   "%s names %s, where no program is: no container starts",
+					   hook->file, hook->program.name);
+	}
+	for (size_t i = 0; i < host->hooks.count; i++)
+		if (host->hooks.items[i].program.ours)
+			return finding_set(ret, DOCTOR_OK, NULL, "%s runs %s",
+					   host->hooks.items[i].file,
+					   host->hooks.items[i].program.path);
+	return 1;
+}
+
+int check_engine_crio(const struct doctor_host *host, struct finding *ret)
+{
+	return found(host, DOCTOR_CRIO, ret);
+}
+
+int check_crio_config(const struct doctor_host *host, struct finding *ret)
+{
+	return config(&host->engines[DOCTOR_CRIO], ret);
+}
+
+int check_crio_runtime(const struct doctor_host *host, struct finding *ret)
+{
+	static const char configure[] = "davit configure crio, then systemctl restart crio";
+
+	if (runtime(&host->engines[DOCTOR_CRIO], configure, ret) == 0 || hooks_d(host, ret) == 0)
+		return 0;
+	return finding_set(
+		ret, DOCTOR_FAIL, configure,
+		"neither a runtime nvidia in CRI-O's configuration nor a hook of davit in "
+		"hooks.d");
+}
+
+int check_crio_restart(const struct doctor_host *host, struct finding *ret)
+{
+	return restart(host, DOCTOR_CRIO, ret);
+}
+
+int check_engine_podman(const struct doctor_host *host, struct finding *ret)
+{
+	return found(host, DOCTOR_PODMAN, ret);
+}
+
+int check_podman_hook(const struct doctor_host *host, struct finding *ret)
+{
+	if (hooks_d(host, ret) == 0)
+		return 0;
+	if (host->cdi.devices.count)
+		return finding_set(ret, DOCTOR_OK, NULL,
+				   "no hook of davit in hooks.d; CDI devices there are");
+	return finding_set(ret, DOCTOR_FAIL,
+			   "davit configure podman, or davit cdi generate --output "
+			   "/etc/cdi/nvidia.json",
+			   "neither a hook of davit in /usr/share/containers/oci/hooks.d nor CDI "
+			   "devices");
+}

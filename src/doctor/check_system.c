@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
+#include "doctor.h"
+
+int check_host_boot(const struct doctor_host *host, struct finding *ret)
+{
+	if (!host->system.systemd)
+		return finding_set(ret, DOCTOR_SKIP, NULL, "no systemd");
+	if (host->system.prepare_enabled)
+		return finding_set(ret, DOCTOR_OK, NULL, "davit-prepare.service is enabled");
+	return finding_set(ret, DOCTOR_WARN, "systemctl enable davit-prepare.service",
+			   "davit-prepare.service isn't enabled: containers that start at boot may "
+			   "come before the driver's nodes");
+}
+
+int check_cgroup_version(const struct doctor_host *host, struct finding *ret)
+{
+	static const char *const names[] = {
+		[DOCTOR_CGROUP_V1] = "version 1",
+		[DOCTOR_CGROUP_HYBRID] = "version 1 for devices, version 2 beside it (hybrid)",
+		[DOCTOR_CGROUP_V2] = "version 2",
+	};
+
+	if (host->system.cgroup == DOCTOR_CGROUP_NONE)
+		return finding_set(
+			ret, DOCTOR_FAIL, "mount it: mount -t cgroup2 cgroup2 /sys/fs/cgroup",
+			"/sys/fs/cgroup has neither version 2 nor the devices controller "
+			"of version 1");
+	return finding_set(ret, DOCTOR_OK, NULL, "%s", names[host->system.cgroup]);
+}
+
+int check_cgroup_systemd(const struct doctor_host *host, struct finding *ret)
+{
+	if (!host->system.systemd)
+		return finding_set(ret, DOCTOR_SKIP, NULL, "no systemd");
+	if (host->system.cgroup != DOCTOR_CGROUP_V2)
+		return finding_set(ret, DOCTOR_SKIP, NULL, "cgroup version 1");
+	if (!host->system.systemd_socket)
+		return finding_set(
+			ret, DOCTOR_WARN, "use the cgroup driver cgroupfs, or davit-runtime",
+			"systemd's socket /run/systemd/private isn't there: device rules can't be "
+			"put into a scope's list, and a daemon-reload drops them (`Failed to "
+			"initialize NVML: Unknown Error`)");
+	return finding_set(ret, DOCTOR_OK, NULL,
+			   "systemd takes device rules over /run/systemd/private");
+}
+
+int check_cgroup_rules(const struct doctor_host *host, struct finding *ret)
+{
+	if (!host->config.cgroups)
+		return finding_set(ret, DOCTOR_WARN,
+				   "set cgroups to \"auto\" in /etc/davit/config.json",
+				   "the configuration says cgroups: \"never\": containers get no "
+				   "device rules");
+	if (host->system.nested)
+		return finding_set(
+			ret, DOCTOR_WARN, "allow the devices where this user namespace was made",
+			"inside a user namespace device rules can't be changed: they are "
+			"left to the host");
+	if (host->system.uid != 0)
+		return finding_set(ret, DOCTOR_OK, NULL,
+				   "not asked as root: rootless containers have no device rules");
+	return finding_set(ret, DOCTOR_OK, NULL, "decided per container");
+}
+
+int check_cgroup_delegation(const struct doctor_host *host, struct finding *ret)
+{
+	if (host->system.uid == 0)
+		return finding_set(ret, DOCTOR_SKIP, NULL, "asked as root");
+	if (!host->system.systemd)
+		return finding_set(ret, DOCTOR_SKIP, NULL, "no systemd");
+	if (host->system.delegated)
+		return finding_set(ret, DOCTOR_OK, NULL, "/%s is yours",
+				   host->system.cgroup_delegate);
+	return finding_set(ret, DOCTOR_WARN,
+			   "log in by a session of systemd, or `loginctl enable-linger`",
+			   "/%s isn't delegated to you: rootless containers have no limits",
+			   host->system.cgroup_delegate);
+}
+
+int check_rootless_ids(const struct doctor_host *host, struct finding *ret)
+{
+	const struct doctor_system *system = &host->system;
+
+	if (system->uid == 0)
+		return finding_set(ret, DOCTOR_SKIP, NULL, "asked as root");
+	if (system->subids && system->newuidmap)
+		return finding_set(ret, DOCTOR_OK, NULL, "/etc/subuid, /etc/subgid, newuidmap");
+	return finding_set(ret, DOCTOR_WARN,
+			   "install uidmap and add a range for the user: usermod --add-subuids "
+			   "100000-165535 --add-subgids 100000-165535 USER",
+			   "%s: rootless containers have one user only",
+			   system->newuidmap ? "/etc/subuid or /etc/subgid has no range"
+					     : "newuidmap isn't installed");
+}
+
+int check_toolkit_nvidia(const struct doctor_host *host, struct finding *ret)
+{
+	char list[700] = "";
+
+	for (size_t i = 0; i < host->system.toolkit.count; i++)
+		finding_list(list, sizeof(list), "%s", host->system.toolkit.items[i]);
+	for (size_t i = 0; i < host->hooks.count; i++)
+		if (!host->hooks.items[i].error.code && !host->hooks.items[i].program.ours)
+			finding_list(list, sizeof(list), "%s", host->hooks.items[i].file);
+	if (!list[0])
+		return finding_set(ret, DOCTOR_OK, NULL, "NVIDIA's own isn't installed");
+	return finding_set(ret, DOCTOR_WARN,
+			   "remove nvidia-container-toolkit, or register one of the two only",
+			   "NVIDIA's own is beside davit: %s; two injectors in one container may "
+			   "get in each other's way",
+			   list);
+}
+
+int check_security_selinux(const struct doctor_host *host, struct finding *ret)
+{
+	const struct doctor_system *system = &host->system;
+
+	if (!system->selinux || !system->selinux_enforcing)
+		return finding_set(ret, DOCTOR_OK, NULL, "SELinux is %s",
+				   system->selinux ? "permissive" : "not there");
+	if (system->selinux_devices)
+		return finding_set(ret, DOCTOR_OK, NULL,
+				   "SELinux is enforcing, container_use_devices is on");
+	return finding_set(ret, DOCTOR_WARN, "setsebool -P container_use_devices on",
+			   "SELinux is enforcing, and containers may use no devices: `Insufficient "
+			   "Permissions`");
+}
+
+int check_security_apparmor(const struct doctor_host *host, struct finding *ret)
+{
+	return finding_set(ret, DOCTOR_OK, NULL, "AppArmor is %s",
+			   host->system.apparmor ? "there; engines' profiles let GPUs be used"
+						 : "not there");
+}

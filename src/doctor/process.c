@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Daemons and programs of the host that is examined. */
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "doctor.h"
+
+#define PROCESSES_MAX 131072
+#define PROC_FILE_MAX ((size_t)1024 * 1024)
+
+/* ---- programs --------------------------------------------------------------------------- */
+
+static bool is_davit(const char *path)
+{
+	static const char *const ours[] = {"davit-hook", "davit-runtime", "davit",
+					   "davit-container-cli"};
+	const char *slash = strrchr(path, '/');
+
+	for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
+		if (string_equal(slash ? slash + 1 : path, ours[i]))
+			return true;
+	return false;
+}
+
+/* The path of an open file, links resolved. */
+static int path_of(int fd, struct arena *arena, const char **ret)
+{
+	char path[PATH_MAX], link[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+	ssize_t length;
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	length = readlink(link, path, sizeof(path));
+	*ret = length < 0 ? "" : arena_strndup(arena, path, (size_t)length);
+	return *ret ? 0 : -ENOMEM;
+}
+
+/* 1: it is there, and may be executed. */
+static int try_program(struct doctor_gathering *g, const char *path, struct doctor_program *ret)
+{
+	struct stat st, link;
+	const char *resolved;
+	AUTO_FD fd = root_openat(&g->root, path, O_PATH);
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || !(st.st_mode & 0111))
+		return 0;
+	if (path_of(fd, g->arena, &resolved) < 0)
+		return -ENOMEM;
+	ret->path = path;
+	ret->ours = is_davit(resolved);
+	ret->changed = st.st_ctime;
+	/* A link that was made later is what a daemon may have missed. */
+	if (root_stat(&g->root, path, AT_SYMLINK_NOFOLLOW, &link) == 0 && S_ISLNK(link.st_mode))
+		ret->changed = link.st_ctime;
+	return 1;
+}
+
+int doctor_find_program(struct doctor_gathering *g, const char *name, const char *search,
+			struct doctor_program *ret)
+{
+	struct slice rest = slice_from(search ? search : ""), directory;
+	int r = 0;
+
+	*ret = (struct doctor_program){.name = name};
+	if (strchr(name, '/')) {
+		r = try_program(g, name, ret);
+		return r < 0 ? r : 0;
+	}
+	while (r == 0 && slice_next(&rest, ':', &directory)) {
+		const char *path;
+
+		if (directory.length == 0 || directory.data[0] != '/')
+			continue;
+		path = arena_printf(g->arena, "%.*s/%s", (int)directory.length, directory.data,
+				    name);
+		r = path ? try_program(g, path, ret) : -ENOMEM;
+	}
+	return r < 0 ? r : 0;
+}
+
+/* ---- daemons ---------------------------------------------------------------------------- */
+
+static char *read_of(struct doctor_gathering *g, const char *pid, const char *name,
+		     size_t *ret_length)
+{
+	const char *path = arena_printf(g->arena, "proc/%s/%s", pid, name);
+	char *text;
+
+	if (!path || root_read(&g->root, path, PROC_FILE_MAX, g->arena, &text, ret_length) < 0)
+		return NULL;
+	return text;
+}
+
+/* The value of NAME= among texts that end with NUL. */
+static const char *value_among(const char *texts, size_t length, const char *name)
+{
+	const char *end = texts + length;
+
+	for (const char *at = texts; at < end; at += strlen(at) + 1)
+		if (strncmp(at, name, strlen(name)) == 0 && at[strlen(name)] == '=')
+			return at + strlen(name) + 1;
+	return NULL;
+}
+
+/* proc(5): field 22 of stat, in ticks since the boot, which /proc/stat dates. 0: not known. */
+static int64_t start_of(struct doctor_gathering *g, const char *pid)
+{
+	char *text = read_of(g, pid, "stat", NULL), *kernel = read_of(g, ".", "stat", NULL);
+	const char *at = text ? strrchr(text, ')') : NULL;
+	struct slice rest, word = {0};
+	uint64_t ticks, boot = 0;
+	long hertz = sysconf(_SC_CLK_TCK);
+
+	if (!at || !kernel || hertz <= 0)
+		return 0;
+	rest = slice_from(at + 1);
+	/* The first word is empty: a blank follows the name. */
+	for (int field = 2; field <= 22; field++)
+		if (!slice_next(&rest, ' ', &word))
+			return 0;
+	if (parse_number(word.data, word.length, 10, INT64_MAX / 2, &ticks) < 0)
+		return 0;
+	rest = slice_from(kernel);
+	while (slice_next(&rest, '\n', &word))
+		if (slice_starts(word, "btime ") &&
+		    parse_number(word.data + 6, word.length - 6, 10, INT64_MAX / 2, &boot) < 0)
+			return 0;
+	return boot ? (int64_t)(boot + ticks / (uint64_t)hertz) : 0;
+}
+
+static bool is_number(const char *text)
+{
+	uint64_t number;
+
+	return parse_number(text, strlen(text), 10, INT32_MAX, &number) == 0 && number > 0;
+}
+
+/* Engines in containers and in test beds aren't this host's; a snap's has a namespace of its own.
+ */
+static bool is_of_host(struct doctor_gathering *g, const char *pid, const char *program)
+{
+	const char *path = arena_printf(g->arena, "/proc/%s/ns/mnt", pid);
+	struct stat ours, its;
+
+	if (!string_equal(g->root.path, "/") || string_starts(program, "/snap/"))
+		return true;
+	return !path || stat(path, &its) < 0 || proc_stat(0, "ns/mnt", &ours) < 0 ||
+	       (its.st_ino == ours.st_ino && its.st_dev == ours.st_dev);
+}
+
+/* The containerd that dockerd starts for itself: nobody else configures it. */
+static bool is_dockers_own(const struct strings *arguments)
+{
+	for (size_t i = 1; i < arguments->count; i++)
+		if (string_ends(arguments->items[i], "/containerd/containerd.toml"))
+			return true;
+	return false;
+}
+
+static int take_daemon(struct doctor_gathering *g, const char *pid, struct doctor_engine *engine,
+		       struct strings *arguments)
+{
+	size_t length = 0;
+	const char *exe = arena_printf(g->arena, "proc/%s/exe", pid);
+	char *text = read_of(g, pid, "cmdline", &length);
+	const char *program = exe ? root_readlink(&g->root, exe, g->arena) : NULL;
+
+	if (!program)
+		program = text && text[0] ? text : "";
+	if (!is_of_host(g, pid, program))
+		return 0;
+	for (const char *at = text; text && at < text + length; at += strlen(at) + 1)
+		if (strings_add(g->arena, arguments, at) < 0)
+			return -ENOMEM;
+	if (is_dockers_own(arguments)) {
+		*arguments = (struct strings){0};
+		return 0;
+	}
+	engine->pid = (unsigned)strtoul(pid, NULL, 10);
+	engine->started = start_of(g, pid);
+	engine->snap = string_starts(program, "/snap/");
+	if (program[0] == '/')
+		engine->program = program;
+	text = read_of(g, pid, "environ", &length);
+	engine->hidden = !text;
+	engine->search = text ? value_among(text, length, "PATH") : NULL;
+	return 1;
+}
+
+int doctor_find_daemon(struct doctor_gathering *g, const char *name, struct doctor_engine *engine,
+		       struct strings *ret_arguments)
+{
+	struct strings pids = {0};
+	int r = 0;
+
+	(void)root_list(&g->root, "proc", PROCESSES_MAX, g->arena, &pids);
+	for (size_t i = 0; r == 0 && i < pids.count; i++) {
+		const char *text =
+			is_number(pids.items[i]) ? read_of(g, pids.items[i], "comm", NULL) : NULL;
+
+		if (!text || !slice_equal(slice_trim(slice_from(text)), name))
+			continue;
+		*ret_arguments = (struct strings){0};
+		r = take_daemon(g, pids.items[i], engine, ret_arguments);
+	}
+	return r < 0 ? r : 0;
+}
