@@ -69,6 +69,9 @@ const char *error_code_name(enum error_code code);
 /* The exit code that goes with it: 1, or 3 when the request can't be met. */
 int error_exit_code(const struct error *err);
 
+/* What to do about it: err->fix or, when it has none, what its code says. */
+const char *error_remedy(const struct error *err);
+
 #define ERROR_LINE_MAX 400
 /*
  * Writes "davit: cannot MESSAGE (fix: FIX)" without newline, at most 400 characters with the NUL;

@@ -115,13 +115,17 @@ static const char *default_fix(enum error_code code)
 	}
 }
 
+const char *error_remedy(const struct error *err)
+{
+	return err->fix[0] ? err->fix : default_fix(err->code);
+}
+
 void error_line(const struct error *err, char line[static ERROR_LINE_MAX])
 {
 	char fix[sizeof(err->fix) + sizeof(" (fix: )")];
 	size_t room;
 
-	(void)snprintf(fix, sizeof(fix), " (fix: %s)",
-		       err->fix[0] ? err->fix : default_fix(err->code));
+	(void)snprintf(fix, sizeof(fix), " (fix: %s)", error_remedy(err));
 	/* The remedy stays whole: a long cause is what gets cut. */
 	room = ERROR_LINE_MAX - 1 - strlen("davit: cannot ") - strlen(fix);
 	(void)snprintf(line, ERROR_LINE_MAX, "davit: cannot %.*s%s", (int)room, err->message, fix);

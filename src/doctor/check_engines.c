@@ -10,6 +10,14 @@
 static const char *const restarts[DOCTOR_ENGINES] = {
 	"systemctl restart docker", "systemctl restart containerd", "systemctl restart crio", ""};
 
+/* A file of others: what davit says of its own files is no remedy. */
+static int bad_file(const struct error *err, struct finding *ret)
+{
+	return finding_set(ret, DOCTOR_FAIL,
+			   err->fix[0] ? err->fix : "correct the file, or remove it", "cannot %s",
+			   err->message);
+}
+
 /* ---- the same for all ------------------------------------------------------------------- */
 
 static int found(const struct doctor_host *host, enum doctor_engine_kind kind, struct finding *ret)
@@ -33,7 +41,7 @@ static int found(const struct doctor_host *host, enum doctor_engine_kind kind, s
 static int config(const struct doctor_engine *engine, struct finding *ret)
 {
 	if (engine->file_error.code)
-		return finding_error(ret, DOCTOR_FAIL, &engine->file_error);
+		return bad_file(&engine->file_error, ret);
 	if (engine->file_hidden)
 		return finding_set(ret, DOCTOR_UNKNOWN, "run as root", "%s can't be read",
 				   engine->file);
@@ -211,7 +219,7 @@ static int hooks_d(const struct doctor_host *host, struct finding *ret)
 {
 	for (size_t i = 0; i < host->hooks.count; i++)
 		if (host->hooks.items[i].error.code)
-			return finding_error(ret, DOCTOR_FAIL, &host->hooks.items[i].error);
+			return bad_file(&host->hooks.items[i].error, ret);
 	for (size_t i = 0; i < host->hooks.count; i++) {
 		const struct doctor_hook *hook = &host->hooks.items[i];
 

@@ -121,8 +121,7 @@ int finding_remedy(struct finding *ret, const char *format, ...)
 
 int finding_error(struct finding *ret, enum doctor_result result, const struct error *err)
 {
-	return finding_set(ret, result, err->fix[0] ? err->fix : "see the evidence", "cannot %s",
-			   err->message);
+	return finding_set(ret, result, error_remedy(err), "cannot %s", err->message);
 }
 
 void finding_list(char *list, size_t size, const char *format, ...)

@@ -38,7 +38,7 @@ int finding_set(struct finding *ret, enum doctor_result result, const char *reme
 		const char *format, ...) PRINTF_LIKE(4, 5);
 /* Replaces the remedy: call it after finding_set. Returns 0. */
 int finding_remedy(struct finding *ret, const char *format, ...) PRINTF_LIKE(2, 3);
-/* A finding from an error: what it says and its fix. Returns 0. */
+/* A finding from an error: what it says and its remedy. Returns 0. */
 int finding_error(struct finding *ret, enum doctor_result result, const struct error *err);
 /* Adds ", TEXT" to a list in a buffer, or " ..." when it doesn't fit any more. */
 void finding_list(char *list, size_t size, const char *format, ...) PRINTF_LIKE(3, 4);

@@ -1,0 +1,570 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The checks as tables: each row changes one thing of a host on which all is well. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include <cmocka.h>
+
+#include "davit/doctor.h"
+
+#define CONFIGURED 1000 /* when the host's files were last changed */
+#define STARTED 2000    /* and its daemons started */
+
+/* ---- a host on which all is well -------------------------------------------------------- */
+
+struct sample {
+	struct arena arena;
+	struct doctor_host host;
+};
+
+static void add_node(struct sample *s, const char *name, unsigned major, unsigned minor)
+{
+	struct doctor_node *node = ARENA_PUSH(&s->arena, &s->host.driver.nodes);
+
+	assert_non_null(node);
+	*node = (struct doctor_node){
+		.node = {.name = name, .major = major, .minor = minor,                     .present = true},
+		.exists = true,
+		.right = true,
+		.linked = true,
+		.st = {.st_mode = S_IFCHR | 0666,            .st_rdev = makedev(major,  minor)},
+	};
+}
+
+static void add_file(struct sample *s, const char *name)
+{
+	struct driver_file *file = ARENA_PUSH(&s->arena, &s->host.driver.driver.files);
+
+	assert_non_null(file);
+	*file = (struct driver_file){.name = name, .path = name, .fd = -1};
+}
+
+static void make_driver(struct sample *s)
+{
+	struct doctor_driver *d = &s->host.driver;
+	struct gpu *gpu = ARENA_PUSH(&s->arena, &d->driver.gpus);
+
+	assert_non_null(gpu);
+	*gpu = (struct gpu){.uuid = "GPU-1", .bus_id = "0000:00:06.0", .model = "NVIDIA H200"};
+	assert_int_equal(strings_add(&s->arena, &gpu->drm_nodes, "dri/card1"), 0);
+	assert_int_equal(strings_add(&s->arena, &d->driver.searched, "/usr/lib64"), 0);
+	d->roots_open = true;
+	d->libraries = "/usr/lib64/libcuda.so.580.1";
+	d->driver.version = "580.1";
+	d->driver.cuda_version = "13.0";
+	d->driver.root_path = "/";
+	d->driver.majors = (struct driver_majors){.gpu = 195, .uvm = 238, .caps = 241};
+	add_node(s, "nvidiactl", 195, 255);
+	add_node(s, "nvidia-modeset", 195, 254);
+	add_node(s, "nvidia-uvm", 238, 0);
+	add_node(s, "nvidia0", 195, 0);
+	add_file(s, "libGLX_nvidia.so.580.1");
+	add_file(s, "nvidia_icd.json");
+}
+
+static void make_engines(struct doctor_host *host)
+{
+	for (size_t i = 0; i < DOCTOR_ENGINES; i++)
+		host->engines[i] = (struct doctor_engine){
+			.program = "/usr/bin/engine",
+			.pid = 7,
+			.started = STARTED,
+			.search = "/usr/bin",
+			.file = "/etc/engine",
+			.file_exists = true,
+			.newest = "/etc/engine",
+			.changed = CONFIGURED,
+			.hook = {"nvidia-container-runtime-hook", "/usr/bin/hook",          true,
+				 CONFIGURED},
+			.runtime = {"/usr/bin/davit-runtime",        "/usr/bin/davit-runtime", true,
+                                 CONFIGURED},
+		};
+}
+
+static void make_sample(struct sample *s)
+{
+	struct doctor_host *host = &s->host;
+	struct doctor_hook *hook;
+	struct cdi_listed *device;
+
+	*s = (struct sample){0};
+	assert_int_equal(config_defaults(&s->arena, &host->config), 0);
+	host->required = -1;
+	host->system = (struct doctor_system){
+		.systemd = true,
+		.systemd_socket = true,
+		.prepare_enabled = true,
+		.cgroup = DOCTOR_CGROUP_V2,
+		.cgroup_delegate = "sys/fs/cgroup/user",
+		.persistenced = true,
+	};
+	make_driver(s);
+	make_engines(host);
+	hook = ARENA_PUSH(&s->arena, &host->hooks);
+	device = ARENA_PUSH(&s->arena, &host->cdi.devices);
+	assert_true(hook && device);
+	*hook = (struct doctor_hook){
+		.file = "/hooks.d/davit.json",
+		.program = {"/usr/bin/davit-hook", "/usr/bin/davit-hook", true, CONFIGURED},
+	};
+	*device = (struct cdi_listed){"nvidia.com/gpu=0", "/etc/cdi/nvidia.json", 0};
+	host->bundle = (struct doctor_bundle){
+		.path = "/bundle", .gpu = true, .from = "env", .devices = "all", .operations = 9};
+}
+
+static const struct doctor_check *find_check(const char *id)
+{
+	for (size_t i = 0; i < doctor_check_count; i++)
+		if (string_equal(doctor_checks[i].id, id))
+			return &doctor_checks[i];
+	fail_msg("there is no check %s", id);
+	return NULL;
+}
+
+/* ---- what is changed -------------------------------------------------------------------- */
+
+typedef void changer(struct doctor_host *host, struct arena *arena);
+#define CHANGE(name) static void name(struct doctor_host *host, struct arena *arena)
+
+static struct doctor_node *node_of(struct doctor_host *host, const char *name)
+{
+	for (size_t i = 0; i < host->driver.nodes.count; i++)
+		if (string_equal(host->driver.nodes.items[i].node.name, name))
+			return &host->driver.nodes.items[i];
+	fail_msg("no node %s", name);
+	return NULL;
+}
+
+static void lose(struct doctor_node *node, bool made)
+{
+	node->exists = node->right = node->linked = false;
+	node->made = made;
+}
+
+static void add_problem(struct doctor_host *host, struct arena *arena, enum cdi_problem_kind kind)
+{
+	struct cdi_problem *problem = ARENA_PUSH(arena, &host->cdi.problems);
+
+	assert_non_null(problem);
+	*problem = (struct cdi_problem){kind, "the spec is so"};
+}
+
+static void fail_bundle(struct doctor_host *host, enum doctor_step step)
+{
+	host->bundle.failed = step;
+	error_set(&host->bundle.error, ERROR_UNSATISFIED, EPERM, "the fix", "be so");
+}
+
+/* A change is a statement; `host` and `arena` are at hand. */
+/* clang-format off */
+#define CHANGES(X) \
+	X(nothing, (void)0) \
+	X(bad_config, error_set(&host->config_error, ERROR_BAD_CONFIG, EINVAL, "correct it", "read FILE")) \
+	X(kubelet, host->system.kubelet = true) \
+	X(kubelet_privileged, host->system.kubelet = true; host->config.policy.env = ACCEPT_PRIVILEGED) \
+	X(wsl, host->system.wsl = true) \
+	X(tegra, host->system.tegra = true) \
+	X(no_prepare, host->system.prepare_enabled = false) \
+	X(no_systemd, host->system.systemd = false) \
+	X(no_roots, host->driver.roots_open = false; \
+	  error_set(&host->driver.roots_error, ERROR_NO_DRIVER, ENOENT, "set driver.root", "open /drv")) \
+	X(no_module, host->driver.driver.version = NULL; \
+	  error_set(&host->driver.problems.kernel, ERROR_NO_DRIVER, ENODEV, "modprobe nvidia", \
+		    "use the driver: not loaded")) \
+	X(mismatch, host->driver.libraries = NULL; \
+	  error_set(&host->driver.problems.files, ERROR_DRIVER_MISMATCH, ENODEV, "reboot", \
+		    "use the driver: 580.1, but 535.2")) \
+	X(no_libraries, host->driver.libraries = NULL; \
+	  error_set(&host->driver.problems.files, ERROR_NO_DRIVER, ENODEV, "install", "find any")) \
+	X(no_libcuda, \
+	  error_set(&host->driver.problems.files, ERROR_NO_DRIVER, ENODEV, "install", "find libcuda")) \
+	X(no_note, host->driver.driver.cuda_version = NULL) \
+	X(no_gpus, host->driver.driver.gpus.count = 0) \
+	X(no_uvm, host->driver.driver.majors.uvm = 0) \
+	X(no_uvm_no_load, host->driver.driver.majors.uvm = 0; host->config.driver.load_modules = false) \
+	X(no_drm, host->driver.driver.gpus.items[0].drm_nodes.count = 0) \
+	X(no_icd, host->driver.driver.files.count = 1) \
+	X(no_modeset, lose(node_of(host, "nvidia-modeset"), true)) \
+	X(no_persistenced, host->system.persistenced = false) \
+	X(wrong_persistenced, host->system.persistenced_wrong = true) \
+	X(mps_user, host->system.mps = true; host->system.mps_uid = 5) \
+	X(mps_dead, host->system.mps = true) \
+	X(mps_alive, host->system.mps = true; host->system.mps_control = true) \
+	X(node_made, lose(node_of(host, "nvidia0"), true)) \
+	X(node_absent, lose(node_of(host, "nvidia0"), true); lose(node_of(host, "nvidiactl"), false)) \
+	X(stale_uvm, node_of(host, "nvidia-uvm")->right = false; \
+	  node_of(host, "nvidia-uvm")->st.st_rdev = makedev(240, 0)) \
+	X(stale_unloaded, node_of(host, "nvidia-uvm")->right = false; \
+	  node_of(host, "nvidia-uvm")->node.major = 0) \
+	X(file_for_node, node_of(host, "nvidia0")->right = false; \
+	  node_of(host, "nvidia0")->st.st_mode = S_IFREG) \
+	X(group_node, node_of(host, "nvidia0")->st.st_mode = S_IFCHR | 0660) \
+	X(no_link, node_of(host, "nvidia0")->linked = false) \
+	X(no_cgroup, host->system.cgroup = DOCTOR_CGROUP_NONE) \
+	X(cgroup_v1, host->system.cgroup = DOCTOR_CGROUP_V1) \
+	X(no_socket, host->system.systemd_socket = false) \
+	X(nested, host->system.nested = true) \
+	X(no_rules, host->config.cgroups = false) \
+	X(user, host->system.uid = 1000) \
+	X(ready_user, host->system.uid = 1000; host->system.delegated = true; \
+	  host->system.subids = true; host->system.newuidmap = true) \
+	X(no_engines, memset(host->engines, 0, sizeof(host->engines))) \
+	X(stopped, host->engines[0].pid = host->engines[1].pid = host->engines[2].pid = 0) \
+	X(snap, host->engines[0].snap = true) \
+	X(bad_file, error_set(&host->engines[0].file_error, ERROR_BAD_CONFIG, EINVAL, "", "read it: line 1"); \
+	  host->engines[1].file_error = host->engines[2].file_error = host->engines[0].file_error) \
+	X(hidden_file, host->engines[0].file_hidden = true; host->engines[0].runtime.name = NULL) \
+	X(hidden, host->engines[0].hidden = true; host->engines[0].search = NULL) \
+	X(no_hook, host->engines[0].hook.path = NULL) \
+	X(no_hook_no_runtime, host->engines[0].hook.path = NULL; host->engines[0].runtime.path = NULL) \
+	X(other_hook, host->engines[0].hook.ours = false) \
+	X(no_runtime, host->engines[0].runtime.name = NULL; host->engines[1].runtime.name = NULL; \
+	  host->engines[2].runtime.name = NULL) \
+	X(containerd_alone, host->engines[1].runtime.name = NULL; \
+	  memset(&host->engines[0], 0, sizeof(host->engines[0]))) \
+	X(dangling_runtime, host->engines[0].runtime.path = NULL; host->engines[1].runtime.path = NULL) \
+	X(other_runtime, host->engines[0].runtime.ours = false) \
+	X(changed_later, host->engines[0].changed = STARTED + 2; host->engines[1].changed = STARTED + 2) \
+	X(changed_then, host->engines[0].changed = STARTED + 1) \
+	X(hook_later, host->engines[0].hook.changed = STARTED + 2) \
+	X(runtime_later, host->engines[0].runtime.changed = STARTED + 2) \
+	X(no_start, host->engines[0].started = 0) \
+	X(no_hooks, host->hooks.count = 0) \
+	X(no_hooks_no_cdi, host->hooks.count = 0; host->cdi.devices.count = 0) \
+	X(no_crio, host->hooks.count = 0; host->engines[2].runtime.name = NULL) \
+	X(bad_hook, error_set(&host->hooks.items[0].error, ERROR_BAD_CONFIG, EINVAL, "", "read hook")) \
+	X(dangling_hook, host->hooks.items[0].program.path = NULL) \
+	X(nvidia_hook, host->hooks.items[0].program.ours = false) \
+	X(toolkit, assert_int_equal(strings_add(arena, &host->system.toolkit, "/usr/bin/nvidia-ctk"), 0)) \
+	X(no_specs, host->cdi.devices.count = 0) \
+	X(bad_spec, add_problem(host, arena, CDI_PROBLEM_INVALID)) \
+	X(stale_spec, add_problem(host, arena, CDI_PROBLEM_STALE)) \
+	X(twice_in_one, add_problem(host, arena, CDI_PROBLEM_NEITHER)) \
+	X(twice_in_two, add_problem(host, arena, CDI_PROBLEM_COVERED)) \
+	X(selinux_off, host->system.selinux = true) \
+	X(selinux_strict, host->system.selinux = true; host->system.selinux_enforcing = true) \
+	X(selinux_allows, host->system.selinux = true; host->system.selinux_enforcing = true; \
+	  host->system.selinux_devices = true) \
+	X(no_gpu_asked, host->bundle.gpu = false) \
+	X(misspelt, assert_int_equal(strings_add(arena, &host->bundle.near_misses, \
+						 "NVIDIA_DISABLE_REQUIRES is not read"), 0)) \
+	X(fails_config, fail_bundle(host, DOCTOR_STEP_CONFIG)) \
+	X(fails_request, fail_bundle(host, DOCTOR_STEP_REQUEST)) \
+	X(fails_driver, fail_bundle(host, DOCTOR_STEP_DRIVER)) \
+	X(fails_image, fail_bundle(host, DOCTOR_STEP_IMAGE))
+
+#define DEFINE(name, ...) CHANGE(name) { (void)host; (void)arena; __VA_ARGS__; }
+CHANGES(DEFINE)
+/* clang-format on */
+
+CHANGE(mig)
+{
+	struct gpu *gpu = &host->driver.driver.gpus.items[0];
+	struct mig_instance *instance = ARENA_PUSH(arena, &gpu->mig);
+	struct doctor_node *cap = node_of(host, "nvidia0");
+
+	assert_non_null(instance);
+	*instance = (struct mig_instance){.gpu_instance = 1, .gi_minor = 12, .ci_minor = 13};
+	cap->node = (struct device_node){.name = "cap12", .major = 241, .access = "gi1/access"};
+	cap->st.st_mode = S_IFCHR | 0444;
+}
+
+CHANGE(mig_absent)
+{
+	mig(host, arena);
+	lose(node_of(host, "cap12"), false);
+}
+
+CHANGE(mig_made)
+{
+	mig(host, arena);
+	lose(node_of(host, "cap12"), true);
+}
+
+/* ---- the table -------------------------------------------------------------------------- */
+
+static const struct {
+	const char *id;
+	changer *change;
+	enum doctor_result result;
+	const char *evidence; /* a part of it */
+} cases[] = {
+	{"config.file",        bad_config,         DOCTOR_FAIL,    "cannot read FILE"               },
+	{"config.policy",      kubelet,            DOCTOR_WARN,    "Kubernetes"                     },
+	{"config.policy",      kubelet_privileged, DOCTOR_OK,      "privileged"                     },
+	{"host.platform",      wsl,                DOCTOR_FAIL,    "WSL2"                           },
+	{"host.platform",      tegra,              DOCTOR_FAIL,    "Jetson"                         },
+	{"host.boot",          no_prepare,         DOCTOR_WARN,    "davit-prepare.service"          },
+	{"host.boot",          no_systemd,         DOCTOR_SKIP,    "systemd"                        },
+	{"driver.module",      no_roots,           DOCTOR_FAIL,    "open /drv"                      },
+	{"driver.module",      no_module,          DOCTOR_FAIL,    "not loaded"                     },
+	{"driver.version",     no_module,          DOCTOR_SKIP,    "module"                         },
+	{"driver.libraries",   no_module,          DOCTOR_SKIP,    "module"                         },
+	{"nodes.present",      no_module,          DOCTOR_SKIP,    "module"                         },
+	{"nodes.present",      no_roots,           DOCTOR_SKIP,    "module"                         },
+	{"driver.version",     mismatch,           DOCTOR_FAIL,    "580.1, but 535.2"               },
+	{"driver.version",     no_libraries,       DOCTOR_SKIP,    "libraries"                      },
+	{"driver.libraries",   mismatch,           DOCTOR_SKIP,    "driver.version"                 },
+	{"driver.libraries",   no_libraries,       DOCTOR_FAIL,    "580.1; searched: /usr/lib64"    },
+	{"driver.libraries",   no_libcuda,         DOCTOR_FAIL,    "find libcuda"                   },
+	{"driver.cuda",        no_note,            DOCTOR_WARN,    "note"                           },
+	{"driver.cuda",        no_libraries,       DOCTOR_SKIP,    "libraries"                      },
+	{"driver.gpus",        no_gpus,            DOCTOR_FAIL,    "no GPU"                         },
+	{"driver.uvm",         no_uvm,             DOCTOR_WARN,    "isn't loaded"                   },
+	{"driver.uvm",         no_uvm_no_load,     DOCTOR_FAIL,    "isn't loaded"                   },
+	{"driver.graphics",    no_drm,             DOCTOR_WARN,    "nvidia-drm"                     },
+	{"driver.graphics",    no_icd,             DOCTOR_WARN,    "nvidia_icd.json"                },
+	{"driver.graphics",    no_modeset,         DOCTOR_WARN,    "nvidia-modeset"                 },
+	{"nodes.present",      no_modeset,         DOCTOR_OK,      "all"                            },
+	{"driver.persistence", no_persistenced,    DOCTOR_WARN,    "seconds"                        },
+	{"driver.persistence", wrong_persistenced, DOCTOR_WARN,    "no socket"                      },
+	{"driver.mig",         mig,                DOCTOR_OK,      "0:0 or MIG-GPU-1/1/0"           },
+	{"driver.mig",         mig_absent,         DOCTOR_FAIL,    "cap12"                          },
+	{"driver.mig",         mig_made,           DOCTOR_WARN,    "cap12"                          },
+	{"nodes.modes",        mig,                DOCTOR_OK,      "everybody"                      },
+	{"driver.mps",         mps_user,           DOCTOR_WARN,    "user 5"                         },
+	{"driver.mps",         mps_dead,           DOCTOR_WARN,    "control"                        },
+	{"driver.mps",         mps_alive,          DOCTOR_OK,      "/tmp/nvidia-mps"                },
+	{"nodes.present",      node_made,          DOCTOR_WARN,    "nvidia0 (made"                  },
+	{"nodes.present",      node_absent,        DOCTOR_FAIL,    "nvidiactl, nvidia0"             },
+	{"nodes.numbers",      node_absent,        DOCTOR_OK,      "devices"                        },
+	{"nodes.numbers",      stale_uvm,          DOCTOR_FAIL,    "nvidia-uvm is 240:0, not 238:0" },
+	{"nodes.numbers",      stale_unloaded,     DOCTOR_FAIL,    "its module isn't loaded"        },
+	{"nodes.numbers",      file_for_node,      DOCTOR_FAIL,    "nvidia0 is no character device" },
+	{"nodes.modes",        group_node,         DOCTOR_WARN,    "nvidia0 (mode 0660"             },
+	{"nodes.links",        no_link,            DOCTOR_WARN,    "195:0 (nvidia0)"                },
+	{"cgroup.version",     no_cgroup,          DOCTOR_FAIL,    "neither"                        },
+	{"cgroup.version",     cgroup_v1,          DOCTOR_OK,      "version 1"                      },
+	{"cgroup.systemd",     no_socket,          DOCTOR_WARN,    "/run/systemd/private"           },
+	{"cgroup.systemd",     no_systemd,         DOCTOR_SKIP,    "systemd"                        },
+	{"cgroup.systemd",     cgroup_v1,          DOCTOR_SKIP,    "version 1"                      },
+	{"cgroup.rules",       nested,             DOCTOR_WARN,    "user namespace"                 },
+	{"cgroup.rules",       no_rules,           DOCTOR_WARN,    "never"                          },
+	{"cgroup.rules",       user,               DOCTOR_OK,      "rootless"                       },
+	{"cgroup.delegation",  nothing,            DOCTOR_SKIP,    "root"                           },
+	{"cgroup.delegation",  user,               DOCTOR_WARN,    "/sys/fs/cgroup/user"            },
+	{"cgroup.delegation",  ready_user,         DOCTOR_OK,      "yours"                          },
+	{"rootless.ids",       nothing,            DOCTOR_SKIP,    "root"                           },
+	{"rootless.ids",       user,               DOCTOR_WARN,    "newuidmap"                      },
+	{"rootless.ids",       ready_user,         DOCTOR_OK,      "newuidmap"                      },
+	{"engine.docker",      no_engines,         DOCTOR_SKIP,    "not found"                      },
+	{"engine.docker",      stopped,            DOCTOR_OK,      "isn't running"                  },
+	{"docker.snap",        snap,               DOCTOR_FAIL,    "snap"                           },
+	{"docker.config",      bad_file,           DOCTOR_FAIL,    "line 1"                         },
+	{"containerd.config",  bad_file,           DOCTOR_FAIL,    "line 1"                         },
+	{"crio.config",        bad_file,           DOCTOR_FAIL,    "line 1"                         },
+	{"docker.config",      hidden_file,        DOCTOR_UNKNOWN, "can't be read"                  },
+	{"docker.runtime",     hidden_file,        DOCTOR_UNKNOWN, "can't be read"                  },
+	{"docker.hook",        hidden,             DOCTOR_UNKNOWN, "PATH"                           },
+	{"docker.hook",        no_hook,            DOCTOR_WARN,    "--runtime nvidia` works"        },
+	{"docker.hook",        no_hook_no_runtime, DOCTOR_FAIL,    "could not select device driver" },
+	{"docker.hook",        other_hook,         DOCTOR_WARN,    "isn't davit-hook"               },
+	{"docker.runtime",     no_runtime,         DOCTOR_WARN,    "unknown or invalid runtime name"},
+	{"docker.runtime",     dangling_runtime,   DOCTOR_FAIL,    "no program"                     },
+	{"docker.runtime",     other_runtime,      DOCTOR_WARN,    "isn't davit-runtime"            },
+	{"docker.restart",     changed_later,      DOCTOR_WARN,    "1970-01-01 00:33:20"            },
+	{"docker.restart",     changed_then,       DOCTOR_OK,      "started"                        },
+	{"docker.restart",     hook_later,         DOCTOR_WARN,    "/usr/bin/hook changed later"    },
+	{"docker.restart",     runtime_later,      DOCTOR_OK,      "started"                        },
+	{"docker.restart",     no_start,           DOCTOR_UNKNOWN, "process 7"                      },
+	{"docker.restart",     stopped,            DOCTOR_SKIP,    "isn't running"                  },
+	{"containerd.runtime", no_runtime,         DOCTOR_SKIP,    "Docker"                         },
+	{"containerd.runtime", containerd_alone,   DOCTOR_WARN,    "RuntimeClass"                   },
+	{"containerd.runtime", dangling_runtime,   DOCTOR_FAIL,    "no program"                     },
+	{"containerd.restart", changed_later,      DOCTOR_WARN,    "/etc/engine changed later"      },
+	{"crio.runtime",       no_runtime,         DOCTOR_OK,      "/hooks.d/davit.json"            },
+	{"crio.runtime",       no_crio,            DOCTOR_FAIL,    "hooks.d"                        },
+	{"podman.hook",        no_hooks,           DOCTOR_OK,      "CDI"                            },
+	{"podman.hook",        no_hooks_no_cdi,    DOCTOR_FAIL,    "neither"                        },
+	{"podman.hook",        bad_hook,           DOCTOR_FAIL,    "read hook"                      },
+	{"podman.hook",        dangling_hook,      DOCTOR_FAIL,    "no program"                     },
+	{"podman.hook",        nvidia_hook,        DOCTOR_OK,      "CDI"                            },
+	{"toolkit.nvidia",     nvidia_hook,        DOCTOR_WARN,    "/hooks.d/davit.json"            },
+	{"toolkit.nvidia",     toolkit,            DOCTOR_WARN,    "/usr/bin/nvidia-ctk"            },
+	{"cdi.specs",          no_specs,           DOCTOR_SKIP,    "no specs"                       },
+	{"cdi.specs",          bad_spec,           DOCTOR_FAIL,    "the spec is so"                 },
+	{"cdi.specs",          stale_spec,         DOCTOR_OK,      "1 device"                       },
+	{"cdi.stale",          stale_spec,         DOCTOR_FAIL,    "the spec is so"                 },
+	{"cdi.duplicates",     twice_in_one,       DOCTOR_FAIL,    "the spec is so"                 },
+	{"cdi.duplicates",     twice_in_two,       DOCTOR_WARN,    "the spec is so"                 },
+	{"security.selinux",   selinux_off,        DOCTOR_OK,      "permissive"                     },
+	{"security.selinux",   selinux_strict,     DOCTOR_WARN,    "enforcing"                      },
+	{"security.selinux",   selinux_allows,     DOCTOR_OK,      "enforcing"                      },
+	{"bundle.config",      fails_config,       DOCTOR_FAIL,    "cannot be so"                   },
+	{"bundle.variables",   fails_config,       DOCTOR_SKIP,    "far"                            },
+	{"bundle.request",     fails_config,       DOCTOR_SKIP,    "far"                            },
+	{"bundle.variables",   misspelt,           DOCTOR_WARN,    "NVIDIA_DISABLE_REQUIRES"        },
+	{"bundle.config",      fails_request,      DOCTOR_OK,      "/bundle"                        },
+	{"bundle.request",     fails_request,      DOCTOR_FAIL,    "cannot be so"                   },
+	{"bundle.driver",      fails_request,      DOCTOR_SKIP,    "far"                            },
+	{"bundle.request",     fails_driver,       DOCTOR_OK,      "all (env)"                      },
+	{"bundle.driver",      fails_driver,       DOCTOR_FAIL,    "cannot be so"                   },
+	{"bundle.image",       fails_driver,       DOCTOR_SKIP,    "far"                            },
+	{"bundle.image",       fails_image,        DOCTOR_FAIL,    "cannot be so"                   },
+	{"bundle.request",     no_gpu_asked,       DOCTOR_SKIP,    "no GPU"                         },
+	{"bundle.image",       no_gpu_asked,       DOCTOR_SKIP,    "no GPU"                         },
+};
+
+static void test_changes(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct sample s;
+		struct finding finding;
+
+		make_sample(&s);
+		cases[i].change(&s.host, &s.arena);
+		doctor_decide(find_check(cases[i].id), &s.host, &finding);
+		if (finding.result != cases[i].result ||
+		    !strstr(finding.evidence, cases[i].evidence))
+			fail_msg("case %zu, %s: %s: %s", i, finding.id,
+				 doctor_result_name(finding.result), finding.evidence);
+		arena_free(&s.arena);
+	}
+}
+
+static void test_every_finding_that_is_not_well_has_a_remedy(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct sample s;
+		struct finding finding;
+		bool well;
+
+		make_sample(&s);
+		cases[i].change(&s.host, &s.arena);
+		for (size_t j = 0; j < doctor_check_count; j++) {
+			doctor_decide(&doctor_checks[j], &s.host, &finding);
+			well = finding.result == DOCTOR_OK || finding.result == DOCTOR_SKIP;
+			if (well != !finding.remedy[0] || !finding.evidence[0])
+				fail_msg("case %zu, %s: %s: %s: %s", i, finding.id,
+					 doctor_result_name(finding.result), finding.evidence,
+					 finding.remedy);
+		}
+		arena_free(&s.arena);
+	}
+}
+
+static void test_a_host_on_which_all_is_well(void **state)
+{
+	struct sample s;
+
+	(void)state;
+	make_sample(&s);
+	for (size_t i = 0; i < doctor_check_count; i++) {
+		struct finding finding;
+
+		doctor_decide(&doctor_checks[i], &s.host, &finding);
+		if (finding.result != DOCTOR_OK && finding.result != DOCTOR_SKIP)
+			fail_msg("%s: %s", finding.id, finding.evidence);
+	}
+	arena_free(&s.arena);
+}
+
+static void test_which_checks_apply(void **state)
+{
+	struct sample s;
+
+	(void)state;
+	make_sample(&s);
+	s.host.bundle.path = NULL;
+	assert_false(doctor_check_applies(find_check("bundle.config"), &s.host));
+	assert_true(doctor_check_applies(find_check("docker.hook"), &s.host));
+	memset(&s.host.engines[DOCTOR_DOCKER], 0, sizeof(s.host.engines[DOCTOR_DOCKER]));
+	assert_false(doctor_check_applies(find_check("docker.hook"), &s.host));
+	assert_true(doctor_check_applies(find_check("engine.docker"), &s.host));
+	s.host.required = DOCTOR_PODMAN;
+	assert_false(doctor_check_applies(find_check("engine.docker"), &s.host));
+	assert_true(doctor_check_applies(find_check("podman.hook"), &s.host));
+	arena_free(&s.arena);
+}
+
+static void test_an_engine_that_is_asked_for_has_to_be_there(void **state)
+{
+	static const char *const ids[] = {"engine.docker", "engine.containerd", "engine.crio",
+					  "engine.podman"};
+
+	(void)state;
+	for (int i = 0; i < DOCTOR_ENGINES; i++) {
+		struct sample s;
+		struct finding finding;
+
+		make_sample(&s);
+		memset(s.host.engines, 0, sizeof(s.host.engines));
+		s.host.required = i;
+		doctor_decide(find_check(ids[i]), &s.host, &finding);
+		assert_int_equal(finding.result, DOCTOR_FAIL);
+		assert_non_null(strstr(finding.remedy, doctor_engine_names[i]));
+		arena_free(&s.arena);
+	}
+}
+
+/* Names of a host with hostile files, and more of them than fit. */
+static void test_findings_are_printable_and_bounded(void **state)
+{
+	struct sample s;
+	struct finding finding;
+	char name[300];
+
+	(void)state;
+	make_sample(&s);
+	memset(name, 'x', sizeof(name));
+	name[0] = '\033';
+	name[sizeof(name) - 1] = '\0';
+	for (int i = 0; i < 50; i++) {
+		add_node(&s, name, 1, 2);
+		s.host.driver.nodes.items[s.host.driver.nodes.count - 1].linked = false;
+	}
+	doctor_decide(find_check("nodes.links"), &s.host, &finding);
+	assert_null(strchr(finding.evidence, '\033'));
+	assert_non_null(strstr(finding.evidence, " ..."));
+	arena_free(&s.arena);
+}
+
+/* ---- docs/doctor.md ---------------------------------------------------------------------- */
+
+/* Its table has a row "| `id` | ..." for each check, in their order. */
+static void test_documented_ids_are_those_of_the_code(void **state)
+{
+	FILE *file = fopen(TEST_DATA "/../docs/doctor.md", "re");
+	char line[4096];
+	size_t next = 0;
+
+	(void)state;
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file)) {
+		char *end;
+
+		if (!string_starts(line, "| `"))
+			continue;
+		end = strchr(line + 3, '`');
+		assert_non_null(end);
+		*end = '\0';
+		assert_true(next < doctor_check_count);
+		assert_string_equal(line + 3, doctor_checks[next].id);
+		next++;
+	}
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(next, doctor_check_count);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_host_on_which_all_is_well),
+		cmocka_unit_test(test_changes),
+		cmocka_unit_test(test_every_finding_that_is_not_well_has_a_remedy),
+		cmocka_unit_test(test_which_checks_apply),
+		cmocka_unit_test(test_an_engine_that_is_asked_for_has_to_be_there),
+		cmocka_unit_test(test_findings_are_printable_and_bounded),
+		cmocka_unit_test(test_documented_ids_are_those_of_the_code),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
