@@ -174,6 +174,7 @@ group_fixture() {
 
 group_golden() {
 	script golden tests/golden/run
+	script 'golden doctor' tests/golden/doctor
 }
 
 group_engines() {

@@ -51,6 +51,16 @@ bool check_has_module(const struct doctor_host *host, struct finding *ret)
 	return false;
 }
 
+bool check_has_numbers(const struct doctor_host *host, struct finding *ret)
+{
+	if (!check_has_module(host, ret))
+		return false;
+	if (!host->driver.problems.majors.code)
+		return true;
+	(void)finding_set(ret, DOCTOR_SKIP, NULL, "the driver's numbers aren't known");
+	return false;
+}
+
 static bool has_libraries(const struct doctor_host *host, struct finding *ret)
 {
 	if (!check_has_module(host, ret))
@@ -58,6 +68,17 @@ static bool has_libraries(const struct doctor_host *host, struct finding *ret)
 	if (host->driver.libraries)
 		return true;
 	(void)finding_set(ret, DOCTOR_SKIP, NULL, "the driver's libraries aren't there");
+	return false;
+}
+
+/* All of them: an essential one that is missing ends the search. */
+static bool has_all_libraries(const struct doctor_host *host, struct finding *ret)
+{
+	if (!has_libraries(host, ret))
+		return false;
+	if (!host->driver.problems.files.code)
+		return true;
+	(void)finding_set(ret, DOCTOR_SKIP, NULL, "see driver.libraries");
 	return false;
 }
 
@@ -115,7 +136,7 @@ int check_driver_libraries(const struct doctor_host *host, struct finding *ret)
 
 int check_driver_cuda(const struct doctor_host *host, struct finding *ret)
 {
-	if (!has_libraries(host, ret))
+	if (!has_all_libraries(host, ret))
 		return 0;
 	if (host->driver.driver.cuda_version)
 		return finding_set(ret, DOCTOR_OK, NULL, "CUDA %s",
@@ -152,7 +173,7 @@ int check_driver_uvm(const struct doctor_host *host, struct finding *ret)
 	unsigned major = host->driver.driver.majors.uvm;
 	bool loads = host->config.driver.load_modules;
 
-	if (!check_has_module(host, ret))
+	if (!check_has_numbers(host, ret))
 		return 0;
 	if (major)
 		return finding_set(ret, DOCTOR_OK, NULL, "nvidia-uvm has major %u", major);
@@ -179,7 +200,7 @@ int check_driver_graphics(const struct doctor_host *host, struct finding *ret)
 	char missing[300] = "";
 	size_t drm = 0;
 
-	if (!has_libraries(host, ret))
+	if (!has_all_libraries(host, ret))
 		return 0;
 	for (size_t i = 0; i < driver->gpus.count; i++)
 		drm += driver->gpus.items[i].drm_nodes.count;
@@ -239,7 +260,7 @@ int check_driver_mig(const struct doctor_host *host, struct finding *ret)
 	const struct doctor_node *absent = absent_cap(host);
 	char list[700] = "";
 
-	if (!check_has_module(host, ret))
+	if (!check_has_numbers(host, ret))
 		return 0;
 	for (size_t i = 0; i < gpus->count; i++)
 		for (size_t j = 0; j < gpus->items[i].mig.count; j++) {

@@ -54,6 +54,10 @@ static int runtime(const struct doctor_engine *engine, const char *configure, st
 {
 	const struct doctor_program *runtime = &engine->runtime;
 
+	if (engine->snap)
+		return finding_set(ret, DOCTOR_SKIP, NULL, "a snap's engine can't use it");
+	if (engine->file_error.code)
+		return finding_set(ret, DOCTOR_SKIP, NULL, "its configuration can't be read");
 	if (!runtime->name && engine->file_hidden)
 		return finding_set(ret, DOCTOR_UNKNOWN, "run as root", "%s can't be read",
 				   engine->file);
@@ -138,6 +142,8 @@ int check_docker_hook(const struct doctor_host *host, struct finding *ret)
 {
 	const struct doctor_engine *engine = &host->engines[DOCTOR_DOCKER];
 
+	if (engine->snap)
+		return finding_set(ret, DOCTOR_SKIP, NULL, "a snap's Docker can't use it");
 	if (engine->pid && engine->hidden)
 		return finding_set(ret, DOCTOR_UNKNOWN, "run as root",
 				   "the PATH of process %u can't be read", engine->pid);

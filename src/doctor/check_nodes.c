@@ -15,7 +15,7 @@ int check_nodes_present(const struct doctor_host *host, struct finding *ret)
 	char absent[700] = "";
 	bool made = true;
 
-	if (!check_has_module(host, ret))
+	if (!check_has_numbers(host, ret))
 		return 0;
 	for (size_t i = 0; i < nodes->count; i++) {
 		const struct doctor_node *node = &nodes->items[i];
@@ -39,7 +39,7 @@ int check_nodes_numbers(const struct doctor_host *host, struct finding *ret)
 	const struct doctor_nodes *nodes = &host->driver.nodes;
 	char wrong[700] = "";
 
-	if (!check_has_module(host, ret))
+	if (!check_has_numbers(host, ret))
 		return 0;
 	for (size_t i = 0; i < nodes->count; i++) {
 		const struct doctor_node *node = &nodes->items[i];
@@ -74,7 +74,7 @@ int check_nodes_modes(const struct doctor_host *host, struct finding *ret)
 	const struct doctor_nodes *nodes = &host->driver.nodes;
 	char narrow[700] = "";
 
-	if (!check_has_module(host, ret))
+	if (!check_has_numbers(host, ret))
 		return 0;
 	for (size_t i = 0; i < nodes->count; i++) {
 		const struct doctor_node *node = &nodes->items[i];
@@ -100,7 +100,7 @@ int check_nodes_links(const struct doctor_host *host, struct finding *ret)
 	const struct doctor_nodes *nodes = &host->driver.nodes;
 	char unlinked[700] = "";
 
-	if (!check_has_module(host, ret))
+	if (!check_has_numbers(host, ret))
 		return 0;
 	for (size_t i = 0; i < nodes->count; i++)
 		if (nodes->items[i].right && !nodes->items[i].linked)

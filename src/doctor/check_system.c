@@ -102,7 +102,7 @@ int check_toolkit_nvidia(const struct doctor_host *host, struct finding *ret)
 	for (size_t i = 0; i < host->system.toolkit.count; i++)
 		finding_list(list, sizeof(list), "%s", host->system.toolkit.items[i]);
 	for (size_t i = 0; i < host->hooks.count; i++)
-		if (!host->hooks.items[i].error.code && !host->hooks.items[i].program.ours)
+		if (host->hooks.items[i].program.path && !host->hooks.items[i].program.ours)
 			finding_list(list, sizeof(list), "%s", host->hooks.items[i].file);
 	if (!list[0])
 		return finding_set(ret, DOCTOR_OK, NULL, "NVIDIA's own isn't installed");

@@ -45,6 +45,8 @@ void finding_list(char *list, size_t size, const char *format, ...) PRINTF_LIKE(
 
 /* Whether the kernel module was found; else the finding is one that says so. */
 bool check_has_module(const struct doctor_host *host, struct finding *ret);
+/* The same for the majors that the driver owns. */
+bool check_has_numbers(const struct doctor_host *host, struct finding *ret);
 
 #define CHECK(name) int check_##name(const struct doctor_host *host, struct finding *ret)
 CHECK(config_file);
