@@ -17,7 +17,7 @@ export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
 jobs=$(nproc)
 # Scripts of tests/engines that need no runtime, or choose their own; all others run on each.
-single_scripts=(bad-input cdi cdi-hook configure container-cli environment docker podman runtime-bundles
+single_scripts=(bad-input cdi cdi-hook configure container-cli doctor environment docker podman runtime-bundles
 	rootless runtime-engines systemd)
 
 usage() {
@@ -189,6 +189,7 @@ group_engines() {
 	for name in bad-input cdi-hook environment runtime-bundles; do
 		script "$name" env ENGINE=runc CGROUP=v2 "tests/engines/$name.sh"
 	done
+	script 'doctor, v2' env CGROUP=v2 tests/engines/doctor.sh
 	script 'docker, v1' env CGROUP=v1 tests/engines/docker.sh
 	script 'docker, v2' env CGROUP=v2 tests/engines/docker.sh
 	script 'runtime-engines, v1' env CGROUP=v1 tests/engines/runtime-engines.sh

@@ -73,6 +73,13 @@ int configure_containerd_find(const char *text, const char *path, const char *na
 			      struct arena *arena, const char **ret, struct error *err);
 int configure_crio_find(const char *text, const char *path, const char *name, struct arena *arena,
 			const char **ret, struct error *err);
+/* The cgroup driver that it names, "systemd" or "cgroupfs"; *ret NULL: none. */
+int configure_docker_cgroups(const char *text, const char *path, struct arena *arena,
+			     const char **ret, struct error *err);
+int configure_containerd_cgroups(const char *text, const char *path, struct arena *arena,
+				 const char **ret, struct error *err);
+int configure_crio_cgroups(const char *text, const char *path, struct arena *arena,
+			   const char **ret, struct error *err);
 /* The files and patterns that a config.toml of containerd imports. */
 int configure_containerd_imports(const char *text, const char *path, struct arena *arena,
 				 struct strings *ret, struct error *err);

@@ -53,6 +53,7 @@ struct doctor_engine {
 	bool file_hidden;        /* for want of rights */
 	const char *newest;      /* of the files of its configuration; NULL: there are none */
 	int64_t changed;         /* that one, in seconds since 1970 */
+	const char *cgroups;     /* its cgroup driver: "systemd", "cgroupfs"; NULL: not known */
 	struct doctor_program hook, runtime;
 };
 

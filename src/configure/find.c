@@ -30,13 +30,40 @@ int configure_docker_find(const char *text, const char *path, const char *name, 
 	return *ret ? 0 : error_memory(err);
 }
 
-/* A text between quotation marks, or NULL. */
+int configure_docker_cgroups(const char *text, const char *path, struct arena *arena,
+			     const char **ret, struct error *err)
+{
+	static const char key[] = "native.cgroupdriver=";
+	AUTO_JSON *object = NULL;
+	struct json_object *list;
+	int r;
+
+	*ret = NULL;
+	if (!text[strspn(text, " \t\r\n")])
+		return 0;
+	r = json_parse(text, strlen(text), ERROR_BAD_CONFIG, path, &object, err);
+	if (r < 0 || !json_object_object_get_ex(object, "exec-opts", &list) ||
+	    !json_object_is_type(list, json_type_array))
+		return r;
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		struct json_object *item = json_object_array_get_idx(list, i);
+		const char *option = json_object_is_type(item, json_type_string)
+					     ? json_object_get_string(item)
+					     : "";
+
+		if (string_starts(option, key))
+			*ret = arena_strdup(arena, option + strlen(key));
+	}
+	return 0;
+}
+
+/* A text between quotation marks, or a bare value; NULL without memory. */
 static const char *unquote(struct slice value, struct arena *arena)
 {
-	if (value.length < 2 || (value.data[0] != '"' && value.data[0] != '\'') ||
-	    value.data[value.length - 1] != value.data[0])
-		return NULL;
-	return arena_strndup(arena, value.data + 1, value.length - 2);
+	if (value.length >= 2 && (value.data[0] == '"' || value.data[0] == '\'') &&
+	    value.data[value.length - 1] == value.data[0])
+		return arena_strndup(arena, value.data + 1, value.length - 2);
+	return arena_strndup(arena, value.data, value.length);
 }
 
 /* Table and key of a line as one path. */
@@ -95,6 +122,25 @@ int configure_crio_find(const char *text, const char *path, const char *name, st
 			const char **ret, struct error *err)
 {
 	const char *const names[] = {"crio", "runtime", "runtimes", name, "runtime_path"};
+
+	return find(text, path, names, ARRAY_SIZE(names), arena, ret, err);
+}
+
+int configure_containerd_cgroups(const char *text, const char *path, struct arena *arena,
+				 const char **ret, struct error *err)
+{
+	static const char *const names[] = {"SystemdCgroup"};
+	int r = find(text, path, names, ARRAY_SIZE(names), arena, ret, err);
+
+	if (*ret)
+		*ret = string_equal(*ret, "true") ? "systemd" : "cgroupfs";
+	return r;
+}
+
+int configure_crio_cgroups(const char *text, const char *path, struct arena *arena,
+			   const char **ret, struct error *err)
+{
+	static const char *const names[] = {"crio", "runtime", "cgroup_manager"};
 
 	return find(text, path, names, ARRAY_SIZE(names), arena, ret, err);
 }

@@ -236,7 +236,9 @@ int check_driver_persistence(const struct doctor_host *host, struct finding *ret
 				   "%s/nvidia-persistenced/socket is no socket", run);
 	if (!system->persistenced)
 		return finding_set(
-			ret, DOCTOR_WARN, "enable nvidia-persistenced.service",
+			ret, DOCTOR_WARN,
+			"enable nvidia-persistenced.service; nothing, where `nvidia-smi -pm 1` was "
+			"run",
 			"nvidia-persistenced doesn't run (no %s/nvidia-persistenced/socket): the "
 			"first use of a GPU takes seconds",
 			run);

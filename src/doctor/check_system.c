@@ -30,6 +30,32 @@ int check_cgroup_version(const struct doctor_host *host, struct finding *ret)
 	return finding_set(ret, DOCTOR_OK, NULL, "%s", names[host->system.cgroup]);
 }
 
+int check_cgroup_driver(const struct doctor_host *host, struct finding *ret)
+{
+	char list[300] = "";
+	bool lost = false;
+
+	for (size_t i = 0; i < DOCTOR_ENGINES; i++) {
+		const struct doctor_engine *engine = &host->engines[i];
+
+		if (!engine->program || !engine->cgroups ||
+		    (host->required >= 0 && host->required != (int)i))
+			continue;
+		finding_list(list, sizeof(list), "%s: %s", doctor_engine_names[i], engine->cgroups);
+		lost |= string_equal(engine->cgroups, "systemd");
+	}
+	if (!list[0])
+		return finding_set(ret, DOCTOR_SKIP, NULL, "no engine with a cgroup driver");
+	if (lost && host->system.cgroup != DOCTOR_CGROUP_V2)
+		return finding_set(
+			ret, DOCTOR_WARN,
+			"use cgroup version 2, the cgroup driver cgroupfs, or davit-runtime",
+			"%s; on cgroup version 1 systemd drops a hook's device rules at a "
+			"daemon-reload (`Failed to initialize NVML: Unknown Error`)",
+			list);
+	return finding_set(ret, DOCTOR_OK, NULL, "%s", list);
+}
+
 int check_cgroup_systemd(const struct doctor_host *host, struct finding *ret)
 {
 	if (!host->system.systemd)

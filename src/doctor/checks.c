@@ -28,6 +28,7 @@ const struct doctor_check doctor_checks[] = {
 	{"nodes.modes",        -1, false, check_nodes_modes},
 	{"nodes.links",        -1, false, check_nodes_links},
 	{"cgroup.version",     -1, false, check_cgroup_version},
+	{"cgroup.driver",      -1, false, check_cgroup_driver},
 	{"cgroup.systemd",     -1, false, check_cgroup_systemd},
 	{"cgroup.rules",       -1, false, check_cgroup_rules},
 	{"cgroup.delegation",  -1, false, check_cgroup_delegation},

@@ -68,6 +68,7 @@ CHECK(nodes_numbers);
 CHECK(nodes_modes);
 CHECK(nodes_links);
 CHECK(cgroup_version);
+CHECK(cgroup_driver);
 CHECK(cgroup_systemd);
 CHECK(cgroup_rules);
 CHECK(cgroup_delegation);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <string.h>
 
 #include "davit/configure.h"
@@ -11,8 +10,17 @@
 #define RUNTIME_NAME "nvidia"
 #define HOOK_NAME "nvidia-container-runtime-hook"
 
-typedef int finder(const char *text, const char *path, const char *name, struct arena *arena,
-		   const char **ret, struct error *err);
+/* How an engine's files are read. */
+struct reader {
+	int (*runtime)(const char *text, const char *path, const char *name, struct arena *arena,
+		       const char **ret, struct error *err);
+	int (*cgroups)(const char *text, const char *path, struct arena *arena, const char **ret,
+		       struct error *err);
+};
+static const struct reader docker_reader = {configure_docker_find, configure_docker_cgroups};
+static const struct reader containerd_reader = {configure_containerd_find,
+						configure_containerd_cgroups};
+static const struct reader crio_reader = {configure_crio_find, configure_crio_cgroups};
 
 /* ---- files of an engine ----------------------------------------------------------------- */
 
@@ -43,10 +51,10 @@ static int read_file(struct doctor_gathering *g, const char *path, struct doctor
 }
 
 /* The last file that names the runtime is the one that counts. */
-static int look_into(struct doctor_gathering *g, const char *path, finder *find,
+static int look_into(struct doctor_gathering *g, const char *path, const struct reader *reader,
 		     struct doctor_engine *engine)
 {
-	const char *runtime = NULL;
+	const char *runtime = NULL, *cgroups = NULL;
 	struct error err = {0};
 	char *text;
 	int r = read_file(g, path, engine, &text);
@@ -56,38 +64,43 @@ static int look_into(struct doctor_gathering *g, const char *path, finder *find,
 	take_time(g, path, engine);
 	if (string_equal(path, engine->file))
 		engine->file_exists = true;
-	r = find(text, path, RUNTIME_NAME, g->arena, &runtime, &err);
+	r = reader->runtime(text, path, RUNTIME_NAME, g->arena, &runtime, &err);
+	if (r == 0)
+		r = reader->cgroups(text, path, g->arena, &cgroups, &err);
 	if (r < 0 && r != -ENOMEM) {
 		engine->file_error = err;
 		return 0;
 	}
 	if (r == 0 && runtime)
 		engine->runtime.name = runtime;
+	if (r == 0 && cgroups)
+		engine->cgroups = cgroups;
 	return r;
 }
 
-/* Those that match "/etc/containerd/conf.d/<star>.toml". */
-static int look_into_all(struct doctor_gathering *g, const char *pattern, finder *find,
-			 struct doctor_engine *engine)
+/* "/etc/containerd/conf.d/<star>.toml": one star in the last name, or none. */
+static int look_into_all(struct doctor_gathering *g, const char *pattern,
+			 const struct reader *reader, struct doctor_engine *engine)
 {
-	const char *slash = strrchr(pattern, '/');
+	const char *slash = strrchr(pattern, '/'), *star = slash ? strchr(slash, '*') : NULL;
 	struct strings names = {0};
-	const char *directory;
+	const char *directory, *prefix;
 	int r = 0;
 
-	if (!slash)
-		return 0;
+	if (!star)
+		return look_into(g, pattern, reader, engine);
 	directory = arena_strndup(g->arena, pattern, (size_t)(slash - pattern));
-	if (!directory)
+	prefix = arena_strndup(g->arena, slash + 1, (size_t)(star - slash - 1));
+	if (!directory || !prefix)
 		return -ENOMEM;
 	(void)root_list(&g->root, directory, FILES_MAX, g->arena, &names);
 	for (size_t i = 0; r == 0 && i < names.count; i++) {
-		const char *path;
+		const char *name = names.items[i], *path;
 
-		if (fnmatch(slash + 1, names.items[i], FNM_PERIOD) != 0)
+		if (name[0] == '.' || !string_starts(name, prefix) || !string_ends(name, star + 1))
 			continue;
-		path = arena_printf(g->arena, "%s/%s", directory, names.items[i]);
-		r = path ? look_into(g, path, find, engine) : -ENOMEM;
+		path = arena_printf(g->arena, "%s/%s", directory, name);
+		r = path ? look_into(g, path, reader, engine) : -ENOMEM;
 	}
 	return r;
 }
@@ -135,13 +148,25 @@ static int find_runtime(struct doctor_gathering *g, struct doctor_engine *engine
 		       : 0;
 }
 
-/* dockerd --add-runtime nvidia=PATH */
-static void take_added_runtime(const struct strings *arguments, struct doctor_engine *engine)
+/* What dockerd is told by arguments: --add-runtime nvidia=PATH, --exec-opt native.cgroupdriver= */
+static void take_arguments(const struct strings *arguments, struct doctor_engine *engine)
 {
+	static const char driver[] = "native.cgroupdriver=";
 	const char *added = option_of(arguments, "--add-runtime");
+	const char *option = option_of(arguments, "--exec-opt");
 
 	if (added && string_starts(added, RUNTIME_NAME "="))
 		engine->runtime.name = added + strlen(RUNTIME_NAME "=");
+	if (option && string_starts(option, driver))
+		engine->cgroups = option + strlen(driver);
+}
+
+/* Docker's, from 20.10 on. */
+static const char *default_cgroups(const struct doctor_gathering *g)
+{
+	const struct doctor_system *system = &g->host->system;
+
+	return system->systemd && system->cgroup == DOCTOR_CGROUP_V2 ? "systemd" : "cgroupfs";
 }
 
 static int gather_docker(struct doctor_gathering *g, struct doctor_engine *engine)
@@ -159,8 +184,9 @@ static int gather_docker(struct doctor_gathering *g, struct doctor_engine *engin
 	if (!engine->file)
 		engine->file = engine->snap ? "/var/snap/docker/current/config/daemon.json"
 					    : "/etc/docker/daemon.json";
-	take_added_runtime(&arguments, engine);
-	r = look_into(g, engine->file, configure_docker_find, engine);
+	engine->cgroups = default_cgroups(g);
+	take_arguments(&arguments, engine);
+	r = look_into(g, engine->file, &docker_reader, engine);
 	if (r == 0)
 		r = find_runtime(g, engine);
 	if (r < 0 || engine->hidden)
@@ -181,7 +207,7 @@ static int look_into_imports(struct doctor_gathering *g, struct doctor_engine *e
 	if (r == -EINVAL)
 		return 0;
 	for (size_t i = 0; r == 0 && i < patterns.count; i++)
-		r = look_into_all(g, patterns.items[i], configure_containerd_find, engine);
+		r = look_into_all(g, patterns.items[i], &containerd_reader, engine);
 	return r;
 }
 
@@ -194,12 +220,13 @@ static int gather_containerd(struct doctor_gathering *g, struct doctor_engine *e
 		r = find_installed(g, "containerd", engine);
 	if (r < 0 || !engine->program)
 		return r;
+	engine->cgroups = "cgroupfs";
 	engine->file = option_of(&arguments, "--config");
 	if (!engine->file)
 		engine->file = option_of(&arguments, "-c");
 	if (!engine->file)
 		engine->file = "/etc/containerd/config.toml";
-	r = look_into(g, engine->file, configure_containerd_find, engine);
+	r = look_into(g, engine->file, &containerd_reader, engine);
 	if (r == 0)
 		r = look_into_imports(g, engine);
 	return r < 0 ? r : find_runtime(g, engine);
@@ -214,12 +241,13 @@ static int gather_crio(struct doctor_gathering *g, struct doctor_engine *engine)
 		r = find_installed(g, "crio", engine);
 	if (r < 0 || !engine->program)
 		return r;
+	engine->cgroups = "systemd";
 	engine->file = option_of(&arguments, "--config");
 	if (!engine->file)
 		engine->file = "/etc/crio/crio.conf";
-	r = look_into(g, engine->file, configure_crio_find, engine);
+	r = look_into(g, engine->file, &crio_reader, engine);
 	if (r == 0)
-		r = look_into_all(g, "/etc/crio/crio.conf.d/*", configure_crio_find, engine);
+		r = look_into_all(g, "/etc/crio/crio.conf.d/*", &crio_reader, engine);
 	return r < 0 ? r : find_runtime(g, engine);
 }
 

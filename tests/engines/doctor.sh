@@ -1,0 +1,147 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# `davit doctor --engine docker` beside a real dockerd: what it says is what docker then does.
+set -euo pipefail
+# shellcheck source=tests/lib/place.sh
+. "$(dirname "$0")/../lib/place.sh"
+ENGINE=dockerd
+# shellcheck source=tests/lib/container.sh
+. "$repository/tests/lib/container.sh"
+enter_namespace "$@"
+if [ ! -x /usr/bin/docker ]; then
+	skip "${0##*/}" "Debian's docker isn't installed (apt-get install docker.io)"
+	report_exit
+fi
+make_work
+host=$work/host
+"$fixture/fake-host" "$host"
+with="cgroup $CGROUP"
+
+# The hook's configuration is /etc/davit/config.json, in our namespace alone.
+mkdir "$work/etc"
+mount -t tmpfs tmpfs "$work/etc"
+mkdir -p "$work"/etc/{upper,work} "$work/etc/upper/davit"
+cp "$host/davit.json" "$work/etc/upper/davit/config.json"
+mount -t overlay overlay /etc -o "lowerdir=/etc,upperdir=$work/etc/upper,workdir=$work/etc/work"
+at_end 'umount -l /etc'
+
+# --- the daemon ----------------------------------------------------------------------------------
+
+mkdir -p "$work"/docker/{with,without,data,exec,config}
+ln -s "$hook" "$work/docker/with/nvidia-container-runtime-hook"
+export DOCKER_HOST=unix://$work/docker/socket DOCKER_CONFIG=$work/docker/config
+unset DOCKER_CONTEXT DOCKER_TLS_VERIFY
+daemon_json=$work/docker/daemon.json
+docker() {
+	timeout 60 /usr/bin/docker "$@"
+}
+
+start_dockerd() { # DIRECTORY-WITH-OR-WITHOUT-THE-HOOK
+	local i
+	PATH=$work/docker/$1:$PATH dockerd --config-file "$daemon_json" \
+		--data-root "$work/docker/data" --exec-root "$work/docker/exec" \
+		--pidfile "$work/docker/pid" -H "$DOCKER_HOST" --group root \
+		--iptables=false --ip6tables=false --bridge=none --exec-opt native.cgroupdriver=cgroupfs \
+		--cgroup-parent "$cgroup" \
+		< /dev/null > "$work/docker/log" 2>&1 &
+	dockerd=$!
+	for ((i = 0; i < 300; i++)); do
+		if docker version > /dev/null 2>&1; then
+			return
+		fi
+		kill -0 "$dockerd" 2> /dev/null || break
+		sleep 0.1
+	done
+	fail "dockerd starts ($with)" 'it does not answer' "$(tail -n 20 "$work/docker/log")"
+	report_exit
+}
+
+stop_dockerd() {
+	kill "$dockerd" 2> /dev/null || return 0
+	wait "$dockerd" || true
+}
+at_end stop_dockerd
+
+doctor() { # sets rc and answer
+	rc=0
+	answer=$("$@" "$davit" doctor --engine docker --json) || rc=$?
+}
+
+# result ID RESULT REGULAR-EXPRESSION-OF-EVIDENCE
+result() {
+	matches "$title ($with): $1 is $2" "^$2 .*$3" "$(jq -r --arg id "$1" \
+		'.checks[] | select(.id == $id) | "\(.result) \(.evidence)"' <<< "$answer")"
+}
+
+# Hook and runtime are this machine's own, where it has them: then nothing is amiss.
+if command -v nvidia-container-runtime-hook > /dev/null; then
+	skip "${0##*/}" 'this machine has an nvidia-container-runtime-hook of its own'
+	report_exit
+fi
+
+# --- registered ----------------------------------------------------------------------------------
+
+title=registered
+printf '{"runtimes": {"nvidia": {"path": "%s"}}}\n' "$DAVIT_BUILD/davit-runtime" > "$daemon_json"
+start_dockerd with
+tar -C "$(kind_root debian)" -c . | docker import - gpu-test > /dev/null
+doctor env
+equal "$title ($with): exit code" 0 "$rc"
+equal "$title ($with): nothing fails" '0 []' \
+	"$(jq -c '.failed, [.checks[] | select(.result == "fail")]' <<< "$answer" | xargs)"
+result engine.docker ok "dockerd, process $dockerd\$"
+result docker.config ok "$daemon_json\$"
+result docker.hook ok "$work/docker/with/nvidia-container-runtime-hook\$"
+result docker.runtime ok "$DAVIT_BUILD/davit-runtime\$"
+result docker.restart ok 'nothing changed since'
+equal "$title ($with): dockerd's own containerd isn't taken for an engine" '' \
+	"$(jq -r '.checks[].id | select(contains("containerd"))' <<< "$answer")"
+equal "$title ($with): --gpus" "$(smi_line 0 "$uuid0")" \
+	"$(docker run --rm --network none --gpus 1 gpu-test nvidia-smi -L 2>&1)"
+doctor setpriv --reuid 65534 --regid 65534 --clear-groups
+result docker.hook unknown "process $dockerd"
+result docker.config ok "$daemon_json"
+
+title='changed after its start'
+sleep 2
+touch "$daemon_json"
+doctor env
+equal "$title ($with): a warning" 0 "$rc"
+result docker.restart warn "$daemon_json changed later"
+stop_dockerd
+doctor env
+result docker.restart skip "isn't running"
+
+# --- unregistered --------------------------------------------------------------------------------
+
+title='without the runtime'
+printf '{}\n' > "$daemon_json"
+start_dockerd with
+doctor env
+equal "$title ($with): exit code" 0 "$rc"
+result docker.runtime warn 'unknown or invalid runtime name'
+matches "$title ($with): so says docker" '[Uu]nknown (or invalid )?runtime( specified|name)?.*nvidia' \
+	"$(docker run --rm --network none --runtime nvidia gpu-test true 2>&1 || true)"
+stop_dockerd
+
+title='without hook and runtime'
+start_dockerd without
+doctor env
+equal "$title ($with): exit code" 1 "$rc"
+result docker.hook fail "\(.*$work/docker/without:.*could not select device driver"
+matches "$title ($with): so says docker" 'could not select device driver' \
+	"$(docker run --rm --network none --gpus all gpu-test true 2>&1 || true)"
+# The hook is put in place too late for this daemon.
+sleep 2
+ln -s "$hook" "$work/docker/without/nvidia-container-runtime-hook"
+doctor env
+result docker.restart warn "$work/docker/without/nvidia-container-runtime-hook changed later"
+matches "$title ($with): docker doesn't see it" 'could not select device driver' \
+	"$(docker run --rm --network none --gpus all gpu-test true 2>&1 || true)"
+stop_dockerd
+start_dockerd without
+doctor env
+result docker.restart ok 'nothing changed since'
+equal "after the restart ($with): --gpus" "$(smi_line 0 "$uuid0")" \
+	"$(docker run --rm --network none --gpus 1 gpu-test nvidia-smi -L 2>&1)"
+report_exit
