@@ -7,11 +7,10 @@ set -euo pipefail
 ENGINE=dockerd
 # shellcheck source=tests/lib/container.sh
 . "$repository/tests/lib/container.sh"
+# shellcheck source=tests/lib/docker.sh
+. "$repository/tests/lib/docker.sh"
 enter_namespace "$@"
-if [ ! -x /usr/bin/docker ]; then
-	skip "${0##*/}" "Debian's docker isn't installed (apt-get install docker.io)"
-	report_exit
-fi
+require_docker
 make_work
 host=$work/host
 "$fixture/fake-host" "$host"
@@ -25,42 +24,9 @@ cp "$host/davit.json" "$work/etc/upper/davit/config.json"
 mount -t overlay overlay /etc -o "lowerdir=/etc,upperdir=$work/etc/upper,workdir=$work/etc/work"
 at_end 'umount -l /etc'
 
-# --- the daemon ----------------------------------------------------------------------------------
-
-mkdir -p "$work"/docker/{with,without,data,exec,config}
-ln -s "$hook" "$work/docker/with/nvidia-container-runtime-hook"
-export DOCKER_HOST=unix://$work/docker/socket DOCKER_CONFIG=$work/docker/config
-unset DOCKER_CONTEXT DOCKER_TLS_VERIFY
+make_docker
+registered=$work/docker/bin/nvidia-container-runtime-hook
 daemon_json=$work/docker/daemon.json
-docker() {
-	timeout 60 /usr/bin/docker "$@"
-}
-
-start_dockerd() { # DIRECTORY-WITH-OR-WITHOUT-THE-HOOK
-	local i
-	PATH=$work/docker/$1:$PATH dockerd --config-file "$daemon_json" \
-		--data-root "$work/docker/data" --exec-root "$work/docker/exec" \
-		--pidfile "$work/docker/pid" -H "$DOCKER_HOST" --group root \
-		--iptables=false --ip6tables=false --bridge=none --exec-opt native.cgroupdriver=cgroupfs \
-		--cgroup-parent "$cgroup" \
-		< /dev/null > "$work/docker/log" 2>&1 &
-	dockerd=$!
-	for ((i = 0; i < 300; i++)); do
-		if docker version > /dev/null 2>&1; then
-			return
-		fi
-		kill -0 "$dockerd" 2> /dev/null || break
-		sleep 0.1
-	done
-	fail "dockerd starts ($with)" 'it does not answer' "$(tail -n 20 "$work/docker/log")"
-	report_exit
-}
-
-stop_dockerd() {
-	kill "$dockerd" 2> /dev/null || return 0
-	wait "$dockerd" || true
-}
-at_end stop_dockerd
 
 doctor() { # sets rc and answer
 	rc=0
@@ -82,8 +48,8 @@ fi
 # --- registered ----------------------------------------------------------------------------------
 
 title=registered
-printf '{"runtimes": {"nvidia": {"path": "%s"}}}\n' "$DAVIT_BUILD/davit-runtime" > "$daemon_json"
-start_dockerd with
+ln -s "$hook" "$registered"
+start_dockerd "{\"runtimes\": {\"nvidia\": {\"path\": \"$DAVIT_BUILD/davit-runtime\"}}}"
 tar -C "$(kind_root debian)" -c . | docker import - gpu-test > /dev/null
 doctor env
 equal "$title ($with): exit code" 0 "$rc"
@@ -91,7 +57,7 @@ equal "$title ($with): nothing fails" '0 []' \
 	"$(jq -c '.failed, [.checks[] | select(.result == "fail")]' <<< "$answer" | xargs)"
 result engine.docker ok "dockerd, process $dockerd\$"
 result docker.config ok "$daemon_json\$"
-result docker.hook ok "$work/docker/with/nvidia-container-runtime-hook\$"
+result docker.hook ok "$registered\$"
 result docker.runtime ok "$DAVIT_BUILD/davit-runtime\$"
 result docker.restart ok 'nothing changed since'
 equal "$title ($with): dockerd's own containerd isn't taken for an engine" '' \
@@ -115,8 +81,7 @@ result docker.restart skip "isn't running"
 # --- unregistered --------------------------------------------------------------------------------
 
 title='without the runtime'
-printf '{}\n' > "$daemon_json"
-start_dockerd with
+start_dockerd '{}'
 doctor env
 equal "$title ($with): exit code" 0 "$rc"
 result docker.runtime warn 'unknown or invalid runtime name'
@@ -125,21 +90,22 @@ matches "$title ($with): so says docker" '[Uu]nknown (or invalid )?runtime( spec
 stop_dockerd
 
 title='without hook and runtime'
-start_dockerd without
+rm "$registered"
+start_dockerd '{}'
 doctor env
 equal "$title ($with): exit code" 1 "$rc"
-result docker.hook fail "\(.*$work/docker/without:.*could not select device driver"
+result docker.hook fail "\(.*$work/docker/bin:.*could not select device driver"
 matches "$title ($with): so says docker" 'could not select device driver' \
 	"$(docker run --rm --network none --gpus all gpu-test true 2>&1 || true)"
 # The hook is put in place too late for this daemon.
 sleep 2
-ln -s "$hook" "$work/docker/without/nvidia-container-runtime-hook"
+ln -s "$hook" "$registered"
 doctor env
-result docker.restart warn "$work/docker/without/nvidia-container-runtime-hook changed later"
+result docker.restart warn "$registered changed later"
 matches "$title ($with): docker doesn't see it" 'could not select device driver' \
 	"$(docker run --rm --network none --gpus all gpu-test true 2>&1 || true)"
 stop_dockerd
-start_dockerd without
+start_dockerd '{}'
 doctor env
 result docker.restart ok 'nothing changed since'
 equal "after the restart ($with): --gpus" "$(smi_line 0 "$uuid0")" \
