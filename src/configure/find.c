@@ -145,6 +145,32 @@ int configure_crio_cgroups(const char *text, const char *path, struct arena *are
 	return find(text, path, names, ARRAY_SIZE(names), arena, ret, err);
 }
 
+/* The strings of an array; those with an escape are no paths that anyone has. */
+static int list_strings(struct slice value, struct arena *arena, struct strings *ret)
+{
+	const char *at = value.data, *end = at + value.length;
+
+	while (at < end) {
+		size_t length;
+		const char *item;
+
+		if (*at == '#') {
+			at += strcspn(at, "\n");
+			continue;
+		}
+		if (*at != '"' && *at != '\'') {
+			at++;
+			continue;
+		}
+		length = strcspn(at + 1, *at == '"' ? "\"" : "'");
+		item = arena_strndup(arena, at + 1, length);
+		if (!item || (length && strings_add(arena, ret, item) < 0))
+			return -ENOMEM;
+		at += length + 2;
+	}
+	return 0;
+}
+
 int configure_containerd_imports(const char *text, const char *path, struct arena *arena,
 				 struct strings *ret, struct error *err)
 {
@@ -155,22 +181,12 @@ int configure_containerd_imports(const char *text, const char *path, struct aren
 	*ret = (struct strings){0};
 	for (size_t i = 0; r == 0 && i < toml.count; i++) {
 		const struct toml_line *line = &toml.items[i];
-		const char *at = line->text + line->value, *end = at + line->value_length;
 
-		if (line->kind != TOML_PAIR || line->table->count ||
-		    !toml_path_is(&line->keys, key))
-			continue;
-		while (at < end) {
-			size_t length = *at == '"' || *at == '\'' ? strcspn(at + 1, "\"'\n") : 0;
-			const char *item = length ? arena_strndup(arena, at + 1, length) : NULL;
-
-			if (*at == '#')
-				at += strcspn(at, "\n");
-			else if (length && (!item || strings_add(arena, ret, item) < 0))
-				return error_memory(err);
-			else
-				at += length ? length + 2 : 1;
-		}
+		if (line->kind == TOML_PAIR && !line->table->count &&
+		    toml_path_is(&line->keys, key) &&
+		    list_strings((struct slice){line->text + line->value, line->value_length},
+				 arena, ret) < 0)
+			return error_memory(err);
 	}
 	return r;
 }

@@ -402,6 +402,107 @@ static void test_diff(void **state)
 	}
 }
 
+/* ---- what a file says --------------------------------------------------------------------- */
+
+#define DOCKER(runtime) "{\"runtimes\": {\"nvidia\": " runtime "}}"
+#define PLUGIN "[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.nvidia"
+
+static int find_runtime(char engine, const char *text, struct arena *arena, const char **ret,
+			struct error *err)
+{
+	switch (engine) {
+	case 'd':
+		return configure_docker_find(text, FILE_PATH, "nvidia", arena, ret, err);
+	case 'c':
+		return configure_containerd_find(text, FILE_PATH, "nvidia", arena, ret, err);
+	default:
+		return configure_crio_find(text, FILE_PATH, "nvidia", arena, ret, err);
+	}
+}
+
+static int find_cgroups(char engine, const char *text, struct arena *arena, const char **ret,
+			struct error *err)
+{
+	switch (engine) {
+	case 'd':
+		return configure_docker_cgroups(text, FILE_PATH, arena, ret, err);
+	case 'c':
+		return configure_containerd_cgroups(text, FILE_PATH, arena, ret, err);
+	default:
+		return configure_crio_cgroups(text, FILE_PATH, arena, ret, err);
+	}
+}
+
+static const struct {
+	char engine; /* docker, containerd or crI-O */
+	const char *text, *runtime, *cgroups;
+} find_cases[] = {
+	{'d', "",							     NULL, NULL      },
+	{'d', "{}",							   NULL, NULL      },
+	{'d', DOCKER("{\"path\": \"/r\"}"),                                   "/r", NULL      },
+	{'d', DOCKER("{\"path\": 5}"),					NULL, NULL      },
+	{'d', DOCKER("\"/r\""),					       NULL, NULL      },
+	{'d', "{\"runtimes\": [], \"exec-opts\": {}}",                        NULL, NULL      },
+	{'d', "{\"exec-opts\": [5, \"a\", \"native.cgroupdriver=systemd\"]}", NULL, "systemd" },
+	{'c', "",							     NULL, NULL      },
+	{'c', PLUGIN ".options]\nBinaryName = \"/r\"\n",                      "/r", NULL      },
+	{'c', PLUGIN "]\noptions.BinaryName = '/r' # it\n",                   "/r", NULL      },
+	{'c', PLUGIN "-old.options]\nBinaryName = \"/r\"\n",                  NULL, NULL      },
+	{'c', PLUGIN ".options]\nSystemdCgroup = true\n",                     NULL, "systemd" },
+	{'c', PLUGIN ".options]\nSystemdCgroup = false\n",                    NULL, "cgroupfs"},
+	{'r', "[crio.runtime.runtimes.nvidia]\nruntime_path = \"/r\"\n",      "/r", NULL      },
+	{'r', "[crio.runtime]\ncgroup_manager = \"cgroupfs\"\n",              NULL, "cgroupfs"},
+	{'r', "[crio]\nruntime.runtimes.\"nvidia\".runtime_path = \"/r\"\n",  "/r", NULL      },
+};
+
+static void test_find(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(find_cases); i++) {
+		const char *runtime, *cgroups;
+		AUTO_ARENA arena = {0};
+		struct error err = {0};
+
+		assert_int_equal(find_runtime(find_cases[i].engine, find_cases[i].text, &arena,
+					      &runtime, &err),
+				 0);
+		assert_int_equal(find_cgroups(find_cases[i].engine, find_cases[i].text, &arena,
+					      &cgroups, &err),
+				 0);
+		assert_same(runtime, find_cases[i].runtime);
+		assert_same(cgroups, find_cases[i].cgroups);
+	}
+}
+
+static void test_find_refuses_what_is_no_configuration(void **state)
+{
+	static const char engines[] = "dcr";
+
+	(void)state;
+	for (const char *engine = engines; *engine; engine++) {
+		const char *found;
+		AUTO_ARENA arena = {0};
+		struct error err = {0};
+
+		assert_int_equal(find_runtime(*engine, "[{", &arena, &found, &err), -EINVAL);
+		assert_int_equal(err.code, ERROR_BAD_CONFIG);
+		assert_int_equal(find_cgroups(*engine, "[{", &arena, &found, &err), -EINVAL);
+	}
+}
+
+static void test_imports(void **state)
+{
+	static const char text[] = "imports = [\"/a/*.toml\", # \"/no\"\n '/b.toml', \"\"]\n"
+				   "[plugins]\nimports = [\"/no\"]\n";
+	AUTO_ARENA arena = {0};
+	struct error err = {0};
+	struct strings imports;
+
+	(void)state;
+	assert_int_equal(configure_containerd_imports(text, FILE_PATH, &arena, &imports, &err), 0);
+	assert_string_equal(strings_join(&arena, &imports, " "), "/a/*.toml /b.toml");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -416,6 +517,9 @@ int main(void)
 		cmocka_unit_test(test_containerd_refuses_forms),
 		cmocka_unit_test(test_crio),
 		cmocka_unit_test(test_diff),
+		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_find_refuses_what_is_no_configuration),
+		cmocka_unit_test(test_imports),
 	};
 
 	return cmocka_run_group_tests_name("configure", tests, NULL, NULL);
