@@ -3,13 +3,16 @@
 # All tests, from a clean clone on Debian 12, as root: installs what is missing, builds, and runs
 # the groups named (all, without a name). A line per test; the last one is
 # `N passed, N failed[, N skipped]`. Exits non-zero when one failed, or, with MUST_WORK=1, was
-# skipped. DAVIT_BUILD names another folder than build/.
+# skipped. DAVIT_BUILD names another folder than build/. OLD_KERNEL=enosys (or eperm) runs the groups
+# `engines` and `attacks` with programs that a kernel without the newer system calls answers so.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=tests/lib/packages.sh
 . tests/lib/packages.sh
 # shellcheck source=tests/lib/report.sh
 . tests/lib/report.sh
+# shellcheck source=tests/lib/old-kernel.sh
+. tests/lib/old-kernel.sh
 
 all_groups=(build lint unit sanitize analysis fixture golden engines attacks fuzz budget arm64)
 export DAVIT_BUILD=${DAVIT_BUILD:-build}
@@ -227,9 +230,11 @@ group_arm64() {
 # --- the run -------------------------------------------------------------------------------------
 
 groups=("$@")
-[ $# -gt 0 ] || groups=("${all_groups[@]}")
+known_groups=("${all_groups[@]}")
+[ -z "${OLD_KERNEL:-}" ] || known_groups=(engines attacks)
+[ $# -gt 0 ] || groups=("${known_groups[@]}")
 for group in "${groups[@]}"; do
-	[[ " ${all_groups[*]} " = *" $group "* ]] || usage
+	[[ " ${known_groups[*]} " = *" $group "* ]] || usage
 done
 need_packages "${build_packages[@]}" "${container_packages[@]}" "${test_packages[@]}"
 
@@ -238,6 +243,13 @@ trap 'rm -f "$log"' EXIT
 # Every other group tests what the first one makes.
 if [[ " ${groups[*]} " != *' build '* ]] && ! output=$(build_folder "$DAVIT_BUILD" 2>&1); then
 	fail 'build' 'it does not build' "$(tail -n 40 <<< "$output")" | tee -a "$log"
+fi
+if [ -n "${OLD_KERNEL:-}" ]; then
+	old=$(mktemp -d)
+	chmod 0755 "$old"
+	trap 'rm -rf "$log" "$old"' EXIT
+	old_build "$old" "$OLD_KERNEL" "$new_calls"
+	export OLD_KERNEL DAVIT_BUILD=$old
 fi
 for group in "${groups[@]}"; do
 	started=$SECONDS

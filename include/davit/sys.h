@@ -97,7 +97,9 @@ enum mount_flags {
  * identity of the source compared then.
  */
 struct mount_source {
-	int fd; /* the detached clone; -1: none yet, an old kernel */
+	int fd;       /* the detached clone, or -1 */
+	bool by_path; /* an old kernel: fd is the source itself (O_PATH), to be bound when attached
+		       */
 	const struct root *root;
 	const char *path;
 	unsigned flags;

@@ -41,6 +41,7 @@ static int clone_opened(int fd, const struct stat *st, const struct root *root, 
 		 */
 		.propagation = MS_PRIVATE,
 	};
+	bool by_path = false;
 	AUTO_FD clone_fd = sys_open_tree(fd, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | deep);
 
 	if (clone_fd < 0 && !sys_unavailable(errno))
@@ -51,8 +52,15 @@ static int clone_opened(int fd, const struct stat *st, const struct root *root, 
 			return -errno;
 		fd_close(&clone_fd);
 	}
+	if (clone_fd < 0) {
+		by_path = true;
+		clone_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		if (clone_fd < 0)
+			return -errno;
+	}
 	*ret = (struct mount_source){
-		.fd = clone_fd >= 0 ? fd_take(&clone_fd) : -1,
+		.fd = fd_take(&clone_fd),
+		.by_path = by_path,
 		.root = root,
 		.path = path,
 		.flags = flags,
@@ -69,7 +77,7 @@ int mount_source_clone_fd(int fd, mode_t type, const struct root *root, const ch
 	int r = clone_opened(fd, &st, root, path, flags, false, ret);
 
 	/* Only an old kernel's way needs the rest of it: to know the source again. */
-	if (r == 0 && ret->fd < 0 && fstat(fd, &ret->st) < 0)
+	if (r == 0 && ret->by_path && fstat(fd, &ret->st) < 0)
 		return -errno;
 	return r;
 }
@@ -115,7 +123,7 @@ int mount_source_clone(const struct root *root, const char *path, unsigned flags
 
 int mount_source_attach(struct mount_source *source, const struct mount_place *place)
 {
-	if (source->fd < 0)
+	if (source->by_path)
 		return mount_by_path_bind(source, place);
 	return sys_move_mount(source->fd, place->fd) < 0 ? -errno : 0;
 }
@@ -196,7 +204,22 @@ int mount_tmpfs_attach(const struct mount_tmpfs *tmpfs, const struct mount_place
 	return r < 0 ? error_errno(err, -r, "mount a tmpfs on %s", place->path) : 0;
 }
 
-int mount_overlay_attach(unsigned size_kib, const struct mount_place *place, struct error *err)
+/* The tmpfs that an overlay's changes live in. Its top directory or -errno, err filled. */
+static int place_layers(unsigned size_kib, const struct mount_place *place, struct error *err)
+{
+	const unsigned flags = MOUNT_FLAG_NOSUID | MOUNT_FLAG_NODEV;
+	AUTO_FD fd = new_tmpfs(size_kib, 0700, flags);
+
+	if (fd < 0 && sys_unavailable(-fd))
+		return mount_by_path_new_tmpfs(size_kib, 0700, flags, place, err);
+	if (fd < 0)
+		return error_errno(err, -fd, "make a tmpfs");
+	if (sys_move_mount(fd, place->fd) < 0)
+		return error_errno(err, errno, "mount a tmpfs on %s", place->path);
+	return fd_take(&fd);
+}
+
+static int place_overlay(const struct mount_place *place, int upper_fd, int work_fd)
 {
 	char lower[32], upper[32], work[32];
 	const char *const options[][2] = {
@@ -205,17 +228,29 @@ int mount_overlay_attach(unsigned size_kib, const struct mount_place *place, str
                 {"upperdir", upper  },
                 {"workdir",  work   }
         };
-	AUTO_FD tmpfs_fd = new_tmpfs(size_kib, 0700, MOUNT_FLAG_NOSUID | MOUNT_FLAG_NODEV);
+	AUTO_FD fd = -1;
+
+	/* Layers are given as paths: /proc/self/fd names what is open, and nothing else. */
+	(void)snprintf(lower, sizeof(lower), "/proc/self/fd/%d", place->fd);
+	(void)snprintf(upper, sizeof(upper), "/proc/self/fd/%d", upper_fd);
+	(void)snprintf(work, sizeof(work), "/proc/self/fd/%d", work_fd);
+	fd = new_mount("overlay", options, ARRAY_SIZE(options), 0);
+	if (fd < 0)
+		return sys_unavailable(-fd) ? mount_by_path_overlay(place, upper_fd, work_fd) : fd;
+	return sys_move_mount(fd, place->fd) < 0 ? -errno : 0;
+}
+
+int mount_overlay_attach(unsigned size_kib, const struct mount_place *place, struct error *err)
+{
+	/* Overlay takes layers of our mount namespace only; the overlay will hide this one. */
+	AUTO_FD tmpfs_fd = place_layers(size_kib, place, err);
 	AUTO_FD upper_fd = -1;
 	AUTO_FD work_fd = -1;
-	AUTO_FD overlay_fd = -1;
 	struct stat st;
+	int r;
 
 	if (tmpfs_fd < 0)
-		return error_errno(err, -tmpfs_fd, "make a tmpfs");
-	/* Overlay takes layers of our mount namespace only; the overlay will hide this one. */
-	if (sys_move_mount(tmpfs_fd, place->fd) < 0)
-		return error_errno(err, errno, "mount a tmpfs on %s", place->path);
+		return tmpfs_fd;
 	/* The view shows the directory's own mode and owner. */
 	if (fstat(place->fd, &st) < 0 || mkdirat(tmpfs_fd, "upper", 0700) < 0 ||
 	    mkdirat(tmpfs_fd, "work", 0700) < 0)
@@ -225,14 +260,6 @@ int mount_overlay_attach(unsigned size_kib, const struct mount_place *place, str
 	if (upper_fd < 0 || work_fd < 0 || fchown(upper_fd, st.st_uid, st.st_gid) < 0 ||
 	    fchmod(upper_fd, st.st_mode & 07777) < 0)
 		return error_errno(err, errno, "fill a tmpfs");
-	/* Layers are given as paths: /proc/self/fd names what is open, and nothing else. */
-	(void)snprintf(lower, sizeof(lower), "/proc/self/fd/%d", place->fd);
-	(void)snprintf(upper, sizeof(upper), "/proc/self/fd/%d", upper_fd);
-	(void)snprintf(work, sizeof(work), "/proc/self/fd/%d", work_fd);
-	overlay_fd = new_mount("overlay", options, ARRAY_SIZE(options), 0);
-	if (overlay_fd < 0)
-		return error_errno(err, -overlay_fd, "make a writable view of %s", place->path);
-	if (sys_move_mount(overlay_fd, place->fd) < 0)
-		return error_errno(err, errno, "mount a writable view on %s", place->path);
-	return 0;
+	r = place_overlay(place, upper_fd, work_fd);
+	return r < 0 ? error_errno(err, -r, "mount a writable view on %s", place->path) : 0;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <linux/magic.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
 
@@ -8,6 +9,7 @@
 #include "syscalls.h"
 
 #define FD_NAME_MAX 16
+#define INODES_MIN 65536u
 
 /* mount(2) with descriptors in place of paths: their names in /proc/self/fd, from within it. */
 static int mount_fds(int source_fd, int target_fd, const char *type, unsigned long flags,
@@ -87,32 +89,47 @@ int mount_by_path_private(int fd)
 	return mount_fds(-1, fd, NULL, MS_PRIVATE, NULL);
 }
 
+/*
+ * The object of before, in the mount namespace that we are in now: the copy of the host's that the
+ * container has until it pivots. A descriptor or -errno.
+ */
+static int reopen_source(const struct mount_source *source)
+{
+	AUTO_ROOT root = {.fd = -1};
+	struct error ignored;
+	struct stat st;
+	AUTO_FD fd = -1;
+	int r = root_open(source->root->path, &root, &ignored);
+
+	if (r < 0)
+		return r;
+	fd = mount_source_open(&root, source->path, source->flags, &st);
+	if (fd >= 0 && !same_object(&st, &source->st))
+		return -ESTALE;
+	return fd_take(&fd);
+}
+
+/* Binds the source on the place: the kernel refuses what is of another mount namespace. */
+static int bind_on(const struct mount_source *source, const struct mount_place *place)
+{
+	const unsigned long flags = MS_BIND | (source->recursive ? MS_REC : 0ul);
+	int r = mount_fds(source->fd, place->fd, NULL, flags, NULL);
+	AUTO_FD fd = -1;
+
+	if (r != -EINVAL)
+		return r;
+	fd = reopen_source(source);
+	return fd < 0 ? fd : mount_fds(fd, place->fd, NULL, flags, NULL);
+}
+
 int mount_by_path_bind(const struct mount_source *source, const struct mount_place *place)
 {
 	const unsigned long deep = source->recursive ? MS_REC : 0ul;
-	struct root root = {.fd = -1};
-	struct error ignored;
 	unsigned long flags = 0;
 	struct stat st;
-	AUTO_FD source_fd = -1;
 	AUTO_FD top_fd = -1;
-	int r;
+	int r = bind_on(source, place);
 
-	/*
-	 * A bind mount's source must be of the mount namespace we are in now: the copy of the
-	 * host's that the container has until it pivots. It has to be the object that was looked at
-	 * before.
-	 */
-	r = root_open(source->root->path, &root, &ignored);
-	if (r < 0)
-		return r;
-	source_fd = mount_source_open(&root, source->path, source->flags, &st);
-	root_close(&root);
-	if (source_fd < 0)
-		return source_fd;
-	if (!same_object(&st, &source->st))
-		return -ESTALE;
-	r = mount_fds(source_fd, place->fd, NULL, MS_BIND | deep, NULL);
 	if (r < 0)
 		return r;
 	top_fd = reopen_place(place, &st);
@@ -129,35 +146,62 @@ int mount_by_path_bind(const struct mount_source *source, const struct mount_pla
 	return r;
 }
 
-int mount_by_path_tmpfs(const struct mount_tmpfs *tmpfs, const struct mount_place *place,
-			struct error *err)
+/*
+ * The place leads to the new mount only when nobody has exchanged a directory on the way meanwhile:
+ * it is ours when it has as many inodes as we chose, by chance, for it.
+ */
+int mount_by_path_new_tmpfs(unsigned size_kib, mode_t mode, unsigned flags,
+			    const struct mount_place *place, struct error *err)
 {
-	const unsigned long flags = mount_bits(tmpfs->flags);
-	char options[64];
+	char options[96];
+	uint32_t inodes = 0;
 	struct statfs fs;
 	struct stat st;
 	AUTO_FD top_fd = -1;
-	AUTO_FD dir_fd = -1;
 	int r;
 
-	(void)snprintf(options, sizeof(options), "size=%uk,mode=%o", tmpfs->size_kib,
-		       (unsigned)tmpfs->mode & 07777u);
-	r = mount_fds(-1, place->fd, "tmpfs", flags & ~(unsigned long)MS_RDONLY, options);
+	if (getrandom(&inodes, sizeof(inodes), 0) != sizeof(inodes))
+		return error_errno(err, errno, "choose a number");
+	inodes = INODES_MIN + inodes % (1u << 20);
+	(void)snprintf(options, sizeof(options), "size=%uk,mode=%o,nr_inodes=%u", size_kib,
+		       (unsigned)mode & 07777u, inodes);
+	r = mount_fds(-1, place->fd, "tmpfs", mount_bits(flags), options);
 	if (r < 0)
 		return error_errno(err, -r, "mount a tmpfs on %s", place->path);
 	top_fd = reopen_place(place, &st);
 	if (top_fd < 0 || fstatfs(top_fd, &fs) < 0)
 		return error_errno(err, top_fd < 0 ? -top_fd : errno, "open %s", place->path);
-	if (fs.f_type != TMPFS_MAGIC)
+	if (fs.f_type != TMPFS_MAGIC || fs.f_files != inodes)
 		return error_errno(err, ESTALE, "mount a tmpfs on %s", place->path);
-	dir_fd = fd_reopen(top_fd, O_RDONLY | O_DIRECTORY);
-	if (dir_fd < 0)
-		return error_errno(err, -dir_fd, "open %s", place->path);
-	r = tmpfs->fill(dir_fd, tmpfs->arg, err);
+	r = fd_reopen(top_fd, O_RDONLY | O_DIRECTORY);
+	return r < 0 ? error_errno(err, -r, "open %s", place->path) : r;
+}
+
+int mount_by_path_tmpfs(const struct mount_tmpfs *tmpfs, const struct mount_place *place,
+			struct error *err)
+{
+	AUTO_FD fd =
+		mount_by_path_new_tmpfs(tmpfs->size_kib, tmpfs->mode,
+					tmpfs->flags & ~(unsigned)MOUNT_FLAG_RDONLY, place, err);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = tmpfs->fill(fd, tmpfs->arg, err);
 	if (r < 0)
 		return r;
-	r = mount_fds(-1, top_fd, NULL, MS_PRIVATE, NULL);
+	r = mount_fds(-1, fd, NULL, MS_PRIVATE, NULL);
 	if (r == 0 && (tmpfs->flags & MOUNT_FLAG_RDONLY))
-		r = mount_fds(-1, top_fd, NULL, MS_REMOUNT | MS_BIND | flags, NULL);
+		r = mount_fds(-1, fd, NULL, MS_REMOUNT | MS_BIND | mount_bits(tmpfs->flags), NULL);
 	return r < 0 ? error_errno(err, -r, "set the flags of %s", place->path) : 0;
+}
+
+int mount_by_path_overlay(const struct mount_place *place, int upper_fd, int work_fd)
+{
+	char options[96];
+
+	/* Relative to /proc/self/fd, as the place is. */
+	(void)snprintf(options, sizeof(options), "lowerdir=%d,upperdir=%d,workdir=%d", place->fd,
+		       upper_fd, work_fd);
+	return mount_fds(-1, place->fd, "overlay", 0, options);
 }

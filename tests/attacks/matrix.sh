@@ -58,10 +58,7 @@ wanted_of() { # WANTED PATH KIND
 	case "$2: $3" in
 	# Through /lib, which leads to /usr/lib, that is a loop; and the canary's cache is none.
 	'usr: a link to /' | 'usr: a link to ..' | 'etc: the canary, mounted read-only') echo closed ;;
-	*'read-only'*)
-		# The writable view over it needs fsopen(2).
-		[ -z "${DAVIT_WITHOUT:-}" ] && echo 'done' || echo either
-		;;
+	*'read-only'*) echo 'done' ;;
 	*) [[ " ${optional[*]} " = *" $2 "* ]] && echo 'done' || echo "$1" ;;
 	esac
 }

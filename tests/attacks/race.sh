@@ -59,7 +59,7 @@ for ((round = 0; round < rounds && SECONDS < deadline; round++)); do
 		refusals+=$errors$'\n'
 	fi
 done
-name="exchanged directories${DAVIT_WITHOUT:+ ($DAVIT_WITHOUT)}"
+name='exchanged directories'
 if [ $failed = 0 ] && [ $round != 0 ]; then
 	ok "$name: $round rounds: $succeeded succeeded, $closed failed closed, none escaped"
 fi

@@ -3,8 +3,7 @@
 # shellcheck disable=SC2034,SC2154 # variables of the other files and of the scripts
 # Attacks: a canary that nothing may touch, and containers that are no more than a process with a
 # root in a mount namespace of its own, made in some milliseconds, on which the hook is called
-# directly. Needs place.sh and container.sh. DAVIT_WITHOUT="eperm CALL,..." (or "enosys ...") calls
-# it as on a kernel that lacks those system calls.
+# directly. Needs place.sh and container.sh.
 
 # attack_place: what every script here begins with, after enter_namespace.
 attack_place() {
@@ -17,11 +16,6 @@ attack_place() {
 	mkdir "$tools"
 	make_canary
 	spare_crun_memlock
-	hook_call=("$hook")
-	if [ -n "${DAVIT_WITHOUT:-}" ]; then
-		attack_tool without-calls -lseccomp
-		hook_call=("$tools/without-calls" "${DAVIT_WITHOUT% *}" "${DAVIT_WITHOUT#* }" "$hook")
-	fi
 }
 
 # attack_tool NAME [LINKER-OPTION...]: compiles tests/attacks/NAME.c to $tools/NAME.
@@ -202,7 +196,7 @@ call_hook() {
 	rc=0
 	# The shell says on its own standard error when the hook was killed.
 	{
-		timeout -k 1 10 "$@" "${hook_call[@]}" --config "$direct_config" prestart \
+		timeout -k 1 10 "$@" "$hook" --config "$direct_config" prestart \
 			< "$work/state.json" > "$work/output" 2> "$work/errors" || rc=$?
 	} 2> /dev/null
 	output=$(< "$work/output")
