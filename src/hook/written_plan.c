@@ -39,7 +39,7 @@ int written_plan_apply(const struct config *config, const char *bundle, struct a
 {
 	/* Never closed: the process ends here. */
 	static struct driver_roots roots = DRIVER_ROOTS_INIT;
-	static struct container container = CONTAINER_INIT;
+	static struct container container = CONTAINER_INIT; /* pid 0: this process */
 	struct plan plan = {0};
 	const char *rootfs = NULL;
 	int r = read_plan(bundle, arena, &plan, &rootfs, err);
@@ -50,6 +50,9 @@ int written_plan_apply(const struct config *config, const char *bundle, struct a
 		r = filter_install(FILTER_APPLY, err);
 	if (r == 0)
 		r = root_open(rootfs, &container.root, err);
+	/* The process is in the container's mount namespace. */
+	if (r == 0)
+		r = container_look_shared(&container, arena, err);
 	/* Device rules are config.json's. */
 	return r < 0 ? r : apply_plan(&plan, &roots, &container, false, arena, err);
 }

@@ -23,23 +23,6 @@ use_kernel() {
 }
 old_serial=0
 
-# again NAME COMMAND...: another script's tests as ours, in a namespace of its own.
-again() {
-	local line name=$1
-	shift
-	env -u DAVIT_TEST_NAMESPACE "$@" > "$work/again" 2>&1 || true
-	if ! grep -qE '^(ok|FAIL|skip) ' "$work/again"; then
-		fail "$name" 'it tested nothing' "$(tail -n 5 "$work/again")"
-	fi
-	! grep -q '^FAIL ' "$work/again" || report_failed=1
-	while IFS= read -r line; do
-		case $line in
-		'ok '* | 'FAIL '* | 'skip '*) printf '%s %s: %s\n' "${line%% *}" "$name" "${line#* }" ;;
-		*) printf '%s\n' "$line" ;;
-		esac
-	done < "$work/again"
-}
-
 engine() { # NAME SCRIPT
 	again "$1" DAVIT_BUILD="$old" ENGINE=runc CGROUP=v2 "$repository/tests/engines/$2.sh"
 }

@@ -145,6 +145,10 @@ in_namespace 'no device, no capability' 'sh: nvidia-smi: not found
 libcuda.so.1: error: libcuda.so.1: cannot open shared object file: No such file or directory' '' \
 	'nvidia-container-cli configure'
 
+# Mounts that would come back to the caller's caller aren't made.
+in_namespace 'a mount namespace that shares its mounts' 'davit: cannot put files into /dev in the container: it lies on a shared mount, and they would show on the host (fix: mount that volume elsewhere, or not as shared)' \
+	'--propagation unchanged' "$enroot"
+
 # An ordinary user, as enroot and unprivileged Apptainer have it: its own root, its own namespaces;
 # the host's root has no id there. The program is where that user can reach it.
 mkdir "$work/user"

@@ -16,12 +16,57 @@ attack_place() {
 	mkdir "$tools"
 	make_canary
 	spare_crun_memlock
+	[ -z "${INJECTOR:-}" ] || use_injector
 }
 
 # attack_tool NAME [LINKER-OPTION...]: compiles tests/attacks/NAME.c to $tools/NAME.
 attack_tool() {
 	"${CC:-cc}" -O2 -Wall -Wextra -Werror -D_GNU_SOURCE -o "$tools/$1" \
 		"$repository/tests/attacks/$1.c" "${@:2}"
+}
+
+# --- scripts again, otherwise ---------------------------------------------------------------------
+
+# again NAME COMMAND...: another script's tests as ours, in a namespace of its own.
+again() {
+	local line name=$1
+	shift
+	env -u DAVIT_TEST_NAMESPACE "$@" > "$work/again" 2>&1 || true
+	if ! grep -qE '^(ok|FAIL|skip) ' "$work/again"; then
+		fail "$name" 'it tested nothing' "$(tail -n 5 "$work/again")"
+	fi
+	! grep -q '^FAIL ' "$work/again" || report_failed=1
+	while IFS= read -r line; do
+		case $line in
+		'ok '* | 'FAIL '* | 'skip '*) printf '%s %s: %s\n' "${line%% *}" "$name" "${line#* }" ;;
+		*) printf '%s\n' "$line" ;;
+		esac
+	done < "$work/again"
+}
+
+# Has the container's GPU brought in by another program than the hook: $INJECTOR is container-cli (called
+# by its flags, as containerd's client does) or runtime (which leaves a hook of its own to the runtime).
+use_injector() {
+	# shellcheck source=tests/lib/runtime.sh
+	. "$repository/tests/lib/runtime.sh"
+	configure_runtime "$(command -v "$ENGINE")"
+	if [ "$INJECTOR" = runtime ]; then
+		ENGINE=$runtime
+		return
+	fi
+	hook=$tools/davit-hook
+	cat > "$hook" << END
+#!/bin/bash
+# davit-hook --config FILE prestart
+read -rd '' state
+[[ \$state =~ \"pid\":\ *([0-9]+) ]] && pid=\${BASH_REMATCH[1]}
+[[ \$state =~ \"bundle\":\ *\"([^\"]*) ]] && bundle=\${BASH_REMATCH[1]}
+[[ \$(< "\$bundle/config.json") =~ NVIDIA_VISIBLE_DEVICES=([0-9a-z]+) ]] && devices=\${BASH_REMATCH[1]}
+[[ \$2 != */direct.json ]] || set -- "\$@" --no-cgroups
+exec "$DAVIT_BUILD/davit-container-cli" configure --pid="\$pid" --device="\$devices" --compute --utility "\${@:4}" \
+	"\$bundle/rootfs"
+END
+	chmod +x "$hook"
 }
 
 # --- the canary ----------------------------------------------------------------------------------
