@@ -114,7 +114,9 @@ for delayed in read:when=3 openat2:when=20 setns:when=1; do
 done
 
 # The container's process is killed meanwhile.
-for delayed in read:when=3 openat2:when=20 setns:when=1 move_mount:when=3 move_mount:when=20; do
+attaching=move_mount
+[ -z "${OLD_KERNEL:-}" ] || attaching=mount
+for delayed in read:when=3 openat2:when=20 setns:when=1 $attaching:when=3 $attaching:when=20; do
 	start_container
 	(sleep 0.1 && kill -KILL "$container") &
 	call_hook strace -f -qq -o /dev/null -e "trace=${delayed%%:*}" -e "inject=${delayed%%:*}:delay_enter=300000:${delayed#*:}"
@@ -143,9 +145,9 @@ failing() { # NAME INJECTION
 	equal "$1: the same container starts at the next try" "0 $(smi_line 0 "$uuid1")" "$rc $output$errors"
 	drop_bundle
 }
-failing 'a failed mount' move_mount:error=ENOMEM:when=9:syscall=getpid
+failing 'a failed mount' $attaching:error=ENOMEM:when=9:syscall=getpid
 failing 'a failed rename' renameat:error=EIO:when=1:syscall=getpid
-failing 'killed in the middle' move_mount:signal=KILL:when=12
+failing 'killed in the middle' $attaching:signal=KILL:when=12
 failing 'killed while it changes the device filter' bpf:signal=KILL:when=5
 failing 'a device filter that cannot be loaded' bpf:error=ENOMEM:when=5:syscall=getpid
 canary_untouched 'scarcity'
