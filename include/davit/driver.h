@@ -222,6 +222,23 @@ int driver_load(const struct driver_roots *roots, struct arena *arena, struct er
 int driver_prepare(const struct driver_roots *roots, const struct config *config,
 		   struct arena *arena, struct strings *ret_done, struct error *err);
 
+/* What davit knows of a file by its name alone, on whatever host. */
+struct driver_known {
+	enum driver_file_kind kind;
+	const char *name;      /* of a driver of that version: "libcuda.so.580.159.04" */
+	unsigned capabilities; /* any of them brings it; 0: every GPU container has it */
+	const char *version;   /* another driver's, where the name asked for tells one; or NULL */
+	/* Directories that it is looked for in, besides a library's own; "PREFIX/bin" is beneath
+	 * the prefix that the libraries are in. */
+	struct strings places;
+};
+/*
+ * Whether a file of that name ("libcuda.so.1", "nvidia-smi") would be the driver's. 0, -ENOENT, or
+ * -ENOMEM.
+ */
+int driver_know_file(const char *name, const char *version, struct arena *arena,
+		     struct driver_known *ret);
+
 /* The CUDA version from libcuda's note, whatever capabilities were asked for. NULL: no note. */
 const char *driver_cuda_version(const struct driver_roots *roots, const struct config *config,
 				const struct driver *driver, struct arena *arena);

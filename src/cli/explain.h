@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the parts of `davit explain` share. */
+#pragma once
+
+#include "cli.h"
+
+/* A bundle, and the way through it as far as it leads; err says why not further. */
+struct explanation {
+	struct pipeline pipeline;
+	struct root root; /* the container's, once there is something to plan */
+	struct error err;
+};
+void explanation_close(struct explanation *explanation);
+#define AUTO_EXPLANATION __attribute__((cleanup(explanation_close))) struct explanation
+#define EXPLANATION_INIT                                       \
+	{                                                      \
+		.pipeline = PIPELINE_INIT, .root = {.fd = -1 } \
+	}
+
+/* Explains the bundle as it lies there. 0 or -errno, which err is filled with. */
+int explain_bundle(const struct config *config, const char *bundle, struct arena *arena,
+		   struct explanation *ret);
+
+/* What an operation takes: a file of the host, a link's text, or a device's numbers; or "". */
+const char *explain_source(const struct pipeline *pipeline, const struct operation *operation,
+			   struct arena *arena);
+
+/* The object of docs/architecture.md, and parts of it. */
+struct json_object *explain_json(const struct explanation *explanation, struct arena *arena);
+struct json_object *explain_json_request(const struct gpu_request *request);
+struct json_object *explain_json_selected(const struct selection *selection);
+struct json_object *explain_json_operation(const struct pipeline *pipeline,
+					   const struct operation *operation, struct arena *arena);
+
+/* The same for people: request, rules, GPUs, operations by their reasons. */
+void explain_print_tree(const struct pipeline *pipeline, struct arena *arena);
+
+/* Why a path, or a library's bare name, is in the container or isn't. The exit code. */
+int explain_why(const struct config *config, const char *bundle, const char *path, bool json,
+		struct arena *arena);
+
+/* What differs between two bundles. The exit code. */
+int explain_diff(const struct config *config, const char *bundle, const char *other, bool json,
+		 struct arena *arena);

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+/* A tree of lines, printed in ASCII. */
+#pragma once
+
+#include "davit/base.h"
+
+struct tree {
+	const char *text;
+	struct arena *arena;
+	struct strings names; /* a list below the line, wrapped */
+	struct {
+		struct tree **items;
+		size_t count, capacity;
+	} children;
+};
+
+/* Adds a line below. Without memory there is none, and what is put below it lands above. */
+struct tree *tree_add(struct tree *parent, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Adds to the list of names. */
+void tree_add_name(struct tree *node, const char *name);
+/* Prints it to standard output. */
+void tree_print(const struct tree *root);

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What would have to be asked for: the same way through with other requests. */
+#include <string.h>
+
+#include "why.h"
+
+#define IMEX_NODES "/dev/nvidia-caps-imex-channels/channel"
+
+struct wisher {
+	const struct why_question *question;
+	const struct explanation *explanation;
+	struct why_answer *answer;
+};
+
+/* Whether the container would get the path with this request; then the operation's reason. */
+static bool would_have(const struct wisher *w, const struct gpu_request *request,
+		       const char **ret_because)
+{
+	const struct pipeline *real = &w->explanation->pipeline;
+	const struct operation *operation = NULL;
+	AUTO_PIPELINE pipeline = PIPELINE_INIT;
+	struct error ignored = {0};
+
+	pipeline.config = real->config;
+	pipeline.bundle = real->bundle;
+	pipeline.rootfs = real->rootfs;
+	pipeline.request = *request;
+	/* Whether the image would be content is not the question. */
+	pipeline.request.requirements = (struct oci_pairs){0};
+	if (pipeline_driver(&pipeline, w->question->arena, &ignored) == 0 &&
+	    pipeline_plan(&pipeline, &w->explanation->root, w->question->arena, &ignored) == 0)
+		operation = why_find(w->question, &pipeline, &w->explanation->root);
+	if (operation && why_source_exists(&pipeline, operation)) {
+		*ret_because = operation->because;
+		return true;
+	}
+	return false;
+}
+
+static struct gpu_request with_all_gpus(const struct wisher *w)
+{
+	static const char *all[] = {"all"};
+	struct gpu_request request = w->explanation->pipeline.request;
+
+	request.devices = (struct strings){all, 1, 1};
+	return request;
+}
+
+static struct gpu_request with_capability(const struct gpu_request *from, unsigned bit)
+{
+	struct gpu_request request = *from;
+
+	request.capabilities |= bit | (bit == CAPABILITY_VIDEO ? CAPABILITY_COMPUTE : 0);
+	return request;
+}
+
+/* The names of a set, joined by `separator`. NULL without memory. */
+static const char *names_of(unsigned capabilities, const char *separator, struct arena *arena)
+{
+	struct strings names = {0};
+
+	for (unsigned bit = 1; bit <= CAPABILITY_ALL; bit <<= 1)
+		if (capabilities & bit && strings_add(arena, &names, capability_name(bit)) < 0)
+			return NULL;
+	return strings_join(arena, &names, separator);
+}
+
+static bool answer_capability(struct wisher *w, unsigned brings, bool other_gpu)
+{
+	const struct pipeline *pipeline = &w->explanation->pipeline;
+	struct arena *arena = w->question->arena;
+	unsigned granted = pipeline->request.capabilities_granted;
+	unsigned allowed = pipeline->config->policy.capabilities & brings;
+	unsigned first = (allowed ? allowed : brings) & -(allowed ? allowed : brings);
+	const char *brought = names_of(brings, " or ", arena);
+	const char *have = names_of(granted, ",", arena);
+
+	if (!brought || !have)
+		return false;
+	w->answer->reason =
+		arena_printf(arena, "it comes with capability %s%s; the container has %s", brought,
+			     other_gpu ? ", and is another GPU's" : "", *have ? have : "none");
+	w->answer->fix = arena_printf(arena, "set NVIDIA_DRIVER_CAPABILITIES=%s%s%s%s%s", have,
+				      *have ? "," : "", capability_name(first),
+				      other_gpu ? ", and ask for that GPU" : "",
+				      allowed ? "" : ", and let policy.capabilities allow it");
+	w->answer->verdict = allowed ? WHY_CAPABILITY : WHY_REFUSED;
+	return true;
+}
+
+static bool try_capabilities(struct wisher *w, const struct gpu_request *from, bool other_gpu)
+{
+	unsigned brings = 0;
+	const char *because;
+
+	for (unsigned bit = 1; bit <= CAPABILITY_ALL; bit <<= 1) {
+		struct gpu_request request = with_capability(from, bit);
+
+		if (!(from->capabilities & bit) && would_have(w, &request, &because))
+			brings |= bit;
+	}
+	return brings && answer_capability(w, brings, other_gpu);
+}
+
+static bool try_gpus(struct wisher *w)
+{
+	const struct pipeline *pipeline = &w->explanation->pipeline;
+	struct arena *arena = w->question->arena;
+	struct gpu_request request = with_all_gpus(w);
+	const char *because, *devices = strings_join(arena, &pipeline->request.devices, ",");
+
+	if (!would_have(w, &request, &because))
+		return try_capabilities(w, &request, true);
+	w->answer->verdict = WHY_OTHER_GPU;
+	w->answer->reason =
+		string_starts(because, "GPU ") || string_starts(because, "MIG ")
+			? arena_printf(arena, "it is of %s, which isn't selected: %s asks for %s",
+				       because, pipeline->request.from, devices ? devices : "")
+			: arena_printf(arena, "it is of a GPU that isn't selected: %s asks for %s",
+				       pipeline->request.from, devices ? devices : "");
+	w->answer->fix = "add that GPU to the devices asked for";
+	return true;
+}
+
+/* Each has a variable of its own. */
+static bool try_features(struct wisher *w)
+{
+	struct arena *arena = w->question->arena;
+	const char *path = w->question->path, *because;
+	const char *channel = string_starts(path, IMEX_NODES) ? path + strlen(IMEX_NODES) : "";
+	const struct {
+		const char *variable, *value;
+	} variables[] = {
+		{"NVIDIA_GDS",                 "enabled"},
+		{"NVIDIA_MOFED",               "enabled"},
+		{"NVIDIA_GDRCOPY",             "enabled"},
+		{"NVIDIA_NVSWITCH",            "enabled"},
+		{"NVIDIA_MIG_CONFIG_DEVICES",  "all"    },
+		{"NVIDIA_MIG_MONITOR_DEVICES", "all"    },
+		{"NVIDIA_IMEX_CHANNELS",       channel  }
+        };
+
+	for (size_t i = 0; i < ARRAY_SIZE(variables); i++) {
+		struct gpu_request request = w->explanation->pipeline.request;
+		const char *number = variables[i].value;
+
+		request.gds = i == 0;
+		request.mofed = i == 1;
+		request.gdrcopy = i == 2;
+		request.nvswitch = i == 3;
+		request.mig_config = i == 4 ? "all" : "";
+		request.mig_monitor = i == 5 ? "all" : "";
+		request.imex = (struct strings){&number, i == 6, 1};
+		if (!*number)
+			continue;
+		if (!would_have(w, &request, &because))
+			continue;
+		w->answer->verdict = WHY_FEATURE;
+		w->answer->reason = arena_printf(arena, "it comes with %s, which isn't set",
+						 variables[i].variable);
+		w->answer->fix = arena_printf(arena, "set %s=%s", variables[i].variable, number);
+		return true;
+	}
+	return false;
+}
+
+bool why_find_wish(const struct why_question *question, const struct explanation *explanation,
+		   struct why_answer *ret)
+{
+	struct wisher w = {.question = question, .explanation = explanation, .answer = ret};
+
+	return try_capabilities(&w, &explanation->pipeline.request, false) || try_gpus(&w) ||
+	       try_features(&w);
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
+#include "catalogue.h"
+
+/* What stands behind ".so" and a dot: a SONAME's number ("1") or a driver's version. */
+static bool is_version(const char *text)
+{
+	return *text && text[strspn(text, "0123456789.")] == '\0';
+}
+
+/* "libcuda.so.@" is also libcuda.so, libcuda.so.1 and libcuda.so.535.104.05. */
+static bool is_library(const struct catalogue_row *row, const char *name, const char **ret_version)
+{
+	const char *so = strstr(row->name, ".so");
+	size_t length = so ? (size_t)(so - row->name) + strlen(".so") : 0;
+
+	*ret_version = NULL;
+	if (!length || strncmp(row->name, name, length) != 0)
+		return false;
+	if (name[length] == '\0')
+		return true;
+	if (name[length] != '.' || !is_version(name + length + 1))
+		return false;
+	*ret_version = name + length + 1;
+	return true;
+}
+
+static bool is_link(const struct catalogue_row *row, const char *name)
+{
+	for (const struct driver_link *link = row->links; link && link->name; link++) {
+		const char *slash = strrchr(link->name, '/');
+
+		if (strcmp(slash ? slash + 1 : link->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int describe(const struct catalogue_row *row, const char *version, struct arena *arena,
+		    struct driver_known *ret)
+{
+	ret->kind = row->kind;
+	ret->capabilities = row->capabilities;
+	ret->name = catalogue_expand(arena, row->name, version);
+	if (!ret->name)
+		return -ENOMEM;
+	for (size_t i = 0; row->places && row->places[i]; i++) {
+		const char *place = catalogue_expand(arena, row->places[i], version);
+
+		if (place && place[0] != '/')
+			place = arena_printf(arena, "PREFIX/%s", place);
+		if (!place || strings_add(arena, &ret->places, place) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int driver_know_file(const char *name, const char *version, struct arena *arena,
+		     struct driver_known *ret)
+{
+	for (size_t i = 0; i < catalogue_count; i++) {
+		const struct catalogue_row *row = &catalogue[i];
+		const char *other = NULL;
+		bool library = row->kind == DRIVER_FILE_LIBRARY || strstr(row->name, ".so.");
+
+		/* "socket" is many a program's: only its whole path tells. */
+		if (row->kind == DRIVER_FILE_SOCKET ||
+		    !(library ? is_library(row, name, &other) || is_link(row, name)
+			      : strcmp(row->name, name) == 0))
+			continue;
+		*ret = (struct driver_known){0};
+		/* A SONAME's number has no dot. */
+		if (strchr(row->name, '@') && other && strchr(other, '.') &&
+		    strcmp(other, version) != 0)
+			ret->version = other;
+		return describe(row, version, arena, ret);
+	}
+	return -ENOENT;
+}
