@@ -94,7 +94,7 @@ static int run(const struct arguments *arguments)
 	if (why && !*why)
 		return usage_error(arguments, "--why needs a path");
 	if (config_load(arguments->config, arena, &config, &err) < 0)
-		return no_configuration(bundle, &err, arguments->json, arena);
+		return no_configuration(bundle, &err, arguments->json && !why && !other, arena);
 	if (why)
 		return explain_why(&config, bundle, why, arguments->json, arena);
 	if (other)

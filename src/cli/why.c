@@ -2,6 +2,7 @@
 /* `davit explain --why PATH`. */
 #include "why.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 

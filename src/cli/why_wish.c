@@ -65,13 +65,21 @@ static const char *names_of(unsigned capabilities, const char *separator, struct
 	return strings_join(arena, &names, separator);
 }
 
+/* One of a set, to name in a remedy: display is what few containers mean. */
+static unsigned first_of(unsigned capabilities)
+{
+	if (capabilities != CAPABILITY_DISPLAY)
+		capabilities &= ~(unsigned)CAPABILITY_DISPLAY;
+	return capabilities & -capabilities;
+}
+
 static bool answer_capability(struct wisher *w, unsigned brings, bool other_gpu)
 {
 	const struct pipeline *pipeline = &w->explanation->pipeline;
 	struct arena *arena = w->question->arena;
 	unsigned granted = pipeline->request.capabilities_granted;
 	unsigned allowed = pipeline->config->policy.capabilities & brings;
-	unsigned first = (allowed ? allowed : brings) & -(allowed ? allowed : brings);
+	unsigned first = first_of(allowed ? allowed : brings);
 	const char *brought = names_of(brings, " or ", arena);
 	const char *have = names_of(granted, ",", arena);
 
