@@ -21,7 +21,7 @@ PATH=$PATH:/usr/sbin:/sbin
 jobs=$(nproc)
 # Scripts of tests/engines that need no runtime, or choose their own; all others run on each.
 single_scripts=(bad-input cdi cdi-hook configure container-cli doctor environment docker podman runtime-bundles
-	rootless runtime-engines systemd)
+	rootless runtime-engines systemd try)
 
 usage() {
 	printf 'usage: tests/run.sh [GROUP...]\ngroups: %s\n' "${all_groups[*]}" >&2
@@ -200,6 +200,7 @@ group_engines() {
 	for with in v1 v2; do
 		script "configure, $with" env CGROUP=$with tests/engines/configure.sh
 		script "container-cli, $with" env CGROUP=$with tests/engines/container-cli.sh
+		script "try, $with" env CGROUP=$with tests/engines/try.sh
 	done
 	for with in runc crun; do
 		script "systemd, $with" env ENGINE=$with tests/engines/systemd.sh

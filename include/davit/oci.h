@@ -64,6 +64,8 @@ struct oci_spec {
  */
 int oci_spec_parse(const char *text, size_t length, struct arena *arena, struct oci_spec *ret,
 		   struct error *err);
+/* The bit of "CAP_SYS_ADMIN" and so on; 0 for a name that this program doesn't know. */
+uint64_t oci_capability_bit(const char *name, size_t length);
 /* CAP_SYS_ADMIN is in the bounding set: what "privileged" means to policy. */
 bool oci_spec_privileged(const struct oci_spec *spec);
 /* root.path made absolute against the bundle, lexically cleaned of nothing. NULL without memory. */

@@ -145,6 +145,12 @@ struct mount_tmpfs {
 int mount_tmpfs_attach(const struct mount_tmpfs *tmpfs, const struct mount_place *place,
 		       struct error *err);
 /*
+ * A new file system of that type (proc, sysfs, devpts, tmpfs), by options of name and value. 0 or
+ * -errno, no message; Linux 5.2.
+ */
+int mount_new_attach(const char *type, const char *const (*options)[2], size_t count,
+		     unsigned flags, const struct mount_place *place);
+/*
  * Covers the directory at `place` with a writable view of itself: an overlay whose changes live in
  * a tmpfs of at most size_kib. For directories on a read-only file system. 0 or -errno, err filled.
  */
@@ -189,6 +195,8 @@ int bpf_open_program(uint32_t id, struct arena *arena, int *ret_fd, struct bpf_i
 		     size_t *ret_count);
 /* Loads a device program. fd or -errno. */
 int bpf_load_device(const struct bpf_insn *program, size_t count);
+/* Attaches the first one to a cgroup of our own, to be replaced later. 0 or -errno. */
+int bpf_attach_device(int cgroup_fd, int program_fd);
 /*
  * Puts new_fd in the place of old_fd. The filter is never absent: BPF_F_REPLACE (Linux 5.6), or,
  * where the kernel lacks it, the new one is attached before the old one is detached. 0 or -errno.

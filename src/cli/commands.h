@@ -14,7 +14,8 @@
 	X(info) \
 	X(list) \
 	X(require) \
-	X(system)
+	X(system) \
+	X(try)
 /* clang-format on */
 
 #define DECLARE_COMMAND(name) extern const struct command command_##name;

@@ -1,23 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "explain.h"
 
-#include <limits.h>
 #include <stdio.h>
-#include <unistd.h>
 
 void explanation_close(struct explanation *explanation)
 {
 	pipeline_close(&explanation->pipeline);
 	root_close(&explanation->root);
-}
-
-static const char *absolute(const char *path, struct arena *arena)
-{
-	char cwd[PATH_MAX];
-
-	if (path[0] == '/' || !getcwd(cwd, sizeof(cwd)))
-		return path;
-	return arena_printf(arena, "%s/%s", cwd, path);
 }
 
 static int follow(struct explanation *e, const struct config *config, const char *bundle,
@@ -26,7 +15,7 @@ static int follow(struct explanation *e, const struct config *config, const char
 	struct pipeline *pipeline = &e->pipeline;
 	int r;
 
-	pipeline->bundle = absolute(bundle, arena);
+	pipeline->bundle = cli_absolute(bundle, arena);
 	if (!pipeline->bundle)
 		return error_memory(err);
 	r = pipeline_read(pipeline, config, pipeline->bundle, arena, err);
@@ -72,7 +61,7 @@ static int no_configuration(const char *bundle, const struct error *err, bool js
 
 	if (!json)
 		return cli_fail(err);
-	explanation.pipeline.bundle = absolute(bundle, arena);
+	explanation.pipeline.bundle = cli_absolute(bundle, arena);
 	explanation.err = *err;
 	(void)cli_print_json(explain_json(&explanation, arena));
 	return error_exit_code(err);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <linux/capability.h>
 
-#include "bounding.h"
+#include "davit/oci.h"
 
 /* By number; spelled out, because the kernel headers of an old build host end earlier. */
 static const char *const names[] = {
@@ -48,7 +48,7 @@ static const char *const names[] = {
 	[40] = "CAP_CHECKPOINT_RESTORE",
 };
 
-uint64_t bounding_bit(const char *name, size_t length)
+uint64_t oci_capability_bit(const char *name, size_t length)
 {
 	const struct slice slice = {name, length};
 

@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bounding.h"
 #include "davit/oci.h"
 #include "member.h"
 
@@ -45,7 +44,7 @@ static int read_bounding_list(struct reader *r, const struct json_value *list, c
 
 		if (result < 0)
 			return result;
-		spec->bounding |= bounding_bit(r->json.text + item->start, item->length);
+		spec->bounding |= oci_capability_bit(r->json.text + item->start, item->length);
 	}
 	return 0;
 }

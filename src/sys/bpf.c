@@ -109,6 +109,11 @@ static int attach(enum bpf_cmd command, int cgroup_fd, int program_fd, uint32_t 
 	return sys_bpf(command, &attr);
 }
 
+int bpf_attach_device(int cgroup_fd, int program_fd)
+{
+	return attach(BPF_PROG_ATTACH, cgroup_fd, program_fd, BPF_F_ALLOW_MULTI, -1);
+}
+
 int bpf_replace_device(int cgroup_fd, uint32_t attach_flags, int old_fd, int new_fd)
 {
 	int r;

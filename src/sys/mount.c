@@ -146,6 +146,16 @@ static int new_mount(const char *type, const char *const (*options)[2], size_t c
 	return fd < 0 ? -errno : fd;
 }
 
+int mount_new_attach(const char *type, const char *const (*options)[2], size_t count,
+		     unsigned flags, const struct mount_place *place)
+{
+	AUTO_FD fd = new_mount(type, options, count, flags);
+
+	if (fd < 0)
+		return fd;
+	return sys_move_mount(fd, place->fd) < 0 ? -errno : 0;
+}
+
 int mount_make_private(int fd)
 {
 	struct mount_attr attr = {.propagation = MS_PRIVATE};

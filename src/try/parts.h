@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the steps of a try share. */
+#pragma once
+
+#include "davit/json.h"
+#include "davit/sys.h"
+#include "davit/try.h"
+
+/* process of config.json, as far as it is followed. */
+struct try_process {
+	struct strings args, env;
+	const char *cwd;
+	uid_t uid;
+	gid_t gid;
+	gid_t *groups;
+	size_t group_count;
+	mode_t umask;
+	uint64_t bounding, permitted, effective, inheritable, ambient;
+	bool no_new_privileges;
+};
+
+/* ---- bundle.c --------------------------------------------------------------------------- */
+
+/* A bundle's config.json, with what the options say instead. */
+struct try_bundle {
+	const char *text; /* for the pipeline */
+	size_t length;
+	struct try_process process;
+	struct strings masked, read_only; /* linux.maskedPaths, linux.readonlyPaths */
+};
+/*
+ * Reads and changes it. A bundle without config.json, but with a directory rootfs, gets one like
+ * `runc spec` writes, which runs /bin/sh. 0 or -errno, err filled (ERROR_BAD_BUNDLE).
+ */
+int try_bundle_read(const struct try_options *options, struct arena *arena, struct try_bundle *ret,
+		    struct error *err);
+
+/* ---- root.c ----------------------------------------------------------------------------- */
+
+/*
+ * In a mount namespace of its own: covers the root with a writable view of itself and mounts /proc,
+ * /dev, /sys in it. `rootfs` is absolute and must outlive ret. 0 or -errno, err filled.
+ */
+int try_root_make(const char *rootfs, const struct try_bundle *bundle, struct root *ret,
+		  struct error *err);
+/* The root becomes the process's, and everything else is unmounted. 0 or -errno, err filled. */
+int try_root_enter(const struct root *root, struct error *err);
+
+/* ---- cgroup.c --------------------------------------------------------------------------- */
+
+/* A cgroup for the device rules alone. */
+struct try_cgroup {
+	int parent_fd; /* -1: there is none */
+	char name[32];
+};
+/* Where it is to be: version 2, or version 1's device controller. 0 or -errno, err filled. */
+int try_cgroup_open(struct try_cgroup *ret, struct error *err);
+/*
+ * Makes it, and only the devices that every container has may be opened in it. 0 or -errno, err
+ * filled; what was made is gone then.
+ */
+int try_cgroup_make(const struct try_cgroup *cgroup, struct arena *arena, struct error *err);
+int try_cgroup_enter(const struct try_cgroup *cgroup, pid_t pid, struct error *err);
+/* Once its processes have ended, which may take them a moment. Says whether it is gone. */
+bool try_cgroup_remove(const struct try_cgroup *cgroup);
+
+/* ---- process.c -------------------------------------------------------------------------- */
+
+/* process of config.json. 0 or -errno, err filled. */
+int try_process_read(struct json_object *config, struct arena *arena, struct try_process *ret,
+		     struct error *err);
+/* Becomes it, in the root that the process is in already; or ends with a line and an exit code. */
+__attribute__((noreturn)) void try_process_become(const struct try_process *process,
+						  struct arena *arena);
+/* Ends with the error's line. */
+__attribute__((noreturn)) void try_die(const struct error *err, int exit_code);
