@@ -10,7 +10,7 @@
 struct tree *tree_add(struct tree *parent, const char *format, ...)
 {
 	char text[1024];
-	struct tree *node = arena_alloc(parent->arena, sizeof(*node)), **place;
+	struct tree *node = arena_alloc(parent->arena, sizeof(*node));
 	va_list args;
 
 	va_start(args, format);
@@ -21,10 +21,13 @@ struct tree *tree_add(struct tree *parent, const char *format, ...)
 		return parent;
 	node->arena = parent->arena;
 	node->text = arena_strdup(parent->arena, text);
-	place = node->text ? ARENA_PUSH(parent->arena, &parent->children) : NULL;
-	if (!place)
+	if (!node->text)
 		return parent;
-	*place = node;
+	if (parent->last)
+		parent->last->next = node;
+	else
+		parent->first = node;
+	parent->last = node;
 	return node;
 }
 
@@ -59,9 +62,8 @@ static void print_names(const struct strings *names, const char *prefix)
 
 static void print_children(const struct tree *node, const char *prefix)
 {
-	for (size_t i = 0; i < node->children.count; i++) {
-		const struct tree *child = node->children.items[i];
-		bool last = i + 1 == node->children.count;
+	for (const struct tree *child = node->first; child; child = child->next) {
+		bool last = !child->next;
 		char below[PREFIX_MAX];
 
 		(void)printf("%s%s%s\n", prefix, last ? "`-- " : "|-- ", child->text);

@@ -7,11 +7,9 @@
 struct tree {
 	const char *text;
 	struct arena *arena;
-	struct strings names; /* a list below the line, wrapped */
-	struct {
-		struct tree **items;
-		size_t count, capacity;
-	} children;
+	struct strings names;      /* a list below the line, wrapped */
+	struct tree *first, *last; /* the lines below */
+	struct tree *next;
 };
 
 /* Adds a line below. Without memory there is none, and what is put below it lands above. */

@@ -47,9 +47,10 @@ static int read_text(const char *bundle, struct arena *arena, const char **ret, 
 			return 0;
 		}
 	}
-	return error_set(err, ERROR_BAD_BUNDLE, -r,
-			 "give the directory of an OCI bundle: one with config.json, or rootfs",
-			 "read %s/config.json: %s", bundle, strerror(-r));
+	error_set(err, ERROR_BAD_BUNDLE, -r,
+		  "give the directory of an OCI bundle: one with config.json, or rootfs",
+		  "read %s/config.json: %s", bundle, strerror(-r));
+	return r;
 }
 
 /* ---- what the options say instead -------------------------------------------------------- */

@@ -59,15 +59,17 @@ static int build_program(struct arena *arena, struct bpf_insn **ret, size_t *ret
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K,                           .dst_reg = BPF_REG_0, .imm = 0},
 		{.code = BPF_JMP | BPF_EXIT  },
 	};
-	struct operation rules[ARRAY_SIZE(usual)] = {0};
-	struct plan plan = {.items = rules, .count = ARRAY_SIZE(rules)};
+	struct plan plan = {0};
 
-	for (size_t i = 0; i < ARRAY_SIZE(usual); i++)
-		rules[i] = (struct operation){
-			.kind = OPERATION_DEVICE_RULE,
-			.major = usual[i].major,
-			.minor = usual[i].minor,
-		};
+	for (size_t i = 0; i < ARRAY_SIZE(usual); i++) {
+		struct operation *rule = ARENA_PUSH(arena, &plan);
+
+		if (!rule)
+			return -ENOMEM;
+		rule->kind = OPERATION_DEVICE_RULE;
+		rule->major = usual[i].major;
+		rule->minor = usual[i].minor;
+	}
 	return device_filter_build(&plan, rest, ARRAY_SIZE(rest), arena, ret, ret_count);
 }
 
