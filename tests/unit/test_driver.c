@@ -18,6 +18,8 @@
 
 #include "driver_select.inc"
 
+#include "driver_known.inc"
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -48,6 +50,8 @@ int main(void)
 		cmocka_unit_test(channels_are_made_up_to_the_drivers_count),
 		cmocka_unit_test(what_is_in_a_nodes_way_stays),
 		cmocka_unit_test(prepare_makes_and_replaces_nodes),
+		cmocka_unit_test(files_are_known_by_their_names),
+		cmocka_unit_test(places_of_a_known_file_are_told),
 		cmocka_unit_test(prefix_layout_is_found),
 		cmocka_unit_test(usual_directories_are_found),
 		cmocka_unit_test(loader_cache_leads_to_any_directory),
