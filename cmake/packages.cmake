@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+# The packages that `cpack -G DEB` and `cpack -G RPM` make of a build whose prefix is /usr
+# (docs/packaging.md): davit, and davit-nvidia-compat with the links under NVIDIA's names.
+set(DAVIT_PACKAGER "davit maintainers <davit@localhost>" CACHE STRING "Whom packages name as maintainer")
+
+set(package_files ${CMAKE_CURRENT_BINARY_DIR}/packages)
+set(package_source ${CMAKE_CURRENT_LIST_DIR}/packages)
+# The time in packages is that of the last commit, so that two builds of it are the same.
+set(DAVIT_SOURCE_DATE "$ENV{SOURCE_DATE_EPOCH}")
+if(NOT DAVIT_SOURCE_DATE)
+  execute_process(COMMAND git -C ${PROJECT_SOURCE_DIR} log -1 --format=%ct
+                  OUTPUT_VARIABLE DAVIT_SOURCE_DATE OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+endif()
+if(NOT DAVIT_SOURCE_DATE)
+  set(DAVIT_SOURCE_DATE 0)
+endif()
+set(ENV{SOURCE_DATE_EPOCH} ${DAVIT_SOURCE_DATE})
+string(TIMESTAMP package_date "%a, %d %b %Y %H:%M:%S +0000" UTC)
+
+# --- files that only packages have ---------------------------------------------------------------
+
+find_program(GZIP gzip)
+foreach(package davit davit-nvidia-compat)
+  set(directory ${package_files}/${package})
+  file(MAKE_DIRECTORY ${directory})
+  configure_file(${package_source}/changelog.in ${directory}/changelog @ONLY)
+  set(documents ${package_source}/copyright)
+  if(GZIP)
+    execute_process(COMMAND ${GZIP} -9nf ${directory}/changelog)
+    list(APPEND documents ${directory}/changelog.gz)
+  endif()
+  install(FILES ${documents} DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/${package}
+          COMPONENT ${package} EXCLUDE_FROM_ALL)
+endforeach()
+install(FILES ${package_source}/lintian-overrides DESTINATION ${CMAKE_INSTALL_DATADIR}/lintian/overrides
+        RENAME davit COMPONENT davit EXCLUDE_FROM_ALL)
+# All at its defaults. A plain `cmake --install` writes nothing into /etc.
+if(CMAKE_INSTALL_PREFIX STREQUAL "/usr")
+  install(FILES ${PROJECT_SOURCE_DIR}/config/config.json DESTINATION /etc/davit
+          COMPONENT davit EXCLUDE_FROM_ALL)
+endif()
+
+# --- both kinds ----------------------------------------------------------------------------------
+
+set(CPACK_PACKAGE_NAME davit)
+set(CPACK_PACKAGE_VENDOR davit)
+set(CPACK_PACKAGE_CONTACT "${DAVIT_PACKAGER}")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "") # each package has its own
+set(CPACK_RESOURCE_FILE_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)
+set(CPACK_COMPONENTS_ALL davit davit-nvidia-compat)
+set(CPACK_COMPONENTS_GROUPING ONE_PER_GROUP)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_SET_DESTDIR ON)
+set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ
+    GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
+set(CPACK_PROJECT_CONFIG_FILE ${package_files}/cpack.cmake)
+file(WRITE ${package_files}/cpack.cmake "set(ENV{SOURCE_DATE_EPOCH} ${DAVIT_SOURCE_DATE})\n")
+set(davit_summary "${PROJECT_DESCRIPTION}")
+set(CPACK_COMPONENT_DAVIT_DESCRIPTION "\
+An OCI hook and a runtime that put device nodes, driver libraries, nvidia-smi
+and device rules into containers, for Docker, containerd, Podman and CRI-O.
+Installing it changes no engine: davit configure does, when it is called.")
+set(compat_summary "davit under the names of NVIDIA's container toolkit")
+set(CPACK_COMPONENT_DAVIT-NVIDIA-COMPAT_DESCRIPTION "\
+Links by which engines and launchers that look for the programs of NVIDIA's
+container toolkit find those of davit, among them the hook that
+docker run --gpus needs.")
+set(replaced nvidia-container-toolkit nvidia-container-toolkit-base nvidia-container-runtime
+             nvidia-container-runtime-hook libnvidia-container-tools)
+list(JOIN replaced ", " replaced)
+
+# --- .deb ----------------------------------------------------------------------------------------
+
+set(deb_architecture_x86_64 amd64)
+set(deb_architecture_aarch64 arm64)
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_ARCHITECTURE ${deb_architecture_${CMAKE_SYSTEM_PROCESSOR}})
+set(CPACK_DEBIAN_PACKAGE_MAINTAINER "${DAVIT_PACKAGER}")
+set(CPACK_DEBIAN_PACKAGE_SECTION admin)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+set(CPACK_DEBIAN_DAVIT_PACKAGE_NAME davit)
+set(CPACK_DEBIAN_DAVIT_DESCRIPTION "${davit_summary}\n${CPACK_COMPONENT_DAVIT_DESCRIPTION}")
+set(CPACK_DEBIAN_DAVIT_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_DAVIT_PACKAGE_SUGGESTS "davit-nvidia-compat")
+file(WRITE ${package_files}/conffiles "/etc/davit/config.json\n")
+set(scripts postinst prerm postrm)
+list(TRANSFORM scripts PREPEND ${package_source}/)
+set(CPACK_DEBIAN_DAVIT_PACKAGE_CONTROL_EXTRA ${package_files}/conffiles ${scripts})
+set(CPACK_DEBIAN_DAVIT-NVIDIA-COMPAT_PACKAGE_NAME davit-nvidia-compat)
+set(CPACK_DEBIAN_DAVIT-NVIDIA-COMPAT_DESCRIPTION
+    "${compat_summary}\n${CPACK_COMPONENT_DAVIT-NVIDIA-COMPAT_DESCRIPTION}")
+set(CPACK_DEBIAN_DAVIT-NVIDIA-COMPAT_PACKAGE_ARCHITECTURE all)
+set(CPACK_DEBIAN_DAVIT-NVIDIA-COMPAT_PACKAGE_DEPENDS "davit (= ${PROJECT_VERSION})")
+foreach(field CONFLICTS REPLACES PROVIDES)
+  set(CPACK_DEBIAN_DAVIT-NVIDIA-COMPAT_PACKAGE_${field} "${replaced}")
+endforeach()
+
+# --- .rpm ----------------------------------------------------------------------------------------
+
+set(CPACK_RPM_COMPONENT_INSTALL ON)
+set(CPACK_PACKAGE_RELOCATABLE OFF)
+set(CPACK_RPM_FILE_NAME RPM-DEFAULT)
+set(CPACK_RPM_PACKAGE_ARCHITECTURE ${CMAKE_SYSTEM_PROCESSOR})
+set(CPACK_RPM_PACKAGE_LICENSE Apache-2.0)
+set(CPACK_RPM_DAVIT_PACKAGE_NAME davit)
+set(CPACK_RPM_DAVIT_PACKAGE_SUMMARY "${davit_summary}")
+set(CPACK_RPM_DAVIT_USER_FILELIST "%config(noreplace) /etc/davit/config.json")
+set(CPACK_RPM_DAVIT_POST_INSTALL_SCRIPT_FILE ${package_source}/rpm-post)
+set(CPACK_RPM_DAVIT_PRE_UNINSTALL_SCRIPT_FILE ${package_source}/rpm-preun)
+set(CPACK_RPM_DAVIT_POST_UNINSTALL_SCRIPT_FILE ${package_source}/rpm-postun)
+set(CPACK_RPM_DAVIT-NVIDIA-COMPAT_PACKAGE_NAME davit-nvidia-compat)
+set(CPACK_RPM_DAVIT-NVIDIA-COMPAT_PACKAGE_ARCHITECTURE noarch)
+set(CPACK_RPM_DAVIT-NVIDIA-COMPAT_PACKAGE_SUMMARY "${compat_summary}")
+set(CPACK_RPM_DAVIT-NVIDIA-COMPAT_PACKAGE_REQUIRES "davit = ${PROJECT_VERSION}")
+# Not Obsoletes: an upgrade must not put davit in the place of what is installed.
+foreach(field CONFLICTS PROVIDES)
+  set(CPACK_RPM_DAVIT-NVIDIA-COMPAT_PACKAGE_${field} "${replaced}")
+endforeach()
+# Directories that belong to the system's own packages.
+set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION /etc /usr/libexec /usr/lib/systemd
+    /usr/lib/systemd/system /usr/share/man /usr/share/man/man1 /usr/share/man/man5
+    /usr/share/man/man8 /usr/share/bash-completion /usr/share/bash-completion/completions
+    /usr/share/zsh /usr/share/zsh/site-functions /usr/share/zsh/vendor-completions
+    /usr/share/fish /usr/share/fish/vendor_completions.d)
+set(CPACK_RPM_SPEC_MORE_DEFINE "\
+%define use_source_date_epoch_as_buildtime 1
+%define clamp_mtime_to_source_date_epoch 1
+%define _buildhost reproducible
+%define _build_id_links none")
+
+include(CPack)
