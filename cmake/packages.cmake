@@ -16,6 +16,7 @@ if(NOT DAVIT_SOURCE_DATE)
 endif()
 set(ENV{SOURCE_DATE_EPOCH} ${DAVIT_SOURCE_DATE})
 string(TIMESTAMP package_date "%a, %d %b %Y %H:%M:%S +0000" UTC)
+string(TIMESTAMP package_day "%a %b %d %Y" UTC)
 
 # --- files that only packages have ---------------------------------------------------------------
 
@@ -101,6 +102,10 @@ set(CPACK_PACKAGE_RELOCATABLE OFF)
 set(CPACK_RPM_FILE_NAME RPM-DEFAULT)
 set(CPACK_RPM_PACKAGE_ARCHITECTURE ${CMAKE_SYSTEM_PROCESSOR})
 set(CPACK_RPM_PACKAGE_LICENSE Apache-2.0)
+file(WRITE ${package_files}/rpm-changelog "* ${package_day} ${DAVIT_PACKAGER} - ${PROJECT_VERSION}-1
+- Version ${PROJECT_VERSION}; what changed is in the history of the repository.
+")
+set(CPACK_RPM_CHANGELOG_FILE ${package_files}/rpm-changelog)
 set(CPACK_RPM_DAVIT_PACKAGE_NAME davit)
 set(CPACK_RPM_DAVIT_PACKAGE_SUMMARY "${davit_summary}")
 set(CPACK_RPM_DAVIT_USER_FILELIST "%config(noreplace) /etc/davit/config.json")
