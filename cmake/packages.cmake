@@ -56,8 +56,10 @@ set(CPACK_PROJECT_CONFIG_FILE ${package_files}/cpack.cmake)
 file(WRITE ${package_files}/cpack.cmake "set(ENV{SOURCE_DATE_EPOCH} ${DAVIT_SOURCE_DATE})\n")
 # rpmbuild only makes files older that are newer.
 set(CPACK_PRE_BUILD_SCRIPTS ${package_files}/date.cmake)
-file(WRITE ${package_files}/date.cmake "execute_process(COMMAND find \${CPACK_TEMPORARY_DIRECTORY}
-                COMMAND_ERROR_IS_FATAL ANY -exec touch -hd @${DAVIT_SOURCE_DATE} {} +)\n")
+file(WRITE ${package_files}/date.cmake "\
+execute_process(COMMAND find \${CPACK_TEMPORARY_DIRECTORY} -exec touch -hd @${DAVIT_SOURCE_DATE} {} +
+                COMMAND_ERROR_IS_FATAL ANY)
+")
 set(davit_summary "${PROJECT_DESCRIPTION}")
 set(CPACK_COMPONENT_DAVIT_DESCRIPTION "\
 An OCI hook and a runtime that put device nodes, driver libraries, nvidia-smi
