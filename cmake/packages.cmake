@@ -115,9 +115,9 @@ set(CPACK_RPM_CHANGELOG_FILE ${package_files}/rpm-changelog)
 set(CPACK_RPM_DAVIT_PACKAGE_NAME davit)
 set(CPACK_RPM_DAVIT_PACKAGE_SUMMARY "${davit_summary}")
 set(CPACK_RPM_DAVIT_USER_FILELIST "%config(noreplace) /etc/davit/config.json")
-set(CPACK_RPM_DAVIT_POST_INSTALL_SCRIPT_FILE ${package_source}/rpm-post)
-set(CPACK_RPM_DAVIT_PRE_UNINSTALL_SCRIPT_FILE ${package_source}/rpm-preun)
-set(CPACK_RPM_DAVIT_POST_UNINSTALL_SCRIPT_FILE ${package_source}/rpm-postun)
+set(CPACK_RPM_DAVIT_POST_INSTALL_SCRIPT_FILE ${package_source}/postinst)
+set(CPACK_RPM_DAVIT_PRE_UNINSTALL_SCRIPT_FILE ${package_source}/prerm)
+set(CPACK_RPM_DAVIT_POST_UNINSTALL_SCRIPT_FILE ${package_source}/postrm)
 set(CPACK_RPM_DAVIT-NVIDIA-COMPAT_PACKAGE_NAME davit-nvidia-compat)
 set(CPACK_RPM_DAVIT-NVIDIA-COMPAT_PACKAGE_ARCHITECTURE noarch)
 set(CPACK_RPM_DAVIT-NVIDIA-COMPAT_PACKAGE_SUMMARY "${compat_summary}")
@@ -128,7 +128,7 @@ foreach(field CONFLICTS PROVIDES)
 endforeach()
 # Directories that belong to the system's own packages.
 set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION /etc /usr/libexec /usr/lib/systemd
-    /usr/lib/systemd/system /usr/share/man /usr/share/man/man1 /usr/share/man/man5
+    /usr/lib/systemd/system /usr/share/lintian /usr/share/lintian/overrides /usr/share/man /usr/share/man/man1 /usr/share/man/man5
     /usr/share/man/man8 /usr/share/bash-completion /usr/share/bash-completion/completions
     /usr/share/zsh /usr/share/zsh/site-functions /usr/share/zsh/vendor-completions
     /usr/share/fish /usr/share/fish/vendor_completions.d)

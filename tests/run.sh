@@ -14,7 +14,7 @@ cd "$(dirname "$0")/.."
 # shellcheck source=tests/lib/old-kernel.sh
 . tests/lib/old-kernel.sh
 
-all_groups=(build lint unit sanitize analysis fixture golden engines attacks fuzz budget arm64)
+all_groups=(build lint unit sanitize analysis fixture golden engines attacks fuzz budget packages arm64)
 export DAVIT_BUILD=${DAVIT_BUILD:-build}
 export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
@@ -56,7 +56,7 @@ c_files() {
 }
 
 shell_files() {
-	find tests .ci hooks -type f 2> /dev/null | while read -r file; do
+	find tests .ci hooks cmake -type f 2> /dev/null | while read -r file; do
 		[[ $file = *.sh ]] || head -c 64 "$file" | head -n 1 | tr -d '\0' |
 			grep -qE '^#!.*\b(ba)?sh\b' || continue
 		printf '%s\n' "$file"
@@ -221,6 +221,13 @@ group_fuzz() {
 
 group_budget() {
 	tests/bench/guard.sh || true
+}
+
+group_packages() {
+	quietly 'packages are built' tests/packages/build . "$DAVIT_BUILD-packages" || return 0
+	script deb tests/packages/deb.sh
+	script rpm tests/packages/rpm.sh
+	script reproducible tests/packages/reproducible.sh
 }
 
 group_arm64() {
