@@ -83,6 +83,9 @@ int configure_crio_cgroups(const char *text, const char *path, struct arena *are
 /* The files and patterns that a config.toml of containerd imports. */
 int configure_containerd_imports(const char *text, const char *path, struct arena *arena,
 				 struct strings *ret, struct error *err);
+/* The folders of hooks that a containers.conf names (hooks_dir). */
+int configure_podman_hook_folders(const char *text, const char *path, struct arena *arena,
+				  struct strings *ret, struct error *err);
 
 /* ---- differences (pure) ------------------------------------------------------------------ */
 

@@ -169,27 +169,48 @@ static int scan_directory(struct scan *scan, const char *directory)
 	return r;
 }
 
+/* By name, then as they were found. */
+static int by_device(const void *a, const void *b)
+{
+	const struct cdi_listed *x = *(const struct cdi_listed *const *)a;
+	const struct cdi_listed *y = *(const struct cdi_listed *const *)b;
+	int order = strcmp(x->name, y->name);
+
+	return order ? order : (x > y) - (x < y);
+}
+
 /* A device of two folders is that of the later one; two of one folder are none. */
+static int compare_devices(struct scan *scan, const struct cdi_listed *earlier,
+			   const struct cdi_listed *later)
+{
+	bool same = later->directory == earlier->directory;
+
+	if (!string_equal(later->name, earlier->name))
+		return 0;
+	return add_problem(scan, same ? CDI_PROBLEM_NEITHER : CDI_PROBLEM_COVERED,
+			   arena_printf(scan->arena,
+					same ? "%s is in %s and in %s: engines use neither"
+					     : "%s is in %s and in %s: the latter is used",
+					later->name, earlier->file, later->file));
+}
+
 static int find_duplicates(struct scan *scan)
 {
 	const struct cdi_listed *devices = scan->listing->devices.items;
+	size_t count = scan->listing->devices.count;
+	const struct cdi_listed **sorted;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < scan->listing->devices.count; i++)
-		for (size_t j = 0; r == 0 && j < i; j++) {
-			const struct cdi_listed *later = &devices[i], *earlier = &devices[j];
-			bool same = later->directory == earlier->directory;
-
-			if (!string_equal(later->name, earlier->name))
-				continue;
-			r = add_problem(scan, same ? CDI_PROBLEM_NEITHER : CDI_PROBLEM_COVERED,
-					arena_printf(scan->arena,
-						     same ? "%s is in %s and in %s: engines use "
-							    "neither"
-							  : "%s is in %s and in %s: the latter is "
-							    "used",
-						     later->name, earlier->file, later->file));
-		}
+	if (count < 2)
+		return 0;
+	sorted = arena_alloc(scan->arena, count * sizeof(*sorted));
+	if (!sorted)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		sorted[i] = &devices[i];
+	qsort(sorted, count, sizeof(*sorted), by_device);
+	for (size_t i = 1; r == 0 && i < count; i++)
+		r = compare_devices(scan, sorted[i - 1], sorted[i]);
 	return r;
 }
 

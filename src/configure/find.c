@@ -171,10 +171,11 @@ static int list_strings(struct slice value, struct arena *arena, struct strings 
 	return 0;
 }
 
-int configure_containerd_imports(const char *text, const char *path, struct arena *arena,
-				 struct strings *ret, struct error *err)
+/* The items of the list of that table and key, each a NULL-ended path. */
+static int find_list(const char *text, const char *path, const char *const *table,
+		     const char *const *key, struct arena *arena, struct strings *ret,
+		     struct error *err)
 {
-	static const char *const key[] = {"imports", NULL};
 	struct toml toml;
 	int r = toml_parse(text, path, arena, &toml, err);
 
@@ -182,11 +183,27 @@ int configure_containerd_imports(const char *text, const char *path, struct aren
 	for (size_t i = 0; r == 0 && i < toml.count; i++) {
 		const struct toml_line *line = &toml.items[i];
 
-		if (line->kind == TOML_PAIR && !line->table->count &&
+		if (line->kind == TOML_PAIR && toml_path_is(line->table, table) &&
 		    toml_path_is(&line->keys, key) &&
 		    list_strings((struct slice){line->text + line->value, line->value_length},
 				 arena, ret) < 0)
 			return error_memory(err);
 	}
 	return r;
+}
+
+int configure_containerd_imports(const char *text, const char *path, struct arena *arena,
+				 struct strings *ret, struct error *err)
+{
+	static const char *const table[] = {NULL}, *const key[] = {"imports", NULL};
+
+	return find_list(text, path, table, key, arena, ret, err);
+}
+
+int configure_podman_hook_folders(const char *text, const char *path, struct arena *arena,
+				  struct strings *ret, struct error *err)
+{
+	static const char *const table[] = {"engine", NULL}, *const key[] = {"hooks_dir", NULL};
+
+	return find_list(text, path, table, key, arena, ret, err);
 }

@@ -277,6 +277,12 @@ int check_engine_podman(const struct doctor_host *host, struct finding *ret)
 
 int check_podman_hook(const struct doctor_host *host, struct finding *ret)
 {
+	if (host->system.uid != 0 && !host->cdi.devices.count)
+		return finding_set(
+			ret, DOCTOR_WARN,
+			"have root run `davit cdi generate --output "
+			"/etc/cdi/nvidia.json`, and use --device nvidia.com/gpu=all",
+			"rootless Podman reads no hooks.d, and there are no CDI devices");
 	if (hooks_d(host, ret) == 0)
 		return 0;
 	if (host->cdi.devices.count)
@@ -285,6 +291,5 @@ int check_podman_hook(const struct doctor_host *host, struct finding *ret)
 	return finding_set(ret, DOCTOR_FAIL,
 			   "davit configure podman, or davit cdi generate --output "
 			   "/etc/cdi/nvidia.json",
-			   "neither a hook of davit in /usr/share/containers/oci/hooks.d nor CDI "
-			   "devices");
+			   "neither a hook of davit in hooks.d nor CDI devices");
 }

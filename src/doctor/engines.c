@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "davit/configure.h"
-#include "davit/json.h"
 #include "doctor.h"
 
 #define FILES_MAX 1024
@@ -261,71 +260,4 @@ int doctor_gather_engines(struct doctor_gathering *g)
 	if (r == 0)
 		r = gather_crio(g, &engines[DOCTOR_CRIO]);
 	return r < 0 ? r : find_installed(g, "podman", &engines[DOCTOR_PODMAN]);
-}
-
-/* ---- hooks.d ---------------------------------------------------------------------------- */
-
-/* hook.path of the file; *ret NULL: there is none. */
-static int read_hook(struct doctor_gathering *g, const char *path, const char **ret,
-		     struct error *err)
-{
-	AUTO_JSON *object = NULL;
-	struct json_object *value;
-	char *text;
-	int r = configure_read(&g->root, path, g->arena, &text, err);
-
-	*ret = NULL;
-	if (r == 0 && text)
-		r = json_parse(text, strlen(text), ERROR_BAD_CONFIG, path, &object, err);
-	if (r < 0 || !text)
-		return r;
-	if (!json_object_object_get_ex(object, "hook", &value) ||
-	    !json_object_is_type(value, json_type_object) ||
-	    !json_object_object_get_ex(value, "path", &value) ||
-	    !json_object_is_type(value, json_type_string))
-		return 0;
-	*ret = arena_strdup(g->arena, json_object_get_string(value));
-	return *ret ? 0 : -ENOMEM;
-}
-
-static int add_hook(struct doctor_gathering *g, const char *path)
-{
-	struct error err = {0};
-	struct doctor_hook *hook;
-	const char *program;
-	int r = read_hook(g, path, &program, &err);
-
-	if (r == -ENOMEM || (r == 0 && !program))
-		return r;
-	if (r == 0 && !strstr(program, "davit") && !strstr(program, "nvidia"))
-		return 0;
-	hook = ARENA_PUSH(g->arena, &g->host->hooks);
-	if (!hook)
-		return -ENOMEM;
-	hook->file = path;
-	hook->error = err;
-	return r < 0 ? 0 : doctor_find_program(g, program, NULL, &hook->program);
-}
-
-int doctor_gather_hooks(struct doctor_gathering *g)
-{
-	static const char *const folders[] = {"/usr/share/containers/oci/hooks.d",
-					      "/etc/containers/oci/hooks.d"};
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(folders); i++) {
-		struct strings names = {0};
-
-		(void)root_list(&g->root, folders[i], FILES_MAX, g->arena, &names);
-		for (size_t j = 0; r == 0 && j < names.count; j++) {
-			const char *path =
-				arena_printf(g->arena, "%s/%s", folders[i], names.items[j]);
-
-			if (!path)
-				return -ENOMEM;
-			if (string_ends(path, ".json"))
-				r = add_hook(g, path);
-		}
-	}
-	return r;
 }

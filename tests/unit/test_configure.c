@@ -501,6 +501,11 @@ static void test_imports(void **state)
 	(void)state;
 	assert_int_equal(configure_containerd_imports(text, FILE_PATH, &arena, &imports, &err), 0);
 	assert_string_equal(strings_join(&arena, &imports, " "), "/a/*.toml /b.toml");
+	assert_int_equal(configure_podman_hook_folders("hooks_dir = [\"/no\"]\n[engine]\n"
+						       "hooks_dir = [\"/a\", \"/b\"]\n",
+						       FILE_PATH, &arena, &imports, &err),
+			 0);
+	assert_string_equal(strings_join(&arena, &imports, " "), "/a /b");
 }
 
 int main(void)
