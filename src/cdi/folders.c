@@ -169,14 +169,15 @@ static int scan_directory(struct scan *scan, const char *directory)
 	return r;
 }
 
-/* By name, then as they were found. */
+/* By name, then in their precedence. */
 static int by_device(const void *a, const void *b)
 {
-	const struct cdi_listed *x = *(const struct cdi_listed *const *)a;
-	const struct cdi_listed *y = *(const struct cdi_listed *const *)b;
+	const struct cdi_listed *x = a, *y = b;
 	int order = strcmp(x->name, y->name);
 
-	return order ? order : (x > y) - (x < y);
+	if (order == 0)
+		order = (x->directory > y->directory) - (x->directory < y->directory);
+	return order ? order : strcmp(x->file, y->file);
 }
 
 /* A device of two folders is that of the later one; two of one folder are none. */
@@ -196,9 +197,8 @@ static int compare_devices(struct scan *scan, const struct cdi_listed *earlier,
 
 static int find_duplicates(struct scan *scan)
 {
-	const struct cdi_listed *devices = scan->listing->devices.items;
 	size_t count = scan->listing->devices.count;
-	const struct cdi_listed **sorted;
+	struct cdi_listed *sorted;
 	int r = 0;
 
 	if (count < 2)
@@ -206,11 +206,10 @@ static int find_duplicates(struct scan *scan)
 	sorted = arena_alloc(scan->arena, count * sizeof(*sorted));
 	if (!sorted)
 		return -ENOMEM;
-	for (size_t i = 0; i < count; i++)
-		sorted[i] = &devices[i];
+	memcpy(sorted, scan->listing->devices.items, count * sizeof(*sorted));
 	qsort(sorted, count, sizeof(*sorted), by_device);
 	for (size_t i = 1; r == 0 && i < count; i++)
-		r = compare_devices(scan, sorted[i - 1], sorted[i]);
+		r = compare_devices(scan, &sorted[i - 1], &sorted[i]);
 	return r;
 }
 
