@@ -26,6 +26,9 @@ equal 'deb: all that CMake installs is in it, but for the library' "$(cd "$work/
 	! -path './usr/include/*' ! -name libdavit.a ! -name davit.pc | sort)" \
 	"$(dpkg-deb --fsys-tarfile "$package" | tar -t | grep -v '/$' |
 		grep -vE '^\./(etc/davit/config\.json|usr/share/(doc|lintian)/.*)$' | sort)"
+equal 'deb: every manual page is in it' "$(cd "$repository/docs" && find . -path './man/*.[1-8]' -printf '%f\n' | sort)" \
+	"$(dpkg-deb --fsys-tarfile "$package" | tar -t | sed -n 's#^\./usr/share/man/man./##p' | sed 's/\.gz$//' |
+		grep . | sort || true)"
 
 # --- a clean Debian ------------------------------------------------------------------------------
 
