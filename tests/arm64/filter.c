@@ -26,7 +26,7 @@ static int failed;
 
 static unsigned evaluate(const struct sock_filter *program, const struct seccomp_data *data)
 {
-	unsigned a = 0, x = 0, memory = 0;
+	unsigned a = 0, x = 0;
 
 	for (const struct sock_filter *at = program;; at++) {
 		bool jump;
@@ -35,14 +35,8 @@ static unsigned evaluate(const struct sock_filter *program, const struct seccomp
 		case BPF_LD | BPF_W | BPF_ABS:
 			memcpy(&a, (const char *)data + at->k, sizeof(a));
 			continue;
-		case BPF_LD | BPF_MEM:
-			a = memory;
-			continue;
 		case BPF_LD | BPF_IMM:
 			a = at->k;
-			continue;
-		case BPF_ST:
-			memory = a;
 			continue;
 		case BPF_MISC | BPF_TAX:
 			x = a;
@@ -59,8 +53,8 @@ static unsigned evaluate(const struct sock_filter *program, const struct seccomp
 		case BPF_JMP | BPF_JGE | BPF_K:
 			jump = a >= at->k;
 			break;
-		case BPF_JMP | BPF_JSET | BPF_K:
-			jump = (a & at->k) != 0;
+		case BPF_JMP | BPF_JSET | BPF_X:
+			jump = (a & x) != 0;
 			break;
 		case BPF_RET | BPF_K:
 			return at->k;
