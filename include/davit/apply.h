@@ -8,6 +8,8 @@
 #include "davit/plan.h"
 #include "davit/sys.h"
 
+struct traces;
+
 /* A container between the set-up of its mounts and its pivot_root. */
 struct container {
 	pid_t pid;
@@ -18,6 +20,7 @@ struct container {
 	bool shared;      /* mounts in its root may be shared with the host (rootfsPropagation) */
 	int systemd;      /* descriptor: systemd, who keeps a list of its devices; or -1 */
 	const char *unit; /* then its scope */
+	struct traces *traces; /* where to write down what is made; or NULL */
 };
 #define CONTAINER_INIT                                              \
 	{                                                           \
@@ -63,6 +66,30 @@ void container_connect_systemd(struct container *container, struct arena *arena)
 int apply_plan(const struct plan *plan, const struct driver_roots *roots,
 	       const struct container *container, bool cgroups, struct arena *arena,
 	       struct error *err);
+
+/* ---- what is left in a container's root --------------------------------------------------- */
+
+/*
+ * What is made in a container's root, where nothing was before, is written into a file of the
+ * bundle, so that poststop can remove it. The bundle is the engine's, out of the container's reach,
+ * and no two containers' on a host; it goes with the container.
+ */
+#define TRACES_FILE "davit-made"
+/*
+ * Begins a new record in the bundle, which apply_plan will write; what an earlier start left is
+ * dropped. Not being able to is a warning in the log: then `container->traces` stays NULL.
+ */
+void traces_open(const char *bundle, struct container *container, struct arena *arena);
+/* Paths where nothing was before the runtime mounted something there. `traces` may be NULL. */
+void traces_add_stubs(struct traces *traces, const struct strings *paths);
+/*
+ * Removes what the bundle's record names, as far as it is still what was made: files and links
+ * of that inode, size and time (a runtime's own: empty files), and empty directories, on the root's
+ * own mount.
+ * Nothing is removed while a process has this root, since other containers may have been given it,
+ * too. The record goes. 0, also without a record, or -errno, err filled.
+ */
+int traces_remove(const char *bundle, struct arena *arena, struct error *err);
 
 /* ---- the device filter (pure) ----------------------------------------------------------- */
 

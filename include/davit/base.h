@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * base: errors, log, memory, strings, bounded parsing and clean-up.
- * The lowest module: it makes no system call but write(2) for the log and those of malloc(3).
+ * The lowest module: it makes no system call but write(2) for the log and those of malloc(3) and
+ * of the clock.
  */
 #pragma once
 
@@ -83,12 +84,20 @@ void error_line(const struct error *err, char line[static ERROR_LINE_MAX]);
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
-/* Where lines go (fd, not owned) and up to which level; before the first call nothing is logged. */
+/*
+ * Where lines go (fd, not owned) and up to which level; before the first call nothing is logged.
+ * When a descriptor can't be written, standard error takes its place for errors and warnings.
+ */
 void log_to(int fd, enum log_level level);
 bool log_enabled(enum log_level level);
 /* Whether lines go to that descriptor. */
 bool log_goes_to(int fd);
-/* One line: milliseconds since the first call, the level, the text; control characters as `?`. */
+/* Since the first call of log_to. */
+double log_milliseconds(void);
+/*
+ * One line in one write(2): date and time (not on standard error), process id, milliseconds since
+ * the first call of log_to, the level, the text; control characters as `?`.
+ */
 void log_line(enum log_level level, const char *format, ...) PRINTF_LIKE(2, 3);
 /* "error", "warning", "info", "debug" -> level; -EINVAL for anything else. */
 int log_level_parse(const char *name, enum log_level *ret);

@@ -27,9 +27,12 @@ struct oci_state {
 	const char *bundle; /* absolute */
 	pid_t pid;          /* 0: none (crun's createContainer) */
 };
+/* Whether the container has run: it is a poststop hook's state, and has no pid. */
+bool oci_state_is_stopped(const struct oci_state *state);
 /*
  * -EINVAL with ERROR_BAD_BUNDLE: empty input, no JSON, no object, a NUL character, no bundle or a
- * relative one, a pid that is no positive 32-bit number where `need_pid` (else 0 is one too). Texts
+ * relative one, a pid that is no positive 32-bit number where `need_pid` and the
+ * container isn't stopped (else 0 is one too). Texts
  * are taken as they are, byte for byte: what is no UTF-8 is for the printers to mask.
  */
 int oci_state_parse(const char *text, size_t length, bool need_pid, struct arena *arena,

@@ -64,6 +64,12 @@ int pipeline_request(struct pipeline *pipeline, struct arena *arena, struct erro
  * host (davit-nvml, modprobe) are started here or not at all.
  */
 int pipeline_driver(struct pipeline *pipeline, struct arena *arena, struct error *err);
+/*
+ * The line of level `info` that a container gets when all is done: its name, GPUs, mounts, and, as
+ * every line, the milliseconds.
+ */
+void pipeline_log_summary(const struct pipeline *pipeline, const char *container,
+			  struct arena *arena);
 /* The rest of the way: the image behind `root`, and the plan. */
 int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct arena *arena,
 		  struct error *err);

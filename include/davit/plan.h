@@ -52,6 +52,8 @@ struct plan {
 	size_t count, capacity;
 	struct proc_mask proc_mask;
 	struct loader_cache libraries; /* what OPERATION_LOADER_CACHE adds */
+	/* Where nothing was in the container's root before the runtime mounts something there */
+	struct strings stubs;
 	struct strings missing; /* nodes of the host that it would take, if they were there */
 };
 

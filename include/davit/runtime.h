@@ -15,7 +15,9 @@
 struct runtime_arguments {
 	const char *command; /* "create"; NULL: none is given */
 	const char *bundle;  /* of create and run; NULL or "": the working directory */
+	const char *name;    /* the container's, of create and run; or NULL */
 	const char *log;     /* --log FILE, or NULL */
+	bool debug;          /* --debug */
 	bool log_json;       /* --log-format json */
 	bool asks_for_help;  /* --help or --version stand before the command */
 };
@@ -85,11 +87,15 @@ struct spec_edits {
 	struct spec_devices devices;
 	struct spec_devices rules; /* only the numbers count */
 	struct spec_mounts mounts;
-	const char *hook; /* the program that does the rest as createContainer hook */
+	const char *hook; /* the program that does the rest as createContainer hook, and, as
+			     poststop hook, removes what was made for it */
 };
 /* The whole of mode `spec`. 0 or -errno, err filled; the document is undefined then. */
 int spec_edit(struct document *document, const struct spec_edits *edits, struct error *err);
-/* Mode `hook`: the prestart hook, unless there is one of ours or NVIDIA's already. */
+/*
+ * Mode `hook`: the prestart hook, which records what it makes, and the poststop hook, which removes
+ * it; unless there is a prestart hook of ours or NVIDIA's already.
+ */
 int spec_add_hook(struct document *document, const char *hook, struct error *err);
 
 /*
@@ -98,6 +104,12 @@ int spec_add_hook(struct document *document, const char *hook, struct error *err
  */
 int spec_divide(const struct pipeline *pipeline, const struct root *root, struct arena *arena,
 		struct spec_edits *ret, struct plan *ret_rest, struct error *err);
+/*
+ * Where nothing is in the root as yet: what the runtime makes there to mount on, directories before
+ * what is in them. 0 or -ENOMEM.
+ */
+int spec_find_stubs(const struct root *root, const struct spec_mounts *mounts, struct arena *arena,
+		    struct strings *ret);
 
 /* ---- files ------------------------------------------------------------------------------ */
 

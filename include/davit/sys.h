@@ -41,10 +41,11 @@ int root_stat(const struct root *root, const char *path, int flags, struct stat 
 const char *root_readlink(const struct root *root, const char *path, struct arena *arena);
 /*
  * Opens the directory `path`, making what is missing with mode 0755, component by component.
- * Returns an O_PATH descriptor or -errno with err filled (ERROR_IMAGE when something that is no
- * directory, or a dangling link, is in the way; -EROFS as such).
+ * *ret_existing (may be NULL) is the length of the part of path that was there, also when not all
+ * of the rest could be made. Returns an O_PATH descriptor or -errno with err filled (ERROR_IMAGE
+ * when something that is no directory, or a dangling link, is in the way; -EROFS as such).
  */
-int root_mkdirs(const struct root *root, const char *path, struct error *err);
+int root_mkdirs(const struct root *root, const char *path, size_t *ret_existing, struct error *err);
 /*
  * The directory that `path` lies in (made when `create`) and the name in it: what is needed to
  * create or replace path itself. Returns an O_PATH descriptor or -errno, err filled.
@@ -78,6 +79,13 @@ int root_list(const struct root *root, const char *path, size_t limit, struct ar
 int file_write(int fd, const void *data, size_t length);
 /* Opens the object behind an O_PATH descriptor anew, by way of /proc/self/fd. fd or -errno. */
 int fd_reopen(int fd, int flags);
+
+/*
+ * The log, appended to a regular file of root's, which is made when missing (0640), or to a
+ * character device; /dev/stderr is standard error. Never in the way: when it can't be had, a
+ * warning says so on standard error, and that becomes the log.
+ */
+void log_to_file(const char *path, enum log_level level);
 
 /* ---- mounts ----------------------------------------------------------------------------- */
 

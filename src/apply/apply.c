@@ -345,9 +345,12 @@ static int allow_devices(struct applier *applier, struct error *err)
 
 	applier->systemd_answers = systemd_ask(applier->plan, applier->container, applier->arena);
 	r = privilege_set(PRIVILEGE_BPF, err);
-	return r < 0 ? r
-		     : cgroup_allow_devices(applier->plan, applier->container->pid, applier->arena,
-					    err);
+	if (r == 0)
+		r = cgroup_allow_devices(applier->plan, applier->container->pid, applier->arena,
+					 err);
+	if (r == 0)
+		log_line(LOG_LEVEL_DEBUG, "device rules are set");
+	return r;
 }
 
 static int apply_all(struct applier *applier, bool cgroups, struct error *err)
@@ -362,6 +365,7 @@ static int apply_all(struct applier *applier, bool cgroups, struct error *err)
 				  &applier->sources, err);
 	if (r != 0)
 		return r;
+	log_line(LOG_LEVEL_DEBUG, "the host's files are at hand");
 	if (container->mount_namespace >= 0)
 		r = namespace_enter_mount(container->mount_namespace);
 	if (r < 0)
@@ -382,13 +386,15 @@ int apply_plan(const struct plan *plan, const struct driver_roots *roots,
 		.plan = plan,
 		.roots = roots,
 		.container = container,
-		.dir = {.root = &container->root, .fd = -1},
+		.dir = {.root = &container->root, .fd = -1, .traces = container->traces},
 		.arena = arena,
 	};
 	int r = apply_all(&applier, cgroups, err);
 
 	if (r == 0 && applier.systemd_answers)
 		systemd_await(container);
+	if (container->traces)
+		traces_write(container->traces, &container->root);
 	fd_close(&applier.dir.fd);
 	sources_close(&applier.sources);
 	return r;

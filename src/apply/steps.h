@@ -32,6 +32,11 @@ bool proc_mask_is_needed(const struct root *root, const char *path);
 int proc_mask_attach(const struct proc_mask *mask, const struct root *root, const char *path,
 		     struct mount_source *sources, struct error *err);
 
+/* A file's time of change, in nanoseconds. */
+int64_t trace_time(const struct stat *st);
+/* Writes the record, and closes it. What goes wrong is a warning. */
+void traces_write(struct traces *traces, const struct root *root);
+
 /* Merges the plan's libraries into the image's loader cache. */
 int loader_cache_update(const struct loader_cache *libraries, struct target *target,
 			struct arena *arena, struct error *err);

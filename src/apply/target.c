@@ -43,15 +43,38 @@ static int check_mount(const struct target_dir *dir, int fd, struct error *err)
 	return 0;
 }
 
+/* Those that were made below the first `existing` characters of dir->path. */
+static void trace_directories(struct target_dir *dir, size_t existing)
+{
+	char path[PATH_MAX];
+	size_t length = strlen(dir->path);
+
+	memcpy(path, dir->path, length + 1);
+	while (existing < length) {
+		AUTO_FD fd = -1;
+
+		existing += strspn(path + existing, "/");
+		existing += strcspn(path + existing, "/");
+		path[existing] = '\0';
+		fd = root_openat(dir->root, path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+		if (fd >= 0)
+			traces_add(dir->traces, fd, "", path);
+		path[existing] = dir->path[existing];
+	}
+}
+
 /* Opens the directory in dir->path, made if need be. 0 or -errno, err filled. */
 static int open_directory(struct target_dir *dir, struct error *err)
 {
-	int r, fd = root_mkdirs(dir->root, dir->path, err);
+	size_t existing = 0;
+	int r, fd = root_mkdirs(dir->root, dir->path, &existing, err);
 
 	if (fd == -EROFS) {
 		r = target_cover(dir->root, dir->path, &dir->broken, err);
-		fd = r < 0 ? r : root_mkdirs(dir->root, dir->path, err);
+		fd = r < 0 ? r : root_mkdirs(dir->root, dir->path, &existing, err);
 	}
+	if (dir->traces)
+		trace_directories(dir, existing);
 	if (fd < 0)
 		return fd;
 	fd_close(&dir->fd);
@@ -151,6 +174,8 @@ static int try_file(const struct target *target, const void *arg)
 	int r;
 
 	(void)arg;
+	if (fd >= 0)
+		traces_add(target->dir->traces, target->dir_fd, target->name, target->path);
 	if (fd != -EEXIST)
 		return fd_take(&fd);
 	fd = openat(target->dir_fd, target->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -206,8 +231,9 @@ int target_file(struct target *target, struct error *err)
 static int try_directory(const struct target *target, const void *arg)
 {
 	(void)arg;
-	if (mkdirat(target->dir_fd, target->name, 0755) < 0 && errno != EEXIST)
-		return -errno;
+	if (mkdirat(target->dir_fd, target->name, 0755) < 0)
+		return errno == EEXIST ? 0 : -errno;
+	traces_add(target->dir->traces, target->dir_fd, target->name, target->path);
 	return 0;
 }
 
@@ -249,6 +275,8 @@ static int try_link(const struct target *target, const void *text)
 	char temporary[NAME_MAX + 1];
 	int r = make_link(target->dir_fd, target->name, text);
 
+	if (r == 0)
+		traces_add(target->dir->traces, target->dir_fd, target->name, target->path);
 	if (r != -EEXIST)
 		return r;
 	r = look_at_link(target, text);
@@ -313,12 +341,18 @@ static int mount_over(const struct target *target, const char *temporary)
 static int try_write(const struct target *target, const void *content)
 {
 	char temporary[NAME_MAX + 1];
+	struct traces *traces = target->dir->traces;
+	struct stat st;
 	int r = with_temporary_name(target, temporary, make_content, content);
 
 	if (r < 0)
 		return r;
-	if (renameat(target->dir_fd, temporary, target->dir_fd, target->name) == 0)
+	if (traces && fstatat(target->dir_fd, target->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		traces = NULL; /* something is replaced */
+	if (renameat(target->dir_fd, temporary, target->dir_fd, target->name) == 0) {
+		traces_add(traces, target->dir_fd, target->name, target->path);
 		return 0;
+	}
 	r = -errno;
 	if (r == -EBUSY)
 		r = mount_over(target, temporary);

@@ -24,6 +24,7 @@ struct target_dir {
 	 */
 	bool has_foreign, refuse_shared;
 	uint64_t foreign_mount;
+	struct traces *traces; /* or NULL */
 	/* A failed cover hides something: not to be passed over, whatever the operation was for. */
 	bool broken;
 };
@@ -42,6 +43,12 @@ struct target {
  * it.
  */
 int target_open(struct target_dir *dir, const char *path, struct target *ret, struct error *err);
+
+/*
+ * Writes down what was made at dir_fd's `name` ("": dir_fd itself), `path` in the root. `traces`
+ * may be NULL. (traces.c)
+ */
+void traces_add(struct traces *traces, int dir_fd, const char *name, const char *path);
 
 /*
  * A file to mount over: what is there (no directory, no link), or a new empty one; a link gives way

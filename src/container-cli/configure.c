@@ -79,8 +79,7 @@ static int give_gpus(const struct arguments *arguments, struct pipeline *pipelin
 		leave_out_devices(&pipeline->plan);
 	r = apply_plan(&pipeline->plan, &pipeline->roots, container, cgroups, arena, err);
 	if (r == 0)
-		log_line(LOG_LEVEL_INFO, "%s: %zu devices, %zu operations", container->root.path,
-			 pipeline->selection.count, pipeline->plan.count);
+		pipeline_log_summary(pipeline, container->root.path, arena);
 	return r;
 }
 

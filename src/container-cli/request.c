@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -7,19 +6,15 @@
 
 #include "container_cli.h"
 
-static int open_log(const struct arguments *arguments, const struct config *config,
-		    struct error *err)
+static void open_log(const struct arguments *arguments, const struct config *config)
 {
 	const char *path = arguments->debug ? arguments->debug : config->log.file;
 	enum log_level level = arguments->debug ? LOG_LEVEL_DEBUG : config->log.level;
-	int fd = STDERR_FILENO;
 
 	if (path[0])
-		fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
-	if (fd < 0)
-		return error_errno(err, errno, "open the log %s", path);
-	log_to(fd, level);
-	return 0;
+		log_to_file(path, level);
+	else
+		log_to(STDERR_FILENO, level);
 }
 
 int settings_load(const struct arguments *arguments, struct arena *arena, struct config *ret,
@@ -27,10 +22,9 @@ int settings_load(const struct arguments *arguments, struct arena *arena, struct
 {
 	int r = config_load(NULL, arena, ret, err);
 
-	if (r == 0)
-		r = open_log(arguments, ret, err);
 	if (r < 0)
 		return r;
+	open_log(arguments, ret);
 	if (arguments->root)
 		ret->driver.root = arguments->root;
 	if (arguments->no_compat)

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* davit-hook: called by a runtime for each container, with the OCI state on standard input. */
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "cdi_hook.h"
@@ -15,18 +15,20 @@
 #include "written_plan.h"
 
 #define EXIT_USAGE 2
+#define POSTSTOP_SECONDS 5
 
 static const char usage[] =
-	"usage: davit-hook [-debug] [-config FILE] STAGE <STATE\n"
+	"usage: davit-hook [-debug] [-config FILE] [-record] STAGE <STATE\n"
 	"       davit-hook -version\n"
 	"       davit-hook create-symlinks|update-ldcache|... as CDI specs have it\n"
 	"\n"
 	"Gives the container whose OCI state stands on standard input its GPUs.\n"
 	"STAGE is prestart, createRuntime, createContainer (for davit-runtime), poststart or\n"
-	"poststop.\n";
+	"poststop. With -record, what is made in the container's root is written down in the bundle;\n"
+	"poststop, or the same call with the state of a stopped container, removes it.\n";
 
 struct arguments {
-	bool debug, version, help;
+	bool debug, record, version, help;
 	const char *config;
 	const char *stage;
 };
@@ -57,6 +59,8 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret)
 		word += word[1] == '-' ? 2 : 1;
 		if (strcmp(word, "debug") == 0)
 			ret->debug = true;
+		else if (strcmp(word, "record") == 0)
+			ret->record = true;
 		else if (strcmp(word, "version") == 0)
 			ret->version = true;
 		else if (strcmp(word, "help") == 0 || strcmp(word, "h") == 0)
@@ -107,29 +111,22 @@ static int read_state(struct arena *arena, char **ret, size_t *ret_length, struc
 	return 0;
 }
 
-static int open_log(const struct config *config, bool debug, struct error *err)
+static void open_log(const struct config *config, bool debug)
 {
-	int fd;
-
-	if (debug) {
-		log_to(STDERR_FILENO, LOG_LEVEL_DEBUG);
-		return 0;
-	}
-	if (!config->log.file[0]) {
+	if (debug)
+		return; /* main has done so */
+	if (config->log.file[0])
+		log_to_file(config->log.file, config->log.level);
+	else
 		log_to(STDERR_FILENO, config->log.level);
-		return 0;
-	}
-	fd = open(config->log.file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
-	if (fd < 0) {
-		int r = error_errno(err, errno, "open the log %s", config->log.file);
-
-		return error_fix(err, r, "correct log.file in the configuration");
-	}
-	log_to(fd, config->log.level);
-	return 0;
 }
 
-static int give_gpus(struct pipeline *pipeline, const struct config *config,
+static bool is_poststop(const struct arguments *arguments)
+{
+	return strcmp(arguments->stage, "poststop") == 0;
+}
+
+static int give_gpus(struct pipeline *pipeline, const struct arguments *arguments,
 		     const struct oci_state *state, struct arena *arena, struct error *err)
 {
 	static struct container container = CONTAINER_INIT;
@@ -139,21 +136,22 @@ static int give_gpus(struct pipeline *pipeline, const struct config *config,
 		r = container_open(state->pid, pipeline->rootfs, arena, &container, err);
 	pipeline->may_repair = true;
 	container.shared = pipeline->spec.shared_propagation;
+	if (r == 0 && arguments->record)
+		traces_open(state->bundle, &container, arena);
 	if (r == 0)
 		r = pipeline_driver(pipeline, arena, err);
 	/* Sockets are not to be had any more under the filter. */
-	if (r == 0 && config->cgroups)
+	if (r == 0 && pipeline->config->cgroups)
 		container_connect_systemd(&container, arena);
 	if (r == 0)
 		r = filter_install(FILTER_APPLY, err);
 	if (r == 0)
 		r = pipeline_plan(pipeline, &container.root, arena, err);
 	if (r == 0)
-		r = apply_plan(&pipeline->plan, &pipeline->roots, &container, config->cgroups,
-			       arena, err);
+		r = apply_plan(&pipeline->plan, &pipeline->roots, &container,
+			       pipeline->config->cgroups, arena, err);
 	if (r == 0)
-		log_line(LOG_LEVEL_INFO, "container %s: %zu devices, %zu operations", state->id,
-			 pipeline->selection.count, pipeline->plan.count);
+		pipeline_log_summary(pipeline, state->id, arena);
 	return r;
 }
 
@@ -171,13 +169,41 @@ static int take_state(struct slice text, struct oci_state *state, bool need_pid,
 	return r < 0 ? r : privilege_set(PRIVILEGE_READ, err);
 }
 
-static int decide_request(struct pipeline *pipeline, const struct config *config, struct slice text,
-			  struct oci_state *state, struct arena *arena, struct error *err)
+static void give_up(int number)
 {
-	int r = take_state(text, state, true, arena, err);
+	static const char line[] =
+		"davit: what was made in the container stays: it took too long\n";
 
+	(void)number;
+	(void)!write(STDERR_FILENO, line, sizeof(line) - 1);
+	_exit(0);
+}
+
+/* The container has ended: what was made in its root goes, where that was written down. */
+static int poststop(const struct oci_state *state, struct arena *arena, struct error *err)
+{
+	const struct itimerval limit = {.it_value.tv_sec = POSTSTOP_SECONDS};
+	int r;
+
+	/* A file system that doesn't answer is no reason to keep the engine waiting. */
+	(void)signal(SIGALRM, give_up);
+	(void)setitimer(ITIMER_REAL, &limit, NULL);
+	r = filter_install(FILTER_APPLY, err);
 	if (r == 0)
-		r = pipeline_read(pipeline, config, state->bundle, arena, err);
+		r = privilege_set(PRIVILEGE_MOUNT, err);
+	if (r == 0)
+		r = traces_remove(state->bundle, arena, err);
+	if (r < 0)
+		log_line(LOG_LEVEL_WARNING, "what was made in container %s stays: cannot %s",
+			 state->id, err->message);
+	return 0;
+}
+
+static int decide_request(struct pipeline *pipeline, const struct config *config,
+			  const char *bundle, struct arena *arena, struct error *err)
+{
+	int r = pipeline_read(pipeline, config, bundle, arena, err);
+
 	if (r == 0)
 		r = privilege_set(PRIVILEGE_PARSE, err);
 	return r < 0 ? r : pipeline_request(pipeline, arena, err);
@@ -191,6 +217,7 @@ static int run(const struct arguments *arguments, struct arena *arena, struct er
 	struct config config = {0};
 	struct slice text = {0};
 	char *data = NULL;
+	bool need_pid = strcmp(arguments->stage, CREATE_CONTAINER) != 0 && !is_poststop(arguments);
 	int r = filter_install(FILTER_REQUEST, err);
 
 	if (r == 0)
@@ -202,17 +229,21 @@ static int run(const struct arguments *arguments, struct arena *arena, struct er
 	if (r == 0)
 		r = config_load(arguments->config, arena, &config, err);
 	if (r == 0)
-		r = open_log(&config, arguments->debug, err);
-	if (r == 0 && strcmp(arguments->stage, CREATE_CONTAINER) == 0) {
-		r = take_state(text, &state, false, arena, err);
-		return r < 0 ? r : written_plan_apply(&config, state.bundle, arena, err);
-	}
+		open_log(&config, arguments->debug);
+	log_line(LOG_LEVEL_DEBUG, "davit-hook " DAVIT_VERSION ": %s", arguments->stage);
 	if (r == 0)
-		r = decide_request(&pipeline, &config, text, &state, arena, err);
+		r = take_state(text, &state, need_pid, arena, err);
+	if (r < 0)
+		return r;
+	if (is_poststop(arguments) || oci_state_is_stopped(&state))
+		return poststop(&state, arena, err);
+	if (strcmp(arguments->stage, CREATE_CONTAINER) == 0)
+		return written_plan_apply(&config, &state, arena, err);
+	r = decide_request(&pipeline, &config, state.bundle, arena, err);
 	if (r != 0 || !pipeline.request.gpu)
 		return r;
 	r = privilege_set(PRIVILEGE_READ, err);
-	return r != 0 ? r : give_gpus(&pipeline, &config, &state, arena, err);
+	return r != 0 ? r : give_gpus(&pipeline, arguments, &state, arena, err);
 }
 
 int main(int argc, char **argv)
@@ -234,14 +265,15 @@ int main(int argc, char **argv)
 			(void)puts("davit-hook " DAVIT_VERSION);
 		return 0;
 	}
-	/* Everything is done before the container's process starts, and goes with its root. */
-	if (string_starts(arguments.stage, "post")) {
+	/* Everything is done before the container's process starts. */
+	if (strcmp(arguments.stage, "poststart") == 0) {
 		char *text;
 
 		/* crun takes it for a failure when nobody reads. */
 		(void)read_state(&arena, &text, NULL, &err);
 		return 0;
 	}
+	log_to(STDERR_FILENO, arguments.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING);
 	if (settle_process(&err) < 0 || run(&arguments, &arena, &err) < 0) {
 		char line[ERROR_LINE_MAX];
 
@@ -249,7 +281,8 @@ int main(int argc, char **argv)
 		if (!log_goes_to(STDERR_FILENO))
 			log_line(LOG_LEVEL_ERROR, "%s", line);
 		(void)fprintf(stderr, "%s\n", line);
-		return error_exit_code(&err);
+		/* A container that can't be tidied up is deleted all the same. */
+		return is_poststop(&arguments) ? 0 : error_exit_code(&err);
 	}
 	return 0;
 }

@@ -34,15 +34,15 @@ static int read_plan(const char *bundle, struct arena *arena, struct plan *ret,
 	return r < 0 ? r : privilege_set(PRIVILEGE_READ, err);
 }
 
-int written_plan_apply(const struct config *config, const char *bundle, struct arena *arena,
-		       struct error *err)
+int written_plan_apply(const struct config *config, const struct oci_state *state,
+		       struct arena *arena, struct error *err)
 {
 	/* Never closed: the process ends here. */
 	static struct driver_roots roots = DRIVER_ROOTS_INIT;
 	static struct container container = CONTAINER_INIT; /* pid 0: this process */
 	struct plan plan = {0};
 	const char *rootfs = NULL;
-	int r = read_plan(bundle, arena, &plan, &rootfs, err);
+	int r = read_plan(state->bundle, arena, &plan, &rootfs, err);
 
 	if (r == 0)
 		r = driver_roots_open(config, &roots, err);
@@ -53,6 +53,15 @@ int written_plan_apply(const struct config *config, const char *bundle, struct a
 	/* The process is in the container's mount namespace. */
 	if (r == 0)
 		r = container_look_shared(&container, arena, err);
+	if (r == 0) {
+		traces_open(state->bundle, &container, arena);
+		traces_add_stubs(container.traces, &plan.stubs);
+	}
 	/* Device rules are config.json's. */
-	return r < 0 ? r : apply_plan(&plan, &roots, &container, false, arena, err);
+	if (r == 0)
+		r = apply_plan(&plan, &roots, &container, false, arena, err);
+	if (r == 0)
+		log_line(LOG_LEVEL_INFO, "container %s: %zu operations left by davit-runtime",
+			 state->id, plan.count);
+	return r;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "davit/config.h"
+#include "davit/oci.h"
 
 #define CREATE_CONTAINER "createContainer"
 
@@ -10,5 +11,5 @@
  * Carries out the bundle's plan file in the container whose namespaces the hook runs in, between
  * the set-up of its mounts and its pivot_root.
  */
-int written_plan_apply(const struct config *config, const char *bundle, struct arena *arena,
-		       struct error *err);
+int written_plan_apply(const struct config *config, const struct oci_state *state,
+		       struct arena *arena, struct error *err);

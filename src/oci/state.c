@@ -34,6 +34,11 @@ static int read_bundle(struct reader *r, const char **ret)
 	return result;
 }
 
+bool oci_state_is_stopped(const struct oci_state *state)
+{
+	return string_equal(state->status, "stopped");
+}
+
 int oci_state_parse(const char *text, size_t length, bool need_pid, struct arena *arena,
 		    struct oci_state *ret, struct error *err)
 {
@@ -48,7 +53,8 @@ int oci_state_parse(const char *text, size_t length, bool need_pid, struct arena
 		r = member_string(&reader, reader.json.items, "state", "status", &ret->status);
 	if (r == 0)
 		r = read_bundle(&reader, &ret->bundle);
+	/* Of a container that has stopped there is no process any more. */
 	if (r == 0)
-		r = read_pid(&reader, need_pid, &ret->pid);
+		r = read_pid(&reader, need_pid && !oci_state_is_stopped(ret), &ret->pid);
 	return r;
 }

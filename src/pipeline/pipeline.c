@@ -67,6 +67,13 @@ int pipeline_request(struct pipeline *pipeline, struct arena *arena, struct erro
 		return written_already(pipeline, arena, err);
 	r = gpu_request_resolve(&pipeline->spec, pipeline->config, arena, &pipeline->request, err);
 	pipeline->stage = PIPELINE_REQUEST;
+	if (r == 0 && pipeline->request.gpu)
+		log_line(LOG_LEVEL_DEBUG, "GPUs are asked for by %s: %zu items, the first %.64s",
+			 pipeline->request.from, pipeline->request.devices.count,
+			 pipeline->request.devices.count ? pipeline->request.devices.items[0]
+							 : "none");
+	else if (r == 0)
+		log_line(LOG_LEVEL_DEBUG, "no GPU is asked for");
 	return r;
 }
 
@@ -211,6 +218,8 @@ int pipeline_driver(struct pipeline *pipeline, struct arena *arena, struct error
 	if (r < 0)
 		return r;
 	pipeline->stage = PIPELINE_DRIVER;
+	log_line(LOG_LEVEL_DEBUG, "driver %s: %zu GPUs, %zu files", pipeline->driver.version,
+		 pipeline->driver.gpus.count, pipeline->driver.files.count);
 	if (driver_select_needs_nvml(&pipeline->driver, &pipeline->request.devices))
 		r = ask_nvml(pipeline, arena, err);
 	if (r < 0)
@@ -220,6 +229,7 @@ int pipeline_driver(struct pipeline *pipeline, struct arena *arena, struct error
 	if (r < 0)
 		return r;
 	pipeline->stage = PIPELINE_SELECTION;
+	log_line(LOG_LEVEL_DEBUG, "chosen: %zu GPUs or MIG instances", pipeline->selection.count);
 	r = check_requirements(pipeline, arena, err);
 	return r < 0 ? r : repair_missing(pipeline, arena, err);
 }
@@ -235,7 +245,9 @@ int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct are
 	if (r == 0)
 		r = plan_make(&pipeline->request, &pipeline->driver, &pipeline->selection,
 			      &pipeline->image, arena, &pipeline->plan, err);
-	if (r == 0)
-		pipeline->stage = PIPELINE_PLAN;
-	return r;
+	if (r < 0)
+		return r;
+	pipeline->stage = PIPELINE_PLAN;
+	log_line(LOG_LEVEL_DEBUG, "planned: %zu operations", pipeline->plan.count);
+	return 0;
 }

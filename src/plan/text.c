@@ -86,6 +86,7 @@ const char *plan_write(const struct plan *plan, const char *rootfs, struct arena
 	for (size_t i = 0; i < plan->count; i++)
 		(void)json_object_array_add(operations, write_operation(&plan->items[i]));
 	json_object_object_add(object, "operations", operations);
+	put_list(object, "stubs", &plan->stubs);
 	json_object_object_add(object, "proc_mask", write_mask(&plan->proc_mask));
 	json_object_object_add(object, "libraries", write_libraries(&plan->libraries));
 	text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
@@ -246,6 +247,7 @@ int plan_read(const char *text, size_t length, struct arena *arena, struct plan 
 	*ret_rootfs = need_text(&reader, object, "rootfs");
 	reader.wrong |= get_number(&reader, object, "version") != VERSION;
 	read_operations(&reader, get(&reader, object, "operations", json_type_array), ret);
+	get_list(&reader, object, "stubs", &ret->stubs);
 	read_mask(&reader, get(&reader, object, "proc_mask", json_type_object), &ret->proc_mask);
 	read_libraries(&reader, get(&reader, object, "libraries", json_type_array),
 		       &ret->libraries);

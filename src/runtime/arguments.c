@@ -62,6 +62,8 @@ static void read_global(const struct flag *flag, struct runtime_arguments *ret)
 		ret->asks_for_help = true;
 	else if (slice_equal(flag->name, "log") || slice_equal(flag->name, "l"))
 		ret->log = flag->value;
+	else if (slice_equal(flag->name, "debug"))
+		ret->debug = !string_equal(flag->value, "false");
 	else if (slice_equal(flag->name, "log-format"))
 		ret->log_json = string_equal(flag->value, "json");
 }
@@ -91,12 +93,16 @@ void runtime_arguments_parse(int argc, char *const *argv, struct runtime_argumen
 	for (; i < argc && strcmp(argv[i], "--") != 0; i++) {
 		struct flag flag;
 
-		if (!is_flag(argv[i]))
+		if (!is_flag(argv[i])) {
+			ret->name = argv[i];
 			continue;
+		}
 		flag = read_flag(argc, argv, &i, command_values, ARRAY_SIZE(command_values));
 		if (slice_equal(flag.name, "b") || slice_equal(flag.name, "bundle"))
 			ret->bundle = flag.value;
 	}
+	if (i + 1 < argc)
+		ret->name = argv[i + 1];
 }
 
 bool runtime_arguments_make_container(const struct runtime_arguments *arguments)

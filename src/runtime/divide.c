@@ -156,5 +156,6 @@ int spec_divide(const struct pipeline *pipeline, const struct root *root, struct
 		if (r < 0)
 			log_line(LOG_LEVEL_INFO, "left out: cannot %s", err->message);
 	}
-	return 0;
+	return spec_find_stubs(root, &ret->mounts, arena, &ret_rest->stubs) < 0 ? error_memory(err)
+										: 0;
 }

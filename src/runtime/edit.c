@@ -293,18 +293,36 @@ static int remove_injectors(struct document *document, struct error *err)
 	return r;
 }
 
+/* `option` may be NULL. */
 static int add_hook(struct document *document, const char *path, const char *program,
-		    const char *stage, struct error *err)
+		    const char *option, const char *stage, struct error *err)
 {
 	struct json_object *hook = json_object_new_object(), *arguments = json_object_new_array();
 	const char *text;
 
 	json_object_object_add(hook, "path", json_object_new_string(program));
 	(void)json_object_array_add(arguments, json_object_new_string("davit-hook"));
+	if (option)
+		(void)json_object_array_add(arguments, json_object_new_string(option));
 	(void)json_object_array_add(arguments, json_object_new_string(stage));
 	json_object_object_add(hook, "args", arguments);
 	text = take_text(hook, document->arena);
 	return text ? document_append(document, path, text, err) : error_memory(err);
+}
+
+/* Unless an engine has it registered already (a file in hooks.d). */
+static int add_poststop(struct document *document, const char *program, struct error *err)
+{
+	struct document_value array, item;
+	size_t at;
+	int r = document_find(document, "hooks.poststop", &array, err);
+
+	if (r < 0)
+		return r;
+	for (at = array.start; document_next_item(document, array, &at, &item);)
+		if (item_is_injector(document, item))
+			return 0;
+	return add_hook(document, "hooks.poststop", program, NULL, "poststop", err);
 }
 
 int spec_add_hook(struct document *document, const char *hook, struct error *err)
@@ -315,7 +333,8 @@ int spec_add_hook(struct document *document, const char *hook, struct error *err
 
 	if (r < 0 || found)
 		return r;
-	return add_hook(document, "hooks.prestart", hook, "prestart", err);
+	r = add_hook(document, "hooks.prestart", hook, "-record", "prestart", err);
+	return r < 0 ? r : add_poststop(document, hook, err);
 }
 
 int spec_edit(struct document *document, const struct spec_edits *edits, struct error *err)
@@ -333,7 +352,9 @@ int spec_edit(struct document *document, const struct spec_edits *edits, struct 
 	if (r == 0)
 		r = remove_injectors(document, err);
 	if (r == 0)
-		r = add_hook(document, "hooks.createContainer", edits->hook, "createContainer",
-			     err);
+		r = add_hook(document, "hooks.createContainer", edits->hook, NULL,
+			     "createContainer", err);
+	if (r == 0)
+		r = add_poststop(document, edits->hook, err);
 	return r;
 }

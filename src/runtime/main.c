@@ -23,7 +23,8 @@ static void report(const struct runtime_arguments *arguments, const struct error
 	char line[ERROR_LINE_MAX];
 
 	error_line(err, line);
-	log_line(LOG_LEVEL_ERROR, "%s", line);
+	if (!log_goes_to(STDERR_FILENO))
+		log_line(LOG_LEVEL_ERROR, "%s", line);
 	if (arguments->log)
 		runtime_log_error(arguments->log, arguments->log_json, line);
 	(void)fprintf(stderr, "%s\n", line);
@@ -117,8 +118,8 @@ static int write_plan(struct pipeline *pipeline, const char *hook, struct docume
 	return file_replace(file, -1, text, strlen(text), err);
 }
 
-static int give_gpus(struct pipeline *pipeline, const struct config *config, int self,
-		     struct arena *arena, struct error *err)
+static int give_gpus(struct pipeline *pipeline, const struct config *config, const char *name,
+		     int self, struct arena *arena, struct error *err)
 {
 	struct document document = {arena, pipeline->text, pipeline->text_length};
 	const char *hook = NULL;
@@ -138,7 +139,11 @@ static int give_gpus(struct pipeline *pipeline, const struct config *config, int
 		r = write_plan(pipeline, hook, &document, arena, err);
 	if (r == 0)
 		r = privilege_set(PRIVILEGE_MOUNT, err);
-	return r < 0 ? r : write_config(pipeline, &document, arena, err);
+	if (r == 0)
+		r = write_config(pipeline, &document, arena, err);
+	if (r == 0 && pipeline->stage == PIPELINE_PLAN)
+		pipeline_log_summary(pipeline, name ? name : pipeline->bundle, arena);
+	return r;
 }
 
 static int edit_bundle(const struct runtime_arguments *arguments, const struct config *config,
@@ -161,12 +166,12 @@ static int edit_bundle(const struct runtime_arguments *arguments, const struct c
 		r = pipeline_request(&pipeline, arena, err);
 	if (r < 0 || !pipeline.request.gpu)
 		return r;
-	return give_gpus(&pipeline, config, self, arena, err);
+	return give_gpus(&pipeline, config, arguments->name, self, arena, err);
 }
 
 /* ---- the processes ---------------------------------------------------------------------- */
 
-static void settle_child(const struct config *config)
+static void settle_child(const struct config *config, bool debug)
 {
 	struct rlimit files;
 
@@ -176,12 +181,14 @@ static void settle_child(const struct config *config)
 		files.rlim_cur = files.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &files);
 	}
-	/* Lines on standard error would be taken for the runtime's: they go to a file or nowhere.
+	/*
+	 * Lines on standard error would be taken for the runtime's: unless it is to tell more, too,
+	 * they go to a file or nowhere.
 	 */
 	if (config->log.file[0])
-		log_to(open(config->log.file,
-			    O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640),
-		       config->log.level);
+		log_to_file(config->log.file, debug ? LOG_LEVEL_DEBUG : config->log.level);
+	else if (debug)
+		log_to(STDERR_FILENO, LOG_LEVEL_DEBUG);
 }
 
 /*
@@ -200,7 +207,7 @@ static int edit_in_child(const struct runtime_arguments *arguments, const struct
 	(void)sigaction(SIGCHLD, &wait_for_it, &before);
 	child = fork();
 	if (child == 0) {
-		settle_child(config);
+		settle_child(config, arguments->debug);
 		if (edit_bundle(arguments, config, self, arena, err) == 0)
 			_exit(0);
 		report(arguments, err);

@@ -42,7 +42,7 @@
 	CALL(clone) CALL(clone3) CALL(close_range) CALL(dup) CALL(dup2) CALL(dup3) CALL(execve) \
 	CALL(execveat) CALL(fork) CALL(kill) CALL(pipe) CALL(pipe2) CALL(poll) CALL(ppoll) \
 	CALL(prlimit64) CALL(rt_sigaction) CALL(rt_sigsuspend) CALL(rt_sigtimedwait) \
-	CALL(seccomp) CALL(setgroups) CALL(setpgid) CALL(setrlimit) CALL(setsid) CALL(vfork) \
+	CALL(seccomp) CALL(setgroups) CALL(setitimer) CALL(setpgid) CALL(setrlimit) CALL(setsid) CALL(vfork) \
 	CALL(wait4) CALL(waitid) \
 	/* modprobe, and what it may have the shell do */ \
 	CALL(chdir) CALL(chmod) CALL(chown) CALL(fadvise64) CALL(finit_module) CALL(flock) \

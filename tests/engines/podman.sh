@@ -19,10 +19,18 @@ spare_crun_memlock
 
 mkdir -p "$work"/podman/{hooks,root,run,tmp,home}
 jq -n --arg hook "$hook" --arg config "$host/davit.json" '{version: "1.0.0",
-	hook: {path: $hook, args: ["davit-hook", "--config", $config, "prestart"]},
-	when: {always: true}, stages: ["prestart"]}' > "$work/podman/hooks/davit.json"
+	hook: {path: $hook, args: ["davit-hook", "--config", $config, "-record", "prestart"]},
+	when: {always: true}, stages: ["prestart", "poststop"]}' > "$work/podman/hooks/davit.json"
 export HOME=$work/podman/home
 rootfs=$(kind_root debian)
+
+in_podman() { # COMMAND...
+	timeout 60 podman --root "$work/podman/root" --runroot "$work/podman/run" \
+		--tmpdir "$work/podman/tmp" --storage-driver vfs --events-backend file \
+		--cgroup-manager cgroupfs --runtime "$ENGINE" --hooks-dir "$work/podman/hooks" "$@"
+}
+run_options=(--network none --pids-limit -1 --cgroup-parent "$cgroup" --ulimit nofile=1024:1024
+	--ulimit nproc=1024:1024)
 
 podman_run() { # OPTION... -- COMMAND...: sets rc, output and errors
 	local options=()
@@ -32,11 +40,7 @@ podman_run() { # OPTION... -- COMMAND...: sets rc, output and errors
 	done
 	shift
 	rc=0
-	output=$(timeout 60 podman --root "$work/podman/root" --runroot "$work/podman/run" \
-		--tmpdir "$work/podman/tmp" --storage-driver vfs --events-backend file \
-		--cgroup-manager cgroupfs --runtime "$ENGINE" --hooks-dir "$work/podman/hooks" \
-		run --rm --network none --pids-limit -1 --cgroup-parent "$cgroup" \
-		--ulimit nofile=1024:1024 --ulimit nproc=1024:1024 "${options[@]}" --rootfs "$rootfs:O" "$@" \
+	output=$(in_podman run --rm "${run_options[@]}" "${options[@]}" --rootfs "$rootfs:O" "$@" \
 		2> "$work/errors" < /dev/null) || rc=$?
 	errors=$(grep -v 'level=warning' "$work/errors" || true)
 }
@@ -58,4 +62,28 @@ podman_run -- nodeprobe /dev/nvidiactl
 equal "no variable ($with): nothing is inside" '0 /dev/nvidiactl: ENOENT' "$rc $output$errors"
 podman_run -e NVIDIA_VISIBLE_DEVICES=7 -- true
 equal "an unknown GPU ($with): the container doesn't start" no "$([ $rc = 0 ] || echo no)"
+
+# --- what is left in a container's root, and in an image of it -----------------------------------
+
+image_files() { # CONTAINER: type, size and name; the image's loader cache gets our libraries
+	in_podman export "$1" | tar -tv | awk '$6 != "etc/ld.so.cache" { print substr($1, 1, 1), $3, $6, $7, $8 }' | sort
+}
+tar -C "$rootfs" -c . | in_podman import - gpu-test > /dev/null 2>&1
+in_podman run --name plain "${run_options[@]}" gpu-test true 2> /dev/null
+for run in left again; do
+	if [ $run = left ]; then
+		output=$(in_podman run --name left "${run_options[@]}" -e NVIDIA_VISIBLE_DEVICES=1 gpu-test \
+			nvidia-smi -L 2> /dev/null < /dev/null) || true
+	else
+		output=$(in_podman start -a left 2> /dev/null < /dev/null) || true
+	fi
+	equal "an image's container, $run ($with)" "$(smi_line 0 "$uuid1")" "$output"
+	in_podman wait left > /dev/null 2>&1 || true
+	in_podman container cleanup left > /dev/null 2>&1 || true
+	equal "its files when it has ended, $run ($with)" '' "$(diff <(image_files plain) <(image_files left) || true)"
+done
+in_podman commit -q left localhost/left > /dev/null 2>&1
+in_podman create --name committed "${run_options[@]}" localhost/left true > /dev/null 2>&1
+equal "an image of it ($with): no stubs" '' "$(diff <(image_files plain) <(image_files committed) || true)"
+in_podman rm plain left committed > /dev/null 2>&1
 report_exit

@@ -107,7 +107,7 @@ def strip(before, after, path, added):
         kept = [h for h in before if os.path.basename(str(get(h, "path"))) not in OURS]
         assert after == kept, path
         return
-    if path in ("linux.devices", "linux.resources.devices", "mounts", "hooks.createContainer",
+    if path in ("linux.devices", "linux.resources.devices", "mounts", "hooks.createContainer", "hooks.poststop",
                 "process.user.additionalGids"):
         was = before or []
         assert isinstance(after, list) and after[:len(was)] == was, path
@@ -159,6 +159,8 @@ def check(before, after, plan, rest):
                     if o["op"] not in ("bind", "device", "device-rule")], "rest"
     hooks = added.get("hooks.createContainer")
     assert len(hooks) == 1 and get(hooks[0], "args") == ["davit-hook", "createContainer"], "hook"
+    for hook in added.get("hooks.poststop", []):
+        assert get(hook, "args") == ["davit-hook", "poststop"], "poststop hook"
 
 
 def trip(runtime, davit, bundle, text):

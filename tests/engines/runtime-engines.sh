@@ -78,7 +78,7 @@ docker_gives '--runtime=nvidia, GPU 1' "0 $one
 libcuda.so.1: /lib/x86_64-linux-gnu/libcuda.so.1" --runtime=nvidia -e NVIDIA_VISIBLE_DEVICES=1 -- \
 	sh -c 'nvidia-smi -L; nodeprobe /dev/nvidia0; dlprobe libcuda.so.1 | sed s,/usr/lib/,/lib/,'
 docker_gives '--runtime=nvidia --gpus "device=1"' "0 $one" --runtime=nvidia --gpus '"device=1"' -- nvidia-smi -L
-equal "--runtime=nvidia --gpus ($with): the engine's hook is gone" '["createContainer","prestart"] 1' \
+equal "--runtime=nvidia --gpus ($with): the engine's hook is gone" '["createContainer","poststop","prestart"] 2' \
 	"$(last_seen '.hooks | keys') $(last_seen '[.hooks[][] | select(.path | test("davit-hook|nvidia"))] | length')"
 docker_gives '--runtime=nvidia, another user, read-only' "0 $one" --runtime=nvidia --user 1000:1000 \
 	--read-only -e NVIDIA_VISIBLE_DEVICES=1 -- nvidia-smi -L
@@ -98,6 +98,24 @@ equal "docker exec after docker update ($with)" "$one" "$(docker exec long nvidi
 docker restart -t 0 long > /dev/null
 equal "after docker restart ($with)" "$one" "$(docker exec long nvidia-smi -L 2>&1)"
 docker rm -f long > /dev/null
+
+# --- what is left in an image ---------------------------------------------------------------------
+
+image_files() { # CONTAINER: type, size and name; the image's loader cache gets our libraries
+	docker export "$1" | tar -tv | awk '$6 != "etc/ld.so.cache" { print substr($1, 1, 1), $3, $6, $7, $8 }' | sort
+}
+docker run --name plain --network none gpu-test true
+docker run --name left --network none --runtime=nvidia -e NVIDIA_VISIBLE_DEVICES=1 gpu-test nvidia-smi -L > /dev/null
+for run in 'when it has ended' 'when it was started again' 'once more'; do
+	equal "a container's files $run ($with)" '' "$(diff <(image_files plain) <(image_files left) || true)"
+	docker start -a left > "$work/again"
+	equal "a container that is started again ($with)" "$one" "$(cat "$work/again")"
+done
+docker commit left gpu-test:left > /dev/null
+docker create --name committed --network none gpu-test:left true > /dev/null
+equal "an image of a container that has ended ($with): no stubs" '' \
+	"$(diff <(image_files plain) <(image_files committed) || true)"
+docker rm plain left committed > /dev/null
 
 # --- Compose 1.29 ---------------------------------------------------------------------------------
 

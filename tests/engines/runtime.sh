@@ -51,10 +51,10 @@ for mode in spec hook; do
 	runtime_bundle debian NVIDIA_VISIBLE_DEVICES=1
 	gets_gpu 'one GPU'
 	equal "the hooks of config.json ($with)" \
-		"$([ $mode = spec ] && echo createContainer || echo prestart)" \
+		"$([ $mode = spec ] && echo createContainer poststop || echo poststop prestart)" \
 		"$(jq -r '.hooks | keys | join(" ")' < "$bundle/config.json")"
 	gets_gpu 'the same bundle again'
-	equal "the same bundle again ($with): one hook" 1 "$(jq '[.hooks[][]] | length' < "$bundle/config.json")"
+	equal "the same bundle again ($with): one hook each" 2 "$(jq '[.hooks[][]] | length' < "$bundle/config.json")"
 	drop_bundle
 
 	runtime_bundle debian NVIDIA_VISIBLE_DEVICES=1
@@ -87,8 +87,8 @@ for mode in spec hook; do
 			{path: "/bin/true", args: ["true"]} as $o | .hooks = '"$hooks" --arg hook "$hook"
 		gets_gpu "an engine's hook: $hooks"
 		if [ $mode = spec ]; then
-			equal "an engine's hook: $hooks ($with): it is gone" createContainer \
-				"$(jq -r '.hooks | to_entries[] | .key as $k | .value[] | select(.args[0] != "true") | $k' < "$bundle/config.json")"
+			equal "an engine's hook: $hooks ($with): it is gone" 'createContainer poststop' \
+				"$(jq -r '[.hooks | to_entries[] | .key as $k | .value[] | select(.args[0] != "true") | $k] | join(" ")' < "$bundle/config.json")"
 		fi
 		drop_bundle
 	done

@@ -98,6 +98,33 @@ static void command_lines_are_read_as_runc_and_crun_do(void **state)
 	}
 }
 
+static void the_containers_name_and_debug_are_read(void **state)
+{
+	static const struct {
+		const char *words[6], *name;
+		bool debug;
+	} lines[] = {
+		{{"create", "-b", "/b", "c1"},            "c1",  false},
+		{{"--debug", "create", "c1", "-b", "/b"}, "c1",  true },
+		{{"--debug=false", "run", "c1"},          "c1",  false},
+		{{"create", "--", "-c1"},                 "-c1", false},
+		{{"create"},			      NULL,  false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		char *argv[8] = {(char *)"davit-runtime"};
+		struct runtime_arguments got;
+		int argc = 1;
+
+		for (; argc <= 6 && lines[i].words[argc - 1]; argc++)
+			argv[argc] = (char *)lines[i].words[argc - 1];
+		runtime_arguments_parse(argc, argv, &got);
+		assert_true(string_equal(got.name, lines[i].name));
+		assert_int_equal(got.debug, lines[i].debug);
+	}
+}
+
 /* ---- the text --------------------------------------------------------------------------- */
 
 static const struct {
@@ -192,7 +219,8 @@ static void an_item_is_removed_with_one_comma(void **state)
 /* ---- config.json ------------------------------------------------------------------------ */
 
 #define HOOK "{\"path\":\"/h\",\"args\":[\"davit-hook\",\"createContainer\"]}"
-#define HOOKS "\"hooks\":{\"createContainer\":[" HOOK "]}"
+#define POSTSTOP "{\"path\":\"/h\",\"args\":[\"davit-hook\",\"poststop\"]}"
+#define HOOKS "\"hooks\":{\"createContainer\":[" HOOK "],\"poststop\":[" POSTSTOP "]}"
 #define VOID_ENV "\"NVIDIA_VISIBLE_DEVICES=void\""
 
 static struct spec_device device = {"/dev/nvidia0", 195, 0, 0666, 0, 0};
@@ -299,7 +327,8 @@ static void a_node_of_a_group_brings_the_group(void **state)
 static void mode_hook_adds_one_hook(void **state)
 {
 	static const char one[] = "{\"hooks\":{\"prestart\":[{\"path\":\"/h\",\"args\":"
-				  "[\"davit-hook\",\"prestart\"]}]}}";
+				  "[\"davit-hook\",\"-record\",\"prestart\"]}],"
+				  "\"poststop\":[" POSTSTOP "]}}";
 	AUTO_ARENA arena = {0};
 	struct document document = {&arena, "{}", 2};
 	struct error err = {0};
@@ -561,6 +590,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(command_lines_are_read_as_runc_and_crun_do),
+		cmocka_unit_test(the_containers_name_and_debug_are_read),
 		cmocka_unit_test(items_are_appended_and_all_else_stays),
 		cmocka_unit_test(an_item_is_removed_with_one_comma),
 		cmocka_unit_test(a_plan_becomes_config_json),

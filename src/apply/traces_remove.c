@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "steps.h"
+
+#define RECORD_MAX ((size_t)4 * 1024 * 1024)
+#define PROCESSES_MAX 4194304 /* PID_MAX_LIMIT */
+
+/* One line of the record (traces.c says what is in it). */
+struct trace {
+	bool stub; /* only the path is known */
+	mode_t type;
+	dev_t device;
+	ino_t inode;
+	int64_t size, time;
+	const char *path;
+};
+struct record {
+	const char *root;
+	dev_t device; /* of the root */
+	ino_t inode;
+	struct trace *items;
+	size_t count, capacity;
+};
+
+/* ---- reading ---------------------------------------------------------------------------- */
+
+/* Takes `count` numbers off the line; what is left of it is a path. */
+static bool take_numbers(struct slice *line, uint64_t *ret, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct slice word;
+
+		if (!slice_next(line, ' ', &word) ||
+		    parse_number(word.data, word.length, 10, INT64_MAX, &ret[i]) < 0)
+			return false;
+	}
+	return line->length > 0 && line->data[0] == '/';
+}
+
+static int read_line(struct slice line, struct arena *arena, struct record *ret)
+{
+	uint64_t numbers[5] = {0};
+	struct slice word;
+	struct trace *trace;
+	bool stub;
+
+	if (!slice_next(&line, ' ', &word))
+		return -EINVAL;
+	if (slice_equal(word, "root")) {
+		if (!take_numbers(&line, numbers, 2))
+			return -EINVAL;
+		ret->device = (dev_t)numbers[0];
+		ret->inode = (ino_t)numbers[1];
+		ret->root = arena_strndup(arena, line.data, line.length);
+		return ret->root ? 0 : -ENOMEM;
+	}
+	stub = slice_equal(word, "stub");
+	if ((!stub && !slice_equal(word, "made")) || !take_numbers(&line, numbers, stub ? 0 : 5))
+		return -EINVAL;
+	trace = ARENA_PUSH(arena, ret);
+	if (!trace)
+		return -ENOMEM;
+	*trace = (struct trace){
+		.stub = stub,
+		.type = (mode_t)numbers[0],
+		.device = (dev_t)numbers[1],
+		.inode = (ino_t)numbers[2],
+		.size = (int64_t)numbers[3],
+		.time = (int64_t)numbers[4],
+		.path = arena_strndup(arena, line.data, line.length),
+	};
+	return trace->path ? 0 : -ENOMEM;
+}
+
+/* 0, -ENOENT: there is none, or -errno. */
+static int read_record(const char *path, struct arena *arena, struct record *ret)
+{
+	AUTO_FD fd = openat(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct slice rest, line;
+	struct stat st;
+	char *text;
+	int r = 0;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) || (st.st_uid != 0 && st.st_uid != geteuid()) ||
+	    st.st_mode & (S_IWGRP | S_IWOTH))
+		return -EPERM;
+	r = file_read(fd, RECORD_MAX, arena, &text, NULL);
+	if (r < 0)
+		return r;
+	rest = slice_from(text);
+	while (r == 0 && slice_next(&rest, '\n', &line))
+		r = line.length ? read_line(line, arena, ret) : 0;
+	return r;
+}
+
+/* ---- removing --------------------------------------------------------------------------- */
+
+/*
+ * Whether a process has this root: a file of it that is removed takes the mounts on it away from
+ * whatever container they are in. Who can't tell, says yes.
+ */
+static bool is_used(const struct record *record, struct arena *arena)
+{
+	const struct root proc = {.fd = proc_fd(), .path = "/proc"};
+	struct strings names = {0};
+
+	if (proc.fd < 0 || root_list(&proc, "/", PROCESSES_MAX, arena, &names) < 0)
+		return true;
+	for (size_t i = 0; i < names.count; i++) {
+		uint64_t pid;
+		struct stat st;
+
+		if (parse_number(names.items[i], strlen(names.items[i]), 10, INT32_MAX, &pid) ==
+			    0 &&
+		    proc_stat((pid_t)pid, "root", &st) == 0 && st.st_dev == record->device &&
+		    st.st_ino == record->inode)
+			return true;
+	}
+	return false;
+}
+
+/* Whether what is there now is what was made, as it was made. */
+static bool is_ours(const struct trace *trace, const struct stat *st)
+{
+	if (trace->stub)
+		return S_ISDIR(st->st_mode) ||
+		       (S_ISREG(st->st_mode) && st->st_size == 0 && st->st_nlink == 1);
+	if (st->st_dev != trace->device || st->st_ino != trace->inode ||
+	    (st->st_mode & S_IFMT) != trace->type)
+		return false;
+	if (S_ISDIR(st->st_mode))
+		return true;
+	/* Numbers of inodes are used again, often at once. */
+	return (S_ISREG(st->st_mode) || S_ISLNK(st->st_mode)) && st->st_nlink == 1 &&
+	       st->st_size == trace->size && trace_time(st) == trace->time;
+}
+
+static int remove_trace(const struct root *root, uint64_t mount, const struct trace *trace)
+{
+	AUTO_ARENA arena = {0};
+	struct error ignored = {0};
+	struct stat st;
+	const char *name;
+	uint64_t there;
+	AUTO_FD fd = root_open_parent(root, trace->path, false, &name, &ignored);
+
+	if (fd < 0)
+		return fd;
+	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	/* On another mount it is another file system's, whatever it is. */
+	if (!is_ours(trace, &st) || mount_id_of(fd, &arena, &there) < 0 || there != mount)
+		return -EEXIST;
+	return unlinkat(fd, name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0) < 0 ? -errno : 0;
+}
+
+/* Directories stand before what was made in them. */
+static void remove_all(const struct root *root, uint64_t mount, const struct record *record)
+{
+	size_t removed = 0;
+
+	for (size_t i = record->count; i-- > 0;) {
+		int r = remove_trace(root, mount, &record->items[i]);
+
+		removed += r == 0;
+		/* What lies on a volume, or was removed by the container, isn't there. */
+		if (r < 0 && r != -ENOENT)
+			log_line(LOG_LEVEL_DEBUG, "%s stays: %s", record->items[i].path,
+				 r == -EEXIST ? "it isn't what was made" : strerror(-r));
+	}
+	log_line(LOG_LEVEL_INFO, "removed %zu traces of %zu in %s", removed, record->count,
+		 root->path);
+}
+
+int traces_remove(const char *bundle, struct arena *arena, struct error *err)
+{
+	const char *path = arena_printf(arena, "%s/" TRACES_FILE, bundle);
+	struct record record = {0};
+	AUTO_ROOT root = {.fd = -1};
+	struct stat st;
+	uint64_t mount;
+	int r = path ? read_record(path, arena, &record) : -ENOMEM;
+
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return error_errno(err, -r, "read %s", path ? path : TRACES_FILE);
+	(void)unlinkat(AT_FDCWD, path, 0);
+	if (!record.root || record.count == 0)
+		return 0;
+	if (root_open(record.root, &root, err) < 0 || fstat(root.fd, &st) < 0 ||
+	    st.st_dev != record.device || st.st_ino != record.inode) {
+		log_line(LOG_LEVEL_INFO, "nothing is removed: the root %s is gone", record.root);
+		return 0;
+	}
+	if (is_used(&record, arena)) {
+		log_line(LOG_LEVEL_INFO, "nothing is removed: a process has the root %s",
+			 record.root);
+		return 0;
+	}
+	r = mount_id_of(root.fd, arena, &mount);
+	if (r < 0)
+		return error_errno(err, -r, "look at the mount of %s", record.root);
+	remove_all(&root, mount, &record);
+	return 0;
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "davit/sys.h"
+
+/*
+ * Whoever can write the directory could put something else there: a FIFO that nobody reads (the
+ * open doesn't wait), a link (not followed), another of root's files under a second name, a file of
+ * his own.
+ */
+static const char *reject_file(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return strerror(errno);
+	if (S_ISCHR(st.st_mode))
+		return NULL; /* /dev/null, a terminal */
+	if (!S_ISREG(st.st_mode))
+		return "it is no regular file";
+	if (st.st_uid != 0 && st.st_uid != geteuid())
+		return "it does not belong to root";
+	return st.st_nlink > 1 ? "it has other names" : NULL;
+}
+
+static void append_to(const char *path, enum log_level level)
+{
+	int fd =
+		open(path,
+		     O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+		     0640);
+	const char *why = fd < 0 ? strerror(errno) : reject_file(fd);
+
+	if (!why) {
+		log_to(fd, level);
+		return;
+	}
+	fd_close(&fd);
+	log_to(STDERR_FILENO, level < LOG_LEVEL_WARNING ? level : LOG_LEVEL_WARNING);
+	log_line(LOG_LEVEL_WARNING, "cannot open the log %s: %s", path, why);
+}
+
+void log_to_file(const char *path, enum log_level level)
+{
+	if (string_equal(path, "/dev/stderr"))
+		log_to(STDERR_FILENO, level);
+	else
+		append_to(path, level);
+}
