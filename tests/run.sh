@@ -22,6 +22,7 @@ jobs=$(nproc)
 # Scripts of tests/engines that need no runtime, or choose their own; all others run on each.
 single_scripts=(bad-input cdi cdi-hook configure container-cli doctor environment docker podman runtime-bundles
 	rootless runtime-engines systemd try)
+single_scripts+=(log traces)
 
 usage() {
 	printf 'usage: tests/run.sh [GROUP...]\ngroups: %s\n' "${all_groups[*]}" >&2
@@ -182,6 +183,9 @@ group_golden() {
 
 group_engines() {
 	local with name file
+	script log env ENGINE=runc CGROUP=v2 tests/engines/log.sh
+	script 'traces, runc' env ENGINE=runc CGROUP=v2 tests/engines/traces.sh
+	script 'traces, crun' env ENGINE=crun CGROUP=v2 tests/engines/traces.sh
 	for with in 'runc v1' 'runc v2' 'crun v2'; do
 		for file in tests/engines/*.sh; do
 			name=$(basename "$file" .sh)

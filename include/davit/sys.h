@@ -41,11 +41,16 @@ int root_stat(const struct root *root, const char *path, int flags, struct stat 
 const char *root_readlink(const struct root *root, const char *path, struct arena *arena);
 /*
  * Opens the directory `path`, making what is missing with mode 0755, component by component.
- * *ret_existing (may be NULL) is the length of the part of path that was there, also when not all
- * of the rest could be made. Returns an O_PATH descriptor or -errno with err filled (ERROR_IMAGE
+ * Returns an O_PATH descriptor or -errno with err filled (ERROR_IMAGE
  * when something that is no directory, or a dangling link, is in the way; -EROFS as such).
  */
-int root_mkdirs(const struct root *root, const char *path, size_t *ret_existing, struct error *err);
+int root_mkdirs(const struct root *root, const char *path, struct error *err);
+/*
+ * The same; *ret_existing is the length of the part of path that was there, also when not all of
+ * the rest could be made.
+ */
+int root_mkdirs_tell(const struct root *root, const char *path, size_t *ret_existing,
+		     struct error *err);
 /*
  * The directory that `path` lies in (made when `create`) and the name in it: what is needed to
  * create or replace path itself. Returns an O_PATH descriptor or -errno, err filled.

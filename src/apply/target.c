@@ -67,11 +67,11 @@ static void trace_directories(struct target_dir *dir, size_t existing)
 static int open_directory(struct target_dir *dir, struct error *err)
 {
 	size_t existing = 0;
-	int r, fd = root_mkdirs(dir->root, dir->path, &existing, err);
+	int r, fd = root_mkdirs_tell(dir->root, dir->path, &existing, err);
 
 	if (fd == -EROFS) {
 		r = target_cover(dir->root, dir->path, &dir->broken, err);
-		fd = r < 0 ? r : root_mkdirs(dir->root, dir->path, &existing, err);
+		fd = r < 0 ? r : root_mkdirs_tell(dir->root, dir->path, &existing, err);
 	}
 	if (dir->traces)
 		trace_directories(dir, existing);

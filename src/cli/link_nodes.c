@@ -69,7 +69,7 @@ static int link_all(const struct config *config, const char *directory, bool pre
 	if (r == 0)
 		r = driver_read_families(roots, families, &none, arena, driver, err);
 	if (r == 0 && !pretend)
-		r = dir_fd = root_mkdirs(&root, directory, NULL, err);
+		r = dir_fd = root_mkdirs(&root, directory, err);
 	for (size_t i = 0; r >= 0 && i < driver->nodes.count; i++)
 		if (driver->nodes.items[i].present)
 			r = link_node(config, &driver->nodes.items[i], dir_fd, directory, pretend,

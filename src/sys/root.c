@@ -153,15 +153,15 @@ static int open_deepest(const struct root *root, char *path, size_t *ret_length,
 	return fd;
 }
 
-int root_mkdirs(const struct root *root, const char *path, size_t *ret_existing, struct error *err)
+int root_mkdirs_tell(const struct root *root, const char *path, size_t *ret_existing,
+		     struct error *err)
 {
 	char prefix[PATH_MAX];
 	size_t length = strlen(path), start = 0;
 	AUTO_FD parent_fd = -1;
 	int fd = root_openat(root, path, O_PATH | O_DIRECTORY);
 
-	if (ret_existing)
-		*ret_existing = length;
+	*ret_existing = length;
 	if (fd >= 0)
 		return fd;
 	if (fd != -ENOENT)
@@ -170,7 +170,7 @@ int root_mkdirs(const struct root *root, const char *path, size_t *ret_existing,
 		return in_the_way(root, path, ENAMETOOLONG, err);
 	memcpy(prefix, path, length + 1);
 	parent_fd = open_deepest(root, prefix, &start, err);
-	if (ret_existing && parent_fd >= 0)
+	if (parent_fd >= 0)
 		*ret_existing = start;
 	while (parent_fd >= 0 && start < length) {
 		size_t end;
@@ -193,6 +193,13 @@ int root_mkdirs(const struct root *root, const char *path, size_t *ret_existing,
 	return fd_take(&parent_fd);
 }
 
+int root_mkdirs(const struct root *root, const char *path, struct error *err)
+{
+	size_t existing;
+
+	return root_mkdirs_tell(root, path, &existing, err);
+}
+
 int root_open_parent(const struct root *root, const char *path, bool create, const char **ret_name,
 		     struct error *err)
 {
@@ -210,7 +217,7 @@ int root_open_parent(const struct root *root, const char *path, bool create, con
 		parent[slash - path] = '\0';
 	}
 	if (create) {
-		fd = root_mkdirs(root, parent, NULL, err);
+		fd = root_mkdirs(root, parent, err);
 	} else {
 		fd = root_openat(root, parent, O_PATH | O_DIRECTORY);
 		if (fd < 0)

@@ -222,7 +222,7 @@ static void directories_are_made_inside(void **state)
 	(void)state;
 	assert_int_equal(root_open(root_path, &root, &err), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(made); i++) {
-		AUTO_FD fd = root_mkdirs(&root, made[i].path, NULL, &err);
+		AUTO_FD fd = root_mkdirs(&root, made[i].path, &err);
 		struct stat st;
 
 		if (!made[i].made) {
