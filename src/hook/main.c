@@ -126,7 +126,7 @@ static bool is_poststop(const struct arguments *arguments)
 	return strcmp(arguments->stage, "poststop") == 0;
 }
 
-static int give_gpus(struct pipeline *pipeline, const struct arguments *arguments,
+static int give_gpus(struct pipeline *pipeline, const struct config *config, bool record,
 		     const struct oci_state *state, struct arena *arena, struct error *err)
 {
 	static struct container container = CONTAINER_INIT;
@@ -136,20 +136,20 @@ static int give_gpus(struct pipeline *pipeline, const struct arguments *argument
 		r = container_open(state->pid, pipeline->rootfs, arena, &container, err);
 	pipeline->may_repair = true;
 	container.shared = pipeline->spec.shared_propagation;
-	if (r == 0 && arguments->record)
+	if (r == 0 && record)
 		traces_open(state->bundle, &container, arena);
 	if (r == 0)
 		r = pipeline_driver(pipeline, arena, err);
 	/* Sockets are not to be had any more under the filter. */
-	if (r == 0 && pipeline->config->cgroups)
+	if (r == 0 && config->cgroups)
 		container_connect_systemd(&container, arena);
 	if (r == 0)
 		r = filter_install(FILTER_APPLY, err);
 	if (r == 0)
 		r = pipeline_plan(pipeline, &container.root, arena, err);
 	if (r == 0)
-		r = apply_plan(&pipeline->plan, &pipeline->roots, &container,
-			       pipeline->config->cgroups, arena, err);
+		r = apply_plan(&pipeline->plan, &pipeline->roots, &container, config->cgroups,
+			       arena, err);
 	if (r == 0)
 		pipeline_log_summary(pipeline, state->id, arena);
 	return r;
@@ -243,7 +243,7 @@ static int run(const struct arguments *arguments, struct arena *arena, struct er
 	if (r != 0 || !pipeline.request.gpu)
 		return r;
 	r = privilege_set(PRIVILEGE_READ, err);
-	return r != 0 ? r : give_gpus(&pipeline, arguments, &state, arena, err);
+	return r != 0 ? r : give_gpus(&pipeline, &config, arguments->record, &state, arena, err);
 }
 
 int main(int argc, char **argv)

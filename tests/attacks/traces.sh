@@ -41,7 +41,7 @@ poststop() {
 	cat "$bundle/record" > "$bundle/davit-made"
 	rc=0
 	errors=$(printf '{"id":"c","status":"stopped","bundle":"%s"}' "$bundle" |
-		timeout -k 1 20 "${hook_call[@]}" -debug -config "$config" poststop 2>&1) || rc=$?
+		timeout -k 1 20 "$hook" -debug -config "$config" poststop 2>&1) || rc=$?
 	equal "$1: it is no failure" 0 "$rc"
 	canary_untouched "$1"
 	matches "$1: it was tried" "${4:-removed [0-9]+ traces of }" "$errors"
@@ -91,7 +91,7 @@ for ((i = 0; i < 30; i++)); do
 	: > "/proc/self/fd/$directory/$name"
 	cp "$work/record" "$bundle/davit-made"
 	printf '{"id":"c","status":"stopped","bundle":"%s"}' "$bundle" |
-		timeout -k 1 20 "${hook_call[@]}" -debug -config "$config" poststop > "$work/errors" 2>&1 ||
+		timeout -k 1 20 "$hook" -debug -config "$config" poststop > "$work/errors" 2>&1 ||
 		fail 'a race' "exit $?"
 	! grep -q 'removed [1-9]' "$work/errors" || removed=$((removed + 1))
 done

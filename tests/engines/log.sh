@@ -46,12 +46,13 @@ for step in 'davit-hook [0-9.]+: prestart' 'GPUs are asked for by env NVIDIA_VIS
 	'chosen: 1 ' 'planned: ' "the host's files" 'device /dev/nvidia1' 'bind .*/libcuda.so' 'symlink ' 'loader-cache '; do
 	matches "level debug: $step" "^$date $head debug: $step" "$(grep -E "debug: $step" "$log" | head -n 1)"
 done
-hook_call+=(-debug)
-call '{file: $log}'
+rm "$log"
+start_container
+errors=$("$hook" -debug -config "$direct_config" prestart < "$work/state.json" 2>&1)
+stop_container
 matches '-debug: the steps on standard error' "^$head debug: " "$(head -n 1 <<< "$errors")"
 matches '-debug: the summary' "^$head $summary\$" "$(tail -n 1 <<< "$errors")"
 equal '-debug: no file' no "$([ -e "$log" ] && echo yes || echo no)"
-unset 'hook_call[-1]'
 
 # --- never in the way ----------------------------------------------------------------------------
 
