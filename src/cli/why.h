@@ -41,7 +41,7 @@ struct why_question {
  */
 const struct operation *why_find(const struct why_question *question,
 				 const struct pipeline *pipeline, const struct root *root);
-/* Whether the host has what the operation takes. */
+/* Whether the host has, or will have, what the operation takes. */
 bool why_source_exists(const struct pipeline *pipeline, const struct operation *operation);
 
 /* What would have to be asked for to get it: tries requests. True: `ret` is filled. */

@@ -80,11 +80,22 @@ static bool takes_file(const struct operation *operation)
 	return operation->kind == OPERATION_BIND || operation->kind == OPERATION_DEVICE;
 }
 
+/* A node that the host gets before the container does. */
+static bool is_to_be_made(const struct driver *driver, const struct operation *operation)
+{
+	for (size_t i = 0; i < driver->nodes.count; i++)
+		if (driver->nodes.items[i].to_be_made && operation->kind == OPERATION_DEVICE &&
+		    strcmp(driver->nodes.items[i].name, operation->source) == 0)
+			return true;
+	return false;
+}
+
 bool why_source_exists(const struct pipeline *pipeline, const struct operation *operation)
 {
 	struct stat st;
 
-	return !takes_file(operation) || stat_source(pipeline, operation, &st) == 0;
+	return !takes_file(operation) || stat_source(pipeline, operation, &st) == 0 ||
+	       is_to_be_made(&pipeline->driver, operation);
 }
 
 static bool is_source(const struct why_question *question, const struct pipeline *pipeline,

@@ -43,8 +43,11 @@ int try_bundle_read(const struct try_options *options, struct arena *arena, stru
  */
 int try_root_make(const char *rootfs, const struct try_bundle *bundle, struct root *ret,
 		  struct error *err);
-/* The root becomes the process's, and everything else is unmounted. 0 or -errno, err filled. */
-int try_root_enter(const struct root *root, struct error *err);
+/*
+ * The root becomes the process's, read-only when config.json wants it so, and everything else is
+ * unmounted. 0 or -errno, err filled.
+ */
+int try_root_enter(const struct root *root, bool read_only, struct error *err);
 
 /* ---- cgroup.c --------------------------------------------------------------------------- */
 

@@ -258,11 +258,14 @@ int try_root_make(const char *rootfs, const struct try_bundle *bundle, struct ro
 	return r < 0 ? r : fill(ret, bundle, err);
 }
 
-int try_root_enter(const struct root *root, struct error *err)
+int try_root_enter(const struct root *root, bool read_only, struct error *err)
 {
 	/* The old root comes to lie on the new one, and is taken off it. */
 	if (fchdir(root->fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
 	    umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
 		return error_errno(err, errno, "enter the container's root");
+	/* Not before: the plan is applied while the root can be written, as by runtimes. */
+	if (read_only && mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) < 0)
+		return error_errno(err, errno, "make the container's root read-only");
 	return 0;
 }

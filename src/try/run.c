@@ -105,7 +105,7 @@ __attribute__((noreturn)) static void be_init(struct trial *t, int ready, int go
 		try_die(&err, TRY_EXIT_FAILED);
 	if (write(ready, "", 1) != 1 || !wait_for_byte(go))
 		_exit(TRY_EXIT_FAILED);
-	if (try_root_enter(&root, &err) < 0)
+	if (try_root_enter(&root, t->pipeline.spec.root_readonly, &err) < 0)
 		try_die(&err, TRY_EXIT_FAILED);
 	/* It keeps root's rights, so nobody may look into it. */
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);

@@ -115,7 +115,9 @@ rm "$host"/dev/nvidia-uvm*
 name="nvidia-uvm's nodes are missing ($with)"
 new_bundle debian NVIDIA_VISIBLE_DEVICES=all
 plan=$("$davit" explain --bundle "$bundle" --config "$config")
-matches "$name: explain says that they will be made" 'nvidia-uvm .*the host gets the node first' "$plan"
+matches "$name: explain says that they will be made" 'the host gets the node first' "$plan"
+matches "$name: so does --why" '^  because  .*the host gets the node first' \
+	"$("$davit" explain --bundle "$bundle" --config "$config" --why /dev/nvidia-uvm)"
 equal "$name: and makes none" '' "$(find "$host/dev" -name '*uvm*')"
 drop_bundle
 starts "$name"

@@ -23,7 +23,7 @@ make_bundle() {
 	rm -rf --one-file-system "$bundle"
 	mkdir "$bundle"
 	cp -a "$(kind_root debian)" "$bundle/rootfs"
-	jq '.process.terminal = false | .process.env += ["NVIDIA_VISIBLE_DEVICES=1"] | '"${1:-.}" \
+	jq '.process.terminal = false | .root.readonly = false | .process.env += ["NVIDIA_VISIBLE_DEVICES=1"] | '"${1:-.}" \
 		< "$work/spec/config.json" > "$bundle/config.json"
 	bundle_before=$(tree_state "$bundle")
 }
@@ -120,6 +120,11 @@ NoNewPrivs:	1" "$rc $output$errors"
 attempt -- sh -c 'echo x > /proc/sys/kernel/hostname; touch /sys/x; head -c 1 /proc/timer_list | wc -c'
 equal 'try: what config.json masks or makes read-only' '0 2' \
 	"$output $(grep -c 'Read-only file system' <<< "$errors")"
+make_bundle '.root.readonly = true'
+attempt -- sh -c 'nvidia-smi -L; touch /x /dev/shm/x'
+equal 'try: a read-only root' "$(smi_line 0 "$uuid1")
+touch: /x: Read-only file system" "$output
+$errors"
 make_bundle '.process.args = []'
 attempt
 equal 'try: no command at all' '125 davit: cannot try the bundle: its config.json has no command' "$rc $output${errors%% (*}"
