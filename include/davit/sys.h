@@ -159,7 +159,7 @@ int mount_tmpfs_attach(const struct mount_tmpfs *tmpfs, const struct mount_place
 		       struct error *err);
 /*
  * A new file system of that type (proc, sysfs, devpts, tmpfs), by options of name and value. 0 or
- * -errno, no message; Linux 5.2.
+ * -errno, no message.
  */
 int mount_new_attach(const char *type, const char *const (*options)[2], size_t count,
 		     unsigned flags, const struct mount_place *place);

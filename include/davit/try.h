@@ -26,7 +26,7 @@ struct try_options {
  * applied by the same code as the hook's. When this returns, every process of it is gone, and so
  * are mounts, files and cgroup. 0, *ret_status is what to exit with: the command's exit code, 128 +
  * its signal, or one of the above (the line is on standard error already); or -errno, err filled.
- * Linux 5.2; needs the rights of root over mounts. The command gets every descriptor that isn't
+ * Needs the rights of root over mounts. The command gets every descriptor that isn't
  * close-on-exec. The process has one thread; SIGTERM and its like are passed on meanwhile.
  */
 int try_run(const struct try_options *options, struct arena *arena, int *ret_status,

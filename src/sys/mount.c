@@ -152,7 +152,8 @@ int mount_new_attach(const char *type, const char *const (*options)[2], size_t c
 	AUTO_FD fd = new_mount(type, options, count, flags);
 
 	if (fd < 0)
-		return fd;
+		return sys_unavailable(-fd) ? mount_by_path_new(type, options, count, flags, place)
+					    : fd;
 	return sys_move_mount(fd, place->fd) < 0 ? -errno : 0;
 }
 

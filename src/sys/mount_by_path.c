@@ -205,3 +205,17 @@ int mount_by_path_overlay(const struct mount_place *place, int upper_fd, int wor
 		       upper_fd, work_fd);
 	return mount_fds(-1, place->fd, "overlay", 0, options);
 }
+
+int mount_by_path_new(const char *type, const char *const (*options)[2], size_t count,
+		      unsigned flags, const struct mount_place *place)
+{
+	char data[96] = "";
+	size_t length = 0;
+
+	for (size_t i = 0; i < count && length < sizeof(data); i++)
+		length += (size_t)snprintf(data + length, sizeof(data) - length, "%s%s=%s",
+					   i ? "," : "", options[i][0], options[i][1]);
+	if (length >= sizeof(data))
+		return -E2BIG;
+	return mount_fds(-1, place->fd, type, mount_bits(flags), data);
+}

@@ -20,6 +20,8 @@ int mount_by_path_bind(const struct mount_source *source, const struct mount_pla
 int mount_by_path_new_tmpfs(unsigned size_kib, mode_t mode, unsigned flags,
 			    const struct mount_place *place, struct error *err);
 /* An overlay over the directory at the place. 0 or -errno. */
+int mount_by_path_new(const char *type, const char *const (*options)[2], size_t count,
+		      unsigned flags, const struct mount_place *place);
 int mount_by_path_overlay(const struct mount_place *place, int upper_fd, int work_fd);
 int mount_by_path_tmpfs(const struct mount_tmpfs *tmpfs, const struct mount_place *place,
 			struct error *err);

@@ -51,7 +51,7 @@ static int mount_new(const struct root *root, const char *path, const char *type
 	if (fd < 0)
 		return fd;
 	r = mount_new_attach(type, options, count, flags, &place);
-	return r < 0 ? error_set(err, ERROR_SYSTEM, -r, "run it as root, on Linux 5.2 or newer",
+	return r < 0 ? error_set(err, ERROR_SYSTEM, -r, "run it as root",
 				 "mount %s on %s in the container: %s", type, path, strerror(-r))
 		     : 0;
 }
@@ -194,19 +194,21 @@ static int make_read_only(const struct root *root, const char *path, struct erro
 
 static int cover(const char *rootfs, struct error *err)
 {
-	AUTO_ROOT lower = {.fd = -1};
-	struct mount_place place;
-	int r = root_open(rootfs, &lower, err);
+	AUTO_ROOT host = {.fd = -1};
+	AUTO_FD fd = -1;
+	struct mount_place place = {.root = &host, .path = rootfs};
+	int r = root_open("/", &host, err);
 
-	if (r < 0) {
-		err->code = ERROR_BAD_BUNDLE;
-		return error_fix(err, r, "correct root.path in config.json");
-	}
-	place = (struct mount_place){.root = &lower, .path = rootfs, .fd = lower.fd};
+	if (r < 0)
+		return r;
+	fd = root_openat(&host, rootfs, O_PATH | O_DIRECTORY);
+	if (fd < 0)
+		return error_set(err, ERROR_BAD_BUNDLE, -fd, "correct root.path in config.json",
+				 "open the root %s: %s", rootfs, strerror(-fd));
+	place.fd = fd;
 	r = mount_overlay_attach(VIEW_SIZE_KIB, &place, err);
 	return r < 0 ? error_fix(err, r,
-				 "run it as root, on Linux 5.2 or newer, on a file system "
-				 "that overlays can be made of")
+				 "run it as root, on a file system that overlays can be made of")
 		     : 0;
 }
 
