@@ -14,7 +14,7 @@ cd "$(dirname "$0")/.."
 # shellcheck source=tests/lib/old-kernel.sh
 . tests/lib/old-kernel.sh
 
-all_groups=(build lint unit sanitize analysis fixture golden engines attacks fuzz budget packages arm64)
+all_groups=(build lint unit sanitize analysis fixture golden cli engines attacks fuzz budget packages arm64)
 export DAVIT_BUILD=${DAVIT_BUILD:-build}
 export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
@@ -179,6 +179,14 @@ group_fixture() {
 group_golden() {
 	script golden tests/golden/run
 	script 'golden doctor' tests/golden/doctor
+}
+
+# What davit prints and makes without any engine.
+group_cli() {
+	local file
+	for file in tests/cli/*.sh; do
+		script "$(basename "$file" .sh)" "$file"
+	done
 }
 
 group_engines() {

@@ -214,13 +214,21 @@ int driver_repair(const struct driver_roots *roots, const struct config *config,
  * why it can't be loaded.
  */
 int driver_load(const struct driver_roots *roots, struct arena *arena, struct error *err);
+enum driver_prepare {
+	PREPARE_MODULES = 1 << 0,       /* load nvidia, nvidia-uvm and nvidia-modeset */
+	PREPARE_NODES = 1 << 1,         /* all nodes of the driver */
+	PREPARE_CONTROL_NODES = 1 << 2, /* only those that aren't of one GPU */
+	PREPARE_PRETEND = 1 << 3,       /* change nothing: say what would be done */
+};
 /*
- * For boot, as root: loads nvidia, nvidia-uvm and nvidia-modeset, makes all nodes of the driver
- * that are absent and replaces those with a stale number. *ret_done gets a sentence for each thing
- * done, or left alone. 0 or -errno: the driver, or what compute needs, can't be had.
+ * For boot, as root: loads modules, makes nodes that are absent and replaces those with a stale
+ * number; `what` is of enum driver_prepare. *ret gets the kernel's side of the driver (no file) and
+ * these nodes, whether they were to be made or not. *ret_done gets a sentence for each thing done,
+ * or left alone. 0 or -errno: the driver, or what compute needs, can't be had.
  */
-int driver_prepare(const struct driver_roots *roots, const struct config *config,
-		   struct arena *arena, struct strings *ret_done, struct error *err);
+int driver_prepare(const struct driver_roots *roots, const struct config *config, unsigned what,
+		   struct arena *arena, struct driver *ret, struct strings *ret_done,
+		   struct error *err);
 
 /* What davit knows of a file by its name alone, on whatever host. */
 struct driver_known {

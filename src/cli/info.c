@@ -44,6 +44,8 @@ static int run(const struct arguments *arguments)
 			code = cli_print_json(cli_json_driver(&driver));
 		else
 			print_text(&driver);
+		if (fflush(stdout) != 0)
+			code = 1;
 	}
 	driver_close(&driver);
 	driver_roots_close(&roots);

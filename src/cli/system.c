@@ -1,31 +1,70 @@
 // SPDX-License-Identifier: Apache-2.0
+/* `davit system prepare` and `create-device-nodes`; the links are in a file of their own. */
 #include <stdio.h>
 
 #include "cli.h"
 
-static int prepare(const struct arguments *arguments)
+static void print_done(const struct strings *done)
+{
+	for (size_t i = 0; i < done->count; i++)
+		(void)puts(done->items[i]);
+	if (done->count == 0)
+		(void)puts("everything is in place");
+}
+
+static int json_done(const struct strings *done)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_object_object_add(object, "done", cli_json_strings(done));
+	return cli_print_json(object);
+}
+
+static int prepare(const struct arguments *arguments, unsigned what)
 {
 	struct driver_roots roots = DRIVER_ROOTS_INIT;
 	AUTO_ARENA arena = {0};
+	struct driver driver;
 	struct error err = {0};
 	struct strings done = {0};
 	struct config config;
-	int r = config_load(arguments->config, &arena, &config, &err);
+	int failed, r = config_load(arguments->config, &arena, &config, &err);
 
+	if (arguments_flag(arguments, "dry-run"))
+		what |= PREPARE_PRETEND;
 	if (r == 0)
 		r = driver_roots_open(&config, &roots, &err);
 	if (r == 0)
-		r = driver_prepare(&roots, &config, &arena, &done, &err);
+		r = driver_prepare(&roots, &config, what, &arena, &driver, &done, &err);
 	driver_roots_close(&roots);
 	/* What was done before it failed was done nevertheless. */
-	for (size_t i = 0; i < done.count; i++)
-		(void)puts(done.items[i]);
-	if (r == 0 && done.count == 0)
-		(void)puts("everything is in place");
-	if (fflush(stdout) != 0 && r == 0)
-		return 1;
-	return r < 0 ? cli_fail(&err) : 0;
+	failed = arguments->json ? json_done(&done) : 0;
+	if (!arguments->json && (r == 0 || done.count > 0))
+		print_done(&done);
+	if (fflush(stdout) != 0)
+		failed = 1;
+	return r < 0 ? cli_fail(&err) : failed;
 }
+
+static int run_prepare(const struct arguments *arguments)
+{
+	return prepare(arguments, PREPARE_MODULES | PREPARE_NODES);
+}
+
+static int run_create(const struct arguments *arguments)
+{
+	unsigned what = arguments_flag(arguments, "control-devices") ? PREPARE_CONTROL_NODES
+								     : PREPARE_NODES;
+
+	if (arguments_flag(arguments, "load-kernel-modules"))
+		what |= PREPARE_MODULES;
+	return prepare(arguments, what);
+}
+
+static const struct command_option prepare_options[] = {
+	{"dry-run", OPTION_FLAG, NULL, "change nothing, only say what would be done"},
+	{NULL,      0,           NULL, NULL					 },
+};
 
 static const struct command command_prepare = {
 	.name = "prepare",
@@ -34,29 +73,36 @@ static const struct command command_prepare = {
 		"nodes that are missing and replaces those with a stale number, so that containers find all\n"
 		"in place. Prints what it did. davit-prepare.service runs it at boot.\n",
 	.example = "davit system prepare",
-	.run = prepare,
+	.options = prepare_options,
+	.json = true,
+	.run = run_prepare,
 };
 
-static const struct command_option options[] = {
-	{"control-devices",     OPTION_FLAG,  NULL,  NULL},
-	{"load-kernel-modules", OPTION_FLAG,  NULL,  NULL},
-	{"driver-root",         OPTION_VALUE, "DIR", NULL},
-	{"dev-root",            OPTION_VALUE, "DIR", NULL},
-	{NULL,		  0,            NULL,  NULL},
+static const struct command_option create_options[] = {
+	{"control-devices",     OPTION_FLAG,  NULL,
+	 "only nvidiactl, nvidia-modeset, nvidia-uvm and nvidia-uvm-tools"                        },
+	{"load-kernel-modules", OPTION_FLAG,  NULL,  "load the driver's modules before"           },
+	{"dry-run",             OPTION_FLAG,  NULL,  "change nothing, only say what would be done"},
+ /* Where the nodes are says the configuration. */
+	{"driver-root",         OPTION_VALUE, "DIR", NULL                                         },
+	{"dev-root",            OPTION_VALUE, "DIR", NULL                                         },
+	{NULL,		  0,            NULL,  NULL					 },
 };
 
 const struct command command_create_nodes = {
 	.name = "create-device-nodes",
 	.summary = "make the driver's nodes",
-	.help = "The same as `davit system prepare`.\n",
-	.example = "davit system create-device-nodes",
-	.options = options,
+	.help = "Makes the driver's device nodes that are missing, with the numbers, owner and mode that the\n"
+		"driver asks for, and replaces those with a stale number. Prints what it did.\n",
+	.example = "davit system create-device-nodes --control-devices --dry-run",
+	.options = create_options,
+	.json = true,
 	.one_dash = true,
-	.run = prepare,
+	.run = run_create,
 };
 
-static const struct command *const commands[] = {&command_prepare, &command_create_links,
-						 &command_create_nodes, NULL};
+static const struct command *const commands[] = {&command_create_nodes, &command_create_links,
+						 &command_prepare, NULL};
 
 const struct command command_system = {
 	.name = "system",

@@ -71,7 +71,10 @@ int inventory_add_cap(struct inventory *inv, unsigned minor, const char *access)
 /* Loads a kernel module by the host's modprobe. 0 or -errno, err filled. */
 int module_load(const struct driver_roots *roots, const char *name, struct arena *arena,
 		struct error *err);
-/* Loads the module behind that node when it isn't loaded. 1 loaded, 0 nothing to do, or -errno. */
+/*
+ * Loads the module behind that node when it isn't loaded. 1 loaded (or, pretending, to be loaded),
+ * 0 nothing to do, or -errno.
+ */
 int module_load_behind(struct inventory *inv, const char *node_name);
 /*
  * Makes a node that is absent (1), or replaces a character device of that name with another number

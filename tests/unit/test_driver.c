@@ -52,6 +52,8 @@ int main(void)
 		cmocka_unit_test(prepare_makes_and_replaces_nodes),
 		cmocka_unit_test(files_are_known_by_their_names),
 		cmocka_unit_test(places_of_a_known_file_are_told),
+		cmocka_unit_test(prepare_may_only_say_what_it_would_do),
+		cmocka_unit_test(control_nodes_alone_are_made),
 		cmocka_unit_test(prefix_layout_is_found),
 		cmocka_unit_test(usual_directories_are_found),
 		cmocka_unit_test(loader_cache_leads_to_any_directory),
