@@ -80,3 +80,13 @@ int config_parse(const char *text, size_t length, const char *path, struct arena
  * than CONFIG_SIZE_MAX bytes.
  */
 int config_load(const char *path, struct arena *arena, struct config *ret, struct error *err);
+/* Every key by its whole name ("driver.root"), in their order, with its value as JSON. */
+struct config_value {
+	const char *key, *json;
+};
+struct config_values {
+	struct config_value *items;
+	size_t count, capacity;
+};
+/* 0 or -ENOMEM. */
+int config_describe(const struct config *config, struct arena *arena, struct config_values *ret);

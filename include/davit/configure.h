@@ -87,6 +87,25 @@ int configure_containerd_imports(const char *text, const char *path, struct aren
 int configure_podman_hook_folders(const char *text, const char *path, struct arena *arena,
 				  struct strings *ret, struct error *err);
 
+/* ---- NVIDIA's config.toml (pure) ---------------------------------------------------------- */
+
+/* A key that has no counterpart, or none with that value. */
+struct import_note {
+	const char *key, *value; /* the value as it stands there */
+	const char *why;
+};
+struct import_notes {
+	struct import_note *items;
+	size_t count, capacity;
+};
+/*
+ * What /etc/nvidia-container-runtime/config.toml sets, as our configuration (to be put). -EINVAL
+ * with ERROR_BAD_CONFIG: no TOML, or a value of the wrong type (line and column).
+ */
+struct json_object;
+int configure_import(const char *text, const char *path, struct arena *arena,
+		     struct json_object **ret, struct import_notes *ret_notes, struct error *err);
+
 /* ---- differences (pure) ------------------------------------------------------------------ */
 
 /* A unified diff of one file, "" when nothing differs; NULL texts are no file. NULL: no memory. */

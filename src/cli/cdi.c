@@ -140,7 +140,7 @@ static int write_spec(const char *output, struct json_object *spec, bool yaml, s
 	if (!text)
 		return error_memory(err);
 	if (output && !string_equal(output, "-"))
-		return cdi_replace_file(output, text, arena, err);
+		return cli_replace_file(output, text, false, arena, err);
 	return fputs(text, stdout) < 0 || fflush(stdout) != 0
 		       ? error_errno(err, errno, "write to standard output")
 		       : 0;

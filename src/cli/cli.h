@@ -31,3 +31,9 @@ struct json_object *cli_json_gpus(const struct gpus *gpus);
 struct json_object *cli_json_driver(const struct driver *driver);
 /* {"code", "message", "fix"}, or null for no error. */
 struct json_object *cli_json_error(const struct error *err);
+/*
+ * Puts a text in the place of a file, all of it or nothing: mode and owner of the old one stay. The
+ * directory is made when it is missing. `fresh`: a file that is there is an error.
+ */
+int cli_replace_file(const char *path, const char *text, bool fresh, struct arena *arena,
+		     struct error *err);

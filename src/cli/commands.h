@@ -7,6 +7,7 @@
 /* clang-format off */
 #define COMMANDS(X) \
 	X(cdi) \
+	X(config) \
 	X(configure) \
 	X(ctk) \
 	X(doctor) \

@@ -11,28 +11,8 @@ struct key {
 };
 #define MEMBER(name) offsetof(struct config, name)
 
-static const struct key keys[] = {
-	{"driver.root",                MEMBER(driver.root),                value_path        },
-	{"driver.search",              MEMBER(driver.search),              value_paths       },
-	{"driver.proc",                MEMBER(driver.proc),                value_path        },
-	{"driver.dev",                 MEMBER(driver.dev),                 value_path        },
-	{"driver.sys",                 MEMBER(driver.sys),                 value_path        },
-	{"driver.run",                 MEMBER(driver.run),                 value_path        },
-	{"driver.load-modules",        MEMBER(driver.load_modules),        value_bool        },
-	{"policy.accept-env",          MEMBER(policy.env),                 value_accept      },
-	{"policy.accept-annotations",  MEMBER(policy.annotations),         value_accept      },
-	{"policy.accept-mounts",       MEMBER(policy.mounts),              value_bool        },
-	{"policy.env-names",           MEMBER(policy.env_names),           value_env_names   },
-	{"policy.capabilities",        MEMBER(policy.capabilities),        value_capabilities},
-	{"policy.ignore-requirements", MEMBER(policy.ignore_requirements), value_bool        },
-	{"policy.imex",                MEMBER(policy.imex),                value_bool        },
-	{"cgroups",		    MEMBER(cgroups),                    value_auto        },
-	{"cuda-compat",                MEMBER(cuda_compat),                value_auto        },
-	{"runtime.mode",               MEMBER(runtime.mode),               value_mode        },
-	{"runtime.candidates",         MEMBER(runtime.candidates),         value_programs    },
-	{"log.file",                   MEMBER(log.file),                   value_log_file    },
-	{"log.level",                  MEMBER(log.level),                  value_log_level   },
-};
+#define KEY(name, member, kind) {name, MEMBER(member), value_##kind},
+static const struct key keys[] = {CONFIG_KEYS(KEY)};
 static const char *const sections[] = {"driver", "policy", "runtime", "log"};
 
 static const struct key *find_key(const char *name)
@@ -61,7 +41,7 @@ static int refuse_key(const char *name, struct error *err)
 	memcpy(&known[ARRAY_SIZE(keys)], sections, sizeof(sections));
 	nearest = string_nearest(name, known, ARRAY_SIZE(known));
 	if (!nearest)
-		return error_fix(err, r, "remove it, or see the keys with: davit config");
+		return error_fix(err, r, "remove it, or see the keys with: davit config show");
 	if (strcmp(nearest, name) == 0)
 		return error_fix(err, r, "nest it: {\"%.*s\": {\"%s\": ...}}",
 				 (int)(strchr(name, '.') - name), name, strchr(name, '.') + 1);

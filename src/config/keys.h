@@ -4,6 +4,31 @@
 #include "davit/config.h"
 #include "davit/json_text.h"
 
+/* Every key, its member of struct config, and what kind of value_KIND it is. */
+/* clang-format off */
+#define CONFIG_KEYS(X) \
+	X("driver.root", driver.root, path) \
+	X("driver.search", driver.search, paths) \
+	X("driver.proc", driver.proc, path) \
+	X("driver.dev", driver.dev, path) \
+	X("driver.sys", driver.sys, path) \
+	X("driver.run", driver.run, path) \
+	X("driver.load-modules", driver.load_modules, bool) \
+	X("policy.accept-env", policy.env, accept) \
+	X("policy.accept-annotations", policy.annotations, accept) \
+	X("policy.accept-mounts", policy.mounts, bool) \
+	X("policy.env-names", policy.env_names, env_names) \
+	X("policy.capabilities", policy.capabilities, capabilities) \
+	X("policy.ignore-requirements", policy.ignore_requirements, bool) \
+	X("policy.imex", policy.imex, bool) \
+	X("cgroups", cgroups, auto) \
+	X("cuda-compat", cuda_compat, auto) \
+	X("runtime.mode", runtime.mode, mode) \
+	X("runtime.candidates", runtime.candidates, programs) \
+	X("log.file", log.file, log_file) \
+	X("log.level", log.level, log_level)
+/* clang-format on */
+
 /* Reads every key of the text into config, which has the defaults. Errors as config_parse. */
 int config_parse_keys(const struct json_text *json, struct arena *arena, struct config *config,
 		      struct error *err);

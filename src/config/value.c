@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "value.h"
 
+/* By their enums. */
+const char *const value_auto_words[] = {"never", "auto"};
+const char *const value_accept_words[] = {"always", "privileged", "never"};
+const char *const value_mode_words[] = {"spec", "hook"};
+
 int value_refuse(const struct value *value, const char *what)
 {
 	return error_set(value->err, ERROR_BAD_CONFIG, EINVAL, NULL, "%s must be %s", value->key,
@@ -28,8 +33,7 @@ static int word_index(const struct value *value, const char *const *words, size_
 
 int value_auto(const struct value *value, void *ret)
 {
-	static const char *const words[] = {"never", "auto"};
-	int index = word_index(value, words, ARRAY_SIZE(words));
+	int index = word_index(value, value_auto_words, ARRAY_SIZE(value_auto_words));
 
 	if (index < 0)
 		return value_refuse(value, "\"auto\" or \"never\"");
@@ -39,8 +43,7 @@ int value_auto(const struct value *value, void *ret)
 
 int value_accept(const struct value *value, void *ret)
 {
-	static const char *const words[] = {"always", "privileged", "never"};
-	int index = word_index(value, words, ARRAY_SIZE(words));
+	int index = word_index(value, value_accept_words, ARRAY_SIZE(value_accept_words));
 
 	if (index < 0)
 		return value_refuse(value, "\"always\", \"privileged\" or \"never\"");
@@ -50,8 +53,7 @@ int value_accept(const struct value *value, void *ret)
 
 int value_mode(const struct value *value, void *ret)
 {
-	static const char *const words[] = {"spec", "hook"};
-	int index = word_index(value, words, ARRAY_SIZE(words));
+	int index = word_index(value, value_mode_words, ARRAY_SIZE(value_mode_words));
 
 	if (index < 0)
 		return value_refuse(value, "\"spec\" or \"hook\"");

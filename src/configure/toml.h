@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A TOML text as lines: as much of the grammar as it takes to know which table a line belongs to,
- * and where values that take several lines end. Values aren't looked into.
+ * and where values that take several lines end; values of some types.
  */
 #pragma once
 
@@ -33,3 +33,11 @@ int toml_parse(const char *text, const char *path, struct arena *arena, struct t
 /* Whether a path is, or begins with, these names; NULL ends them. */
 bool toml_path_is(const struct strings *path, const char *const *names);
 bool toml_path_starts(const struct strings *path, const char *const *names);
+
+/*
+ * The value of a pair, when it is of that type: -EINVAL. Strings of one line, without escapes of
+ * Unicode.
+ */
+int toml_bool(const struct toml_line *line, bool *ret);
+int toml_string(const struct toml_line *line, struct arena *arena, const char **ret);
+int toml_strings(const struct toml_line *line, struct arena *arena, struct strings *ret);

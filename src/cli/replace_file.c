@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cdi.h"
+#include "cli.h"
 
 static int fill(int fd, const char *path, const char *text, struct error *err)
 {
@@ -37,7 +37,19 @@ static int make_directory(const char *path, struct arena *arena)
 	return mkdir(directory, 0755) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-int cdi_replace_file(const char *path, const char *text, struct arena *arena, struct error *err)
+/* A second name for the new file fails where there is one, in one step. */
+static int put(const char *temporary, const char *path, bool fresh, struct error *err)
+{
+	int r = fresh ? link(temporary, path) : rename(temporary, path);
+
+	if (r < 0 && errno == EEXIST)
+		return error_set(err, ERROR_SYSTEM, EEXIST, "name another file, or add --force",
+				 "write %s: it is there already", path);
+	return r < 0 ? error_errno(err, errno, "write %s", path) : 0;
+}
+
+int cli_replace_file(const char *path, const char *text, bool fresh, struct arena *arena,
+		     struct error *err)
 {
 	/* No name that an engine would read as a spec. */
 	char *temporary = arena_printf(arena, "%s.XXXXXX", path);
@@ -52,9 +64,9 @@ int cdi_replace_file(const char *path, const char *text, struct arena *arena, st
 		return error_fix(err, r, "name a file that you may write");
 	}
 	r = fill(fd, path, text, err);
-	if (r == 0 && rename(temporary, path) < 0)
-		r = error_errno(err, errno, "write %s", path);
-	if (r < 0)
+	if (r == 0)
+		r = put(temporary, path, fresh, err);
+	if (r < 0 || fresh)
 		(void)unlink(temporary);
 	return r;
 }
