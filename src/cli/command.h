@@ -87,6 +87,8 @@ int arguments_values(const struct arguments *arguments, const char *option, stru
 
 /* Prints --help, all of it from the table. The exit code. */
 int command_help(const struct command *command, const char *name);
+/* Candidates for the last of the words that follow the command: what completions/ has a use for. */
+int command_complete(const struct command *command, int argc, char **argv);
 /* Reads the command line and runs the command, or one of its own. The exit code. */
 int command_run(const struct command *command, const char *name, int argc, char **argv);
 /*

@@ -30,6 +30,8 @@ int main(int argc, char **argv)
 
 	if (argc > 0 && strcmp(slash ? slash + 1 : argv[0], "nvidia-ctk") == 0)
 		return command_run(&command_ctk, "nvidia-ctk", argc - 1, argv + 1);
+	if (strcmp(name, "--complete") == 0)
+		return command_complete(&davit, argc - 2, argv + 2);
 	if (strcmp(name, "help") == 0)
 		return command_help(&davit, davit.name);
 	return command_run(&davit, davit.name, argc > 0 ? argc - 1 : 0, argv + 1);
