@@ -5,6 +5,9 @@
 # `N passed, N failed[, N skipped]`. Exits non-zero when one failed, or, with MUST_WORK=1, was
 # skipped. DAVIT_BUILD names another folder than build/. OLD_KERNEL=enosys (or eperm) runs the groups
 # `engines` and `attacks` with programs that a kernel without the newer system calls answers so.
+#
+# Compilers and analyzers keep a processor busy, containers and engines are mostly waited for: so the
+# groups of the first kind run beside the others, and tell what they found at the end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=tests/lib/packages.sh
@@ -19,6 +22,7 @@ export DAVIT_BUILD=${DAVIT_BUILD:-build}
 export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
 jobs=$(nproc)
+beside=(lint unit sanitize analysis fuzz arm64)
 # Scripts of tests/engines that need no runtime, or choose their own; all others run on each.
 single_scripts=(bad-input cdi cdi-hook configure container-cli doctor environment docker podman runtime-bundles
 	rootless runtime-engines systemd try)
@@ -258,8 +262,8 @@ for group in "${groups[@]}"; do
 done
 need_packages "${build_packages[@]}" "${container_packages[@]}" "${test_packages[@]}"
 
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+log=$(mktemp) others_log=$(mktemp)
+trap 'rm -f "$log" "$others_log"' EXIT
 # Every other group tests what the first one makes.
 if [[ " ${groups[*]} " != *' build '* ]] && ! output=$(build_folder "$DAVIT_BUILD" 2>&1); then
 	fail 'build' 'it does not build' "$(tail -n 40 <<< "$output")" | tee -a "$log"
@@ -267,15 +271,38 @@ fi
 if [ -n "${OLD_KERNEL:-}" ]; then
 	old=$(mktemp -d)
 	chmod 0755 "$old"
-	trap 'rm -rf "$log" "$old"' EXIT
+	trap 'rm -rf "$log" "$others_log" "$old"' EXIT
 	old_build "$old" "$OLD_KERNEL" "$new_calls"
 	export OLD_KERNEL DAVIT_BUILD=$old
 fi
+
+run_groups() { # GROUP...
+	local group started
+	for group; do
+		started=$SECONDS
+		printf -- '--- %s\n' "$group"
+		"group_$group" 2>&1
+		printf -- '--- %s: %d s\n' "$group" $((SECONDS - started))
+	done
+}
+
+first=() second=() others=()
 for group in "${groups[@]}"; do
-	started=$SECONDS
-	printf -- '--- %s\n' "$group"
-	"group_$group" 2>&1 | tee -a "$log"
-	printf -- '--- %s: %d s\n' "$group" $((SECONDS - started))
+	if [ "$group" = build ]; then
+		first+=("$group")
+	elif [[ " ${beside[*]} " = *" $group "* ]]; then
+		others+=("$group")
+	else
+		second+=("$group")
+	fi
+done
+run_groups "${first[@]}" | tee -a "$log"
+run_groups "${others[@]}" > "$others_log" &
+run_groups "${second[@]}" | tee -a "$log"
+wait $! || true
+tee -a "$log" < "$others_log"
+for group in "${groups[@]}"; do
+	grep -q "^--- $group: " "$log" || fail "$group" 'it ended before its end' | tee -a "$log"
 done
 
 passed=$(grep -c '^ok ' "$log" || true)
