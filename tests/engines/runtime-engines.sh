@@ -208,7 +208,12 @@ ctr_gives() { # NAME EXPECTED OPTION... -- COMMAND...
 	errors=$(cat "$work/errors")
 	[ -z "$expected" ] || equal "$name" "$expected" "$rc $output$errors"
 }
+root_files() { # the image's loader cache gets our libraries
+	(cd "$(kind_root debian)" && find . ! -path ./etc/ld.so.cache -printf '%p %y %l\n' | sort)
+}
+before=$(root_files)
 ctr_gives 'ctr run --runc-binary' "0 $one" --env NVIDIA_VISIBLE_DEVICES=1 -- nvidia-smi -L
+equal "ctr run --runc-binary ($with): nothing is left in the root" '' "$(diff <(echo "$before") <(root_files) || true)"
 ctr_gives 'ctr run --runc-binary, nothing asked for' "0 $nothing" -- nodeprobe /dev/nvidiactl
 ctr_gives '' '' --env NVIDIA_VISIBLE_DEVICES=7 -- true
 matches "ctr run --runc-binary, GPU 7 ($with): our line is shown" 'davit: cannot .*7.*\(fix: ' "$errors"
