@@ -198,7 +198,7 @@ static int parse_word(struct parser *p, struct json_value *value)
 		if (memcmp(p->json->text + p->at, word->data, common) != 0)
 			continue;
 		p->at += common;
-		value->kind = words[i].kind;
+		value->kind = (uint8_t)words[i].kind;
 		value->length = (uint32_t)common;
 		return common == word->length ? 0 : fail(p, ends_early);
 	}

@@ -17,8 +17,6 @@ int cli_fail(const struct error *err);
 /* Prints the object and releases it. 0, or 1 when standard output fails. */
 int cli_print_json(struct json_object *object);
 
-/* A path as given on the command line. NULL without memory. */
-const char *cli_absolute(const char *path, struct arena *arena);
 /* The path of a source as the host sees it. */
 const char *cli_host_path(const struct driver_roots *roots, enum driver_tree tree, const char *path,
 			  struct arena *arena);

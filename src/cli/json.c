@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <limits.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "cli.h"
 
@@ -22,15 +20,6 @@ int cli_print_json(struct json_object *object)
 
 	(void)json_object_put(object);
 	return failed || fflush(stdout) != 0;
-}
-
-const char *cli_absolute(const char *path, struct arena *arena)
-{
-	char cwd[PATH_MAX];
-
-	if (path[0] == '/' || !getcwd(cwd, sizeof(cwd)))
-		return path;
-	return arena_printf(arena, "%s/%s", cwd, path);
 }
 
 const char *cli_host_path(const struct driver_roots *roots, enum driver_tree tree, const char *path,

@@ -67,7 +67,7 @@ const struct command command_try = {
 		"be run, 125: davit failed.\n",
 	.example = "davit try --bundle . --gpus all -- nvidia-smi -L",
 	.options = options,
-	.words = "COMMAND [ARGUMENT...]",
+	.words = "[-- COMMAND [ARGUMENT...]]",
 	.words_max = WORDS_ANY,
 	.run = run,
 };
