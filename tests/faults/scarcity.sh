@@ -114,8 +114,9 @@ for delayed in read:when=3 openat2:when=20 setns:when=1; do
 done
 
 # The container's process is killed meanwhile.
-attaching=move_mount
-[ -z "${OLD_KERNEL:-}" ] || attaching=mount
+attaching=move_mount ninth=9
+# There it takes four calls for each.
+[ -z "${OLD_KERNEL:-}" ] || attaching=mount ninth=33
 for delayed in read:when=3 openat2:when=20 setns:when=1 $attaching:when=3 $attaching:when=20; do
 	start_container
 	(sleep 0.1 && kill -KILL "$container") &
@@ -145,7 +146,7 @@ failing() { # NAME INJECTION
 	equal "$1: the same container starts at the next try" "0 $(smi_line 0 "$uuid1")" "$rc $output$errors"
 	drop_bundle
 }
-failing 'a failed mount' $attaching:error=ENOMEM:when=9:syscall=getpid
+failing 'a failed mount' $attaching:error=ENOMEM:when=$ninth:syscall=getpid
 failing 'a failed rename' renameat:error=EIO:when=1:syscall=getpid
 failing 'killed in the middle' $attaching:signal=KILL:when=12
 failing 'killed while it changes the device filter' bpf:signal=KILL:when=5
