@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""check.py REPOSITORY: what pages promise beside their commands: links that lead somewhere, figures
+that were measured, defaults that are the shipped ones, packages that are those of the tests."""
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+failed = False
+
+
+def report(name, problems):
+    global failed
+    if not problems:
+        print(f'ok {name}')
+        return
+    failed = True
+    print(f'FAIL {name}: see below')
+    for problem in problems:
+        print(f'    {problem}')
+
+
+def prose(path):
+    """A page without its blocks of code."""
+    return re.sub(r'^( *)```.*?^\1```$', '', path.read_text(encoding='utf-8'), flags=re.S | re.M)
+
+
+def anchors(path):
+    """The names of headings, as forges make them."""
+    seen = set()
+    for heading in re.findall(r'^#+ (.*)$', prose(path), flags=re.M):
+        text = re.sub(r'\[([^]]*)\]\([^)]*\)', r'\1', heading).lower()
+        seen.add(re.sub(r'[^\w\- ]', '', text).replace(' ', '-'))
+    return seen
+
+
+def check_links(pages):
+    problems = []
+    for page in pages:
+        for link in re.findall(r'\]\(([^)\s]+)\)', prose(page)):
+            if re.match(r'[a-z]+:', link):
+                continue
+            name, _, anchor = link.partition('#')
+            target = page if not name else Path(os.path.normpath(page.parent / name))
+            if not target.exists():
+                problems.append(f'{page}: {link}: there is no {target}')
+            elif anchor and anchor not in anchors(target):
+                problems.append(f'{page}: {link}: no such heading')
+    report('links lead somewhere', problems)
+
+
+def check_index(pages):
+    index = Path('docs/README.md').read_text(encoding='utf-8')
+    report('docs/README.md names every page', [
+        f'{page} is not in it' for page in pages
+        if page.parent == Path('docs') and page.name != 'README.md' and f']({page.name}' not in index])
+
+
+def table_rows(text, heading):
+    """The rows of the first table below a heading that contains a text."""
+    below = text[text.index(heading):]
+    table = re.search(r'(?:^\|.*\n)+', below, flags=re.M)[0].splitlines()
+    return table[2:]
+
+
+def check_figures():
+    measured = Path('docs/measurements.md').read_text(encoding='utf-8')
+    rows = table_rows(Path('README.md').read_text(encoding='utf-8'), '## Why')
+    report("README's figures are those of docs/measurements.md",
+           [f'not there: {row}' for row in rows if row not in measured] +
+           ([] if rows else ['there are no figures']))
+
+
+def flat(prefix, value):
+    if not isinstance(value, dict):
+        return {prefix: value}
+    keys = {}
+    for name, inner in value.items():
+        keys.update(flat(f'{prefix}.{name}' if prefix else name, inner))
+    return keys
+
+
+def without_comments(text):
+    """JSON with comments as JSON; a string is taken whole, so that what it holds is no comment."""
+    parts = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/', re.S)
+    return parts.sub(lambda part: part[0] if part[0].startswith('"') else '', text)
+
+
+def check_configuration():
+    shipped = flat('', json.loads(without_comments(Path('config/config.json').read_text(encoding='utf-8'))))
+    page = Path('docs/configuration.md').read_text(encoding='utf-8')
+    told, problems = {}, []
+    for row in re.findall(r'^\| `([a-z.-]+)` \| `([^`]+)` \|', page, flags=re.M):
+        told[row[0]] = json.loads(row[1])
+    for key in sorted(shipped.keys() | told.keys()):
+        if key not in told:
+            problems.append(f'{key} is missing')
+        elif key not in shipped:
+            problems.append(f'{key}: there is no such key')
+        elif told[key] != shipped[key]:
+            problems.append(f'{key}: {told[key]!r}, config/config.json has {shipped[key]!r}')
+    for example in re.findall(r'^```json\n(.*?)^```$', page, flags=re.S | re.M):
+        problems += [f'{key} of an example: there is no such key'
+                     for key in flat('', json.loads(example)).keys() - shipped.keys()]
+    report('docs/configuration.md has every key and its default', problems)
+
+
+def check_packages():
+    listed = re.search(r'build_packages=\(([^)]*)\)',
+                       Path('tests/lib/packages.sh').read_text(encoding='utf-8'))[1].split()
+    told = re.search(r'^apt-get install (.*)$', Path('README.md').read_text(encoding='utf-8'), flags=re.M)[1]
+    report('README names the packages that the build needs',
+           [f'only in one of README.md and tests/lib/packages.sh: {name}'
+            for name in sorted(set(told.split()) ^ set(listed) - {'libcmocka-dev'})])
+
+
+def main():
+    os.chdir(sys.argv[1])
+    pages = [Path(name) for name in ('README.md', 'CONTRIBUTING.md', 'SECURITY.md')]
+    pages += sorted(Path('docs').glob('**/*.md'))
+    check_links(pages)
+    check_index(pages)
+    check_figures()
+    check_configuration()
+    check_packages()
+    sys.exit(failed)
+
+
+main()
