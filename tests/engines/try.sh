@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # `davit try`: a bundle's command with its GPUs and without a runtime. The plan is applied as a hook
 # would, the exit codes are docker run's, and nothing of it stays: no file, mount, cgroup, process.
-# And the commands of docs/debugging.md.
 set -euo pipefail
 # shellcheck source=tests/lib/place.sh
 . "$(dirname "$0")/../lib/place.sh"
@@ -233,27 +232,4 @@ as_nobody "$work/davit" try --bundle "$bundle" --config "$config" -- true > "$wo
 matches 'try: without rights' '^125 davit: cannot make namespaces .* \(fix: run it as root, or in' \
 	"$rc $(grep '^davit: cannot' "$work/out")"
 nothing_stays 'try: as an ordinary user'
-
-# --- the documentation ---------------------------------------------------------------------------
-
-# Each command of docs/debugging.md runs: the bundle is $bundle there, too.
-make_bundle
-cp -r "$bundle" "$work/other"
-other=$work/other
-# shellcheck disable=SC2317 # called by the page
-davit() { "$davit_program" "$1" --config "$config" "${@:2}"; }
-davit_program=$davit
-export -f davit
-export davit_program config bundle other
-count=0
-while IFS= read -r line; do
-	rc=0
-	timeout 20 bash -c "${line%% # *}" > "$work/out" 2>&1 < <(:) || rc=$?
-	case $rc in
-	0 | 1) ok "docs/debugging.md: $line" ;;
-	*) fail "docs/debugging.md: $line" "exit $rc" "$(cat "$work/out")" ;;
-	esac
-	count=$((count + 1))
-done < <(sed -n 's/^    \(davit .*\)/\1/p' "$repository/docs/debugging.md")
-[ "$count" -ge 8 ] || fail 'docs/debugging.md' "only $count commands are found in it"
 report_exit
