@@ -68,7 +68,7 @@ static int show(const struct arguments *arguments)
 	AUTO_ARENA arena = {0};
 	struct error err = {0};
 	struct config config, defaults;
-	struct shown shown;
+	struct shown shown = {0};
 	int r = config_load(arguments->config, &arena, &config, &err);
 
 	if (r == 0 && (config_defaults(&arena, &defaults) < 0 ||

@@ -18,14 +18,16 @@ static int unescape(char escape, char *ret)
 	static const char escapes[] = "btnfr\"\\", characters[] = "\b\t\n\f\r\"\\";
 	const char *at = escape ? strchr(escapes, escape) : NULL;
 
-	*ret = at ? characters[at - escapes] : '\0';
-	return at ? 0 : -EINVAL;
+	if (!at)
+		return -EINVAL;
+	*ret = characters[at - escapes];
+	return 0;
 }
 
 /* "basic" or 'literal', of one line. The length that it takes, or -errno. */
 static ssize_t parse_string(const char *text, size_t length, struct arena *arena, const char **ret)
 {
-	char quote = length > 0 ? text[0] : '\0';
+	char quote = text[0]; /* a value has one character at least */
 	char *made = arena_alloc(arena, length + 1);
 	size_t at = 1, size = 0;
 

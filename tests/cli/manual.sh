@@ -71,10 +71,10 @@ equal 'davit.json(5): davit takes its example' "$work/example.json is good" \
 DESTDIR=$work/installed cmake --install "$DAVIT_BUILD" --prefix /usr > /dev/null
 equal 'installed: pages and completions' "/usr/share/bash-completion/completions/davit
 /usr/share/fish/vendor_completions.d/davit.fish
-/usr/share/man/man1/davit.1
-/usr/share/man/man5/davit.json.5
-/usr/share/man/man8/davit-hook.8
-/usr/share/man/man8/davit-runtime.8
+/usr/share/man/man1/davit.1.gz
+/usr/share/man/man5/davit.json.5.gz
+/usr/share/man/man8/davit-hook.8.gz
+/usr/share/man/man8/davit-runtime.8.gz
 /usr/share/zsh/site-functions/_davit" "$(cd "$work/installed" && find . -path '*/man/*' -type f -o -path '*completion*' -type f -o \
 	-path '*/site-functions/*' -type f | sed 's/^\.//' | LC_ALL=C sort)"
 report_exit
