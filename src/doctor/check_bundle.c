@@ -53,11 +53,16 @@ int check_bundle_driver(const struct doctor_host *host, struct finding *ret)
 
 int check_bundle_image(const struct doctor_host *host, struct finding *ret)
 {
+	static const char *const loaders[] = {
+		[IMAGE_LOADER_NONE] = "no loader: static programs only",
+		[IMAGE_LOADER_GLIBC] = "glibc",
+		[IMAGE_LOADER_MUSL] = "musl",
+	};
 	const struct doctor_bundle *bundle = &host->bundle;
 
 	if (of_step(bundle, DOCTOR_STEP_IMAGE, ret) == 0)
 		return 0;
-	return finding_set(ret, DOCTOR_OK, NULL, "%zu operations would be done%s",
-			   bundle->operations,
+	return finding_set(ret, DOCTOR_OK, NULL, "%zu operations would be done (%s)%s",
+			   bundle->operations, loaders[bundle->loader],
 			   bundle->compat ? "; the image's newer CUDA libraries are used" : "");
 }

@@ -21,6 +21,10 @@ int doctor_gather_engines(struct doctor_gathering *g);
 int doctor_gather_hooks(struct doctor_gathering *g);
 int doctor_gather_bundle(struct doctor_gathering *g);
 
+/* Whether something in the image is in the plan's way: the error that the hook would have. */
+int doctor_check_image(const struct root *root, const struct pipeline *pipeline,
+		       struct arena *arena, struct error *err);
+
 /* The daemon of that name, if it runs: fills pid, started, program, search and hidden. */
 int doctor_find_daemon(struct doctor_gathering *g, const char *name, struct doctor_engine *engine,
 		       struct strings *ret_arguments);

@@ -171,7 +171,8 @@ static int walk(struct pipeline *pipeline, struct doctor_gathering *g)
 	r = root_open(pipeline->rootfs, &root, err);
 	if (r < 0)
 		return error_fix(err, r, "correct root.path in config.json");
-	return pipeline_plan(pipeline, &root, g->arena, err);
+	r = pipeline_plan(pipeline, &root, g->arena, err);
+	return r < 0 ? r : doctor_check_image(&root, pipeline, g->arena, err);
 }
 
 /* The request's rules that are about misspelt names. */
@@ -198,6 +199,7 @@ int doctor_gather_bundle(struct doctor_gathering *g)
 	if (r == -ENOMEM)
 		return r;
 	bundle->operations = pipeline.plan.count;
+	bundle->loader = pipeline.image.loader;
 	bundle->compat = pipeline.image.compat.count > 0;
 	bundle->gpu = pipeline.request.gpu;
 	bundle->from = pipeline.request.from;
