@@ -35,7 +35,7 @@ static bool is_below_mount(const struct oci_mounts *mounts, const char *target)
 
 		while (length > 0 && place[length - 1] == '/')
 			length--;
-		if (strncmp(target, place, length) == 0 &&
+		if (length > 0 && strncmp(target, place, length) == 0 &&
 		    (target[length] == '/' || !target[length]))
 			return true;
 	}
