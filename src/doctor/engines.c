@@ -177,7 +177,7 @@ static int gather_docker(struct doctor_gathering *g, struct doctor_engine *engin
 		r = find_installed(g, "dockerd", engine);
 	if (r == 0)
 		r = find_installed(g, "docker", engine);
-	if (r < 0 || !engine->program)
+	if (r < 0 || !(engine->program || engine->pid))
 		return r;
 	engine->file = option_of(&arguments, "--config-file");
 	if (!engine->file)
@@ -217,7 +217,7 @@ static int gather_containerd(struct doctor_gathering *g, struct doctor_engine *e
 
 	if (r == 0)
 		r = find_installed(g, "containerd", engine);
-	if (r < 0 || !engine->program)
+	if (r < 0 || !(engine->program || engine->pid))
 		return r;
 	engine->cgroups = "cgroupfs";
 	engine->file = option_of(&arguments, "--config");
@@ -238,7 +238,7 @@ static int gather_crio(struct doctor_gathering *g, struct doctor_engine *engine)
 
 	if (r == 0)
 		r = find_installed(g, "crio", engine);
-	if (r < 0 || !engine->program)
+	if (r < 0 || !(engine->program || engine->pid))
 		return r;
 	engine->cgroups = "systemd";
 	engine->file = option_of(&arguments, "--config");
