@@ -111,7 +111,7 @@ int check_nodes_links(const struct doctor_host *host, struct finding *ret)
 		return finding_set(ret, DOCTOR_OK, NULL, "each node has its link in %s/char",
 				   host->config.driver.dev);
 	return finding_set(
-		ret, DOCTOR_WARN, "run `davit ctk system create-dev-char-symlinks`",
+		ret, DOCTOR_WARN, "run `davit system create-dev-char-symlinks`",
 		"no link in %s/char for %s: a runtime with the systemd cgroup driver may "
 		"lose the device at a daemon-reload",
 		host->config.driver.dev, unlinked);
