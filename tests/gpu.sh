@@ -392,6 +392,41 @@ explanation() {
 	drop_bundle
 }
 
+# What the host's own checks say, and a container's command without a runtime.
+self_help() {
+	local failed
+	title 'davit doctor'
+	output=$("$davit" doctor --config "$config" 2>&1) || true
+	show <<< "$output"
+	failed=$({ "$davit" doctor --config "$config" --json || true; } | "$python" -c '
+import json, sys
+print(*(c["id"] for c in json.load(sys.stdin)["checks"]
+        if c["result"] == "fail" and c["id"].split(".")[0] in ("driver", "nodes", "cgroup", "host")))')
+	equal 'davit doctor finds nothing wrong with the driver, its nodes and cgroups' '' "$failed"
+
+	title 'davit try'
+	fresh_root
+	configure '' -- true
+	rc=0
+	output=$("$davit" try --bundle "$bundle" --config "$config" --gpus all -- nvidia-smi -L 2>&1) || rc=$?
+	show <<< "$output"
+	equal 'davit try -- nvidia-smi -L lists every GPU' "0 ${#gpus[@]}" \
+		"$rc $(grep -c '^GPU ' <<< "$output" || true)"
+	if [ -z "$fake" ]; then
+		output=$("$davit" try --bundle "$bundle" --config "$config" --gpus all -- "$python" -c "$multiply" 2>&1) || true
+		show <<< "$output"
+		matches 'davit try: a matrix product with torch is right' '^product right$' "$output"
+	fi
+	drop_bundle
+	title 'davit explain --why'
+	fresh_root
+	configure "$hook" NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=utility -- true
+	for name in nvidia-smi libcuda.so.1; do
+		"$davit" explain --bundle "$bundle" --config "$config" --why "$name" 2>&1 || true
+	done | show
+	drop_bundle
+}
+
 speed() {
 	local rounds=100 i with entry
 	title "time (median of $rounds, in turns)"
@@ -443,6 +478,7 @@ everything() {
 	odd_images
 	other_doors
 	explanation
+	self_help
 	speed
 	equal 'no mount is left on the host' '' "$(diff <(printf '%s\n' "$before") <(sort /proc/self/mountinfo) || true)"
 }
