@@ -248,7 +248,8 @@ int cgroup_allow_devices(const struct plan *plan, pid_t pid, struct arena *arena
 		fd_close(&cgroup.fd);
 	if (r < 0 && user_namespace_is_nested()) {
 		log_line(LOG_LEVEL_WARNING,
-			 "device rules left to the outer container or host: cannot %s",
+			 "device rules left to the outer container or host: cannot %s (fix: if the "
+			 "GPU can't be opened, allow its devices to the outer container)",
 			 err->message);
 		return 0;
 	}

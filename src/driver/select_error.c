@@ -67,12 +67,23 @@ static const char *describe(struct picker *picker, enum candidates candidates)
 			    names.count == 1 ? "" : "s", list);
 }
 
-static const char *remedy(const struct picker *picker, const char *item)
+static bool has_mig(const struct driver *driver)
+{
+	for (size_t i = 0; i < driver->gpus.count; i++)
+		if (driver->gpus.items[i].mig.count)
+			return true;
+	return false;
+}
+
+static const char *remedy(const struct picker *picker, const char *item, enum candidates candidates)
 {
 	const struct strings devices = {&item, 1, 1};
 
 	if (picker->driver->gpus.count == 0)
 		return "check `dmesg | grep NVRM`, or ask for none in NVIDIA_VISIBLE_DEVICES";
+	if (candidates == CANDIDATES_MIG && !has_mig(picker->driver))
+		return "make instances with `nvidia-smi mig`, or ask for a GPU in "
+		       "NVIDIA_VISIBLE_DEVICES";
 	if (!driver_select_needs_uuids(picker->driver, &devices))
 		return "choose one of them in NVIDIA_VISIBLE_DEVICES";
 	if (strncasecmp(item, "MIG-", 4) == 0)
@@ -88,7 +99,7 @@ int select_unknown(struct picker *picker, const char *item, enum candidates cand
 
 	if (!host)
 		return error_memory(picker->err);
-	return error_set(picker->err, ERROR_UNKNOWN_DEVICE, ENODEV, remedy(picker, item),
-			 "inject %s %.*s%s: %s", kind, ITEM_MAX, item,
-			 strlen(item) > ITEM_MAX ? "..." : "", host);
+	return error_set(picker->err, ERROR_UNKNOWN_DEVICE, ENODEV,
+			 remedy(picker, item, candidates), "inject %s %.*s%s: %s", kind, ITEM_MAX,
+			 item, strlen(item) > ITEM_MAX ? "..." : "", host);
 }

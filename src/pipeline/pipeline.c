@@ -207,6 +207,19 @@ static int repair_missing(struct pipeline *pipeline, struct arena *arena, struct
 	return r < 0 || missing.count == 0 ? r : repair(pipeline, &missing, arena, err);
 }
 
+/* Not worth a warning: who asks for all capabilities on a host without displays misses nothing. */
+static void tell_of_drm(const struct pipeline *pipeline)
+{
+	if (!(pipeline->request.capabilities & (CAPABILITY_GRAPHICS | CAPABILITY_DISPLAY)))
+		return;
+	for (size_t i = 0; i < pipeline->selection.count; i++)
+		if (pipeline->selection.items[i].gpu->drm_nodes.count == 0)
+			log_line(LOG_LEVEL_INFO,
+				 "graphics or display is asked for, but GPU %u has no /dev/dri "
+				 "nodes (fix: modprobe nvidia-drm)",
+				 pipeline->selection.items[i].gpu->index);
+}
+
 int pipeline_driver(struct pipeline *pipeline, struct arena *arena, struct error *err)
 {
 	int r = driver_roots_open(pipeline->config, &pipeline->roots, err);
@@ -230,6 +243,7 @@ int pipeline_driver(struct pipeline *pipeline, struct arena *arena, struct error
 		return r;
 	pipeline->stage = PIPELINE_SELECTION;
 	log_line(LOG_LEVEL_DEBUG, "chosen: %zu GPUs or MIG instances", pipeline->selection.count);
+	tell_of_drm(pipeline);
 	r = check_requirements(pipeline, arena, err);
 	return r < 0 ? r : repair_missing(pipeline, arena, err);
 }
