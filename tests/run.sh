@@ -17,7 +17,7 @@ cd "$(dirname "$0")/.."
 # shellcheck source=tests/lib/old-kernel.sh
 . tests/lib/old-kernel.sh
 
-all_groups=(build lint unit sanitize analysis fixture golden cli engines docs attacks fuzz budget packages arm64)
+all_groups=(build lint unit sanitize analysis fixture golden cli engines complaints docs attacks fuzz budget packages arm64)
 export DAVIT_BUILD=${DAVIT_BUILD:-build}
 export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
@@ -228,6 +228,10 @@ group_engines() {
 
 group_docs() {
 	script docs tests/docs/run
+}
+
+group_complaints() {
+	tests/complaints/run || true
 }
 
 # Attacks and faults, shortened; FULL=1 and its kin are in tests/attacks/run.
