@@ -20,13 +20,12 @@ make_docker
 start_dockerd "$(jq -n --arg runtime "$runtime" '{runtimes: {nvidia: {path: $runtime}}, "default-runtime": "nvidia"}')"
 tar -C "$(kind_root debian)" -c . | docker import -c 'ENV NVIDIA_VISIBLE_DEVICES=all' - gpu-test > /dev/null
 look() {
-	docker run --rm --network none "$@" gpu-test sh -c 'nvidia-smi -L || ls /dev | grep -c nvidia' 2>&1 || true
+	docker run --rm --network none "$@" gpu-test sh -c 'nvidia-smi -L 2> /dev/null || ls /dev | grep -c nvidia' 2>&1 || true
 }
 equal "$complaint: by default the image decides" "$(both)" "$(look)"
 
 configure_runtime "$(command -v runc)" '.policy."accept-env" = "privileged"'
-equal "$complaint: accept-env privileged: it has no say" 'sh: nvidia-smi: not found
-0' "$(look | sed 's/^.*sh: .*nvidia-smi: not found/sh: nvidia-smi: not found/')"
+equal "$complaint: accept-env privileged: it has no say" 0 "$(look)"
 equal "$complaint: an administrator's container still has" "$(both)" \
 	"$(look --cap-add SYS_ADMIN --security-opt apparmor=unconfined)"
 
