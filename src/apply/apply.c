@@ -37,14 +37,26 @@ static int no_source(const struct operation *operation, const struct driver_root
 			   operation->source);
 }
 
+/* Most containers run as root, whom modes don't stop: nothing to warn of. */
+static void tell_of_mode(const struct operation *operation, const struct stat *st)
+{
+	if (!(st->st_mode & S_IROTH))
+		log_line(LOG_LEVEL_INFO,
+			 "%s is for root and group %u alone: its mode is %04o (fix for another "
+			 "user: docker run --group-add %u, or davit-runtime)",
+			 operation->target, st->st_gid, st->st_mode & 0777, st->st_gid);
+}
+
 /* A node has to be the one that the plan speaks of: nothing else may come in under its name. */
 static int check_device(const struct operation *operation, const struct mount_source *source,
 			struct error *err)
 {
 	const struct stat *st = &source->st;
 
-	if (S_ISCHR(st->st_mode) && st->st_rdev == makedev(operation->major, operation->minor))
+	if (S_ISCHR(st->st_mode) && st->st_rdev == makedev(operation->major, operation->minor)) {
+		tell_of_mode(operation, st);
 		return 0;
+	}
 	error_set(err, ERROR_NO_DRIVER, ENODEV, NULL,
 		  "give the container %s: the host's node is %s %u:%u, the driver's is char %u:%u",
 		  operation->target, S_ISCHR(st->st_mode) ? "char" : "no character device",

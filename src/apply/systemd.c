@@ -250,6 +250,7 @@ static int connect_private(void)
 
 static const char consequence[] =
 	"the devices may be lost at the next systemctl daemon-reload or update of the container";
+static const char remedy[] = "let the engine use davit-runtime, which needs no rules of its own";
 
 void container_connect_systemd(struct container *container, struct arena *arena)
 {
@@ -265,8 +266,8 @@ void container_connect_systemd(struct container *container, struct arena *arena)
 		return;
 	container->systemd = connect_private();
 	if (container->systemd < 0)
-		log_line(LOG_LEVEL_WARNING, "%s: cannot open %s: %s", consequence, PRIVATE_SOCKET,
-			 strerror(-container->systemd));
+		log_line(LOG_LEVEL_WARNING, "%s: cannot open %s: %s (fix: %s)", consequence,
+			 PRIVATE_SOCKET, strerror(-container->systemd), remedy);
 }
 
 bool systemd_ask(const struct plan *plan, const struct container *container, struct arena *arena)
@@ -284,7 +285,8 @@ bool systemd_ask(const struct plan *plan, const struct container *container, str
 	if (length > 0)
 		r = systemd_say(container->systemd, message, length, &err);
 	if (r < 0)
-		log_line(LOG_LEVEL_WARNING, "%s: cannot %s", consequence, err.message);
+		log_line(LOG_LEVEL_WARNING, "%s: cannot %s (fix: %s)", consequence, err.message,
+			 remedy);
 	return r == 0 && length > 0;
 }
 
@@ -293,7 +295,8 @@ void systemd_await(const struct container *container)
 	struct error err = {0};
 
 	if (systemd_hear(container->systemd, &err) < 0)
-		log_line(LOG_LEVEL_WARNING, "%s: cannot %s", consequence, err.message);
+		log_line(LOG_LEVEL_WARNING, "%s: cannot %s (fix: %s)", consequence, err.message,
+			 remedy);
 	else
 		log_line(LOG_LEVEL_DEBUG, "systemd allows the devices to %s", container->unit);
 }

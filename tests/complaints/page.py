@@ -59,10 +59,10 @@ def is_printed(text):
 
 # ---- the page's messages ------------------------------------------------------------------------
 
-quoted = re.findall(r'^    (davit: cannot .*|warning: .*)$', page, re.M)
+quoted = re.findall(r'^    (davit: cannot .*|(?:warning|info): .*)$', page, re.M)
 quoted += re.findall(r'^\| `(.+?)`', page.split("## davit's own messages")[1], re.M)
 for line in quoted:
-    text = re.sub(r'^(davit: )?cannot |^warning: ', '', line)
+    text = re.sub(r'^(davit: )?cannot |^(warning|info): ', '', line)
     message, _, remedy = text.partition(' (fix: ')
     # Lists that are cut short on the page.
     message, remedy = message.replace(', ...', ', *'), remedy.removesuffix(')')
