@@ -59,7 +59,7 @@ def is_printed(text):
 
 # ---- the page's messages ------------------------------------------------------------------------
 
-quoted = re.findall(r'^    (davit: cannot .*|(?:warning|info): .*)$', page, re.M)
+quoted = re.findall(r'^(davit: cannot .*|(?:warning|info): .*)$', page, re.M)
 quoted += re.findall(r'^\| `(.+?)`', page.split("## davit's own messages")[1], re.M)
 for line in quoted:
     text = re.sub(r'^(davit: )?cannot |^(warning|info): ', '', line)
@@ -93,7 +93,8 @@ for number, (name, title) in sorted(cases.items()):
     report(f'complaint {number}: the page has its section, with the test',
            '' if f'](../tests/complaints/{name})' in section else f'no {heading} that links {name}')
     report(f'complaint {number}: the page has it in its index',
-           '' if f'| [{number}](#{number}) | `{title}` |' in page else 'no such line')
+           '' if re.search(rf'^\| \[{number}\]\(#{number}-.*\) \| {re.escape(f"`{title}`")} \|', page, re.M)
+           else 'no such line')
 
 # ---- doctor's checks ----------------------------------------------------------------------------
 
