@@ -54,4 +54,10 @@ script_of() { # TAG
 }
 matches 'rpm: installing prints what comes next' '^  davit doctor ' "$(sh "$(script_of POSTIN)" 1)"
 equal 'rpm: an upgrade prints nothing' '' "$(sh "$(script_of POSTIN)" 2 && sh "$(script_of PREUN)" 1 2>&1)"
+mkdir "$work/bin"
+printf '#!/bin/sh\nprintf "%%s\\n" "$*" >> %s/calls\n' "$work" > "$work/bin/systemctl"
+chmod +x "$work/bin/systemctl"
+PATH=$work/bin:$PATH sh "$(script_of PREUN)" 0 > "$work/log" 2>&1
+equal 'rpm: removing it disables its units' 'davit-cdi.path davit-cdi.service davit-prepare.service' \
+	"$(sed -n 's/^--no-reload disable //p' "$work/calls" | xargs)"
 report_exit
