@@ -5,14 +5,15 @@ set(DAVIT_PACKAGER "davit maintainers <davit@localhost>" CACHE STRING "Whom pack
 
 set(package_files ${CMAKE_CURRENT_BINARY_DIR}/packages)
 set(package_source ${CMAKE_CURRENT_LIST_DIR}/packages)
-# The time in packages is that of the last commit, so that two builds of it are the same.
+# The time in packages is that of the last commit, so that two builds of it are the same. The files of
+# an archive of a commit have that time.
 set(DAVIT_SOURCE_DATE "$ENV{SOURCE_DATE_EPOCH}")
 if(NOT DAVIT_SOURCE_DATE)
-  execute_process(COMMAND git -C ${PROJECT_SOURCE_DIR} log -1 --format=%ct
+  execute_process(COMMAND git -c safe.directory=${PROJECT_SOURCE_DIR} -C ${PROJECT_SOURCE_DIR} log -1 --format=%ct
                   OUTPUT_VARIABLE DAVIT_SOURCE_DATE OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
 endif()
 if(NOT DAVIT_SOURCE_DATE)
-  set(DAVIT_SOURCE_DATE 0)
+  file(TIMESTAMP ${PROJECT_SOURCE_DIR}/CMakeLists.txt DAVIT_SOURCE_DATE "%s" UTC)
 endif()
 set(ENV{SOURCE_DATE_EPOCH} ${DAVIT_SOURCE_DATE})
 string(TIMESTAMP package_date "%a, %d %b %Y %H:%M:%S +0000" UTC)
