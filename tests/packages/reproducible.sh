@@ -10,7 +10,8 @@ make_work
 # --- twice ---------------------------------------------------------------------------------------
 
 mkdir "$work/elsewhere"
-tar -C "$repository" -c CMakeLists.txt LICENSE cmake config docs hooks include src | tar -C "$work/elsewhere" -x
+(cd "$repository" && find . -mindepth 1 -maxdepth 1 ! -name '.*' ! -name 'build*' ! -name tests -print0 |
+	tar -c --null -T -) | tar -C "$work/elsewhere" -x
 find "$work/elsewhere" -exec touch -d '2001-02-03' {} +
 made=$work/another/build
 mkdir "$work/another"
