@@ -55,12 +55,8 @@ set(CPACK_STRIP_FILES ON)
 set(CPACK_SET_DESTDIR ON)
 set(CPACK_PROJECT_CONFIG_FILE ${package_files}/cpack.cmake)
 file(WRITE ${package_files}/cpack.cmake "set(ENV{SOURCE_DATE_EPOCH} ${DAVIT_SOURCE_DATE})\n")
-# rpmbuild only makes files older that are newer.
-set(CPACK_PRE_BUILD_SCRIPTS ${package_files}/date.cmake)
-file(WRITE ${package_files}/date.cmake "\
-execute_process(COMMAND find \${CPACK_TEMPORARY_DIRECTORY} -exec touch -hd @${DAVIT_SOURCE_DATE} {} +
-                COMMAND_ERROR_IS_FATAL ANY)
-")
+configure_file(${package_source}/prepare.cmake.in ${package_files}/prepare.cmake @ONLY)
+set(CPACK_PRE_BUILD_SCRIPTS ${package_files}/prepare.cmake)
 set(davit_summary "${PROJECT_DESCRIPTION}")
 set(CPACK_COMPONENT_DAVIT_DESCRIPTION "\
 An OCI hook and a runtime that put device nodes, driver libraries, nvidia-smi

@@ -11,7 +11,7 @@ package=$packages/davit-$version-1.$(uname -m).rpm
 compat=$packages/davit-nvidia-compat-$version-1.noarch.rpm
 
 files_of_deb() { # PACKAGE
-	dpkg-deb --fsys-tarfile "$packages/$1"_*.deb | tar -t | sed 's/^\.//' | grep -v '/$' | sort
+	dpkg-deb --fsys-tarfile "$packages/$1"_*.deb | tar -t | sed 's#^\.##; s#/vendor-completions/#/site-functions/#' | grep -v '/$' | sort
 }
 files_of_rpm() { # PACKAGE
 	rpm -qp --dump "$1" | awk '$5 !~ /^04/ { print $1 }' | sort
