@@ -255,7 +255,6 @@ group_packages() {
 }
 
 group_arm64() {
-	need_arm64_packages
 	script arm64 tests/arm64/run
 }
 
@@ -269,6 +268,10 @@ for group in "${groups[@]}"; do
 	[[ " ${known_groups[*]} " = *" $group "* ]] || usage
 done
 need_packages "${build_packages[@]}" "${container_packages[@]}" "${test_packages[@]}"
+# Before anything is built: libraries of both architectures have to be of one version.
+if [[ " ${groups[*]} " = *' arm64 '* ]]; then
+	need_arm64_packages
+fi
 
 log=$(mktemp) others_log=$(mktemp)
 trap 'rm -f "$log" "$others_log"' EXIT
