@@ -240,7 +240,7 @@ int check_driver_persistence(const struct doctor_host *host, struct finding *ret
 			"enable nvidia-persistenced.service; nothing, where `nvidia-smi -pm 1` was "
 			"run",
 			"nvidia-persistenced doesn't run (no %s/nvidia-persistenced/socket): the "
-			"first use of a GPU takes seconds",
+			"first use of a GPU takes seconds, unless its persistence mode was set by hand",
 			run);
 	return finding_set(ret, DOCTOR_OK, NULL, "%s/nvidia-persistenced/socket", run);
 }
