@@ -90,7 +90,7 @@ static int run(const struct arguments *arguments)
 	if (r == 0 && output)
 		r = cli_replace_file(output, made, !arguments_flag(arguments, "force"), &arena,
 				     &err);
-	if (r < 0)
+	if (r != 0)
 		return cli_fail(&err);
 	if (arguments->json)
 		return print_json(config, &notes);
