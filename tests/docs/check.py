@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""check.py REPOSITORY: what pages promise beside their commands: links that lead somewhere, figures
-that were measured, defaults that are the shipped ones, packages that are those of the tests."""
+"""check.py REPOSITORY DAVIT: what pages promise beside their blocks of commands: links that lead
+somewhere, commands within the text that exist with these options, figures that were measured,
+defaults that are the shipped ones, packages that are those of the tests."""
 import json
 import os
 import re
+import shlex
+import subprocess
 import sys
+from functools import lru_cache
 from pathlib import Path
 
 failed = False
@@ -49,6 +53,43 @@ def check_links(pages):
             elif anchor and anchor not in anchors(target):
                 problems.append(f'{page}: {link}: no such heading')
     report('links lead somewhere', problems)
+
+
+@lru_cache(maxsize=None)
+def help_of(davit, words):
+    """What `davit WORDS --help` prints, or None when there is no such command."""
+    answer = subprocess.run([davit, *words, '--help'], capture_output=True, text=True, check=False)
+    return answer.stdout if answer.returncode == 0 else None
+
+
+def command_problem(davit, text):
+    words = shlex.split(text)[1:]
+    command = []
+    while words and re.fullmatch(r'[a-z][a-z-]*', words[0]) and help_of(davit, (*command, words[0])):
+        command.append(words.pop(0))
+    told = help_of(davit, tuple(command))
+    if re.search(r'^usage: davit (\S+ )*COMMAND', told) and words and re.match('[a-z]', words[0]):
+        return 'there is no such command'
+    for word in words:
+        option = re.match(r'--[a-z-]+', word)
+        # What `davit ctk` takes is NVIDIA's; tests/engines/configure.sh has it.
+        if option and option[0] not in told and command[:1] != ['ctk']:
+            return f'there is no option {option[0]}'
+        if word == '--':
+            break
+    return None
+
+
+def check_commands(pages, davit):
+    problems = []
+    for page in pages:
+        for text in re.findall(r'`(davit [^`]+)`', prose(page)):
+            if '...' in text or '|' in text:
+                continue
+            problem = command_problem(davit, text)
+            if problem:
+                problems.append(f'{page}: {text}: {problem}')
+    report('commands within the text exist, with these options', problems)
 
 
 def check_index(pages):
@@ -117,10 +158,12 @@ def check_packages():
 
 
 def main():
+    davit = os.path.abspath(sys.argv[2])
     os.chdir(sys.argv[1])
     pages = [Path(name) for name in ('README.md', 'CONTRIBUTING.md', 'SECURITY.md')]
     pages += sorted(Path('docs').glob('**/*.md'))
     check_links(pages)
+    check_commands(pages, davit)
     check_index(pages)
     check_figures()
     check_configuration()
