@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""page.py PAGE: runs a page's commands, from its first to its last, in one shell."""
+"""page.py PAGE: runs a page's commands, from its first to its last, in one shell. Called by `run`, on
+the machine that it makes."""
 import difflib
 import os
 import select
@@ -93,6 +94,8 @@ def run_page(page):
 
 
 def main():
+    if 'DAVIT_DOCS_WORK' not in os.environ:
+        sys.exit('page.py: cannot run a page: its commands would change this machine (fix: tests/docs/run PAGE)')
     sys.stdout.reconfigure(line_buffering=True)
     page = sys.argv[1]
     try:
