@@ -425,7 +425,10 @@ char *json_string(const struct json_text *json, const struct json_value *string,
 			from = decode_unicode(from + 2, end, &character);
 			to = put_utf8(to, character);
 		} else {
-			*to++ = escape ? meant[escape - escapes] : from[1];
+			*to = from[1];
+			if (escape)
+				*to = meant[escape - escapes];
+			to++;
 			from += 2;
 		}
 	}

@@ -53,6 +53,7 @@ static void offer_last(const struct position *position, const char *word)
 {
 	const struct command *command = position->command;
 	const char *equals = strchr(word, '=');
+	bool no_words = !command->commands && position->words >= (size_t)command->words_max;
 	char before[64];
 
 	if (position->option) {
@@ -67,7 +68,7 @@ static void offer_last(const struct position *position, const char *word)
 		(void)snprintf(before, sizeof(before), "%.*s", (int)(equals + 1 - word), word);
 		if (option && option->value)
 			offer_values(option->value, before, word);
-	} else if (!position->only_words && word[0] == '-') {
+	} else if (!position->only_words && (word[0] == '-' || (!word[0] && no_words))) {
 		offer_options(command, word);
 	} else if (command->commands) {
 		for (size_t i = 0; command->commands[i]; i++)
@@ -75,8 +76,6 @@ static void offer_last(const struct position *position, const char *word)
 			      command->commands[i]->summary, word);
 	} else if (position->words < (size_t)command->words_max) {
 		offer_values(command->words, "", word);
-	} else if (!word[0] && !position->only_words) {
-		offer_options(command, word);
 	}
 }
 

@@ -89,8 +89,11 @@ static int link_all(struct links *links, const struct driver_roots *roots, unsig
 		r = driver_prepare(roots, links->config, what, arena, &driver, &done, links->err);
 	if (r == 0)
 		r = driver_read_families(roots, FAMILY_NVSWITCH, &none, arena, &driver, links->err);
-	if (r == 0 && !links->pretend)
-		r = links->dir_fd = dir_fd = root_mkdirs(&root, links->directory, links->err);
+	if (r == 0 && !links->pretend) {
+		dir_fd = root_mkdirs(&root, links->directory, links->err);
+		links->dir_fd = dir_fd;
+		r = dir_fd;
+	}
 	for (size_t i = 0; r >= 0 && i < driver.nodes.count; i++) {
 		const struct device_node *node = &driver.nodes.items[i];
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The configuration as it would stand in its file. The hook has no use for it. */
+#include <stdio.h>
 #include <string.h>
 
 #include "keys.h"
@@ -9,7 +10,6 @@
 static const char *quote(struct arena *arena, const char *text)
 {
 	char *made = arena_alloc(arena, strlen(text) * 6 + 3), *at = made;
-	static const char digits[] = "0123456789abcdef";
 
 	if (!made)
 		return NULL;
@@ -18,10 +18,7 @@ static const char *quote(struct arena *arena, const char *text)
 		unsigned char c = (unsigned char)*text;
 
 		if (c < 0x20) {
-			memcpy(at, "\\u00", 4);
-			at[4] = digits[c >> 4];
-			at[5] = digits[c & 15];
-			at += 6;
+			at += snprintf(at, sizeof("\\u0000"), "\\u%04x", c);
 			continue;
 		}
 		if (c == '"' || c == '\\')
