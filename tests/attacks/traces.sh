@@ -80,7 +80,7 @@ run_container /bin/true
 name=libcuda.so.$version
 {
 	grep '^root ' "$bundle/davit-made"
-	yes "stub /opt/lib/$name" | head -n 200
+	printf "stub /opt/lib/$name\n%.0s" {1..200}
 } > "$work/record"
 mkdir -p "$bundle/rootfs/opt/lib"
 exec {directory}< "$bundle/rootfs/opt/lib"
