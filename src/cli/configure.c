@@ -58,6 +58,12 @@ static void set_whole(const struct job *job, struct change *change, char *text)
 		change->after = change->before;
 }
 
+/* What comes before the path of a file of the host at --root. */
+static const char *below(const struct job *job)
+{
+	return string_equal(job->root_path, "/") ? "" : job->root_path;
+}
+
 static int make_change(const struct job *job, const struct change *change)
 {
 	bool ours = change->before && strstr(change->before, change->mark);
@@ -75,8 +81,9 @@ static int make_change(const struct job *job, const struct change *change)
 		r = configure_write(&job->root, backup, NULL, job->arena, job->err);
 	if (r < 0)
 		return r;
-	(void)printf("%s %s%s%s\n", change->after ? "wrote" : "removed", change->path,
-		     keep ? ", as it was: " : "", keep ? backup : "");
+	(void)printf("%s %s%s%s%s%s\n", change->after ? "wrote" : "removed", below(job),
+		     change->path, keep ? ", as it was: " : "", keep ? below(job) : "",
+		     keep ? backup : "");
 	return 0;
 }
 
@@ -200,7 +207,8 @@ static int run_job(struct job *job)
 	if (!changed)
 		(void)puts("nothing to change");
 	else if (!job->dry_run && restart)
-		(void)printf("to be restarted: %s\n", restart);
+		(void)printf("to be restarted%s: %s\n", *below(job) ? " on that host" : "",
+			     restart);
 	else if (!job->dry_run)
 		(void)puts("nothing has to be restarted");
 	return 0;
