@@ -172,11 +172,23 @@ runc_case() { # NAME
 		-b "$bundle" "davit-bench-$1"
 }
 
+# The same by davit-runtime, in mode spec: its configuration is this one at the fixed place.
+runtime_case() { # NAME-SUFFIX DEVICES
+	mountpoint -q /etc/davit || { mkdir -p /etc/davit && mount -t tmpfs tmpfs /etc/davit; }
+	jq --arg runc "$(command -v runc)" '.runtime = {candidates: [$runc]}' "$config" \
+		> /etc/davit/config.json
+	gpu_bundle "runc-runtime$1" "$2"
+	cp "$bundle/config.json" "$bundle/config.fresh"
+	add_case "$cases" "runtime$1" mount "$bundle" "$root" "$runtime" --root "$work/runc" run \
+		-b "$bundle" "davit-bench-runtime$1"
+}
+
 runc_cases() { # NAME-SUFFIX DEVICES
 	gpu_bundle "runc-hook$1" "$2"
 	hook_command
 	add_hook "${hook_words[@]}"
 	runc_case "hook$1"
+	runtime_case "$1" "$2"
 	[ -n "$on_unified" ] || return 0
 	gpu_bundle "runc-floor$1" "$2"
 	floor_plan "$root" "$work/plan-runc$1"

@@ -47,6 +47,20 @@ static void make_directory(const char *parent, const char *name)
 		err(1, "cannot make %s", path);
 }
 
+/* What davit-runtime has written into config.json gives way to what was there before. */
+static void renew_config(const char *bundle)
+{
+	char fresh[PATH_MAX], config[PATH_MAX];
+
+	join(fresh, "%s/%s", bundle, "config.fresh");
+	join(config, "%s/%s", bundle, "config.json");
+	if (access(fresh, F_OK) < 0)
+		return;
+	/* It replaces the file, and writes into none. */
+	if ((unlink(config) < 0 && errno != ENOENT) || link(fresh, config) < 0)
+		err(1, "cannot make %s", config);
+}
+
 void container_mount(const struct container *container)
 {
 	static const char *const folders[] = {"rootfs", "upper", "work"};
@@ -55,6 +69,7 @@ void container_mount(const struct container *container)
 
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
 		make_directory(bundle, folders[i]);
+	renew_config(bundle);
 	join(root, "%s/rootfs", bundle);
 	if (snprintf(options, sizeof(options), "lowerdir=%s,upperdir=%s/upper,workdir=%s/work",
 		     container->lower, bundle, bundle) >= (int)sizeof(options))

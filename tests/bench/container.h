@@ -15,7 +15,10 @@ struct container {
 	pid_t pid;
 };
 
-/* Mounts the overlay at BUNDLE/rootfs in the caller's namespace; container_clear takes it away. */
+/*
+ * Mounts the overlay at BUNDLE/rootfs in the caller's namespace; container_clear takes it away. When
+ * there is a BUNDLE/config.fresh, it is config.json again.
+ */
 void container_mount(const struct container *container);
 void container_clear(const struct container *container);
 

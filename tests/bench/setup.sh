@@ -10,7 +10,7 @@ measure=$bench_build/measure
 build_programs() {
 	local log
 	if ! log=$({ [ -e "$DAVIT_BUILD/CMakeCache.txt" ] || cmake -G Ninja -S "$repository" -B "$DAVIT_BUILD"; } 2>&1 &&
-		cmake --build "$DAVIT_BUILD" --target davit-hook davit fixture bench 2>&1); then
+		cmake --build "$DAVIT_BUILD" --target davit-hook davit-runtime davit fixture bench 2>&1); then
 		printf 'cannot build: %s\n' "$log" >&2
 		return 1
 	fi
@@ -18,7 +18,7 @@ build_programs() {
 
 # The programs that pack_programs gathered, in the place of a build and of packages.
 use_programs() { # DIR
-	hook=$1/davit-hook davit=$1/davit bench_build=$1 measure=$1/measure
+	hook=$1/davit-hook davit=$1/davit runtime=$1/davit-runtime bench_build=$1 measure=$1/measure
 	PATH=$1:$PATH
 	export LD_LIBRARY_PATH=$1/lib
 }
@@ -27,7 +27,7 @@ use_programs() { # DIR
 pack_programs() { # DIR
 	local program library
 	mkdir -p "$1/lib"
-	cp "$hook" "$davit" "$bench_build"/{empty,floor,measure} "$1/"
+	cp "$hook" "$davit" "$runtime" "$bench_build"/{empty,floor,measure} "$1/"
 	for program in runc jq strace busybox; do
 		cp -L "$(command -v $program)" "$1/"
 		{ ldd "$1/$program" 2> /dev/null || true; } | awk '$2 == "=>" { print $3 }' |

@@ -12,6 +12,7 @@ DAVIT_BUILD=${DAVIT_BUILD:-build}
 case $DAVIT_BUILD in /*) ;; *) DAVIT_BUILD=$repository/$DAVIT_BUILD ;; esac
 export DAVIT_BUILD
 hook=$DAVIT_BUILD/davit-hook
+runtime=$DAVIT_BUILD/davit-runtime
 davit=$DAVIT_BUILD/davit
 fixture=$repository/tests/fixture
 PATH=$PATH:/usr/sbin:/sbin
