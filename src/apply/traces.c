@@ -10,8 +10,8 @@
  * The record, a line each:
  *     root DEVICE INODE PATH
  *     made TYPE DEVICE INODE SIZE MTIME PATH   what the hook made where nothing was
- *     stub PATH                               where nothing was before the runtime mounted
- * something Numbers are decimal, the time is in nanoseconds, a path ends the line.
+ *     stub PATH                               where nothing was before the runtime's own mount
+ * Numbers are decimal, the time is in nanoseconds, a path ends the line.
  */
 
 struct traces {
