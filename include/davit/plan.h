@@ -24,6 +24,10 @@ enum operation_kind {
 /* The name in `davit explain`: "device-rule", "proc-mask", ... */
 const char *operation_name(enum operation_kind kind);
 
+#define MOUNT_OPTIONS_MAX 4
+/* The options of a mount with these MOUNT_FLAG_*, as mount(8) names them: how many of `names`. */
+size_t mount_option_names(unsigned flags, const char *names[static MOUNT_OPTIONS_MAX]);
+
 struct operation {
 	enum operation_kind kind;
 	enum driver_tree tree; /* which tree of the host `source` is in */

@@ -88,20 +88,12 @@ static int add_node(struct edits_maker *maker, const struct operation *operation
 
 static struct json_object *mount_options(unsigned flags)
 {
-	static const struct {
-		unsigned flag;
-		const char *name;
-	} names[] = {
-		{MOUNT_FLAG_RDONLY, "ro"    },
-		{MOUNT_FLAG_NOSUID, "nosuid"},
-		{MOUNT_FLAG_NODEV,  "nodev" },
-		{MOUNT_FLAG_NOEXEC, "noexec"}
-        };
+	const char *names[MOUNT_OPTIONS_MAX];
+	size_t count = mount_option_names(flags, names);
 	struct json_object *options = json_object_new_array();
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (flags & names[i].flag)
-			(void)json_object_array_add(options, json_object_new_string(names[i].name));
+	for (size_t i = 0; i < count; i++)
+		(void)json_object_array_add(options, json_object_new_string(names[i]));
 	(void)json_object_array_add(options, json_object_new_string("rbind"));
 	(void)json_object_array_add(options, json_object_new_string("rprivate"));
 	return options;

@@ -58,20 +58,12 @@ struct json_object *explain_json_selected(const struct selection *selection)
 
 static struct json_object *json_flags(unsigned flags)
 {
-	static const struct {
-		unsigned flag;
-		const char *name;
-	} names[] = {
-		{MOUNT_FLAG_RDONLY, "ro"    },
-		{MOUNT_FLAG_NOSUID, "nosuid"},
-		{MOUNT_FLAG_NODEV,  "nodev" },
-		{MOUNT_FLAG_NOEXEC, "noexec"}
-        };
+	const char *names[MOUNT_OPTIONS_MAX];
+	size_t count = mount_option_names(flags, names);
 	struct json_object *array = json_object_new_array();
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (flags & names[i].flag)
-			(void)json_object_array_add(array, text(names[i].name));
+	for (size_t i = 0; i < count; i++)
+		(void)json_object_array_add(array, text(names[i]));
 	return array;
 }
 

@@ -7,6 +7,25 @@
 #define MPS_DIRECTORY "/tmp/nvidia-mps" /* where the daemon puts them by itself */
 #define FLAGS_SOCKET (FLAGS_FILE | MOUNT_FLAG_NOEXEC)
 
+size_t mount_option_names(unsigned flags, const char *names[static MOUNT_OPTIONS_MAX])
+{
+	static const struct {
+		unsigned flag;
+		const char *name;
+	} options[MOUNT_OPTIONS_MAX] = {
+		{MOUNT_FLAG_RDONLY, "ro"    },
+		{MOUNT_FLAG_NOSUID, "nosuid"},
+		{MOUNT_FLAG_NODEV,  "nodev" },
+		{MOUNT_FLAG_NOEXEC, "noexec"},
+	};
+	size_t count = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		if (flags & options[i].flag)
+			names[count++] = options[i].name;
+	return count;
+}
+
 const char *operation_name(enum operation_kind kind)
 {
 	static const char *const names[] = {

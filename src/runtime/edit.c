@@ -161,25 +161,16 @@ static int edit_groups(struct document *document, const struct spec_devices *dev
 
 static const char *mount_text(const struct spec_mount *mount, struct arena *arena)
 {
-	static const struct {
-		unsigned flag;
-		const char *option;
-	} options[] = {
-		{MOUNT_FLAG_RDONLY, "ro"    },
-		{MOUNT_FLAG_NOSUID, "nosuid"},
-		{MOUNT_FLAG_NODEV,  "nodev" },
-		{MOUNT_FLAG_NOEXEC, "noexec"},
-	};
+	const char *options[MOUNT_OPTIONS_MAX];
+	size_t count = mount_option_names(mount->flags, options);
 	struct json_object *object = json_object_new_object(), *list = json_object_new_array();
 
 	json_object_object_add(object, "destination", json_object_new_string(mount->destination));
 	json_object_object_add(object, "type", json_object_new_string("bind"));
 	json_object_object_add(object, "source", json_object_new_string(mount->source));
 	(void)json_object_array_add(list, json_object_new_string("bind"));
-	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
-		if (mount->flags & options[i].flag)
-			(void)json_object_array_add(list,
-						    json_object_new_string(options[i].option));
+	for (size_t i = 0; i < count; i++)
+		(void)json_object_array_add(list, json_object_new_string(options[i]));
 	(void)json_object_array_add(list, json_object_new_string("rprivate"));
 	json_object_object_add(object, "options", list);
 	return take_text(object, arena);
