@@ -27,8 +27,8 @@ machine=/
 doctor_says 'the hook is not on its PATH' docker.hook fail 'could not select device driver' 'nvidia-container-runtime-hook.*systemctl restart docker'
 doctor_says "the runtime isn't registered" docker.runtime warn 'nvidia' 'davit configure docker'
 
-# Put there later. (/proc tells a start to the second.)
-sleep 1.1
+# Put there later. (/proc tells a start to the second, and doctor allows for one more.)
+sleep 2.1
 ln -s "$hook" "$work/docker/bin/nvidia-container-runtime-hook"
 matches "$complaint: put there, but not restarted: still" 'could not select device driver' \
 	"$(docker run --rm --network none --gpus all gpu-test true 2>&1 || true)"
