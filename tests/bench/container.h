@@ -16,8 +16,8 @@ struct container {
 };
 
 /*
- * Mounts the overlay at BUNDLE/rootfs in the caller's namespace; container_clear takes it away. When
- * there is a BUNDLE/config.fresh, it is config.json again.
+ * Mounts the overlay at BUNDLE/rootfs in the caller's namespace; container_clear takes it away.
+ * When there is a BUNDLE/config.fresh, it is config.json again.
  */
 void container_mount(const struct container *container);
 void container_clear(const struct container *container);
