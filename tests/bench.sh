@@ -161,7 +161,7 @@ group_config() {
 	measure_group config -r "$ROUNDS"
 }
 
-# hook_bundle NAME COMMAND...: $bundle with that prestart hook
+# add_hook COMMAND...: $bundle with that prestart hook
 add_hook() {
 	edit_bundle '.hooks = {prestart: [{path: $words[0], args: $words}]}' \
 		--argjson words "$(json_strings "$@")"
@@ -208,6 +208,9 @@ group_runc() {
 		new_cases
 		bench_bundle runc-none
 		runc_case none
+		bench_bundle runc-empty
+		add_hook "$bench_build/empty"
+		runc_case empty
 		for count in "${runc_counts[@]}"; do
 			choose_host "$count"
 			runc_cases "-$count" "$devices"

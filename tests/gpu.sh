@@ -50,7 +50,10 @@ while [ $# -gt 0 ]; do
 	case $1 in
 	--bin | --pack) [ $# -ge 2 ] || usage ;;&
 	--bin) bin=$2 && shift ;;
-	--pack) pack "$2" && exit ;;
+	--pack)
+		pack "$2"
+		exit
+		;;
 	--fake) fake=y ;;
 	*) usage ;;
 	esac

@@ -205,6 +205,24 @@ static double run_once(struct test_case *test, bool cold)
 	return time;
 }
 
+/*
+ * Each round has an order of its own. What the command before has left to the kernel (a network
+ * namespace's end, a cgroup's, unmounting) goes on for milliseconds: in a fixed order the same case
+ * would always be slowed by the same one before it.
+ */
+static void shuffle(struct test_case **order, size_t count)
+{
+	static unsigned short seed[3] = {1}; /* the same orders in every run */
+
+	for (size_t i = count; i > 1; i--) {
+		size_t other = (size_t)nrand48(seed) % i;
+		struct test_case *test = order[i - 1];
+
+		order[i - 1] = order[other];
+		order[other] = test;
+	}
+}
+
 static int by_time(const void *a, const void *b)
 {
 	const double *x = a, *y = b;
@@ -228,6 +246,7 @@ static void print_result(const struct test_case *test, unsigned rounds)
 int main(int argc, char **argv)
 {
 	static struct test_case cases[CASES_MAX];
+	struct test_case *order[CASES_MAX];
 	struct settings settings = {.rounds = 100};
 	size_t count;
 	int option;
@@ -250,16 +269,16 @@ int main(int argc, char **argv)
 	/* Else the machine's other work is measured, a scheduler's tick at a time. */
 	if (setpriority(PRIO_PROCESS, 0, -20) < 0)
 		warn("cannot take precedence over the machine's other work");
+	for (size_t i = 0; i < count; i++)
+		order[i] = &cases[i];
 	/* A round that doesn't count: whatever is made or read only once. */
 	for (size_t i = 0; i < count && settings.rounds > 1; i++)
 		(void)run_once(&cases[i], false);
-	/* Each round begins with another case, so that none always comes after the same one. */
-	for (unsigned round = 0; round < settings.rounds; round++)
-		for (size_t i = 0; i < count; i++) {
-			struct test_case *test = &cases[(round + i) % count];
-
-			test->times[round] = run_once(test, settings.drop_caches);
-		}
+	for (unsigned round = 0; round < settings.rounds; round++) {
+		shuffle(order, count);
+		for (size_t i = 0; i < count; i++)
+			order[i]->times[round] = run_once(order[i], settings.drop_caches);
+	}
 	for (size_t i = 0; i < count; i++)
 		print_result(&cases[i], settings.rounds);
 	return 0;
