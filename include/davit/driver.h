@@ -119,6 +119,7 @@ struct driver {
 				     looked for */
 	const char *root_path;    /* config.driver.root */
 	struct gpus gpus;
+	bool gpus_partial;         /* there may be more, behind those that were asked for */
 	struct driver_files files; /* those of the capabilities asked for */
 	struct driver_majors majors;
 	/*
@@ -153,6 +154,9 @@ const struct root *driver_root_of(const struct driver_roots *roots, enum driver_
 /*
  * The inventory for these capabilities. No node is opened, and no directory of libraries read.
  *
+ * Of the GPUs, in bus order, no more than `devices` takes to select from (indices and UUIDs; all
+ * for anything else, and for NULL), since each costs the driver's time; gpus_partial then.
+ *
  * Libraries are looked for in driver.search, in the directories where the loader cache of the
  * driver's root has libnvidia-ml.so.1 or libcuda.so.1, and in the usual ones; the first directory
  * with libnvidia-ml or libcuda of the kernel module's version is the driver's. What else belongs to
@@ -166,7 +170,8 @@ const struct root *driver_root_of(const struct driver_roots *roots, enum driver_
  * driver_close closes the files that ret holds open, also after an error.
  */
 int driver_read(const struct driver_roots *roots, const struct config *config,
-		unsigned capabilities, struct arena *arena, struct driver *ret, struct error *err);
+		unsigned capabilities, const struct strings *devices, struct arena *arena,
+		struct driver *ret, struct error *err);
 
 /* What is wrong with each part of the driver; code ERROR_NONE: nothing. */
 struct driver_problems {

@@ -35,7 +35,7 @@ static int run(const struct arguments *arguments)
 	if (r == 0)
 		r = driver_roots_open(&config, &roots, &err);
 	if (r == 0)
-		r = driver_read(&roots, &config, CAPABILITY_ALL, &arena, &driver, &err);
+		r = driver_read(&roots, &config, CAPABILITY_ALL, NULL, &arena, &driver, &err);
 	if (r < 0) {
 		code = cli_fail(&err);
 	} else {

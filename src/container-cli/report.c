@@ -59,7 +59,7 @@ int command_info(const struct arguments *arguments, struct arena *arena, struct 
 	if (r == 0)
 		r = driver_roots_open(&config, &roots, err);
 	if (r == 0)
-		r = driver_read(&roots, &config, CAPABILITY_ALL, arena, &driver, err);
+		r = driver_read(&roots, &config, CAPABILITY_ALL, NULL, arena, &driver, err);
 	if (r == 0) {
 		driver.cuda_version = driver_cuda_version(&roots, &config, &driver, arena);
 		/* Brand and architecture: nobody else knows them, and one can do without. */

@@ -84,12 +84,14 @@ void driver_close(struct driver *driver)
 }
 
 int driver_read(const struct driver_roots *roots, const struct config *config,
-		unsigned capabilities, struct arena *arena, struct driver *ret, struct error *err)
+		unsigned capabilities, const struct strings *devices, struct arena *arena,
+		struct driver *ret, struct error *err)
 {
 	struct inventory inv = {
 		.roots = roots,
 		.config = config,
 		.capabilities = capabilities,
+		.devices = devices,
 		.arena = arena,
 		.driver = ret,
 		.read_fd = -1,

@@ -4,6 +4,7 @@
 
 #include "bus_id.h"
 #include "inventory.h"
+#include "select.h"
 
 #define GPUS "driver/nvidia/gpus"
 /* What /proc shows before the GPU is first opened. */
@@ -11,11 +12,11 @@
 
 static int by_bus_id(const void *a, const void *b)
 {
-	const struct gpu *x = a, *y = b;
+	const char *const *x = a, *const *y = b;
 	bus_id id_x = 0, id_y = 0;
 
-	(void)bus_id_parse(x->bus_id, &id_x);
-	(void)bus_id_parse(y->bus_id, &id_y);
+	(void)bus_id_parse(*x, &id_x);
+	(void)bus_id_parse(*y, &id_y);
 	return (id_x > id_y) - (id_x < id_y);
 }
 
@@ -86,31 +87,40 @@ static int read_gpu(struct inventory *inv, const char *id)
 	gpu = ARENA_PUSH(inv->arena, &inv->driver->gpus);
 	if (!gpu)
 		return error_memory(inv->err);
+	gpu->index = (unsigned)inv->driver->gpus.count - 1;
 	gpu->minor = (unsigned)number;
 	gpu->bus_id = id;
 	r = copy_value(inv, text, "GPU UUID", UUID_UNKNOWN, &gpu->uuid);
-	return r < 0 ? r : copy_value(inv, text, "Model", "", &gpu->model);
+	if (r == 0)
+		r = copy_value(inv, text, "Model", "", &gpu->model);
+	if (r == 0)
+		r = inventory_read_mig(inv, gpu);
+	if (r == 0 && (inv->capabilities & (CAPABILITY_GRAPHICS | CAPABILITY_DISPLAY)))
+		r = read_drm(inv, gpu);
+	return r;
 }
 
+/*
+ * In bus order, and no further than to the last GPU that is asked for: the driver takes 0.2 ms to
+ * tell of one (an H200 with driver 580), for each of eight as long as for all else.
+ */
 int inventory_read_gpus(struct inventory *inv)
 {
-	struct gpus *gpus = &inv->driver->gpus;
+	struct driver *driver = inv->driver;
 	struct strings ids;
 	bus_id id;
 	int r = inventory_list(&inv->roots->proc, GPUS, inv->arena, &ids);
 
 	if (r < 0)
 		return error_errno(inv->err, -r, "read %s/" GPUS, inv->roots->proc.path);
-	for (size_t i = 0; r == 0 && i < ids.count; i++)
-		if (bus_id_parse(ids.items[i], &id) == 0)
-			r = read_gpu(inv, ids.items[i]);
-	if (gpus->count)
-		qsort(gpus->items, gpus->count, sizeof(*gpus->items), by_bus_id);
-	for (size_t i = 0; r == 0 && i < gpus->count; i++) {
-		gpus->items[i].index = (unsigned)i;
-		r = inventory_read_mig(inv, &gpus->items[i]);
-		if (r == 0 && (inv->capabilities & (CAPABILITY_GRAPHICS | CAPABILITY_DISPLAY)))
-			r = read_drm(inv, &gpus->items[i]);
+	if (ids.count)
+		qsort(ids.items, ids.count, sizeof(*ids.items), by_bus_id);
+	for (size_t i = 0; r == 0 && i < ids.count && !driver->gpus_partial; i++) {
+		if (bus_id_parse(ids.items[i], &id) < 0)
+			continue;
+		r = read_gpu(inv, ids.items[i]);
+		driver->gpus_partial = i + 1 < ids.count && inv->devices &&
+				       select_is_settled(&driver->gpus, inv->devices);
 	}
 	return r;
 }

@@ -17,6 +17,7 @@ struct inventory {
 	const struct driver_roots *roots;
 	const struct config *config;
 	unsigned capabilities;
+	const struct strings *devices; /* NULL: all GPUs, else enough of them for these */
 	struct arena *arena;
 	struct driver *driver;
 	struct {

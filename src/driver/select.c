@@ -50,14 +50,33 @@ static int pick_all(struct picker *picker)
 	return r;
 }
 
-static int pick_uuid(struct picker *picker, const char *uuid)
+static const struct gpu *find_uuid(const struct gpus *gpus, const char *uuid)
 {
-	const struct gpus *gpus = &picker->driver->gpus;
-
 	for (size_t i = 0; i < gpus->count; i++)
 		if (strcasecmp(gpus->items[i].uuid, uuid) == 0)
-			return pick(picker, &gpus->items[i], NULL);
-	return select_unknown(picker, uuid, CANDIDATES_UUIDS);
+			return &gpus->items[i];
+	return NULL;
+}
+
+static int pick_uuid(struct picker *picker, const char *uuid)
+{
+	const struct gpu *gpu = find_uuid(&picker->driver->gpus, uuid);
+
+	return gpu ? pick(picker, gpu, NULL) : select_unknown(picker, uuid, CANDIDATES_UUIDS);
+}
+
+bool select_is_settled(const struct gpus *gpus, const struct strings *devices)
+{
+	unsigned index;
+
+	for (size_t i = 0; i < devices->count; i++) {
+		const char *item = devices->items[i];
+
+		if (is_number(item, &index) ? index >= gpus->count
+					    : !starts_with(item, "GPU-") || !find_uuid(gpus, item))
+			return false;
+	}
+	return true;
 }
 
 static int pick_bus_id(struct picker *picker, const char *item, bus_id wanted)

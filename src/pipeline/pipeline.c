@@ -77,6 +77,50 @@ int pipeline_request(struct pipeline *pipeline, struct arena *arena, struct erro
 	return r;
 }
 
+static int read_inventory(struct pipeline *pipeline, const struct strings *devices,
+			  struct arena *arena, struct error *err)
+{
+	return driver_read(&pipeline->roots, pipeline->config, pipeline->request.capabilities,
+			   devices, arena, &pipeline->driver, err);
+}
+
+static int load_and_read(struct pipeline *pipeline, const struct strings *devices,
+			 struct arena *arena, struct error *err)
+{
+	int loaded, r = read_inventory(pipeline, devices, arena, err);
+
+	if (r != -ENODEV || !pipeline->may_repair || !pipeline->config->driver.load_modules)
+		return r;
+	loaded = driver_load(&pipeline->roots, arena, err);
+	if (loaded < 0)
+		return loaded == -EALREADY ? r : loaded;
+	return read_inventory(pipeline, devices, arena, err);
+}
+
+static int read_families(struct pipeline *pipeline, struct arena *arena, struct error *err)
+{
+	const struct gpu_request *request = &pipeline->request;
+	unsigned families = (request->gds ? FAMILY_GDS : 0) | (request->mofed ? FAMILY_MOFED : 0) |
+			    (request->gdrcopy ? FAMILY_GDRCOPY : 0) |
+			    (request->nvswitch ? FAMILY_NVSWITCH : 0) |
+			    (request->imex.count ? FAMILY_IMEX : 0) |
+			    (request->mig_config[0] ? FAMILY_MIG_CONFIG : 0) |
+			    (request->mig_monitor[0] ? FAMILY_MIG_MONITOR : 0);
+
+	if (!families)
+		return 0;
+	return driver_read_families(&pipeline->roots, families, &request->imex, arena,
+				    &pipeline->driver, err);
+}
+
+static int read_driver(struct pipeline *pipeline, const struct strings *devices,
+		       struct arena *arena, struct error *err)
+{
+	int r = load_and_read(pipeline, devices, arena, err);
+
+	return r < 0 ? r : read_families(pipeline, arena, err);
+}
+
 /* Makes nodes that are missing (NULL: all of them), or only plans with them. */
 static int repair(struct pipeline *pipeline, const struct strings *names, struct arena *arena,
 		  struct error *err)
@@ -87,8 +131,17 @@ static int repair(struct pipeline *pipeline, const struct strings *names, struct
 
 static int ask_nvml(struct pipeline *pipeline, struct arena *arena, struct error *err)
 {
+	const char *cuda_version = pipeline->driver.cuda_version;
 	int r = 0;
 
+	/* It tells of all GPUs, and none that /proc doesn't have is believed. */
+	if (pipeline->driver.gpus_partial) {
+		driver_close(&pipeline->driver);
+		r = read_driver(pipeline, NULL, arena, err);
+		pipeline->driver.cuda_version = cuda_version;
+	}
+	if (r < 0)
+		return r;
 	/* NVML sees no GPU whose node is missing, and may make none in its sandbox. */
 	if (pipeline->may_repair && pipeline->config->driver.load_modules)
 		r = repair(pipeline, NULL, arena, err);
@@ -156,42 +209,16 @@ static int check_requirements(struct pipeline *pipeline, struct arena *arena, st
 	if (r < 0 || missing == 0)
 		return r;
 	r = ask_nvml(pipeline, arena, err);
+	/* Of what is there now: other GPUs may have been read for it, and instances put in order.
+	 */
+	if (r == 0)
+		r = driver_select(&pipeline->driver, &pipeline->request.devices, arena,
+				  &pipeline->selection, err);
 	if (r < 0)
 		return error_wrap(err, r, "decide the image's requirements");
 	/* No note has told the CUDA version, or nothing has asked for it. */
 	facts.cuda = pipeline->driver.cuda_version;
 	return check_each_gpu(pipeline, &facts, arena, err);
-}
-
-static int read_driver(struct pipeline *pipeline, struct arena *arena, struct error *err)
-{
-	const struct config *config = pipeline->config;
-	unsigned capabilities = pipeline->request.capabilities;
-	int loaded, r = driver_read(&pipeline->roots, config, capabilities, arena,
-				    &pipeline->driver, err);
-
-	if (r != -ENODEV || !pipeline->may_repair || !config->driver.load_modules)
-		return r;
-	loaded = driver_load(&pipeline->roots, arena, err);
-	if (loaded < 0)
-		return loaded == -EALREADY ? r : loaded;
-	return driver_read(&pipeline->roots, config, capabilities, arena, &pipeline->driver, err);
-}
-
-static int read_families(struct pipeline *pipeline, struct arena *arena, struct error *err)
-{
-	const struct gpu_request *request = &pipeline->request;
-	unsigned families = (request->gds ? FAMILY_GDS : 0) | (request->mofed ? FAMILY_MOFED : 0) |
-			    (request->gdrcopy ? FAMILY_GDRCOPY : 0) |
-			    (request->nvswitch ? FAMILY_NVSWITCH : 0) |
-			    (request->imex.count ? FAMILY_IMEX : 0) |
-			    (request->mig_config[0] ? FAMILY_MIG_CONFIG : 0) |
-			    (request->mig_monitor[0] ? FAMILY_MIG_MONITOR : 0);
-
-	if (!families)
-		return 0;
-	return driver_read_families(&pipeline->roots, families, &request->imex, arena,
-				    &pipeline->driver, err);
 }
 
 /* The planner knows which nodes the container takes: what the host lacks of them is made. */
@@ -224,15 +251,16 @@ int pipeline_driver(struct pipeline *pipeline, struct arena *arena, struct error
 {
 	int r = driver_roots_open(pipeline->config, &pipeline->roots, err);
 
+	/* Who only explains shows what else there is. */
 	if (r == 0)
-		r = read_driver(pipeline, arena, err);
-	if (r == 0)
-		r = read_families(pipeline, arena, err);
+		r = read_driver(pipeline, pipeline->may_repair ? &pipeline->request.devices : NULL,
+				arena, err);
 	if (r < 0)
 		return r;
 	pipeline->stage = PIPELINE_DRIVER;
-	log_line(LOG_LEVEL_DEBUG, "driver %s: %zu GPUs, %zu files", pipeline->driver.version,
-		 pipeline->driver.gpus.count, pipeline->driver.files.count);
+	log_line(LOG_LEVEL_DEBUG, "driver %s: %zu GPUs%s, %zu files", pipeline->driver.version,
+		 pipeline->driver.gpus.count, pipeline->driver.gpus_partial ? " and more" : "",
+		 pipeline->driver.files.count);
 	if (driver_select_needs_nvml(&pipeline->driver, &pipeline->request.devices))
 		r = ask_nvml(pipeline, arena, err);
 	if (r < 0)

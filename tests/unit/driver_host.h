@@ -180,7 +180,8 @@ static inline void host_make_prefix(struct host *host)
 	host_put(host, "driver/firmware/nvidia/" VERSION "/gsp_ga10x.bin", "x");
 }
 
-static inline int host_read(struct host *host, unsigned capabilities)
+static inline int host_read_for(struct host *host, unsigned capabilities,
+				const struct strings *devices)
 {
 	int r = 0;
 
@@ -189,11 +190,16 @@ static inline int host_read(struct host *host, unsigned capabilities)
 		r = driver_roots_open(&host->config, &host->roots, &host->err);
 	host->open = r == 0;
 	if (r == 0)
-		r = driver_read(&host->roots, &host->config, capabilities, &host->arena,
+		r = driver_read(&host->roots, &host->config, capabilities, devices, &host->arena,
 				&host->driver, &host->err);
 	if (r < 0)
 		error_line(&host->err, host->line);
 	return r;
+}
+
+static inline int host_read(struct host *host, unsigned capabilities)
+{
+	return host_read_for(host, capabilities, NULL);
 }
 
 static inline void host_read_well(struct host *host, unsigned capabilities)

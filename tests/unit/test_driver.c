@@ -30,6 +30,7 @@ int main(void)
 		cmocka_unit_test(majors_come_from_proc_devices),
 		cmocka_unit_test(gpus_are_in_bus_order),
 		cmocka_unit_test(gpu_facts_are_read),
+		cmocka_unit_test(gpus_are_read_as_far_as_asked_for),
 		cmocka_unit_test(gpu_without_minor_is_an_error),
 		cmocka_unit_test(host_without_gpus_is_fine),
 		cmocka_unit_test(mig_instances_are_in_their_order),
