@@ -11,6 +11,7 @@
 #
 #     tests/gpu.sh --bin .carry
 #
+# With --bench before either it is tests/bench.sh that is packed, or run on the machine's own driver.
 # --fake plays the driver with the tests' fake one: to test this script where there is no GPU.
 # PYTHON names another python3. The last line is `N passed, N failed[, N skipped]`.
 set -euo pipefail
@@ -22,7 +23,7 @@ set -euo pipefail
 . "$repository/tests/lib/container.sh"
 
 usage() {
-	printf 'usage: tests/gpu.sh --bin DIR [--fake]\n       tests/gpu.sh --pack DIR\n' >&2
+	printf 'usage: tests/gpu.sh [--bench] --bin DIR\n       tests/gpu.sh [--bench] --pack DIR\n       tests/gpu.sh --bin DIR --fake\n' >&2
 	exit 2
 }
 
@@ -44,6 +45,15 @@ pack() { # DIR
 	"${CC:-cc}" -O2 -static -o "$1/peak" "$repository/tests/lib/peak.c"
 	ls -l "$1"
 }
+
+if [ "${1:-}" = --bench ]; then
+	[ $# = 3 ] || usage
+	case $2 in
+	--pack) exec "$repository/tests/bench.sh" --pack "$3" ;;
+	--bin) exec "$repository/tests/bench.sh" --gpu --bin "$3" ;;
+	esac
+	usage
+fi
 
 bin='' fake='' arguments=("$@")
 while [ $# -gt 0 ]; do

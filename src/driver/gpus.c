@@ -102,7 +102,7 @@ static int read_gpu(struct inventory *inv, const char *id)
 
 /*
  * In bus order, and no further than to the last GPU that is asked for: the driver takes 0.2 ms to
- * tell of one (an H200 with driver 580), for each of eight as long as for all else.
+ * tell of one (an H200, driver 580): for eight of them, nearly as long as all else takes.
  */
 int inventory_read_gpus(struct inventory *inv)
 {
