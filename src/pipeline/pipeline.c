@@ -209,8 +209,7 @@ static int check_requirements(struct pipeline *pipeline, struct arena *arena, st
 	if (r < 0 || missing == 0)
 		return r;
 	r = ask_nvml(pipeline, arena, err);
-	/* Of what is there now: other GPUs may have been read for it, and instances put in order.
-	 */
+	/* Anew: the GPUs may have been read again for it, and their instances put in order. */
 	if (r == 0)
 		r = driver_select(&pipeline->driver, &pipeline->request.devices, arena,
 				  &pipeline->selection, err);
