@@ -40,6 +40,8 @@ int oci_state_parse(const char *text, size_t length, bool need_pid, struct arena
 
 struct oci_mount {
 	const char *destination, *source, *type; /* "" when absent */
+	bool bind;      /* of something that exists already: type "bind", or by an option */
+	bool read_only; /* by its options, whatever the mount's flags are at the moment */
 };
 struct oci_mounts {
 	struct oci_mount *items;

@@ -113,6 +113,29 @@ static int read_annotations(struct reader *r, struct oci_spec *spec)
 	return result;
 }
 
+/* As runc and crun take them: of `ro` and `rw` the later one counts, unknown ones don't. */
+static int read_mount_options(struct reader *r, const struct json_value *object, const char *place,
+			      struct oci_mount *mount)
+{
+	const struct json_value *options, *item;
+	int result = member_get(r, object, place, "options", JSON_ARRAY, &options);
+
+	mount->bind = string_equal(mount->type, "bind") || string_equal(mount->type, "rbind");
+	if (result < 0 || !options)
+		return result;
+	for (item = json_first(options); item; item = json_next(options, item)) {
+		if (item->kind != JSON_STRING)
+			continue; /* the runtime will refuse it */
+		if (json_says(&r->json, item, "bind") || json_says(&r->json, item, "rbind"))
+			mount->bind = true;
+		else if (json_says(&r->json, item, "ro") || json_says(&r->json, item, "rro"))
+			mount->read_only = true;
+		else if (json_says(&r->json, item, "rw") || json_says(&r->json, item, "rrw"))
+			mount->read_only = false;
+	}
+	return 0;
+}
+
 static int read_mount(struct reader *r, const struct json_value *object, size_t index,
 		      struct oci_spec *spec)
 {
@@ -130,7 +153,7 @@ static int read_mount(struct reader *r, const struct json_value *object, size_t 
 		result = member_string(r, object, place, "source", &mount->source);
 	if (result == 0)
 		result = member_string(r, object, place, "type", &mount->type);
-	return result;
+	return result < 0 ? result : read_mount_options(r, object, place, mount);
 }
 
 static int read_mounts(struct reader *r, struct oci_spec *spec)

@@ -208,6 +208,36 @@ static void a_whole_spec_is_read(void **state)
 	assert_true(spec.user_namespace);
 }
 
+static void options_say_what_a_mount_is(void **state)
+{
+	static const struct {
+		const char *mount;
+		bool bind, read_only;
+	} cases[] = {
+		{"{\"type\":\"tmpfs\",\"options\":[\"nosuid\",\"ro\"]}", false, true },
+		{"{\"type\":\"bind\"}",                                  true,  false},
+		{"{\"type\":\"none\",\"options\":[\"rbind\",\"rro\"]}",  true,  true },
+		{"{\"options\":[\"bind\",\"ro\",\"rw\"]}",               true,  false},
+		{"{\"options\":[\"bind\",\"rw\",\"ro\"]}",               true,  true },
+		{"{\"options\":[1,\"rbind\"]}",                          true,  false},
+		{"{\"options\":null}",                                   false, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct oci_spec spec;
+		AUTO_ARENA arena = {0};
+		struct error err = {0};
+		char text[256];
+
+		(void)snprintf(text, sizeof(text), "{\"root\":{\"path\":\"/r\"},\"mounts\":[%s]}",
+			       cases[i].mount);
+		assert_int_equal(parse_spec(text, strlen(text), &arena, &spec, &err), 0);
+		assert_int_equal(spec.mounts.items[0].bind, cases[i].bind);
+		assert_int_equal(spec.mounts.items[0].read_only, cases[i].read_only);
+	}
+}
+
 static void a_spec_with_the_least_is_read(void **state)
 {
 	static const char *const texts[] = {
@@ -305,6 +335,7 @@ static const struct {
 	{"{" ROOT ",\"mounts\":[{},{\"destination\":1}]}", "mounts[1].destination is not a string"},
 	{"{" ROOT ",\"mounts\":[{\"source\":[]}]}", "mounts[0].source is not a string"},
 	{"{" ROOT ",\"mounts\":[{\"type\":true}]}", "mounts[0].type is not a string"},
+	{"{" ROOT ",\"mounts\":[{\"options\":\"ro\"}]}", "mounts[0].options is not an array"},
 	{"{" ROOT ",\"annotations\":[]}", "annotations is not an object"},
 	{"{" ROOT ",\"annotations\":{\"a\":1}}", "annotations.a is not a string"},
 	{"{" ROOT ",\"linux\":1}", "linux is not an object"},
@@ -520,6 +551,7 @@ int main(void)
 		cmocka_unit_test(bad_states_are_refused),
 		cmocka_unit_test(a_nul_byte_in_the_state_is_refused),
 		cmocka_unit_test(a_whole_spec_is_read),
+		cmocka_unit_test(options_say_what_a_mount_is),
 		cmocka_unit_test(a_spec_with_the_least_is_read),
 		cmocka_unit_test(truncated_at_every_byte_is_an_error),
 		cmocka_unit_test(every_byte_changed_never_crashes),

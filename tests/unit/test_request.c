@@ -73,7 +73,7 @@ static void fill_spec(const struct request_case *row, struct arena *arena, struc
 		const struct oci_pair *mount = &row->mounts[i];
 
 		*ARENA_PUSH(arena, &spec->mounts) =
-			(struct oci_mount){mount->name, mount->value, "bind"};
+			(struct oci_mount){mount->name, mount->value, "bind", true, false};
 	}
 }
 
@@ -487,7 +487,7 @@ static void many_mounts_take_no_quadratic_time(void **state)
 	for (unsigned i = 0; i < 60000; i++)
 		*ARENA_PUSH(&arena, &spec.mounts) = (struct oci_mount){
 			arena_printf(&arena, "/run/nvidia-container-devices/%u", i % 30000),
-			"/dev/null", "bind"};
+			"/dev/null", "bind", true, false};
 	assert_int_equal(gpu_request_resolve(&spec, &config, &arena, &request, &err), 0);
 	assert_int_equal(request.devices.count, 30000);
 	assert_true(seconds() - start < 5);
