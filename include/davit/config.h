@@ -26,7 +26,22 @@ const char *capability_name(unsigned bit);
 /* The bit of a name, CAPABILITY_ALL for "all", 0 for an unknown one. */
 unsigned capability_bit(struct slice name);
 
-enum accept { ACCEPT_ALWAYS, ACCEPT_PRIVILEGED, ACCEPT_NEVER };
+/* Device families beside the GPUs, as bits; in the order of their names' alphabet. */
+enum feature {
+	FEATURE_GDRCOPY = 1 << 0,
+	FEATURE_GDS = 1 << 1,
+	FEATURE_IMEX = 1 << 2,
+	FEATURE_MOFED = 1 << 3,
+	FEATURE_NVSWITCH = 1 << 4,
+	FEATURE_ALL = (1 << 5) - 1,
+};
+/* The name of one bit ("gds"), or NULL. */
+const char *feature_name(unsigned bit);
+/* The bit of a name, FEATURE_ALL for "all", 0 for an unknown one. */
+unsigned feature_bit(struct slice name);
+
+/* ACCEPT_AS_ENV is of annotations alone: what holds for the environment. */
+enum accept { ACCEPT_ALWAYS, ACCEPT_PRIVILEGED, ACCEPT_NEVER, ACCEPT_AS_ENV };
 enum runtime_mode { RUNTIME_MODE_SPEC, RUNTIME_MODE_HOOK };
 
 struct config {
@@ -41,14 +56,19 @@ struct config {
 		bool load_modules;     /* true */
 	} driver;
 	struct {
-		enum accept env, annotations; /* always */
-		bool mounts;                  /* false */
+		enum accept env;         /* always */
+		enum accept annotations; /* ACCEPT_AS_ENV */
+		bool mounts;             /* false */
 		/*
 		 * NVIDIA_VISIBLE_DEVICES; the first one set wins. NVIDIA_VISIBLE_DEVICES is always
 		 * among them, last when the file doesn't list it.
 		 */
 		struct strings env_names;
-		unsigned capabilities;    /* CAPABILITY_ALL */
+		unsigned capabilities; /* CAPABILITY_ALL */
+		/* Of these, what an environment that isn't accepted may choose: those without
+		 * device nodes of their own, all but graphics and display. */
+		unsigned image_capabilities;
+		unsigned features;        /* FEATURE_ALL */
 		bool ignore_requirements; /* false */
 		bool imex;                /* true */
 	} policy;

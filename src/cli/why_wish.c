@@ -136,16 +136,18 @@ static bool try_features(struct wisher *w)
 	struct arena *arena = w->question->arena;
 	const char *path = w->question->path, *because;
 	const char *channel = string_starts(path, IMEX_NODES) ? path + strlen(IMEX_NODES) : "";
+	const unsigned allowed = w->explanation->pipeline.config->policy.features;
 	const struct {
 		const char *variable, *value;
+		unsigned feature; /* 0: policy.features doesn't speak of it */
 	} variables[] = {
-		{"NVIDIA_GDS",                 "enabled"},
-		{"NVIDIA_MOFED",               "enabled"},
-		{"NVIDIA_GDRCOPY",             "enabled"},
-		{"NVIDIA_NVSWITCH",            "enabled"},
-		{"NVIDIA_MIG_CONFIG_DEVICES",  "all"    },
-		{"NVIDIA_MIG_MONITOR_DEVICES", "all"    },
-		{"NVIDIA_IMEX_CHANNELS",       channel  }
+		{"NVIDIA_GDS",                 "enabled", FEATURE_GDS     },
+		{"NVIDIA_MOFED",               "enabled", FEATURE_MOFED   },
+		{"NVIDIA_GDRCOPY",             "enabled", FEATURE_GDRCOPY },
+		{"NVIDIA_NVSWITCH",            "enabled", FEATURE_NVSWITCH},
+		{"NVIDIA_MIG_CONFIG_DEVICES",  "all",     0               },
+		{"NVIDIA_MIG_MONITOR_DEVICES", "all",     0               },
+		{"NVIDIA_IMEX_CHANNELS",       channel,   FEATURE_IMEX    }
         };
 
 	for (size_t i = 0; i < ARRAY_SIZE(variables); i++) {
@@ -164,6 +166,15 @@ static bool try_features(struct wisher *w)
 		if (!would_have(w, &request, &because))
 			continue;
 		w->answer->verdict = WHY_FEATURE;
+		if ((allowed & variables[i].feature) != variables[i].feature) {
+			w->answer->verdict = WHY_REFUSED;
+			w->answer->reason = arena_printf(
+				arena, "it comes with %s, which policy.features doesn't allow",
+				variables[i].variable);
+			w->answer->fix = arena_printf(arena, "add %s to policy.features",
+						      feature_name(variables[i].feature));
+			return true;
+		}
 		w->answer->reason = arena_printf(arena, "it comes with %s, which isn't set",
 						 variables[i].variable);
 		w->answer->fix = arena_printf(arena, "set %s=%s", variables[i].variable, number);

@@ -19,7 +19,12 @@ int config_defaults(struct arena *arena, struct config *ret)
 			   .sys = "/sys",
 			   .run = "/run",
 			   .load_modules = true},
-		.policy = {.capabilities = CAPABILITY_ALL, .imex = true                   },
+		.policy = {.annotations = ACCEPT_AS_ENV,
+			   .capabilities = CAPABILITY_ALL,
+			   .image_capabilities = CAPABILITY_ALL & ~(unsigned)(CAPABILITY_GRAPHICS |
+									      CAPABILITY_DISPLAY),
+			   .features = FEATURE_ALL,
+			   .imex = true},
 		.cgroups = true,
 		.cuda_compat = true,
 		.log = {.file = "",             .level = LOG_LEVEL_WARNING},

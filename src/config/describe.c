@@ -54,15 +54,26 @@ static const char *describe_path(struct arena *arena, const void *member)
 }
 #define describe_log_file describe_path
 
-static const char *describe_capabilities(struct arena *arena, const void *member)
+/* The names of the bits that are set. */
+static const char *describe_bits(struct arena *arena, unsigned bits,
+				 const char *(*name_of)(unsigned))
 {
-	unsigned capabilities = *(const unsigned *)member;
 	struct strings names = {0};
 
-	for (unsigned bit = 1; bit <= CAPABILITY_ALL; bit <<= 1)
-		if ((capabilities & bit) && strings_add(arena, &names, capability_name(bit)) < 0)
+	for (unsigned bit = 1; name_of(bit); bit <<= 1)
+		if ((bits & bit) && strings_add(arena, &names, name_of(bit)) < 0)
 			return NULL;
 	return describe_texts(arena, &names);
+}
+
+static const char *describe_capabilities(struct arena *arena, const void *member)
+{
+	return describe_bits(arena, *(const unsigned *)member, capability_name);
+}
+
+static const char *describe_features(struct arena *arena, const void *member)
+{
+	return describe_bits(arena, *(const unsigned *)member, feature_name);
 }
 
 static const char *describe_bool(struct arena *arena, const void *member)
@@ -80,6 +91,7 @@ static const char *describe_accept(struct arena *arena, const void *member)
 {
 	return quote(arena, value_accept_words[*(const enum accept *)member]);
 }
+#define describe_accept_annotations describe_accept
 
 static const char *describe_mode(struct arena *arena, const void *member)
 {

@@ -15,10 +15,12 @@
 	X("driver.run", driver.run, path) \
 	X("driver.load-modules", driver.load_modules, bool) \
 	X("policy.accept-env", policy.env, accept) \
-	X("policy.accept-annotations", policy.annotations, accept) \
+	X("policy.accept-annotations", policy.annotations, accept_annotations) \
 	X("policy.accept-mounts", policy.mounts, bool) \
 	X("policy.env-names", policy.env_names, env_names) \
 	X("policy.capabilities", policy.capabilities, capabilities) \
+	X("policy.image-capabilities", policy.image_capabilities, capabilities) \
+	X("policy.features", policy.features, features) \
 	X("policy.ignore-requirements", policy.ignore_requirements, bool) \
 	X("policy.imex", policy.imex, bool) \
 	X("cgroups", cgroups, auto) \

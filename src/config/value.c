@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+
 #include "value.h"
 
 /* By their enums. */
 const char *const value_auto_words[] = {"never", "auto"};
-const char *const value_accept_words[] = {"always", "privileged", "never"};
+const char *const value_accept_words[] = {"always", "privileged", "never", "as-env"};
 const char *const value_mode_words[] = {"spec", "hook"};
 
 int value_refuse(const struct value *value, const char *what)
@@ -43,10 +45,20 @@ int value_auto(const struct value *value, void *ret)
 
 int value_accept(const struct value *value, void *ret)
 {
-	int index = word_index(value, value_accept_words, ARRAY_SIZE(value_accept_words));
+	int index = word_index(value, value_accept_words, ACCEPT_AS_ENV);
 
 	if (index < 0)
 		return value_refuse(value, "\"always\", \"privileged\" or \"never\"");
+	*(enum accept *)ret = (enum accept)index;
+	return 0;
+}
+
+int value_accept_annotations(const struct value *value, void *ret)
+{
+	int index = word_index(value, value_accept_words, ARRAY_SIZE(value_accept_words));
+
+	if (index < 0)
+		return value_refuse(value, "\"as-env\", \"always\", \"privileged\" or \"never\"");
 	*(enum accept *)ret = (enum accept)index;
 	return 0;
 }
@@ -167,24 +179,42 @@ int value_programs(const struct value *value, void *ret)
 	return read_list(value, is_not_empty, what, ret);
 }
 
-int value_capabilities(const struct value *value, void *ret)
+/* A list of names, each with a bit; `all` names them for the remedy. */
+static int read_bits(const struct value *value, const char *one, const char *what, const char *all,
+		     unsigned (*bit_of)(struct slice), unsigned *ret)
 {
+	char list[64];
 	struct strings names = {0};
-	unsigned capabilities = 0;
-	int r = read_list(value, is_not_empty, "a list of capabilities", &names);
+	unsigned bits = 0;
+	int r;
 
+	(void)snprintf(list, sizeof(list), "a list of %s", what);
+	r = read_list(value, is_not_empty, list, &names);
 	for (size_t i = 0; r == 0 && i < names.count; i++) {
-		unsigned bit = capability_bit(slice_from(names.items[i]));
+		unsigned bit = bit_of(slice_from(names.items[i]));
 
-		if (!bit)
-			return error_set(value->err, ERROR_BAD_CONFIG, EINVAL,
-					 "choose among compat32, compute, display, graphics, ngx, "
-					 "utility, video and all",
-					 "%s: there is no capability \"%.64s\"", value->key,
-					 names.items[i]);
-		capabilities |= bit;
+		if (!bit) {
+			r = error_set(value->err, ERROR_BAD_CONFIG, EINVAL, NULL,
+				      "%s: there is no %s \"%.64s\"", value->key, one,
+				      names.items[i]);
+			return error_fix(value->err, r, "choose among %s and all", all);
+		}
+		bits |= bit;
 	}
 	if (r == 0)
-		*(unsigned *)ret = capabilities;
+		*ret = bits;
 	return r;
+}
+
+int value_capabilities(const struct value *value, void *ret)
+{
+	return read_bits(value, "capability", "capabilities",
+			 "compat32, compute, display, graphics, ngx, utility, video",
+			 capability_bit, ret);
+}
+
+int value_features(const struct value *value, void *ret)
+{
+	return read_bits(value, "feature", "features", "gdrcopy, gds, imex, mofed, nvswitch",
+			 feature_bit, ret);
 }

@@ -35,18 +35,43 @@ static int refuse(struct resolver *r, const char *from, const char *name, unsign
 	return error_fix(r->err, -EINVAL, "choose among %s", allowed);
 }
 
+/*
+ * Takes out what an image may not choose where its environment isn't accepted: a GPU that somebody
+ * else gave is used with the libraries that the image needs, but the image adds no device nodes
+ * (nvidia-modeset, /dev/dri).
+ */
+static int leave_out(struct resolver *r, const char *from, unsigned *granted)
+{
+	const unsigned left_out = *granted & ~r->config->policy.image_capabilities;
+	struct strings names = {0};
+	const char *list;
+
+	if (!left_out || resolver_trusts_env(r))
+		return 0;
+	for (unsigned bit = 1; bit < CAPABILITY_ALL; bit <<= 1)
+		if (left_out & bit && strings_add(r->arena, &names, capability_name(bit)) < 0)
+			return error_memory(r->err);
+	list = strings_join(r->arena, &names, ", ");
+	if (!list)
+		return error_memory(r->err);
+	*granted &= ~left_out;
+	return resolver_rule(r,
+			     "%s of %s is ignored: policy.accept-env doesn't accept it, and "
+			     "policy.image-capabilities doesn't allow it",
+			     list, from);
+}
+
 /* A list; `all` takes what policy allows, whatever stands beside it. */
-static int from_list(struct resolver *r, const char *from, const char *value)
+static int from_list(struct resolver *r, const char *from, const char *value, unsigned *granted)
 {
 	const unsigned allowed = r->config->policy.capabilities;
 	struct strings list = {0};
-	unsigned granted = 0;
 	int result = items_split(r, from, value, &list);
 
 	if (result < 0)
 		return result;
 	if (strings_contain(&list, "all")) {
-		r->request->capabilities_granted = allowed;
+		*granted = allowed;
 		return resolver_rule(r, "%s asks for all capabilities: those of policy", from);
 	}
 	for (size_t i = 0; i < list.count; i++) {
@@ -54,38 +79,51 @@ static int from_list(struct resolver *r, const char *from, const char *value)
 
 		if (!bit || !(bit & allowed))
 			return refuse(r, from, list.items[i], bit);
-		granted |= bit;
+		*granted |= bit;
 	}
-	r->request->capabilities_granted = granted;
 	return resolver_rule(r, "capabilities come from %s%s", from,
-			     granted ? "" : ": blank, so none");
+			     *granted ? "" : ": blank, so none");
 }
 
-static int grant(struct resolver *r)
+static int from_environment(struct resolver *r, unsigned *granted)
 {
-	const char *from = "env NVIDIA_DRIVER_CAPABILITIES";
+	static const char from[] = "env NVIDIA_DRIVER_CAPABILITIES";
+	const char *value = r->env.values[VARIABLE_DRIVER_CAPABILITIES];
+	int result;
+
+	if (value && *value) {
+		result = from_list(r, from, value, granted);
+		return result < 0 ? result : leave_out(r, from, granted);
+	}
+	if (!value && r->request->legacy) {
+		*granted = r->config->policy.capabilities;
+		result = resolver_rule(r, "a legacy image (CUDA_VERSION without "
+					  "NVIDIA_REQUIRE_CUDA) gets all capabilities");
+		return result < 0 ? result : leave_out(r, "env CUDA_VERSION", granted);
+	}
+	*granted = DEFAULT_CAPABILITIES & r->config->policy.capabilities;
+	return resolver_rule(r, "no capabilities are named: compute and utility");
+}
+
+static int grant(struct resolver *r, unsigned *granted)
+{
+	static const char from[] = "annotation " ANNOTATION_CAPABILITIES;
 	const char *value = oci_pairs_get(&r->spec->annotations, ANNOTATION_CAPABILITIES);
 
-	if (value && resolver_accepts(r, r->config->policy.annotations, "accept-annotations",
-				      "annotation " ANNOTATION_CAPABILITIES))
-		from = "annotation " ANNOTATION_CAPABILITIES;
-	else
-		value = r->env.values[VARIABLE_DRIVER_CAPABILITIES];
-	if (value && *value)
-		return from_list(r, from, value);
-	if (!value && r->request->legacy) {
-		r->request->capabilities_granted = r->config->policy.capabilities;
-		return resolver_rule(r, "a legacy image (CUDA_VERSION without "
-					"NVIDIA_REQUIRE_CUDA) gets all capabilities");
-	}
-	r->request->capabilities_granted = DEFAULT_CAPABILITIES & r->config->policy.capabilities;
+	if (!value || !resolver_accepts_annotation(r, from))
+		return from_environment(r, granted);
+	if (*value)
+		return from_list(r, from, value, granted);
+	*granted = DEFAULT_CAPABILITIES & r->config->policy.capabilities;
 	return resolver_rule(r, "no capabilities are named: compute and utility");
 }
 
 int capabilities_resolve(struct resolver *r)
 {
-	int result = grant(r);
+	unsigned granted = 0;
+	int result = grant(r, &granted);
 
+	r->request->capabilities_granted = result < 0 ? 0 : granted;
 	r->request->capabilities = r->request->capabilities_granted;
 	if (r->request->capabilities & CAPABILITY_VIDEO)
 		r->request->capabilities |= CAPABILITY_COMPUTE;

@@ -154,9 +154,8 @@ static int from_cdi_annotations(struct resolver *r, const struct mount_requests 
 
 	(void)mounts;
 	for (size_t i = 0; result == 0 && i < all->count; i++)
-		/* Of a repeated name the last one counts. */
-		if (string_starts(all->items[i].name, "cdi.k8s.io/") &&
-		    oci_pairs_get(all, all->items[i].name) == all->items[i].value)
+		/* Each name is there once: oci_spec_parse sees to that. */
+		if (string_starts(all->items[i].name, "cdi.k8s.io/"))
 			result = add_cdi_names(r, all->items[i].value, &names, &others);
 	if (result == 0 && others > 0)
 		result = resolver_rule(
@@ -164,8 +163,7 @@ static int from_cdi_annotations(struct resolver *r, const struct mount_requests 
 			from, others);
 	if (result < 0)
 		return result;
-	if (names.count == 0 ||
-	    !resolver_accepts(r, r->config->policy.annotations, "accept-annotations", from))
+	if (names.count == 0 || !resolver_accepts_annotation(r, from))
 		return SOURCE_UNSET;
 	return from_names(r, from, &names);
 }
@@ -176,8 +174,7 @@ static int from_annotation(struct resolver *r, const struct mount_requests *moun
 	const char *value = oci_pairs_get(&r->spec->annotations, ANNOTATION_DEVICES);
 
 	(void)mounts;
-	if (!value ||
-	    !resolver_accepts(r, r->config->policy.annotations, "accept-annotations", from))
+	if (!value || !resolver_accepts_annotation(r, from))
 		return SOURCE_UNSET;
 	return from_list(r, from, value);
 }
@@ -204,7 +201,7 @@ static int from_env(struct resolver *r, const struct mount_requests *mounts)
 			    i < names->count ? names->items[i] : "CUDA_VERSION");
 	if (!from)
 		return error_memory(r->err);
-	if (!resolver_accepts(r, r->config->policy.env, "accept-env", from))
+	if (!resolver_accepts_env(r, from))
 		return SOURCE_UNSET;
 	/* Images older than the variable were made for all GPUs. */
 	return i < names->count ? from_list(r, from, r->env.devices[i])

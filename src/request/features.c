@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -6,6 +7,60 @@
 
 /* Minors have 20 bits. */
 #define IMEX_CHANNEL_MAX 0xfffff
+
+/* ---- what may be asked for -------------------------------------------------------------- */
+
+static bool accepts_variable(struct resolver *r, enum variable variable)
+{
+	char what[64];
+
+	(void)snprintf(what, sizeof(what), "env %s", environment_name(variable));
+	return resolver_accepts_env(r, what);
+}
+
+/* "gds, imex": what policy.features allows. */
+static const char *allowed_names(const struct resolver *r)
+{
+	struct strings names = {0};
+
+	for (unsigned bit = 1; bit < FEATURE_ALL; bit <<= 1)
+		if (r->config->policy.features & bit &&
+		    strings_add(r->arena, &names, feature_name(bit)) < 0)
+			return NULL;
+	return names.count ? strings_join(r->arena, &names, ", ") : "none";
+}
+
+/* Whether both are variables, both annotations or both mounts: they begin with that word. */
+static bool is_same_source(const char *a, const char *b)
+{
+	return strncmp(a, b, strlen("env")) == 0;
+}
+
+/*
+ * What policy.features doesn't allow is refused to whoever gets the GPUs by the same means. From
+ * elsewhere it is left over: an image's variable in a container that an orchestrator gives GPUs.
+ */
+static int refuse_feature(struct resolver *r, unsigned bit, const char *from)
+{
+	const char *name = feature_name(bit), *allowed = allowed_names(r);
+	int result;
+
+	if (!allowed)
+		return error_memory(r->err);
+	if (!is_same_source(from, r->request->from))
+		return resolver_rule(r, "%s of %s is ignored: policy.features allows %s", name,
+				     from, allowed);
+	result =
+		error_set(r->err, ERROR_REFUSED, EPERM, NULL,
+			  "grant feature %s of %s: policy.features allows %s", name, from, allowed);
+	return error_fix(r->err, result, "don't ask for it in %s, or add it to policy.features",
+			 from);
+}
+
+static bool is_allowed(const struct resolver *r, unsigned bit)
+{
+	return (r->config->policy.features & bit) == bit;
+}
 
 /* ---- MIG -------------------------------------------------------------------------------- */
 
@@ -16,12 +71,12 @@ static int read_mig(struct resolver *r, enum variable variable, const char **ret
 	struct slice trimmed;
 	int result;
 
-	if (!value || !*value)
+	if (!value || !*value || !accepts_variable(r, variable))
 		return 0;
 	if (!r->request->privileged)
 		return error_set(r->err, ERROR_REFUSED, EPERM,
 				 "add CAP_SYS_ADMIN to the container, or unset the variable",
-				 "grant %s: the container has no CAP_SYS_ADMIN", name);
+				 "grant %s: %s", name, resolver_not_privileged(r));
 	result = items_check_printable(r, name, value);
 	if (result < 0)
 		return result;
@@ -68,17 +123,28 @@ static int add_channel(struct resolver *r, const char *from, const char *text)
 	return 0;
 }
 
-static int add_channels(struct resolver *r, const char *from, const struct strings *list)
+/* `all`, `none` and `void` ask for none. */
+static const char *find_word(const struct strings *list)
 {
-	int result = 0;
-
 	for (size_t i = 0; i < list->count; i++) {
 		const char *item = list->items[i];
 
 		if (strcmp(item, "all") == 0 || strcmp(item, "none") == 0 ||
 		    strcmp(item, "void") == 0)
-			return resolver_rule(r, "%s says %s: no IMEX channels", from, item);
+			return item;
 	}
+	return NULL;
+}
+
+static int add_channels(struct resolver *r, const char *from, const struct strings *list)
+{
+	const char *word = find_word(list);
+	int result = 0;
+
+	if (word)
+		return resolver_rule(r, "%s says %s: no IMEX channels", from, word);
+	if (list->count > 0 && !is_allowed(r, FEATURE_IMEX))
+		return refuse_feature(r, FEATURE_IMEX, from);
 	for (size_t i = 0; result == 0 && i < list->count; i++)
 		result = add_channel(r, from, list->items[i]);
 	if (result == 0)
@@ -101,13 +167,12 @@ int imex_resolve(struct resolver *r, const struct mount_requests *mounts)
 	if (!r->config->policy.imex)
 		return resolver_rule(r, "requests for IMEX channels are ignored: policy.imex is "
 					"false");
-	if (annotation && resolver_accepts(r, r->config->policy.annotations, "accept-annotations",
-					   "annotation " ANNOTATION_IMEX)) {
+	if (annotation && resolver_accepts_annotation(r, "annotation " ANNOTATION_IMEX)) {
 		from = "annotation " ANNOTATION_IMEX;
 		value = annotation;
 	} else if (mounts->imex.count > 0) {
 		return add_channels(r, "mounts", &mounts->imex);
-	} else if (!value || !resolver_accepts(r, r->config->policy.env, "accept-env", from)) {
+	} else if (!value || !accepts_variable(r, VARIABLE_IMEX_CHANNELS)) {
 		return 0;
 	}
 	result = items_split(r, from, value, &list);
@@ -116,17 +181,75 @@ int imex_resolve(struct resolver *r, const struct mount_requests *mounts)
 
 /* ---- further device families, MPS ------------------------------------------------------- */
 
-static int read_switch(struct resolver *r, enum variable variable, bool *ret)
+static void grant_feature(struct gpu_request *request, unsigned bit)
 {
-	const char *value = r->env.values[variable];
+	request->gds |= bit == FEATURE_GDS;
+	request->mofed |= bit == FEATURE_MOFED;
+	request->gdrcopy |= bit == FEATURE_GDRCOPY;
+	request->nvswitch |= bit == FEATURE_NVSWITCH;
+}
 
-	if (!value || !*value)
+static int read_switch(struct resolver *r, enum variable variable, unsigned bit)
+{
+	const char *name = environment_name(variable), *value = r->env.values[variable];
+	const char *from;
+
+	if (!value || !*value || !accepts_variable(r, variable))
 		return 0;
-	*ret = strcmp(value, "enabled") == 0;
-	if (*ret)
-		return resolver_rule(r, "%s is enabled", environment_name(variable));
-	return resolver_rule(r, "%s=%.40s is ignored: the only value with a meaning is enabled",
-			     environment_name(variable), value);
+	if (strcmp(value, "enabled") != 0)
+		return resolver_rule(
+			r, "%s=%.40s is ignored: the only value with a meaning is enabled", name,
+			value);
+	if (is_allowed(r, bit)) {
+		grant_feature(r->request, bit);
+		return resolver_rule(r, "%s is enabled", name);
+	}
+	from = arena_printf(r->arena, "env %s", name);
+	return from ? refuse_feature(r, bit, from) : error_memory(r->err);
+}
+
+/* One of the families in a list; channels of IMEX are numbers, with an annotation of their own. */
+static int add_feature(struct resolver *r, const char *from, const char *name)
+{
+	unsigned bit = feature_bit(slice_from(name));
+
+	if (!bit || bit == FEATURE_ALL || bit == FEATURE_IMEX)
+		return error_set(r->err, ERROR_BAD_REQUEST, EINVAL,
+				 "choose among gdrcopy, gds, mofed and nvswitch",
+				 "grant feature \"%.40s\" of %s: there is no such feature", name,
+				 from);
+	if (!is_allowed(r, bit))
+		return refuse_feature(r, bit, from);
+	grant_feature(r->request, bit);
+	return resolver_rule(r, "feature %s comes from %s", name, from);
+}
+
+/* The annotation stands in the place of the four variables. */
+static int read_features(struct resolver *r)
+{
+	static const struct {
+		enum variable variable;
+		unsigned bit;
+	} switches[] = {
+		{VARIABLE_GDS,      FEATURE_GDS     },
+		{VARIABLE_MOFED,    FEATURE_MOFED   },
+		{VARIABLE_GDRCOPY,  FEATURE_GDRCOPY },
+		{VARIABLE_NVSWITCH, FEATURE_NVSWITCH},
+	};
+	static const char from[] = "annotation " ANNOTATION_FEATURES;
+	const char *value = oci_pairs_get(&r->spec->annotations, ANNOTATION_FEATURES);
+	struct strings list = {0};
+	int result = 0;
+
+	if (value && resolver_accepts_annotation(r, from)) {
+		result = items_split(r, from, value, &list);
+		for (size_t i = 0; result == 0 && i < list.count; i++)
+			result = add_feature(r, from, list.items[i]);
+		return result;
+	}
+	for (size_t i = 0; result == 0 && i < ARRAY_SIZE(switches); i++)
+		result = read_switch(r, switches[i].variable, switches[i].bit);
+	return result;
 }
 
 static bool is_target(const char *path)
@@ -152,7 +275,7 @@ static int read_mps(struct resolver *r)
 	const char *name = environment_name(VARIABLE_MPS_PIPE_DIRECTORY);
 	const char *path = r->env.values[VARIABLE_MPS_PIPE_DIRECTORY];
 
-	if (!path || !*path)
+	if (!path || !*path || !accepts_variable(r, VARIABLE_MPS_PIPE_DIRECTORY))
 		return 0;
 	if (!is_target(path))
 		return resolver_rule(r, "%s=%.64s is ignored: not an absolute path without \"..\"",
@@ -163,14 +286,7 @@ static int read_mps(struct resolver *r)
 
 int features_resolve(struct resolver *r)
 {
-	struct gpu_request *request = r->request;
-	int result = read_switch(r, VARIABLE_GDS, &request->gds);
+	int result = read_features(r);
 
-	if (result == 0)
-		result = read_switch(r, VARIABLE_MOFED, &request->mofed);
-	if (result == 0)
-		result = read_switch(r, VARIABLE_GDRCOPY, &request->gdrcopy);
-	if (result == 0)
-		result = read_switch(r, VARIABLE_NVSWITCH, &request->nvswitch);
 	return result < 0 ? result : read_mps(r);
 }

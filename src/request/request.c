@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <linux/capability.h>
 #include <stdio.h>
 
 #include "resolver.h"
@@ -19,16 +20,46 @@ int resolver_rule(struct resolver *r, const char *format, ...)
 	return 0;
 }
 
-bool resolver_accepts(struct resolver *r, enum accept policy, const char *key, const char *what)
+const char *resolver_not_privileged(const struct resolver *r)
 {
-	if (policy == ACCEPT_ALWAYS || (policy == ACCEPT_PRIVILEGED && r->request->privileged))
+	return r->spec->user_namespace && r->spec->bounding >> CAP_SYS_ADMIN & 1
+		       ? "the container's CAP_SYS_ADMIN is of a user namespace of its own"
+		       : "the container has no CAP_SYS_ADMIN";
+}
+
+static bool allows(const struct resolver *r, enum accept policy)
+{
+	return policy == ACCEPT_ALWAYS || (policy == ACCEPT_PRIVILEGED && r->request->privileged);
+}
+
+static bool accepts(struct resolver *r, enum accept policy, const char *key, const char *what)
+{
+	if (allows(r, policy))
 		return true;
 	/* The sentence is for people: without memory for it the answer stays the same. */
-	(void)resolver_rule(r, "%s is ignored: policy.%s is %s", what, key,
-			    policy == ACCEPT_NEVER
-				    ? "never"
-				    : "privileged, and the container has no CAP_SYS_ADMIN");
+	(void)resolver_rule(r, "%s is ignored: policy.%s is %s%s", what, key,
+			    policy == ACCEPT_NEVER ? "never" : "privileged, and ",
+			    policy == ACCEPT_NEVER ? "" : resolver_not_privileged(r));
 	return false;
+}
+
+bool resolver_trusts_env(const struct resolver *r)
+{
+	return allows(r, r->config->policy.env);
+}
+
+bool resolver_accepts_env(struct resolver *r, const char *what)
+{
+	return accepts(r, r->config->policy.env, "accept-env", what);
+}
+
+/* With some engines they are anybody's who may start a container, as the environment is. */
+bool resolver_accepts_annotation(struct resolver *r, const char *what)
+{
+	if (r->config->policy.annotations == ACCEPT_AS_ENV)
+		return accepts(r, r->config->policy.env,
+			       "accept-annotations is as-env, and policy.accept-env", what);
+	return accepts(r, r->config->policy.annotations, "accept-annotations", what);
 }
 
 static int explain_environment(struct resolver *r)

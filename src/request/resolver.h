@@ -45,8 +45,16 @@ struct resolver {
 
 /* Adds a sentence to the request's rules. 0 or -ENOMEM. */
 int resolver_rule(struct resolver *r, const char *format, ...) PRINTF_LIKE(2, 3);
-/* Whether policy lets this container use a source; if not, a rule says that `what` is ignored. */
-bool resolver_accepts(struct resolver *r, enum accept policy, const char *key, const char *what);
+/*
+ * Whether policy lets this container ask by its environment (accept-env) or by its annotations
+ * (accept-annotations); if not, a rule says that `what` is ignored.
+ */
+bool resolver_accepts_env(struct resolver *r, const char *what);
+bool resolver_accepts_annotation(struct resolver *r, const char *what);
+/* The same without a rule. */
+bool resolver_trusts_env(const struct resolver *r);
+/* "the container has no CAP_SYS_ADMIN", or why the one that it has doesn't count. */
+const char *resolver_not_privileged(const struct resolver *r);
 
 /* ---- lists ------------------------------------------------------------------------------ */
 
@@ -66,6 +74,7 @@ int items_too_many(struct resolver *r, const char *what);
 #define ANNOTATION_DEVICES "org.davit.devices"
 #define ANNOTATION_CAPABILITIES "org.davit.capabilities"
 #define ANNOTATION_IMEX "org.davit.imex-channels"
+#define ANNOTATION_FEATURES "org.davit.features"
 
 int environment_read(struct resolver *r);
 const char *environment_name(enum variable variable);

@@ -53,10 +53,14 @@ static void assert_defaults(const struct config *config)
 	assert_string_equal(config->driver.run, "/run");
 	assert_true(config->driver.load_modules);
 	assert_int_equal(config->policy.env, ACCEPT_ALWAYS);
-	assert_int_equal(config->policy.annotations, ACCEPT_ALWAYS);
+	assert_int_equal(config->policy.annotations, ACCEPT_AS_ENV);
 	assert_false(config->policy.mounts);
 	assert_list(&config->policy.env_names, "NVIDIA_VISIBLE_DEVICES");
 	assert_int_equal(config->policy.capabilities, CAPABILITY_ALL);
+	assert_int_equal(config->policy.image_capabilities,
+			 CAPABILITY_COMPAT32 | CAPABILITY_COMPUTE | CAPABILITY_NGX |
+				 CAPABILITY_UTILITY | CAPABILITY_VIDEO);
+	assert_int_equal(config->policy.features, FEATURE_ALL);
 	assert_false(config->policy.ignore_requirements);
 	assert_true(config->policy.imex);
 	assert_true(config->cgroups);
@@ -131,6 +135,7 @@ static const char every_key[] =
 	"\"policy\": {\"accept-env\": \"privileged\", \"accept-annotations\": \"never\",\n"
 	"  \"accept-mounts\": true, \"env-names\": [\"DOCKER_RESOURCE_GPU\"],\n"
 	"  \"capabilities\": [\"utility\", \"video\"], \"ignore-requirements\": true,\n"
+	"  \"image-capabilities\": [\"utility\"], \"features\": [\"gds\", \"imex\"],\n"
 	"  \"imex\": false},\n"
 	"\"cgroups\": \"never\", \"cuda-compat\": \"never\",\n"
 	"\"runtime\": {\"mode\": \"hook\", \"candidates\": [\"/usr/bin/crun\"]},\n"
@@ -156,6 +161,8 @@ static void every_key_is_read(void **state)
 	assert_true(config.policy.mounts);
 	assert_list(&config.policy.env_names, "DOCKER_RESOURCE_GPU,NVIDIA_VISIBLE_DEVICES");
 	assert_int_equal(config.policy.capabilities, CAPABILITY_UTILITY | CAPABILITY_VIDEO);
+	assert_int_equal(config.policy.image_capabilities, CAPABILITY_UTILITY);
+	assert_int_equal(config.policy.features, FEATURE_GDS | FEATURE_IMEX);
 	assert_true(config.policy.ignore_requirements);
 	assert_false(config.policy.imex);
 	assert_false(config.cgroups);
@@ -216,6 +223,60 @@ static void capabilities_may_be_all_or_none(void **state)
 	}
 }
 
+static void features_are_a_list(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char *text;
+		unsigned features;
+	} rows[] = {
+		{"[]", 0},
+		{"[\"all\"]", FEATURE_ALL},
+		{"[\"gdrcopy\",\"gds\",\"imex\",\"mofed\",\"nvswitch\"]", FEATURE_ALL},
+		{"[\"nvswitch\",\"nvswitch\"]", FEATURE_NVSWITCH},
+		{"[\"mofed\",\"gdrcopy\"]", FEATURE_MOFED | FEATURE_GDRCOPY},
+	};
+	/* clang-format on */
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct config config;
+		AUTO_ARENA arena = {0};
+		struct error err = {0};
+		char *text = arena_printf(&arena, "{\"policy\":{\"features\":%s}}", rows[i].text);
+
+		assert_int_equal(parse(text, strlen(text), &arena, &config, &err), 0);
+		assert_int_equal(config.policy.features, rows[i].features);
+	}
+}
+
+static void annotations_follow_the_environment_until_they_are_set(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char *policy;
+		enum accept annotations;
+	} rows[] = {
+		{"\"accept-env\":\"never\"", ACCEPT_AS_ENV},
+		{"\"accept-env\":\"never\",\"accept-annotations\":\"as-env\"", ACCEPT_AS_ENV},
+		{"\"accept-annotations\":\"always\",\"accept-env\":\"never\"", ACCEPT_ALWAYS},
+		{"\"accept-annotations\":\"privileged\"", ACCEPT_PRIVILEGED},
+		{"\"accept-annotations\":\"never\"", ACCEPT_NEVER},
+	};
+	/* clang-format on */
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct config config;
+		AUTO_ARENA arena = {0};
+		struct error err = {0};
+		char *text = arena_printf(&arena, "{\"policy\":{%s}}", rows[i].policy);
+
+		assert_int_equal(parse(text, strlen(text), &arena, &config, &err), 0);
+		assert_int_equal(config.policy.annotations, rows[i].annotations);
+	}
+}
+
 /* ---- what is refused -------------------------------------------------------------------- */
 
 /* clang-format off */
@@ -267,7 +328,19 @@ static const struct {
 	 "policy.accept-env must be \"always\", \"privileged\" or \"never\"", ""},
 	{"{\"policy\":{\"accept-env\":\"Always\"}}",
 	 "policy.accept-env must be \"always\", \"privileged\" or \"never\"", ""},
-	{"{\"policy\":{\"accept-annotations\":\"\"}}", "policy.accept-annotations must be", ""},
+	{"{\"policy\":{\"accept-env\":\"as-env\"}}",
+	 "policy.accept-env must be \"always\", \"privileged\" or \"never\"", ""},
+	{"{\"policy\":{\"accept-annotations\":\"\"}}", "policy.accept-annotations must be \"as-env\"",
+	 ""},
+	{"{\"policy\":{\"accept-annotations\":null}}", "policy.accept-annotations must be", ""},
+	{"{\"policy\":{\"features\":\"gds\"}}", "policy.features must be a list of features", ""},
+	{"{\"policy\":{\"features\":[\"GDS\"]}}", "policy.features: there is no feature \"GDS\"",
+	 "choose among gdrcopy, gds, imex, mofed, nvswitch and all"},
+	{"{\"policy\":{\"features\":[1]}}", "policy.features must be a list of features", ""},
+	{"{\"policy\":{\"feature\":[]}}", "there is no key \"policy.feature\"",
+	 "did you mean \"policy.features\"?"},
+	{"{\"policy\":{\"image-capabilities\":[\"gds\"]}}",
+	 "policy.image-capabilities: there is no capability \"gds\"", "choose among compat32,"},
 	{"{\"policy\":{\"accept-mounts\":\"always\"}}",
 	 "policy.accept-mounts must be true or false", ""},
 	{"{\"policy\":{\"env-names\":\"A\"}}",
@@ -547,6 +620,8 @@ static void the_shipped_file_holds_the_defaults(void **state)
 		"accept-mounts",
 		"env-names",
 		"capabilities",
+		"image-capabilities",
+		"features",
 		"ignore-requirements",
 		"imex",
 		"cgroups",
@@ -582,6 +657,8 @@ int main(void)
 		cmocka_unit_test(every_key_is_read),
 		cmocka_unit_test(the_usual_variable_is_always_among_them),
 		cmocka_unit_test(capabilities_may_be_all_or_none),
+		cmocka_unit_test(features_are_a_list),
+		cmocka_unit_test(annotations_follow_the_environment_until_they_are_set),
 		cmocka_unit_test(bad_texts_are_refused),
 		cmocka_unit_test(truncated_at_every_byte_is_an_error),
 		cmocka_unit_test(a_file_of_ours_is_read),

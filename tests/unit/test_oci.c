@@ -63,7 +63,8 @@ static const struct {
 	{"{\"pid\":null,\"id\":null,\"bundle\":\"/b\"}", "", "", "/b", 0, false},
 	{" \n{\"pid\":7,\"bundle\":\"/b c\\u00e4\"}\n", "", "", "/b c\xc3\xa4", 7, true},
 	{"{\"pid\":7,\"bundle\":\"/b\xff\"}", "", "", "/b\xff", 7, true},
-	{"{\"pid\":7,\"bundle\":\"/b\",\"pid\":8}", "", "", "/b", 8, true},
+	{"{\"pid\":7,\"bundle\":\"/b\",\"x\":1,\"x\":2,\"ID\u00df\":3}", "", "", "/b", 7, true},
+	{"{\"p\\u0069d\":7,\"bundle\":\"/b\"}", "", "", "/b", 7, true},
 	{"{\"pid\":7,\"bundle\":\"/b\\\\u0000\"}", "", "", "/b\\u0000", 7, true},
 };
 /* clang-format on */
@@ -121,6 +122,15 @@ static const struct {
 	{"{\"pid\":1,\"bundle\":\"/b\\u0000c\"}", "line 1, column 22: a NUL character"},
 	{"{\"pid\":1,\"bundle\":\"/b\\\\\\u0000c\"}", "a NUL character"},
 	{"{\"pid\":1,\"bundle\\u0000\":\"/b\"}", "a NUL character"},
+	{"{\"pid\":7,\"bundle\":\"/b\",\"pid\":8}", "state.pid appears twice"},
+	{"{\"pid\":7,\"bundle\":\"/b\",\"pid\":null}", "state.pid appears twice"},
+	{"{\"pid\":7,\"bundle\":\"/b\",\"b\\u0075ndle\":\"/c\"}", "state.bundle appears twice"},
+	{"{\"pid\":7,\"bundle\":\"/b\",\"Bundle\":\"/c\"}",
+	 "\"Bundle\" is not how state.bundle is written"},
+	{"{\"pid\":7,\"bundle\":\"/b\",\"bundlepath\":\"/c\"}", "\"bundlepath\" is not how"},
+	{"{\"pid\":7,\"bundle\":\"/b\",\"ID\":\"x\"}", "\"ID\" is not how state.id is written"},
+	{"{\"pid\":7,\"bundle\":\"/b\",\"\xc5\xbftatus\":\"stopped\"}",
+	 "is not how state.status is written"},
 };
 /* clang-format on */
 
@@ -190,7 +200,7 @@ static void a_whole_spec_is_read(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(env); i++)
 		assert_string_equal(spec.env.items[i], env[i]);
 	assert_int_equal(spec.bounding, BIT(CAP_CHOWN) | BIT(CAP_SYS_ADMIN));
-	assert_true(oci_spec_privileged(&spec));
+	assert_false(oci_spec_privileged(&spec)); /* in a user namespace */
 	assert_string_equal(spec.root_path, "rootfs");
 	assert_true(spec.root_readonly);
 	assert_int_equal(spec.mounts.count, 2);
@@ -441,18 +451,211 @@ static void nesting_is_bounded(void **state)
 	assert_bad_bundle(parse_nested(1000000, &err), &err, "nesting too deep");
 }
 
-static void the_last_of_a_repeated_member_counts(void **state)
+#define LONG_S "\xc5\xbf"
+#define KELVIN "\xe2\x84\xaa"
+#define RUNC_SAYS " appears twice: runc merges them or takes the last, crun takes one"
+
+/* clang-format off */
+static const struct {
+	const char *text, *message;
+} ambiguous_specs[] = {
+	/* twice */
+	{"{" ROOT ",\"process\":{},\"process\":{}}", "process" RUNC_SAYS},
+	{"{" ROOT "," ROOT "}", "root" RUNC_SAYS},
+	{"{" ROOT ",\"root\":null}", "root appears twice"},
+	{"{\"root\":null," ROOT "}", "root appears twice"},
+	{"{" ROOT ",\"ociVersion\":\"1\",\"ociVersion\":\"1\"}", "ociVersion appears twice"},
+	{"{" ROOT ",\"mounts\":[],\"mounts\":[]}", "mounts appears twice"},
+	{"{" ROOT ",\"annotations\":{},\"annotations\":{}}", "annotations appears twice"},
+	{"{" ROOT ",\"linux\":{},\"x\":0,\"linux\":{}}", "linux appears twice"},
+	{"{" ROOT ",\"hooks\":{},\"hooks\":{}}", "hooks appears twice"},
+	{"{\"root\":{\"path\":\"/r\",\"path\":\"/r\"}}", "root.path appears twice"},
+	{"{\"root\":{\"path\":\"/r\",\"readonly\":true,\"readonly\":false}}",
+	 "root.readonly appears twice"},
+	{"{" ROOT ",\"process\":{\"env\":[],\"env\":[\"A=b\"]}}", "process.env appears twice"},
+	{"{" ROOT ",\"process\":{\"capabilities\":{},\"capabilities\":[]}}",
+	 "process.capabilities appears twice"},
+	{"{" ROOT ",\"process\":{\"capabilities\":{\"bounding\":[],\"bounding\":[]}}}",
+	 "process.capabilities.bounding appears twice"},
+	{"{" ROOT ",\"process\":{\"user\":{},\"user\":{}}}", "process.user appears twice"},
+	{"{" ROOT ",\"process\":{\"user\":{\"additionalGids\":[],\"additionalGids\":[]}}}",
+	 "process.user.additionalGids appears twice"},
+	{"{" ROOT ",\"mounts\":[{},{\"source\":\"/a\",\"source\":\"/b\"}]}",
+	 "mounts[1].source appears twice"},
+	{"{" ROOT ",\"mounts\":[{\"options\":[],\"options\":[\"ro\"]}]}",
+	 "mounts[0].options appears twice"},
+	{"{" ROOT ",\"linux\":{\"cgroupsPath\":\"a\",\"cgroupsPath\":\"b\"}}",
+	 "linux.cgroupsPath appears twice"},
+	{"{" ROOT ",\"linux\":{\"rootfsPropagation\":\"a\",\"rootfsPropagation\":\"b\"}}",
+	 "linux.rootfsPropagation appears twice"},
+	{"{" ROOT ",\"linux\":{\"namespaces\":[{\"type\":\"user\"}],\"namespaces\":[]}}",
+	 "linux.namespaces appears twice"},
+	{"{" ROOT ",\"linux\":{\"namespaces\":[{\"type\":\"pid\",\"type\":\"user\"}]}}",
+	 "linux.namespaces[0].type appears twice"},
+	{"{" ROOT ",\"linux\":{\"devices\":[],\"devices\":[]}}", "linux.devices appears twice"},
+	{"{" ROOT ",\"linux\":{\"devices\":[{},{\"path\":\"a\",\"path\":\"b\"}]}}",
+	 "linux.devices[1].path appears twice"},
+	{"{" ROOT ",\"linux\":{\"resources\":{},\"resources\":{}}}",
+	 "linux.resources appears twice"},
+	{"{" ROOT ",\"linux\":{\"resources\":{\"devices\":[],\"devices\":[]}}}",
+	 "linux.resources.devices appears twice"},
+	{"{" ROOT ",\"hooks\":{\"prestart\":[],\"prestart\":[]}}", "hooks.prestart appears twice"},
+	{"{" ROOT ",\"hooks\":{\"createRuntime\":[],\"createRuntime\":[]}}",
+	 "hooks.createRuntime appears twice"},
+	{"{" ROOT ",\"hooks\":{\"createContainer\":[],\"createContainer\":[]}}",
+	 "hooks.createContainer appears twice"},
+	{"{" ROOT ",\"hooks\":{\"poststop\":[],\"poststop\":[]}}", "hooks.poststop appears twice"},
+	{"{" ROOT ",\"hooks\":{\"createContainer\":[{\"args\":[],\"args\":[]}]}}",
+	 "hooks.createContainer[0].args appears twice"},
+	{"{" ROOT ",\"hooks\":{\"prestart\":[{\"path\":\"a\",\"path\":\"b\"}]}}",
+	 "hooks.prestart[0].path appears twice"},
+	/* the same, spelled otherwise */
+	{"{" ROOT ",\"process\":{},\"pr\\u006fcess\":{}}", "process appears twice"},
+	{"{" ROOT ",\"\\u0070\\u0072ocess\":{},\"process\":{}}", "process appears twice"},
+	/* another case */
+	{"{" ROOT ",\"Process\":{}}", "\"Process\" is process to runc and nothing to crun"},
+	{"{" ROOT ",\"process\":{},\"PROCESS\":{}}", "\"PROCESS\" is process to runc"},
+	{"{" ROOT ",\"proce" LONG_S "s\":{}}", " is process to runc and nothing to crun"},
+	{"{" ROOT ",\"PROCE" LONG_S LONG_S "\":{}}", " is process to runc"},
+	{"{" ROOT ",\"proces\\u017f\":{}}", " is process to runc"},
+	{"{" ROOT ",\"\\u0050rocess\":{}}", "\"Process\" is process to runc"},
+	{"{\"ROOT\":{\"path\":\"/r\"}}", "\"ROOT\" is root to runc"},
+	{"{" ROOT ",\"Linux\":{}}", "\"Linux\" is linux to runc"},
+	{"{" ROOT ",\"hoo" KELVIN "s\":{}}", " is hooks to runc"},
+	{"{" ROOT ",\"hoo\\u212a\\u017F\":{}}", " is hooks to runc"},
+	{"{" ROOT ",\"Annotations\":{}}", "\"Annotations\" is annotations to runc"},
+	{"{" ROOT ",\"Mounts\":[]}", "\"Mounts\" is mounts to runc"},
+	{"{" ROOT ",\"mount" LONG_S "\":[]}", " is mounts to runc"},
+	{"{" ROOT ",\"ociversion\":\"1\"}", "\"ociversion\" is ociVersion to runc"},
+	{"{" ROOT ",\"process\":{\"ENV\":[]}}", "\"ENV\" is process.env to runc"},
+	{"{" ROOT ",\"process\":{\"User\":{}}}", "\"User\" is process.user to runc"},
+	{"{" ROOT ",\"process\":{\"u" LONG_S "er\":{}}}", " is process.user to runc"},
+	{"{" ROOT ",\"process\":{\"capabilities\":{\"Bounding\":[]}}}",
+	 "\"Bounding\" is process.capabilities.bounding to runc"},
+	{"{" ROOT ",\"mounts\":[{\"Source\":\"/dev/null\"}]}", "\"Source\" is mounts[0].source to"},
+	{"{" ROOT ",\"mounts\":[{\"" LONG_S "ource\":\"/dev/null\"}]}", " is mounts[0].source to runc"},
+	{"{" ROOT ",\"linux\":{\"Namespaces\":[]}}", "\"Namespaces\" is linux.namespaces to runc"},
+	{"{" ROOT ",\"linux\":{\"namespaces\":[{\"Type\":\"user\"}]}}",
+	 "\"Type\" is linux.namespaces[0].type to runc"},
+	{"{" ROOT ",\"linux\":{\"cgroupspath\":\"a\"}}", " is linux.cgroupsPath to runc"},
+	{"{" ROOT ",\"linux\":{\"Devices\":[]}}", " is linux.devices to runc"},
+	{"{" ROOT ",\"linux\":{\"resources\":{\"DEVICES\":[]}}}", " is linux.resources.devices to"},
+	{"{" ROOT ",\"hooks\":{\"createcontainer\":[]}}", " is hooks.createContainer to runc"},
+	{"{" ROOT ",\"hooks\":{\"poststop\":[{\"Args\":[]}]}}", " is hooks.poststop[0].args to runc"},
+	/* annotations are a map: runc has the last, crun all of them */
+	{"{" ROOT ",\"annotations\":{\"org.davit.devices\":\"0\",\"org.davit.devices\":\"0\"}}",
+	 "the annotation org.davit.devices appears twice"},
+	{"{" ROOT ",\"annotations\":{\"cdi.k8s.io/a\":\"\",\"b\":\"\",\"cdi.k8s.io\\/a\":\"\"}}",
+	 "the annotation cdi.k8s.io/a appears twice"},
+	{"{" ROOT ",\"annotations\":{\"org.davit.x\":null,\"org.davit.x\":\"\"}}",
+	 "the annotation org.davit.x appears twice"},
+};
+/* clang-format on */
+
+static void names_that_runtimes_read_differently_are_refused(void **state)
 {
-	static const char text[] = "{" ROOT ",\"annotations\":{\"a\":\"1\",\"a\":\"2\"},"
-				   "\"root\":{\"path\":\"/s\"}}";
-	struct oci_spec spec;
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(ambiguous_specs); i++) {
+		struct oci_spec spec;
+		AUTO_ARENA arena = {0};
+		struct error err = {0};
+		const char *text = ambiguous_specs[i].text;
+		int r = parse_spec(text, strlen(text), &arena, &spec, &err);
+
+		assert_bad_bundle(r, &err, ambiguous_specs[i].message);
+	}
+}
+
+static void names_that_all_read_alike_are_read(void **state)
+{
+	static const char *const texts[] = {
+		/* one name, with escapes */
+		"{\"r\\u006fot\":{\"p\\u0061th\":\"/r\"}}",
+		/* what davit doesn't read */
+		"{" ROOT ",\"hostname\":\"a\",\"hostname\":\"b\",\"Hostname\":\"c\"}",
+		"{" ROOT ",\"process\":{\"cwd\":\"/\",\"cwd\":\"/\"}}",
+		"{" ROOT ",\"x\":{\"process\":1,\"process\":2,\"Process\":3}}",
+		/* near, but no other case */
+		"{" ROOT
+		",\"proces\":{},\"processs\":{},\"\":{},\"r\xc3\xb6ot\":{},\"ro\xc2\xb7t\":0}",
+		"{" ROOT ",\"proce\xc5\":{},\"proces\xc5\":{},\"hoo\xe2\x84\":{},\"\xe2\":{}}",
+		"{" ROOT ",\"mount\\u0053x\":[],\"\xef\xbd\x90rocess\":{}}",
+		/* the same name in different objects */
+		"{" ROOT ",\"mounts\":[{\"type\":\"a\"},{\"type\":\"b\"}]}",
+		/* a map's names differ by case, and those of others may be repeated */
+		"{" ROOT ",\"annotations\":{\"a\":\"1\",\"a\":\"2\",\"org.davit.devices\":\"0\","
+		"\"Org.davit.devices\":\"1\",\"org.davit.Devices\":\"2\"}}",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct oci_spec spec;
+		AUTO_ARENA arena = {0};
+		struct error err = {0};
+
+		if (parse_spec(texts[i], strlen(texts[i]), &arena, &spec, &err) < 0)
+			fail_msg("%s: %s", texts[i], err.message);
+		assert_string_equal(spec.root_path, "/r");
+	}
+}
+
+/* "{ROOT,"annotations":{"cdi.k8s.io/0":"",...}}" with that many. */
+static int parse_annotations(size_t count, struct error *err)
+{
 	AUTO_ARENA arena = {0};
+	const size_t room = 64 + count * 32;
+	char *text = arena_alloc(&arena, room);
+	struct oci_spec spec;
+	size_t at;
+
+	assert_non_null(text);
+	at = (size_t)snprintf(text, room, "{" ROOT ",\"annotations\":{");
+	for (size_t i = 0; i < count; i++)
+		at += (size_t)snprintf(text + at, room - at, "%s\"cdi.k8s.io/%zu\":\"\"",
+				       i ? "," : "", i);
+	at += (size_t)snprintf(text + at, room - at, "}}");
+	return parse_spec(text, at, &arena, &spec, err);
+}
+
+static void annotations_that_ask_are_bounded(void **state)
+{
 	struct error err = {0};
 
 	(void)state;
-	assert_int_equal(parse_spec(text, strlen(text), &arena, &spec, &err), 0);
-	assert_string_equal(spec.root_path, "/s");
-	assert_string_equal(oci_pairs_get(&spec.annotations, "a"), "2");
+	assert_int_equal(parse_annotations(1024, &err), 0);
+	assert_bad_bundle(parse_annotations(1025, &err), &err, "more than 1024 annotations");
+	assert_bad_bundle(parse_annotations(1000000, &err), &err, "more than 1024 annotations");
+}
+
+static void privileged_means_on_the_host(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char *namespaces;
+		bool privileged;
+	} rows[] = {
+		{"[]", true},
+		{"[{\"type\":\"pid\"},{\"type\":\"mount\"}]", true},
+		{"[{\"type\":\"user\"}]", false},
+		{"[{\"type\":\"pid\"},{\"type\":\"user\",\"path\":\"/proc/1/ns/user\"}]", false},
+		{"[{\"type\":\"us\\u0065r\"}]", false},
+	};
+	/* clang-format on */
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct oci_spec spec;
+		AUTO_ARENA arena = {0};
+		struct error err = {0};
+		char *text = arena_printf(&arena,
+					  "{" ROOT ",\"process\":{\"capabilities\":{\"bounding\":"
+					  "[\"CAP_SYS_ADMIN\"]}},\"linux\":{\"namespaces\":%s}}",
+					  rows[i].namespaces);
+
+		assert_non_null(text);
+		assert_int_equal(parse_spec(text, strlen(text), &arena, &spec, &err), 0);
+		assert_int_equal(oci_spec_privileged(&spec), rows[i].privileged);
+	}
 }
 
 static void escapes_are_taken_off(void **state)
@@ -558,7 +761,10 @@ int main(void)
 		cmocka_unit_test(bad_specs_are_refused),
 		cmocka_unit_test(capabilities_have_two_shapes),
 		cmocka_unit_test(nesting_is_bounded),
-		cmocka_unit_test(the_last_of_a_repeated_member_counts),
+		cmocka_unit_test(names_that_runtimes_read_differently_are_refused),
+		cmocka_unit_test(names_that_all_read_alike_are_read),
+		cmocka_unit_test(annotations_that_ask_are_bounded),
+		cmocka_unit_test(privileged_means_on_the_host),
 		cmocka_unit_test(escapes_are_taken_off),
 		cmocka_unit_test(the_last_of_repeated_pairs_is_found),
 		cmocka_unit_test(ten_thousand_entries_are_read),

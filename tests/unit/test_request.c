@@ -23,9 +23,11 @@ struct request_case {
 	bool privileged;
 	uint64_t bounding;
 	enum accept env_policy, annotations_policy;
-	bool mounts_accepted, requirements_ignored, imex_ignored;
+	bool mounts_accepted, requirements_ignored, imex_ignored, user_namespace;
 	const char *env_names[4]; /* none: the default */
 	unsigned allowed;         /* 0: all capabilities */
+	unsigned image_allowed;   /* 0: the default */
+	unsigned forbidden;       /* features */
 	enum error_code error;
 	const char *message, *fix; /* parts of the error */
 	const char *devices;       /* NULL: no GPU container */
@@ -52,6 +54,9 @@ static void fill_config(const struct request_case *row, struct arena *arena, str
 	config->policy.imex = !row->imex_ignored;
 	if (row->allowed)
 		config->policy.capabilities = row->allowed;
+	if (row->image_allowed)
+		config->policy.image_capabilities = row->image_allowed;
+	config->policy.features &= ~row->forbidden;
 	if (row->env_names[0])
 		config->policy.env_names.count = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(row->env_names) && row->env_names[i]; i++)
@@ -65,6 +70,7 @@ static void fill_spec(const struct request_case *row, struct arena *arena, struc
 {
 	*spec = (struct oci_spec){.version = "1.0.2", .root_path = "rootfs", .cgroups_path = ""};
 	spec->bounding = row->bounding | (uint64_t)row->privileged << CAP_SYS_ADMIN;
+	spec->user_namespace = row->user_namespace;
 	for (size_t i = 0; i < ARRAY_SIZE(row->env) && row->env[i]; i++)
 		(void)strings_add(arena, &spec->env, row->env[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(row->annotations) && row->annotations[i].name; i++)
