@@ -75,7 +75,11 @@ static int read_mig(struct resolver *r, enum variable variable, const char **ret
 		return 0;
 	if (!r->request->privileged)
 		return error_set(r->err, ERROR_REFUSED, EPERM,
-				 "add CAP_SYS_ADMIN to the container, or unset the variable",
+				 r->spec->user_namespace
+					 ? "give the container CAP_SYS_ADMIN and the host's user "
+					   "namespace, or unset the variable"
+					 : "add CAP_SYS_ADMIN to the container, or unset the "
+					   "variable",
 				 "grant %s: %s", name, resolver_not_privileged(r));
 	result = items_check_printable(r, name, value);
 	if (result < 0)

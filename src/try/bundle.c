@@ -199,6 +199,15 @@ static int read_paths(struct json_object *config, const char *name, struct arena
 	return 0;
 }
 
+/* json-c keeps the last of repeated names: what is refused elsewhere is refused here, too. */
+static int check_names(const char *text, size_t length, struct error *err)
+{
+	AUTO_ARENA arena = {0};
+	struct oci_spec ignored;
+
+	return oci_spec_parse(text, length, &arena, &ignored, err);
+}
+
 int try_bundle_read(const struct try_options *options, struct arena *arena, struct try_bundle *ret,
 		    struct error *err)
 {
@@ -208,6 +217,8 @@ int try_bundle_read(const struct try_options *options, struct arena *arena, stru
 	int r = read_text(options->bundle, arena, &text, &length, err);
 
 	*ret = (struct try_bundle){0};
+	if (r == 0)
+		r = check_names(text, length, err);
 	if (r == 0)
 		r = json_parse(text, length, ERROR_BAD_BUNDLE, "config.json of the bundle", &config,
 			       err);

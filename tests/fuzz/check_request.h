@@ -38,6 +38,38 @@ static inline void check_devices(const struct gpu_request *request, const struct
 		FUZZ_CHECK(!string_starts(request->from, "annotation"));
 }
 
+static inline bool check_allows(const struct gpu_request *request, enum accept policy)
+{
+	return policy == ACCEPT_ALWAYS || (policy == ACCEPT_PRIVILEGED && request->privileged);
+}
+
+/* Who isn't accepted brings nothing beside the GPUs that somebody else gives. */
+static inline void check_widening(const struct gpu_request *request, const struct config *config)
+{
+	const unsigned features = config->policy.features;
+	bool env = check_allows(request, config->policy.env);
+	bool annotations = config->policy.annotations == ACCEPT_AS_ENV
+				   ? env
+				   : check_allows(request, config->policy.annotations);
+
+	FUZZ_CHECK(!request->gds || features & FEATURE_GDS);
+	FUZZ_CHECK(!request->mofed || features & FEATURE_MOFED);
+	FUZZ_CHECK(!request->gdrcopy || features & FEATURE_GDRCOPY);
+	FUZZ_CHECK(!request->nvswitch || features & FEATURE_NVSWITCH);
+	FUZZ_CHECK(!request->imex.count || features & FEATURE_IMEX);
+	if (env)
+		return;
+	FUZZ_CHECK(!*request->mig_config && !*request->mig_monitor);
+	FUZZ_CHECK(!*request->mps_pipe_directory);
+	if (annotations)
+		return;
+	FUZZ_CHECK(!request->gds && !request->mofed && !request->gdrcopy && !request->nvswitch);
+	FUZZ_CHECK(!request->imex.count || config->policy.mounts);
+	FUZZ_CHECK(!(request->capabilities_granted & ~(config->policy.image_capabilities |
+						       CAPABILITY_COMPUTE | CAPABILITY_UTILITY)));
+	FUZZ_CHECK(!string_starts(request->from, "annotation"));
+}
+
 static inline void check_imex(const struct gpu_request *request, const struct config *config)
 {
 	FUZZ_CHECK(request->imex.count == 0 || config->policy.imex);
@@ -73,6 +105,7 @@ static inline void check_request(const struct gpu_request *request, const struct
 		return;
 	check_devices(request, config);
 	check_imex(request, config);
+	check_widening(request, config);
 	check_target(request->mps_pipe_directory);
 	FUZZ_CHECK((request->capabilities_granted & ~config->policy.capabilities) == 0);
 	FUZZ_CHECK(request->capabilities == (request->capabilities_granted | implied));

@@ -15,7 +15,9 @@ static void check_config(const struct config *config)
 	FUZZ_CHECK(!*config->log.file || config->log.file[0] == '/');
 	FUZZ_CHECK(strings_contain(&config->policy.env_names, "NVIDIA_VISIBLE_DEVICES"));
 	FUZZ_CHECK(config->policy.env <= ACCEPT_NEVER &&
-		   config->policy.annotations <= ACCEPT_NEVER);
+		   config->policy.annotations <= ACCEPT_AS_ENV);
+	FUZZ_CHECK((config->policy.features & ~(unsigned)FEATURE_ALL) == 0 &&
+		   (config->policy.image_capabilities & ~(unsigned)CAPABILITY_ALL) == 0);
 	FUZZ_CHECK((config->policy.capabilities & ~(unsigned)CAPABILITY_ALL) == 0);
 	FUZZ_CHECK(config->runtime.candidates.count > 0 && *config->runtime.candidates.items[0]);
 	FUZZ_CHECK(config->runtime.mode <= RUNTIME_MODE_HOOK);

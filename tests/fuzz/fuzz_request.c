@@ -29,6 +29,15 @@ static void set_policy(struct input *input, struct slice letters)
 		case 'e':
 			input->config.policy.env = ACCEPT_NEVER;
 			break;
+		case 'f':
+			input->config.policy.features = FEATURE_GDS | FEATURE_NVSWITCH;
+			break;
+		case 'A':
+			input->config.policy.annotations = ACCEPT_ALWAYS;
+			break;
+		case 'u':
+			input->spec.user_namespace = true;
+			break;
 		case 'i':
 			input->config.policy.imex = false;
 			break;

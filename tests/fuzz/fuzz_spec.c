@@ -14,7 +14,8 @@ static void resolve(const struct oci_spec *spec, bool wide)
 	if (wide) {
 		config.policy.mounts = true;
 	} else {
-		config.policy.env = config.policy.annotations = ACCEPT_PRIVILEGED;
+		config.policy.env = ACCEPT_PRIVILEGED; /* and annotations with it */
+		config.policy.features = FEATURE_GDS;
 		config.policy.imex = false;
 		config.policy.capabilities = CAPABILITY_UTILITY;
 	}

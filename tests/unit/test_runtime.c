@@ -341,6 +341,66 @@ static void mode_hook_adds_one_hook(void **state)
 }
 
 /* Text that json-c refuses never comes here; still nothing of it may lead astray. */
+/*
+ * The edit finds members by itself. Wherever it goes down, a name that another reader of the text
+ * could find elsewhere has been refused before: the text is parsed first.
+ */
+static void no_text_is_edited_that_can_be_read_otherwise(void **state)
+{
+	static const char *const objects[][2] = {
+		{"",                "process,linux,mounts,hooks"                     },
+		{"process",         "env,user"				       },
+		{"process.user",    "additionalGids"                                 },
+		{"linux",           "devices,resources"                              },
+		{"linux.resources", "devices"                                        },
+		{"hooks",           "prestart,createRuntime,createContainer,poststop"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(objects); i++) {
+		struct slice names = slice_from(objects[i][1]), name;
+
+		while (slice_next(&names, ',', &name)) {
+			const int length = (int)name.length;
+			AUTO_ARENA arena = {0};
+			const char *const again[] = {
+				arena_printf(&arena, "%.*s", length, name.data),
+				arena_printf(&arena, "\\u%04x%.*s", name.data[0], length - 1,
+					     name.data + 1),
+				arena_printf(&arena, "%c%.*s", name.data[0] - 0x20, length - 1,
+					     name.data + 1),
+				arena_printf(&arena, "\\u%04x%.*s", name.data[0] - 0x20, length - 1,
+					     name.data + 1),
+			};
+
+			for (size_t j = 0; j < ARRAY_SIZE(again); j++) {
+				struct slice path = slice_from(objects[i][0]), part;
+				char *text = arena_printf(&arena, "\"%.*s\":null,\"%s\":null",
+							  length, name.data, again[j]);
+				struct strings parts = {0};
+				struct error err = {0};
+				struct oci_spec spec;
+
+				while (slice_next(&path, '.', &part))
+					if (part.length)
+						assert_int_equal(
+							strings_add(&arena, &parts,
+								    arena_strndup(&arena, part.data,
+										  part.length)),
+							0);
+				for (size_t k = parts.count; k > 0; k--)
+					text = arena_printf(&arena, "\"%s\":{%s}",
+							    parts.items[k - 1], text);
+				text = arena_printf(&arena, "{\"root\":{\"path\":\"/r\"},%s}",
+						    text);
+				if (oci_spec_parse(text, strlen(text), &arena, &spec, &err) == 0)
+					fail_msg("read: %s", text);
+				assert_int_equal(err.code, ERROR_BAD_BUNDLE);
+			}
+		}
+	}
+}
+
 static void broken_text_ends_in_an_error_or_a_change(void **state)
 {
 	static const char text[] = "{\"process\":{\"env\":[\"NVIDIA_VISIBLE_DEVICES=0\"],\"user\":"
@@ -596,6 +656,7 @@ int main(void)
 		cmocka_unit_test(a_plan_becomes_config_json),
 		cmocka_unit_test(a_node_of_a_group_brings_the_group),
 		cmocka_unit_test(mode_hook_adds_one_hook),
+		cmocka_unit_test(no_text_is_edited_that_can_be_read_otherwise),
 		cmocka_unit_test(broken_text_ends_in_an_error_or_a_change),
 		cmocka_unit_test(a_plan_survives_as_text),
 		cmocka_unit_test(a_file_that_is_no_plan_is_refused),
