@@ -31,9 +31,9 @@ struct oci_state {
 bool oci_state_is_stopped(const struct oci_state *state);
 /*
  * -EINVAL with ERROR_BAD_BUNDLE: empty input, no JSON, no object, a NUL character, a name that
- * appears twice or in another case (as oci_spec_parse), no bundle or a relative one, a pid that is no positive 32-bit number where `need_pid` and the
- * container isn't stopped (else 0 is one too). Texts
- * are taken as they are, byte for byte: what is no UTF-8 is for the printers to mask.
+ * appears twice or in another case (as oci_spec_parse), no bundle or a relative one, a pid that is
+ * no positive 32-bit number where `need_pid` and the container isn't stopped (else 0 is one too).
+ * Texts are taken as they are, byte for byte: what is no UTF-8 is for the printers to mask.
  */
 int oci_state_parse(const char *text, size_t length, bool need_pid, struct arena *arena,
 		    struct oci_state *ret, struct error *err);
@@ -76,8 +76,8 @@ int oci_spec_parse(const char *text, size_t length, struct arena *arena, struct 
 /* The bit of "CAP_SYS_ADMIN" and so on; 0 for a name that this program doesn't know. */
 uint64_t oci_capability_bit(const char *name, size_t length);
 /*
- * What "privileged" means to policy: CAP_SYS_ADMIN is in the bounding set, and counts on the host. In
- * a user namespace of its own, any container may have it.
+ * What "privileged" means to policy: CAP_SYS_ADMIN is in the bounding set, and counts on the host.
+ * In a user namespace of its own, any container may have it.
  */
 bool oci_spec_privileged(const struct oci_spec *spec);
 /* root.path made absolute against the bundle, lexically cleaned of nothing. NULL without memory. */

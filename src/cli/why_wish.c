@@ -73,12 +73,25 @@ static unsigned first_of(unsigned capabilities)
 	return capabilities & -capabilities;
 }
 
+/* Whether a variable of the container would count. */
+static bool accepts_env(const struct wisher *w)
+{
+	const struct pipeline *pipeline = &w->explanation->pipeline;
+	enum accept policy = pipeline->config->policy.env;
+
+	return policy == ACCEPT_ALWAYS ||
+	       (policy == ACCEPT_PRIVILEGED && pipeline->request.privileged);
+}
+
 static bool answer_capability(struct wisher *w, unsigned brings, bool other_gpu)
 {
 	const struct pipeline *pipeline = &w->explanation->pipeline;
 	struct arena *arena = w->question->arena;
 	unsigned granted = pipeline->request.capabilities_granted;
-	unsigned allowed = pipeline->config->policy.capabilities & brings;
+	bool env = accepts_env(w);
+	unsigned by_policy = pipeline->config->policy.capabilities & brings;
+	unsigned allowed =
+		env ? by_policy : by_policy & pipeline->config->policy.image_capabilities;
 	unsigned first = first_of(allowed ? allowed : brings);
 	const char *brought = names_of(brings, " or ", arena);
 	const char *have = names_of(granted, ",", arena);
@@ -91,7 +104,9 @@ static bool answer_capability(struct wisher *w, unsigned brings, bool other_gpu)
 	w->answer->fix = arena_printf(arena, "set NVIDIA_DRIVER_CAPABILITIES=%s%s%s%s%s", have,
 				      *have ? "," : "", capability_name(first),
 				      other_gpu ? ", and ask for that GPU" : "",
-				      allowed ? "" : ", and let policy.capabilities allow it");
+				      allowed     ? ""
+				      : by_policy ? ", and let policy.image-capabilities allow it"
+						  : ", and let policy.capabilities allow it");
 	w->answer->verdict = allowed ? WHY_CAPABILITY : WHY_REFUSED;
 	return true;
 }
@@ -130,13 +145,37 @@ static bool try_gpus(struct wisher *w)
 	return true;
 }
 
+/* `feature` 0: policy.features doesn't speak of it. */
+static void answer_feature(struct wisher *w, const char *variable, const char *value,
+			   unsigned feature)
+{
+	struct arena *arena = w->question->arena;
+	struct why_answer *answer = w->answer;
+
+	answer->verdict = WHY_REFUSED;
+	if (feature & ~w->explanation->pipeline.config->policy.features) {
+		answer->reason = arena_printf(
+			arena, "it comes with %s, which policy.features doesn't allow", variable);
+		answer->fix =
+			arena_printf(arena, "add %s to policy.features", feature_name(feature));
+	} else if (!accepts_env(w)) {
+		answer->reason = arena_printf(
+			arena, "it comes with %s, and policy.accept-env accepts no variables here",
+			variable);
+		answer->fix = feature ? "ask for it by an annotation of davit's that policy accepts"
+				      : "let policy.accept-env accept the container's environment";
+	} else {
+		answer->verdict = WHY_FEATURE;
+		answer->reason = arena_printf(arena, "it comes with %s, which isn't set", variable);
+		answer->fix = arena_printf(arena, "set %s=%s", variable, value);
+	}
+}
+
 /* Each has a variable of its own. */
 static bool try_features(struct wisher *w)
 {
-	struct arena *arena = w->question->arena;
 	const char *path = w->question->path, *because;
 	const char *channel = string_starts(path, IMEX_NODES) ? path + strlen(IMEX_NODES) : "";
-	const unsigned allowed = w->explanation->pipeline.config->policy.features;
 	const struct {
 		const char *variable, *value;
 		unsigned feature; /* 0: policy.features doesn't speak of it */
@@ -165,19 +204,7 @@ static bool try_features(struct wisher *w)
 			continue;
 		if (!would_have(w, &request, &because))
 			continue;
-		w->answer->verdict = WHY_FEATURE;
-		if ((allowed & variables[i].feature) != variables[i].feature) {
-			w->answer->verdict = WHY_REFUSED;
-			w->answer->reason = arena_printf(
-				arena, "it comes with %s, which policy.features doesn't allow",
-				variables[i].variable);
-			w->answer->fix = arena_printf(arena, "add %s to policy.features",
-						      feature_name(variables[i].feature));
-			return true;
-		}
-		w->answer->reason = arena_printf(arena, "it comes with %s, which isn't set",
-						 variables[i].variable);
-		w->answer->fix = arena_printf(arena, "set %s=%s", variables[i].variable, number);
+		answer_feature(w, variables[i].variable, number, variables[i].feature);
 		return true;
 	}
 	return false;
