@@ -132,7 +132,7 @@ static int read_capabilities(struct reader *r, const struct object *process, str
 
 static int read_process(struct reader *r, const struct object *root, struct oci_spec *spec)
 {
-	const struct json_value *value;
+	const struct json_value *value = NULL;
 	struct object process, user;
 	int result = object_get(r, root, ROOT_PROCESS, JSON_OBJECT, &value);
 
@@ -275,7 +275,7 @@ static int read_mounts(struct reader *r, const struct object *root, struct oci_s
 
 static int read_root(struct reader *r, const struct object *root, struct oci_spec *spec)
 {
-	const struct json_value *value, *readonly = NULL;
+	const struct json_value *value = NULL, *readonly = NULL;
 	struct object object;
 	int result = object_get(r, root, ROOT_ROOT, JSON_OBJECT, &value);
 
@@ -333,7 +333,7 @@ static int check_linux_lists(struct reader *r, const struct object *linux_object
 
 static int read_linux(struct reader *r, const struct object *root, struct oci_spec *spec)
 {
-	const struct json_value *value, *propagation = NULL;
+	const struct json_value *value = NULL, *propagation = NULL;
 	struct object object;
 	int result = object_get(r, root, ROOT_LINUX, JSON_OBJECT, &value);
 
@@ -400,7 +400,7 @@ static int read_hooks(struct reader *r, const struct object *root, struct oci_sp
 		{HOOKS_CREATE_RUNTIME, "hooks.createRuntime"},
 		{HOOKS_POSTSTOP,       "hooks.poststop"     },
 	};
-	const struct json_value *value;
+	const struct json_value *value = NULL;
 	struct object hooks;
 	int result = object_get(r, root, ROOT_HOOKS, JSON_OBJECT, &value);
 
