@@ -133,7 +133,7 @@ static int read_capabilities(struct reader *r, const struct object *process, str
 static int read_process(struct reader *r, const struct object *root, struct oci_spec *spec)
 {
 	const struct json_value *value = NULL;
-	struct object process, user;
+	struct object process = {0}, user;
 	int result = object_get(r, root, ROOT_PROCESS, JSON_OBJECT, &value);
 
 	if (result == 0)
@@ -241,7 +241,7 @@ static int read_mount(struct reader *r, const struct json_value *value, size_t i
 {
 	const struct place place = {"mounts", index, true};
 	struct oci_mount *mount = ARENA_PUSH(r->arena, &spec->mounts);
-	struct object object;
+	struct object object = {0};
 	int result;
 
 	if (!mount)
@@ -276,7 +276,7 @@ static int read_mounts(struct reader *r, const struct object *root, struct oci_s
 static int read_root(struct reader *r, const struct object *root, struct oci_spec *spec)
 {
 	const struct json_value *value = NULL, *readonly = NULL;
-	struct object object;
+	struct object object = {0};
 	int result = object_get(r, root, ROOT_ROOT, JSON_OBJECT, &value);
 
 	if (result == 0)
@@ -334,7 +334,7 @@ static int check_linux_lists(struct reader *r, const struct object *linux_object
 static int read_linux(struct reader *r, const struct object *root, struct oci_spec *spec)
 {
 	const struct json_value *value = NULL, *propagation = NULL;
-	struct object object;
+	struct object object = {0};
 	int result = object_get(r, root, ROOT_LINUX, JSON_OBJECT, &value);
 
 	if (result == 0)
@@ -401,7 +401,7 @@ static int read_hooks(struct reader *r, const struct object *root, struct oci_sp
 		{HOOKS_POSTSTOP,       "hooks.poststop"     },
 	};
 	const struct json_value *value = NULL;
-	struct object hooks;
+	struct object hooks = {0};
 	int result = object_get(r, root, ROOT_HOOKS, JSON_OBJECT, &value);
 
 	if (result == 0)
