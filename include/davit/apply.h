@@ -13,13 +13,13 @@ struct traces;
 /* A container between the set-up of its mounts and its pivot_root. */
 struct container {
 	pid_t pid;
-	struct root root;    /* its root file system, seen in its own mount namespace */
-	int mount_namespace; /* descriptor; -1: the process is in it already */
-	uid_t uid;           /* the host's ids of the container's root user: */
-	gid_t gid;           /* what is created belongs to it */
-	bool shared;      /* mounts in its root may be shared with the host (rootfsPropagation) */
-	int systemd;      /* descriptor: systemd, who keeps a list of its devices; or -1 */
-	const char *unit; /* then its scope */
+	struct root root;                /* its root file system, seen in its own mount namespace */
+	int mount_namespace;             /* descriptor; -1: the process is in it already */
+	uid_t uid;                       /* the host's ids of the container's root user: */
+	gid_t gid;                       /* what is created belongs to it */
+	const struct oci_mounts *mounts; /* of config.json; NULL: there is none */
+	int systemd;           /* descriptor: systemd, who keeps a list of its devices; or -1 */
+	const char *unit;      /* then its scope */
 	struct traces *traces; /* where to write down what is made; or NULL */
 };
 #define CONTAINER_INIT                                              \
@@ -43,12 +43,6 @@ int container_gain_rights(pid_t pid, struct error *err);
  */
 int container_open(pid_t pid, const char *rootfs, struct arena *arena, struct container *ret,
 		   struct error *err);
-
-/*
- * Sets container->shared by what its process's mounts are (pid 0: ours), for callers who have no
- * config.json to tell. 0 or -errno, err filled.
- */
-int container_look_shared(struct container *container, struct arena *arena, struct error *err);
 
 /*
  * When the container is in a scope of systemd's (cgroup v2) whose devices are a list: connects to

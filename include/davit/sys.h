@@ -92,7 +92,9 @@ int fd_reopen(int fd, int flags);
  */
 void log_to_file(const char *path, enum log_level level);
 
-/* ---- mounts ----------------------------------------------------------------------------- */
+/*
+ * ---- mounts: how the kernel does them. Whether anything may be put somewhere is decided by
+ * attach.h, which alone calls the functions that change something. --------------------------- */
 
 enum mount_flags {
 	MOUNT_FLAG_RDONLY = 1 << 0,
@@ -155,6 +157,7 @@ struct mount_tmpfs {
 	int (*fill)(int dir_fd, const void *arg, struct error *err);
 	const void *arg;
 };
+/* A descriptor of its top, or -errno, err filled. */
 int mount_tmpfs_attach(const struct mount_tmpfs *tmpfs, const struct mount_place *place,
 		       struct error *err);
 /*
@@ -165,14 +168,17 @@ int mount_new_attach(const char *type, const char *const (*options)[2], size_t c
 		     unsigned flags, const struct mount_place *place);
 /*
  * Covers the directory at `place` with a writable view of itself: an overlay whose changes live in
- * a tmpfs of at most size_kib. For directories on a read-only file system. 0 or -errno, err filled.
+ * a tmpfs of at most size_kib. For directories on a read-only file system. A descriptor of the
+ * view's top (O_PATH), or -errno, err filled.
  */
 int mount_overlay_attach(unsigned size_kib, const struct mount_place *place, struct error *err);
 
 /* One line of /proc/PID/mountinfo (proc(5)), as far as anyone needs it; strings are unescaped. */
 struct mount_info {
-	uint64_t id;
+	uint64_t id, parent;
+	dev_t device;            /* of the file system */
 	bool shared;             /* what is mounted in it shows elsewhere, too */
+	bool read_only;          /* the mount, or the whole file system */
 	const char *root;        /* the directory of the file system that is the mount's root */
 	const char *mount_point; /* relative to the process's root */
 	const char *type;
@@ -187,11 +193,37 @@ struct mount_infos {
 int mount_info_parse(char *text, struct arena *arena, struct mount_infos *ret);
 /* Those of this process. 0 or -errno. */
 int mount_info_read(struct arena *arena, struct mount_infos *ret);
-/* The id of the mount that an open file lies on. 0 or -errno. */
+/* The id, as mountinfo has it, of the mount that an open file lies on. 0 or -errno. */
 int mount_id_of(int fd, struct arena *arena, uint64_t *ret);
+
+/*
+ * The type, identity and size (st_mode, st_dev, st_ino, st_rdev, st_size) of an open file, and the
+ * mount that it lies on: an id to compare and to ask mount_facts_read about, nothing else. 0 or
+ * -errno.
+ */
+int fd_look(int fd, struct arena *arena, struct stat *ret_st, uint64_t *ret_mount);
+/* Whether an open directory is the top of its mount; false, too, where the kernel doesn't say. */
+bool fd_is_top_of_mount(int fd);
+/* What there is to know of a mount before anything is put on it. */
+struct mount_facts {
+	uint64_t parent;
+	dev_t device;     /* of the file system */
+	bool shared;      /* what is mounted on it shows elsewhere, too */
+	bool read_only;   /* the mount, or the whole file system */
+	const char *root; /* the directory of the file system that it shows; in the arena */
+	char type[32];
+};
+/*
+ * Of this process's mount namespace. statmount(2) (Linux 6.8), else mountinfo, which takes the
+ * longer the more mounts the host has. 0 or -errno; -EAGAIN: statmount isn't to be had, the id is
+ * to be asked for anew (once in the life of the process).
+ */
+int mount_facts_read(uint64_t id, struct arena *arena, struct mount_facts *ret);
 /* Ends that what is mounted in this mount (a descriptor of its top) shows elsewhere. 0 or -errno.
  */
 int mount_make_private(int fd);
+/* Nothing can be written through this mount (a descriptor of its top) any more. 0 or -errno. */
+int mount_make_read_only(int fd);
 
 /* ---- the device filter of cgroup v2 ------------------------------------------------------ */
 

@@ -122,18 +122,3 @@ int container_open(pid_t pid, const char *rootfs, struct arena *arena, struct co
 	container.root.fd = container.mount_namespace = -1;
 	return 0;
 }
-
-int container_look_shared(struct container *container, struct arena *arena, struct error *err)
-{
-	struct mount_infos infos = {0};
-	char *text;
-	int r = proc_read(container->pid, "mountinfo", MOUNT_INFO_MAX, arena, &text);
-
-	if (r == 0)
-		r = mount_info_parse(text, arena, &infos);
-	if (r < 0)
-		return error_errno(err, -r, "look at the container's mounts");
-	for (size_t i = 0; i < infos.count; i++)
-		container->shared |= infos.items[i].shared;
-	return 0;
-}

@@ -90,22 +90,7 @@ bool proc_mask_is_needed(const struct root *root, const char *path)
 	return fd != -ENOENT;
 }
 
-static int attach_beneath(const struct root *root, const char *path, const char *name,
-			  struct mount_source *source, struct error *err)
-{
-	char place_path[PATH_MAX];
-	struct mount_place place = {.root = root, .path = place_path};
-	AUTO_FD fd = -1;
-	int r;
-
-	(void)snprintf(place_path, sizeof(place_path), "%s/%s", path, name);
-	fd = root_openat(root, place_path, O_PATH);
-	place.fd = fd;
-	r = fd < 0 ? fd : mount_source_attach(source, &place);
-	return r < 0 ? error_errno(err, -r, "show %s in the container", place_path) : 0;
-}
-
-int proc_mask_attach(const struct proc_mask *mask, const struct root *root, const char *path,
+int proc_mask_attach(const struct proc_mask *mask, struct attach *attach, const char *path,
 		     struct mount_source *sources, struct error *err)
 {
 	const struct mount_tmpfs tmpfs = {
@@ -116,22 +101,24 @@ int proc_mask_attach(const struct proc_mask *mask, const struct root *root, cons
 		.fill = fill_mask,
 		.arg = mask,
 	};
-	struct mount_place place = {.root = root, .path = path};
 	char name[NAME_MAX];
-	AUTO_FD fd = root_openat(root, path, O_PATH | O_DIRECTORY);
-	int r;
+	AUTO_FD top = attach_tmpfs(attach, path, &tmpfs, err);
+	int r = top < 0 ? top : 0;
 
-	if (fd < 0)
-		return error_errno(err, -fd, "open %s in the container", path);
-	place.fd = fd;
-	r = mount_tmpfs_attach(&tmpfs, &place, err);
+	/* It is the host's own, or one that the container's owner has chosen: as it is. */
+	if (r == -EXDEV) {
+		log_line(LOG_LEVEL_WARNING, "%s stays as it is: cannot %s", path, err->message);
+		return 0;
+	}
+	if (r == -ENOENT)
+		return error_errno(err, ENOENT, "open %s in the container", path);
 	for (size_t i = 0; r == 0 && i < mask->bus_ids.count; i++) {
 		(void)snprintf(name, sizeof(name), "gpus/%s", mask->bus_ids.items[i]);
-		r = attach_beneath(root, path, name, sources++, err);
+		r = attach_beneath(top, path, name, sources++, err);
 	}
 	for (size_t i = 0; r == 0 && i < mask->capabilities.count; i++)
-		r = attach_beneath(root, path, mask->capabilities.items[i], sources++, err);
+		r = attach_beneath(top, path, mask->capabilities.items[i], sources++, err);
 	for (size_t i = 0; r == 0 && i < mask->capability_files.count; i++)
-		r = attach_beneath(root, path, mask->capability_files.items[i], sources++, err);
+		r = attach_beneath(top, path, mask->capability_files.items[i], sources++, err);
 	return r;
 }

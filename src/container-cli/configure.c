@@ -45,7 +45,7 @@ static int open_container(const struct arguments *arguments, const char *rootfs,
 		ret->uid = geteuid();
 		ret->gid = getegid();
 	}
-	return container_look_shared(ret, arena, err);
+	return 0;
 }
 
 static void leave_out_devices(struct plan *plan)

@@ -206,6 +206,7 @@ static int open_root(struct cdi_call *call, struct error *err)
 				   err);
 	if (r < 0)
 		return err->fix[0] ? r : error_fix(err, r, "compare it with `runc spec`");
+	call->container.mounts = &pipeline.spec.mounts;
 	pipeline.rootfs = oci_spec_rootfs(&pipeline.spec, state.bundle, call->arena);
 	if (!pipeline.rootfs)
 		return error_memory(err);

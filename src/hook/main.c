@@ -135,7 +135,7 @@ static int give_gpus(struct pipeline *pipeline, const struct config *config, boo
 	if (r == 0)
 		r = container_open(state->pid, pipeline->rootfs, arena, &container, err);
 	pipeline->may_repair = true;
-	container.shared = pipeline->spec.shared_propagation;
+	container.mounts = &pipeline->spec.mounts;
 	if (r == 0 && record)
 		traces_open(state->bundle, &container, arena);
 	if (r == 0)

@@ -50,9 +50,6 @@ int written_plan_apply(const struct config *config, const struct oci_state *stat
 		r = filter_install(FILTER_APPLY, err);
 	if (r == 0)
 		r = root_open(rootfs, &container.root, err);
-	/* The process is in the container's mount namespace. */
-	if (r == 0)
-		r = container_look_shared(&container, arena, err);
 	if (r == 0) {
 		traces_open(state->bundle, &container, arena);
 		traces_add_stubs(container.traces, &plan.stubs);
