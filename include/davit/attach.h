@@ -115,6 +115,12 @@ int attach_directory(struct attach *attach, const char *path, mode_t mode, struc
  */
 int attach_tmpfs(struct attach *attach, const char *path, const struct mount_tmpfs *tmpfs,
 		 struct error *err);
+/*
+ * In a tmpfs that is being filled (mount_tmpfs.fill): a directory with all on the way to it; a
+ * read-only file, with the directories on the way. `text` NULL: no such file.
+ */
+int fill_directory(int top_fd, const char *path, struct error *err);
+int fill_file(int top_fd, const char *path, const char *text, struct error *err);
 /* A new file system of that type over the directory, which is made when missing. */
 int attach_new(struct attach *attach, const char *path, const char *type,
 	       const char *const (*options)[2], size_t count, unsigned flags, struct error *err);

@@ -10,70 +10,24 @@
 
 #define MASK_SIZE_KIB 1024
 
-static int put_text(int dir_fd, const char *name, const char *text, struct error *err)
-{
-	AUTO_FD fd = -1;
-	int r;
-
-	if (!text)
-		return 0;
-	fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
-	r = fd < 0 ? -errno : file_write(fd, text, strlen(text));
-	return r < 0 ? error_errno(err, -r, "write %s of the mask", name) : 0;
-}
-
-/* "gpu0/mig/gi1": each directory on the way. */
-static int make_path(int dir_fd, const char *path, struct error *err)
-{
-	char prefix[PATH_MAX];
-	size_t length = strlen(path);
-
-	if (length >= sizeof(prefix))
-		return error_errno(err, ENAMETOOLONG, "make %s of the mask", path);
-	memcpy(prefix, path, length + 1);
-	for (size_t end = 1; end <= length; end++) {
-		char saved = prefix[end];
-
-		if (saved != '/' && saved != '\0')
-			continue;
-		prefix[end] = '\0';
-		if (mkdirat(dir_fd, prefix, 0555) < 0 && errno != EEXIST)
-			return error_errno(err, errno, "make %s of the mask", prefix);
-		prefix[end] = saved;
-	}
-	return 0;
-}
-
-/* An empty file for one of the host to be bound on. */
-static int make_file(int dir_fd, const char *path, struct error *err)
-{
-	char parent[PATH_MAX];
-	const char *slash = strrchr(path, '/');
-	int r;
-
-	(void)snprintf(parent, sizeof(parent), "%.*s", slash ? (int)(slash - path) : 0, path);
-	r = slash ? make_path(dir_fd, parent, err) : 0;
-	return r < 0 ? r : put_text(dir_fd, path, "", err);
-}
-
 static int fill_mask(int dir_fd, const void *arg, struct error *err)
 {
 	const struct proc_mask *mask = arg;
 	char path[PATH_MAX];
-	int r = put_text(dir_fd, "version", mask->version, err);
+	int r = fill_file(dir_fd, "version", mask->version, err);
 
 	if (r == 0)
-		r = put_text(dir_fd, "params", mask->params, err);
+		r = fill_file(dir_fd, "params", mask->params, err);
 	if (r == 0)
-		r = put_text(dir_fd, "registry", mask->registry, err);
+		r = fill_file(dir_fd, "registry", mask->registry, err);
 	for (size_t i = 0; r == 0 && i < mask->bus_ids.count; i++) {
 		(void)snprintf(path, sizeof(path), "gpus/%s", mask->bus_ids.items[i]);
-		r = make_path(dir_fd, path, err);
+		r = fill_directory(dir_fd, path, err);
 	}
 	for (size_t i = 0; r == 0 && i < mask->capabilities.count; i++)
-		r = make_path(dir_fd, mask->capabilities.items[i], err);
+		r = fill_directory(dir_fd, mask->capabilities.items[i], err);
 	for (size_t i = 0; r == 0 && i < mask->capability_files.count; i++)
-		r = make_file(dir_fd, mask->capability_files.items[i], err);
+		r = fill_file(dir_fd, mask->capability_files.items[i], "", err);
 	return r;
 }
 

@@ -108,13 +108,15 @@ static bool is_fresh(const struct attach *attach, uint64_t id, const struct moun
 	if (!string_equal(facts->root, "/") ||
 	    (!string_equal(facts->type, "tmpfs") && !string_equal(facts->type, "proc")))
 		return false;
-	for (size_t i = mounts->count; !found && i > 0; i--) {
-		const struct oci_mount *mount = &mounts->items[i - 1];
+	/* Mostly the path asked for is the destination itself, which needs no look. */
+	for (int look = 0; look < 2 && !found; look++)
+		for (size_t i = mounts->count; !found && i > 0; i--) {
+			const struct oci_mount *mount = &mounts->items[i - 1];
 
-		found = !mount->bind && string_equal(mount->type, facts->type) &&
-			(string_equal(mount->destination, path) ||
-			 leads_to(attach, mount->destination, id));
-	}
+			found = !mount->bind && string_equal(mount->type, facts->type) &&
+				(look ? leads_to(attach, mount->destination, id)
+				      : string_equal(mount->destination, path));
+		}
 	/* All mounts of procfs of one pid namespace have one number. */
 	if (found && string_equal(facts->type, "proc"))
 		return !find_bind(attach, id);
