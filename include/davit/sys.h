@@ -147,6 +147,12 @@ struct mount_place {
 int mount_source_attach(struct mount_source *source, const struct mount_place *place);
 
 /*
+ * Moves a mount of this namespace (a descriptor of its top) there, with all that is mounted on it;
+ * one that a user namespace holds fast is cloned. 0 or -errno, no message.
+ */
+int mount_move(int fd, const struct mount_place *place);
+
+/*
  * A new tmpfs, filled by `fill` (through the descriptor of its top directory) before anyone sees it
  * on kernels from 5.2; then given `flags` and attached. `fill` returns 0 or -errno, which ends it.
  */

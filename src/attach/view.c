@@ -10,9 +10,9 @@
 #define VIEW_SIZE_KIB 16384 /* links, empty files and a loader cache */
 #define BENEATH_MAX 4096
 
-/* A mount beneath the directory that is covered: cloned before, put back after. */
+/* A mount beneath the directory that is covered: its top, held open to be moved onto the view. */
 struct beneath {
-	struct mount_source source;
+	int fd;
 	const char *path; /* in the directory, with a leading slash */
 };
 struct beneaths {
@@ -64,34 +64,47 @@ static int list_beneath(const struct place *dir, struct arena *arena, struct str
 	return r;
 }
 
-static int clone_beneath(const struct root *root, const struct place *dir, struct arena *arena,
-			 struct beneaths *ret)
+/* What was mounted there before is hidden by what lies on the way to it now. */
+static bool is_hidden(const struct strings *points, const char *point)
 {
+	for (size_t i = 0; i < points->count; i++) {
+		size_t length = strlen(points->items[i]);
+
+		if (strncmp(point, points->items[i], length) == 0 && point[length] == '/')
+			return true;
+	}
+	return false;
+}
+
+static int open_beneath(const struct place *dir, struct arena *arena, struct beneaths *ret)
+{
+	const struct root top = {.fd = dir->fd, .path = dir->path};
 	struct strings points = {0};
 	int r = list_beneath(dir, arena, &points);
 
 	if (r == 0 && points.count > BENEATH_MAX)
 		return -E2BIG;
 	for (size_t i = 0; r == 0 && i < points.count; i++) {
-		struct beneath *beneath = ARENA_PUSH(arena, ret);
-		const char *path = arena_printf(arena, "%s%s", dir->path, points.items[i]);
+		struct beneath *beneath;
 
-		if (!beneath || !path)
+		if (is_hidden(&points, points.items[i]))
+			continue;
+		beneath = ARENA_PUSH(arena, ret);
+		if (!beneath)
 			return -ENOMEM;
-		*beneath = (struct beneath){.source = {.fd = -1}, .path = points.items[i]};
-		r = mount_source_clone(root, path, 0, true, &beneath->source);
+		beneath->path = points.items[i];
+		beneath->fd = root_openat(&top, beneath->path, O_PATH | O_NOFOLLOW);
+		r = beneath->fd < 0 ? beneath->fd : 0;
 	}
 	return r;
 }
 
-static int put_back(const struct root *view, struct beneath *beneath)
+static int put_back(const struct root *view, const struct beneath *beneath)
 {
-	AUTO_FD fd = root_openat(view, beneath->path, O_PATH);
+	AUTO_FD fd = root_openat(view, beneath->path, O_PATH | O_NOFOLLOW);
 	struct mount_place place = {.root = view, .path = beneath->path, .fd = fd};
 
-	if (fd < 0)
-		return fd;
-	return mount_source_attach(&beneath->source, &place);
+	return fd < 0 ? fd : mount_move(beneath->fd, &place);
 }
 
 static int put_all_back(const struct root *view, struct beneaths *beneaths, struct error *err)
@@ -137,13 +150,13 @@ int view_make(struct attach *attach, const struct place *dir, struct error *err)
 
 	if (dir->kind == PLACE_VOLUME || dir->kind == PLACE_SHARED)
 		return place_refuse(dir, dir->path, err);
-	r = clone_beneath(attach->root, dir, attach->arena, &beneaths);
+	r = open_beneath(dir, attach->arena, &beneaths);
 	if (r < 0)
 		error_errno(err, -r, "keep the mounts beneath %s in the container", dir->path);
 	else
 		r = cover(attach, dir, &beneaths, err);
 	for (size_t i = 0; i < beneaths.count; i++)
-		mount_source_close(&beneaths.items[i].source);
+		fd_close(&beneaths.items[i].fd);
 	if (r >= 0)
 		log_line(LOG_LEVEL_INFO, "%s is read-only: covered by a private view", dir->path);
 	return r;

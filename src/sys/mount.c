@@ -128,6 +128,22 @@ int mount_source_attach(struct mount_source *source, const struct mount_place *p
 	return sys_move_mount(source->fd, place->fd) < 0 ? -errno : 0;
 }
 
+int mount_move(int fd, const struct mount_place *place)
+{
+	AUTO_FD clone_fd = -1;
+
+	if (sys_move_mount(fd, place->fd) == 0)
+		return 0;
+	if (sys_unavailable(errno))
+		return mount_by_path_move(fd, place);
+	if (errno != EINVAL)
+		return -errno;
+	clone_fd = sys_open_tree(fd, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	if (clone_fd < 0)
+		return -errno;
+	return sys_move_mount(clone_fd, place->fd) < 0 ? -errno : 0;
+}
+
 /* A configured, detached mount. fd or -errno. */
 static int new_mount(const char *type, const char *const (*options)[2], size_t count,
 		     unsigned flags)

@@ -89,6 +89,13 @@ int mount_by_path_private(int fd)
 	return mount_fds(-1, fd, NULL, MS_PRIVATE, NULL);
 }
 
+int mount_by_path_move(int fd, const struct mount_place *place)
+{
+	int r = mount_fds(fd, place->fd, NULL, MS_MOVE, NULL);
+
+	return r == -EINVAL ? mount_fds(fd, place->fd, NULL, MS_BIND | MS_REC, NULL) : r;
+}
+
 int mount_by_path_read_only(int fd)
 {
 	unsigned long flags = 0;
