@@ -76,6 +76,8 @@ int apply_plan(const struct plan *plan, const struct driver_roots *roots,
 void traces_open(const char *bundle, struct container *container, struct arena *arena);
 /* Paths where nothing was before the runtime mounted something there. `traces` may be NULL. */
 void traces_add_stubs(struct traces *traces, const struct strings *paths);
+/* Whether there is a record in the bundle. */
+bool traces_exist(const char *bundle, struct arena *arena);
 /*
  * Removes what the bundle's record names, as far as it is still what was made: files and links
  * of that inode, size and time (a runtime's own: empty files), and empty directories, on the root's

@@ -305,6 +305,38 @@ bool privilege_may_mount(void);
 enum filter { FILTER_REQUEST, FILTER_APPLY };
 int filter_install(enum filter filter, struct error *err);
 
+/* ---- limits ----------------------------------------------------------------------------- */
+
+/*
+ * From now on the program ends after so many seconds (0: no end) with that exit code and one line
+ * that names the step it is in. A call that is only interrupted by a fatal signal (a file system
+ * whose daemon doesn't answer) keeps it from saying so: deadline_watch.
+ */
+void deadline_set(unsigned seconds, int exit_code);
+/* What is being done, as in "cannot DOING: ..."; a text that stays. */
+void deadline_step(const char *doing);
+/* "cannot DOING: it isn't done after N s". -ETIMEDOUT. */
+int deadline_error(unsigned seconds, struct error *err);
+/*
+ * Has a thread wait for the end as well, beside a program that is about to touch a container's file
+ * systems: it says the line, and ends the program whatever that waits for. Before the narrow filter
+ * is installed. The thread has no capabilities.
+ */
+void deadline_watch(void);
+/*
+ * Does the work in a child, whose standard outputs are passed on to standard error, and waits for
+ * it that long: then it is killed, or left behind where no signal reaches it. 0 and the child's
+ * status as wait(2) has it, -ETIMEDOUT or -errno.
+ */
+int deadline_run_worker(unsigned seconds, int (*work)(void *arg), void *arg, int *ret_status);
+
+/* Most of what a host with 256 GPUs takes is 2 MiB, what images bring about is bounded to 30. */
+#define MEMORY_LIMIT_MIB 256
+/* Holds the process to MEMORY_LIMIT_MIB of memory of its own; what fails then says so. */
+void memory_limit(void);
+/* Takes that back, for a program that is started. */
+void memory_unlimit(void);
+
 /* ---- programs of the host --------------------------------------------------------------- */
 
 #define SPAWN_LINE_MAX 200

@@ -177,6 +177,14 @@ static void remove_all(const struct root *root, uint64_t mount, const struct rec
 		 root->path);
 }
 
+bool traces_exist(const char *bundle, struct arena *arena)
+{
+	const char *path = arena_printf(arena, "%s/" TRACES_FILE, bundle);
+
+	return !path || faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+	       errno != ENOENT;
+}
+
 int traces_remove(const char *bundle, struct arena *arena, struct error *err)
 {
 	const char *path = arena_printf(arena, "%s/" TRACES_FILE, bundle);

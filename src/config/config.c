@@ -22,6 +22,7 @@ int config_defaults(struct arena *arena, struct config *ret)
 		.policy = {.capabilities = CAPABILITY_ALL, .imex = true                   },
 		.cgroups = true,
 		.cuda_compat = true,
+		.limits = {.seconds = CONFIG_SECONDS            },
 		.log = {.file = "",             .level = LOG_LEVEL_WARNING},
 	};
 	if (strings_add(arena, &ret->policy.env_names, DEVICES_VARIABLE) < 0 ||

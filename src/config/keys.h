@@ -25,6 +25,7 @@
 	X("cuda-compat", cuda_compat, auto) \
 	X("runtime.mode", runtime.mode, mode) \
 	X("runtime.candidates", runtime.candidates, programs) \
+	X("limits.seconds", limits.seconds, seconds) \
 	X("log.file", log.file, log_file) \
 	X("log.level", log.level, log_level)
 /* clang-format on */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "value.h"
 
+#define SECONDS_MAX 3600
+
 /* By their enums. */
 const char *const value_auto_words[] = {"never", "auto"};
 const char *const value_accept_words[] = {"always", "privileged", "never"};
@@ -17,6 +19,18 @@ int value_bool(const struct value *value, void *ret)
 	if (value->at->kind != JSON_BOOLEAN)
 		return value_refuse(value, "true or false");
 	*(bool *)ret = json_is_true(value->json, value->at);
+	return 0;
+}
+
+int value_seconds(const struct value *value, void *ret)
+{
+	uint64_t seconds;
+
+	if (value->at->kind != JSON_NUMBER ||
+	    parse_number(value->json->text + value->at->start, value->at->length, 10, SECONDS_MAX,
+			 &seconds) < 0)
+		return value_refuse(value, "a number of seconds from 0 (no limit) to 3600");
+	*(unsigned *)ret = (unsigned)seconds;
 	return 0;
 }
 

@@ -7,6 +7,8 @@
 #include "container_cli.h"
 #include "davit/apply.h"
 
+#define EXIT_FAILED 1
+
 static int settle_process(struct error *err)
 {
 	struct rlimit files;
@@ -67,6 +69,8 @@ static int give_gpus(const struct arguments *arguments, struct pipeline *pipelin
 
 	if (r == 0 && cgroups)
 		container_connect_systemd(container, arena);
+	deadline_step("mount the driver's files in the container");
+	deadline_watch();
 	if (r == 0)
 		r = filter_install(FILTER_APPLY, err);
 	if (r < 0)
@@ -92,12 +96,17 @@ int command_configure(const struct arguments *arguments, struct arena *arena, st
 	const char *rootfs = make_absolute(arguments->rootfs, arena);
 	int r = rootfs ? settle_process(err) : error_memory(err);
 
+	deadline_step("look at the host's driver");
+	deadline_set(CONFIG_SECONDS, EXIT_FAILED);
+	memory_limit();
 	if (r == 0)
 		r = filter_install(FILTER_REQUEST, err);
 	if (r == 0)
 		r = privilege_set(PRIVILEGE_READ, err);
 	if (r == 0)
 		r = settings_load(arguments, arena, &config, err);
+	if (r == 0)
+		deadline_set(config.limits.seconds, EXIT_FAILED);
 	if (r == 0)
 		r = request_make(arguments, &config, arena, &pipeline.request, err);
 	if (r < 0 || !pipeline.request.gpu)

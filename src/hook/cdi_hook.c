@@ -10,6 +10,7 @@
 
 #define PROGRAM "nvidia-cdi-hook"
 #define MODE_MAX 0777
+#define EXIT_FAILED 1
 
 static const struct {
 	const char *name;
@@ -232,6 +233,10 @@ static int run(struct cdi_call *call, size_t command, struct error *err)
 {
 	int r = chdir("/") < 0 ? error_errno(err, errno, "enter the directory /") : 0;
 
+	deadline_step(commands[command].name);
+	deadline_set(CONFIG_SECONDS, EXIT_FAILED);
+	deadline_watch();
+	memory_limit();
 #ifndef DAVIT_SANITIZE /* its runtime makes calls of its own */
 	if (r == 0)
 		r = filter_install(FILTER_APPLY, err);

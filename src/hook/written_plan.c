@@ -46,6 +46,8 @@ int written_plan_apply(const struct config *config, const struct oci_state *stat
 
 	if (r == 0)
 		r = driver_roots_open(config, &roots, err);
+	deadline_step("mount the driver's files in the container");
+	deadline_watch();
 	if (r == 0)
 		r = filter_install(FILTER_APPLY, err);
 	if (r == 0)
