@@ -14,34 +14,12 @@ void container_close(struct container *container)
 	fd_close(&container->systemd);
 }
 
-/* user_namespaces(7): lines "ID-inside ID-outside length". The outside id of 0. */
-static int map_root_id(const char *map, uint32_t *ret)
-{
-	struct slice rest = slice_from(map), line;
-
-	while (slice_next(&rest, '\n', &line)) {
-		uint64_t numbers[3];
-		size_t count = 0;
-		struct slice field;
-
-		while (count < 3 && slice_next(&line, ' ', &field))
-			if (field.length && parse_number(field.data, field.length, 10, UINT32_MAX,
-							 &numbers[count++]) < 0)
-				return -EINVAL;
-		if (count == 3 && numbers[0] == 0 && numbers[2] > 0) {
-			*ret = (uint32_t)numbers[1];
-			return 0;
-		}
-	}
-	return -ENOENT;
-}
-
 static int read_root_id(pid_t pid, const char *file, struct arena *arena, uint32_t *ret)
 {
 	char *map;
 	int r = proc_read(pid, file, ID_MAP_MAX, arena, &map);
 
-	return r < 0 ? r : map_root_id(map, ret);
+	return r < 0 ? r : id_map_find(map, 0, ret);
 }
 
 /* The ids of the container's root user: our own 0 unless it has a user namespace of its own. */
@@ -68,6 +46,40 @@ static int no_process(pid_t pid, int errnum, struct error *err)
 			 "look at process %d of the state: %s", (int)pid, strerror(errnum));
 }
 
+/* Whether container_gain_rights has brought this process into the container's namespaces. */
+static bool entered;
+
+/*
+ * Mounts for a process in our own mount namespace would be the host's. It is also what a number
+ * leads to that is looked up in the /proc of another PID namespace.
+ */
+static int check_process(pid_t pid, struct error *err)
+{
+	struct stat ours, theirs;
+	int r;
+
+	if (entered)
+		return 0;
+	if (!proc_has_our_numbers())
+		return error_set(err, ERROR_SYSTEM, ESRCH,
+				 "run `mount -t proc proc /proc` in this PID namespace before the "
+				 "call",
+				 "look at process %d: /proc belongs to another PID namespace, "
+				 "where that number is another process",
+				 (int)pid);
+	r = proc_stat(0, "ns/mnt", &ours);
+	if (r == 0)
+		r = proc_stat(pid, "ns/mnt", &theirs);
+	if (r < 0)
+		return no_process(pid, -r, err);
+	if (ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino)
+		return 0;
+	return error_set(err, ERROR_BAD_BUNDLE, EINVAL,
+			 "give the pid of a process in the container's own mount namespace",
+			 "make mounts for process %d: it is in the same mount namespace as davit",
+			 (int)pid);
+}
+
 int container_gain_rights(pid_t pid, struct error *err)
 {
 	AUTO_FD user = -1;
@@ -76,6 +88,9 @@ int container_gain_rights(pid_t pid, struct error *err)
 
 	if (privilege_may_mount())
 		return 0;
+	r = check_process(pid, err);
+	if (r < 0)
+		return r;
 	/* Both are opened before: in the other namespace they may be out of reach. */
 	user = proc_open(pid, "ns/user", O_RDONLY);
 	mount = user < 0 ? user : proc_open(pid, "ns/mnt", O_RDONLY);
@@ -86,6 +101,7 @@ int container_gain_rights(pid_t pid, struct error *err)
 		r = namespace_enter_mount(mount);
 	if (r == 0)
 		r = privilege_set(PRIVILEGE_READ, err);
+	entered = r == 0;
 	if (r == 0)
 		return 0;
 	return error_set(err, ERROR_SYSTEM, -r,
@@ -94,14 +110,80 @@ int container_gain_rights(pid_t pid, struct error *err)
 			 strerror(-r));
 }
 
+int container_check_root(const struct root *root, struct error *err)
+{
+	struct stat ours, theirs;
+
+	if (stat("/", &ours) < 0 || fstat(root->fd, &theirs) < 0)
+		return error_errno(err, errno, "look at the container's root %s", root->path);
+	/* Whatever mount it is seen through: files made there are in the host's root. */
+	if (ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino)
+		return 0;
+	return error_set(
+		err, ERROR_BAD_BUNDLE, EINVAL,
+		"give the container a root directory of its own, or an overlay of this one",
+		"use %s as a container's root: invalid rootfs directory: it is the root "
+		"directory of davit's own process",
+		root->path);
+}
+
+/* Links on the way are those of `top`. */
+static int open_root(const struct root *top, const char *rootfs, struct root *ret,
+		     struct error *err)
+{
+	AUTO_ROOT root = {.fd = root_openat(top, rootfs, O_PATH | O_DIRECTORY), .path = rootfs};
+	int r;
+
+	if (root.fd == -ENOTDIR || root.fd == -ELOOP)
+		return error_set(
+			err, ERROR_BAD_BUNDLE, -root.fd, "correct root.path in config.json",
+			"open the container's root %s: invalid rootfs directory: %s", rootfs,
+			root.fd == -ENOTDIR ? "it is not a directory"
+					    : "it is a loop of links, or a link that "
+					      "/proc makes");
+	if (root.fd < 0)
+		return error_set(err, ERROR_BAD_BUNDLE, -root.fd,
+				 "correct root.path in config.json",
+				 "open the container's root %s: %s", rootfs, strerror(-root.fd));
+	r = container_check_root(&root, err);
+	if (r < 0)
+		return r;
+	*ret = root;
+	root.fd = -1;
+	return 0;
+}
+
+int container_open_own(const char *rootfs, struct arena *arena, struct container *ret,
+		       struct error *err)
+{
+	AUTO_CONTAINER container = CONTAINER_INIT; /* pid 0: this process */
+	AUTO_ROOT top = {.fd = -1};
+	int r = root_open("/", &top, err);
+
+	if (r == 0)
+		r = open_root(&top, rootfs, &container.root, err);
+	if (r == 0)
+		r = container_look_shared(&container, arena, err);
+	if (r < 0)
+		return r;
+	container.uid = geteuid();
+	container.gid = getegid();
+	*ret = container;
+	container.root.fd = -1;
+	return 0;
+}
+
 int container_open(pid_t pid, const char *rootfs, struct arena *arena, struct container *ret,
 		   struct error *err)
 {
 	AUTO_CONTAINER container = CONTAINER_INIT;
-	AUTO_ROOT top = {.fd = proc_open(pid, "root", O_PATH | O_DIRECTORY), .path = "/"};
-	int r;
+	AUTO_ROOT top = {.fd = -1, .path = "/"};
+	int r = check_process(pid, err);
 
+	if (r < 0)
+		return r;
 	container.pid = pid;
+	top.fd = proc_open(pid, "root", O_PATH | O_DIRECTORY);
 	if (top.fd < 0)
 		return no_process(pid, -top.fd, err);
 	container.mount_namespace = proc_open(pid, "ns/mnt", O_RDONLY);
@@ -110,14 +192,9 @@ int container_open(pid_t pid, const char *rootfs, struct arena *arena, struct co
 	r = read_owner(pid, arena, &container);
 	if (r < 0)
 		return no_process(pid, -r, err);
-	/* Links on the way are those of the container's namespace, not of ours. */
-	container.root = (struct root){.fd = root_openat(&top, rootfs, O_PATH | O_DIRECTORY),
-				       .path = rootfs};
-	if (container.root.fd < 0)
-		return error_set(err, ERROR_BAD_BUNDLE, -container.root.fd,
-				 "correct root.path in config.json",
-				 "open the container's root %s: %s", rootfs,
-				 strerror(-container.root.fd));
+	r = open_root(&top, rootfs, &container.root, err);
+	if (r < 0)
+		return r;
 	*ret = container;
 	container.root.fd = container.mount_namespace = -1;
 	return 0;

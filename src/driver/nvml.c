@@ -45,7 +45,7 @@ static int check_program(int fd, const char *path, struct error *err)
 		return error_errno(err, errno, "ask NVML: look at %s", path);
 	if (!S_ISREG(st.st_mode))
 		what = "is no regular file";
-	else if (st.st_uid != 0 && st.st_uid != geteuid())
+	else if (!owner_is_trusted(fd, &st))
 		what = "belongs to another user";
 	else if (st.st_mode & (S_IWGRP | S_IWOTH))
 		what = "can be written by others";
