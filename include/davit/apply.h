@@ -42,7 +42,7 @@ int container_gain_rights(pid_t pid, struct error *err);
  * ERROR_BAD_BUNDLE when:
  *   - there is no such process, or it is in this process's own mount namespace (unless
  *     container_gain_rights has entered it)
- *   - its mount namespace has no such directory, or container_check_root refuses it
+ *   - its mount namespace has no such directory, or root_refuse_own refuses it
  */
 int container_open(pid_t pid, const char *rootfs, struct arena *arena, struct container *ret,
 		   struct error *err);
@@ -54,12 +54,6 @@ int container_open(pid_t pid, const char *rootfs, struct arena *arena, struct co
  */
 int container_open_own(const char *rootfs, struct arena *arena, struct container *ret,
 		       struct error *err);
-/*
- * Refuses the root directory of this process, the host's as a rule, through whichever path and
- * mount it was opened: a container's root is never that. 0 or -errno, err filled
- * (ERROR_BAD_BUNDLE).
- */
-int container_check_root(const struct root *root, struct error *err);
 
 /*
  * Sets container->shared by what its process's mounts are (pid 0: ours), for callers who have no

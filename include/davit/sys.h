@@ -26,6 +26,12 @@ void root_close(struct root *root);
 
 /* Opens a directory that the host vouches for. `path` must outlive ret. 0 or -errno. */
 int root_open(const char *path, struct root *ret, struct error *err);
+/*
+ * Refuses the root directory of this process, the host's as a rule, through whichever path and
+ * mount it was opened: a container's root is never that. 0 or -errno, err filled
+ * (ERROR_BAD_BUNDLE).
+ */
+int root_refuse_own(const struct root *root, struct error *err);
 
 /*
  * Opens `path` (with or without leading slash) in root. `flags` as for open(2); O_CLOEXEC and

@@ -110,23 +110,6 @@ int container_gain_rights(pid_t pid, struct error *err)
 			 strerror(-r));
 }
 
-int container_check_root(const struct root *root, struct error *err)
-{
-	struct stat ours, theirs;
-
-	if (stat("/", &ours) < 0 || fstat(root->fd, &theirs) < 0)
-		return error_errno(err, errno, "look at the container's root %s", root->path);
-	/* Whatever mount it is seen through: files made there are in the host's root. */
-	if (ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino)
-		return 0;
-	return error_set(
-		err, ERROR_BAD_BUNDLE, EINVAL,
-		"give the container a root directory of its own, or an overlay of this one",
-		"use %s as a container's root: invalid rootfs directory: it is the root "
-		"directory of davit's own process",
-		root->path);
-}
-
 /* Links on the way are those of `top`. */
 static int open_root(const struct root *top, const char *rootfs, struct root *ret,
 		     struct error *err)
@@ -145,7 +128,7 @@ static int open_root(const struct root *top, const char *rootfs, struct root *re
 		return error_set(err, ERROR_BAD_BUNDLE, -root.fd,
 				 "correct root.path in config.json",
 				 "open the container's root %s: %s", rootfs, strerror(-root.fd));
-	r = container_check_root(&root, err);
+	r = root_refuse_own(&root, err);
 	if (r < 0)
 		return r;
 	*ret = root;

@@ -197,7 +197,7 @@ int traces_remove(const char *bundle, struct arena *arena, struct error *err)
 		log_line(LOG_LEVEL_INFO, "nothing is removed: the root %s is gone", record.root);
 		return 0;
 	}
-	r = container_check_root(&root, err);
+	r = root_refuse_own(&root, err);
 	if (r < 0)
 		return r;
 	if (is_used(&record, arena)) {

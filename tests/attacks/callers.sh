@@ -26,7 +26,9 @@ mount --bind "$host" "$small$host"
 mount -t proc proc "$small/proc"
 mount -t tmpfs -o mode=755 tmpfs "$small/dev"
 mount --bind "$small" "$small/same"
-cp "$hook" "$cli" "$small/"
+cp "$hook" "$cli" "$runtime" "$small/"
+printf '#!/bin/sh\ntouch /executed\n' > "$small/usr/bin/runc"
+chmod +x "$small/usr/bin/runc"
 ln -s davit-hook "$small/nvidia-cdi-hook"
 ln -s / "$small/link"
 direct_bundle debian NVIDIA_VISIBLE_DEVICES=1
@@ -95,6 +97,7 @@ links='--link a::/lib64/b'
 for root in / /. // ../.. /srv/.. /same /link; do
 	root_is "$root"
 	refused "prestart, root.path $root" "$own" "$(state $other)" /davit-hook -config /config.json prestart
+	refused "davit-runtime, root.path $root" "$own" '' /davit-runtime create --bundle /bundle c
 	for call in "create-symlinks $links" 'update-ldcache --folder /lib64' 'enable-cuda-compat --host-driver-version=1' \
 		disable-device-node-modification update-application-profile 'chmod --mode 777 --path /dev/dri'; do
 		# shellcheck disable=SC2086 # words
@@ -110,6 +113,11 @@ for root in / /. // ../.. /srv/.. /same /link; do
 	refused "createContainer, rootfs $root" "$own" "$(state 0)" /davit-hook -config /config.json createContainer
 done
 
+# doctor says what the hook would.
+cp "$davit" "$small/"
+root_is /same
+seen=$(chroot "$small" /davit doctor --config /config.json --bundle /bundle 2>&1) || true
+matches "doctor, root.path /same" "$own" "$seen"
 # What prestart writes down for poststop: in a container beside all of this, which works.
 cp -a "$work/roots/debian/." "$small/srv/root/"
 mkdir -p "$small/srv/root"/{dev,proc}
