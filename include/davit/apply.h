@@ -41,7 +41,7 @@ int container_gain_rights(pid_t pid, struct error *err);
  * Opens the container behind a state's pid; `rootfs` is absolute and must outlive ret.
  * ERROR_BAD_BUNDLE when:
  *   - there is no such process, or it is in this process's own mount namespace (unless
- *     container_gain_rights has entered it)
+ *     container_gain_rights has entered it) or in that of process 1
  *   - its mount namespace has no such directory, or root_refuse_own refuses it
  */
 int container_open(pid_t pid, const char *rootfs, struct arena *arena, struct container *ret,

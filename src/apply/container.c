@@ -22,6 +22,11 @@ static int read_root_id(pid_t pid, const char *file, struct arena *arena, uint32
 	return r < 0 ? r : id_map_find(map, 0, ret);
 }
 
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
 /* The ids of the container's root user: our own 0 unless it has a user namespace of its own. */
 static int read_owner(pid_t pid, struct arena *arena, struct container *ret)
 {
@@ -33,7 +38,7 @@ static int read_owner(pid_t pid, struct arena *arena, struct container *ret)
 	if (r != 0)
 		return r;
 	ret->uid = ret->gid = 0;
-	if (ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev)
+	if (is_same(&ours, &theirs))
 		return 0;
 	r = read_root_id(pid, "uid_map", arena, &ret->uid);
 	return r < 0 ? r : read_root_id(pid, "gid_map", arena, &ret->gid);
@@ -50,34 +55,45 @@ static int no_process(pid_t pid, int errnum, struct error *err)
 static bool entered;
 
 /*
- * Mounts for a process in our own mount namespace would be the host's. It is also what a number
- * leads to that is looked up in the /proc of another PID namespace.
+ * The mount namespace of a process, if it can be a container's: mounts for a process in our own, or
+ * in that of init, would be the host's. A descriptor or -errno, err filled.
  */
-static int check_process(pid_t pid, struct error *err)
+static int open_mount_namespace(pid_t pid, struct error *err)
 {
-	struct stat ours, theirs;
+	struct stat ours, theirs, init;
+	const char *whose;
+	AUTO_FD fd = -1;
 	int r;
 
+	/* Else the number is another process's. */
+	if (!entered && !proc_has_our_numbers()) {
+		r = proc_check(err);
+		return r < 0 ? r
+			     : error_set(err, ERROR_SYSTEM, ESRCH,
+					 "run `mount -t proc proc /proc` in this PID namespace "
+					 "before the call",
+					 "look at process %d: /proc belongs to another PID "
+					 "namespace, where that number is another process",
+					 (int)pid);
+	}
+	fd = proc_open(pid, "ns/mnt", O_RDONLY);
+	if (fd < 0 || fstat(fd, &theirs) < 0)
+		return no_process(pid, fd < 0 ? -fd : errno, err);
 	if (entered)
-		return 0;
-	if (!proc_has_our_numbers())
-		return error_set(err, ERROR_SYSTEM, ESRCH,
-				 "run `mount -t proc proc /proc` in this PID namespace before the "
-				 "call",
-				 "look at process %d: /proc belongs to another PID namespace, "
-				 "where that number is another process",
-				 (int)pid);
+		return fd_take(&fd);
 	r = proc_stat(0, "ns/mnt", &ours);
-	if (r == 0)
-		r = proc_stat(pid, "ns/mnt", &theirs);
-	if (r < 0)
+	if (r != 0)
 		return no_process(pid, -r, err);
-	if (ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino)
-		return 0;
+	if (is_same(&ours, &theirs))
+		whose = "davit";
+	else if (proc_stat(1, "ns/mnt", &init) == 0 && is_same(&init, &theirs))
+		whose = "init";
+	else /* a user who may not look at init can't mount there either */
+		return fd_take(&fd);
 	return error_set(err, ERROR_BAD_BUNDLE, EINVAL,
 			 "give the pid of a process in the container's own mount namespace",
-			 "make mounts for process %d: it is in the same mount namespace as davit",
-			 (int)pid);
+			 "make mounts for process %d: it is in the same mount namespace as %s",
+			 (int)pid, whose);
 }
 
 int container_gain_rights(pid_t pid, struct error *err)
@@ -88,13 +104,12 @@ int container_gain_rights(pid_t pid, struct error *err)
 
 	if (privilege_may_mount())
 		return 0;
-	r = check_process(pid, err);
-	if (r < 0)
-		return r;
 	/* Both are opened before: in the other namespace they may be out of reach. */
-	user = proc_open(pid, "ns/user", O_RDONLY);
-	mount = user < 0 ? user : proc_open(pid, "ns/mnt", O_RDONLY);
-	r = mount < 0 ? mount : namespace_enter_user(user);
+	mount = open_mount_namespace(pid, err);
+	if (mount < 0 && mount != -EACCES)
+		return mount;
+	user = mount < 0 ? mount : proc_open(pid, "ns/user", O_RDONLY);
+	r = user < 0 ? user : namespace_enter_user(user);
 	if (r == 0)
 		r = privilege_set(PRIVILEGE_MOUNT, err);
 	if (r == 0)
@@ -159,19 +174,17 @@ int container_open_own(const char *rootfs, struct arena *arena, struct container
 int container_open(pid_t pid, const char *rootfs, struct arena *arena, struct container *ret,
 		   struct error *err)
 {
+	static struct root top = {.fd = -1, .path = "/"}; /* never closed: the process ends soon */
 	AUTO_CONTAINER container = CONTAINER_INIT;
-	AUTO_ROOT top = {.fd = -1, .path = "/"};
-	int r = check_process(pid, err);
+	int r;
 
-	if (r < 0)
-		return r;
 	container.pid = pid;
+	container.mount_namespace = open_mount_namespace(pid, err);
+	if (container.mount_namespace < 0)
+		return container.mount_namespace;
 	top.fd = proc_open(pid, "root", O_PATH | O_DIRECTORY);
 	if (top.fd < 0)
 		return no_process(pid, -top.fd, err);
-	container.mount_namespace = proc_open(pid, "ns/mnt", O_RDONLY);
-	if (container.mount_namespace < 0)
-		return no_process(pid, -container.mount_namespace, err);
 	r = read_owner(pid, arena, &container);
 	if (r < 0)
 		return no_process(pid, -r, err);

@@ -81,6 +81,20 @@ for pid in $$ $sibling; do
 	refused "--pid, a process of the caller's own namespace" "process $pid: $same" '' \
 		/davit-container-cli configure --no-cgroups --device=1 --pid="$pid" /srv/root
 done
+# A hook in a mount namespace of its own, as a daemon with PrivateMounts has it: the host's is init's.
+for call in '/davit-hook -config /config.json prestart' \
+	'/davit-container-cli configure --no-cgroups --device=1 --pid=1 /srv/root'; do
+	# shellcheck disable=SC2016 # of the inner shell
+	seen=$(unshare --mount --propagation private --pid --fork --kill-child bash -c '
+		mount -t proc proc "$1/proc"
+		before=$(< /proc/self/mountinfo)
+		unshare --mount --propagation private chroot "$1" $3 <<< "$2"
+		echo "exit $?"
+		[ "$before" = "$(< /proc/self/mountinfo)" ] || echo "the mounts have changed"
+		' - "$small" "$(state 1)" "$call" 2>&1) || true
+	equal "${call%% *}, init's pid, from another mount namespace" "davit: cannot make mounts for process 1: it is in the same mount namespace as init (fix: give the pid of a process in the container's own mount namespace)
+exit 1" "$seen"
+done
 # By a user without rights, who would enter that process's namespaces first.
 setpriv --reuid 1000 --regid 1000 --clear-groups sleep 120 > /dev/null &
 users=$!
