@@ -5,6 +5,7 @@
 
 #include "davit/apply.h"
 
+#define ROOT_FIX "correct root.path in config.json, or the root directory that you named"
 #define ID_MAP_MAX ((size_t)16 * 1024) /* 340 lines, as the kernel allows */
 
 void container_close(struct container *container)
@@ -133,15 +134,14 @@ static int open_root(const struct root *top, const char *rootfs, struct root *re
 	int r;
 
 	if (root.fd == -ENOTDIR || root.fd == -ELOOP)
-		return error_set(
-			err, ERROR_BAD_BUNDLE, -root.fd, "correct root.path in config.json",
-			"open the container's root %s: invalid rootfs directory: %s", rootfs,
-			root.fd == -ENOTDIR ? "it is not a directory"
-					    : "it is a loop of links, or a link that "
-					      "/proc makes");
+		return error_set(err, ERROR_BAD_BUNDLE, -root.fd, ROOT_FIX,
+				 "open the container's root %s: invalid rootfs directory: %s",
+				 rootfs,
+				 root.fd == -ENOTDIR ? "it is not a directory"
+						     : "it is a loop of links, or a link that "
+						       "/proc makes");
 	if (root.fd < 0)
-		return error_set(err, ERROR_BAD_BUNDLE, -root.fd,
-				 "correct root.path in config.json",
+		return error_set(err, ERROR_BAD_BUNDLE, -root.fd, ROOT_FIX,
 				 "open the container's root %s: %s", rootfs, strerror(-root.fd));
 	r = root_refuse_own(&root, err);
 	if (r < 0)
