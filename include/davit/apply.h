@@ -39,10 +39,20 @@ int container_gain_rights(pid_t pid, struct error *err);
 
 /*
  * Opens the container behind a state's pid; `rootfs` is absolute and must outlive ret.
- * ERROR_BAD_BUNDLE when there is no such process or no such directory in its mount namespace.
+ * ERROR_BAD_BUNDLE when:
+ *   - there is no such process, or it is in this process's own mount namespace (unless
+ *     container_gain_rights has entered it) or in that of process 1
+ *   - its mount namespace has no such directory, or root_refuse_own refuses it
  */
 int container_open(pid_t pid, const char *rootfs, struct arena *arena, struct container *ret,
 		   struct error *err);
+
+/*
+ * Opens a container whose root is in this process's own mount namespace, found without any number
+ * of a process: pid is 0, what is made belongs to the caller. `rootfs` as for container_open. 0 or
+ * -errno, err filled.
+ */
+int container_open_own(const char *rootfs, struct container *ret, struct error *err);
 
 /*
  * When the container is in a scope of systemd's (cgroup v2) whose devices are a list: connects to

@@ -26,6 +26,12 @@ void root_close(struct root *root);
 
 /* Opens a directory that the host vouches for. `path` must outlive ret. 0 or -errno. */
 int root_open(const char *path, struct root *ret, struct error *err);
+/*
+ * Refuses the root directory of this process, the host's as a rule, through whichever path and
+ * mount it was opened: a container's root is never that. 0 or -errno, err filled
+ * (ERROR_BAD_BUNDLE).
+ */
+int root_refuse_own(const struct root *root, struct error *err);
 
 /*
  * Opens `path` (with or without leading slash) in root. `flags` as for open(2); O_CLOEXEC and
@@ -269,11 +275,38 @@ int proc_stat(pid_t pid, const char *name, struct stat *ret);
 int proc_read(pid_t pid, const char *name, size_t limit, struct arena *arena, char **ret);
 
 /*
+ * Checks that /proc can be used for looking at this process: that it is a procfs, of this process's
+ * PID namespace or an outer one. 0 or -errno, err filled.
+ */
+int proc_check(struct error *err);
+/*
+ * Whether /proc has the processes by the numbers that they have for this process. An outer PID
+ * namespace's doesn't: there, a number is another process's.
+ */
+bool proc_has_our_numbers(void);
+
+/*
  * Whether this process is in a user namespace that isn't the initial one: its root has no say over
- * devices, and ids outside of it are all shown as one, user_namespace_stranger().
+ * devices.
  */
 bool user_namespace_is_nested(void);
-uid_t user_namespace_stranger(void);
+/*
+ * Pure: the id outside that `id` inside stands for, by the text of a uid_map or gid_map
+ * (user_namespaces(7): lines "inside outside length"). 0, -ENOENT or -EINVAL.
+ */
+int id_map_find(const char *map, uint32_t id, uint32_t *ret);
+/*
+ * Whether the owner of an open file or directory may vouch for it: the one rule for davit-nvml,
+ * the configuration, the log, the record of a bundle and the directory of MPS pipes. `st` is its
+ * stat; fd may be O_PATH. Trusted are:
+ *   - root, as this user namespace shows it
+ *   - the user that the process acts as
+ *   - in a user namespace, owners from outside of it, among them the host's root. The kernel shows
+ *     all of them as one id (overflowuid). If the namespace has a user of its own with that id, the
+ *     file's owner has to be told apart, which takes CAP_FOWNER there; without it: not trusted.
+ * Modes are the caller's to check. Without /proc only the first two are trusted.
+ */
+bool owner_is_trusted(int fd, const struct stat *st);
 /* Enters the mount namespace behind fd (the process has one thread). 0 or -errno. */
 int namespace_enter_mount(int fd);
 /* Enters the user namespace behind fd, with all rights in it. 0 or -errno. */

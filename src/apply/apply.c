@@ -78,7 +78,8 @@ static int clone_source(const struct operation *operation, const struct driver_r
 		return no_source(operation, roots, -r, err);
 	if (operation->kind == OPERATION_DEVICE)
 		return check_device(operation, ret, err);
-	if (operation->owner_root && (!S_ISDIR(ret->st.st_mode) || ret->st.st_uid != 0))
+	if (operation->owner_root &&
+	    (!S_ISDIR(ret->st.st_mode) || !owner_is_trusted(ret->fd, &ret->st)))
 		return error_set(err, ERROR_SYSTEM, EPERM, "remove it from the host",
 				 "take %s of the host into the container: it is no directory of "
 				 "root's",

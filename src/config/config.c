@@ -87,17 +87,6 @@ static int refuse_file(const char *path, const char *why, const char *fix, struc
 	return error_set(err, ERROR_BAD_CONFIG, EINVAL, fix, "trust %s: %s", path, why);
 }
 
-/*
- * In a user namespace (rootless, nested) the host's root has no id, and is shown as whoever else is
- * outside. What the file can give away there is what the namespace's owner can reach anyway, and
- * its place is vouched for: /etc, which is the host's, or an option that the engine's owner wrote.
- */
-static bool is_trusted(uid_t owner)
-{
-	return owner == 0 || owner == geteuid() ||
-	       (user_namespace_is_nested() && owner == user_namespace_stranger());
-}
-
 /* Whoever can write this file decides which host files containers get. */
 static int check_owner(int fd, const char *path, struct error *err)
 {
@@ -107,7 +96,7 @@ static int check_owner(int fd, const char *path, struct error *err)
 		return error_errno(err, errno, "look at %s", path);
 	if (!S_ISREG(st.st_mode))
 		return refuse_file(path, "it is not a regular file", "put a file there", err);
-	if (!is_trusted(st.st_uid))
+	if (!owner_is_trusted(fd, &st))
 		return error_fix(err, refuse_file(path, "it does not belong to root", NULL, err),
 				 "chown root %s", path);
 	if (st.st_mode & (S_IWGRP | S_IWOTH))

@@ -24,11 +24,10 @@ int value_bool(const struct value *value, void *ret)
 
 int value_seconds(const struct value *value, void *ret)
 {
-	uint64_t seconds;
+	int64_t seconds =
+		value->at->kind == JSON_INTEGER ? json_integer(value->json, value->at) : -1;
 
-	if (value->at->kind != JSON_NUMBER ||
-	    parse_number(value->json->text + value->at->start, value->at->length, 10, SECONDS_MAX,
-			 &seconds) < 0)
+	if (seconds < 0 || seconds > SECONDS_MAX)
 		return value_refuse(value, "a number of seconds from 0 (no limit) to 3600");
 	*(unsigned *)ret = (unsigned)seconds;
 	return 0;

@@ -212,7 +212,9 @@ static int open_root(struct cdi_call *call, struct error *err)
 	if (!pipeline.rootfs)
 		return error_memory(err);
 	r = privilege_set(PRIVILEGE_READ, err);
-	return r < 0 ? r : root_open(pipeline.rootfs, &call->container.root, err);
+	if (r == 0)
+		r = root_open(pipeline.rootfs, &call->container.root, err);
+	return r < 0 ? r : root_refuse_own(&call->container.root, err);
 }
 
 static int apply(struct cdi_call *call, struct error *err)

@@ -99,7 +99,10 @@ static int write_plan(struct pipeline *pipeline, const char *hook, struct docume
 		err->code = ERROR_BAD_BUNDLE;
 		return error_fix(err, r, "correct root.path in config.json");
 	}
-	r = pipeline_driver(pipeline, arena, err);
+	/* The runtime would make the targets of mounts in the host's root. */
+	r = root_refuse_own(&root, err);
+	if (r == 0)
+		r = pipeline_driver(pipeline, arena, err);
 	deadline_watch();
 	if (r == 0)
 		r = filter_install(FILTER_APPLY, err);
