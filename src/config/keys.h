@@ -19,6 +19,7 @@
 	X("policy.accept-mounts", policy.mounts, bool) \
 	X("policy.env-names", policy.env_names, env_names) \
 	X("policy.capabilities", policy.capabilities, capabilities) \
+	X("policy.features", policy.features, features) \
 	X("policy.ignore-requirements", policy.ignore_requirements, bool) \
 	X("policy.imex", policy.imex, bool) \
 	X("cgroups", cgroups, auto) \

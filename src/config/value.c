@@ -180,24 +180,38 @@ int value_programs(const struct value *value, void *ret)
 	return read_list(value, is_not_empty, what, ret);
 }
 
-int value_capabilities(const struct value *value, void *ret)
+/* The bits of a list of names; "there is no WHAT". */
+static int read_bits(const struct value *value, const char *what, const char *list,
+		     const char *choice, unsigned (*bit_of)(struct slice name), void *ret)
 {
 	struct strings names = {0};
-	unsigned capabilities = 0;
-	int r = read_list(value, is_not_empty, "a list of capabilities", &names);
+	unsigned bits = 0;
+	int r = read_list(value, is_not_empty, list, &names);
 
 	for (size_t i = 0; r == 0 && i < names.count; i++) {
-		unsigned bit = capability_bit(slice_from(names.items[i]));
+		unsigned bit = bit_of(slice_from(names.items[i]));
 
 		if (!bit)
-			return error_set(value->err, ERROR_BAD_CONFIG, EINVAL,
-					 "choose among compat32, compute, display, graphics, ngx, "
-					 "utility, video and all",
-					 "%s: there is no capability \"%.64s\"", value->key,
+			return error_set(value->err, ERROR_BAD_CONFIG, EINVAL, choice,
+					 "%s: there is no %s \"%.64s\"", value->key, what,
 					 names.items[i]);
-		capabilities |= bit;
+		bits |= bit;
 	}
 	if (r == 0)
-		*(unsigned *)ret = capabilities;
+		*(unsigned *)ret = bits;
 	return r;
+}
+
+int value_capabilities(const struct value *value, void *ret)
+{
+	return read_bits(value, "capability", "a list of capabilities",
+			 "choose among compat32, compute, display, graphics, ngx, utility, video "
+			 "and all",
+			 capability_bit, ret);
+}
+
+int value_features(const struct value *value, void *ret)
+{
+	return read_bits(value, "feature", "a list of features",
+			 "choose among gdrcopy, gds, imex, mofed and nvswitch", feature_bit, ret);
 }

@@ -547,6 +547,7 @@ static void the_shipped_file_holds_the_defaults(void **state)
 		"accept-mounts",
 		"env-names",
 		"capabilities",
+		"features",
 		"ignore-requirements",
 		"imex",
 		"cgroups",
