@@ -464,7 +464,7 @@ class Container:
                     f"davit-{self.name}"]
         try:
             done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                  stderr=subprocess.PIPE, timeout=20, cwd="/", errors="replace")
+                                  stderr=subprocess.PIPE, timeout=int(self.env.get("LIMIT", "20")), cwd="/", errors="replace")
         except subprocess.TimeoutExpired:
             return None, "", ""
         errors = done.stderr
