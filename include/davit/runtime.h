@@ -33,12 +33,30 @@ bool runtime_arguments_make_container(const struct runtime_arguments *arguments)
  * mean and however its numbers are written. Paths are names joined by dots
  * ("linux.resources.devices"); of a repeated name the last one counts, as readers of JSON have it;
  * null counts as absent.
+ *
+ * Changes are collected, then written once: config.json comes from an image and its engine, and may
+ * be large in any of its parts. Until document_write all functions see the text as it was.
  */
+struct document_edit {
+	uint32_t start, end; /* what is replaced; start == end: inserted there */
+	const char *text;
+};
+struct document_edits {
+	struct document_edit *items;
+	size_t count, capacity;
+};
+struct document_node;
 struct document {
 	struct arena *arena;
 	const char *text; /* one object, checked by json_parse before; ends with a NUL */
-	size_t length;
+	size_t length;    /* less than 4 GiB */
+	struct document_edits edits;
+	struct document_node *changes; /* arrays that get or lose items, by their paths */
 };
+#define DOCUMENT_INIT(in_arena, of_text, of_length)                           \
+	{                                                                     \
+		.arena = (in_arena), .text = (of_text), .length = (of_length) \
+	}
 /* A part of the text; absent: length 0. */
 struct document_value {
 	size_t start, end;
@@ -46,20 +64,36 @@ struct document_value {
 /* 0, or -EINVAL with ERROR_BAD_BUNDLE when something on the way is no object. */
 int document_find(const struct document *document, const char *path, struct document_value *ret,
 		  struct error *err);
+/* The last member of that name; absent, too, when `object` is something else. */
+struct document_value document_member(const struct document *document, struct document_value object,
+				      const char *name);
 /*
  * The next item of an array behind *at (start with array.start). False at its end. The items of
  * what is no array: none.
  */
 bool document_next_item(const struct document *document, struct document_value array, size_t *at,
 			struct document_value *ret);
-/* Puts items ("1, 2"; not empty) at the end of the array at `path`, which is made when absent. */
-int document_append(struct document *document, const char *path, const char *items,
+/*
+ * The characters of a string without its escapes, in the text or in *owner, which the caller puts.
+ * False: it is something else.
+ */
+struct json_object;
+bool document_string(const struct document *document, struct document_value string,
+		     struct json_object **owner, struct slice *ret);
+
+/* The changes: 0, -ENOMEM, or -EINVAL as document_find. Texts must outlive document_write. */
+
+/* Puts an item at the end of the array at `path`, which is made when absent. */
+int document_append(struct document *document, const char *path, const char *item,
 		    struct error *err);
 int document_replace(struct document *document, struct document_value value, const char *text,
 		     struct error *err);
-/* Takes the item that stands there, with its comma, out of the array. */
-int document_remove_item(struct document *document, struct document_value array,
-			 struct document_value item, struct error *err);
+/* Takes the items for which `goes` says so, with their commas, out of the array at `path`. */
+int document_remove_items(struct document *document, const char *path,
+			  bool (*goes)(const struct document *, struct document_value),
+			  struct error *err);
+/* The text with all changes becomes document->text. Takes time and memory by its length. */
+int document_write(struct document *document, struct error *err);
 
 /* ---- the changes to config.json (pure) --------------------------------------------------- */
 
@@ -69,6 +103,7 @@ struct spec_device {
 	unsigned major, minor;
 	unsigned mode; /* permission bits of the host's node */
 	uint32_t uid, gid;
+	bool by_hook; /* its place isn't the runtime's to make it in: only its group counts here */
 };
 struct spec_devices {
 	struct spec_device *items;

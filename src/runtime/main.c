@@ -121,7 +121,7 @@ static int write_plan(struct pipeline *pipeline, const char *hook, struct docume
 static int give_gpus(struct pipeline *pipeline, const struct config *config, const char *name,
 		     int self, struct arena *arena, struct error *err)
 {
-	struct document document = {arena, pipeline->text, pipeline->text_length};
+	struct document document = DOCUMENT_INIT(arena, pipeline->text, pipeline->text_length);
 	const char *hook = NULL;
 	int r = privilege_set(PRIVILEGE_READ, err);
 

@@ -137,9 +137,10 @@ static void check_added(struct json_object *after)
 static void edit(struct json_object *before, const char *text, bool whole)
 {
 	static struct spec_device devices[] = {
-		{"/dev/nvidia0",   195, 0,   0666, 0, 0  },
-		{"/dev/nvidiactl", 195, 255, 0660, 0, 44 },
-		{"/dev/dri/card1", 226, 1,   0660, 0, 104},
+		{"/dev/nvidia0",   195, 0,   0666, 0, 0,   false},
+		{"/dev/nvidiactl", 195, 255, 0660, 0, 44,  false},
+		{"/dev/dri/card1", 226, 1,   0660, 0, 104, true },
+		{"/dev/dri/card2", 226, 2,   0660, 0, 44,  false},
 	};
 	static struct spec_mount mounts[] = {
 		{"/usr/lib/libcuda.so.1", "/usr/lib/\"x\\", MOUNT_FLAG_RDONLY | MOUNT_FLAG_NOSUID},
@@ -151,7 +152,7 @@ static void edit(struct json_object *before, const char *text, bool whole)
 		.hook = HOOK
         };
 	AUTO_ARENA arena = {0};
-	struct document document = {&arena, text, strlen(text)};
+	struct document document = DOCUMENT_INIT(&arena, text, strlen(text));
 	struct error err = FUZZ_ERROR;
 	AUTO_JSON *after = NULL;
 	int r = whole ? spec_edit(&document, &edits, &err) : spec_add_hook(&document, HOOK, &err);

@@ -164,7 +164,8 @@ static void items_are_appended_and_all_else_stays(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(appended); i++) {
 		AUTO_ARENA arena = {0};
-		struct document document = {&arena, appended[i].text, strlen(appended[i].text)};
+		struct document document =
+			DOCUMENT_INIT(&arena, appended[i].text, strlen(appended[i].text));
 		struct error err = {0};
 		int r = document_append(&document, appended[i].path, appended[i].items, &err);
 
@@ -175,45 +176,96 @@ static void items_are_appended_and_all_else_stays(void **state)
 			continue;
 		}
 		assert_int_equal(r, 0);
+		assert_int_equal(document_write(&document, &err), 0);
 		assert_string_equal(document.text, appended[i].result);
 		assert_int_equal(document.length, strlen(document.text));
 	}
 }
 
 static const struct {
-	const char *text;
-	unsigned index;
+	const char *text; /* items that go begin with x */
 	const char *result;
+	const char *appended; /* the same with one item more; NULL: not tried */
 } removed[] = {
-	{"{\"a\":[1]}",                  0, "{\"a\":[]}"     },
-	{"{\"a\":[ 1 ]}",                0, "{\"a\":[  ]}"   },
-	{"{\"a\":[1,2,3]}",              0, "{\"a\":[2,3]}"  },
-	{"{\"a\":[1 , 2 ,3]}",           1, "{\"a\":[1 , 3]}"},
-	{"{\"a\":[1,\n 2]}",             1, "{\"a\":[1]}"    },
-	{"{\"a\":[1 , {\"b\":[2,3]} ]}", 1, "{\"a\":[1  ]}"  },
+	{"{\"a\":[\"x\"]}",				"{\"a\":[]}",               "{\"a\":[9]}"      },
+	{"{\"a\":[ \"x\" ]}",			      "{\"a\":[  ]}",             "{\"a\":[ 9 ]}"    },
+	{"{\"a\":[\"x\",2,3]}",                            "{\"a\":[2,3]}",            "{\"a\":[2,3,9]}"  },
+	{"{\"a\":[1 , \"x\" ,3]}",                         "{\"a\":[1 , 3]}",          "{\"a\":[1 , 3,9]}"},
+	{"{\"a\":[1,\n \"x\"]}",                           "{\"a\":[1]}",              "{\"a\":[1,9]}"    },
+	{"{\"a\":[1 , \"x\" ]}",                           "{\"a\":[1  ]}",            "{\"a\":[1 ,9 ]}"  },
+	{"{\"a\":[\"x1\", \"x2\" ,\"x3\" ]}",              "{\"a\":[ ]}",              "{\"a\":[9 ]}"     },
+	{"{\"a\":[1, \"x1\" , \"x2\" ]}",                  "{\"a\":[1 ]}",             "{\"a\":[1,9 ]}"   },
+	{"{\"a\":[\"x1\", 1 , \"x2\",2,\"x3\",\"x4\",3]}", "{\"a\":[1 , 2,3]}",
+	 "{\"a\":[1 , 2,3,9]}"									    },
+	{"{\"a\":[\"\\u0078\",\"\\\"x\",\"\"]}",           "{\"a\":[\"\\\"x\",\"\"]}", NULL               },
+	{"{\"a\":[1]}",				    "{\"a\":[1]}",              "{\"a\":[1,9]}"    },
+	{"{\"a\":{\"x\":1}}",			      "{\"a\":{\"x\":1}}",        NULL               },
+	{"{\"a\":null}",				   "{\"a\":null}",             "{\"a\":[9]}"      },
+	{"{}",					     "{}",		       "{\"a\":[9]}"      },
 };
 
-static void an_item_is_removed_with_one_comma(void **state)
+static bool begins_with_x(const struct document *document, struct document_value item)
+{
+	AUTO_JSON *owner = NULL;
+	struct slice text;
+
+	return document_string(document, item, &owner, &text) && slice_starts(text, "x");
+}
+
+static void items_are_removed_with_their_commas(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(removed); i++) {
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(removed); i++) {
+		const char *text = removed[i / 2].text;
+		const char *result = i % 2 ? removed[i / 2].appended : removed[i / 2].result;
 		AUTO_ARENA arena = {0};
-		struct document document = {&arena, removed[i].text, strlen(removed[i].text)};
-		struct document_value array, item = {0};
+		struct document document = DOCUMENT_INIT(&arena, text, strlen(text));
 		struct error err = {0};
 		AUTO_JSON *parsed = NULL;
-		size_t at;
 
-		assert_int_equal(document_find(&document, "a", &array, &err), 0);
-		at = array.start;
-		for (unsigned n = 0; n <= removed[i].index; n++)
-			assert_true(document_next_item(&document, array, &at, &item));
-		assert_int_equal(document_remove_item(&document, array, item, &err), 0);
+		if (!result)
+			continue;
+		assert_int_equal(document_remove_items(&document, "a", begins_with_x, &err), 0);
+		if (i % 2)
+			assert_int_equal(document_append(&document, "a", "9", &err), 0);
+		assert_int_equal(document_write(&document, &err), 0);
 		assert_int_equal(json_parse(document.text, document.length, ERROR_BAD_BUNDLE, "it",
 					    &parsed, &err),
 				 0);
-		assert_string_equal(document.text, removed[i].result);
+		assert_string_equal(document.text, result);
 	}
+}
+
+/* Of several changes each is where it belongs, in whatever order they were asked for. */
+static void changes_are_written_once(void **state)
+{
+	AUTO_ARENA arena = {0};
+	static const char text[] =
+		"{\"z\":[1],\"e\":[\"p\",\"q\"],\"o\":{\"n\":null} ,\"h\":[\"x\",2]}";
+	struct document document = DOCUMENT_INIT(&arena, text, sizeof(text) - 1);
+	struct document_value array, item;
+	struct error err = {0};
+	size_t at;
+
+	(void)state;
+	assert_int_equal(document_append(&document, "new.one", "1", &err), 0);
+	assert_int_equal(document_remove_items(&document, "h", begins_with_x, &err), 0);
+	assert_int_equal(document_append(&document, "o.n.deep", "{}", &err), 0);
+	assert_int_equal(document_find(&document, "e", &array, &err), 0);
+	for (at = array.start; document_next_item(&document, array, &at, &item);)
+		assert_int_equal(document_replace(&document, item, "\"r\"", &err), 0);
+	assert_int_equal(document_append(&document, "new.two.three", "2", &err), 0);
+	assert_int_equal(document_append(&document, "z", "2", &err), 0);
+	assert_int_equal(document_append(&document, "o.m", "5", &err), 0);
+	assert_int_equal(document_append(&document, "new.one", "2", &err), 0);
+	assert_int_equal(document_append(&document, "z", "3", &err), 0);
+	assert_string_equal(document.text, text);
+	assert_int_equal(document_write(&document, &err), 0);
+	assert_string_equal(
+		document.text,
+		"{\"z\":[1,2,3],\"e\":[\"r\",\"r\"],\"o\":{\"n\":{\"deep\":[{}]},\"m\":[5]} ,"
+		"\"h\":[2],\"new\":{\"one\":[1,2],\"two\":{\"three\":[2]}}}");
+	assert_int_equal(document.length, strlen(document.text));
 }
 
 /* ---- config.json ------------------------------------------------------------------------ */
@@ -223,7 +275,7 @@ static void an_item_is_removed_with_one_comma(void **state)
 #define HOOKS "\"hooks\":{\"createContainer\":[" HOOK "],\"poststop\":[" POSTSTOP "]}"
 #define VOID_ENV "\"NVIDIA_VISIBLE_DEVICES=void\""
 
-static struct spec_device device = {"/dev/nvidia0", 195, 0, 0666, 0, 0};
+static struct spec_device device = {"/dev/nvidia0", 195, 0, 0666, 0, 0, false};
 static struct spec_mount bind = {"/host/lib", "/lib", MOUNT_FLAG_RDONLY | MOUNT_FLAG_NOSUID};
 
 static const struct {
@@ -266,7 +318,8 @@ static void a_plan_becomes_config_json(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(edited); i++) {
 		AUTO_ARENA arena = {0};
-		struct document document = {&arena, edited[i].text, strlen(edited[i].text)};
+		struct document document =
+			DOCUMENT_INIT(&arena, edited[i].text, strlen(edited[i].text));
 		struct spec_edits edits = {
 			.devices = {&device, edited[i].device, 1},
 			.rules = {&device, edited[i].rule,   1},
@@ -304,8 +357,8 @@ static void a_node_of_a_group_brings_the_group(void **state)
 					       "{\"process\":{\"user\":{\"additionalGids\":%s}}}",
 					       groups[i].gids)
 				: "{\"process\":{\"user\":{}}}";
-		struct spec_device node = {"/dev/x", 1, 2, groups[i].mode, 0, groups[i].gid};
-		struct document document = {&arena, text, strlen(text)};
+		struct spec_device node = {"/dev/x", 1, 2, groups[i].mode, 0, groups[i].gid, false};
+		struct document document = DOCUMENT_INIT(&arena, text, strlen(text));
 		struct spec_edits edits = {
 			.devices = {&node, 1, 1},
                           .hook = "/h"
@@ -330,12 +383,13 @@ static void mode_hook_adds_one_hook(void **state)
 				  "[\"davit-hook\",\"-record\",\"prestart\"]}],"
 				  "\"poststop\":[" POSTSTOP "]}}";
 	AUTO_ARENA arena = {0};
-	struct document document = {&arena, "{}", 2};
+	struct document document = DOCUMENT_INIT(&arena, "{}", 2);
 	struct error err = {0};
 
 	(void)state;
 	assert_int_equal(spec_add_hook(&document, "/h", &err), 0);
 	assert_string_equal(document.text, one);
+	/* What was written is read like any other text. */
 	assert_int_equal(spec_add_hook(&document, "/h", &err), 0);
 	assert_string_equal(document.text, one);
 }
@@ -354,7 +408,7 @@ static void broken_text_ends_in_an_error_or_a_change(void **state)
 		for (size_t i = 0; i < sizeof(bytes) - 1; i++) {
 			AUTO_ARENA arena = {0};
 			char *copy = arena_strdup(&arena, text);
-			struct document document = {&arena, copy, sizeof(text) - 1};
+			struct document document = DOCUMENT_INIT(&arena, copy, sizeof(text) - 1);
 			struct spec_edits edits = {
 				.devices = {&device, 1, 1},
 				.rules = {&device, 1, 1},
@@ -592,7 +646,8 @@ int main(void)
 		cmocka_unit_test(command_lines_are_read_as_runc_and_crun_do),
 		cmocka_unit_test(the_containers_name_and_debug_are_read),
 		cmocka_unit_test(items_are_appended_and_all_else_stays),
-		cmocka_unit_test(an_item_is_removed_with_one_comma),
+		cmocka_unit_test(items_are_removed_with_their_commas),
+		cmocka_unit_test(changes_are_written_once),
 		cmocka_unit_test(a_plan_becomes_config_json),
 		cmocka_unit_test(a_node_of_a_group_brings_the_group),
 		cmocka_unit_test(mode_hook_adds_one_hook),
