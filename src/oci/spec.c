@@ -20,6 +20,8 @@ static int read_env(struct reader *r, const struct json_value *process, struct o
 
 	if (result < 0 || !env)
 		return result;
+	if (ARENA_RESERVE(r->arena, &spec->env, env->size) < 0)
+		return error_memory(r->err);
 	for (item = json_first(env); item; item = json_next(env, item)) {
 		const char *copy;
 
