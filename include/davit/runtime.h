@@ -135,26 +135,31 @@ int spec_add_hook(struct document *document, const char *hook, struct error *err
 
 /*
  * Divides a plan, made for a root that is seen as the host sees it, into what config.json can say
- * and the rest, which the createContainer hook is to do. Looks at the sources on the host.
+ * and the rest, which the createContainer hook is to do. To the hook goes what lies in a volume, by
+ * the image's links and config.json's mounts, or on a read-only file system; and all mounts where
+ * the root's propagation is shared. Looks at the sources on the host.
  */
 int spec_divide(const struct pipeline *pipeline, const struct root *root, struct arena *arena,
 		struct spec_edits *ret, struct plan *ret_rest, struct error *err);
 /*
- * Where nothing is in the root as yet: what the runtime makes there to mount on, directories before
- * what is in them. 0 or -ENOMEM.
+ * Where nothing is in the container's own root as yet: what the runtime makes there to mount on,
+ * directories before what is in them; their paths without links. 0 or -errno.
  */
-int spec_find_stubs(const struct root *root, const struct spec_mounts *mounts, struct arena *arena,
-		    struct strings *ret);
+int spec_find_stubs(struct image_volumes *volumes, const struct spec_mounts *mounts,
+		    struct arena *arena, struct strings *ret);
 
 /* ---- files ------------------------------------------------------------------------------ */
 
 #define RUNTIME_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 /*
  * The first of the candidates that is an executable file and not the program behind `self` (an open
- * descriptor): absolute paths, and names looked up in `path`. NULL: none, or no memory.
+ * descriptor): absolute paths, and names looked up in `path`. 0; -ENOENT: none; -EPERM with
+ * ERROR_BAD_CONFIG: somebody else than root, or than the caller, owns or can write that file or its
+ * directory. No later candidate is tried then: that another runtime than the configured one ran
+ * would go unnoticed, and so would the file.
  */
-const char *runtime_find(const struct strings *candidates, const char *path, int self,
-			 struct arena *arena);
+int runtime_find(const struct strings *candidates, const char *path, int self, struct arena *arena,
+		 const char **ret, struct error *err);
 
 /*
  * Puts a file in the place of `path`, by a temporary one beside it: who opens it sees the old text

@@ -31,9 +31,9 @@ enum node_kind {
 struct image_node {
 	struct image_node *parent; /* of a top: that of the place it is mounted on */
 	const char *name;
-	size_t length; /* of the name */
-	enum node_kind kind;
-	const char *link;              /* its text */
+	uint8_t length;   /* of the name */
+	uint8_t kind;     /* enum node_kind; one of these for each of config.json's mounts: small */
+	const char *link; /* its text */
 	const struct oci_mount *mount; /* that it is in; NULL: the container's own root */
 	struct image_node *top;        /* what is mounted on it */
 	struct image_node *covered;    /* of what is in a fresh mount: what the image has there */
@@ -170,8 +170,8 @@ static int find_child(struct image_volumes *volumes, struct image_node *parent, 
 	*node = (struct image_node){
 		.parent = parent,
 		.name = arena_strndup(volumes->arena, name, length),
-		.length = length,
-		.kind = parent->kind == NODE_FILE ? NODE_MISSING : parent->kind,
+		.length = (uint8_t)length,
+		.kind = parent->kind == NODE_FILE ? (uint8_t)NODE_MISSING : parent->kind,
 		.mount = parent->mount,
 	};
 	if (!node->name)
@@ -384,7 +384,7 @@ static const char *path_of(const struct image_node *node, struct arena *arena, s
 
 	path[at] = '\0';
 	for (const struct image_node *up = node; up->parent; up = up->parent) {
-		if (up->length + 1 > at)
+		if ((size_t)up->length + 1 > at)
 			return NULL;
 		if (!end && is_in_image(up))
 			end = at;

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -275,6 +276,13 @@ static void changes_are_written_once(void **state)
 #define HOOKS "\"hooks\":{\"createContainer\":[" HOOK "],\"poststop\":[" POSTSTOP "]}"
 #define VOID_ENV "\"NVIDIA_VISIBLE_DEVICES=void\""
 
+static size_t memory_in_use(void)
+{
+	struct mallinfo2 info = mallinfo2();
+
+	return info.uordblks + info.hblkhd;
+}
+
 static struct spec_device device = {"/dev/nvidia0", 195, 0, 0666, 0, 0, false};
 static struct spec_mount bind = {"/host/lib", "/lib", MOUNT_FLAG_RDONLY | MOUNT_FLAG_NOSUID};
 
@@ -394,6 +402,57 @@ static void mode_hook_adds_one_hook(void **state)
 	assert_string_equal(document.text, one);
 }
 
+/* What an image or its engine may have many of: memory by the text's length, not by its square. */
+static void long_texts_take_memory_by_their_length(void **state)
+{
+	static const struct {
+		const char *head, *item, *tail;
+	} texts[] = {
+		{"{\"process\":{\"env\":[",                      "\"NVIDIA_VISIBLE_DEVICES=all\"",    "]}}"            },
+		{"{\"process\":{\"env\":[",                      "\"NVIDIA_VISIBLE_DEVICES\\u003d\"", "]}}"            },
+		{"{\"process\":{\"user\":{\"additionalGids\":[", "7",                                 "]}}}"           },
+		{"{\"linux\":{\"devices\":[",                    "{\"path\":\"/dev/nvidia1\"}",       "]}}"            },
+		{"{\"linux\":{\"resources\":{\"devices\":[",     "{\"allow\":false}",                 "]}}}"           },
+		{"{\"mounts\":[",                                "{\"destination\":\"/x\"}",          "]}"             },
+		{"{\"hooks\":{\"prestart\":[",                   "{\"path\":\"/x/davit-hook\"}",      "]}}"            },
+		{"{\"hooks\":{\"poststop\":[",                   "{\"path\":\"/x\"}",                 "]}}"            },
+		{"{\"linux\":[",				 "{\"linux\":{}}",                    "],\"linux\":{}}"},
+	};
+	const size_t count = 50000;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		AUTO_ARENA arena = {0};
+		size_t length = strlen(texts[i].item) + 1, head = strlen(texts[i].head), before;
+		char *text = arena_alloc(&arena, head + count * length + strlen(texts[i].tail) + 1);
+		struct document document = DOCUMENT_INIT(&arena, text, 0);
+		struct spec_device group = {"/dev/x", 1, 2, 0660, 0, 44, false};
+		struct spec_edits edits = {
+			.devices = {&group, 1, 1},
+                          .rules = {&group, 1, 1},
+                          .hook = "/h"
+                };
+		struct error err = {0};
+		AUTO_JSON *parsed = NULL;
+
+		memcpy(text, texts[i].head, head);
+		for (size_t n = 0; n < count; n++) {
+			memcpy(text + head + n * length, texts[i].item, length - 1);
+			text[head + (n + 1) * length - 1] = ',';
+		}
+		memcpy(text + head + count * length - 1, texts[i].tail, strlen(texts[i].tail) + 1);
+		document.length = strlen(text);
+		before = memory_in_use();
+		assert_int_equal(spec_edit(&document, &edits, &err), 0);
+		if (memory_in_use() - before > 5 * document.length + 200000)
+			fail_msg("text %zu of %zu bytes takes %zu more", i, document.length,
+				 memory_in_use() - before);
+		assert_int_equal(json_parse(document.text, document.length, ERROR_BAD_BUNDLE, "it",
+					    &parsed, &err),
+				 0);
+	}
+}
+
 /* Text that json-c refuses never comes here; still nothing of it may lead astray. */
 static void broken_text_ends_in_an_error_or_a_change(void **state)
 {
@@ -467,9 +526,15 @@ static void a_plan_survives_as_text(void **state)
 		 .hwcaps = "x86-64-v3"}
         };
 	const char *buses[] = {"0000:00:06.0"};
+	struct oci_mount mounts[] = {
+		{"/a \"b\"", "/srv",  "",      true,  true },
+		{"/run",     "tmpfs", "tmpfs", false, false},
+	};
 	struct plan plan = {
 		.items = operations,
 		.count = 3,
+		.mounts = {mounts,         2,               2                       },
+		.root_readonly = true,
 		.libraries = {entries,        1,               1                       },
 		.proc_mask = {.version = "v", .params = "p\n", .bus_ids = {buses, 1, 1}}
         };
@@ -495,6 +560,14 @@ static void a_plan_survives_as_text(void **state)
 	assert_string_equal(got.proc_mask.params, "p\n");
 	assert_null(got.proc_mask.registry);
 	assert_string_equal(got.proc_mask.bus_ids.items[0], "0000:00:06.0");
+	assert_int_equal(got.mounts.count, 2);
+	assert_string_equal(got.mounts.items[0].destination, "/a \"b\"");
+	assert_string_equal(got.mounts.items[0].source, "/srv");
+	assert_string_equal(got.mounts.items[1].type, "tmpfs");
+	assert_true(got.mounts.items[0].bind && got.mounts.items[0].read_only);
+	assert_false(got.mounts.items[1].bind || got.mounts.items[1].read_only);
+	assert_true(got.root_readonly);
+	assert_false(got.shared_propagation);
 }
 
 static void a_file_that_is_no_plan_is_refused(void **state)
@@ -510,6 +583,10 @@ static void a_file_that_is_no_plan_is_refused(void **state)
 		"{\"version\":1,\"rootfs\":\"/r\",\"operations\":[{\"op\":\"bind\",\"target\":\"/\"}]}",
 		"{\"version\":1,\"rootfs\":\"/r\",\"operations\":[{\"op\":\"bind\",\"target\":\"/\",\"source\":\"/\",\"tree\":9}]}",
 		"{\"version\":1,\"rootfs\":\"/r\",\"libraries\":[{}]}",
+		"{\"version\":1,\"rootfs\":\"/r\",\"mounts\":[1]}",
+		"{\"version\":1,\"rootfs\":\"/r\",\"mounts\":{}}",
+		"{\"version\":1,\"rootfs\":\"/r\",\"mounts\":[{\"destination\":\"/x\",\"source\":\"/y\"}]}",
+		"{\"version\":1,\"rootfs\":\"/r\",\"mounts\":[{\"destination\":\"/x\",\"source\":\"/y\",\"type\":\"\",\"bind\":true}]}",
 		"{\"version\":1,\"rootfs\":\"/r\",\"proc_mask\":{\"bus_ids\":[1]}}",
 	};
 
@@ -568,11 +645,74 @@ static void the_first_other_program_is_the_runtime(void **state)
 	assert_int_equal(symlink("self", arena_printf(&arena, "%s/self-link", folder)), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct strings names = {0};
+		const char *found = NULL;
+		struct error err = {0};
+		int r;
 
 		for (size_t j = 0; cases[i].names[j]; j++)
 			assert_int_equal(strings_add(&arena, &names, cases[i].names[j]), 0);
-		if (!string_equal(runtime_find(&names, path, self, &arena), cases[i].found))
+		r = runtime_find(&names, path, self, &arena, &found, &err);
+		if (r != (cases[i].found ? 0 : -ENOENT) || !string_equal(found, cases[i].found))
 			fail_msg("case %zu", i);
+	}
+}
+
+/* Whoever can change the low-level runtime is root with it. */
+static void a_runtime_that_others_can_change_is_refused(void **state)
+{
+	static const struct {
+		mode_t file, directory;
+		uid_t file_owner, directory_owner;
+		const char *says; /* NULL: it is taken */
+	} cases[] = {
+		{0755, 0755,  0,    0,    NULL					     },
+		{0555, 0700,  0,    0,    NULL					     },
+		{0775, 0755,  0,    0,    "others than its owner can write %s/trusted/runc"},
+		{0757, 0755,  0,    0,    "others than its owner can write %s/trusted/runc"},
+		{0755, 0755,  1234, 0,    "%s/trusted/runc does not belong to root"        },
+		{0755, 0775,  0,    0,    "others than its owner can write %s/trusted"     },
+		{0755, 01777, 0,    0,    "others than its owner can write %s/trusted"     },
+		{0755, 0755,  0,    1234, "%s/trusted does not belong to root"             },
+	};
+	AUTO_ARENA arena = {0};
+	const char *directory = arena_printf(&arena, "%s/trusted", folder);
+	const char *file = arena_printf(&arena, "%s/runc", directory), *other;
+	const char *link = arena_printf(&arena, "%s/link-to-runc", folder);
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(mkdir(directory, 0755), 0);
+	(void)put(&arena, "trusted/runc", 0755);
+	other = put(&arena, "later", 0755);
+	assert_int_equal(symlink(file, link), 0);
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(cases); i++) {
+		/* By a link as well: what counts is where the file is. A later one isn't taken. */
+		const char *items[] = {i % 2 ? link : file, other}, *found = NULL, *says;
+		struct strings names = {items, 2, 2};
+		struct error err = {0};
+		int r;
+
+		says = cases[i / 2].says;
+		assert_int_equal(chown(file, cases[i / 2].file_owner, 0), 0);
+		assert_int_equal(chmod(file, cases[i / 2].file), 0);
+		assert_int_equal(chown(directory, cases[i / 2].directory_owner, 0), 0);
+		assert_int_equal(chmod(directory, cases[i / 2].directory), 0);
+		r = runtime_find(&names, "/nonexistent", -1, &arena, &found, &err);
+		if (!says) {
+			assert_int_equal(r, 0);
+			assert_string_equal(found, items[0]);
+			continue;
+		}
+		assert_int_equal(r, -EPERM);
+		assert_int_equal(err.code, ERROR_BAD_CONFIG);
+		says = strstr(says, "%s") == says
+			       ? arena_printf(&arena, "%s%s", folder, says + 2)
+			       : arena_printf(&arena, "others than its owner can write %s%s",
+					      folder, strstr(says, "%s") + 2);
+		if (!string_ends(err.message, says))
+			fail_msg("case %zu: %s", i, err.message);
+		assert_null(found);
 	}
 }
 
@@ -651,10 +791,12 @@ int main(void)
 		cmocka_unit_test(a_plan_becomes_config_json),
 		cmocka_unit_test(a_node_of_a_group_brings_the_group),
 		cmocka_unit_test(mode_hook_adds_one_hook),
+		cmocka_unit_test(long_texts_take_memory_by_their_length),
 		cmocka_unit_test(broken_text_ends_in_an_error_or_a_change),
 		cmocka_unit_test(a_plan_survives_as_text),
 		cmocka_unit_test(a_file_that_is_no_plan_is_refused),
 		cmocka_unit_test(the_first_other_program_is_the_runtime),
+		cmocka_unit_test(a_runtime_that_others_can_change_is_refused),
 		cmocka_unit_test(a_file_is_replaced_with_its_mode),
 		cmocka_unit_test(the_log_has_the_runtimes_formats),
 	};
