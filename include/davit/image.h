@@ -77,6 +77,7 @@ struct image_place {
 	size_t existing;  /* the length of the part of it that is there, in the container's own root
 			   */
 	const struct oci_mount *mount; /* that it lies in; NULL: the container's own root */
+	size_t mount_length;           /* the length of the part of it that leads to the mount */
 	/*
 	 * It can't be told: a mount's destination leads through a volume, whose content isn't
 	 * looked at; or the image has more than 40 links on the way, a directory that can't be

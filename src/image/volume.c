@@ -376,23 +376,27 @@ static bool is_in_image(const struct image_node *node)
 	return !node->mount && node->kind != NODE_MISSING && node->kind != NODE_UNKNOWN;
 }
 
-/* The path of a node, without links; *ret_existing is the length of what the image has of it. */
-static const char *path_of(const struct image_node *node, struct arena *arena, size_t *ret_existing)
+/* The path of a node, without links, and how much of it is there, and leads to its mount. */
+static const char *path_of(const struct image_node *node, struct arena *arena,
+			   struct image_place *ret)
 {
 	char path[PATH_MAX];
-	size_t at = sizeof(path) - 1, end = 0;
+	size_t at = sizeof(path) - 1, existing = 0, mount = 0;
 
 	path[at] = '\0';
 	for (const struct image_node *up = node; up->parent; up = up->parent) {
 		if ((size_t)up->length + 1 > at)
 			return NULL;
-		if (!end && is_in_image(up))
-			end = at;
+		if (!existing && is_in_image(up))
+			existing = at;
+		if (node->mount && up->mount == node->mount)
+			mount = at;
 		at -= up->length;
 		memcpy(path + at, up->name, up->length);
 		path[--at] = '/';
 	}
-	*ret_existing = node->parent ? (end ? end - at : 0) : is_in_image(node);
+	ret->existing = existing ? existing - at : !node->parent && is_in_image(node);
+	ret->mount_length = mount ? mount - at : 0;
 	return arena_strdup(arena, path[at] ? path + at : "/");
 }
 
@@ -410,7 +414,7 @@ int image_find_place(struct image_volumes *volumes, const char *path, bool follo
 		.mount = walk.at->mount,
 		.uncertain = walk.uncertain || volumes->uncertain,
 	};
-	ret->path = path_of(walk.at, volumes->arena, &ret->existing);
+	ret->path = path_of(walk.at, volumes->arena, ret);
 	if (!ret->path) { /* longer than any path: the runtime will refuse it */
 		ret->path = path;
 		ret->existing = 0;
