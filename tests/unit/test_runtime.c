@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "davit/json.h"
@@ -766,6 +767,162 @@ static void the_log_has_the_runtimes_formats(void **state)
 	runtime_log_error("/nonexistent/log", true, "nothing happens");
 }
 
+/* ---- dividing a plan --------------------------------------------------------------------- */
+
+/* Which operations are the runtime's and which the hook's, by the image's links and the mounts. */
+static const struct {
+	const char *name;
+	const char *mounts[3]; /* "t:" a tmpfs, "r:" one that is read-only */
+	bool shared;           /* linux.rootfsPropagation */
+	const char *target;
+	bool device;
+	bool by_hook;
+	const char *stubs; /* joined by blanks */
+} divided[] = {
+	{"nothing is mounted",                       {NULL},               false, "/usr/lib/a",     false, false, "/usr/lib/a"},
+	{"a file that is there",                     {NULL},               false, "/usr/lib/old",   false, false, ""          },
+	{"a directory that is missing",
+	 {NULL},
+	 false,								   "/lib/new/a",
+	 false,											    false,
+	 "/usr/lib/new /usr/lib/new/a"											},
+	{"a shared root",			    {NULL},               true,  "/usr/lib/a",     false, true,  ""          },
+	{"a node in a shared root",                  {"t:/dev"},           true,  "/dev/nvidia0",   true,  false, ""          },
+	{"a volume",				 {"/usr"},             false, "/usr/lib/a",     false, true,  ""          },
+	{"a volume, by a link to it",                {"/usr"},             false, "/lib/a",         false, true,  ""          },
+	{"a volume, by a link in it",                {"/vol"},             false, "/usr/lib/vol/a", false, true,  ""          },
+	{"a volume, by the last link",               {"/vol"},             false, "/usr/lib/file",  false, true,  ""          },
+	{"a volume beside",                          {"/vol"},             false, "/usr/lib/a",     false, false, "/usr/lib/a"},
+	{"a volume that is a file",                  {"/usr/lib/old"},     false, "/usr/lib/old",   false, true,  ""          },
+	{"a volume whose destination is a link",     {"/lib"},             false, "/usr/lib/a",     false, true,  ""          },
+	{"a destination through a volume",
+	 {"/vol", "/vol/x"},
+	 false,								   "/usr/lib/a",
+	 false,											    true,
+	 ""														   },
+	{"a tmpfs",				  {"t:/run"},           false, "/run/x/socket",  false, false, ""          },
+	{"a tmpfs, read-only",                       {"r:/run"},           false, "/run/x/socket",  false, true,  ""          },
+	{"a tmpfs in a volume",                      {"/run", "t:/run/x"}, false, "/run/x/socket",  false, true,  ""          },
+	{"a volume in a tmpfs",                      {"t:/run", "/run/x"}, false, "/run/x/socket",  false, true,  ""          },
+	{"a volume beside, in a tmpfs",
+	 {"t:/run", "/run/y"},
+	 false,								   "/run/x/socket",
+	 false,											    false,
+	 ""														   },
+	{"a node",				   {"t:/dev"},           false, "/dev/nvidia0",   true,  false, ""          },
+	{"a node in the host's /dev",                {"/dev"},             false, "/dev/nvidia0",   true,  true,  ""          },
+	{"a node, and /dev is a link into a volume",
+	 {"/vol"},
+	 false,								   "/vdev/nvidia0",
+	 true,											     true,
+	 ""														   },
+};
+
+static void make_root(void)
+{
+	AUTO_ARENA arena = {0};
+
+	assert_int_equal(
+		system(arena_printf(&arena,
+				    "cd %s && mkdir -p root/usr/lib root/run root/dev root/vol && "
+				    "ln -s usr/lib root/lib && ln -s /vol root/usr/lib/vol && "
+				    "ln -s ../../vol/f root/usr/lib/file && ln -s vol root/vdev && "
+				    ": > root/usr/lib/old && : > source",
+				    folder)),
+		0);
+}
+
+static void add_mounts(const char *const *texts, struct arena *arena, struct oci_mounts *ret)
+{
+	for (size_t i = 0; i < 3 && texts[i]; i++) {
+		bool fresh = texts[i][1] == ':';
+		struct oci_mount *mount = ARENA_PUSH(arena, ret);
+
+		*mount = (struct oci_mount){
+			.destination = texts[i] + (fresh ? 2 : 0),
+			.source = fresh ? "tmpfs" : "volume",
+			.type = fresh ? "tmpfs" : "bind",
+			.bind = !fresh,
+			.read_only = texts[i][0] == 'r',
+		};
+	}
+}
+
+static void what_lies_in_a_volume_is_the_hooks(void **state)
+{
+	static struct pipeline pipeline = PIPELINE_INIT;
+	struct config config = {0};
+	AUTO_ARENA paths = {0};
+	AUTO_ROOT root = {.fd = -1};
+	struct error err = {0};
+	struct stat null;
+
+	(void)state;
+	make_root();
+	assert_int_equal(root_open(arena_printf(&paths, "%s/root", folder), &root, &err), 0);
+	assert_int_equal(root_open("/", &pipeline.roots.driver, &err), 0);
+	assert_int_equal(root_open("/dev", &pipeline.roots.dev, &err), 0);
+	assert_int_equal(stat("/dev/null", &null), 0);
+	pipeline.config = &config;
+	pipeline.bundle = "/bundle";
+	for (size_t i = 0; i < ARRAY_SIZE(divided); i++) {
+		AUTO_ARENA arena = {0};
+		struct operation operation = {
+			.kind = divided[i].device ? OPERATION_DEVICE : OPERATION_BIND,
+			.tree = divided[i].device ? TREE_DEV : TREE_DRIVER_ROOT,
+			.source = divided[i].device ? "null"
+						    : arena_printf(&arena, "%s/source", folder),
+			.source_fd = -1,
+			.target = divided[i].target,
+			.major = major(null.st_rdev),
+			.minor = minor(null.st_rdev),
+			.required = true,
+		};
+		struct spec_edits edits = {0};
+		struct plan rest;
+		bool by_hook;
+
+		pipeline.spec.mounts = (struct oci_mounts){0};
+		add_mounts(divided[i].mounts, &arena, &pipeline.spec.mounts);
+		pipeline.spec.shared_propagation = divided[i].shared;
+		pipeline.plan = (struct plan){.items = &operation, .count = 1};
+		assert_int_equal(spec_divide(&pipeline, &root, &arena, &edits, &rest, &err), 0);
+		by_hook = rest.count == 1;
+		if (by_hook != divided[i].by_hook ||
+		    (!divided[i].device && edits.mounts.count != !by_hook) ||
+		    (divided[i].device && edits.devices.items[0].by_hook != by_hook) ||
+		    strcmp(strings_join(&arena, &rest.stubs, " "), divided[i].stubs) != 0)
+			fail_msg("%s: %s, stubs %s", divided[i].name,
+				 by_hook ? "by the hook" : "by the runtime",
+				 strings_join(&arena, &rest.stubs, " "));
+		assert_int_equal(rest.mounts.count, pipeline.spec.mounts.count);
+		assert_int_equal(rest.shared_propagation, divided[i].shared);
+		if (rest.mounts.count && rest.mounts.items[0].bind)
+			assert_string_equal(rest.mounts.items[0].source, "/bundle/volume");
+	}
+	driver_roots_close(&pipeline.roots);
+}
+
+/* A node that the hook brings isn't in linux.devices; its group joins all the same. */
+static void a_node_of_the_hooks_brings_its_group_alone(void **state)
+{
+	AUTO_ARENA arena = {0};
+	struct spec_device node = {"/dev/x", 1, 2, 0660, 0, 44, true};
+	struct document document = DOCUMENT_INIT(&arena, "{}", 2);
+	struct spec_edits edits = {
+		.devices = {&node, 1, 1},
+                  .hook = "/h"
+        };
+	struct document_value value;
+	struct error err = {0};
+
+	(void)state;
+	assert_int_equal(spec_edit(&document, &edits, &err), 0);
+	assert_int_equal(document_find(&document, "linux.devices", &value, &err), 0);
+	assert_int_equal(value.end - value.start, 0);
+	assert_non_null(strstr(document.text, "\"additionalGids\":[44]"));
+}
+
 static int make_folder(void **state)
 {
 	(void)state;
@@ -798,6 +955,8 @@ int main(void)
 		cmocka_unit_test(the_first_other_program_is_the_runtime),
 		cmocka_unit_test(a_runtime_that_others_can_change_is_refused),
 		cmocka_unit_test(a_file_is_replaced_with_its_mode),
+		cmocka_unit_test(what_lies_in_a_volume_is_the_hooks),
+		cmocka_unit_test(a_node_of_the_hooks_brings_its_group_alone),
 		cmocka_unit_test(the_log_has_the_runtimes_formats),
 	};
 
