@@ -24,7 +24,7 @@ PATH=$PATH:/usr/sbin:/sbin
 jobs=$(nproc)
 beside=(lint unit sanitize analysis fuzz arm64)
 # Scripts of tests/engines that need no runtime, or choose their own; all others run on each.
-single_scripts=(bad-input cdi cdi-hook configure container-cli doctor environment docker podman runtime-bundles
+single_scripts=(bad-input callers cdi cdi-hook configure container-cli doctor environment docker podman runtime-bundles
 	rootless runtime-engines systemd try)
 single_scripts+=(log traces)
 
@@ -205,7 +205,7 @@ group_engines() {
 			script "$name, $with" env ENGINE="${with% *}" CGROUP="${with#* }" "tests/engines/$name.sh"
 		done
 	done
-	for name in bad-input cdi-hook environment runtime-bundles; do
+	for name in bad-input callers cdi-hook environment runtime-bundles; do
 		script "$name" env ENGINE=runc CGROUP=v2 "tests/engines/$name.sh"
 	done
 	script 'doctor, v2' env CGROUP=v2 tests/engines/doctor.sh

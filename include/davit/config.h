@@ -8,6 +8,7 @@
 #include "davit/base.h"
 
 #define CONFIG_PATH "/etc/davit/config.json"
+#define CONFIG_SECONDS 30 /* limits.seconds, also before the file is read */
 #define CONFIG_SIZE_MAX ((size_t)1024 * 1024)
 
 /* NVIDIA_DRIVER_CAPABILITIES, as bits; in the order of their names' alphabet. */
@@ -26,6 +27,20 @@ const char *capability_name(unsigned bit);
 /* The bit of a name, CAPABILITY_ALL for "all", 0 for an unknown one. */
 unsigned capability_bit(struct slice name);
 
+/* What NVIDIA_NVSWITCH and its like ask for, as bits; in the order of their names' alphabet. */
+enum feature {
+	FEATURE_GDRCOPY = 1 << 0,
+	FEATURE_GDS = 1 << 1,
+	FEATURE_IMEX = 1 << 2,
+	FEATURE_MOFED = 1 << 3,
+	FEATURE_NVSWITCH = 1 << 4,
+	FEATURE_ALL = (1 << 5) - 1,
+};
+/* The name of one bit ("gds"), or NULL. */
+const char *feature_name(unsigned bit);
+/* The bit of a name, 0 for an unknown one. */
+unsigned feature_bit(struct slice name);
+
 enum accept { ACCEPT_ALWAYS, ACCEPT_PRIVILEGED, ACCEPT_NEVER };
 enum runtime_mode { RUNTIME_MODE_SPEC, RUNTIME_MODE_HOOK };
 
@@ -41,14 +56,16 @@ struct config {
 		bool load_modules;     /* true */
 	} driver;
 	struct {
-		enum accept env, annotations; /* always */
-		bool mounts;                  /* false */
+		enum accept env;         /* always */
+		enum accept annotations; /* as env, unless the file says otherwise */
+		bool mounts;             /* false */
 		/*
 		 * NVIDIA_VISIBLE_DEVICES; the first one set wins. NVIDIA_VISIBLE_DEVICES is always
 		 * among them, last when the file doesn't list it.
 		 */
 		struct strings env_names;
 		unsigned capabilities;    /* CAPABILITY_ALL */
+		unsigned features;        /* FEATURE_ALL */
 		bool ignore_requirements; /* false */
 		bool imex;                /* true */
 	} policy;
@@ -58,6 +75,9 @@ struct config {
 		enum runtime_mode mode;
 		struct strings candidates; /* runc, crun */
 	} runtime;
+	struct {
+		unsigned seconds; /* 30; 0: none */
+	} limits;
 	struct {
 		const char *file; /* "" */
 		enum log_level level;

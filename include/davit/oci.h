@@ -30,10 +30,10 @@ struct oci_state {
 /* Whether the container has run: it is a poststop hook's state, and has no pid. */
 bool oci_state_is_stopped(const struct oci_state *state);
 /*
- * -EINVAL with ERROR_BAD_BUNDLE: empty input, no JSON, no object, a NUL character, no bundle or a
- * relative one, a pid that is no positive 32-bit number where `need_pid` and the
- * container isn't stopped (else 0 is one too). Texts
- * are taken as they are, byte for byte: what is no UTF-8 is for the printers to mask.
+ * -EINVAL with ERROR_BAD_BUNDLE: empty input, no JSON, no object, a NUL character, a name that
+ * appears twice or in another case (as oci_spec_parse), no bundle or a relative one, a pid that is
+ * no positive 32-bit number where `need_pid` and the container isn't stopped (else 0 is one too).
+ * Texts are taken as they are, byte for byte: what is no UTF-8 is for the printers to mask.
  */
 int oci_state_parse(const char *text, size_t length, bool need_pid, struct arena *arena,
 		    struct oci_state *ret, struct error *err);
@@ -66,12 +66,19 @@ struct oci_spec {
  * (OCI versions before 1.0.0-rc5) a plain list. Wrong types of what is read, a NUL character
  * anywhere and a missing root.path are -EINVAL with ERROR_BAD_BUNDLE, the first with the JSON path,
  * the second with line and column; null counts as absent, unknown members are passed over.
+ *
+ * So is what runc and crun would read differently: a name that appears twice in its object, or in
+ * another case, among those that davit reads or edits, and a repeated annotation org.davit.* or
+ * cdi.k8s.io/...; and more than 1,024 of these annotations.
  */
 int oci_spec_parse(const char *text, size_t length, struct arena *arena, struct oci_spec *ret,
 		   struct error *err);
 /* The bit of "CAP_SYS_ADMIN" and so on; 0 for a name that this program doesn't know. */
 uint64_t oci_capability_bit(const char *name, size_t length);
-/* CAP_SYS_ADMIN is in the bounding set: what "privileged" means to policy. */
+/*
+ * What "privileged" means to policy: CAP_SYS_ADMIN is in the bounding set, and counts on the host.
+ * In a user namespace of its own, any container may have it.
+ */
 bool oci_spec_privileged(const struct oci_spec *spec);
 /* root.path made absolute against the bundle, lexically cleaned of nothing. NULL without memory. */
 const char *oci_spec_rootfs(const struct oci_spec *spec, const char *bundle, struct arena *arena);

@@ -65,10 +65,26 @@ static const char *describe_capabilities(struct arena *arena, const void *member
 	return describe_texts(arena, &names);
 }
 
+static const char *describe_features(struct arena *arena, const void *member)
+{
+	unsigned features = *(const unsigned *)member;
+	struct strings names = {0};
+
+	for (unsigned bit = 1; bit <= FEATURE_ALL; bit <<= 1)
+		if ((features & bit) && strings_add(arena, &names, feature_name(bit)) < 0)
+			return NULL;
+	return describe_texts(arena, &names);
+}
+
 static const char *describe_bool(struct arena *arena, const void *member)
 {
 	(void)arena;
 	return *(const bool *)member ? "true" : "false";
+}
+
+static const char *describe_seconds(struct arena *arena, const void *member)
+{
+	return arena_printf(arena, "%u", *(const unsigned *)member);
 }
 
 static const char *describe_auto(struct arena *arena, const void *member)

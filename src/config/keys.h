@@ -19,12 +19,14 @@
 	X("policy.accept-mounts", policy.mounts, bool) \
 	X("policy.env-names", policy.env_names, env_names) \
 	X("policy.capabilities", policy.capabilities, capabilities) \
+	X("policy.features", policy.features, features) \
 	X("policy.ignore-requirements", policy.ignore_requirements, bool) \
 	X("policy.imex", policy.imex, bool) \
 	X("cgroups", cgroups, auto) \
 	X("cuda-compat", cuda_compat, auto) \
 	X("runtime.mode", runtime.mode, mode) \
 	X("runtime.candidates", runtime.candidates, programs) \
+	X("limits.seconds", limits.seconds, seconds) \
 	X("log.file", log.file, log_file) \
 	X("log.level", log.level, log_level)
 /* clang-format on */

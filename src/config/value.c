@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "value.h"
 
+#define SECONDS_MAX 3600
+
 /* By their enums. */
 const char *const value_auto_words[] = {"never", "auto"};
 const char *const value_accept_words[] = {"always", "privileged", "never"};
@@ -17,6 +19,17 @@ int value_bool(const struct value *value, void *ret)
 	if (value->at->kind != JSON_BOOLEAN)
 		return value_refuse(value, "true or false");
 	*(bool *)ret = json_is_true(value->json, value->at);
+	return 0;
+}
+
+int value_seconds(const struct value *value, void *ret)
+{
+	int64_t seconds =
+		value->at->kind == JSON_INTEGER ? json_integer(value->json, value->at) : -1;
+
+	if (seconds < 0 || seconds > SECONDS_MAX)
+		return value_refuse(value, "a number of seconds from 0 (no limit) to 3600");
+	*(unsigned *)ret = (unsigned)seconds;
 	return 0;
 }
 
@@ -167,24 +180,38 @@ int value_programs(const struct value *value, void *ret)
 	return read_list(value, is_not_empty, what, ret);
 }
 
-int value_capabilities(const struct value *value, void *ret)
+/* The bits of a list of names; "there is no WHAT". */
+static int read_bits(const struct value *value, const char *what, const char *list,
+		     const char *choice, unsigned (*bit_of)(struct slice name), void *ret)
 {
 	struct strings names = {0};
-	unsigned capabilities = 0;
-	int r = read_list(value, is_not_empty, "a list of capabilities", &names);
+	unsigned bits = 0;
+	int r = read_list(value, is_not_empty, list, &names);
 
 	for (size_t i = 0; r == 0 && i < names.count; i++) {
-		unsigned bit = capability_bit(slice_from(names.items[i]));
+		unsigned bit = bit_of(slice_from(names.items[i]));
 
 		if (!bit)
-			return error_set(value->err, ERROR_BAD_CONFIG, EINVAL,
-					 "choose among compat32, compute, display, graphics, ngx, "
-					 "utility, video and all",
-					 "%s: there is no capability \"%.64s\"", value->key,
+			return error_set(value->err, ERROR_BAD_CONFIG, EINVAL, choice,
+					 "%s: there is no %s \"%.64s\"", value->key, what,
 					 names.items[i]);
-		capabilities |= bit;
+		bits |= bit;
 	}
 	if (r == 0)
-		*(unsigned *)ret = capabilities;
+		*(unsigned *)ret = bits;
 	return r;
+}
+
+int value_capabilities(const struct value *value, void *ret)
+{
+	return read_bits(value, "capability", "a list of capabilities",
+			 "choose among compat32, compute, display, graphics, ngx, utility, video "
+			 "and all",
+			 capability_bit, ret);
+}
+
+int value_features(const struct value *value, void *ret)
+{
+	return read_bits(value, "feature", "a list of features",
+			 "choose among gdrcopy, gds, imex, mofed and nvswitch", feature_bit, ret);
 }

@@ -171,7 +171,9 @@ static int walk(struct pipeline *pipeline, struct doctor_gathering *g)
 	r = root_open(pipeline->rootfs, &root, err);
 	if (r < 0)
 		return error_fix(err, r, "correct root.path in config.json");
-	r = pipeline_plan(pipeline, &root, g->arena, err);
+	r = root_refuse_own(&root, err);
+	if (r == 0)
+		r = pipeline_plan(pipeline, &root, g->arena, err);
 	return r < 0 ? r : doctor_check_image(&root, pipeline, g->arena, err);
 }
 

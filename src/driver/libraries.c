@@ -48,7 +48,7 @@ static const struct {
 
 static unsigned wanted_of(const char *row_name)
 {
-	return ELF_WANT_MAPPED | ELF_WANT_SONAME |
+	return ELF_WANT_SONAME |
 	       (string_equal(row_name, CATALOGUE_LIBCUDA) ? ELF_WANT_CUDA_NOTE : 0);
 }
 

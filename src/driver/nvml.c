@@ -25,15 +25,21 @@ static const char *read_own_link(const char *name, struct arena *arena)
 	return arena_strndup(arena, text, (size_t)length);
 }
 
-/* The directory of the running program, for one that isn't installed. */
+/*
+ * The directory of the running program, for one that isn't installed. Not one like /tmp, where
+ * anybody can add a file: a user namespace may show that as the host's root's.
+ */
 static const char *path_beside(struct arena *arena)
 {
 	const char *exe = read_own_link("exe", arena);
 	const char *slash = exe ? strrchr(exe, '/') : NULL;
+	const char *directory =
+		slash ? arena_printf(arena, "%.*s/", (int)(slash - exe), exe) : NULL;
+	struct stat st;
 
-	if (!slash)
+	if (!directory || stat(directory, &st) < 0 || st.st_mode & S_IWOTH)
 		return NULL;
-	return arena_printf(arena, "%.*s/" PROGRAM, (int)(slash - exe), exe);
+	return arena_printf(arena, "%s" PROGRAM, directory);
 }
 
 static int check_program(int fd, const char *path, struct error *err)
@@ -45,7 +51,7 @@ static int check_program(int fd, const char *path, struct error *err)
 		return error_errno(err, errno, "ask NVML: look at %s", path);
 	if (!S_ISREG(st.st_mode))
 		what = "is no regular file";
-	else if (st.st_uid != 0 && st.st_uid != geteuid())
+	else if (!owner_is_trusted(fd, &st))
 		what = "belongs to another user";
 	else if (st.st_mode & (S_IWGRP | S_IWOTH))
 		what = "can be written by others";

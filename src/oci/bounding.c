@@ -60,5 +60,5 @@ uint64_t oci_capability_bit(const char *name, size_t length)
 
 bool oci_spec_privileged(const struct oci_spec *spec)
 {
-	return spec->bounding >> CAP_SYS_ADMIN & 1;
+	return (spec->bounding >> CAP_SYS_ADMIN & 1) && !spec->user_namespace;
 }

@@ -1,9 +1,68 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <stdio.h>
 #include <string.h>
 
 #include "davit/oci.h"
 #include "member.h"
+
+/* Annotations that a request is made of; each pod has a few. */
+#define ANNOTATIONS_MAX 1024
+
+/*
+ * Every name that davit reads, those included that davit-runtime edits: it finds them in the text
+ * by itself, and what is read here has been refused by then if the two could differ.
+ */
+enum {
+	ROOT_VERSION,
+	ROOT_PROCESS,
+	ROOT_ROOT,
+	ROOT_MOUNTS,
+	ROOT_ANNOTATIONS,
+	ROOT_LINUX,
+	ROOT_HOOKS
+};
+static const struct names root_names = {
+	{NAME("ociVersion"), NAME("process"), NAME("root"), NAME("mounts"), NAME("annotations"),
+	 NAME("linux"), NAME("hooks")},
+	7,
+};
+enum { PROCESS_ENV, PROCESS_CAPABILITIES, PROCESS_USER };
+static const struct names process_names = {
+	{NAME("env"), NAME("capabilities"), NAME("user")},
+        3
+};
+enum { CAPABILITIES_BOUNDING };
+static const struct names capabilities_names = {{NAME("bounding")}, 1};
+static const struct names user_names = {{NAME("additionalGids")}, 1};
+enum { FILESYSTEM_PATH, FILESYSTEM_READONLY };
+static const struct names filesystem_names = {
+	{NAME("path"), NAME("readonly")},
+        2
+};
+enum { MOUNT_DESTINATION, MOUNT_SOURCE, MOUNT_TYPE, MOUNT_OPTIONS };
+static const struct names mount_names = {
+	{NAME("destination"), NAME("source"), NAME("type"), NAME("options")},
+        4
+};
+enum { LINUX_CGROUPS_PATH, LINUX_PROPAGATION, LINUX_NAMESPACES, LINUX_DEVICES, LINUX_RESOURCES };
+static const struct names linux_names = {
+	{NAME("cgroupsPath"), NAME("rootfsPropagation"), NAME("namespaces"), NAME("devices"),
+	 NAME("resources")},
+	5,
+};
+enum { NAMESPACE_TYPE };
+static const struct names namespace_names = {{NAME("type")}, 1};
+static const struct names device_names = {{NAME("path")}, 1};
+static const struct names resources_names = {{NAME("devices")}, 1};
+enum { HOOKS_PRESTART, HOOKS_CREATE_RUNTIME, HOOKS_CREATE_CONTAINER, HOOKS_POSTSTOP };
+static const struct names hooks_names = {
+	{NAME("prestart"), NAME("createRuntime"), NAME("createContainer"), NAME("poststop")},
+        4
+};
+enum { HOOK_ARGS, HOOK_PATH };
+static const struct names hook_names = {
+	{NAME("args"), NAME("path")},
+        2
+};
 
 const char *oci_pairs_get(const struct oci_pairs *pairs, const char *name)
 {
@@ -13,10 +72,12 @@ const char *oci_pairs_get(const struct oci_pairs *pairs, const char *name)
 	return NULL;
 }
 
-static int read_env(struct reader *r, const struct json_value *process, struct oci_spec *spec)
+/* ---- process ---------------------------------------------------------------------------- */
+
+static int read_env(struct reader *r, const struct object *process, struct oci_spec *spec)
 {
 	const struct json_value *env, *item;
-	int result = member_get(r, process, "process", "env", JSON_ARRAY, &env);
+	int result = object_get(r, process, PROCESS_ENV, JSON_ARRAY, &env);
 
 	if (result < 0 || !env)
 		return result;
@@ -25,7 +86,7 @@ static int read_env(struct reader *r, const struct json_value *process, struct o
 	for (item = json_first(env); item; item = json_next(env, item)) {
 		const char *copy;
 
-		result = member_check_item(r, item, "process.env", spec->env.count, JSON_STRING);
+		result = place_check_item(r, item, "process.env", spec->env.count, JSON_STRING);
 		if (result < 0)
 			return result;
 		copy = json_string(&r->json, item, r->arena);
@@ -35,14 +96,14 @@ static int read_env(struct reader *r, const struct json_value *process, struct o
 	return 0;
 }
 
-static int read_bounding_list(struct reader *r, const struct json_value *list, const char *place,
+static int read_bounding_list(struct reader *r, const struct json_value *list, const char *path,
 			      struct oci_spec *spec)
 {
 	const struct json_value *item;
 	size_t index = 0;
 
 	for (item = json_first(list); item; item = json_next(list, item)) {
-		int result = member_check_item(r, item, place, index++, JSON_STRING);
+		int result = place_check_item(r, item, path, index++, JSON_STRING);
 
 		if (result < 0)
 			return result;
@@ -51,42 +112,75 @@ static int read_bounding_list(struct reader *r, const struct json_value *list, c
 	return 0;
 }
 
-static int read_capabilities(struct reader *r, const struct json_value *process,
-			     struct oci_spec *spec)
+static int read_capabilities(struct reader *r, const struct object *process, struct oci_spec *spec)
 {
-	const struct json_value *capabilities, *bounding = NULL;
+	const struct json_value *value = process->members[PROCESS_CAPABILITIES], *bounding = NULL;
+	struct object capabilities;
 	int result;
 
-	capabilities = process ? json_member(&r->json, process, "capabilities") : NULL;
 	/* A list until OCI 1.0.0-rc4: what it names is in every set. */
-	if (capabilities && capabilities->kind == JSON_ARRAY)
-		return read_bounding_list(r, capabilities, "process.capabilities", spec);
-	result = member_get(r, process, "process", "capabilities", JSON_OBJECT, &capabilities);
+	if (value && value->kind == JSON_ARRAY)
+		return read_bounding_list(r, value, "process.capabilities", spec);
+	result = object_get(r, process, PROCESS_CAPABILITIES, JSON_OBJECT, &value);
 	if (result == 0)
-		result = member_get(r, capabilities, "process.capabilities", "bounding", JSON_ARRAY,
-				    &bounding);
+		result = object_read(r, value, (struct place){.path = "process.capabilities"},
+				     &capabilities_names, &capabilities);
+	if (result == 0)
+		result = object_get(r, &capabilities, CAPABILITIES_BOUNDING, JSON_ARRAY, &bounding);
 	if (result < 0 || !bounding)
 		return result;
 	return read_bounding_list(r, bounding, "process.capabilities.bounding", spec);
 }
 
-static int read_process(struct reader *r, struct oci_spec *spec)
+static int read_process(struct reader *r, const struct object *root, struct oci_spec *spec)
 {
-	const struct json_value *process;
-	int result = member_get(r, r->json.items, "", "process", JSON_OBJECT, &process);
+	const struct json_value *value;
+	struct object process, user;
+	int result = object_get(r, root, ROOT_PROCESS, JSON_OBJECT, &value);
 
 	if (result == 0)
-		result = read_env(r, process, spec);
+		result = object_read(r, value, (struct place){.path = "process"}, &process_names,
+				     &process);
 	if (result == 0)
-		result = read_capabilities(r, process, spec);
-	return result;
+		result = read_env(r, &process, spec);
+	if (result == 0)
+		result = read_capabilities(r, &process, spec);
+	return result < 0 ? result
+			  : object_read(r, process.members[PROCESS_USER],
+					(struct place){.path = "process.user"}, &user_names, &user);
 }
 
-static int read_annotation(struct reader *r, const struct json_value *key, struct oci_spec *spec)
+/* ---- annotations ------------------------------------------------------------------------ */
+
+/* By whom a request is made (src/request). All other names are the engine's and the user's. */
+static bool is_request(const char *name)
+{
+	return string_starts(name, "org.davit.") || string_starts(name, "cdi.k8s.io/");
+}
+
+/* Here case matters: these are no members of a struct, but keys of a map. */
+static int check_annotation(struct reader *r, const char *name, struct strings *seen)
+{
+	if (!is_request(name))
+		return 0;
+	if (strings_contain(seen, name))
+		return error_set(r->err, ERROR_BAD_BUNDLE, EINVAL, "keep one of them",
+				 "read the bundle: the annotation %.100s appears twice: runc takes "
+				 "the last, crun has both",
+				 name);
+	if (seen->count == ANNOTATIONS_MAX)
+		return error_set(r->err, ERROR_BAD_BUNDLE, EINVAL, NULL,
+				 "read the bundle: more than %d annotations ask for devices",
+				 ANNOTATIONS_MAX);
+	return strings_add(r->arena, seen, name) < 0 ? error_memory(r->err) : 0;
+}
+
+static int read_annotation(struct reader *r, const struct json_value *key, struct strings *seen,
+			   struct oci_spec *spec)
 {
 	const struct json_value *value = key + 1;
 	struct oci_pair *pair = ARENA_PUSH(r->arena, &spec->annotations);
-	char place[128];
+	const char *path;
 
 	if (!pair)
 		return error_memory(r->err);
@@ -96,31 +190,37 @@ static int read_annotation(struct reader *r, const struct json_value *key, struc
 	pair->value = "";
 	if (value->kind == JSON_STRING)
 		pair->value = json_string(&r->json, value, r->arena);
+	if (!pair->value)
+		return error_memory(r->err);
 	if (value->kind == JSON_STRING || value->kind == JSON_NULL)
-		return pair->value ? 0 : error_memory(r->err);
-	(void)snprintf(place, sizeof(place), "annotations.%s", pair->name);
-	return member_wrong_type(r, place, JSON_STRING);
+		return check_annotation(r, pair->name, seen);
+	path = arena_printf(r->arena, "annotations.%.100s", pair->name);
+	return path ? place_wrong_type(r, (struct place){.path = path}, JSON_STRING)
+		    : error_memory(r->err);
 }
 
-static int read_annotations(struct reader *r, struct oci_spec *spec)
+static int read_annotations(struct reader *r, const struct object *root, struct oci_spec *spec)
 {
 	const struct json_value *annotations, *key;
-	int result = member_get(r, r->json.items, "", "annotations", JSON_OBJECT, &annotations);
+	struct strings seen = {0};
+	int result = object_get(r, root, ROOT_ANNOTATIONS, JSON_OBJECT, &annotations);
 
 	if (result < 0 || !annotations)
 		return result;
 	for (key = json_first(annotations); result == 0 && key;
 	     key = json_next(annotations, key + 1))
-		result = read_annotation(r, key, spec);
+		result = read_annotation(r, key, &seen, spec);
 	return result;
 }
 
+/* ---- mounts ----------------------------------------------------------------------------- */
+
 /* As runc and crun take them: of `ro` and `rw` the later one counts, unknown ones don't. */
-static int read_mount_options(struct reader *r, const struct json_value *object, const char *place,
+static int read_mount_options(struct reader *r, const struct object *object,
 			      struct oci_mount *mount)
 {
 	const struct json_value *options, *item;
-	int result = member_get(r, object, place, "options", JSON_ARRAY, &options);
+	int result = object_get(r, object, MOUNT_OPTIONS, JSON_ARRAY, &options);
 
 	mount->bind = string_equal(mount->type, "bind") || string_equal(mount->type, "rbind");
 	if (result < 0 || !options)
@@ -138,30 +238,32 @@ static int read_mount_options(struct reader *r, const struct json_value *object,
 	return 0;
 }
 
-static int read_mount(struct reader *r, const struct json_value *object, size_t index,
+static int read_mount(struct reader *r, const struct json_value *value, size_t index,
 		      struct oci_spec *spec)
 {
+	const struct place place = {"mounts", index, true};
 	struct oci_mount *mount = ARENA_PUSH(r->arena, &spec->mounts);
-	char place[sizeof("mounts[]") + 3 * sizeof(size_t)];
+	struct object object;
 	int result;
 
 	if (!mount)
 		return error_memory(r->err);
-	(void)snprintf(place, sizeof(place), "mounts[%zu]", index);
-	if (object->kind != JSON_OBJECT)
-		return member_wrong_type(r, place, JSON_OBJECT);
-	result = member_string(r, object, place, "destination", &mount->destination);
+	if (value->kind != JSON_OBJECT)
+		return place_wrong_type(r, place, JSON_OBJECT);
+	result = object_read(r, value, place, &mount_names, &object);
 	if (result == 0)
-		result = member_string(r, object, place, "source", &mount->source);
+		result = object_string(r, &object, MOUNT_DESTINATION, &mount->destination);
 	if (result == 0)
-		result = member_string(r, object, place, "type", &mount->type);
-	return result < 0 ? result : read_mount_options(r, object, place, mount);
+		result = object_string(r, &object, MOUNT_SOURCE, &mount->source);
+	if (result == 0)
+		result = object_string(r, &object, MOUNT_TYPE, &mount->type);
+	return result < 0 ? result : read_mount_options(r, &object, mount);
 }
 
-static int read_mounts(struct reader *r, struct oci_spec *spec)
+static int read_mounts(struct reader *r, const struct object *root, struct oci_spec *spec)
 {
 	const struct json_value *mounts, *item;
-	int result = member_get(r, r->json.items, "", "mounts", JSON_ARRAY, &mounts);
+	int result = object_get(r, root, ROOT_MOUNTS, JSON_ARRAY, &mounts);
 	size_t index = 0;
 
 	if (result < 0 || !mounts)
@@ -171,15 +273,21 @@ static int read_mounts(struct reader *r, struct oci_spec *spec)
 	return result;
 }
 
-static int read_root(struct reader *r, struct oci_spec *spec)
+/* ---- root and linux --------------------------------------------------------------------- */
+
+static int read_root(struct reader *r, const struct object *root, struct oci_spec *spec)
 {
-	const struct json_value *object, *readonly = NULL;
-	int result = member_get(r, r->json.items, "", "root", JSON_OBJECT, &object);
+	const struct json_value *value, *readonly = NULL;
+	struct object object;
+	int result = object_get(r, root, ROOT_ROOT, JSON_OBJECT, &value);
 
 	if (result == 0)
-		result = member_string(r, object, "root", "path", &spec->root_path);
+		result = object_read(r, value, (struct place){.path = "root"}, &filesystem_names,
+				     &object);
 	if (result == 0)
-		result = member_get(r, object, "root", "readonly", JSON_BOOLEAN, &readonly);
+		result = object_string(r, &object, FILESYSTEM_PATH, &spec->root_path);
+	if (result == 0)
+		result = object_get(r, &object, FILESYSTEM_READONLY, JSON_BOOLEAN, &readonly);
 	if (result == 0 && !*spec->root_path)
 		result = error_set(r->err, ERROR_BAD_BUNDLE, EINVAL, NULL,
 				   "read the bundle: root.path is missing");
@@ -187,58 +295,74 @@ static int read_root(struct reader *r, struct oci_spec *spec)
 	return result;
 }
 
-static int read_namespaces(struct reader *r, const struct json_value *linux_object,
+static int read_namespaces(struct reader *r, const struct object *linux_object,
 			   struct oci_spec *spec)
 {
-	static const char where[] = "linux.namespaces";
+	struct place place = {"linux.namespaces", 0, true};
 	const struct json_value *list, *item, *type;
-	int result = member_get(r, linux_object, "linux", "namespaces", JSON_ARRAY, &list);
-	size_t index = 0;
+	int result = object_get(r, linux_object, LINUX_NAMESPACES, JSON_ARRAY, &list);
 
 	if (result < 0 || !list)
 		return result;
 	for (item = json_first(list); result == 0 && item; item = json_next(list, item)) {
-		char place[sizeof(where) + sizeof("[]") + 3 * sizeof(size_t)];
+		struct object object;
 
-		result = member_check_item(r, item, where, index, JSON_OBJECT);
+		if (item->kind != JSON_OBJECT)
+			return place_wrong_type(r, place, JSON_OBJECT);
+		result = object_read(r, item, place, &namespace_names, &object);
 		if (result < 0)
 			return result;
-		(void)snprintf(place, sizeof(place), "%s[%zu]", where, index++);
-		result = member_get(r, item, place, "type", JSON_STRING, &type);
+		result = object_get(r, &object, NAMESPACE_TYPE, JSON_STRING, &type);
 		if (type && json_says(&r->json, type, "user"))
 			spec->user_namespace = true;
+		place.index++;
 	}
 	return result;
 }
 
-static int read_linux(struct reader *r, struct oci_spec *spec)
+/* What davit-runtime adds to; its types are for the edit to judge. */
+static int check_linux_lists(struct reader *r, const struct object *linux_object)
 {
-	const struct json_value *object, *propagation = NULL;
-	int result = member_get(r, r->json.items, "", "linux", JSON_OBJECT, &object);
+	struct object ignored;
+	int result = objects_check(r, linux_object->members[LINUX_DEVICES], "linux.devices",
+				   &device_names);
+
+	return result < 0 ? result
+			  : object_read(r, linux_object->members[LINUX_RESOURCES],
+					(struct place){.path = "linux.resources"}, &resources_names,
+					&ignored);
+}
+
+static int read_linux(struct reader *r, const struct object *root, struct oci_spec *spec)
+{
+	const struct json_value *value, *propagation = NULL;
+	struct object object;
+	int result = object_get(r, root, ROOT_LINUX, JSON_OBJECT, &value);
 
 	if (result == 0)
-		result = member_string(r, object, "linux", "cgroupsPath", &spec->cgroups_path);
+		result = object_read(r, value, (struct place){.path = "linux"}, &linux_names,
+				     &object);
 	if (result == 0)
-		result = member_get(r, object, "linux", "rootfsPropagation", JSON_STRING,
-				    &propagation);
+		result = object_string(r, &object, LINUX_CGROUPS_PATH, &spec->cgroups_path);
+	if (result == 0)
+		result = object_get(r, &object, LINUX_PROPAGATION, JSON_STRING, &propagation);
 	if (propagation)
 		spec->shared_propagation = json_says(&r->json, propagation, "shared") ||
 					   json_says(&r->json, propagation, "rshared");
 	if (result == 0)
-		result = read_namespaces(r, object, spec);
-	return result;
+		result = read_namespaces(r, &object, spec);
+	return result < 0 ? result : check_linux_lists(r, &object);
 }
 
+/* ---- hooks ------------------------------------------------------------------------------ */
+
 /* By the way davit-runtime calls it. */
-static bool is_written_hook(const struct json_text *json, const struct json_value *hook)
+static bool is_written_hook(const struct json_text *json, const struct json_value *arguments)
 {
 	static const char *const words[] = {"davit-hook", "createContainer"};
-	const struct json_value *arguments, *item;
+	const struct json_value *item;
 	size_t count = 0;
 
-	if (hook->kind != JSON_OBJECT)
-		return false;
-	arguments = json_member(json, hook, "args");
 	if (!arguments || arguments->kind != JSON_ARRAY)
 		return false;
 	for (item = json_first(arguments); item; item = json_next(arguments, item))
@@ -248,34 +372,71 @@ static bool is_written_hook(const struct json_text *json, const struct json_valu
 	return count == ARRAY_SIZE(words);
 }
 
-static int read_hooks(struct reader *r, struct oci_spec *spec)
+static int read_create_container(struct reader *r, const struct object *hooks,
+				 struct oci_spec *spec)
 {
-	const struct json_value *hooks, *list = NULL, *item;
-	int result = member_get(r, r->json.items, "", "hooks", JSON_OBJECT, &hooks);
+	struct place place = {"hooks.createContainer", 0, true};
+	const struct json_value *list, *item;
+	int result = object_get(r, hooks, HOOKS_CREATE_CONTAINER, JSON_ARRAY, &list);
+
+	if (result < 0 || !list)
+		return result;
+	for (item = json_first(list); result == 0 && item; item = json_next(list, item)) {
+		struct object hook;
+
+		result = object_read(r, item, place, &hook_names, &hook);
+		if (result == 0)
+			spec->written |= is_written_hook(&r->json, hook.members[HOOK_ARGS]);
+		place.index++;
+	}
+	return result;
+}
+
+static int read_hooks(struct reader *r, const struct object *root, struct oci_spec *spec)
+{
+	static const struct {
+		size_t member;
+		const char *path;
+	} others[] = {
+		{HOOKS_PRESTART,       "hooks.prestart"     },
+		{HOOKS_CREATE_RUNTIME, "hooks.createRuntime"},
+		{HOOKS_POSTSTOP,       "hooks.poststop"     },
+	};
+	const struct json_value *value;
+	struct object hooks;
+	int result = object_get(r, root, ROOT_HOOKS, JSON_OBJECT, &value);
 
 	if (result == 0)
-		result = member_get(r, hooks, "hooks", "createContainer", JSON_ARRAY, &list);
-	for (item = list ? json_first(list) : NULL; item; item = json_next(list, item))
-		spec->written |= is_written_hook(&r->json, item);
+		result = object_read(r, value, (struct place){.path = "hooks"}, &hooks_names,
+				     &hooks);
+	if (result == 0)
+		result = read_create_container(r, &hooks, spec);
+	for (size_t i = 0; result == 0 && i < ARRAY_SIZE(others); i++)
+		result = objects_check(r, hooks.members[others[i].member], others[i].path,
+				       &hook_names);
 	return result;
 }
 
 int oci_spec_parse(const char *text, size_t length, struct arena *arena, struct oci_spec *ret,
 		   struct error *err)
 {
-	int (*const readers[])(struct reader *, struct oci_spec *) = {
+	int (*const readers[])(struct reader *, const struct object *, struct oci_spec *) = {
 		read_process, read_annotations, read_mounts, read_root, read_linux, read_hooks,
 	};
-	struct reader reader = {.arena = arena, .err = err};
+	struct reader reader = {.arena = arena, .err = err, .shared = true};
+	struct object root;
 	int r;
 
 	*ret = (struct oci_spec){.version = "", .root_path = "", .cgroups_path = ""};
 	r = json_text_parse(text, length, ERROR_BAD_BUNDLE, "config.json of the bundle", arena,
 			    &reader.json, err);
 	if (r == 0)
-		r = member_string(&reader, reader.json.items, "", "ociVersion", &ret->version);
+		r = object_read(&reader, reader.json.items, (struct place){.path = ""}, &root_names,
+				&root);
+	if (r == 0)
+		r = object_string(&reader, &root, ROOT_VERSION, &ret->version);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(readers); i++)
-		r = readers[i](&reader, ret);
+		r = readers[i](&reader, &root, ret);
 	return r;
 }
 

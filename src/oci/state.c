@@ -2,11 +2,17 @@
 #include "davit/oci.h"
 #include "member.h"
 
-static int read_pid(struct reader *r, bool need, pid_t *ret)
+enum { STATE_ID, STATE_STATUS, STATE_BUNDLE, STATE_BUNDLE_PATH, STATE_PID };
+static const struct names state_names = {
+	{NAME("id"), NAME("status"), NAME("bundle"), NAME("bundlePath"), NAME("pid")},
+        5
+};
+
+static int read_pid(struct reader *r, const struct object *state, bool need, pid_t *ret)
 {
 	const struct json_value *number;
 	int64_t pid;
-	int result = member_get(r, r->json.items, "state", "pid", JSON_INTEGER, &number);
+	int result = object_get(r, state, STATE_PID, JSON_INTEGER, &number);
 
 	if (result < 0)
 		return result;
@@ -19,14 +25,13 @@ static int read_pid(struct reader *r, bool need, pid_t *ret)
 	return 0;
 }
 
-static int read_bundle(struct reader *r, const char **ret)
+static int read_bundle(struct reader *r, const struct object *state, const char **ret)
 {
-	const struct json_value *root = r->json.items;
-	int result = member_string(r, root, "state", "bundle", ret);
+	int result = object_string(r, state, STATE_BUNDLE, ret);
 
 	/* runc before 17.06 had a state of its own, with this name. */
 	if (result == 0 && !**ret)
-		result = member_string(r, root, "state", "bundlePath", ret);
+		result = object_string(r, state, STATE_BUNDLE_PATH, ret);
 	if (result == 0 && **ret != '/')
 		result = error_set(r->err, ERROR_BAD_BUNDLE, EINVAL,
 				   "start davit-hook from an OCI runtime", "read the state: %s",
@@ -43,18 +48,22 @@ int oci_state_parse(const char *text, size_t length, bool need_pid, struct arena
 		    struct oci_state *ret, struct error *err)
 {
 	struct reader reader = {.arena = arena, .err = err};
+	struct object state;
 	int r;
 
 	*ret = (struct oci_state){.id = "", .status = "", .bundle = ""};
 	r = json_text_parse(text, length, ERROR_BAD_BUNDLE, "the state", arena, &reader.json, err);
 	if (r == 0)
-		r = member_string(&reader, reader.json.items, "state", "id", &ret->id);
+		r = object_read(&reader, reader.json.items, (struct place){.path = "state"},
+				&state_names, &state);
 	if (r == 0)
-		r = member_string(&reader, reader.json.items, "state", "status", &ret->status);
+		r = object_string(&reader, &state, STATE_ID, &ret->id);
 	if (r == 0)
-		r = read_bundle(&reader, &ret->bundle);
+		r = object_string(&reader, &state, STATE_STATUS, &ret->status);
+	if (r == 0)
+		r = read_bundle(&reader, &state, &ret->bundle);
 	/* Of a container that has stopped there is no process any more. */
 	if (r == 0)
-		r = read_pid(&reader, need_pid && !oci_state_is_stopped(ret), &ret->pid);
+		r = read_pid(&reader, &state, need_pid && !oci_state_is_stopped(ret), &ret->pid);
 	return r;
 }

@@ -7,6 +7,35 @@
 /* Minors have 20 bits. */
 #define IMEX_CHANNEL_MAX 0xfffff
 
+/* ---- policy ----------------------------------------------------------------------------- */
+
+/* Whether policy takes it from a variable; if not, a rule says so. */
+static bool accepts_env(struct resolver *r, const char *name)
+{
+	const char *what = arena_printf(r->arena, "env %s", name);
+
+	return resolver_accepts(r, r->config->policy.env, "accept-env", what ? what : name);
+}
+
+/* Nodes beside the GPUs: a container gets those that policy names. 0 or -EPERM. */
+static int check_feature(struct resolver *r, unsigned feature, const char *from)
+{
+	const unsigned allowed = r->config->policy.features;
+	struct strings names = {0};
+
+	if (allowed & feature)
+		return 0;
+	for (unsigned bit = 1; bit < FEATURE_ALL; bit <<= 1)
+		if (allowed & bit && strings_add(r->arena, &names, feature_name(bit)) < 0)
+			return error_memory(r->err);
+	(void)error_set(r->err, ERROR_REFUSED, EPERM, NULL,
+			"grant %s, which %s asks for: policy.features allows %s",
+			feature_name(feature), from,
+			names.count ? strings_join(r->arena, &names, ", ") : "none");
+	return error_fix(r->err, -EPERM, "unset it, or add \"%s\" to policy.features",
+			 feature_name(feature));
+}
+
 /* ---- MIG -------------------------------------------------------------------------------- */
 
 /* These nodes reconfigure GPUs, or watch what other containers do on them. */
@@ -16,12 +45,16 @@ static int read_mig(struct resolver *r, enum variable variable, const char **ret
 	struct slice trimmed;
 	int result;
 
-	if (!value || !*value)
+	if (!value || !*value || !accepts_env(r, name))
 		return 0;
 	if (!r->request->privileged)
 		return error_set(r->err, ERROR_REFUSED, EPERM,
 				 "add CAP_SYS_ADMIN to the container, or unset the variable",
-				 "grant %s: the container has no CAP_SYS_ADMIN", name);
+				 r->spec->user_namespace
+					 ? "grant %s: the container is in a user namespace, where "
+					   "CAP_SYS_ADMIN says nothing of the host"
+					 : "grant %s: the container has no CAP_SYS_ADMIN",
+				 name);
 	result = items_check_printable(r, name, value);
 	if (result < 0)
 		return result;
@@ -85,6 +118,9 @@ static int add_channels(struct resolver *r, const char *from, const struct strin
 		result = items_unique(r, &r->request->imex);
 	if (result < 0 || r->request->imex.count == 0)
 		return result;
+	result = check_feature(r, FEATURE_IMEX, from);
+	if (result < 0)
+		return result;
 	return resolver_rule(r, "IMEX channels come from %s", from);
 }
 
@@ -116,17 +152,20 @@ int imex_resolve(struct resolver *r, const struct mount_requests *mounts)
 
 /* ---- further device families, MPS ------------------------------------------------------- */
 
-static int read_switch(struct resolver *r, enum variable variable, bool *ret)
+static int read_switch(struct resolver *r, enum variable variable, unsigned feature, bool *ret)
 {
-	const char *value = r->env.values[variable];
+	const char *value = r->env.values[variable], *name = environment_name(variable);
+	int result;
 
-	if (!value || !*value)
+	if (!value || !*value || !accepts_env(r, name))
 		return 0;
-	*ret = strcmp(value, "enabled") == 0;
-	if (*ret)
-		return resolver_rule(r, "%s is enabled", environment_name(variable));
+	if (strcmp(value, "enabled") == 0) {
+		result = check_feature(r, feature, name);
+		*ret = result == 0;
+		return result < 0 ? result : resolver_rule(r, "%s is enabled", name);
+	}
 	return resolver_rule(r, "%s=%.40s is ignored: the only value with a meaning is enabled",
-			     environment_name(variable), value);
+			     name, value);
 }
 
 static bool is_target(const char *path)
@@ -164,13 +203,13 @@ static int read_mps(struct resolver *r)
 int features_resolve(struct resolver *r)
 {
 	struct gpu_request *request = r->request;
-	int result = read_switch(r, VARIABLE_GDS, &request->gds);
+	int result = read_switch(r, VARIABLE_GDS, FEATURE_GDS, &request->gds);
 
 	if (result == 0)
-		result = read_switch(r, VARIABLE_MOFED, &request->mofed);
+		result = read_switch(r, VARIABLE_MOFED, FEATURE_MOFED, &request->mofed);
 	if (result == 0)
-		result = read_switch(r, VARIABLE_GDRCOPY, &request->gdrcopy);
+		result = read_switch(r, VARIABLE_GDRCOPY, FEATURE_GDRCOPY, &request->gdrcopy);
 	if (result == 0)
-		result = read_switch(r, VARIABLE_NVSWITCH, &request->nvswitch);
+		result = read_switch(r, VARIABLE_NVSWITCH, FEATURE_NVSWITCH, &request->nvswitch);
 	return result < 0 ? result : read_mps(r);
 }

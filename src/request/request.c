@@ -25,8 +25,9 @@ bool resolver_accepts(struct resolver *r, enum accept policy, const char *key, c
 		return true;
 	/* The sentence is for people: without memory for it the answer stays the same. */
 	(void)resolver_rule(r, "%s is ignored: policy.%s is %s", what, key,
-			    policy == ACCEPT_NEVER
-				    ? "never"
+			    policy == ACCEPT_NEVER ? "never"
+			    : r->spec->user_namespace
+				    ? "privileged, and the container is in a user namespace"
 				    : "privileged, and the container has no CAP_SYS_ADMIN");
 	return false;
 }

@@ -107,7 +107,7 @@ static int add_mount(struct divider *d, const struct operation *operation, struc
 			return no_source(d, operation, -fd, err);
 		if (fstat(fd, &st) < 0)
 			return no_source(d, operation, errno, err);
-		if (operation->owner_root && (!S_ISDIR(st.st_mode) || st.st_uid != 0))
+		if (operation->owner_root && (!S_ISDIR(st.st_mode) || !owner_is_trusted(fd, &st)))
 			return no_source(d, operation, EPERM, err);
 	}
 	source = fd_path(fd >= 0 ? fd : operation->source_fd, d->arena);

@@ -17,6 +17,7 @@
 #include "davit/runtime.h"
 
 #define EXIT_FAILED 1
+#define EXIT_TIMED_OUT 124 /* of the child */
 
 static void report(const struct runtime_arguments *arguments, const struct error *err)
 {
@@ -98,7 +99,11 @@ static int write_plan(struct pipeline *pipeline, const char *hook, struct docume
 		err->code = ERROR_BAD_BUNDLE;
 		return error_fix(err, r, "correct root.path in config.json");
 	}
-	r = pipeline_driver(pipeline, arena, err);
+	/* The runtime would make the targets of mounts in the host's root. */
+	r = root_refuse_own(&root, err);
+	if (r == 0)
+		r = pipeline_driver(pipeline, arena, err);
+	deadline_watch();
 	if (r == 0)
 		r = filter_install(FILTER_APPLY, err);
 	if (r == 0)
@@ -195,6 +200,20 @@ static void settle_child(const struct config *config, bool debug)
 		log_to(STDERR_FILENO, LOG_LEVEL_DEBUG);
 }
 
+/* The child has said so on standard error, where it had no time to look for the runtime's log. */
+static int timed_out(const struct runtime_arguments *arguments, const struct config *config,
+		     struct error *err)
+{
+	char line[ERROR_LINE_MAX];
+
+	deadline_step("write the container's GPUs into config.json");
+	(void)deadline_error(config->limits.seconds, err);
+	error_line(err, line);
+	if (arguments->log)
+		runtime_log_error(arguments->log, arguments->log_json, line);
+	return -ECANCELED;
+}
+
 /*
  * The bundle is edited by a child, which gives up capabilities, system calls and limits as the hook
  * does: the low-level runtime gets all that the caller gave us.
@@ -212,6 +231,9 @@ static int edit_in_child(const struct runtime_arguments *arguments, const struct
 	child = fork();
 	if (child == 0) {
 		settle_child(config, arguments->debug);
+		deadline_step("write the container's GPUs into config.json");
+		deadline_set(config->limits.seconds, EXIT_TIMED_OUT);
+		memory_limit();
 		if (edit_bundle(arguments, config, self, arena, err) == 0)
 			_exit(0);
 		report(arguments, err);
@@ -223,6 +245,8 @@ static int edit_in_child(const struct runtime_arguments *arguments, const struct
 		waited = waitpid(child, &status, 0);
 	while (waited < 0 && errno == EINTR);
 	(void)sigaction(SIGCHLD, &before, NULL);
+	if (waited == child && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_TIMED_OUT)
+		return timed_out(arguments, config, err);
 	if (waited == child && WIFEXITED(status))
 		return WEXITSTATUS(status) ? -ECANCELED : 0;
 	return error_set(err, ERROR_SYSTEM, EFAULT, "report it as a bug of davit-runtime",

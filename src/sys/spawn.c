@@ -94,6 +94,7 @@ __attribute__((noreturn)) static void become(const struct spawn *spawn, int out,
 
 	if (r == 0) {
 		settle();
+		memory_unlimit();
 		/* What it starts is killed with it, and it with us. */
 		(void)setsid();
 		r = spawn->unprivileged ? give_up_privileges() : 0;

@@ -20,12 +20,13 @@ struct request_case {
 	const char *env[8];
 	struct oci_pair annotations[4];
 	struct oci_pair mounts[4]; /* destination, source */
-	bool privileged;
+	bool privileged, user_namespace;
 	uint64_t bounding;
 	enum accept env_policy, annotations_policy;
 	bool mounts_accepted, requirements_ignored, imex_ignored;
 	const char *env_names[4]; /* none: the default */
 	unsigned allowed;         /* 0: all capabilities */
+	unsigned refused;         /* features that policy doesn't name */
 	enum error_code error;
 	const char *message, *fix; /* parts of the error */
 	const char *devices;       /* NULL: no GPU container */
@@ -50,6 +51,7 @@ static void fill_config(const struct request_case *row, struct arena *arena, str
 	config->policy.mounts = row->mounts_accepted;
 	config->policy.ignore_requirements = row->requirements_ignored;
 	config->policy.imex = !row->imex_ignored;
+	config->policy.features &= ~row->refused;
 	if (row->allowed)
 		config->policy.capabilities = row->allowed;
 	if (row->env_names[0])
@@ -64,6 +66,7 @@ static void fill_config(const struct request_case *row, struct arena *arena, str
 static void fill_spec(const struct request_case *row, struct arena *arena, struct oci_spec *spec)
 {
 	*spec = (struct oci_spec){.version = "1.0.2", .root_path = "rootfs", .cgroups_path = ""};
+	spec->user_namespace = row->user_namespace;
 	spec->bounding = row->bounding | (uint64_t)row->privileged << CAP_SYS_ADMIN;
 	for (size_t i = 0; i < ARRAY_SIZE(row->env) && row->env[i]; i++)
 		(void)strings_add(arena, &spec->env, row->env[i]);
@@ -160,7 +163,7 @@ static void request_is_as_the_table_says(void **state)
 	fill_spec(row, &arena, &spec);
 	r = gpu_request_resolve(&spec, &config, &arena, &request, &err);
 	assert_string_equal(error_code_name(err.code), error_code_name(row->error));
-	assert_int_equal(request.privileged, row->privileged);
+	assert_int_equal(request.privileged, row->privileged && !row->user_namespace);
 	assert_int_equal(request.legacy, row->legacy);
 	assert_part(strings_join(&arena, &request.rules, "\n"), row->rule);
 	if (row->error) {
