@@ -7,6 +7,7 @@
 
 #include "davit/base.h"
 #include "davit/loader.h"
+#include "davit/oci.h"
 #include "davit/sys.h"
 
 enum image_loader {
@@ -40,3 +41,57 @@ int image_inspect(const struct root *root, struct arena *arena, struct image *re
  */
 int image_find_compat(const struct root *root, const char *host_version, struct arena *arena,
 		      struct image *image, struct error *err);
+
+/* ---- where config.json's mounts will lie ------------------------------------------------- */
+
+/*
+ * The root of a container and the mounts that config.json has for it, of which none needs to be
+ * there as yet. Prepared at the first question, then used for many.
+ */
+struct image_node;
+struct image_volumes {
+	const struct root *root;
+	const struct oci_mounts *mounts;
+	struct arena *arena;
+	/* the rest is image_volumes' own */
+	int fd; /* of the directory `open` */
+	struct image_node *open, *top;
+	struct image_node **buckets;
+	size_t bucket_count;
+	dev_t device;   /* of the root's file system */
+	size_t steps;   /* of all walks so far */
+	bool uncertain; /* a mount's destination leads through a volume */
+};
+#define IMAGE_VOLUMES_INIT(of_root, of_mounts, in_arena)                                \
+	{                                                                               \
+		.root = (of_root), .mounts = (of_mounts), .arena = (in_arena), .fd = -1 \
+	}
+void image_volumes_close(struct image_volumes *volumes);
+#define AUTO_VOLUMES __attribute__((cleanup(image_volumes_close))) struct image_volumes
+
+/* Whether it brings files that aren't the container's alone: any but fresh ones such as a tmpfs. */
+bool image_mount_is_volume(const struct oci_mount *mount);
+
+struct image_place {
+	const char *path; /* from the root, without links */
+	size_t existing;  /* the length of the part of it that is there, in the container's own root
+			   */
+	const struct oci_mount *mount; /* that it lies in; NULL: the container's own root */
+	size_t mount_length;           /* the length of the part of it that leads to the mount */
+	/*
+	 * It can't be told: a mount's destination leads through a volume, whose content isn't
+	 * looked at; or the image has more than 40 links on the way, a directory that can't be
+	 * read, a mount that config.json doesn't name. `mount` is the likely answer then.
+	 */
+	bool uncertain;
+};
+/*
+ * Where `path` will lie. Links of the image are followed inside the root; the last component only
+ * with `follow_last`, as runtimes do with a mount's destination. What is missing is taken for
+ * directories, as runtimes make them. Of what config.json mounts on one place, and around it, the
+ * kernel's order counts: the later one hides the earlier. 0, -ENOMEM, or -errno of the root.
+ */
+int image_find_place(struct image_volumes *volumes, const char *path, bool follow_last,
+		     struct image_place *ret);
+/* Whether it is, or may be, in a volume. */
+bool image_place_is_volume(const struct image_place *place);

@@ -6,6 +6,8 @@
 void explanation_close(struct explanation *explanation)
 {
 	pipeline_close(&explanation->pipeline);
+	if (explanation->volumes)
+		image_volumes_close(explanation->volumes);
 	root_close(&explanation->root);
 }
 
@@ -28,6 +30,11 @@ static int follow(struct explanation *e, const struct config *config, const char
 		err->code = ERROR_BAD_BUNDLE;
 		return error_fix(err, r, "correct root.path in config.json");
 	}
+	e->volumes = arena_alloc(arena, sizeof(*e->volumes));
+	if (!e->volumes)
+		return error_memory(err);
+	*e->volumes =
+		(struct image_volumes)IMAGE_VOLUMES_INIT(&e->root, &pipeline->spec.mounts, arena);
 	r = pipeline_driver(pipeline, arena, err);
 	return r < 0 ? r : pipeline_plan(pipeline, &e->root, arena, err);
 }
@@ -48,7 +55,7 @@ static int explain(const struct config *config, const char *bundle, bool json, s
 
 		return r < 0 ? error_exit_code(&explanation.err) : failed;
 	}
-	explain_print_tree(&explanation.pipeline, arena);
+	explain_print_tree(&explanation, arena);
 	(void)fflush(stdout);
 	return r < 0 ? cli_fail(&explanation.err) : 0;
 }

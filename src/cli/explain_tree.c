@@ -63,6 +63,7 @@ static void add_image(struct tree *root, const struct image *image)
 /* ---- operations ------------------------------------------------------------------------- */
 
 struct lister {
+	const struct explanation *explanation;
 	const struct pipeline *pipeline;
 	struct arena *arena;
 	bool *done; /* one per operation */
@@ -100,8 +101,11 @@ static bool are_alike(const struct lister *l, const struct operation *a, const s
 	if (a->kind != b->kind || a->required != b->required ||
 	    strcmp(a->because, b->because) != 0 || !same_directory(a->target, b->target))
 		return false;
-	return !has_files(a) || same_directory(explain_source(l->pipeline, a, l->arena),
-					       explain_source(l->pipeline, b, l->arena));
+	if (has_files(a) && !same_directory(explain_source(l->pipeline, a, l->arena),
+					    explain_source(l->pipeline, b, l->arena)))
+		return false;
+	return strcmp(explain_outcome_text(l->explanation, a, l->arena),
+		      explain_outcome_text(l->explanation, b, l->arena)) == 0;
 }
 
 /* The rule of a node that is bound, too, stands with the node: it has the same numbers. */
@@ -141,13 +145,14 @@ static void add_one(const struct lister *l, struct tree *node, const char *reaso
 {
 	const char *source = explain_source(l->pipeline, operation, l->arena);
 	const char *name = name_of(l, operation, operation->target);
+	const char *outcome = explain_outcome_text(l->explanation, operation, l->arena);
 
 	if (!name || !source)
 		return;
-	(void)tree_add(node, "%s%s%s %s%s%s%s", reason, *reason ? ": " : "",
+	(void)tree_add(node, "%s%s%s %s%s%s%s%s%s", reason, *reason ? ": " : "",
 		       operation_name(operation->kind), name, has_files(operation) ? " from " : "",
-		       has_files(operation) ? source : "",
-		       operation->required ? "" : " (optional)");
+		       has_files(operation) ? source : "", operation->required ? "" : " (optional)",
+		       *outcome ? ", " : "", outcome);
 }
 
 static void add_several(const struct lister *l, struct tree *node,
@@ -155,15 +160,16 @@ static void add_several(const struct lister *l, struct tree *node,
 {
 	const struct operation *first = members[0];
 	const char *source = explain_source(l->pipeline, first, l->arena);
+	const char *outcome = explain_outcome_text(l->explanation, first, l->arena);
 	struct tree *line;
 
 	if (!source)
 		return;
-	line = tree_add(node, "%s %zu in %.*s%s%.*s%s", operation_name(first->kind), count,
+	line = tree_add(node, "%s %zu in %.*s%s%.*s%s%s%s", operation_name(first->kind), count,
 			(int)directory_length(first->target), first->target,
 			has_files(first) ? " from " : "",
 			has_files(first) ? (int)directory_length(source) : 0, source,
-			first->required ? "" : " (optional)");
+			first->required ? "" : " (optional)", *outcome ? ", " : "", outcome);
 	for (size_t i = 0; i < count; i++)
 		tree_add_name(line, name_of(l, members[i], base_name(members[i]->target)));
 }
@@ -217,10 +223,12 @@ static void add_reason(const struct lister *l, struct tree *operations, size_t i
 	}
 }
 
-static void add_operations(struct tree *root, const struct pipeline *pipeline)
+static void add_operations(struct tree *root, const struct explanation *explanation)
 {
+	const struct pipeline *pipeline = &explanation->pipeline;
 	const struct plan *plan = &pipeline->plan;
 	struct lister l = {
+		.explanation = explanation,
 		.pipeline = pipeline,
 		.arena = root->arena,
 		.done = arena_alloc(root->arena, plan->count + 1),
@@ -236,8 +244,9 @@ static void add_operations(struct tree *root, const struct pipeline *pipeline)
 			add_reason(&l, node, i);
 }
 
-void explain_print_tree(const struct pipeline *pipeline, struct arena *arena)
+void explain_print_tree(const struct explanation *explanation, struct arena *arena)
 {
+	const struct pipeline *pipeline = &explanation->pipeline;
 	struct tree top = {.arena = arena}, *root = tree_add(&top, "bundle %s", pipeline->bundle);
 
 	if (pipeline->stage >= PIPELINE_SPEC)
@@ -252,7 +261,7 @@ void explain_print_tree(const struct pipeline *pipeline, struct arena *arena)
 		add_selection(root, pipeline);
 	if (pipeline->stage >= PIPELINE_PLAN) {
 		add_image(root, &pipeline->image);
-		add_operations(root, pipeline);
+		add_operations(root, explanation);
 	}
 	if (root != &top)
 		tree_print(root);

@@ -118,6 +118,10 @@ static int write_plan(struct pipeline *pipeline, const char *hook, struct docume
 		text = plan_write(&rest, pipeline->rootfs, arena);
 		r = text ? privilege_set(PRIVILEGE_MOUNT, err) : error_memory(err);
 	}
+	if (r == 0 && text && strlen(text) > PLAN_FILE_MAX)
+		return error_set(err, ERROR_BAD_BUNDLE, EFBIG, "give the container fewer mounts",
+				 "write %s: config.json has %zu mounts", file,
+				 pipeline->spec.mounts.count);
 	if (r < 0 || !text)
 		return r;
 	return file_replace(file, -1, text, strlen(text), err);
@@ -126,7 +130,7 @@ static int write_plan(struct pipeline *pipeline, const char *hook, struct docume
 static int give_gpus(struct pipeline *pipeline, const struct config *config, const char *name,
 		     int self, struct arena *arena, struct error *err)
 {
-	struct document document = {arena, pipeline->text, pipeline->text_length};
+	struct document document = DOCUMENT_INIT(arena, pipeline->text, pipeline->text_length);
 	const char *hook = NULL;
 	int r = privilege_set(PRIVILEGE_READ, err);
 
@@ -250,23 +254,13 @@ static int edit_in_child(const struct runtime_arguments *arguments, const struct
 			 WTERMSIG(status));
 }
 
-static int no_runtime(const struct config *config, struct arena *arena, struct error *err)
-{
-	const char *names = strings_join(arena, &config->runtime.candidates, ", ");
-
-	return error_set(err, ERROR_SYSTEM, ENOENT,
-			 "install one of them, or name another in runtime.candidates",
-			 "find a low-level runtime: none of %s is in " RUNTIME_PATH,
-			 names ? names : "them");
-}
-
 /* Returns only on failure; -ECANCELED: it has been reported. */
 static int become_runtime(const struct runtime_arguments *arguments, char **argv,
 			  struct arena *arena, struct error *err)
 {
 	bool makes_container = runtime_arguments_make_container(arguments);
 	int self = open("/proc/self/exe", O_PATH | O_CLOEXEC);
-	const char *runtime;
+	const char *runtime = NULL;
 	struct config config;
 	int r = config_load(NULL, arena, &config, err);
 
@@ -275,9 +269,9 @@ static int become_runtime(const struct runtime_arguments *arguments, char **argv
 		return r;
 	if (r < 0 && config_defaults(arena, &config) < 0)
 		return error_memory(err);
-	runtime = runtime_find(&config.runtime.candidates, RUNTIME_PATH, self, arena);
-	if (!runtime)
-		return no_runtime(&config, arena, err);
+	r = runtime_find(&config.runtime.candidates, RUNTIME_PATH, self, arena, &runtime, err);
+	if (r < 0)
+		return r;
 	if (makes_container)
 		r = edit_in_child(arguments, &config, self, arena, err);
 	if (makes_container && r < 0)
