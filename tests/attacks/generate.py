@@ -58,6 +58,10 @@ NAMES = list(DIMENSIONS)
 VALUES = {name: list(values) for name, values in DIMENSIONS.items()}
 
 
+PLAIN = {"place": "etc", "image": "as-is", "volume": "none", "at": "link", "root": "rw", "userns": "no",
+         "propagation": "private"}
+
+
 def is_possible(case):
     """Some of a case's values may be missing: then those that are there."""
     get = case.get
@@ -660,8 +664,16 @@ def main():
         print("\n".join(name_of(case) for case in cases))
         return
     begun = time.monotonic()
-    results = run_all(cases, environment)
+    # With nothing in the way each has to start, or the rest says nothing.
+    plain = [] if names else [
+        dict(PLAIN, road=road, runtime=runtime) for road in VALUES["road"] for runtime in VALUES["runtime"]]
+    results = run_all(cases + [case for case in plain if case not in cases], environment)
     failed = tell(results, title)
+    started = {result[0] for result in results if result[1]}
+    for case in plain:
+        if name_of(case) not in started:
+            print(f"FAIL {title}: {name_of(case)}: a plain container was refused")
+            failed += 1
     print(f"    {time.monotonic() - begun:.0f} s")
     for road in VALUES["road"]:
         of_road = [r for r in results if f" road={road} " in r[0]]

@@ -19,7 +19,7 @@ for program in runc crun python3; do
 	fi
 done
 make_work
-mount -t tmpfs tmpfs "$work"
+mount -t tmpfs -o mode=0755 tmpfs "$work"
 mount --make-private "$work"
 host=$work/fake-host
 "$fixture/fake-host" "$host" --gpus 2
