@@ -23,6 +23,7 @@ struct image {
 	/* A musl image whose path file doesn't lead to lib_dir: the file and what it has to hold.
 	 */
 	const char *musl_path_file, *musl_path_text;
+	const char *musl_path; /* what its path file says now; NULL: it has none */
 	/* CUDA forward compatibility: what image_find_compat found. */
 	const char *compat_version; /* of the image's libcuda; NULL: it has none */
 	bool compat_used;           /* it runs on the host's driver, and is newer */
@@ -95,3 +96,15 @@ int image_find_place(struct image_volumes *volumes, const char *path, bool follo
 		     struct image_place *ret);
 /* Whether it is, or may be, in a volume. */
 bool image_place_is_volume(const struct image_place *place);
+
+/*
+ * Nothing is made in a volume that the container can write: where the library directories lie in
+ * one, others take their place, in the container's own root. 0, -ENOMEM or -errno, err filled.
+ */
+int image_leave_volumes(struct image_volumes *volumes, struct image *image, struct error *err);
+/*
+ * The same for a root without a config.json, by what is mounted there now. 0, -ENOMEM or -errno,
+ * err filled.
+ */
+int image_leave_mounts(const struct root *root, struct arena *arena, struct image *image,
+		       struct error *err);

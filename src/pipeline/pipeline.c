@@ -275,11 +275,24 @@ int pipeline_driver(struct pipeline *pipeline, struct arena *arena, struct error
 	return r < 0 ? r : repair_missing(pipeline, arena, err);
 }
 
+/* davit-container-cli has no config.json to say where volumes lie. */
+static int leave_volumes(struct pipeline *pipeline, const struct root *root, struct arena *arena,
+			 struct error *err)
+{
+	AUTO_VOLUMES volumes = IMAGE_VOLUMES_INIT(root, &pipeline->spec.mounts, arena);
+
+	if (!pipeline->text)
+		return image_leave_mounts(root, arena, &pipeline->image, err);
+	return image_leave_volumes(&volumes, &pipeline->image, err);
+}
+
 int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct arena *arena,
 		  struct error *err)
 {
 	int r = image_inspect(root, arena, &pipeline->image, err);
 
+	if (r == 0)
+		r = leave_volumes(pipeline, root, arena, err);
 	if (r == 0 && pipeline->config->cuda_compat &&
 	    (pipeline->request.capabilities & CAPABILITY_COMPUTE))
 		r = image_find_compat(root, pipeline->driver.version, arena, &pipeline->image, err);

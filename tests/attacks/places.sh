@@ -12,6 +12,7 @@ set -euo pipefail
 # shellcheck source=tests/lib/attack.sh
 . "$repository/tests/lib/attack.sh"
 enter_namespace "$@"
+low=$ENGINE
 attack_place
 lib=usr/lib/x86_64-linux-gnu
 uuid=$(sed -n 's/^GPU UUID: *\t* *//p' "$host/proc/driver/nvidia/gpus/0000:00:06.0/information")
@@ -64,7 +65,7 @@ refused_in() {
 	place "$@"
 	equal "$1: refused" 1 "$((rc != 0))"
 	# crun doesn't show a hook's line.
-	if [ "${ENGINE##*/}" != crun ] && [[ $errors != *"davit: cannot "*"$4"*"(fix: "* ]]; then
+	if [ "$low" != crun ] && [[ $errors != *"davit: cannot "*"$4"*"(fix: "* ]]; then
 		fail "$1: by its name" "$errors"
 	else
 		ok "$1: by its name"
@@ -74,7 +75,7 @@ refused_in() {
 }
 
 kind_root debian > /dev/null
-with=${ENGINE##*/}
+with=${INJECTOR:+$INJECTOR, }$low
 # --- read-only: a private view -----------------------------------------------------------
 for destination in etc $lib usr/bin usr/lib/firmware usr; do
 	volume "[ ! -d '$work/roots/debian/$destination' ] || cp -a '$work/roots/debian/$destination/.' ."
@@ -91,6 +92,22 @@ volume_untouched "$with: the same"
 # --- writable ----------------------------------------------------------------------------
 volume "cp -a '$work/roots/debian/etc/.' ."
 done_in "$with: a writable volume at /etc with a loader cache" true '["rbind"]' /etc
+volume "cp -a '$work/roots/debian/$lib/.' ."
+inside='nvidia-smi -L; ls /opt/davit/lib | grep -c libcuda.so.1'
+place '' true '["rbind"]' "/$lib"
+unset inside
+equal "$with: a writable volume at the library directory: the libraries lie elsewhere" "0 $gpu"$'\n'1 "$rc $output"
+drop_bundle
+volume_untouched "$with: a writable volume at the library directory"
+volume "cp -a '$work/roots/debian/usr/.' ."
+refused_in "$with: a writable volume at /usr without nvidia-smi" true '["rbind"]' /usr
+volume "cp -a '$work/roots/debian/usr/.' .; cp '$host'/driver/bin/* bin/; mkdir -p lib/firmware/nvidia/$version
+	cp '$host/driver/firmware/nvidia/$version'/* lib/firmware/nvidia/$version"
+place '' true '["rbind"]' /usr
+equal "$with: a writable volume at /usr with all that goes there: started or refused by its name" yes \
+	"$([ "$rc" = 0 ] || [[ $errors = *"it lies in a volume, /usr"* ]] || [ "$low" = crun ] && echo yes)"
+drop_bundle
+volume_untouched "$with: a writable volume at /usr"
 volume 'cp /bin/true file'
 refused_in "$with: a writable volume at /usr/bin" true '["rbind"]' /usr/bin
 volume "cp -a '$work/roots/debian/etc/.' .; rm -f ld.so.cache"
