@@ -211,7 +211,7 @@ __attribute__((noreturn)) static void supervise(struct child *child)
 		;
 	if (total > OUTPUT_MAX)
 		(void)dprintf(STDERR_FILENO,
-			      "davit-nvml: cannot go on: the library prints without end\n");
+			      "\ndavit-nvml: cannot go on: the library prints without end\n");
 	else if (WIFSIGNALED(status))
 		(void)dprintf(STDERR_FILENO,
 			      "davit-nvml: cannot go on: the library was ended by signal %d\n",
