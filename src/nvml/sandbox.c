@@ -219,8 +219,14 @@ __attribute__((noreturn)) static void supervise(struct child *child)
 	_exit(!goes_on || !WIFEXITED(status) ? 1 : WEXITSTATUS(status));
 }
 
-static int give_up_rights(struct error *err)
+/*
+ * The library's process may be of either user, and is to be killed without CAP_KILL, also by the
+ * kernel when we end: one of our ids is that of each.
+ */
+static int give_up_rights(unsigned id, struct error *err)
 {
+	if (geteuid() == 0 && setresuid(id, 0, 0) < 0 && errno != EPERM && errno != EINVAL)
+		return error_errno(err, errno, "give up what isn't needed");
 	if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return error_errno(err, errno, "give up what isn't needed");
 	return drop_capabilities(err);
@@ -312,7 +318,7 @@ int sandbox_enter(const char *library, const char *dev, struct error *err)
 		(void)close(out[1]);
 		(void)close(err_out[1]);
 		(void)close(alive[0]);
-		r = give_up_rights(err);
+		r = give_up_rights(id, err);
 		if (r < 0) {
 			(void)kill(child.pid, SIGKILL);
 			return r;

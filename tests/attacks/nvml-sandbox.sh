@@ -75,6 +75,16 @@ bomb threads '^(1?[0-9]?[0-9]|2[0-5][0-9]) threads$'
 bomb descriptors '^10[0-9][0-9] descriptors$'
 bomb output 'cannot go on: the library prints without end$'
 bomb crash 'cannot go on: the library was ended by signal 4$'
+build sleeper '-DBOMB="sleep"'
+"$nvml" "$place/sleeper.so" > /dev/null 2>&1 &
+starter=$!
+sleep 1
+asleep=$(pgrep -P "$starter" || true)
+{ kill -KILL "$starter" && wait "$starter"; } 2> /dev/null || true
+sleep 0.5
+equal 'when it is killed, the library ends with it' '1 ended' \
+	"$(wc -w <<< "$asleep") $(grep -qs '^State:.[RSD]' "/proc/${asleep:-none}/status" && echo lives || echo ended)"
+rm "$place/sleeper.so"
 [ -z "${FULL:-}" ] || bomb time 'cannot go on: the library was ended by signal 9$'
 equal 'nothing for a terminal gets through' 0 \
 	"$(build output '-DBOMB="output"'; "$nvml" "$place/output.so" 2> /dev/null | grep -c $'\033' || true)"
