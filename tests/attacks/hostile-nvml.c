@@ -98,6 +98,7 @@ static void try_signals(void)
 static void try_calls(void)
 {
 	const struct rlimit more = {1UL << 40, 1UL << 40};
+	/* clang-format off */
 	const struct {
 		const char *name;
 		long number, a, b, c, d;
@@ -146,6 +147,7 @@ static void try_calls(void)
 		{"TIOCSTI",                     SYS_ioctl,                                 1,                                 0x5412,										      (long)"x"																																       },
 		{"TCSETS",                     SYS_ioctl,                             1,                             0x5402,									       0									 },
 	};
+	/* clang-format on */
 
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
 		say(calls[i].name,
