@@ -382,7 +382,8 @@ struct spawn {
 	const char *const *arguments; /* ending with NULL; the first is its name */
 	int timeout_ms;
 	size_t output_max; /* bytes of its standard output; 0: not wanted, /dev/null */
-	bool unprivileged; /* no capabilities, and no way to gain any */
+	bool sandboxed;    /* of the capabilities only those that it makes its sandbox with, and no
+			      way to gain any */
 };
 struct spawn_result {
 	int status;   /* as wait(2) has it */
