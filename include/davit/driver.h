@@ -75,7 +75,9 @@ struct driver_file {
 	 * ("gbm/..."), else absolute.
 	 */
 	const char *target;
-	struct driver_links links; /* further names, by the catalogue */
+	struct driver_links links; /* further names: by the catalogue, and as the host has them */
+	bool vdpau;   /* libvdpau looks for it in a folder of its own, if there is one */
+	bool unknown; /* no row of the catalogue: by its version alone */
 };
 struct driver_files {
 	struct driver_file *items;
@@ -134,6 +136,8 @@ struct driver {
 	bool proc_registry_absent;
 	/* for messages: directories that were searched for libraries */
 	struct strings searched;
+	/* libraries that are there, but of another version: "/lib/libcuda.so.535.1 (of 535.1)" */
+	struct strings other_versions;
 	bool nvml_asked; /* and it answered */
 };
 
@@ -152,16 +156,21 @@ int driver_roots_open(const struct config *config, struct driver_roots *ret, str
 const struct root *driver_root_of(const struct driver_roots *roots, enum driver_tree tree);
 
 /*
- * The inventory for these capabilities. No node is opened, and no directory of libraries read.
+ * The inventory for these capabilities. No node is opened.
  *
  * Of the GPUs, in bus order, no more than `devices` takes to select from (indices and UUIDs; all
  * for anything else, and for NULL), since each costs the driver's time; gpus_partial then.
  *
- * Libraries are looked for in driver.search, in the directories where the loader cache of the
- * driver's root has libnvidia-ml.so.1 or libcuda.so.1, and in the usual ones; the first directory
- * with libnvidia-ml or libcuda of the kernel module's version is the driver's. What else belongs to
- * the driver is looked for under that directory's prefix ("/usr/local/nvidia" of
- * "/usr/local/nvidia/lib64"), then at its usual places in the driver's root.
+ * Each library is looked for in driver.search; in the directories that the entries of the loader
+ * cache of the driver's root lead to, link by link (/etc/alternatives included); and, while
+ * something is missing that every driver has, in the known places of distributions. Its file has
+ * the kernel module's version, or a version of its own that the catalogue knows of; whatever else
+ * of the module's version is in these directories belongs to the driver, too. A directory of which
+ * the cache has up to 256 entries is read; of a larger one the cache tells the names.
+ *
+ * What else belongs to the driver is looked for under the prefix of the directory with most of the
+ * libraries ("/usr/local/nvidia" of "/usr/local/nvidia/lib64"), then at its usual places in the
+ * driver's root.
  *
  * Errors: ERROR_NO_DRIVER (module absent; libraries absent, with the directories searched; a
  * control node with a stale number), ERROR_DRIVER_MISMATCH (both versions). Libraries that the
@@ -252,9 +261,15 @@ struct driver_known {
 int driver_know_file(const char *name, const char *version, struct arena *arena,
 		     struct driver_known *ret);
 
-/* The CUDA version from libcuda's note, whatever capabilities were asked for. NULL: no note. */
+/*
+ * The CUDA version, whatever capabilities were asked for: from libcuda's note or, without one, by
+ * the branch of the driver. NULL: no libcuda, or neither tells it.
+ */
 const char *driver_cuda_version(const struct driver_roots *roots, const struct config *config,
 				const struct driver *driver, struct arena *arena);
+
+/* The CUDA version of a driver's branch: "12.2" of "535.104.05"; NULL: not known. */
+const char *driver_cuda_of_branch(const char *version);
 
 /*
  * Has davit-nvml ask NVML what /proc doesn't tell, and fills it in: UUIDs of GPUs that weren't

@@ -13,6 +13,7 @@ int driver_examine(const struct driver_roots *roots, const struct config *config
 		.driver = ret,
 		.read_fd = -1,
 		.stale_allowed = true,
+		.thorough = true,
 	};
 	const struct {
 		int (*read)(struct inventory *inv);

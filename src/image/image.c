@@ -97,3 +97,18 @@ int image_inspect(const struct root *root, struct arena *arena, struct image *re
 	}
 	return 0;
 }
+
+static bool has_vdpau(const struct root *root, const char *lib_dir)
+{
+	char path[128];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "%s/vdpau", lib_dir);
+	return root_stat(root, path, 0, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+void image_find_vdpau(const struct root *root, struct image *image)
+{
+	image->vdpau = has_vdpau(root, image->lib_dir);
+	image->vdpau_32 = has_vdpau(root, image->lib_dir_32);
+}

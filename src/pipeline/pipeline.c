@@ -283,6 +283,8 @@ int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct are
 	if (r == 0 && pipeline->config->cuda_compat &&
 	    (pipeline->request.capabilities & CAPABILITY_COMPUTE))
 		r = image_find_compat(root, pipeline->driver.version, arena, &pipeline->image, err);
+	if (r == 0 && (pipeline->request.capabilities & CAPABILITY_VIDEO))
+		image_find_vdpau(root, &pipeline->image);
 	if (r == 0)
 		r = plan_make(&pipeline->request, &pipeline->driver, &pipeline->selection,
 			      &pipeline->image, arena, &pipeline->plan, err);
