@@ -112,10 +112,13 @@ int check_driver_version(const struct doctor_host *host, struct finding *ret)
 int check_driver_libraries(const struct doctor_host *host, struct finding *ret)
 {
 	const struct doctor_driver *d = &host->driver;
-	char searched[700] = "";
+	char searched[700] = "", others[700] = "", unknown[300] = "";
 
 	if (!check_has_module(host, ret))
 		return 0;
+	for (size_t i = 0; i < d->driver.files.count; i++)
+		if (d->driver.files.items[i].unknown && d->driver.files.items[i].class_bits == 64)
+			finding_list(unknown, sizeof(unknown), "%s", d->driver.files.items[i].name);
 	for (size_t i = 0; i < d->driver.searched.count; i++)
 		finding_list(searched, sizeof(searched), "%s", d->driver.searched.items[i]);
 	if (d->problems.files.code == ERROR_DRIVER_MISMATCH)
@@ -130,8 +133,41 @@ int check_driver_libraries(const struct doctor_host *host, struct finding *ret)
 	}
 	if (d->problems.files.code)
 		return finding_error(ret, DOCTOR_FAIL, &d->problems.files);
-	return finding_set(ret, DOCTOR_OK, NULL, "%s in %s; searched: %s", d->libraries,
-			   d->driver.root_path, searched);
+	for (size_t i = 0; i < d->driver.other_versions.count; i++)
+		finding_list(others, sizeof(others), "%s", d->driver.other_versions.items[i]);
+	if (others[0]) {
+		(void)finding_set(ret, DOCTOR_WARN, NULL, "left out, for another version: %s",
+				  others);
+		return finding_remedy(ret, "reinstall the whole userland of driver %s",
+				      d->driver.version);
+	}
+	return finding_set(ret, DOCTOR_OK, NULL, "%s in %s; searched: %s%s%s", d->libraries,
+			   d->driver.root_path, searched,
+			   unknown[0] ? "; without a row of davit's "
+					"catalogue, given for compute and graphics: "
+				      : "",
+			   unknown);
+}
+
+/* Programs are found in the package's places: what is missing is told, since nothing fails. */
+int check_driver_programs(const struct doctor_host *host, struct finding *ret)
+{
+	const struct driver *driver = &host->driver.driver;
+	const char *smi = NULL;
+
+	if (!has_libraries(host, ret))
+		return 0;
+	for (size_t i = 0; i < driver->files.count; i++)
+		if (string_equal(driver->files.items[i].name, "nvidia-smi"))
+			smi = driver->files.items[i].path;
+	if (smi)
+		return finding_set(ret, DOCTOR_OK, NULL, "nvidia-smi is %s", smi);
+	return finding_set(ret, DOCTOR_WARN,
+			   "install it (Debian: nvidia-smi, Ubuntu: nvidia-utils-BRANCH), or set "
+			   "driver.root to where it is",
+			   "there is no nvidia-smi in %s: containers with capability utility don't "
+			   "get it",
+			   driver->root_path);
 }
 
 int check_driver_cuda(const struct doctor_host *host, struct finding *ret)
@@ -141,11 +177,13 @@ int check_driver_cuda(const struct doctor_host *host, struct finding *ret)
 	if (host->driver.driver.cuda_version)
 		return finding_set(ret, DOCTOR_OK, NULL, "CUDA %s",
 				   host->driver.driver.cuda_version);
-	return finding_set(ret, DOCTOR_WARN,
-			   "upgrade the driver, or set NVIDIA_DISABLE_REQUIRE=1 in containers that "
-			   "start too slowly",
-			   "libcuda has no note of its CUDA version: NVML is asked for it when an "
-			   "image has a requirement, which takes longer");
+	return finding_set(
+		ret, DOCTOR_WARN,
+		"upgrade davit or the driver, or set NVIDIA_DISABLE_REQUIRE=1 in "
+		"containers that start too slowly",
+		"libcuda has no note of its CUDA version, and davit doesn't know this "
+		"branch: NVML is asked for it when an image has a requirement, which takes "
+		"longer");
 }
 
 int check_driver_gpus(const struct doctor_host *host, struct finding *ret)

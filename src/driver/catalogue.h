@@ -61,8 +61,8 @@ struct catalogue_row {
 	/* Only when the file of this beginning was found before, or when it was not; NULL: always.
 	 */
 	const char *with, *without;
-	uint8_t place; /* enum place_kind; libraries: besides their directories */
-	uint8_t kind; /* enum driver_file_kind */
+	uint8_t place;         /* enum place_kind; libraries: besides their directories */
+	uint8_t kind;          /* enum driver_file_kind */
 	unsigned capabilities; /* any of them brings the file; 0: every GPU container has it */
 	bool essential;        /* its capability can't do without it */
 	bool usual;            /* every driver with its capability has it */

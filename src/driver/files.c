@@ -167,6 +167,17 @@ static int add_library(struct inventory *inv, const struct library_dirs *dirs,
 	return r < 0 ? r : add_dot_so(inv, dirs, file);
 }
 
+/* Some of the libraries are the module's, so it isn't the module that has to be replaced. */
+static int half_upgraded(struct inventory *inv, const struct other_library *other)
+{
+	int r = library_explain_other(inv, other);
+
+	if (other->alternatives)
+		return r;
+	return error_fix(inv->err, r, "finish the upgrade: reinstall the userland of driver %s",
+			 inv->driver->version);
+}
+
 static int essential_absent(struct inventory *inv, const struct catalogue_row *row,
 			    const struct library_dirs *dirs)
 {
@@ -174,8 +185,9 @@ static int essential_absent(struct inventory *inv, const struct catalogue_row *r
 	const char *whole = inventory_whole_path(inv, dirs->found.tree, dirs->found.path);
 
 	for (size_t i = 0; i < inv->others.count; i++)
-		if (catalogue_library(inv->others.items[i].name) == row)
-			return library_explain_other(inv, &inv->others.items[i]);
+		if (inv->others.items[i].class_bits == 64 &&
+		    catalogue_library(inv->others.items[i].name) == row)
+			return half_upgraded(inv, &inv->others.items[i]);
 	error_set(inv->err, ERROR_NO_DRIVER, ENOENT, NULL,
 		  "give the container capability %s: %s has no usable %s",
 		  capability_name(row->capabilities), whole ? whole : dirs->found.path,
@@ -478,7 +490,7 @@ static int report_others(struct inventory *inv)
 
 		if (!name || !text)
 			r = -ENOMEM;
-		else if (!has_library(inv->driver, name, 64) && !has_library(inv->driver, name, 32))
+		else if (!has_library(inv->driver, name, other->class_bits))
 			r = strings_add(inv->arena, &inv->driver->other_versions, text);
 	}
 	return r < 0 ? error_memory(inv->err) : 0;

@@ -259,9 +259,10 @@ static bool is_found(const struct search *s, const char *name)
 	return false;
 }
 
-static int remember_other(struct inventory *inv, enum driver_tree tree, const char *path,
+static int remember_other(struct search *s, enum driver_tree tree, const char *path,
 			  bool alternatives)
 {
+	struct inventory *inv = s->inv;
 	const char *name = strrchr(path, '/') + 1, *version = version_of(name);
 	const char *whole = inventory_whole_path(inv, tree, path);
 	struct other_library *other;
@@ -278,6 +279,7 @@ static int remember_other(struct inventory *inv, enum driver_tree tree, const ch
 		.name = arena_strndup(inv->arena, name, stem_length(name)),
 		.path = whole,
 		.version = version,
+		.class_bits = s->class_bits,
 		.alternatives = alternatives,
 	};
 	return other->name ? 0 : -ENOMEM;
@@ -300,7 +302,7 @@ static int follow(struct search *s, enum driver_tree tree, const char *dir, cons
 	if (!slash || slash == target)
 		return 0;
 	if (!has_version(inv, slash + 1))
-		return remember_other(inv, tree, target, alternatives);
+		return remember_other(s, tree, target, alternatives);
 	if (r < 0)
 		return 0;
 	target = arena_strndup(inv->arena, target, (size_t)(slash - target));

@@ -29,7 +29,8 @@ struct other_library {
 	const char *name;    /* "libnvidia-ml.so" */
 	const char *path;    /* whole, with the tree's own path before it */
 	const char *version; /* "535.161.08" */
-	bool alternatives;   /* a link of /etc/alternatives chose it */
+	int class_bits;
+	bool alternatives; /* a link of /etc/alternatives chose it */
 };
 
 struct inventory {

@@ -269,7 +269,8 @@ int library_dirs_explain(struct inventory *inv)
 	size_t used = strlen(root) + strlen(config_path(inv)), room = 200, least = 40;
 
 	for (size_t i = 0; i < inv->others.count; i++)
-		if (catalogue_is_sign(inv->others.items[i].name))
+		if (inv->others.items[i].class_bits == 64 &&
+		    catalogue_is_sign(inv->others.items[i].name))
 			return library_explain_other(inv, &inv->others.items[i]);
 	list = list_probed(inv, used + least < room ? room - used : least);
 	if (!list)

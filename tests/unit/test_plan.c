@@ -257,7 +257,12 @@ static void both_word_sizes_are_in_the_loader_cache(void **state)
 	(void)state;
 	table_make(&table, COMPUTE | CAPABILITY_COMPAT32);
 	table_plan_well(&table);
-	assert_int_equal(table.plan.libraries.count, 2);
+	/* As ldconfig has it: the SONAMEs, and the links for the linker. */
+	assert_int_equal(table.plan.libraries.count, 4);
+	assert_string_equal(table.plan.libraries.items[2].path, "/usr/lib64/libcuda.so");
+	assert_string_equal(table.plan.libraries.items[2].name, "libcuda.so");
+	assert_string_equal(table.plan.libraries.items[3].path, "/usr/lib/libcuda.so");
+	assert_int_equal(table.plan.libraries.items[3].flags, LOADER_FLAGS_32);
 	assert_string_equal(table.plan.libraries.items[0].path, "/usr/lib64/libcuda.so.1");
 	assert_int_equal(table.plan.libraries.items[0].flags, LOADER_FLAGS_NATIVE);
 	assert_string_equal(table.plan.libraries.items[1].path, "/usr/lib/libcuda.so.1");
