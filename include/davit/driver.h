@@ -21,7 +21,7 @@ struct mig_instances {
 
 /* GPUs that the driver was told to leave alone ("GPU Excluded: Yes") are not among them. */
 struct gpu {
-	unsigned index;     /* the order of PCI bus ids */
+	unsigned index;     /* the order of PCI bus ids; driver_count_openable may leave some out */
 	unsigned minor;     /* of /dev/nvidiaN */
 	const char *uuid;   /* may be "GPU-????????-..." before the GPU is first opened */
 	const char *bus_id; /* "0000:00:06.0" as /proc spells it */
@@ -34,6 +34,18 @@ struct gpu {
 };
 struct gpus {
 	struct gpu *items;
+	size_t count, capacity;
+};
+
+/* A GPU of the driver that no container can have: it stops only those that ask for it. */
+struct lost_gpu {
+	const char *bus_id;
+	unsigned index; /* its place among the GPUs, if it still counts */
+	bool counted;   /* the others keep their indices; false: they were numbered without it */
+	const char *problem; /* "its node /dev/nvidia0 can't be opened here" */
+};
+struct lost_gpus {
+	struct lost_gpu *items;
 	size_t count, capacity;
 };
 
@@ -121,7 +133,10 @@ struct driver {
 				     looked for */
 	const char *root_path;    /* config.driver.root */
 	struct gpus gpus;
-	bool gpus_partial;         /* there may be more, behind those that were asked for */
+	bool gpus_partial; /* there may be more, behind those that were asked for */
+	struct lost_gpus lost;
+	/* /proc tells of no GPU, but there is this node of one: something hides them. Or NULL. */
+	const char *hidden_node;
 	struct driver_files files; /* those of the capabilities asked for */
 	struct driver_majors majors;
 	/*
@@ -223,6 +238,19 @@ int driver_repair(const struct driver_roots *roots, const struct config *config,
 		  const struct strings *names, bool pretend, struct arena *arena,
 		  struct driver *driver, struct error *err);
 /*
+ * Numbers the GPUs as NVML does for whoever asks: those whose node can be opened. A GPU whose node
+ * isn't there, and can't be made (masked by another file, no CAP_MKNOD, a user namespace,
+ * ModifyDeviceFiles: 0), is moved to `lost`. With `as_caller` also one whose node the caller may
+ * not open (a device cgroup, its mode): for callers that give a container their own view. No node
+ * is opened. Call it with all GPUs read, or again when it says 1 and gpus_partial.
+ *
+ * 0: all can be opened, 1: some were left out, or -ENOMEM.
+ */
+int driver_count_openable(const struct driver_roots *roots, const struct config *config,
+			  bool as_caller, struct arena *arena, struct driver *driver,
+			  struct error *err);
+
+/*
  * After driver_read has failed: loads the module nvidia if it is not loaded. 0: read again;
  * -EALREADY: it is loaded, the failure had another cause (err is as before); else -errno, err says
  * why it can't be loaded.
@@ -298,11 +326,12 @@ struct selection {
 	size_t count, capacity;
 };
 /*
- * {"all"}, {"none"} or items: index, UUID, bus id (also without domain or in upper case), "0:1"
- * (the second MIG instance of GPU 0, by GPU and compute instance), "MIG-GPU-<uuid>/gi/ci",
- * "MIG-<uuid>". Each device once, in the GPUs' order. "all" takes the MIG instances of a GPU that
- * has some in its place; an index, UUID or bus id means the whole GPU. -ENODEV with
- * ERROR_UNKNOWN_DEVICE, naming the ones there are; ret is empty then.
+ * {"all"}, {"none"} (in any case) or items: index, UUID, bus id (also without domain or in upper
+ * case), "0:1" (the second MIG instance of GPU 0, by GPU and compute instance),
+ * "MIG-GPU-<uuid>/gi/ci", "MIG-<uuid>". Each device once, in the GPUs' order. "all" takes the MIG
+ * instances of a GPU that has some in its place; an index, UUID or bus id means the whole GPU.
+ * -ENODEV with ERROR_UNKNOWN_DEVICE, naming the ones there are; ret is empty then. What asks for a
+ * lost GPU fails with its problem; "all" leaves it out.
  */
 int driver_select(const struct driver *driver, const struct strings *devices, struct arena *arena,
 		  struct selection *ret, struct error *err);

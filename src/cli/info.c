@@ -19,6 +19,9 @@ static void print_text(const struct driver *driver)
 				     gpu->mig.items[j].uuid ? "  " : "",
 				     gpu->mig.items[j].uuid ? gpu->mig.items[j].uuid : "");
 	}
+	for (size_t i = 0; i < driver->lost.count; i++)
+		(void)printf("lost    %s  %s\n", driver->lost.items[i].bus_id,
+			     driver->lost.items[i].problem);
 	if (driver->gpus.count == 0)
 		(void)puts("no GPUs");
 }

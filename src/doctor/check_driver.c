@@ -189,7 +189,7 @@ int check_driver_cuda(const struct doctor_host *host, struct finding *ret)
 int check_driver_gpus(const struct doctor_host *host, struct finding *ret)
 {
 	const struct gpus *gpus = &host->driver.driver.gpus;
-	char list[700] = "";
+	char list[700] = "", lost[300] = "";
 
 	if (!check_has_module(host, ret))
 		return 0;
@@ -198,6 +198,18 @@ int check_driver_gpus(const struct doctor_host *host, struct finding *ret)
 	for (size_t i = 0; i < gpus->count; i++)
 		finding_list(list, sizeof(list), "%u: %s %s", gpus->items[i].index,
 			     gpus->items[i].model, gpus->items[i].uuid);
+	for (size_t i = 0; i < host->driver.driver.lost.count; i++)
+		finding_list(lost, sizeof(lost), "%s: %s", host->driver.driver.lost.items[i].bus_id,
+			     host->driver.driver.lost.items[i].problem);
+	if (lost[0])
+		return finding_set(ret, gpus->count ? DOCTOR_WARN : DOCTOR_FAIL,
+				   "see `dmesg | grep -i nvrm`, and reset or remove that GPU",
+				   "%zu usable: %s; not usable: %s", gpus->count, list, lost);
+	if (gpus->count == 0 && host->driver.driver.hidden_node)
+		return finding_set(ret, DOCTOR_FAIL,
+				   "let /proc/driver/nvidia/gpus of the host be seen here",
+				   "there is /dev/%s, but /proc/driver/nvidia/gpus shows no GPU",
+				   host->driver.driver.hidden_node);
 	if (gpus->count == 0)
 		return finding_set(ret, DOCTOR_FAIL,
 				   "see `dmesg | grep NVRM` and `lspci -d 10de:`: the GPU is of "
