@@ -58,6 +58,7 @@ static const struct place places[] = {
 
 	{PLACE_PROGRAMS, "bin"},
 	{PLACE_PROGRAMS, "/usr/bin"},
+	{PLACE_PROGRAMS, "/bin"},                                                /* Talos with driver.root /usr/local */
 	{PLACE_PROGRAMS, "/usr/sbin"},
 	{PLACE_PROGRAMS, "/usr/local/bin"},                                     /* Talos */
 	{PLACE_PROGRAMS, "/run/current-system/sw/bin"},                         /* NixOS */
