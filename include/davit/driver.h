@@ -132,6 +132,7 @@ struct driver {
 	const char *cuda_version; /* "13.0" from libcuda's note, NULL when it has none or wasn't
 				     looked for */
 	const char *root_path;    /* config.driver.root */
+	const char *mps_path;     /* config.driver.mps */
 	struct gpus gpus;
 	bool gpus_partial; /* there may be more, behind those that were asked for */
 	struct lost_gpus lost;

@@ -18,6 +18,7 @@ int config_defaults(struct arena *arena, struct config *ret)
 			   .dev = "/dev",
 			   .sys = "/sys",
 			   .run = "/run",
+			   .mps = "/tmp/nvidia-mps",
 			   .load_modules = true},
 		.policy = {.capabilities = CAPABILITY_ALL, .imex = true                   },
 		.cgroups = true,

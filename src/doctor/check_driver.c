@@ -336,19 +336,20 @@ int check_driver_mig(const struct doctor_host *host, struct finding *ret)
 int check_driver_mps(const struct doctor_host *host, struct finding *ret)
 {
 	const struct doctor_system *system = &host->system;
+	const char *path = host->config.driver.mps;
 
 	if (!system->mps)
 		return finding_set(ret, DOCTOR_OK, NULL, "no MPS");
 	if (system->mps_uid != 0)
-		return finding_set(
-			ret, DOCTOR_WARN, "run nvidia-cuda-mps-control as root, after removing it",
-			"/tmp/nvidia-mps is of user %u, not root's: containers don't get "
-			"it",
-			(unsigned)system->mps_uid);
-	if (!system->mps_control)
 		return finding_set(ret, DOCTOR_WARN,
-				   "start `nvidia-cuda-mps-control -d`, or remove /tmp/nvidia-mps",
-				   "/tmp/nvidia-mps has no pipe `control`: the MPS daemon isn't "
-				   "running");
-	return finding_set(ret, DOCTOR_OK, NULL, "MPS pipes in /tmp/nvidia-mps");
+				   "run nvidia-cuda-mps-control as root, after removing it",
+				   "%s is of user %u, not root's: containers don't get it", path,
+				   (unsigned)system->mps_uid);
+	if (!system->mps_control) {
+		(void)finding_set(ret, DOCTOR_WARN, NULL,
+				  "%s has no pipe `control`: the MPS daemon isn't running", path);
+		return finding_remedy(ret, "start `nvidia-cuda-mps-control -d`, or remove %s",
+				      path);
+	}
+	return finding_set(ret, DOCTOR_OK, NULL, "MPS pipes in %s", path);
 }

@@ -397,6 +397,22 @@ static bool is_complete(const struct search *s)
 	return sign;
 }
 
+/*
+ * Debian's alternatives chose a driver of another version: its programs and texts would come with
+ * the libraries of ours, so what lies beside them isn't taken.
+ */
+static bool chosen_otherwise(const struct search *s)
+{
+	for (size_t i = 0; i < s->inv->others.count; i++) {
+		const struct other_library *other = &s->inv->others.items[i];
+
+		if (other->alternatives && other->class_bits == s->class_bits &&
+		    catalogue_is_sign(other->name))
+			return true;
+	}
+	return false;
+}
+
 /* ---- all -------------------------------------------------------------------------------- */
 
 /* How much of the driver a directory has. */
@@ -457,7 +473,8 @@ int library_dirs_locate(struct inventory *inv, int class_bits, struct library_di
 		if (r == 0)
 			r = add_cached(&s, false);
 	}
-	while (r == 0 && !is_complete(&s) && (place = place_next(kind, place)))
+	while (r == 0 && !is_complete(&s) && !chosen_otherwise(&s) &&
+	       (place = place_next(kind, place)))
 		r = add_dir(&s, TREE_DRIVER_ROOT, place->path);
 	if (r < 0)
 		return error_memory(inv->err);

@@ -4,7 +4,7 @@
 #include "builder.h"
 
 #define FLAGS_FILE (MOUNT_FLAG_RDONLY | MOUNT_FLAG_NOSUID | MOUNT_FLAG_NODEV)
-#define MPS_DIRECTORY "/tmp/nvidia-mps" /* where the daemon puts them by itself */
+#define MPS_DIRECTORY "/tmp/nvidia-mps" /* where programs look for them by themselves */
 #define FLAGS_SOCKET (FLAGS_FILE | MOUNT_FLAG_NOEXEC)
 
 size_t mount_option_names(unsigned flags, const char *names[static MOUNT_OPTIONS_MAX])
@@ -252,7 +252,7 @@ static void add_mps(struct builder *b)
 	bind = plan_add(b, OPERATION_BIND, target[0] ? target : MPS_DIRECTORY,
 			"capability compute: MPS pipes");
 	bind->tree = TREE_HOST;
-	bind->source = MPS_DIRECTORY;
+	bind->source = b->driver->mps_path;
 	bind->flags =
 		MOUNT_FLAG_NOSUID | MOUNT_FLAG_NODEV | MOUNT_FLAG_NOEXEC | MOUNT_FLAG_NOFOLLOW;
 	bind->owner_root = true;

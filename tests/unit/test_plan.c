@@ -631,10 +631,11 @@ static void mps_directory_is_a_target_only(void **state)
 	(void)state;
 	table_make(&table, COMPUTE);
 	table.request.mps_pipe_directory = "/pipes";
+	table.driver.mps_path = "/host/pipes";
 	table_plan_well(&table);
 	bind = find(&table, OPERATION_BIND, "/pipes");
 	assert_non_null(bind);
-	assert_string_equal(bind->source, "/tmp/nvidia-mps");
+	assert_string_equal(bind->source, "/host/pipes");
 	assert_true(bind->owner_root);
 	assert_false(bind->required);
 }
