@@ -84,7 +84,7 @@ printf '    %d bundles\n' "$count_attacks"
 
 # Where the MPS daemon's pipes go to, when the host has some. Nothing else goes into its directory.
 pipes=$host/tmp/nvidia-mps
-mkdir -p -m 0755 "${pipes%/*}"
+mkdir -p "${pipes%/*}"
 mkdir -m 0755 "$pipes"
 for to in /etc /proc/1/root /proc/self/cwd /proc /proc/driver /dev /usr /usr/lib /usr/bin /run /lib/firmware \
 	/usr/../../../etc "$out/etc" / /etc/passwd /dev/nvidia0 /proc/1/root/tmp "$canary" /usr/lib/x86_64-linux-gnu; do

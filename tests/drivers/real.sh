@@ -18,6 +18,8 @@ fi
 . "$(dirname "$0")/../lib/place.sh"
 # shellcheck source=tests/lib/container.sh
 . "$repository/tests/lib/container.sh"
+# shellcheck source=tests/lib/runtime.sh
+. "$repository/tests/lib/runtime.sh"
 require_root
 if [ "$(uname -m)" != x86_64 ] || ! command -v mmdebstrap > /dev/null; then
 	skip 'drivers: real ones' 'they are taken on x86_64, by mmdebstrap'
@@ -126,13 +128,14 @@ check_cdi() { # NAME ROOT FILE-OF-NAMES
 		sed 's|.*/||' | sort -u | comm -13 - "$3")"
 }
 
-check_runtime() { # NAME FILE-OF-NAMES
+check_runtime() { # NAME FILE-OF-NAMES ROOT
+	configure_runtime "$(command -v runc)" ".driver.root = \"$3\""
 	new_bundle debian NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=all
 	edit_bundle 'del(.hooks)'
 	equal "$1: the plan of davit-runtime has every library" '' "$("$davit" explain --json --bundle "$bundle" --config "$config" |
 		jq -r '.operations[] | select(.op == "bind") | .target' | sed 's|.*/||' | sort -u | comm -13 - "$2")"
 	edit_bundle '.process.args = ["/bin/sh", "-c", "ls /usr/lib/x86_64-linux-gnu"]'
-	equal "$1: davit-runtime gives every library" '' "$("$runtime" --config "$config" run --bundle "$bundle" "davit-$$-$bundle_serial" 2>&1 < <(:) |
+	equal "$1: davit-runtime gives every library" '' "$("$runtime" run --bundle "$bundle" "davit-$$-$bundle_serial" 2>&1 < <(:) |
 		sort -u | comm -13 - <(grep -v '^libglxserver' "$2"))"
 	drop_bundle
 }
@@ -165,7 +168,7 @@ check_driver() {
 	check_loads "$name" rhel "${sonames[@]}"
 	check_smi "$name" "$root"
 	check_cdi "$name" "$root" "$work/expected"
-	check_runtime "$name" "$work/expected"
+	check_runtime "$name" "$work/expected" "$root"
 }
 
 # cuDriverGetVersion of the real library, which needs no GPU.
@@ -186,7 +189,11 @@ cuda_of() { # ROOT VERSION FLAVOUR
 			}
 		EOF
 	fi
-	LD_LIBRARY_PATH=$1/usr/lib/x86_64-linux-gnu/nvidia/$3:$1/usr/lib/x86_64-linux-gnu \
+	# Of the root only what is the driver's: its C library may be another than this machine's.
+	rm -rf "$work/libraries"
+	mkdir "$work/libraries"
+	find "$1/usr/lib/x86_64-linux-gnu" -maxdepth 1 -name "libnvidia-*.so.$2" -exec ln -s {} "$work/libraries" \;
+	LD_LIBRARY_PATH=$1/usr/lib/x86_64-linux-gnu/nvidia/$3:$work/libraries \
 		"$work/cuda-of" "$1/usr/lib/x86_64-linux-gnu/nvidia/$3/libcuda.so.$2" || true
 }
 
