@@ -246,15 +246,20 @@ static int probe(struct search *s, const struct library_dir *dir)
 static bool is_found(const struct search *s, const char *name)
 {
 	size_t stem = stem_length(name);
-	const char *file =
-		arena_printf(s->inv->arena, "%.*s.%s", (int)stem, name, s->inv->driver->version);
 
-	for (size_t i = 0; file && i < s->dirs->count; i++) {
+	for (size_t i = 0; stem && i < s->dirs->count; i++) {
 		const struct library_dir *dir = &s->dirs->items[i];
 
-		if (dir->listed || dir->sign ? library_dir_may_have(dir, file)
-					     : strings_contain(&dir->names, file))
-			return true;
+		for (size_t j = 0; j < dir->names.count; j++) {
+			const char *other = dir->names.items[j];
+
+			if (strncmp(other, name, stem) != 0 ||
+			    (other[stem] != '.' && other[stem] != '\0'))
+				continue;
+			if ((!dir->listed && dir->sign) ||
+			    (other[stem] && strcmp(other + stem + 1, s->inv->driver->version) == 0))
+				return true;
+		}
 	}
 	return false;
 }
@@ -319,8 +324,9 @@ static int follow_all(struct search *s, size_t index)
 		const struct library_dir *dir = &s->dirs->items[index];
 		const char *name = dir->names.items[i];
 
-		if (is_drivers(s->inv, name) && !catalogue_has_own_version(name) &&
-		    !is_found(s, name))
+		/* The cheaper questions first: most are links to a file beside them. */
+		if (!is_found(s, name) && is_drivers(s->inv, name) &&
+		    !catalogue_has_own_version(name))
 			r = follow(s, dir->tree, dir->path, name);
 	}
 	return r;
