@@ -104,6 +104,18 @@ check_loads() { # NAME KIND SONAME...
 	drop_bundle
 }
 
+# The merged cache has every name that ldconfig would have made of the same files.
+check_cache() { # NAME
+	local answer
+	new_bundle debian NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=all
+	edit_bundle '.process.args = ["/bin/sh", "-c", "ldconfig -p | sed s/^/before/; ldconfig; ldconfig -p | sed s/^/after/"]'
+	answer=$(runc run --bundle "$bundle" "davit-$$-$bundle_serial" 2>&1) || true
+	cache_names() { sed -n "s/^$1[[:space:]]*\(lib[^ ]*\) (.*/\1/p" <<< "$answer" | sort -u; }
+	matches "$1: ldconfig knows libcuda" '^libcuda\.so\.1$' "$(cache_names after)"
+	equal "$1: the merged cache has all names that ldconfig finds" '' "$(comm -13 <(cache_names before) <(cache_names after))"
+	drop_bundle
+}
+
 check_smi() { # NAME ROOT
 	local answer rc=0
 	new_bundle debian NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=utility
@@ -166,6 +178,7 @@ check_driver() {
 		grep -E '\.so\.[0-9]+$' | sort)
 	check_loads "$name" debian "${sonames[@]}"
 	check_loads "$name" rhel "${sonames[@]}"
+	check_cache "$name"
 	check_smi "$name" "$root"
 	check_cdi "$name" "$root" "$work/expected"
 	check_runtime "$name" "$work/expected" "$root"
