@@ -252,7 +252,7 @@ static void add_mps(struct builder *b)
 	bind = plan_add(b, OPERATION_BIND, target[0] ? target : MPS_DIRECTORY,
 			"capability compute: MPS pipes");
 	bind->tree = TREE_HOST;
-	bind->source = b->driver->mps_path;
+	bind->source = b->driver->mps_path ? b->driver->mps_path : MPS_DIRECTORY;
 	bind->flags =
 		MOUNT_FLAG_NOSUID | MOUNT_FLAG_NODEV | MOUNT_FLAG_NOEXEC | MOUNT_FLAG_NOFOLLOW;
 	bind->owner_root = true;
