@@ -20,10 +20,10 @@ int config_defaults(struct arena *arena, struct config *ret)
 			   .run = "/run",
 			   .mps = "/tmp/nvidia-mps",
 			   .load_modules = true},
-		.policy = {.capabilities = CAPABILITY_ALL, .imex = true                   },
+		.policy = {.capabilities = CAPABILITY_ALL,        .imex = true         },
 		.cgroups = true,
 		.cuda_compat = true,
-		.log = {.file = "",             .level = LOG_LEVEL_WARNING},
+		.log = {.file = "", .level = LOG_LEVEL_WARNING},
 	};
 	if (strings_add(arena, &ret->policy.env_names, DEVICES_VARIABLE) < 0 ||
 	    strings_add(arena, &ret->runtime.candidates, "runc") < 0 ||

@@ -99,8 +99,7 @@ int driver_read(const struct driver_roots *roots, const struct config *config,
 	};
 	int r;
 
-	*ret = (struct driver){
-		.root_path = config->driver.root, .mps_path = config->driver.mps};
+	*ret = (struct driver){.root_path = config->driver.root, .mps_path = config->driver.mps};
 	r = inventory_read_kernel(&inv);
 	if (r == 0)
 		r = inventory_read_majors(&inv);
