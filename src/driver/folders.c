@@ -264,8 +264,25 @@ static bool is_found(const struct search *s, const char *name)
 	return false;
 }
 
-static int remember_other(struct search *s, enum driver_tree tree, const char *path,
-			  bool alternatives)
+/* "libcuda.so.1": what the loader asks for. */
+static bool is_soname(const char *path)
+{
+	const char *name = strrchr(path, '/') + 1;
+	size_t stem = stem_length(name);
+
+	return name[stem] == '.' && !strchr(name + stem + 1, '.');
+}
+
+static struct other_library *find_other(struct inventory *inv, const char *path)
+{
+	for (size_t i = 0; i < inv->others.count; i++)
+		if (strcmp(inv->others.items[i].path, path) == 0)
+			return &inv->others.items[i];
+	return NULL;
+}
+
+static int remember_other(struct search *s, enum driver_tree tree, const char *link,
+			  const char *path, bool alternatives)
 {
 	struct inventory *inv = s->inv;
 	const char *name = strrchr(path, '/') + 1, *version = version_of(name);
@@ -274,15 +291,23 @@ static int remember_other(struct search *s, enum driver_tree tree, const char *p
 
 	if (!version || strcmp(version, inv->driver->version) == 0)
 		return 0;
-	for (size_t i = 0; whole && i < inv->others.count; i++)
-		if (strcmp(inv->others.items[i].path, whole) == 0)
-			return 0;
+	link = inventory_whole_path(inv, tree, link);
+	if (!whole || !link)
+		return -ENOMEM;
+	other = find_other(inv, whole);
+	if (other) {
+		other->alternatives |= alternatives;
+		if (is_soname(link))
+			other->link = link;
+		return 0;
+	}
 	other = ARENA_PUSH(inv->arena, &inv->others);
-	if (!other || !whole)
+	if (!other)
 		return -ENOMEM;
 	*other = (struct other_library){
 		.name = arena_strndup(inv->arena, name, stem_length(name)),
 		.path = whole,
+		.link = link,
 		.version = version,
 		.class_bits = s->class_bits,
 		.alternatives = alternatives,
@@ -307,7 +332,7 @@ static int follow(struct search *s, enum driver_tree tree, const char *dir, cons
 	if (!slash || slash == target)
 		return 0;
 	if (!has_version(inv, slash + 1))
-		return remember_other(s, tree, target, alternatives);
+		return remember_other(s, tree, path, target, alternatives);
 	if (r < 0)
 		return 0;
 	target = arena_strndup(inv->arena, target, (size_t)(slash - target));

@@ -28,6 +28,7 @@ struct library_dirs {
 struct other_library {
 	const char *name;    /* "libnvidia-ml.so" */
 	const char *path;    /* whole, with the tree's own path before it */
+	const char *link;    /* the same of the name that led there: its SONAME, if there is one */
 	const char *version; /* "535.161.08" */
 	int class_bits;
 	bool alternatives; /* a link of /etc/alternatives chose it */

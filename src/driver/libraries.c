@@ -239,7 +239,7 @@ int library_explain_other(struct inventory *inv, const struct other_library *oth
 {
 	error_set(inv->err, ERROR_DRIVER_MISMATCH, ENODEV, NULL,
 		  "use the driver: the kernel module is %s, but %s is of %.32s",
-		  inv->driver->version, other->path, other->version);
+		  inv->driver->version, other->link, other->version);
 	if (other->alternatives)
 		return error_fix(inv->err, -ENODEV,
 				 "choose the libraries of %s by `update-alternatives --config "
@@ -262,16 +262,31 @@ static const char *list_probed(struct inventory *inv, size_t max)
 	return strings_list(inv->arena, &probed, max);
 }
 
+/* libnvidia-ml before libcuda, which images' compatibility packages have as well. */
+static const struct other_library *find_other_sign(const struct inventory *inv)
+{
+	const struct other_library *found = NULL;
+
+	for (size_t i = 0; i < inv->others.count; i++) {
+		const struct other_library *other = &inv->others.items[i];
+
+		if (other->class_bits == 64 && catalogue_is_sign(other->name) &&
+		    (!found || (string_starts(other->name, "libnvidia-ml") &&
+				!string_equal(other->name, found->name))))
+			found = other;
+	}
+	return found;
+}
+
 int library_dirs_explain(struct inventory *inv)
 {
+	const struct other_library *other = find_other_sign(inv);
 	const char *root = inv->roots->driver.path, *list;
 	/* What a line has for all that may be long here: some of the list is always told. */
 	size_t used = strlen(root) + strlen(config_path(inv)), room = 200, least = 40;
 
-	for (size_t i = 0; i < inv->others.count; i++)
-		if (inv->others.items[i].class_bits == 64 &&
-		    catalogue_is_sign(inv->others.items[i].name))
-			return library_explain_other(inv, &inv->others.items[i]);
+	if (other)
+		return library_explain_other(inv, other);
 	list = list_probed(inv, used + least < room ? room - used : least);
 	if (!list)
 		return error_memory(inv->err);
