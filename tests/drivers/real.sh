@@ -116,6 +116,49 @@ check_cache() { # NAME
 	drop_bundle
 }
 
+# The loaders of Vulkan, EGL and OpenCL, of an image that has them, find the driver by its texts:
+# each of them loads the library that the text names. (The driver itself then finds no GPU.)
+check_icds() { # NAME VERSION
+	local answer what
+	[ -e "$roots/image.made" ] || return 0
+	[ -e "$work/icds" ] || cc -x c -o "$work/icds" - -ldl <<- 'EOF'
+		#include <dlfcn.h>
+		#include <stdio.h>
+		#include <string.h>
+		int main(int argc, char **argv)
+		{
+			struct { int type; void *next; unsigned flags; void *application; unsigned layers;
+				 void *names; unsigned extensions; void *more; } info = {.type = 1};
+			void *library, *instance = 0, *devices[16];
+			unsigned count = 0;
+			int (*call)();
+
+			(void)argc;
+			library = dlopen(argv[1], RTLD_NOW);
+			if (!library)
+				return puts(dlerror()), 1;
+			if (strstr(argv[1], "OpenCL") && (call = (int (*)())dlsym(library, "clGetPlatformIDs")))
+				call(0, (void *)0, &count);
+			else if (strstr(argv[1], "vulkan") && (call = (int (*)())dlsym(library, "vkCreateInstance")))
+				call(&info, (void *)0, &instance);
+			else if ((call = (int (*)())((void *(*)(const char *))dlsym(library, "eglGetProcAddress"))("eglQueryDevicesEXT")))
+				call(16, devices, &count);
+			return 0;
+		}
+	EOF
+	new_bundle debian NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=all LD_DEBUG=files
+	umount "$bundle/rootfs"
+	rm -rf "$bundle"/{upper,overlay-work}
+	overlay_root "$roots/image"
+	cp "$work/icds" "$bundle/rootfs/usr/bin/icds"
+	edit_bundle '.process.args = ["/bin/sh", "-c", "for l in libvulkan.so.1 libEGL.so.1 libOpenCL.so.1; do icds $l; done"]'
+	answer=$(runc run --bundle "$bundle" "davit-$$-$bundle_serial" 2>&1) || true
+	for what in libGLX_nvidia libEGL_nvidia libnvidia-opencl; do
+		matches "$1: $what is loaded by its text" "calling init: .*/$what\.so" "$answer"
+	done
+	drop_bundle
+}
+
 check_smi() { # NAME ROOT
 	local answer rc=0
 	new_bundle debian NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=utility
@@ -179,6 +222,7 @@ check_driver() {
 	check_loads "$name" debian "${sonames[@]}"
 	check_loads "$name" rhel "${sonames[@]}"
 	check_cache "$name"
+	check_icds "$name" "$version"
 	check_smi "$name" "$root"
 	check_cdi "$name" "$root" "$work/expected"
 	check_runtime "$name" "$work/expected" "$root"
@@ -229,9 +273,9 @@ check_flavours() { # ROOT FLAVOUR...
 # --- drivers -------------------------------------------------------------------------------------
 
 main_driver=(nvidia-driver-libs nvidia-smi nvidia-vdpau-driver libnvcuvid1 libnvidia-encode1 libnvoptix1
-	nvidia-opencl-icd xserver-xorg-video-nvidia)
+	nvidia-opencl-icd nvidia-vulkan-icd xserver-xorg-video-nvidia)
 flavour_packages() { # FLAVOUR
-	printf '%s\n' "nvidia-$1-driver-libs" "nvidia-$1-smi" "nvidia-$1-opencl-icd" "libnvidia-$1-cuda1" \
+	printf '%s\n' "nvidia-$1-driver-libs" "nvidia-$1-smi" "nvidia-$1-opencl-icd" "nvidia-$1-vulkan-icd" "libnvidia-$1-cuda1" \
 		"nvidia-$1-vdpau-driver" "libnvidia-$1-nvcuvid1" "libnvidia-$1-encode1"
 }
 
@@ -239,6 +283,8 @@ if [ -z "$(mirror)" ]; then
 	skip 'drivers: real ones' "this machine's package sources name no Debian mirror"
 	report_exit
 fi
+# What a program with graphics has in its image.
+make_root image bookworm libvulkan1 libegl1 libgl1 ocl-icd-libopencl1 libx11-6 libxext6 libgbm1 || true
 mapfile -t packages < <(flavour_packages tesla-470)
 if make_root bookworm bookworm "${main_driver[@]}" "${packages[@]}"; then
 	check_flavours bookworm current tesla-470
