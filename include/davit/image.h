@@ -20,6 +20,8 @@ struct image {
 	enum image_loader loader;
 	const char *lib_dir;    /* where libraries go: "/usr/lib/x86_64-linux-gnu", ... */
 	const char *lib_dir_32; /* the same for 32-bit ones */
+	/* It keeps the drivers of libvdpau in "vdpau" beneath these: image_find_vdpau looked. */
+	bool vdpau, vdpau_32;
 	/* A musl image whose path file doesn't lead to lib_dir: the file and what it has to hold.
 	 */
 	const char *musl_path_file, *musl_path_text;
@@ -33,6 +35,9 @@ struct image {
 /* Reads the root. 0 or -errno, err filled. */
 int image_inspect(const struct root *root, struct arena *arena, struct image *ret,
 		  struct error *err);
+
+/* Looks for the folders that libvdpau of the image takes its drivers from. */
+void image_find_vdpau(const struct root *root, struct image *image);
 
 /*
  * Looks for newer driver libraries in the image's /usr/local/cuda/compat. They are used when the

@@ -329,6 +329,8 @@ enum privilege {
 int privilege_set(enum privilege phase, struct error *err);
 /* Whether PRIVILEGE_MOUNT has, or would have, its SYS_ADMIN. */
 bool privilege_may_mount(void);
+/* Whether this process may make device nodes, in whatever phase it is. */
+bool privilege_may_make_nodes(void);
 
 /*
  * Holds the process to the system calls it needs (src/sys/filter_calls.h); any other kills it.

@@ -216,3 +216,20 @@ int image_leave_mounts(const struct root *root, struct arena *arena, struct imag
 		r = lead_musl(arena, image);
 	return r < 0 ? error_errno(err, -r, "tell where libraries go in the container") : 0;
 }
+
+/* ---- vdpau -------------------------------------------------------------------------------- */
+
+static bool has_vdpau(const struct root *root, const char *lib_dir)
+{
+	char path[128];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "%s/vdpau", lib_dir);
+	return root_stat(root, path, 0, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+void image_find_vdpau(const struct root *root, struct image *image)
+{
+	image->vdpau = has_vdpau(root, image->lib_dir);
+	image->vdpau_32 = has_vdpau(root, image->lib_dir_32);
+}
