@@ -19,7 +19,8 @@ fi
 enter_namespace "$@"
 TMPDIR=/var/tmp make_work
 host=$work/host
-"$fixture/fake-host" "$host" --gpus 2 --mig
+# /tmp is this script's own.
+FAKE_HOST_MPS='' "$fixture/fake-host" "$host" --gpus 2 --mig
 mkdir "$work"/{etc,bin}
 mount -t tmpfs tmpfs "$work/etc"
 mkdir -p "$work"/etc/{upper/davit,work}
