@@ -102,36 +102,40 @@ static int make_below(int stage, const char *path, bool directory)
 	return 0;
 }
 
-/* Read-only with all that is mounted beneath; before Linux 5.12, for one mount alone. */
-static int seal(const char *target, unsigned long flags, bool recursive)
+/* Read-only with all that is mounted beneath, at once (Linux 5.12). */
+static int seal_all(const char *target, unsigned long flags)
 {
 	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID};
 
 	if (flags & MS_NODEV)
 		attr.attr_set |= MOUNT_ATTR_NODEV;
-	if (syscall(SYS_mount_setattr, AT_FDCWD, target, AT_RECURSIVE, &attr, sizeof(attr)) == 0)
-		return 0;
-	if (recursive)
-		return -errno;
-	return mount(NULL, target, NULL, MS_REMOUNT | MS_BIND | flags, NULL) < 0 ? -errno : 0;
+	return syscall(SYS_mount_setattr, AT_FDCWD, target, AT_RECURSIVE, &attr, sizeof(attr)) < 0
+		       ? -errno
+		       : 0;
 }
 
-/* By descriptor, since the stage may cover the source. */
+/*
+ * By descriptor, since the stage may cover the source. With what is mounted beneath: a driver may
+ * have a file system of its own in /usr. An older kernel can't make that read-only, and shows the
+ * one mount alone.
+ */
 static int bind_fd(int fd, const char *path, unsigned long flags)
 {
 	char source[32], target[PATH_MAX];
-	bool recursive = false;
+	int r;
 
 	(void)snprintf(source, sizeof(source), "/proc/self/fd/%d", fd);
 	if (snprintf(target, sizeof(target), STAGE "%s", path) >= (int)sizeof(target))
 		return -ENAMETOOLONG;
-	if (mount(source, target, NULL, MS_BIND, NULL) < 0) {
-		/* In a user namespace what lies beneath may not be uncovered. */
-		recursive = errno == EINVAL;
-		if (!recursive || mount(source, target, NULL, MS_BIND | MS_REC, NULL) < 0)
-			return -errno;
-	}
-	return seal(target, flags, recursive);
+	if (mount(source, target, NULL, MS_BIND | MS_REC, NULL) < 0)
+		return -errno;
+	r = seal_all(target, flags);
+	if (r == 0)
+		return 0;
+	if (umount2(target, MNT_DETACH) < 0 || mount(source, target, NULL, MS_BIND, NULL) < 0 ||
+	    mount(NULL, target, NULL, MS_REMOUNT | MS_BIND | flags, NULL) < 0)
+		return -errno;
+	return 0;
 }
 
 static int put_place(int stage, int fd, const char *path)
