@@ -32,6 +32,19 @@ struct image {
 /* Reads the root. 0 or -errno, err filled. */
 int image_inspect(const struct root *root, struct arena *arena, struct image *ret,
 		  struct error *err);
+/*
+ * Moves the library directories to the container's own root (/opt/davit/lib, /opt/davit/lib32;
+ * where those are a volume, too, /.davit/lib, /.davit/lib32) if one of them lies in a volume that
+ * the container can write, or that has `shared` propagation (linux.rootfsPropagation): nothing is
+ * made in such a volume. `mounts` are config.json's; NULL: there is none, and another mount than
+ * the root's that can be written is taken for a volume. musl's path file then names the directory
+ * first. Without such volumes in config.json no system call is made. 0 or -errno, err filled.
+ */
+int image_place_libraries(const struct root *root, const struct oci_mounts *mounts, bool shared,
+			  struct arena *arena, struct image *image, struct error *err);
+/* Has musl search that directory first: sets musl_path_file and _text. 0 or -errno. */
+int image_lead_musl(struct image *image, const char *dir, const struct root *root,
+		    struct arena *arena);
 
 /*
  * Looks for newer driver libraries in the image's /usr/local/cuda/compat. They are used when the

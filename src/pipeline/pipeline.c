@@ -275,10 +275,24 @@ int pipeline_driver(struct pipeline *pipeline, struct arena *arena, struct error
 	return r < 0 ? r : repair_missing(pipeline, arena, err);
 }
 
+/* The host's own root ("/") is looked at for its kind alone; of a container, its volumes count. */
+static int look_at_image(struct pipeline *pipeline, const struct root *root, struct arena *arena,
+			 struct error *err)
+{
+	const struct oci_spec *spec = pipeline->bundle ? &pipeline->spec : NULL;
+	int r = image_inspect(root, arena, &pipeline->image, err);
+
+	if (r < 0 || (!spec && strcmp(root->path, "/") == 0))
+		return r;
+	return image_place_libraries(root, spec ? &spec->mounts : NULL,
+				     spec && spec->shared_propagation, arena, &pipeline->image,
+				     err);
+}
+
 int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct arena *arena,
 		  struct error *err)
 {
-	int r = image_inspect(root, arena, &pipeline->image, err);
+	int r = look_at_image(pipeline, root, arena, err);
 
 	if (r == 0 && pipeline->config->cuda_compat &&
 	    (pipeline->request.capabilities & CAPABILITY_COMPUTE))

@@ -20,13 +20,7 @@ static bool is_runtime(const char *path, int self)
 	       ours.st_ino != theirs.st_ino;
 }
 
-/* As the configuration file's owner, src/config/config.c. */
-static bool may_own(uid_t owner)
-{
-	return owner == 0 || owner == geteuid() ||
-	       (user_namespace_is_nested() && owner == user_namespace_stranger());
-}
-
+/* As the configuration file's, src/config/config.c. */
 static int check_owner(int fd, const char *path, struct error *err)
 {
 	struct stat st;
@@ -34,7 +28,7 @@ static int check_owner(int fd, const char *path, struct error *err)
 
 	if (fstat(fd, &st) < 0)
 		return error_errno(err, errno, "look at %s", path);
-	if (!may_own(st.st_uid)) {
+	if (!owner_is_trusted(fd, &st)) {
 		r = error_set(err, ERROR_BAD_CONFIG, EPERM, NULL,
 			      "run the low-level runtime: %s does not belong to root", path);
 		return error_fix(err, r, "chown root %s, or name another in runtime.candidates",

@@ -12,6 +12,7 @@ set -euo pipefail
 # shellcheck source=tests/lib/attack.sh
 . "$repository/tests/lib/attack.sh"
 enter_namespace "$@"
+low=${ENGINE##*/} # davit-runtime's, if it is that
 attack_place
 lib=usr/lib/x86_64-linux-gnu
 uuid=$(sed -n 's/^GPU UUID: *\t* *//p' "$host/proc/driver/nvidia/gpus/0000:00:06.0/information")
@@ -64,7 +65,7 @@ refused_in() {
 	place "$@"
 	equal "$1: refused" 1 "$((rc != 0))"
 	# crun doesn't show a hook's line.
-	if [ "${ENGINE##*/}" != crun ] && [[ $errors != *"davit: cannot "*"$4"*"(fix: "* ]]; then
+	if [ "$low" != crun ] && [[ $errors != *"davit: cannot "*"$4"*"(fix: "* ]]; then
 		fail "$1: by its name" "$errors"
 	else
 		ok "$1: by its name"
@@ -74,7 +75,7 @@ refused_in() {
 }
 
 kind_root debian > /dev/null
-with=${ENGINE##*/}
+with=$low
 # --- read-only: a private view -----------------------------------------------------------
 for destination in etc $lib usr/bin usr/lib/firmware usr; do
 	volume "[ ! -d '$work/roots/debian/$destination' ] || cp -a '$work/roots/debian/$destination/.' ."
@@ -102,6 +103,37 @@ volume 'mkdir sub'
 refused_in "$with: the image's /usr/bin leads into a writable volume, by a chain" \
 	'mkdir vol; cp -a usr/bin usr/real; rm -rf usr/bin; ln -s ../one usr/bin; ln -s vol/../vol/./sub one;
 	rm -f bin; ln -s usr/real bin' '["rbind"]' /vol
+
+
+# --- the library directory -----------------------------------------------------------------
+# In the container's own root then: the loader's cache, or musl's path file, leads there.
+inside='nvidia-smi -L; dlprobe libcuda.so.1; [ ! -e /opt/davit ] || ls -d /opt/davit; [ ! -e /.davit ] || ls -d /.davit'
+# moved_in NAME DIRECTORY IMAGE OPTIONS DESTINATION: it has its GPU by libraries in that directory.
+moved_in() {
+	local name=$1 directory=$2
+	shift
+	place "$@"
+	equal "$name: it has its GPU" "0 $gpu
+libcuda.so.1: $directory/lib/libcuda.so.1
+$directory" "$rc $output${errors:+ $errors}"
+	drop_bundle
+	volume_untouched "$name"
+}
+for destination in $lib usr/lib; do
+	volume "cp -a '$work/roots/debian/$destination/.' ."
+	moved_in "$with: a writable volume at /$destination" /opt/davit true '["rbind"]' "/$destination"
+done
+volume "cp -a '$work/roots/debian/$lib/.' ."
+moved_in "$with: the library directory is a link into a writable volume" /opt/davit \
+	"mkdir vol; rm -rf $lib; ln -s ../../vol/. $lib" '["rbind"]' /vol
+volume "cp -a '$work/roots/debian/$lib/.' ."
+moved_in "$with: and /opt leads there, too" /.davit \
+	"mkdir vol; rm -rf $lib opt; ln -s ../../vol $lib; ln -s vol opt" '["rbind"]' /vol
+volume "cp -a '$work/roots/debian/usr/.' ."
+refused_in "$with: a writable volume at /usr, without nvidia-smi" true '["rbind"]' /usr
+volume "cp -a '$work/roots/debian/usr/.' .; : > bin/nvidia-smi; for n in $(ls "$host/usr/bin" 2> /dev/null | grep ^nvidia); do : > bin/\$n; done"
+moved_in "$with: a writable volume at /usr, with nvidia-smi" /opt/davit true '["rbind"]' /usr
+unset inside
 
 # --- shared ------------------------------------------------------------------------------
 for options in '["rbind", "rshared"]' '["rbind", "ro", "rshared"]'; do
