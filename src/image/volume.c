@@ -235,8 +235,8 @@ static void follow(struct walk *walk, const struct image_node *link)
 		walk->rest = walk->room + sizeof(walk->room) - 1;
 		return;
 	}
-	put_before(walk, link->link);
-	if (link->link[0] == '/')
+	put_before(walk, link->link ? link->link : "");
+	if (link->link && link->link[0] == '/')
 		to_root(walk);
 }
 
@@ -403,12 +403,12 @@ static const char *path_of(const struct image_node *node, struct arena *arena,
 int image_find_place(struct image_volumes *volumes, const char *path, bool follow_last,
 		     struct image_place *ret)
 {
-	struct walk walk = {.volumes = volumes, .follow_last = follow_last};
+	struct walk walk = {.volumes = volumes, .at = volumes->top, .follow_last = follow_last};
 	int r = volumes->top ? 0 : prepare(volumes);
 
 	if (r == 0)
 		r = walk_path(&walk, path);
-	if (r < 0)
+	if (r < 0 || !walk.at)
 		return r;
 	*ret = (struct image_place){
 		.mount = walk.at->mount,

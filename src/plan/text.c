@@ -93,47 +93,50 @@ static const char *text_of(struct json_object *object)
 							      JSON_C_TO_STRING_NOSLASHESCAPE);
 }
 
-/* The mounts as an array's items; to NULL: only measured. The length; 0 without memory. */
-static size_t put_mounts(const struct oci_mounts *mounts, char *to)
-{
-	size_t length = 0;
+struct output {
+	char *to; /* NULL: only measured */
+	size_t length;
+};
 
+static void put(struct output *output, const char *text, size_t length)
+{
+	if (output->to)
+		(void)memcpy(output->to + output->length, text, length);
+	output->length += length;
+}
+
+static int put_mounts(struct output *output, const struct oci_mounts *mounts)
+{
 	for (size_t i = 0; i < mounts->count; i++) {
 		AUTO_JSON *object = write_mount(&mounts->items[i]);
 		const char *text = text_of(object);
-		size_t more = text ? strlen(text) : 0;
 
-		if (!more)
-			return 0;
-		if (to)
-			memcpy(to + length, text, more);
-		length += more;
-		if (to && i + 1 < mounts->count)
-			to[length] = ',';
-		length += i + 1 < mounts->count;
+		if (!text)
+			return -ENOMEM;
+		put(output, ",", i > 0);
+		put(output, text, strlen(text));
 	}
-	return length;
+	return 0;
 }
 
-/* Mounts may be many, and take far less as text than as an object. */
+/* Puts the mounts into the object's text: they may be many, and take far more as json-c's tree. */
 static char *add_mounts(const char *object, const struct oci_mounts *mounts, struct arena *arena)
 {
-	static const char head[] = ",\"mounts\":[", tail[] = "]}";
-	size_t start = strlen(object) - 1, length = put_mounts(mounts, NULL);
-	char *text;
+	struct output output = {0};
 
-	if (mounts->count && !length)
-		return NULL;
-	text = arena_alloc(arena, start + strlen(head) + length + sizeof(tail));
-	if (!text)
-		return NULL;
-	memcpy(text, object, start); /* without its bracket */
-	memcpy(text + start, head, strlen(head));
-	start += strlen(head);
-	if (put_mounts(mounts, text + start) != length)
-		return NULL;
-	memcpy(text + start + length, tail, sizeof(tail));
-	return text;
+	for (int i = 0; i < 2; i++) {
+		output.length = 0;
+		put(&output, object, strlen(object) - 1); /* without its bracket */
+		put(&output, ",\"mounts\":[", strlen(",\"mounts\":["));
+		if (put_mounts(&output, mounts) < 0)
+			return NULL;
+		put(&output, "]}", strlen("]}"));
+		if (!output.to)
+			output.to = arena_alloc(arena, output.length + 1);
+		if (!output.to)
+			return NULL;
+	}
+	return output.to;
 }
 
 const char *plan_write(const struct plan *plan, const char *rootfs, struct arena *arena)

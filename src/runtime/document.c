@@ -280,10 +280,10 @@ int document_replace(struct document *document, struct document_value value, con
 int document_append(struct document *document, const char *path, const char *item,
 		    struct error *err)
 {
-	struct document_node *node;
+	struct document_node *node = NULL;
 	int r = get_node(document, path, &node, err);
 
-	if (r < 0)
+	if (r < 0 || !node)
 		return r;
 	if (is_there(node->value) && char_at(document, node->value.start) != '[')
 		return wrong_type(path, strlen(path), "array", err);
@@ -307,12 +307,12 @@ int document_remove_items(struct document *document, const char *path,
 			  bool (*goes)(const struct document *, struct document_value),
 			  struct error *err)
 {
-	struct document_node *node;
+	struct document_node *node = NULL;
 	struct document_value item, run = {0};
 	bool others = false;
 	int r = get_node(document, path, &node, err);
 
-	if (r < 0)
+	if (r < 0 || !node)
 		return r;
 	for (size_t at = node->value.start;
 	     r == 0 && document_next_item(document, node->value, &at, &item);) {
@@ -438,45 +438,24 @@ static int add_insertions(struct document *document, const struct document_node 
 	return r;
 }
 
-/* Merges two sorted neighbours, [from, middle) and [middle, to). */
-static void merge(const struct document_edit *edits, size_t from, size_t middle, size_t to,
-		  struct document_edit *ret)
+static int by_place(const void *a, const void *b)
 {
-	size_t a = from, b = middle;
+	const struct document_edit *one = a, *other = b;
 
-	for (size_t i = from; i < to; i++)
-		ret[i] = b == to || (a < middle && edits[a].start <= edits[b].start) ? edits[a++]
-										     : edits[b++];
+	return (one->start > other->start) - (one->start < other->start);
 }
 
-/* By their place in the text. Not qsort(3), which makes system calls of its own. */
+/* Most often they are in their order, or but for a few. */
 static int sort_edits(struct document *document)
 {
-	size_t count = document->edits.count;
-	struct document_edit *from = document->edits.items, *to;
-	size_t sorted = 1;
+	const struct document_edit *edits = document->edits.items;
+	size_t count = document->edits.count, sorted = 1;
 
-	while (sorted < count && from[sorted - 1].start <= from[sorted].start)
+	while (sorted < count && edits[sorted - 1].start <= edits[sorted].start)
 		sorted++;
 	if (sorted >= count)
 		return 0;
-	to = arena_alloc(document->arena, count * sizeof(*to));
-	if (!to)
-		return -ENOMEM;
-	for (size_t width = 1; width < count; width *= 2) {
-		struct document_edit *swapped = from;
-
-		for (size_t at = 0; at < count; at += 2 * width) {
-			size_t middle = at + width < count ? at + width : count;
-			size_t end = at + 2 * width < count ? at + 2 * width : count;
-
-			merge(from, at, middle, end, to);
-		}
-		from = to;
-		to = swapped;
-	}
-	document->edits.items = from;
-	return 0;
+	return sort_items(document->arena, document->edits.items, count, sizeof(*edits), by_place);
 }
 
 static void put_edited(struct output *output, const struct document *document)

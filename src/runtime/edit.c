@@ -69,8 +69,11 @@ static int edit_devices(struct document *document, const struct spec_devices *de
 			struct error *err)
 {
 	bool *present = arena_alloc(document->arena, devices->count + 1);
-	int r = present ? find_present(document, devices, present, err) : error_memory(err);
+	int r;
 
+	if (!present)
+		return error_memory(err);
+	r = find_present(document, devices, present, err);
 	for (size_t i = 0; r == 0 && i < devices->count; i++)
 		if (!present[i] && !devices->items[i].by_hook)
 			r = append(document, "linux.devices",

@@ -20,7 +20,6 @@ static bool is_runtime(const char *path, int self)
 	       ours.st_ino != theirs.st_ino;
 }
 
-/* As the configuration file's, src/config/config.c. */
 static int check_owner(int fd, const char *path, struct error *err)
 {
 	struct stat st;

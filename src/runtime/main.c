@@ -118,7 +118,7 @@ static int write_plan(struct pipeline *pipeline, const char *hook, struct docume
 		text = plan_write(&rest, pipeline->rootfs, arena);
 		r = text ? privilege_set(PRIVILEGE_MOUNT, err) : error_memory(err);
 	}
-	if (r == 0 && strlen(text) > PLAN_FILE_MAX)
+	if (r == 0 && text && strlen(text) > PLAN_FILE_MAX)
 		return error_set(err, ERROR_BAD_BUNDLE, EFBIG, "give the container fewer mounts",
 				 "write %s: config.json has %zu mounts", file,
 				 pipeline->spec.mounts.count);
