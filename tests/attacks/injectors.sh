@@ -21,7 +21,7 @@ for script in shared-volume target-becomes-link swapped-source firmware-link; do
 done
 by container-cli matrix EVERY="${EVERY:-8}"
 by container-cli race ROUNDS=60 SECONDS_MAX=8
-for script in shared-volume firmware-link; do
+for script in shared-volume firmware-link places; do
 	by runtime $script
 done
 report_exit

@@ -131,8 +131,22 @@ moved_in "$with: and /opt leads there, too" /.davit \
 	"mkdir vol; rm -rf $lib opt; ln -s ../../vol $lib; ln -s vol opt" '["rbind"]' /vol
 volume "cp -a '$work/roots/debian/usr/.' ."
 refused_in "$with: a writable volume at /usr, without nvidia-smi" true '["rbind"]' /usr
-volume "cp -a '$work/roots/debian/usr/.' .; : > bin/nvidia-smi; for n in $(ls "$host/usr/bin" 2> /dev/null | grep ^nvidia); do : > bin/\$n; done"
+volume "cp -a '$work/roots/debian/usr/.' .; for n in '$host'/driver/bin/*; do : > bin/\${n##*/}; done"
 moved_in "$with: a writable volume at /usr, with nvidia-smi" /opt/davit true '["rbind"]' /usr
+# With musl programs for glibc don't start; what is looked for is the way to the libraries.
+kind_root musl > /dev/null
+for path in '' '/usr/lib:/lib'; do
+	volume "cp -a '$work/roots/musl/usr/lib/.' ."
+	new_bundle musl NVIDIA_VISIBLE_DEVICES=0
+	in_image "[ -z '$path' ] || echo '$path' > etc/ld-musl-$(uname -m).path"
+	edit_bundle '.mounts += [{destination: "/usr/lib", type: "bind", source: $s, options: ["rbind"]}]' --arg s "$vol"
+	run_script 'dlprobe libcuda.so.1; head -1 /etc/ld-musl-*.path; ls -d /opt/davit'
+	equal "$with: musl, a writable volume at /usr/lib, its path file: '$path'" '0 libcuda.so.1: /opt/davit/lib/libcuda.so.1
+/opt/davit/lib
+/opt/davit' "$rc $output${errors:+ $errors}"
+	drop_bundle
+	volume_untouched "$with: musl, a writable volume at /usr/lib"
+done
 unset inside
 
 # --- shared ------------------------------------------------------------------------------
