@@ -5,6 +5,7 @@
  */
 #include <fcntl.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "davit/image.h"
 
@@ -72,27 +73,29 @@ static int open_existing(const struct root *root, const char *path, struct arena
 	return fd;
 }
 
-/* Whether it is on another mount than the root, for libraries one that can be written. */
+/*
+ * Whether it is on another mount than the root, for libraries one that can be written. (Asked of
+ * descriptors alone: this process isn't in the container's mount namespace as yet.)
+ */
 static int is_mounted(const struct looker *l, const char *path, bool writable, bool *ret)
 {
 	AUTO_FD fd = open_existing(l->root, path, l->arena);
-	struct mount_facts facts = {0};
 	uint64_t mount, root_mount;
+	struct statvfs fs;
 	struct stat st;
-	int r = -EAGAIN;
+	int r;
 
 	if (fd < 0)
 		return fd;
-	for (unsigned i = 0; i < 2 && r == -EAGAIN; i++) {
-		r = fd_look(l->root->fd, l->arena, &st, &root_mount);
-		if (r == 0)
-			r = fd_look(fd, l->arena, &st, &mount);
-		if (r < 0 || mount == root_mount)
-			return r;
-		r = mount_facts_read(mount, l->arena, &facts);
-	}
-	*ret = r == 0 && (!writable || !facts.read_only);
-	return r;
+	r = fd_look(l->root->fd, l->arena, &st, &root_mount);
+	if (r == 0)
+		r = fd_look(fd, l->arena, &st, &mount);
+	if (r < 0 || mount == root_mount)
+		return r;
+	if (fstatvfs(fd, &fs) < 0)
+		return -errno;
+	*ret = !writable || !(fs.f_flag & ST_RDONLY);
+	return 0;
 }
 
 /* Whether the path lies in a volume, for libraries in one that has no view. 0 or -errno. */
