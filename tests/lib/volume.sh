@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2034,SC2154 # variables of the other files and of the scripts
 # Containers with a volume where davit would make or mount something: what they get, and that the
 # volume and the host's mounts are as before. After container.sh and attack.sh.
 
