@@ -80,7 +80,7 @@ static int open_existing(const struct root *root, const char *path, struct arena
 static int is_mounted(const struct looker *l, const char *path, bool writable, bool *ret)
 {
 	AUTO_FD fd = open_existing(l->root, path, l->arena);
-	uint64_t mount, root_mount;
+	uint64_t mount = 0, root_mount = 0;
 	struct statvfs fs;
 	struct stat st;
 	int r;
