@@ -20,6 +20,7 @@ struct image {
 	enum image_loader loader;
 	const char *lib_dir;    /* where libraries go: "/usr/lib/x86_64-linux-gnu", ... */
 	const char *lib_dir_32; /* the same for 32-bit ones */
+	bool lib_dir_moved;     /* by image_place_libraries */
 	/* A musl image whose path file doesn't lead to lib_dir: the file and what it has to hold.
 	 */
 	const char *musl_path_file, *musl_path_text;

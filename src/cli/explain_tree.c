@@ -52,8 +52,9 @@ static void add_image(struct tree *root, const struct image *image)
 		[IMAGE_LOADER_GLIBC] = "glibc",
 		[IMAGE_LOADER_MUSL] = "musl",
 	};
-	struct tree *node = tree_add(root, "image: %s, libraries go to %s", loaders[image->loader],
-				     image->lib_dir);
+	struct tree *node = tree_add(
+		root, "image: %s, libraries go to %s%s", loaders[image->loader], image->lib_dir,
+		image->lib_dir_moved ? ", since its own directory for them is a volume" : "");
 
 	if (image->compat_version)
 		(void)tree_add(node, "its own libcuda %s: %s", image->compat_version,

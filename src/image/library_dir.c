@@ -130,6 +130,7 @@ static int move(const struct looker *l, struct image *image)
 
 	if (r == 0 && volume)
 		dirs++;
+	image->lib_dir_moved = true;
 	image->lib_dir = dirs->native;
 	image->lib_dir_32 = dirs->compat32;
 	/* musl has no cache, and one path for all. */
