@@ -17,7 +17,7 @@ cd "$(dirname "$0")/.."
 # shellcheck source=tests/lib/old-kernel.sh
 . tests/lib/old-kernel.sh
 
-all_groups=(build lint unit sanitize analysis fixture golden cli engines complaints attacks fuzz budget packages docs arm64)
+all_groups=(build lint unit sanitize analysis fixture golden cli drivers engines complaints attacks fuzz budget packages docs arm64)
 export DAVIT_BUILD=${DAVIT_BUILD:-build}
 export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
@@ -191,6 +191,12 @@ group_cli() {
 	for file in tests/cli/*.sh; do
 		script "$(basename "$file" .sh)" "$file"
 	done
+}
+
+# Where drivers are: the layouts of distributions, and real drivers of Debian's.
+group_drivers() {
+	script 'drivers, layouts' tests/drivers/layouts.sh
+	script 'drivers, real ones' tests/drivers/real.sh
 }
 
 group_engines() {

@@ -53,6 +53,7 @@ struct config {
 		const char *dev;       /* "/dev" */
 		const char *sys;       /* "/sys" */
 		const char *run;       /* "/run": where the driver's sockets are */
+		const char *mps;       /* "/tmp/nvidia-mps": where the MPS daemon's pipes are */
 		bool load_modules;     /* true */
 	} driver;
 	struct {

@@ -21,6 +21,8 @@ struct image {
 	const char *lib_dir;    /* where libraries go: "/usr/lib/x86_64-linux-gnu", ... */
 	const char *lib_dir_32; /* the same for 32-bit ones */
 	bool lib_dir_moved;     /* by image_place_libraries */
+	/* It keeps the drivers of libvdpau in "vdpau" beneath these: image_find_vdpau looked. */
+	bool vdpau, vdpau_32;
 	/* A musl image whose path file doesn't lead to lib_dir: the file and what it has to hold.
 	 */
 	const char *musl_path_file, *musl_path_text;
@@ -46,6 +48,9 @@ int image_place_libraries(const struct root *root, const struct oci_mounts *moun
 /* Has musl search that directory first: sets musl_path_file and _text. 0 or -errno. */
 int image_lead_musl(struct image *image, const char *dir, const struct root *root,
 		    struct arena *arena);
+
+/* Looks for the folders that libvdpau of the image takes its drivers from. */
+void image_find_vdpau(const struct root *root, struct image *image);
 
 /*
  * Looks for newer driver libraries in the image's /usr/local/cuda/compat. They are used when the

@@ -329,6 +329,8 @@ enum privilege {
 int privilege_set(enum privilege phase, struct error *err);
 /* Whether PRIVILEGE_MOUNT has, or would have, its SYS_ADMIN. */
 bool privilege_may_mount(void);
+/* Whether this process may make device nodes, in whatever phase it is. */
+bool privilege_may_make_nodes(void);
 
 /*
  * Holds the process to the system calls it needs (src/sys/filter_calls.h); any other kills it.
@@ -382,7 +384,8 @@ struct spawn {
 	const char *const *arguments; /* ending with NULL; the first is its name */
 	int timeout_ms;
 	size_t output_max; /* bytes of its standard output; 0: not wanted, /dev/null */
-	bool unprivileged; /* no capabilities, and no way to gain any */
+	bool sandboxed;    /* of the capabilities only those that it makes its sandbox with, and no
+			      way to gain any */
 };
 struct spawn_result {
 	int status;   /* as wait(2) has it */

@@ -3,7 +3,7 @@
 
 #include "steps.h"
 
-#define CACHE_MAX ((size_t)64 * 1024 * 1024)
+#define CACHE_MAX ((size_t)4 * 1024 * 1024) /* twenty times the largest seen */
 
 /* The image's cache is parsed with no capability in effect. */
 static int merge(const char *data, size_t length, const struct loader_cache *libraries,

@@ -19,12 +19,13 @@ int config_defaults(struct arena *arena, struct config *ret)
 			   .dev = "/dev",
 			   .sys = "/sys",
 			   .run = "/run",
+			   .mps = "/tmp/nvidia-mps",
 			   .load_modules = true},
-		.policy = {.capabilities = CAPABILITY_ALL, .features = FEATURE_ALL,                    .imex = true},
+		.policy = {.capabilities = CAPABILITY_ALL,            .features = FEATURE_ALL,          .imex = true},
 		.cgroups = true,
 		.cuda_compat = true,
-		.limits = {.seconds = CONFIG_SECONDS            },
-		.log = {.file = "", .level = LOG_LEVEL_WARNING},
+		.limits = {.seconds = CONFIG_SECONDS    },
+		.log = {.file = "",.level = LOG_LEVEL_WARNING},
 	};
 	if (strings_add(arena, &ret->policy.env_names, DEVICES_VARIABLE) < 0 ||
 	    strings_add(arena, &ret->runtime.candidates, "runc") < 0 ||

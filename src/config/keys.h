@@ -13,6 +13,7 @@
 	X("driver.dev", driver.dev, path) \
 	X("driver.sys", driver.sys, path) \
 	X("driver.run", driver.run, path) \
+	X("driver.mps", driver.mps, path) \
 	X("driver.load-modules", driver.load_modules, bool) \
 	X("policy.accept-env", policy.env, accept) \
 	X("policy.accept-annotations", policy.annotations, accept) \

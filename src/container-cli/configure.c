@@ -140,6 +140,8 @@ int command_configure(const struct arguments *arguments, struct arena *arena, st
 		return r;
 	pipeline.config = &config;
 	pipeline.may_repair = true;
+	/* Its GPUs are those that it may use itself: NVML counts so, too. */
+	pipeline.as_caller = !arguments->pid;
 	r = open_container(arguments, arena, &container, err);
 	return r < 0 ? r : give_gpus(arguments, &pipeline, &container, arena, err);
 }

@@ -95,16 +95,16 @@ static int explain_status(const struct spawn_result *result, struct error *err)
 	return 0;
 }
 
-int nvml_run(int program_fd, const char *library, int timeout_ms, struct arena *arena, char **ret,
-	     size_t *ret_length, struct error *err)
+int nvml_run(int program_fd, const char *library, const char *dev, int timeout_ms,
+	     struct arena *arena, char **ret, size_t *ret_length, struct error *err)
 {
-	const char *const arguments[] = {PROGRAM, library, NULL};
+	const char *const arguments[] = {PROGRAM, library, dev, NULL};
 	const struct spawn spawn = {
 		.program = program_fd,
 		.arguments = arguments,
 		.timeout_ms = timeout_ms,
 		.output_max = NVML_OUTPUT_MAX,
-		.unprivileged = true,
+		.sandboxed = true,
 	};
 	struct spawn_result result;
 	int r = spawn_run(&spawn, arena, &result);
@@ -193,7 +193,8 @@ int driver_ask_nvml(const struct driver_roots *roots, const struct config *confi
 	program = nvml_open_program(first, paths[0] ? 2 : 1, err);
 	if (program < 0)
 		return program;
-	r = nvml_run(program, library, NVML_TIMEOUT_MS, arena, &text, &length, err);
+	r = nvml_run(program, library, config->driver.dev, NVML_TIMEOUT_MS, arena, &text, &length,
+		     err);
 	if (r == 0)
 		r = nvml_answer_merge(text, length, arena, driver, err);
 	driver->nvml_asked = r == 0;

@@ -53,7 +53,7 @@ int written_plan_apply(const struct config *config, const struct oci_state *stat
 	if (r == 0)
 		r = container_open_own(rootfs, &container, err);
 	if (r == 0) {
-		/* None: whoever wrote the file didn't tell, and what is mounted is looked up. */
+		/* An older plan file says nothing of them. */
 		container.mounts = plan.mounts.count ? &plan.mounts : NULL;
 		traces_open(state->bundle, &container, arena);
 		traces_add_stubs(container.traces, &plan.stubs);

@@ -65,9 +65,8 @@ static bool musl_path_leads_to(const char *text, const char *dir)
 static int inspect_musl(const struct root *root, struct arena *arena, struct image *ret,
 			struct error *err)
 {
-	static const char file[] = MUSL_PATH_FILE;
 	char *text;
-	int r = root_read(root, file, MUSL_PATH_MAX, arena, &text, NULL);
+	int r = root_read(root, MUSL_PATH_FILE, MUSL_PATH_MAX, arena, &text, NULL);
 
 	ret->loader = IMAGE_LOADER_MUSL;
 	ret->lib_dir = MUSL_LIB_DIR;
@@ -76,8 +75,8 @@ static int inspect_musl(const struct root *root, struct arena *arena, struct ima
 		return 0;
 	if (r < 0)
 		return error_set(err, ERROR_IMAGE, -r, "remove it from the image",
-				 "read %s of the image: it is no small text file", file);
-	ret->musl_path_file = file;
+				 "read %s of the image: it is no small text file", MUSL_PATH_FILE);
+	ret->musl_path_file = MUSL_PATH_FILE;
 	ret->musl_path_text = arena_printf(arena, "%s\n%s\n", text, MUSL_LIB_DIR);
 	return ret->musl_path_text ? 0 : error_memory(err);
 }
@@ -111,4 +110,21 @@ int image_inspect(const struct root *root, struct arena *arena, struct image *re
 		ret->lib_dir_32 = "/usr/lib";
 	}
 	return 0;
+}
+
+/* ---- vdpau -------------------------------------------------------------------------------- */
+
+static bool has_vdpau(const struct root *root, const char *lib_dir)
+{
+	char path[128];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "%s/vdpau", lib_dir);
+	return root_stat(root, path, 0, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+void image_find_vdpau(const struct root *root, struct image *image)
+{
+	image->vdpau = has_vdpau(root, image->lib_dir);
+	image->vdpau_32 = has_vdpau(root, image->lib_dir_32);
 }

@@ -326,8 +326,10 @@ static int add_mount(struct image_volumes *volumes, const struct oci_mount *moun
 	r = walk_path(&walk, mount->destination);
 	if (r < 0)
 		return r;
+	/* In a root whose mounts are there already, what lies right in it is this one. */
 	volumes->uncertain |= walk.uncertain || has_dot_dot(mount->destination) ||
 			      (walk.at->kind == NODE_UNKNOWN && walk.at->parent &&
+			       walk.at->parent->kind != NODE_DIRECTORY &&
 			       walk.at->parent->mount == walk.at->mount);
 	if (walk.broken)
 		return 0;

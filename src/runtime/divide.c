@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
@@ -69,6 +70,47 @@ static int add_device(struct divider *d, const struct operation *operation, bool
 	return 0;
 }
 
+/* The deepest directory on the way to `path`; *ret_rest is what follows. */
+static int open_deepest(const struct root *root, const char *path, const char **ret_rest)
+{
+	char prefix[PATH_MAX];
+	size_t length = strlen(path);
+	int fd = -ENOENT;
+
+	while (length > 1 && (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)) {
+		while (length > 1 && path[length - 1] != '/')
+			length--;
+		*ret_rest = path + length;
+		while (length > 1 && path[length - 1] == '/')
+			length--;
+		if (length >= sizeof(prefix))
+			return -ENAMETOOLONG;
+		(void)snprintf(prefix, sizeof(prefix), "%.*s", (int)length, path);
+		fd = root_openat(root, prefix, O_PATH | O_DIRECTORY);
+	}
+	return fd;
+}
+
+/*
+ * Whether the runtime can make the target of a mount, or has it: of links to nothing, FIFOs and the
+ * like in the image the hook has something to say, and runtimes do what they do.
+ */
+static bool has_target(const struct root *root, const char *target)
+{
+	char name[NAME_MAX + 1];
+	const char *rest = "";
+	AUTO_FD fd = open_deepest(root, target, &rest);
+	size_t length = strcspn(rest, "/");
+	struct stat st;
+
+	if (fd < 0 || length == 0 || length > NAME_MAX)
+		return false;
+	(void)snprintf(name, sizeof(name), "%.*s", (int)length, rest);
+	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT;
+	return rest[length] == '\0' && S_ISREG(st.st_mode);
+}
+
 /*
  * Where the runtime would write into what isn't the container's own, or can't make the file to
  * mount on; the hook looks at what really lies there at the moment that it acts. The runtime
@@ -87,8 +129,9 @@ static int is_for_hook(const struct divider *d, const struct operation *operatio
 	       (place.mount ? place.mount->read_only || strcmp(place.mount->type, "tmpfs") != 0
 			    : d->root_is_read_only);
 	/* What is mounted in a shared root shows on the host. */
-	if (operation->kind == OPERATION_BIND && d->pipeline->spec.shared_propagation)
-		*ret = true;
+	if (operation->kind == OPERATION_BIND)
+		*ret |= d->pipeline->spec.shared_propagation ||
+			(!place.mount && !has_target(d->volumes->root, operation->target));
 	return 0;
 }
 

@@ -49,6 +49,9 @@
 	CALL(prlimit64) CALL(rt_sigaction) CALL(rt_sigsuspend) CALL(rt_sigtimedwait) \
 	CALL(seccomp) CALL(setgroups) CALL(setitimer) CALL(setpgid) CALL(setrlimit) CALL(setsid) CALL(vfork) \
 	CALL(wait4) CALL(waitid) \
+	/* davit-nvml's sandbox */ \
+	CALL(landlock_add_rule) CALL(landlock_create_ruleset) CALL(landlock_restrict_self) \
+	CALL(pivot_root) CALL(setresgid) CALL(setresuid) CALL(umount2) \
 	/* modprobe, and what it may have the shell do */ \
 	CALL(chdir) CALL(chmod) CALL(chown) CALL(fadvise64) CALL(finit_module) CALL(flock) \
 	CALL(init_module) CALL(link) CALL(linkat) CALL(mkdir) CALL(mknod) CALL(rename) CALL(rmdir) \

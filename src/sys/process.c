@@ -180,6 +180,15 @@ bool privilege_may_mount(void)
 	return permitted & UINT64_C(1) << CAP_SYS_ADMIN;
 }
 
+bool privilege_may_make_nodes(void)
+{
+	uint64_t have = permitted;
+
+	/* Device nodes belong to the initial namespace, whatever capabilities another one gives. */
+	return !user_namespace_is_nested() && (have || read_permitted(&have) == 0) &&
+	       (have & UINT64_C(1) << CAP_MKNOD);
+}
+
 int namespace_enter_user(int fd)
 {
 	if (setns(fd, CLONE_NEWUSER) < 0)

@@ -31,6 +31,22 @@ volume_untouched "$with: the same"
 # --- writable ----------------------------------------------------------------------------
 volume "cp -a '$work/roots/debian/etc/.' ."
 done_in "$with: a writable volume at /etc with a loader cache" true '["rbind"]' /etc
+volume "cp -a '$work/roots/debian/$lib/.' ."
+inside='nvidia-smi -L; ls /opt/davit/lib | grep -c libcuda.so.1'
+place '' true '["rbind"]' "/$lib"
+unset inside
+equal "$with: a writable volume at the library directory: the libraries lie elsewhere" "0 $gpu"$'\n'1 "$rc $output"
+drop_bundle
+volume_untouched "$with: a writable volume at the library directory"
+volume "cp -a '$work/roots/debian/usr/.' ."
+refused_in "$with: a writable volume at /usr without nvidia-smi" true '["rbind"]' /usr
+volume "cp -a '$work/roots/debian/usr/.' .; cp '$host'/driver/bin/* bin/; mkdir -p lib/firmware/nvidia/$version
+	cp '$host/driver/firmware/nvidia/$version'/* lib/firmware/nvidia/$version"
+place '' true '["rbind"]' /usr
+equal "$with: a writable volume at /usr with all that goes there: started or refused by its name" yes \
+	"$([ "$rc" = 0 ] || [[ $errors = *"it lies in a volume, /usr"* ]] || [ "$low" = crun ] && echo yes)"
+drop_bundle
+volume_untouched "$with: a writable volume at /usr"
 volume 'cp /bin/true file'
 refused_in "$with: a writable volume at /usr/bin" true '["rbind"]' /usr/bin
 volume "cp -a '$work/roots/debian/etc/.' .; rm -f ld.so.cache"
