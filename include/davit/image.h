@@ -20,12 +20,12 @@ struct image {
 	enum image_loader loader;
 	const char *lib_dir;    /* where libraries go: "/usr/lib/x86_64-linux-gnu", ... */
 	const char *lib_dir_32; /* the same for 32-bit ones */
+	bool lib_dir_moved;     /* by image_place_libraries */
 	/* It keeps the drivers of libvdpau in "vdpau" beneath these: image_find_vdpau looked. */
 	bool vdpau, vdpau_32;
 	/* A musl image whose path file doesn't lead to lib_dir: the file and what it has to hold.
 	 */
 	const char *musl_path_file, *musl_path_text;
-	const char *musl_path; /* what its path file says now; NULL: it has none */
 	/* CUDA forward compatibility: what image_find_compat found. */
 	const char *compat_version; /* of the image's libcuda; NULL: it has none */
 	bool compat_used;           /* it runs on the host's driver, and is newer */
@@ -35,6 +35,19 @@ struct image {
 /* Reads the root. 0 or -errno, err filled. */
 int image_inspect(const struct root *root, struct arena *arena, struct image *ret,
 		  struct error *err);
+/*
+ * Moves the library directories to the container's own root (/opt/davit/lib, /opt/davit/lib32;
+ * where those are a volume, too, /.davit/lib, /.davit/lib32) if one of them lies in a volume that
+ * the container can write, or that has `shared` propagation (linux.rootfsPropagation): nothing is
+ * made in such a volume. `mounts` are config.json's; NULL: there is none, and another mount than
+ * the root's that can be written is taken for a volume. musl's path file then names the directory
+ * first. Without such volumes in config.json no system call is made. 0 or -errno, err filled.
+ */
+int image_place_libraries(const struct root *root, const struct oci_mounts *mounts, bool shared,
+			  struct arena *arena, struct image *image, struct error *err);
+/* Has musl search that directory first: sets musl_path_file and _text. 0 or -errno. */
+int image_lead_musl(struct image *image, const char *dir, const struct root *root,
+		    struct arena *arena);
 
 /* Looks for the folders that libvdpau of the image takes its drivers from. */
 void image_find_vdpau(const struct root *root, struct image *image);
@@ -101,15 +114,3 @@ int image_find_place(struct image_volumes *volumes, const char *path, bool follo
 		     struct image_place *ret);
 /* Whether it is, or may be, in a volume. */
 bool image_place_is_volume(const struct image_place *place);
-
-/*
- * Nothing is made in a volume that the container can write: where the library directories lie in
- * one, others take their place, in the container's own root. 0, -ENOMEM or -errno, err filled.
- */
-int image_leave_volumes(struct image_volumes *volumes, struct image *image, struct error *err);
-/*
- * The same for a root without a config.json, by what is mounted there now. 0, -ENOMEM or -errno,
- * err filled.
- */
-int image_leave_mounts(const struct root *root, struct arena *arena, struct image *image,
-		       struct error *err);

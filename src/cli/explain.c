@@ -11,6 +11,14 @@ void explanation_close(struct explanation *explanation)
 	root_close(&explanation->root);
 }
 
+static bool has_volumes(const struct oci_mounts *mounts)
+{
+	for (size_t i = 0; i < mounts->count; i++)
+		if (image_mount_is_volume(&mounts->items[i]))
+			return true;
+	return false;
+}
+
 static int follow(struct explanation *e, const struct config *config, const char *bundle,
 		  struct arena *arena, struct error *err)
 {
@@ -30,11 +38,13 @@ static int follow(struct explanation *e, const struct config *config, const char
 		err->code = ERROR_BAD_BUNDLE;
 		return error_fix(err, r, "correct root.path in config.json");
 	}
-	e->volumes = arena_alloc(arena, sizeof(*e->volumes));
-	if (!e->volumes)
-		return error_memory(err);
-	*e->volumes =
-		(struct image_volumes)IMAGE_VOLUMES_INIT(&e->root, &pipeline->spec.mounts, arena);
+	if (has_volumes(&pipeline->spec.mounts)) {
+		e->volumes = arena_alloc(arena, sizeof(*e->volumes));
+		if (!e->volumes)
+			return error_memory(err);
+		*e->volumes = (struct image_volumes)IMAGE_VOLUMES_INIT(
+			&e->root, &pipeline->spec.mounts, arena);
+	}
 	r = pipeline_driver(pipeline, arena, err);
 	return r < 0 ? r : pipeline_plan(pipeline, &e->root, arena, err);
 }

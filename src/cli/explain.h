@@ -8,7 +8,7 @@
 struct explanation {
 	struct pipeline pipeline;
 	struct root root;              /* the container's, once there is something to plan */
-	struct image_volumes *volumes; /* then where config.json's mounts will lie in it; or NULL */
+	struct image_volumes *volumes; /* then its volumes; NULL: config.json has none */
 	struct error err;
 };
 void explanation_close(struct explanation *explanation);

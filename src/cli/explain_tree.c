@@ -52,8 +52,9 @@ static void add_image(struct tree *root, const struct image *image)
 		[IMAGE_LOADER_GLIBC] = "glibc",
 		[IMAGE_LOADER_MUSL] = "musl",
 	};
-	struct tree *node = tree_add(root, "image: %s, libraries go to %s", loaders[image->loader],
-				     image->lib_dir);
+	struct tree *node = tree_add(
+		root, "image: %s, libraries go to %s%s", loaders[image->loader], image->lib_dir,
+		image->lib_dir_moved ? ", since its own directory for them is a volume" : "");
 
 	if (image->compat_version)
 		(void)tree_add(node, "its own libcuda %s: %s", image->compat_version,
@@ -63,11 +64,17 @@ static void add_image(struct tree *root, const struct image *image)
 /* ---- operations ------------------------------------------------------------------------- */
 
 struct lister {
-	const struct explanation *explanation;
 	const struct pipeline *pipeline;
 	struct arena *arena;
-	bool *done; /* one per operation */
+	/* One per operation: */
+	bool *done;
+	const char **outcomes;
 };
+
+static const char *outcome_of(const struct lister *l, const struct operation *operation)
+{
+	return l->outcomes[operation - l->pipeline->plan.items];
+}
 
 static size_t directory_length(const char *path)
 {
@@ -104,8 +111,7 @@ static bool are_alike(const struct lister *l, const struct operation *a, const s
 	if (has_files(a) && !same_directory(explain_source(l->pipeline, a, l->arena),
 					    explain_source(l->pipeline, b, l->arena)))
 		return false;
-	return strcmp(explain_outcome_text(l->explanation, a, l->arena),
-		      explain_outcome_text(l->explanation, b, l->arena)) == 0;
+	return strcmp(outcome_of(l, a), outcome_of(l, b)) == 0;
 }
 
 /* The rule of a node that is bound, too, stands with the node: it has the same numbers. */
@@ -145,7 +151,7 @@ static void add_one(const struct lister *l, struct tree *node, const char *reaso
 {
 	const char *source = explain_source(l->pipeline, operation, l->arena);
 	const char *name = name_of(l, operation, operation->target);
-	const char *outcome = explain_outcome_text(l->explanation, operation, l->arena);
+	const char *outcome = outcome_of(l, operation);
 
 	if (!name || !source)
 		return;
@@ -160,7 +166,7 @@ static void add_several(const struct lister *l, struct tree *node,
 {
 	const struct operation *first = members[0];
 	const char *source = explain_source(l->pipeline, first, l->arena);
-	const char *outcome = explain_outcome_text(l->explanation, first, l->arena);
+	const char *outcome = outcome_of(l, first);
 	struct tree *line;
 
 	if (!source)
@@ -228,17 +234,19 @@ static void add_operations(struct tree *root, const struct explanation *explanat
 	const struct pipeline *pipeline = &explanation->pipeline;
 	const struct plan *plan = &pipeline->plan;
 	struct lister l = {
-		.explanation = explanation,
 		.pipeline = pipeline,
 		.arena = root->arena,
 		.done = arena_alloc(root->arena, plan->count + 1),
+		.outcomes = arena_alloc(root->arena, (plan->count + 1) * sizeof(char *)),
 	};
 	struct tree *node = tree_add(root, "operations: %zu, by their reasons", plan->count);
 
-	if (!l.done)
+	if (!l.done || !l.outcomes)
 		return;
-	for (size_t i = 0; i < plan->count; i++)
+	for (size_t i = 0; i < plan->count; i++) {
 		l.done[i] = is_told_with_node(plan, i);
+		l.outcomes[i] = explain_outcome_text(explanation, &plan->items[i], l.arena);
+	}
 	for (size_t i = 0; i < plan->count; i++)
 		if (!l.done[i])
 			add_reason(&l, node, i);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
-#include <sys/statvfs.h>
 
 #include "davit/image.h"
 
@@ -20,7 +19,7 @@
 
 /* musl's built-in search path (ldso/dynlink.c: used when there is no path file). */
 #define MUSL_LIB_DIR "/usr/lib"
-#define MUSL_BUILT_IN "/lib:/usr/local/lib:/usr/lib"
+#define MUSL_PATH "/lib\n/usr/local/lib\n/usr/lib\n"
 #define MUSL_PATH_FILE "/etc/ld-musl-" MUSL_ARCH ".path"
 #define MUSL_PATH_MAX ((size_t)64 * 1024)
 
@@ -72,7 +71,6 @@ static int inspect_musl(const struct root *root, struct arena *arena, struct ima
 	ret->loader = IMAGE_LOADER_MUSL;
 	ret->lib_dir = MUSL_LIB_DIR;
 	ret->lib_dir_32 = MUSL_LIB_DIR;
-	ret->musl_path = r < 0 ? NULL : text;
 	if (r == -ENOENT || (r == 0 && musl_path_leads_to(text, MUSL_LIB_DIR)))
 		return 0;
 	if (r < 0)
@@ -81,6 +79,19 @@ static int inspect_musl(const struct root *root, struct arena *arena, struct ima
 	ret->musl_path_file = MUSL_PATH_FILE;
 	ret->musl_path_text = arena_printf(arena, "%s\n%s\n", text, MUSL_LIB_DIR);
 	return ret->musl_path_text ? 0 : error_memory(err);
+}
+
+int image_lead_musl(struct image *image, const char *dir, const struct root *root,
+		    struct arena *arena)
+{
+	char *text = NULL;
+	int r = root_read(root, MUSL_PATH_FILE, MUSL_PATH_MAX, arena, &text, NULL);
+
+	if (r < 0 && r != -ENOENT)
+		return r;
+	image->musl_path_file = MUSL_PATH_FILE;
+	image->musl_path_text = arena_printf(arena, "%s\n%s", dir, r == -ENOENT ? MUSL_PATH : text);
+	return image->musl_path_text ? 0 : -ENOMEM;
 }
 
 int image_inspect(const struct root *root, struct arena *arena, struct image *ret,
@@ -99,122 +110,6 @@ int image_inspect(const struct root *root, struct arena *arena, struct image *re
 		ret->lib_dir_32 = "/usr/lib";
 	}
 	return 0;
-}
-
-/* ---- library directories that lie in volumes ---------------------------------------------- */
-
-/* In the container's own root, unless somebody mounts there, too. */
-static const struct {
-	const char *native, *other; /* of 32 bits */
-} own_directories[] = {
-	{"/opt/davit/lib", "/opt/davit/lib32"},
-	{"/.davit/lib",    "/.davit/lib32"   },
-};
-
-/* musl knows no other directories than its path file's, or those built in. */
-static int lead_musl(struct arena *arena, struct image *image)
-{
-	if (image->loader != IMAGE_LOADER_MUSL)
-		return 0;
-	image->musl_path_file = MUSL_PATH_FILE;
-	image->musl_path_text = arena_printf(arena, "%s\n%s\n", image->lib_dir,
-					     image->musl_path ? image->musl_path : MUSL_BUILT_IN);
-	return image->musl_path_text ? 0 : -ENOMEM;
-}
-
-static int is_writable_volume(struct image_volumes *volumes, const char *path, bool *ret)
-{
-	struct image_place place;
-	int r = image_find_place(volumes, path, true, &place);
-
-	*ret = r == 0 && image_place_is_volume(&place) && !(place.mount && place.mount->read_only);
-	return r;
-}
-
-/* The first of our directories that doesn't lie in a volume, for `native` libraries or others. */
-static int find_own(struct image_volumes *volumes, bool native, const char **ret)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(own_directories); i++) {
-		const char *path = native ? own_directories[i].native : own_directories[i].other;
-		struct image_place place;
-		int r = image_find_place(volumes, path, true, &place);
-
-		if (r < 0)
-			return r;
-		if (!place.mount && !place.uncertain) {
-			*ret = path;
-			return 0;
-		}
-	}
-	return 0;
-}
-
-/* Files that engines mount into every container hold no directory. */
-static bool may_hold_libraries(const struct oci_mount *mount)
-{
-	static const char *const files[] = {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
-		if (string_equal(mount->destination, files[i]))
-			return false;
-	return mount->bind && !mount->read_only;
-}
-
-int image_leave_volumes(struct image_volumes *volumes, struct image *image, struct error *err)
-{
-	const char *native = image->lib_dir;
-	bool native_lost = false, other_lost = false;
-	size_t i = 0;
-	int r = 0;
-
-	while (i < volumes->mounts->count && !may_hold_libraries(&volumes->mounts->items[i]))
-		i++;
-	if (i == volumes->mounts->count)
-		return 0;
-	r = is_writable_volume(volumes, image->lib_dir, &native_lost);
-	if (r == 0)
-		r = is_writable_volume(volumes, image->lib_dir_32, &other_lost);
-	if (r == 0 && native_lost)
-		r = find_own(volumes, true, &image->lib_dir);
-	if (r == 0 && other_lost)
-		r = find_own(volumes, false, &image->lib_dir_32);
-	if (r == 0 && image->lib_dir != native)
-		r = lead_musl(volumes->arena, image);
-	return r < 0 ? error_errno(err, -r, "tell where libraries go in the container") : 0;
-}
-
-/* Whether it lies on another mount than the root, which can be written. */
-static int is_other_mount(const struct root *root, const char *path, struct arena *arena, bool *ret)
-{
-	AUTO_FD fd = root_openat(root, path, O_PATH | O_DIRECTORY);
-	struct statvfs fs;
-	uint64_t root_mount, mount;
-	struct stat st;
-	int r = fd < 0 ? 0 : fd_look(root->fd, arena, &st, &root_mount);
-
-	*ret = false;
-	if (r == 0 && fd >= 0)
-		r = fd_look(fd, arena, &st, &mount);
-	if (r == 0 && fd >= 0 && mount != root_mount)
-		*ret = fstatvfs(fd, &fs) == 0 && !(fs.f_flag & ST_RDONLY);
-	return r;
-}
-
-int image_leave_mounts(const struct root *root, struct arena *arena, struct image *image,
-		       struct error *err)
-{
-	bool native = false, other = false;
-	int r = is_other_mount(root, image->lib_dir, arena, &native);
-
-	if (r == 0)
-		r = is_other_mount(root, image->lib_dir_32, arena, &other);
-	if (other)
-		image->lib_dir_32 = own_directories[0].other;
-	if (native)
-		image->lib_dir = own_directories[0].native;
-	if (r == 0 && native)
-		r = lead_musl(arena, image);
-	return r < 0 ? error_errno(err, -r, "tell where libraries go in the container") : 0;
 }
 
 /* ---- vdpau -------------------------------------------------------------------------------- */

@@ -298,24 +298,25 @@ int pipeline_driver(struct pipeline *pipeline, struct arena *arena, struct error
 	return r < 0 ? r : repair_missing(pipeline, arena, err);
 }
 
-/* davit-container-cli has no config.json to say where volumes lie. */
-static int leave_volumes(struct pipeline *pipeline, const struct root *root, struct arena *arena,
+/* The host's own root ("/") is looked at for its kind alone; of a container, its volumes count. */
+static int look_at_image(struct pipeline *pipeline, const struct root *root, struct arena *arena,
 			 struct error *err)
 {
-	AUTO_VOLUMES volumes = IMAGE_VOLUMES_INIT(root, &pipeline->spec.mounts, arena);
+	const struct oci_spec *spec = pipeline->bundle ? &pipeline->spec : NULL;
+	int r = image_inspect(root, arena, &pipeline->image, err);
 
-	if (!pipeline->text)
-		return image_leave_mounts(root, arena, &pipeline->image, err);
-	return image_leave_volumes(&volumes, &pipeline->image, err);
+	if (r < 0 || (!spec && strcmp(root->path, "/") == 0))
+		return r;
+	return image_place_libraries(root, spec ? &spec->mounts : NULL,
+				     spec && spec->shared_propagation, arena, &pipeline->image,
+				     err);
 }
 
 int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct arena *arena,
 		  struct error *err)
 {
-	int r = image_inspect(root, arena, &pipeline->image, err);
+	int r = look_at_image(pipeline, root, arena, err);
 
-	if (r == 0)
-		r = leave_volumes(pipeline, root, arena, err);
 	if (r == 0 && pipeline->config->cuda_compat &&
 	    (pipeline->request.capabilities & CAPABILITY_COMPUTE))
 		r = image_find_compat(root, pipeline->driver.version, arena, &pipeline->image, err);

@@ -86,8 +86,8 @@ static const char *join(struct builder *b, const char *dir, const char *name)
 
 /* ---- libraries -------------------------------------------------------------------------- */
 
-static void add_link(struct builder *b, const struct driver_file *file, const char *target,
-		     const char *text, const char *because)
+static struct operation *add_link(struct builder *b, const struct driver_file *file,
+				  const char *target, const char *text, const char *because)
 {
 	struct operation *link = plan_add(b, OPERATION_SYMLINK, target, because);
 
@@ -95,6 +95,7 @@ static void add_link(struct builder *b, const struct driver_file *file, const ch
 	link->tree = file->tree;
 	link->source = file->path;
 	link->flags = FLAGS_FILE;
+	return link;
 }
 
 static void add_cache_entry(struct builder *b, const struct driver_file *file, const char *dir,
@@ -210,7 +211,8 @@ static void add_links(struct builder *b, const struct driver_file *file)
 		add_link(b, file,
 			 link->name[0] == '/' ? image_place(b, link->name)
 					      : join(b, dir, link->name),
-			 link->text, because);
+			 link->text, because)
+			->required = !file->target || file->kind == DRIVER_FILE_BINARY;
 		/* ldconfig lists these links, too: for dlopen("libcuda.so"). */
 		if (!strchr(link->name, '/') && string_ends(link->name, ".so"))
 			add_cache_entry(b, file, dir, link->name);

@@ -11,71 +11,10 @@ set -euo pipefail
 . "$repository/tests/lib/container.sh"
 # shellcheck source=tests/lib/attack.sh
 . "$repository/tests/lib/attack.sh"
+# shellcheck source=tests/lib/volume.sh
+. "$repository/tests/lib/volume.sh"
 enter_namespace "$@"
-low=$ENGINE
-attack_place
-lib=usr/lib/x86_64-linux-gnu
-uuid=$(sed -n 's/^GPU UUID: *\t* *//p' "$host/proc/driver/nvidia/gpus/0000:00:06.0/information")
-gpu="GPU 0: NVIDIA H200 (UUID: $uuid)"
-
-# volume SETUP [shared]: a directory of the host's, on a tmpfs of its own.
-volume() {
-	vol=$work/vol
-	mkdir -p "$vol"
-	mount -t tmpfs tmpfs "$vol"
-	[ "${2:-}" != shared ] || mount --make-shared "$vol"
-	(cd "$vol" && eval "$1")
-	volume_before=$(tree_state "$vol")
-	mounts_before=$(sort /proc/self/mountinfo)
-}
-
-# volume_untouched NAME: after a container that writes nothing.
-volume_untouched() {
-	equal "$1: the volume is as it was" "$volume_before" "$(tree_state "$vol")"
-	equal "$1: no mount came back" "$mounts_before" "$(sort /proc/self/mountinfo)"
-	umount -l "$vol"
-}
-
-# in_image TEXT: run in the root of the bundle, before the container.
-in_image() {
-	(cd "$bundle/rootfs" && eval "$1")
-}
-
-# place NAME IMAGE OPTIONS DESTINATION: a container with $vol there; sets rc, output, errors.
-place() {
-	new_bundle debian NVIDIA_VISIBLE_DEVICES=0 NVIDIA_DRIVER_CAPABILITIES=all
-	in_image "$2"
-	edit_bundle '.mounts += [{destination: $d, type: "bind", source: $s, options: $o}]' \
-		--arg d "$4" --arg s "$vol" --argjson o "$3"
-	[[ $3 != *shared* ]] || edit_bundle '.linux.rootfsPropagation = "rshared"'
-	run_script "${inside:-nvidia-smi -L}"
-}
-
-# done_in NAME IMAGE OPTIONS DESTINATION: the container has its GPU.
-done_in() {
-	place "$@"
-	equal "$1: it has its GPU" "0 $gpu" "$rc ${output%%$'\n'*}${errors:+ $errors}"
-	[ "$rc" = 0 ] || printf '    %s\n' "$errors"
-	drop_bundle
-	volume_untouched "$1"
-}
-
-# refused_in NAME IMAGE OPTIONS DESTINATION: it isn't started, and the line names the volume.
-refused_in() {
-	place "$@"
-	equal "$1: refused" 1 "$((rc != 0))"
-	# crun doesn't show a hook's line.
-	if [ "$low" != crun ] && [[ $errors != *"davit: cannot "*"$4"*"(fix: "* ]]; then
-		fail "$1: by its name" "$errors"
-	else
-		ok "$1: by its name"
-	fi
-	drop_bundle
-	volume_untouched "$1"
-}
-
-kind_root debian > /dev/null
-with=${INJECTOR:+$INJECTOR, }$low
+volume_place
 # --- read-only: a private view -----------------------------------------------------------
 for destination in etc $lib usr/bin usr/lib/firmware usr; do
 	volume "[ ! -d '$work/roots/debian/$destination' ] || cp -a '$work/roots/debian/$destination/.' ."
@@ -119,6 +58,7 @@ volume 'mkdir sub'
 refused_in "$with: the image's /usr/bin leads into a writable volume, by a chain" \
 	'mkdir vol; cp -a usr/bin usr/real; rm -rf usr/bin; ln -s ../one usr/bin; ln -s vol/../vol/./sub one;
 	rm -f bin; ln -s usr/real bin' '["rbind"]' /vol
+
 
 # --- shared ------------------------------------------------------------------------------
 for options in '["rbind", "rshared"]' '["rbind", "ro", "rshared"]'; do

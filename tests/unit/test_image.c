@@ -301,6 +301,77 @@ static void many_mounts_take_time_by_their_length(void **state)
 	assert_null(place.mount);
 }
 
+/* By config.json: "rw" or "ro" and the destination; where libraries then go, "" as they would. */
+static void libraries_go_where_no_volume_is(void **state)
+{
+	static const struct {
+		const char *mounts[3];
+		bool shared;
+		const char *lib_dir;
+	} cases[] = {
+		{{NULL},				 false, ""              },
+		{{"rw/data"},                            false, ""              },
+		{{"rw/usr/lib/x86"},                     false, "/opt/davit/lib"},
+		{{"rw/lib64"},                           false, "/opt/davit/lib"},
+		{{"rw/usr"},			     false, "/opt/davit/lib"},
+		{{"rw/around"},                          false, "/opt/davit/lib"},
+		{{"ro/usr"},			     false, ""              },
+		{{"ro/usr", "rw/usr/lib/x86"},           false, "/opt/davit/lib"},
+		{{"rw/usr", "ro/usr/lib/x86"},           false, ""              },
+		{{"rw/usr/lib/x86/deeper"},              false, ""              },
+		{{"rw/usr/lib/x8"},                      false, ""              },
+		{{"ro/usr"},			     true,  "/opt/davit/lib"},
+		{{"rw/lib", "rw/opt"},                   false, "/.davit/lib"   },
+		{{"rw/lib", "ro/opt/davit/lib32"},       false, "/.davit/lib"   },
+		{{"rw/lib", "rw/opt/other"},             false, "/opt/davit/lib"},
+		{{"rw/etc/hosts", "rw/dev/shm"},         false, ""              },
+		{{"rw/vol", "rw/vol/sub", "rw/usr/lib"}, false, "/opt/davit/lib"},
+		{{"rw/vol", "rw/vol/sub"},               false, ""              },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		AUTO_ARENA arena = {0};
+		AUTO_ROOT root = {.fd = -1};
+		struct oci_mounts mounts = {0};
+		struct image image = {.lib_dir = "/lib64", .lib_dir_32 = "/lib64"};
+		struct error err = {0};
+
+		assert_int_equal(root_open(folder, &root, &err), 0);
+		for (size_t j = 0; j < 3 && cases[i].mounts[j]; j++)
+			*ARENA_PUSH(&arena, &mounts) = (struct oci_mount){
+				.destination = cases[i].mounts[j] + 2,
+				.source = "/srv",
+				.type = "bind",
+				.bind = true,
+				.read_only = string_starts(cases[i].mounts[j], "ro"),
+			};
+		assert_int_equal(image_place_libraries(&root, &mounts, cases[i].shared, &arena,
+						       &image, &err),
+				 0);
+		assert_string_equal(image.lib_dir, *cases[i].lib_dir ? cases[i].lib_dir : "/lib64");
+		assert_int_equal(strcmp(image.lib_dir_32, "/lib64") != 0, *cases[i].lib_dir != 0);
+	}
+}
+
+static void musl_is_led_to_the_directory_first(void **state)
+{
+	AUTO_ARENA arena = {0};
+	AUTO_ROOT root = {.fd = -1};
+	struct oci_mount mount = {
+		.destination = "/usr", .source = "/srv", .type = "bind", .bind = true};
+	struct oci_mounts mounts = {.items = &mount, .count = 1};
+	struct image image = {
+		.loader = IMAGE_LOADER_MUSL, .lib_dir = "/usr/lib", .lib_dir_32 = "/usr/lib"};
+	struct error err = {0};
+
+	(void)state;
+	assert_int_equal(root_open(folder, &root, &err), 0);
+	assert_int_equal(image_place_libraries(&root, &mounts, false, &arena, &image, &err), 0);
+	assert_string_equal(image.musl_path_text,
+			    "/opt/davit/lib\n/lib\n/usr/local/lib\n/usr/lib\n");
+}
+
 static int make_folder(void **state)
 {
 	(void)state;
@@ -327,6 +398,8 @@ int main(void)
 		cmocka_unit_test(the_existing_part_is_told),
 		cmocka_unit_test(the_resolver_agrees),
 		cmocka_unit_test(many_mounts_take_time_by_their_length),
+		cmocka_unit_test(libraries_go_where_no_volume_is),
+		cmocka_unit_test(musl_is_led_to_the_directory_first),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
