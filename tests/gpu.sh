@@ -27,12 +27,30 @@ usage() {
 	exit 2
 }
 
+# What programs with graphics bring along: the loaders of Vulkan and EGL, and what the driver's
+# libraries need of X.
+pack_loaders() { # DIR
+	local deb
+	mkdir -p "$1" "$work/loaders"
+	(cd "$work/loaders" && apt-get -q download libvulkan1 libegl1 libglvnd0 libx11-6 libxext6 libxcb1 \
+		libxau6 libxdmcp6 libbsd0 libmd0 > apt.log 2>&1) || {
+		cat "$work/loaders/apt.log" >&2
+		exit 1
+	}
+	for deb in "$work/loaders"/*.deb; do
+		dpkg -x "$deb" "$work/loaders/unpacked"
+	done
+	find "$work/loaders/unpacked/usr/lib/x86_64-linux-gnu" -name 'lib*.so.*' -type l \
+		-exec cp -L {} "$1/" \;
+}
+
 # Debian's runc is dynamic: its libseccomp comes along.
 pack() { # DIR
 	make_work
 	mkdir -p "$1"
 	cp "$hook" "$davit" "$DAVIT_BUILD/davit-nvml" "$DAVIT_BUILD/davit-runtime" "$DAVIT_BUILD/tests/fixture/tools/nodeprobe" "$1/"
-	chown _apt "$work" 2> /dev/null || true
+	mkdir -p "$work/loaders"
+	chown _apt "$work" "$work/loaders" 2> /dev/null || true
 	(cd "$work" && apt-get -q download runc libseccomp2 > apt.log 2>&1) || {
 		cat "$work/apt.log" >&2
 		exit 1
@@ -42,6 +60,7 @@ pack() { # DIR
 	done
 	cp -L "$work/unpacked/usr/sbin/runc" "$1/runc"
 	cp -L "$work"/unpacked/usr/lib/x86_64-linux-gnu/libseccomp.so.2 "$1/"
+	pack_loaders "$1/loaders"
 	"${CC:-cc}" -O2 -static -o "$1/peak" "$repository/tests/lib/peak.c"
 	ls -l "$1"
 }
@@ -300,6 +319,96 @@ one_of_them() {
 	hidden 'none' none '' "${gpus[0]}"
 }
 
+# Each library by its SONAME: what doesn't load has to fail for something that isn't the driver's.
+every_library() {
+	local names
+	title 'every library loads'
+	mapfile -t names < <("$davit" list --config "$config" | sed -n 's|.*/\(lib[^/]*\.so\.[0-9][^/]*\)$|\1|p' |
+		grep -v '^libglxserver' | sort -u)
+	fresh_root
+	inside NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility,video,graphics,display,ngx -- \
+		"$python" -c '
+import ctypes, sys
+for name in sys.argv[1:]:
+    try:
+        ctypes.CDLL(name)
+        print("loads", name)
+    except OSError as error:
+        print("fails", name, "for", str(error).split(":")[0])' "${names[@]}"
+	show <<< "$output"
+	equal "every library that a container gets is tried" "${#names[@]}" "$(grep -cE '^(loads|fails) ' <<< "$output" || true)"
+	equal "none fails for a library of the driver's" '' \
+		"$(sed -n 's/^fails .* for //p' <<< "$output" | grep -E '^lib(nvidia|cuda|nv|GLX_nv|EGL_nv|GLES)' || true)"
+	drop_bundle
+}
+
+devices_of_graphics='
+import ctypes, sys
+if sys.argv[1] == "EGL":
+    egl = ctypes.CDLL("libEGL.so.1")
+    egl.eglGetProcAddress.restype = ctypes.c_void_p
+    query = ctypes.CFUNCTYPE(ctypes.c_uint, ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(ctypes.c_int))(
+        egl.eglGetProcAddress(b"eglQueryDevicesEXT"))
+    devices, count = (ctypes.c_void_p * 64)(), ctypes.c_int()
+    print("EGL", query(64, devices, ctypes.byref(count)), count.value)
+else:
+    vulkan = ctypes.CDLL("libvulkan.so.1")
+    class Info(ctypes.Structure):
+        _fields_ = [("type", ctypes.c_int), ("next", ctypes.c_void_p), ("flags", ctypes.c_uint),
+                    ("application", ctypes.c_void_p), ("layers", ctypes.c_uint), ("names", ctypes.c_void_p),
+                    ("extensions", ctypes.c_uint), ("more", ctypes.c_void_p)]
+    instance, count = ctypes.c_void_p(), ctypes.c_uint()
+    made = vulkan.vkCreateInstance(ctypes.byref(Info(type=1)), None, ctypes.byref(instance))
+    found = vulkan.vkEnumeratePhysicalDevices(instance, ctypes.byref(count), None) if made == 0 else made
+    print("Vulkan", int(found == 0), count.value)'
+
+# By the loaders that the image would have: they find the driver by its texts.
+graphics() {
+	local what
+	title 'Vulkan and EGL'
+	if [ -n "$fake" ] || [ ! -e "$bin/loaders/libvulkan.so.1" ]; then
+		skip 'Vulkan and EGL' 'no GPU, or no loaders carried'
+		return
+	fi
+	for what in Vulkan EGL; do
+		fresh_root
+		mkdir -p "$bundle/rootfs/opt/loaders"
+		cp "$bin/loaders"/* "$bundle/rootfs/opt/loaders/"
+		inside NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=all LD_LIBRARY_PATH=/opt/loaders -- \
+			"$python" -c "$devices_of_graphics" $what
+		show <<< "$output"
+		matches "$what finds every GPU" "^$what 1 ([0-9]*[1-9])$" "$output"
+		drop_bundle
+	done
+}
+
+# With the node of GPU 0 masked the second one is number 0, as nvidia-smi on that host has it.
+masked() {
+	local first second node
+	title 'a masked node'
+	if [ ${#gpus[@]} -lt 2 ]; then
+		skip 'a masked node' 'this machine has one GPU'
+		return
+	fi
+	read -r _ first _ _ <<< "${gpus[0]}"
+	read -r _ _ second _ <<< "${gpus[1]}"
+	node=${fake:+$work/host}/dev/nvidia$first
+	: > "$work/mask"
+	mount --bind "$work/mask" "$node"
+	[ -n "$fake" ] || equal "nvidia-smi of the host counts without it" "GPU 0: $second" \
+		"$(nvidia-smi -L | sed -n '1s/\(GPU 0\):.*UUID: \(GPU-[^)]*\)).*/\1: \2/p')"
+	fresh_root
+	inside NVIDIA_VISIBLE_DEVICES=0 -- nvidia-smi -L
+	show <<< "$output"
+	equal 'index 0 is the second GPU' "$second" "$(sed -n 's/.*UUID: \(GPU-[^)]*\)).*/\1/p' <<< "$output")"
+	inside NVIDIA_VISIBLE_DEVICES=all -- nvidia-smi -L
+	equal 'all are those that can be opened' $((${#gpus[@]} - 1)) "$(grep -c '^GPU ' <<< "$output" || true)"
+	inside NVIDIA_VISIBLE_DEVICES=$((${#gpus[@]} - 1)) -- true
+	matches 'the last index is one less' 'inject GPU' "$output"
+	umount "$node"
+	drop_bundle
+}
+
 constraints() {
 	title 'constraints'
 	fresh_root
@@ -487,6 +596,9 @@ everything() {
 	all_of_it
 	with_torch
 	one_of_them
+	every_library
+	graphics
+	masked
 	constraints
 	odd_images
 	other_doors

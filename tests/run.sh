@@ -17,14 +17,14 @@ cd "$(dirname "$0")/.."
 # shellcheck source=tests/lib/old-kernel.sh
 . tests/lib/old-kernel.sh
 
-all_groups=(build lint unit sanitize analysis fixture golden cli engines complaints attacks fuzz budget packages docs arm64)
+all_groups=(build lint unit sanitize analysis fixture golden cli drivers engines complaints attacks fuzz budget packages docs arm64)
 export DAVIT_BUILD=${DAVIT_BUILD:-build}
 export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
 jobs=$(nproc)
 beside=(lint unit sanitize analysis fuzz arm64)
 # Scripts of tests/engines that need no runtime, or choose their own; all others run on each.
-single_scripts=(bad-input cdi cdi-hook configure container-cli doctor environment docker podman runtime-bundles
+single_scripts=(bad-input callers cdi cdi-hook configure container-cli doctor environment docker podman runtime-bundles
 	rootless runtime-engines systemd try)
 single_scripts+=(log traces)
 
@@ -193,6 +193,12 @@ group_cli() {
 	done
 }
 
+# Where drivers are: the layouts of distributions, and real drivers of Debian's.
+group_drivers() {
+	script 'drivers, layouts' tests/drivers/layouts.sh
+	script 'drivers, real ones' tests/drivers/real.sh
+}
+
 group_engines() {
 	local with name file
 	script log env ENGINE=runc CGROUP=v2 tests/engines/log.sh
@@ -205,7 +211,7 @@ group_engines() {
 			script "$name, $with" env ENGINE="${with% *}" CGROUP="${with#* }" "tests/engines/$name.sh"
 		done
 	done
-	for name in bad-input cdi-hook environment runtime-bundles; do
+	for name in bad-input callers cdi-hook environment runtime-bundles; do
 		script "$name" env ENGINE=runc CGROUP=v2 "tests/engines/$name.sh"
 	done
 	script 'doctor, v2' env CGROUP=v2 tests/engines/doctor.sh

@@ -13,13 +13,13 @@ struct traces;
 /* A container between the set-up of its mounts and its pivot_root. */
 struct container {
 	pid_t pid;
-	struct root root;    /* its root file system, seen in its own mount namespace */
-	int mount_namespace; /* descriptor; -1: the process is in it already */
-	uid_t uid;           /* the host's ids of the container's root user: */
-	gid_t gid;           /* what is created belongs to it */
-	bool shared;      /* mounts in its root may be shared with the host (rootfsPropagation) */
-	int systemd;      /* descriptor: systemd, who keeps a list of its devices; or -1 */
-	const char *unit; /* then its scope */
+	struct root root;                /* its root file system, seen in its own mount namespace */
+	int mount_namespace;             /* descriptor; -1: the process is in it already */
+	uid_t uid;                       /* the host's ids of the container's root user: */
+	gid_t gid;                       /* what is created belongs to it */
+	const struct oci_mounts *mounts; /* of config.json; NULL: there is none */
+	int systemd;           /* descriptor: systemd, who keeps a list of its devices; or -1 */
+	const char *unit;      /* then its scope */
 	struct traces *traces; /* where to write down what is made; or NULL */
 };
 #define CONTAINER_INIT                                              \
@@ -39,16 +39,20 @@ int container_gain_rights(pid_t pid, struct error *err);
 
 /*
  * Opens the container behind a state's pid; `rootfs` is absolute and must outlive ret.
- * ERROR_BAD_BUNDLE when there is no such process or no such directory in its mount namespace.
+ * ERROR_BAD_BUNDLE when:
+ *   - there is no such process, or it is in this process's own mount namespace (unless
+ *     container_gain_rights has entered it) or in that of process 1
+ *   - its mount namespace has no such directory, or root_refuse_own refuses it
  */
 int container_open(pid_t pid, const char *rootfs, struct arena *arena, struct container *ret,
 		   struct error *err);
 
 /*
- * Sets container->shared by what its process's mounts are (pid 0: ours), for callers who have no
- * config.json to tell. 0 or -errno, err filled.
+ * Opens a container whose root is in this process's own mount namespace, found without any number
+ * of a process: pid is 0, what is made belongs to the caller. `rootfs` as for container_open. 0 or
+ * -errno, err filled.
  */
-int container_look_shared(struct container *container, struct arena *arena, struct error *err);
+int container_open_own(const char *rootfs, struct container *ret, struct error *err);
 
 /*
  * When the container is in a scope of systemd's (cgroup v2) whose devices are a list: connects to
@@ -82,6 +86,8 @@ int apply_plan(const struct plan *plan, const struct driver_roots *roots,
 void traces_open(const char *bundle, struct container *container, struct arena *arena);
 /* Paths where nothing was before the runtime mounted something there. `traces` may be NULL. */
 void traces_add_stubs(struct traces *traces, const struct strings *paths);
+/* Whether there is a record in the bundle. */
+bool traces_exist(const char *bundle, struct arena *arena);
 /*
  * Removes what the bundle's record names, as far as it is still what was made: files and links
  * of that inode, size and time (a runtime's own: empty files), and empty directories, on the root's

@@ -64,6 +64,8 @@ int error_fix(struct error *err, int r, const char *format, ...) PRINTF_LIKE(3, 
 int error_errno(struct error *err, int errnum, const char *format, ...) PRINTF_LIKE(3, 4);
 /* Out of memory: ERROR_SYSTEM, returns -ENOMEM. */
 int error_memory(struct error *err);
+/* From here on it says that the process is held to that much. */
+void error_memory_limit(unsigned mib);
 /* Puts "FORMAT: " before the message: what the caller was doing. Returns r. */
 int error_wrap(struct error *err, int r, const char *format, ...) PRINTF_LIKE(3, 4);
 const char *error_code_name(enum error_code code);
@@ -136,6 +138,13 @@ void *arena_push(struct arena *arena, void **items, size_t *count, size_t *capac
 			(room), sizeof(*(array)->items))
 int arena_make_room(struct arena *arena, void **items, size_t count, size_t *capacity, size_t room,
 		    size_t size);
+
+/*
+ * Sorts as qsort(3) does, and keeps equal items in their order. Without its system calls: for large
+ * arrays the C library asks for the size of memory, which the hook's filter kills. 0 or -ENOMEM.
+ */
+int sort_items(struct arena *arena, void *items, size_t count, size_t size,
+	       int (*compare)(const void *a, const void *b));
 
 /* ---- strings ---------------------------------------------------------------------------- */
 

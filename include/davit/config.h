@@ -8,6 +8,7 @@
 #include "davit/base.h"
 
 #define CONFIG_PATH "/etc/davit/config.json"
+#define CONFIG_SECONDS 30 /* limits.seconds, also before the file is read */
 #define CONFIG_SIZE_MAX ((size_t)1024 * 1024)
 
 /* NVIDIA_DRIVER_CAPABILITIES, as bits; in the order of their names' alphabet. */
@@ -53,6 +54,7 @@ struct config {
 		const char *dev;       /* "/dev" */
 		const char *sys;       /* "/sys" */
 		const char *run;       /* "/run": where the driver's sockets are */
+		const char *mps;       /* "/tmp/nvidia-mps": where the MPS daemon's pipes are */
 		bool load_modules;     /* true */
 	} driver;
 	struct {
@@ -78,6 +80,9 @@ struct config {
 		enum runtime_mode mode;
 		struct strings candidates; /* runc, crun */
 	} runtime;
+	struct {
+		unsigned seconds; /* 30; 0: none */
+	} limits;
 	struct {
 		const char *file; /* "" */
 		enum log_level level;

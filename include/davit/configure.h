@@ -122,11 +122,16 @@ char *configure_diff(const char *path, const char *before, const char *after, st
 int configure_read(const struct root *root, const char *path, struct arena *arena, char **ret,
 		   struct error *err);
 /*
- * Puts `text` in the place of the file as a whole, with its mode and owner (0644 for a new one);
- * NULL removes it. A link is an error. 0 or -errno.
+ * Whether configure_write may be tried: not a link, in a directory that can be written or made. To
+ * be asked of all files before the first of them is written. 0 or -errno.
  */
-int configure_write(const struct root *root, const char *path, const char *text,
+int configure_may_write(const struct root *root, const char *path, struct arena *arena,
+			struct error *err);
+/*
+ * Puts `text` in the place of the file as a whole, with its mode and owner (0644 for a new one);
+ * NULL removes it. With `keep` the file as it was stays under its name with
+ * CONFIGURE_BACKUP_SUFFIX; when it can't be replaced there is no such backup, or the one of before.
+ * A link is an error. 0 or -errno.
+ */
+int configure_write(const struct root *root, const char *path, const char *text, bool keep,
 		    struct arena *arena, struct error *err);
-/* Keeps the file as it is under its name with CONFIGURE_BACKUP_SUFFIX. 0 or -errno. */
-int configure_backup(const struct root *root, const char *path, struct arena *arena,
-		     struct error *err);

@@ -21,7 +21,7 @@ struct mig_instances {
 
 /* GPUs that the driver was told to leave alone ("GPU Excluded: Yes") are not among them. */
 struct gpu {
-	unsigned index;     /* the order of PCI bus ids */
+	unsigned index;     /* the order of PCI bus ids; driver_count_openable may leave some out */
 	unsigned minor;     /* of /dev/nvidiaN */
 	const char *uuid;   /* may be "GPU-????????-..." before the GPU is first opened */
 	const char *bus_id; /* "0000:00:06.0" as /proc spells it */
@@ -34,6 +34,18 @@ struct gpu {
 };
 struct gpus {
 	struct gpu *items;
+	size_t count, capacity;
+};
+
+/* A GPU of the driver that no container can have: it stops only those that ask for it. */
+struct lost_gpu {
+	const char *bus_id;
+	unsigned index; /* its place among the GPUs, if it still counts */
+	bool counted;   /* the others keep their indices; false: they were numbered without it */
+	const char *problem; /* "its node /dev/nvidia0 can't be opened here" */
+};
+struct lost_gpus {
+	struct lost_gpu *items;
 	size_t count, capacity;
 };
 
@@ -75,7 +87,9 @@ struct driver_file {
 	 * ("gbm/..."), else absolute.
 	 */
 	const char *target;
-	struct driver_links links; /* further names, by the catalogue */
+	struct driver_links links; /* further names: by the catalogue, and as the host has them */
+	bool vdpau;   /* libvdpau looks for it in a folder of its own, if there is one */
+	bool unknown; /* no row of the catalogue: by its version alone */
 };
 struct driver_files {
 	struct driver_file *items;
@@ -118,8 +132,12 @@ struct driver {
 	const char *cuda_version; /* "13.0" from libcuda's note, NULL when it has none or wasn't
 				     looked for */
 	const char *root_path;    /* config.driver.root */
+	const char *mps_path;     /* config.driver.mps */
 	struct gpus gpus;
-	bool gpus_partial;         /* there may be more, behind those that were asked for */
+	bool gpus_partial; /* there may be more, behind those that were asked for */
+	struct lost_gpus lost;
+	/* /proc tells of no GPU, but there is this node of one: something hides them. Or NULL. */
+	const char *hidden_node;
 	struct driver_files files; /* those of the capabilities asked for */
 	struct driver_majors majors;
 	/*
@@ -134,6 +152,8 @@ struct driver {
 	bool proc_registry_absent;
 	/* for messages: directories that were searched for libraries */
 	struct strings searched;
+	/* libraries that are there, but of another version: "/lib/libcuda.so.535.1 (of 535.1)" */
+	struct strings other_versions;
 	bool nvml_asked; /* and it answered */
 };
 
@@ -152,16 +172,21 @@ int driver_roots_open(const struct config *config, struct driver_roots *ret, str
 const struct root *driver_root_of(const struct driver_roots *roots, enum driver_tree tree);
 
 /*
- * The inventory for these capabilities. No node is opened, and no directory of libraries read.
+ * The inventory for these capabilities. No node is opened.
  *
  * Of the GPUs, in bus order, no more than `devices` takes to select from (indices and UUIDs; all
  * for anything else, and for NULL), since each costs the driver's time; gpus_partial then.
  *
- * Libraries are looked for in driver.search, in the directories where the loader cache of the
- * driver's root has libnvidia-ml.so.1 or libcuda.so.1, and in the usual ones; the first directory
- * with libnvidia-ml or libcuda of the kernel module's version is the driver's. What else belongs to
- * the driver is looked for under that directory's prefix ("/usr/local/nvidia" of
- * "/usr/local/nvidia/lib64"), then at its usual places in the driver's root.
+ * Each library is looked for in driver.search; in the directories that the entries of the loader
+ * cache of the driver's root lead to, link by link (/etc/alternatives included); and, while
+ * something is missing that every driver has, in the known places of distributions. Its file has
+ * the kernel module's version, or a version of its own that the catalogue knows of; whatever else
+ * of the module's version is in these directories belongs to the driver, too. A directory of which
+ * the cache has up to 256 entries is read; of a larger one the cache tells the names.
+ *
+ * What else belongs to the driver is looked for under the prefix of the directory with most of the
+ * libraries ("/usr/local/nvidia" of "/usr/local/nvidia/lib64"), then at its usual places in the
+ * driver's root.
  *
  * Errors: ERROR_NO_DRIVER (module absent; libraries absent, with the directories searched; a
  * control node with a stale number), ERROR_DRIVER_MISMATCH (both versions). Libraries that the
@@ -214,6 +239,19 @@ int driver_repair(const struct driver_roots *roots, const struct config *config,
 		  const struct strings *names, bool pretend, struct arena *arena,
 		  struct driver *driver, struct error *err);
 /*
+ * Numbers the GPUs as NVML does for whoever asks: those whose node can be opened. A GPU whose node
+ * isn't there, and can't be made (masked by another file, no CAP_MKNOD, a user namespace,
+ * ModifyDeviceFiles: 0), is moved to `lost`. With `as_caller` also one whose node the caller may
+ * not open (a device cgroup, its mode): for callers that give a container their own view. No node
+ * is opened. Call it with all GPUs read, or again when it says 1 and gpus_partial.
+ *
+ * 0: all can be opened, 1: some were left out, or -ENOMEM.
+ */
+int driver_count_openable(const struct driver_roots *roots, const struct config *config,
+			  bool as_caller, struct arena *arena, struct driver *driver,
+			  struct error *err);
+
+/*
  * After driver_read has failed: loads the module nvidia if it is not loaded. 0: read again;
  * -EALREADY: it is loaded, the failure had another cause (err is as before); else -errno, err says
  * why it can't be loaded.
@@ -252,9 +290,15 @@ struct driver_known {
 int driver_know_file(const char *name, const char *version, struct arena *arena,
 		     struct driver_known *ret);
 
-/* The CUDA version from libcuda's note, whatever capabilities were asked for. NULL: no note. */
+/*
+ * The CUDA version, whatever capabilities were asked for: from libcuda's note or, without one, by
+ * the branch of the driver. NULL: no libcuda, or neither tells it.
+ */
 const char *driver_cuda_version(const struct driver_roots *roots, const struct config *config,
 				const struct driver *driver, struct arena *arena);
+
+/* The CUDA version of a driver's branch: "12.2" of "535.104.05"; NULL: not known. */
+const char *driver_cuda_of_branch(const char *version);
 
 /*
  * Has davit-nvml ask NVML what /proc doesn't tell, and fills it in: UUIDs of GPUs that weren't
@@ -283,11 +327,12 @@ struct selection {
 	size_t count, capacity;
 };
 /*
- * {"all"}, {"none"} or items: index, UUID, bus id (also without domain or in upper case), "0:1"
- * (the second MIG instance of GPU 0, by GPU and compute instance), "MIG-GPU-<uuid>/gi/ci",
- * "MIG-<uuid>". Each device once, in the GPUs' order. "all" takes the MIG instances of a GPU that
- * has some in its place; an index, UUID or bus id means the whole GPU. -ENODEV with
- * ERROR_UNKNOWN_DEVICE, naming the ones there are; ret is empty then.
+ * {"all"}, {"none"} (in any case) or items: index, UUID, bus id (also without domain or in upper
+ * case), "0:1" (the second MIG instance of GPU 0, by GPU and compute instance),
+ * "MIG-GPU-<uuid>/gi/ci", "MIG-<uuid>". Each device once, in the GPUs' order. "all" takes the MIG
+ * instances of a GPU that has some in its place; an index, UUID or bus id means the whole GPU.
+ * -ENODEV with ERROR_UNKNOWN_DEVICE, naming the ones there are; ret is empty then. What asks for a
+ * lost GPU fails with its problem; "all" leaves it out.
  */
 int driver_select(const struct driver *driver, const struct strings *devices, struct arena *arena,
 		  struct selection *ret, struct error *err);

@@ -7,6 +7,7 @@
 
 #include "davit/base.h"
 #include "davit/loader.h"
+#include "davit/oci.h"
 #include "davit/sys.h"
 
 enum image_loader {
@@ -19,6 +20,9 @@ struct image {
 	enum image_loader loader;
 	const char *lib_dir;    /* where libraries go: "/usr/lib/x86_64-linux-gnu", ... */
 	const char *lib_dir_32; /* the same for 32-bit ones */
+	bool lib_dir_moved;     /* by image_place_libraries */
+	/* It keeps the drivers of libvdpau in "vdpau" beneath these: image_find_vdpau looked. */
+	bool vdpau, vdpau_32;
 	/* A musl image whose path file doesn't lead to lib_dir: the file and what it has to hold.
 	 */
 	const char *musl_path_file, *musl_path_text;
@@ -31,6 +35,22 @@ struct image {
 /* Reads the root. 0 or -errno, err filled. */
 int image_inspect(const struct root *root, struct arena *arena, struct image *ret,
 		  struct error *err);
+/*
+ * Moves the library directories to the container's own root (/opt/davit/lib, /opt/davit/lib32;
+ * where those are a volume, too, /.davit/lib, /.davit/lib32) if one of them lies in a volume that
+ * the container can write, or that has `shared` propagation (linux.rootfsPropagation): nothing is
+ * made in such a volume. `mounts` are config.json's; NULL: there is none, and another mount than
+ * the root's that can be written is taken for a volume. musl's path file then names the directory
+ * first. Without such volumes in config.json no system call is made. 0 or -errno, err filled.
+ */
+int image_place_libraries(const struct root *root, const struct oci_mounts *mounts, bool shared,
+			  struct arena *arena, struct image *image, struct error *err);
+/* Has musl search that directory first: sets musl_path_file and _text. 0 or -errno. */
+int image_lead_musl(struct image *image, const char *dir, const struct root *root,
+		    struct arena *arena);
+
+/* Looks for the folders that libvdpau of the image takes its drivers from. */
+void image_find_vdpau(const struct root *root, struct image *image);
 
 /*
  * Looks for newer driver libraries in the image's /usr/local/cuda/compat. They are used when the
@@ -40,3 +60,57 @@ int image_inspect(const struct root *root, struct arena *arena, struct image *re
  */
 int image_find_compat(const struct root *root, const char *host_version, struct arena *arena,
 		      struct image *image, struct error *err);
+
+/* ---- where config.json's mounts will lie ------------------------------------------------- */
+
+/*
+ * The root of a container and the mounts that config.json has for it, of which none needs to be
+ * there as yet. Prepared at the first question, then used for many.
+ */
+struct image_node;
+struct image_volumes {
+	const struct root *root;
+	const struct oci_mounts *mounts;
+	struct arena *arena;
+	/* the rest is image_volumes' own */
+	int fd; /* of the directory `open` */
+	struct image_node *open, *top;
+	struct image_node **buckets;
+	size_t bucket_count;
+	dev_t device;   /* of the root's file system */
+	size_t steps;   /* of all walks so far */
+	bool uncertain; /* a mount's destination leads through a volume */
+};
+#define IMAGE_VOLUMES_INIT(of_root, of_mounts, in_arena)                                \
+	{                                                                               \
+		.root = (of_root), .mounts = (of_mounts), .arena = (in_arena), .fd = -1 \
+	}
+void image_volumes_close(struct image_volumes *volumes);
+#define AUTO_VOLUMES __attribute__((cleanup(image_volumes_close))) struct image_volumes
+
+/* Whether it brings files that aren't the container's alone: any but fresh ones such as a tmpfs. */
+bool image_mount_is_volume(const struct oci_mount *mount);
+
+struct image_place {
+	const char *path; /* from the root, without links */
+	size_t existing;  /* the length of the part of it that is there, in the container's own root
+			   */
+	const struct oci_mount *mount; /* that it lies in; NULL: the container's own root */
+	size_t mount_length;           /* the length of the part of it that leads to the mount */
+	/*
+	 * It can't be told: a mount's destination leads through a volume, whose content isn't
+	 * looked at; or the image has more than 40 links on the way, a directory that can't be
+	 * read, a mount that config.json doesn't name. `mount` is the likely answer then.
+	 */
+	bool uncertain;
+};
+/*
+ * Where `path` will lie. Links of the image are followed inside the root; the last component only
+ * with `follow_last`, as runtimes do with a mount's destination. What is missing is taken for
+ * directories, as runtimes make them. Of what config.json mounts on one place, and around it, the
+ * kernel's order counts: the later one hides the earlier. 0, -ENOMEM, or -errno of the root.
+ */
+int image_find_place(struct image_volumes *volumes, const char *path, bool follow_last,
+		     struct image_place *ret);
+/* Whether it is, or may be, in a volume. */
+bool image_place_is_volume(const struct image_place *place);

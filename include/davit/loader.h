@@ -69,17 +69,12 @@ struct elf_facts {
 enum elf_want {
 	ELF_WANT_SONAME = 1 << 0,
 	ELF_WANT_CUDA_NOTE = 1 << 1,
-	/*
-	 * Read through a mapping: half as many system calls as pread(2), but SIGBUS when somebody
-	 * truncates the file meanwhile. For files of the host's driver, never for those of an
-	 * image.
-	 */
-	ELF_WANT_MAPPED = 1 << 2,
 };
 /*
- * Reads an open ELF file with libelf; strings are copied into the arena. Sizes and offsets are not
- * believed, and a SONAME that is no plain file name is damage. 0, -EINVAL (not an ELF file, or
- * damaged) or -errno. Not pure: it reads fd.
+ * Reads an open regular file; strings are copied into the arena. Sizes and offsets are not
+ * believed: memory and time are bounded, whatever the file says and even when it changes meanwhile.
+ * A SONAME that isn't a plain file name is damage. 0, -EINVAL (not an ELF file, or damaged) or
+ * -errno. Not pure: it reads fd.
  */
 int elf_read(int fd, unsigned want, struct arena *arena, struct elf_facts *ret);
 

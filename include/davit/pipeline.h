@@ -32,6 +32,11 @@ struct pipeline {
 	 * driver.load-modules allows it. Else a plan is made as if they had been.
 	 */
 	bool may_repair;
+	/*
+	 * Set by who gives a container the caller's own view (nvidia-container-cli without --pid):
+	 * GPUs whose node the caller may not open don't count, as NVML has it.
+	 */
+	bool as_caller;
 	const char *bundle, *rootfs; /* absolute */
 	char *text;                  /* config.json */
 	size_t text_length;

@@ -10,6 +10,7 @@
 #include "davit/driver.h"
 #include "davit/image.h"
 #include "davit/loader.h"
+#include "davit/oci.h"
 #include "davit/request.h"
 
 enum operation_kind {
@@ -59,6 +60,12 @@ struct plan {
 	/* Where nothing was in the container's root before the runtime mounts something there */
 	struct strings stubs;
 	struct strings missing; /* nodes of the host that it would take, if they were there */
+	/*
+	 * Of config.json, for the createContainer hook, which doesn't read it: its mounts in their
+	 * order, root.readonly, and whether linux.rootfsPropagation is shared.
+	 */
+	struct oci_mounts mounts;
+	bool root_readonly, shared_propagation;
 };
 
 /*
@@ -82,7 +89,7 @@ int plan_make(const struct gpu_request *request, const struct driver *driver,
 
 /*
  * What davit-runtime leaves for davit-hook's createContainer, in the bundle: the operations that
- * config.json has no words for, and where the container's root is.
+ * config.json has no words for, where the container's root is, and config.json's mounts.
  */
 #define PLAN_FILE "davit.json"
 #define PLAN_FILE_MAX ((size_t)16 * 1024 * 1024)

@@ -33,12 +33,30 @@ bool runtime_arguments_make_container(const struct runtime_arguments *arguments)
  * mean and however its numbers are written. Paths are names joined by dots
  * ("linux.resources.devices"); of a repeated name the last one counts, as readers of JSON have it;
  * null counts as absent.
+ *
+ * Changes are collected, then written once: config.json comes from an image and its engine, and may
+ * be large in any of its parts. Until document_write all functions see the text as it was.
  */
+struct document_edit {
+	uint32_t start, end; /* what is replaced; start == end: inserted there */
+	const char *text;
+};
+struct document_edits {
+	struct document_edit *items;
+	size_t count, capacity;
+};
+struct document_node;
 struct document {
 	struct arena *arena;
 	const char *text; /* one object, checked by json_parse before; ends with a NUL */
-	size_t length;
+	size_t length;    /* less than 4 GiB */
+	struct document_edits edits;
+	struct document_node *changes; /* arrays that get or lose items, by their paths */
 };
+#define DOCUMENT_INIT(in_arena, of_text, of_length)                           \
+	{                                                                     \
+		.arena = (in_arena), .text = (of_text), .length = (of_length) \
+	}
 /* A part of the text; absent: length 0. */
 struct document_value {
 	size_t start, end;
@@ -46,20 +64,36 @@ struct document_value {
 /* 0, or -EINVAL with ERROR_BAD_BUNDLE when something on the way is no object. */
 int document_find(const struct document *document, const char *path, struct document_value *ret,
 		  struct error *err);
+/* The last member of that name; absent, too, when `object` is something else. */
+struct document_value document_member(const struct document *document, struct document_value object,
+				      const char *name);
 /*
  * The next item of an array behind *at (start with array.start). False at its end. The items of
  * what is no array: none.
  */
 bool document_next_item(const struct document *document, struct document_value array, size_t *at,
 			struct document_value *ret);
-/* Puts items ("1, 2"; not empty) at the end of the array at `path`, which is made when absent. */
-int document_append(struct document *document, const char *path, const char *items,
+/*
+ * The characters of a string without its escapes, in the text or in *owner, which the caller puts.
+ * False: it is something else.
+ */
+struct json_object;
+bool document_string(const struct document *document, struct document_value string,
+		     struct json_object **owner, struct slice *ret);
+
+/* The changes: 0, -ENOMEM, or -EINVAL as document_find. Texts must outlive document_write. */
+
+/* Puts an item at the end of the array at `path`, which is made when absent. */
+int document_append(struct document *document, const char *path, const char *item,
 		    struct error *err);
 int document_replace(struct document *document, struct document_value value, const char *text,
 		     struct error *err);
-/* Takes the item that stands there, with its comma, out of the array. */
-int document_remove_item(struct document *document, struct document_value array,
-			 struct document_value item, struct error *err);
+/* Takes the items for which `goes` says so, with their commas, out of the array at `path`. */
+int document_remove_items(struct document *document, const char *path,
+			  bool (*goes)(const struct document *, struct document_value),
+			  struct error *err);
+/* The text with all changes becomes document->text. Takes time and memory by its length. */
+int document_write(struct document *document, struct error *err);
 
 /* ---- the changes to config.json (pure) --------------------------------------------------- */
 
@@ -69,6 +103,7 @@ struct spec_device {
 	unsigned major, minor;
 	unsigned mode; /* permission bits of the host's node */
 	uint32_t uid, gid;
+	bool by_hook; /* its place isn't the runtime's to make it in: only its group counts here */
 };
 struct spec_devices {
 	struct spec_device *items;
@@ -100,26 +135,31 @@ int spec_add_hook(struct document *document, const char *hook, struct error *err
 
 /*
  * Divides a plan, made for a root that is seen as the host sees it, into what config.json can say
- * and the rest, which the createContainer hook is to do. Looks at the sources on the host.
+ * and the rest, which the createContainer hook is to do. To the hook goes what lies in a volume, by
+ * the image's links and config.json's mounts, or on a read-only file system; and all mounts where
+ * the root's propagation is shared. Looks at the sources on the host.
  */
 int spec_divide(const struct pipeline *pipeline, const struct root *root, struct arena *arena,
 		struct spec_edits *ret, struct plan *ret_rest, struct error *err);
 /*
- * Where nothing is in the root as yet: what the runtime makes there to mount on, directories before
- * what is in them. 0 or -ENOMEM.
+ * Where nothing is in the container's own root as yet: what the runtime makes there to mount on,
+ * directories before what is in them; their paths without links. 0 or -errno.
  */
-int spec_find_stubs(const struct root *root, const struct spec_mounts *mounts, struct arena *arena,
-		    struct strings *ret);
+int spec_find_stubs(struct image_volumes *volumes, const struct spec_mounts *mounts,
+		    struct arena *arena, struct strings *ret);
 
 /* ---- files ------------------------------------------------------------------------------ */
 
 #define RUNTIME_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 /*
  * The first of the candidates that is an executable file and not the program behind `self` (an open
- * descriptor): absolute paths, and names looked up in `path`. NULL: none, or no memory.
+ * descriptor): absolute paths, and names looked up in `path`. 0; -ENOENT: none; -EPERM with
+ * ERROR_BAD_CONFIG: somebody else than root, or than the caller, owns or can write that file or its
+ * directory. No later candidate is tried then: that another runtime than the configured one ran
+ * would go unnoticed, and so would the file.
  */
-const char *runtime_find(const struct strings *candidates, const char *path, int self,
-			 struct arena *arena);
+int runtime_find(const struct strings *candidates, const char *path, int self, struct arena *arena,
+		 const char **ret, struct error *err);
 
 /*
  * Puts a file in the place of `path`, by a temporary one beside it: who opens it sees the old text

@@ -26,6 +26,12 @@ void root_close(struct root *root);
 
 /* Opens a directory that the host vouches for. `path` must outlive ret. 0 or -errno. */
 int root_open(const char *path, struct root *ret, struct error *err);
+/*
+ * Refuses the root directory of this process, the host's as a rule, through whichever path and
+ * mount it was opened: a container's root is never that. 0 or -errno, err filled
+ * (ERROR_BAD_BUNDLE).
+ */
+int root_refuse_own(const struct root *root, struct error *err);
 
 /*
  * Opens `path` (with or without leading slash) in root. `flags` as for open(2); O_CLOEXEC and
@@ -92,7 +98,9 @@ int fd_reopen(int fd, int flags);
  */
 void log_to_file(const char *path, enum log_level level);
 
-/* ---- mounts ----------------------------------------------------------------------------- */
+/*
+ * ---- mounts: how the kernel does them. Whether anything may be put somewhere is decided by
+ * attach.h, which alone calls the functions that change something. --------------------------- */
 
 enum mount_flags {
 	MOUNT_FLAG_RDONLY = 1 << 0,
@@ -145,6 +153,12 @@ struct mount_place {
 int mount_source_attach(struct mount_source *source, const struct mount_place *place);
 
 /*
+ * Moves a mount of this namespace (a descriptor of its top) there, with all that is mounted on it;
+ * one that a user namespace holds fast is cloned. 0 or -errno, no message.
+ */
+int mount_move(int fd, const struct mount_place *place);
+
+/*
  * A new tmpfs, filled by `fill` (through the descriptor of its top directory) before anyone sees it
  * on kernels from 5.2; then given `flags` and attached. `fill` returns 0 or -errno, which ends it.
  */
@@ -155,6 +169,7 @@ struct mount_tmpfs {
 	int (*fill)(int dir_fd, const void *arg, struct error *err);
 	const void *arg;
 };
+/* A descriptor of its top, or -errno, err filled. */
 int mount_tmpfs_attach(const struct mount_tmpfs *tmpfs, const struct mount_place *place,
 		       struct error *err);
 /*
@@ -165,14 +180,17 @@ int mount_new_attach(const char *type, const char *const (*options)[2], size_t c
 		     unsigned flags, const struct mount_place *place);
 /*
  * Covers the directory at `place` with a writable view of itself: an overlay whose changes live in
- * a tmpfs of at most size_kib. For directories on a read-only file system. 0 or -errno, err filled.
+ * a tmpfs of at most size_kib. For directories on a read-only file system. A descriptor of the
+ * view's top (O_PATH), or -errno, err filled.
  */
 int mount_overlay_attach(unsigned size_kib, const struct mount_place *place, struct error *err);
 
 /* One line of /proc/PID/mountinfo (proc(5)), as far as anyone needs it; strings are unescaped. */
 struct mount_info {
-	uint64_t id;
+	uint64_t id, parent;
+	dev_t device;            /* of the file system */
 	bool shared;             /* what is mounted in it shows elsewhere, too */
+	bool read_only;          /* the mount, or the whole file system */
 	const char *root;        /* the directory of the file system that is the mount's root */
 	const char *mount_point; /* relative to the process's root */
 	const char *type;
@@ -187,11 +205,37 @@ struct mount_infos {
 int mount_info_parse(char *text, struct arena *arena, struct mount_infos *ret);
 /* Those of this process. 0 or -errno. */
 int mount_info_read(struct arena *arena, struct mount_infos *ret);
-/* The id of the mount that an open file lies on. 0 or -errno. */
+/* The id, as mountinfo has it, of the mount that an open file lies on. 0 or -errno. */
 int mount_id_of(int fd, struct arena *arena, uint64_t *ret);
+
+/*
+ * The type, identity and size (st_mode, st_dev, st_ino, st_rdev, st_size) of an open file, and the
+ * mount that it lies on: an id to compare and to ask mount_facts_read about, nothing else. 0 or
+ * -errno.
+ */
+int fd_look(int fd, struct arena *arena, struct stat *ret_st, uint64_t *ret_mount);
+/* Whether an open directory is the top of its mount; false, too, where the kernel doesn't say. */
+bool fd_is_top_of_mount(int fd);
+/* What there is to know of a mount before anything is put on it. */
+struct mount_facts {
+	uint64_t parent;
+	dev_t device;     /* of the file system */
+	bool shared;      /* what is mounted on it shows elsewhere, too */
+	bool read_only;   /* the mount, or the whole file system */
+	const char *root; /* the directory of the file system that it shows; in the arena */
+	char type[32];
+};
+/*
+ * Of this process's mount namespace. statmount(2) (Linux 6.8), else mountinfo, which takes the
+ * longer the more mounts the host has. 0 or -errno; -EAGAIN: statmount isn't to be had, the id is
+ * to be asked for anew (once in the life of the process).
+ */
+int mount_facts_read(uint64_t id, struct arena *arena, struct mount_facts *ret);
 /* Ends that what is mounted in this mount (a descriptor of its top) shows elsewhere. 0 or -errno.
  */
 int mount_make_private(int fd);
+/* Nothing can be written through this mount (a descriptor of its top) any more. 0 or -errno. */
+int mount_make_read_only(int fd);
 
 /* ---- the device filter of cgroup v2 ------------------------------------------------------ */
 
@@ -231,11 +275,38 @@ int proc_stat(pid_t pid, const char *name, struct stat *ret);
 int proc_read(pid_t pid, const char *name, size_t limit, struct arena *arena, char **ret);
 
 /*
+ * Checks that /proc can be used for looking at this process: that it is a procfs, of this process's
+ * PID namespace or an outer one. 0 or -errno, err filled.
+ */
+int proc_check(struct error *err);
+/*
+ * Whether /proc has the processes by the numbers that they have for this process. An outer PID
+ * namespace's doesn't: there, a number is another process's.
+ */
+bool proc_has_our_numbers(void);
+
+/*
  * Whether this process is in a user namespace that isn't the initial one: its root has no say over
- * devices, and ids outside of it are all shown as one, user_namespace_stranger().
+ * devices.
  */
 bool user_namespace_is_nested(void);
-uid_t user_namespace_stranger(void);
+/*
+ * Pure: the id outside that `id` inside stands for, by the text of a uid_map or gid_map
+ * (user_namespaces(7): lines "inside outside length"). 0, -ENOENT or -EINVAL.
+ */
+int id_map_find(const char *map, uint32_t id, uint32_t *ret);
+/*
+ * Whether the owner of an open file or directory may vouch for it: the one rule for davit-nvml,
+ * the configuration, the log, the record of a bundle and the directory of MPS pipes. `st` is its
+ * stat; fd may be O_PATH. Trusted are:
+ *   - root, as this user namespace shows it
+ *   - the user that the process acts as
+ *   - in a user namespace, owners from outside of it, among them the host's root. The kernel shows
+ *     all of them as one id (overflowuid). If the namespace has a user of its own with that id, the
+ *     file's owner has to be told apart, which takes CAP_FOWNER there; without it: not trusted.
+ * Modes are the caller's to check. Without /proc only the first two are trusted.
+ */
+bool owner_is_trusted(int fd, const struct stat *st);
 /* Enters the mount namespace behind fd (the process has one thread). 0 or -errno. */
 int namespace_enter_mount(int fd);
 /* Enters the user namespace behind fd, with all rights in it. 0 or -errno. */
@@ -258,6 +329,8 @@ enum privilege {
 int privilege_set(enum privilege phase, struct error *err);
 /* Whether PRIVILEGE_MOUNT has, or would have, its SYS_ADMIN. */
 bool privilege_may_mount(void);
+/* Whether this process may make device nodes, in whatever phase it is. */
+bool privilege_may_make_nodes(void);
 
 /*
  * Holds the process to the system calls it needs (src/sys/filter_calls.h); any other kills it.
@@ -266,6 +339,38 @@ bool privilege_may_mount(void);
  */
 enum filter { FILTER_REQUEST, FILTER_APPLY };
 int filter_install(enum filter filter, struct error *err);
+
+/* ---- limits ----------------------------------------------------------------------------- */
+
+/*
+ * From now on the program ends after so many seconds (0: no end) with that exit code and one line
+ * that names the step it is in. A call that is only interrupted by a fatal signal (a file system
+ * whose daemon doesn't answer) keeps it from saying so: deadline_watch.
+ */
+void deadline_set(unsigned seconds, int exit_code);
+/* What is being done, as in "cannot DOING: ..."; a text that stays. */
+void deadline_step(const char *doing);
+/* "cannot DOING: it isn't done after N s". -ETIMEDOUT. */
+int deadline_error(unsigned seconds, struct error *err);
+/*
+ * Has a thread wait for the end as well, beside a program that is about to touch a container's file
+ * systems: it says the line, and ends the program whatever that waits for. Before the narrow filter
+ * is installed. The thread has no capabilities.
+ */
+void deadline_watch(void);
+/*
+ * Does the work in a child, whose standard outputs are passed on to standard error, and waits for
+ * it that long: then it is killed, or left behind where no signal reaches it. 0 and the child's
+ * status as wait(2) has it, -ETIMEDOUT or -errno.
+ */
+int deadline_run_worker(unsigned seconds, int (*work)(void *arg), void *arg, int *ret_status);
+
+/* Most of what a host with 256 GPUs takes is 2 MiB, what images bring about is bounded to 30. */
+#define MEMORY_LIMIT_MIB 256
+/* Holds the process to MEMORY_LIMIT_MIB of memory of its own; what fails then says so. */
+void memory_limit(void);
+/* Takes that back, for a program that is started. */
+void memory_unlimit(void);
 
 /* ---- programs of the host --------------------------------------------------------------- */
 
@@ -279,7 +384,8 @@ struct spawn {
 	const char *const *arguments; /* ending with NULL; the first is its name */
 	int timeout_ms;
 	size_t output_max; /* bytes of its standard output; 0: not wanted, /dev/null */
-	bool unprivileged; /* no capabilities, and no way to gain any */
+	bool sandboxed;    /* of the capabilities only those that it makes its sandbox with, and no
+			      way to gain any */
 };
 struct spawn_result {
 	int status;   /* as wait(2) has it */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -77,7 +78,8 @@ static int clone_source(const struct operation *operation, const struct driver_r
 		return no_source(operation, roots, -r, err);
 	if (operation->kind == OPERATION_DEVICE)
 		return check_device(operation, ret, err);
-	if (operation->owner_root && (!S_ISDIR(ret->st.st_mode) || ret->st.st_uid != 0))
+	if (operation->owner_root &&
+	    (!S_ISDIR(ret->st.st_mode) || !owner_is_trusted(ret->fd, &ret->st)))
 		return error_set(err, ERROR_SYSTEM, EPERM, "remove it from the host",
 				 "take %s of the host into the container: it is no directory of "
 				 "root's",
@@ -176,98 +178,76 @@ struct applier {
 	const struct driver_roots *roots;
 	const struct container *container;
 	struct sources sources;
-	struct target_dir dir;
+	struct attach attach;
 	bool systemd_answers;
 	struct arena *arena;
 };
-
-/*
- * The container has the host's socket or directory there already (its /run is the host's, say):
- * mounting it on itself would be of no use, and might show on the host.
- */
-static bool is_there_already(const struct mount_source *source, int fd)
-{
-	struct stat ours, theirs;
-
-	return (S_ISSOCK(source->st.st_mode) || S_ISDIR(source->st.st_mode)) && source->fd >= 0 &&
-	       fstat(source->fd, &ours) == 0 && fstat(fd, &theirs) == 0 &&
-	       ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino;
-}
-
-static int bind_source(struct mount_source *source, struct target *target, struct error *err)
-{
-	struct mount_place place = {.root = target->root, .path = target->path};
-	AUTO_FD fd = S_ISDIR(source->st.st_mode) ? target_directory(target, err)
-						 : target_file(target, err);
-	int r;
-
-	if (fd < 0)
-		return fd;
-	if (is_there_already(source, fd)) {
-		log_line(LOG_LEVEL_INFO, "%s is the host's already", target->path);
-		return 0;
-	}
-	place.fd = fd;
-	r = mount_source_attach(source, &place);
-	return r < 0 ? error_errno(err, -r, "mount on %s in the container", target->path) : 0;
-}
 
 /*
  * The image has a file of that name (a driver of its own): ours goes over it. It is cloned from
  * where it was bound in this container already, since the host's own mounts can't be cloned from
  * within the container's namespace, and has to be the host's file.
  */
-static int cover_with_linked(const struct operation *operation, const struct driver_roots *roots,
-			     struct target *target, struct error *err)
+static int cover_with_linked(struct applier *applier, const struct operation *operation,
+			     struct error *err)
 {
 	struct mount_source source = {.fd = -1};
+	const char *target = operation->target;
 	char linked[PATH_MAX];
 	struct stat st;
 	int r;
 
-	(void)snprintf(linked, sizeof(linked), "%.*s%s", (int)(target->name - target->path),
-		       target->path, operation->text);
-	r = root_stat(driver_root_of(roots, operation->tree), operation->source, 0, &st);
+	(void)snprintf(linked, sizeof(linked), "%.*s%s", (int)(strrchr(target, '/') + 1 - target),
+		       target, operation->text);
+	r = root_stat(driver_root_of(applier->roots, operation->tree), operation->source, 0, &st);
 	if (r < 0)
-		return no_source(operation, roots, -r, err);
-	r = mount_source_clone(target->root, linked, operation->flags, false, &source);
+		return no_source(operation, applier->roots, -r, err);
+	r = mount_source_clone(&applier->container->root, linked, operation->flags, false, &source);
 	if (r < 0)
 		return error_errno(err, -r, "clone %s in the container", linked);
 	if (source.st.st_dev != st.st_dev || source.st.st_ino != st.st_ino)
 		r = error_set(err, ERROR_IMAGE, ESTALE, "remove that file from the image",
-			      "cover the image's own file %s: %s is not the driver's", target->path,
+			      "cover the image's own file %s: %s is not the driver's", target,
 			      linked);
 	else
-		r = bind_source(&source, target, err);
+		r = attach_mount(&applier->attach, target, &source, err);
 	mount_source_close(&source);
 	if (r == 0)
-		log_line(LOG_LEVEL_INFO, "%s is a file of the image: covered", target->path);
+		log_line(LOG_LEVEL_INFO, "%s is a file of the image: covered", target);
 	return r;
 }
 
-static int apply_to_target(struct applier *applier, const struct operation *operation,
-			   struct mount_source *source, struct error *err)
+static int make_link(struct applier *applier, const struct operation *operation, struct error *err)
 {
-	struct target target;
-	int r = target_open(&applier->dir, operation->target, &target, err);
+	int r = attach_link(&applier->attach, operation->target, operation->text, err);
 
-	if (r < 0)
-		return r;
+	if (r == -EEXIST && operation->source)
+		return cover_with_linked(applier, operation, err);
+	return r == -EEXIST ? error_errno(err, EEXIST, "make the link %s in the container",
+					  operation->target)
+			    : r;
+}
+
+static int apply_one(struct applier *applier, size_t index, struct error *err)
+{
+	const struct plan *plan = applier->plan;
+	const struct operation *operation = &plan->items[index];
+	struct attach *attach = &applier->attach;
+
 	switch (operation->kind) {
 	case OPERATION_DEVICE:
 	case OPERATION_BIND:
-		return bind_source(source, &target, err);
+		return attach_mount(attach, operation->target, &applier->sources.items[index], err);
 	case OPERATION_SYMLINK:
-		r = target_link(&target, operation->text, err);
-		if (r == -EEXIST && operation->source)
-			return cover_with_linked(operation, applier->roots, &target, err);
-		return r == -EEXIST ? error_errno(err, EEXIST, "make the link %s in the container",
-						  target.path)
-				    : r;
+		return make_link(applier, operation, err);
 	case OPERATION_FILE:
-		return target_write(&target, operation->text, strlen(operation->text), err);
+		return attach_file(attach, operation->target, operation->text,
+				   strlen(operation->text), err);
 	case OPERATION_LOADER_CACHE:
-		return loader_cache_update(&applier->plan->libraries, &target, applier->arena, err);
+		return loader_cache_update(&plan->libraries, attach, operation->target, err);
+	case OPERATION_PROC_MASK:
+		return proc_mask_attach(&plan->proc_mask, attach, operation->target,
+					applier->sources.mask, err);
 	default:
 		return 0;
 	}
@@ -276,19 +256,14 @@ static int apply_to_target(struct applier *applier, const struct operation *oper
 static int apply_operation(struct applier *applier, size_t index, struct error *err)
 {
 	const struct operation *operation = &applier->plan->items[index];
-	struct mount_source *source = &applier->sources.items[index];
 	int r;
 
 	if (operation->kind == OPERATION_DEVICE_RULE || applier->sources.missing[index])
 		return 0;
-	if (operation->kind == OPERATION_PROC_MASK)
-		r = proc_mask_attach(&applier->plan->proc_mask, &applier->container->root,
-				     operation->target, applier->sources.mask, err);
-	else
-		r = apply_to_target(applier, operation, source, err);
+	r = apply_one(applier, index, err);
 	/* One descriptor less as soon as it has done its work: some hosts allow few. */
-	mount_source_close(source);
-	if (r < 0 && !operation->required && !applier->dir.broken) {
+	mount_source_close(&applier->sources.items[index]);
+	if (r < 0 && !operation->required && !applier->attach.broken) {
 		log_line(LOG_LEVEL_WARNING, "left out: cannot %s", err->message);
 		return 0;
 	}
@@ -312,43 +287,25 @@ static int act_as_owner(const struct container *container, struct error *err)
 	return privilege_set(PRIVILEGE_MOUNT, err);
 }
 
-/*
- * What lies in the container's root may be the host's: a mount that is shared with it, and, when
- * the hook is called again, the directory of MPS pipes, whose place in the container the image
- * chooses.
- */
-static int watch_mounts(struct applier *applier, struct error *err)
+static void tell_traces(void *traces, int dir_fd, const char *name, const char *path)
+{
+	traces_add(traces, dir_fd, name, path);
+}
+
+/* In the container's mount namespace. */
+static int attach_all(struct applier *applier, struct error *err)
 {
 	const struct container *container = applier->container;
-	int r;
+	struct attach *attach = &applier->attach;
+	int r = attach_begin(attach, &container->root, container->mounts, applier->arena, err);
 
-	if (container->shared) {
-		/* The root itself is this container's alone; only volumes in it are meant to be
-		 * shared. */
-		r = mount_make_private(container->root.fd);
-		if (r < 0 && r != -EINVAL)
-			return error_errno(err, -r, "make the container's root a private mount");
-		applier->dir.refuse_shared = true;
+	if (container->traces) {
+		attach->made = tell_traces;
+		attach->made_arg = container->traces;
 	}
-	for (size_t i = 0; i < applier->plan->count; i++) {
-		const struct operation *operation = &applier->plan->items[i];
-		struct stat ours, theirs;
-		AUTO_FD fd = -1;
-
-		if (!operation->owner_root || applier->sources.missing[i] ||
-		    applier->sources.items[i].fd < 0)
-			continue;
-		fd = root_openat(&container->root, operation->target, O_PATH | O_DIRECTORY);
-		if (fd < 0 || fstat(fd, &theirs) < 0 ||
-		    fstat(applier->sources.items[i].fd, &ours) < 0 ||
-		    ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino)
-			continue;
-		r = mount_id_of(fd, applier->arena, &applier->dir.foreign_mount);
-		if (r < 0)
-			return error_errno(err, -r, "look at the mount of %s", operation->target);
-		applier->dir.has_foreign = true;
-	}
-	return 0;
+	for (size_t i = 0; r == 0 && i < applier->plan->count; i++)
+		r = apply_operation(applier, i, err);
+	return r < 0 ? r : attach_seal(attach, err);
 }
 
 static int allow_devices(struct applier *applier, struct error *err)
@@ -383,11 +340,7 @@ static int apply_all(struct applier *applier, bool cgroups, struct error *err)
 	if (r < 0)
 		return error_errno(err, -r, "enter the container's mount namespace");
 	r = act_as_owner(container, err);
-	if (r == 0)
-		r = watch_mounts(applier, err);
-	for (size_t i = 0; r == 0 && i < applier->plan->count; i++)
-		r = apply_operation(applier, i, err);
-	return r;
+	return r < 0 ? r : attach_all(applier, err);
 }
 
 int apply_plan(const struct plan *plan, const struct driver_roots *roots,
@@ -398,7 +351,7 @@ int apply_plan(const struct plan *plan, const struct driver_roots *roots,
 		.plan = plan,
 		.roots = roots,
 		.container = container,
-		.dir = {.root = &container->root, .fd = -1, .traces = container->traces},
+		.attach = ATTACH_INIT,
 		.arena = arena,
 	};
 	int r = apply_all(&applier, cgroups, err);
@@ -407,7 +360,7 @@ int apply_plan(const struct plan *plan, const struct driver_roots *roots,
 		systemd_await(container);
 	if (container->traces)
 		traces_write(container->traces, &container->root);
-	fd_close(&applier.dir.fd);
+	attach_end(&applier.attach);
 	sources_close(&applier.sources);
 	return r;
 }

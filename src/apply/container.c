@@ -5,6 +5,7 @@
 
 #include "davit/apply.h"
 
+#define ROOT_FIX "correct root.path in config.json, or the root directory that you named"
 #define ID_MAP_MAX ((size_t)16 * 1024) /* 340 lines, as the kernel allows */
 
 void container_close(struct container *container)
@@ -14,34 +15,17 @@ void container_close(struct container *container)
 	fd_close(&container->systemd);
 }
 
-/* user_namespaces(7): lines "ID-inside ID-outside length". The outside id of 0. */
-static int map_root_id(const char *map, uint32_t *ret)
-{
-	struct slice rest = slice_from(map), line;
-
-	while (slice_next(&rest, '\n', &line)) {
-		uint64_t numbers[3];
-		size_t count = 0;
-		struct slice field;
-
-		while (count < 3 && slice_next(&line, ' ', &field))
-			if (field.length && parse_number(field.data, field.length, 10, UINT32_MAX,
-							 &numbers[count++]) < 0)
-				return -EINVAL;
-		if (count == 3 && numbers[0] == 0 && numbers[2] > 0) {
-			*ret = (uint32_t)numbers[1];
-			return 0;
-		}
-	}
-	return -ENOENT;
-}
-
 static int read_root_id(pid_t pid, const char *file, struct arena *arena, uint32_t *ret)
 {
 	char *map;
 	int r = proc_read(pid, file, ID_MAP_MAX, arena, &map);
 
-	return r < 0 ? r : map_root_id(map, ret);
+	return r < 0 ? r : id_map_find(map, 0, ret);
+}
+
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
 /* The ids of the container's root user: our own 0 unless it has a user namespace of its own. */
@@ -55,7 +39,7 @@ static int read_owner(pid_t pid, struct arena *arena, struct container *ret)
 	if (r != 0)
 		return r;
 	ret->uid = ret->gid = 0;
-	if (ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev)
+	if (is_same(&ours, &theirs))
 		return 0;
 	r = read_root_id(pid, "uid_map", arena, &ret->uid);
 	return r < 0 ? r : read_root_id(pid, "gid_map", arena, &ret->gid);
@@ -68,6 +52,51 @@ static int no_process(pid_t pid, int errnum, struct error *err)
 			 "look at process %d of the state: %s", (int)pid, strerror(errnum));
 }
 
+/* Whether container_gain_rights has brought this process into the container's namespaces. */
+static bool entered;
+
+/*
+ * The mount namespace of a process, if it can be a container's: mounts for a process in our own, or
+ * in that of init, would be the host's. A descriptor or -errno, err filled.
+ */
+static int open_mount_namespace(pid_t pid, struct error *err)
+{
+	struct stat ours, theirs, init;
+	const char *whose;
+	AUTO_FD fd = -1;
+	int r;
+
+	/* Else the number is another process's. */
+	if (!entered && !proc_has_our_numbers()) {
+		r = proc_check(err);
+		return r < 0 ? r
+			     : error_set(err, ERROR_SYSTEM, ESRCH,
+					 "run `mount -t proc proc /proc` in this PID namespace "
+					 "before the call",
+					 "look at process %d: /proc belongs to another PID "
+					 "namespace, where that number is another process",
+					 (int)pid);
+	}
+	fd = proc_open(pid, "ns/mnt", O_RDONLY);
+	if (fd < 0 || fstat(fd, &theirs) < 0)
+		return no_process(pid, fd < 0 ? -fd : errno, err);
+	if (entered)
+		return fd_take(&fd);
+	r = proc_stat(0, "ns/mnt", &ours);
+	if (r != 0)
+		return no_process(pid, -r, err);
+	if (is_same(&ours, &theirs))
+		whose = "davit";
+	else if (proc_stat(1, "ns/mnt", &init) == 0 && is_same(&init, &theirs))
+		whose = "init";
+	else /* a user who may not look at init can't mount there either */
+		return fd_take(&fd);
+	return error_set(err, ERROR_BAD_BUNDLE, EINVAL,
+			 "give the pid of a process in the container's own mount namespace",
+			 "make mounts for process %d: it is in the same mount namespace as %s",
+			 (int)pid, whose);
+}
+
 int container_gain_rights(pid_t pid, struct error *err)
 {
 	AUTO_FD user = -1;
@@ -77,15 +106,18 @@ int container_gain_rights(pid_t pid, struct error *err)
 	if (privilege_may_mount())
 		return 0;
 	/* Both are opened before: in the other namespace they may be out of reach. */
-	user = proc_open(pid, "ns/user", O_RDONLY);
-	mount = user < 0 ? user : proc_open(pid, "ns/mnt", O_RDONLY);
-	r = mount < 0 ? mount : namespace_enter_user(user);
+	mount = open_mount_namespace(pid, err);
+	if (mount < 0 && mount != -EACCES)
+		return mount;
+	user = mount < 0 ? mount : proc_open(pid, "ns/user", O_RDONLY);
+	r = user < 0 ? user : namespace_enter_user(user);
 	if (r == 0)
 		r = privilege_set(PRIVILEGE_MOUNT, err);
 	if (r == 0)
 		r = namespace_enter_mount(mount);
 	if (r == 0)
 		r = privilege_set(PRIVILEGE_READ, err);
+	entered = r == 0;
 	if (r == 0)
 		return 0;
 	return error_set(err, ERROR_SYSTEM, -r,
@@ -94,46 +126,69 @@ int container_gain_rights(pid_t pid, struct error *err)
 			 strerror(-r));
 }
 
-int container_open(pid_t pid, const char *rootfs, struct arena *arena, struct container *ret,
-		   struct error *err)
+/* Links on the way are those of `top`. */
+static int open_root(const struct root *top, const char *rootfs, struct root *ret,
+		     struct error *err)
 {
-	AUTO_CONTAINER container = CONTAINER_INIT;
-	AUTO_ROOT top = {.fd = proc_open(pid, "root", O_PATH | O_DIRECTORY), .path = "/"};
+	AUTO_ROOT root = {.fd = root_openat(top, rootfs, O_PATH | O_DIRECTORY), .path = rootfs};
 	int r;
 
-	container.pid = pid;
-	if (top.fd < 0)
-		return no_process(pid, -top.fd, err);
-	container.mount_namespace = proc_open(pid, "ns/mnt", O_RDONLY);
-	if (container.mount_namespace < 0)
-		return no_process(pid, -container.mount_namespace, err);
-	r = read_owner(pid, arena, &container);
+	if (root.fd == -ENOTDIR || root.fd == -ELOOP)
+		return error_set(err, ERROR_BAD_BUNDLE, -root.fd, ROOT_FIX,
+				 "open the container's root %s: invalid rootfs directory: %s",
+				 rootfs,
+				 root.fd == -ENOTDIR ? "it is not a directory"
+						     : "it is a loop of links, or a link that "
+						       "/proc makes");
+	if (root.fd < 0)
+		return error_set(err, ERROR_BAD_BUNDLE, -root.fd, ROOT_FIX,
+				 "open the container's root %s: %s", rootfs, strerror(-root.fd));
+	r = root_refuse_own(&root, err);
 	if (r < 0)
-		return no_process(pid, -r, err);
-	/* Links on the way are those of the container's namespace, not of ours. */
-	container.root = (struct root){.fd = root_openat(&top, rootfs, O_PATH | O_DIRECTORY),
-				       .path = rootfs};
-	if (container.root.fd < 0)
-		return error_set(err, ERROR_BAD_BUNDLE, -container.root.fd,
-				 "correct root.path in config.json",
-				 "open the container's root %s: %s", rootfs,
-				 strerror(-container.root.fd));
-	*ret = container;
-	container.root.fd = container.mount_namespace = -1;
+		return r;
+	*ret = root;
+	root.fd = -1;
 	return 0;
 }
 
-int container_look_shared(struct container *container, struct arena *arena, struct error *err)
+int container_open_own(const char *rootfs, struct container *ret, struct error *err)
 {
-	struct mount_infos infos = {0};
-	char *text;
-	int r = proc_read(container->pid, "mountinfo", MOUNT_INFO_MAX, arena, &text);
+	AUTO_CONTAINER container = CONTAINER_INIT; /* pid 0: this process */
+	AUTO_ROOT top = {.fd = -1};
+	int r = root_open("/", &top, err);
 
 	if (r == 0)
-		r = mount_info_parse(text, arena, &infos);
+		r = open_root(&top, rootfs, &container.root, err);
 	if (r < 0)
-		return error_errno(err, -r, "look at the container's mounts");
-	for (size_t i = 0; i < infos.count; i++)
-		container->shared |= infos.items[i].shared;
+		return r;
+	container.uid = geteuid();
+	container.gid = getegid();
+	*ret = container;
+	container.root.fd = -1;
+	return 0;
+}
+
+int container_open(pid_t pid, const char *rootfs, struct arena *arena, struct container *ret,
+		   struct error *err)
+{
+	static struct root top = {.fd = -1, .path = "/"}; /* never closed: the process ends soon */
+	AUTO_CONTAINER container = CONTAINER_INIT;
+	int r;
+
+	container.pid = pid;
+	container.mount_namespace = open_mount_namespace(pid, err);
+	if (container.mount_namespace < 0)
+		return container.mount_namespace;
+	top.fd = proc_open(pid, "root", O_PATH | O_DIRECTORY);
+	if (top.fd < 0)
+		return no_process(pid, -top.fd, err);
+	r = read_owner(pid, arena, &container);
+	if (r < 0)
+		return no_process(pid, -r, err);
+	r = open_root(&top, rootfs, &container.root, err);
+	if (r < 0)
+		return r;
+	*ret = container;
+	container.root.fd = container.mount_namespace = -1;
 	return 0;
 }

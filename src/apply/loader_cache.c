@@ -3,11 +3,11 @@
 
 #include "steps.h"
 
-#define CACHE_MAX ((size_t)64 * 1024 * 1024)
+#define CACHE_MAX ((size_t)4 * 1024 * 1024) /* twenty times the largest seen */
 
 /* The image's cache is parsed with no capability in effect. */
 static int merge(const char *data, size_t length, const struct loader_cache *libraries,
-		 const struct target *target, struct arena *arena, char **ret, size_t *ret_length,
+		 const char *path, struct arena *arena, char **ret, size_t *ret_length,
 		 struct error *err)
 {
 	struct loader_cache cache = {0};
@@ -17,29 +17,29 @@ static int merge(const char *data, size_t length, const struct loader_cache *lib
 		r = loader_cache_parse(data, length, arena, &cache, err);
 		if (r < 0)
 			return error_fix(err, r, "run ldconfig in the image, or remove %s from it",
-					 target->path);
+					 path);
 	}
 	if (r == 0)
 		r = loader_cache_merge(&cache, libraries, arena, ret, ret_length, err);
 	return r < 0 ? r : privilege_set(PRIVILEGE_MOUNT, err);
 }
 
-int loader_cache_update(const struct loader_cache *libraries, struct target *target,
-			struct arena *arena, struct error *err)
+int loader_cache_update(const struct loader_cache *libraries, struct attach *attach,
+			const char *path, struct error *err)
 {
 	size_t length = 0, merged_length = 0;
 	char *data = NULL, *merged = NULL;
-	int r = root_read(target->root, target->path, CACHE_MAX, arena, &data, &length);
+	int r = root_read(attach->root, path, CACHE_MAX, attach->arena, &data, &length);
 
 	if (r < 0 && r != -ENOENT)
 		return error_set(err, ERROR_IMAGE, -r, "remove it from the image",
-				 "read %s of the image: %s", target->path,
+				 "read %s of the image: %s", path,
 				 r == -EINVAL ? "it is no regular file" : strerror(-r));
-	r = merge(data, length, libraries, target, arena, &merged, &merged_length, err);
+	r = merge(data, length, libraries, path, attach->arena, &merged, &merged_length, err);
 	if (r < 0)
 		return r;
 	/* A container that is started again has it already. */
 	if (length > 0 && merged_length == length && memcmp(merged, data, length) == 0)
 		return 0;
-	return target_write(target, merged, merged_length, err);
+	return attach_file(attach, path, merged, merged_length, err);
 }

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "davit/apply.h"
-#include "target.h"
+#include "davit/attach.h"
 
 /*
  * Device rules: on cgroup v2 one program in the place of each one attached, on v1 devices.allow.
@@ -29,7 +29,7 @@ bool proc_mask_is_needed(const struct root *root, const char *path);
  * The mask over /proc/driver/nvidia. `sources` are the clones of the mask's bus_ids, then of its
  * capabilities, then of its capability files.
  */
-int proc_mask_attach(const struct proc_mask *mask, const struct root *root, const char *path,
+int proc_mask_attach(const struct proc_mask *mask, struct attach *attach, const char *path,
 		     struct mount_source *sources, struct error *err);
 
 /* A file's time of change, in nanoseconds. */
@@ -37,6 +37,11 @@ int64_t trace_time(const struct stat *st);
 /* Writes the record, and closes it. What goes wrong is a warning. */
 void traces_write(struct traces *traces, const struct root *root);
 
-/* Merges the plan's libraries into the image's loader cache. */
-int loader_cache_update(const struct loader_cache *libraries, struct target *target,
-			struct arena *arena, struct error *err);
+/*
+ * Writes down what was made at dir_fd's `name` ("": dir_fd itself), `path` in the root. (traces.c)
+ */
+void traces_add(struct traces *traces, int dir_fd, const char *name, const char *path);
+
+/* Merges the plan's libraries into the image's loader cache at `path`. */
+int loader_cache_update(const struct loader_cache *libraries, struct attach *attach,
+			const char *path, struct error *err);

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include "steps.h"
-#include "target.h"
 
 /*
  * The record, a line each:

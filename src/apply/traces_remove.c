@@ -86,8 +86,7 @@ static int read_record(const char *path, struct arena *arena, struct record *ret
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
-	if (!S_ISREG(st.st_mode) || (st.st_uid != 0 && st.st_uid != geteuid()) ||
-	    st.st_mode & (S_IWGRP | S_IWOTH))
+	if (!S_ISREG(st.st_mode) || !owner_is_trusted(fd, &st) || st.st_mode & (S_IWGRP | S_IWOTH))
 		return -EPERM;
 	r = file_read(fd, RECORD_MAX, arena, &text, NULL);
 	if (r < 0)
@@ -177,6 +176,14 @@ static void remove_all(const struct root *root, uint64_t mount, const struct rec
 		 root->path);
 }
 
+bool traces_exist(const char *bundle, struct arena *arena)
+{
+	const char *path = arena_printf(arena, "%s/" TRACES_FILE, bundle);
+
+	return !path || faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+	       errno != ENOENT;
+}
+
 int traces_remove(const char *bundle, struct arena *arena, struct error *err)
 {
 	const char *path = arena_printf(arena, "%s/" TRACES_FILE, bundle);
@@ -198,6 +205,9 @@ int traces_remove(const char *bundle, struct arena *arena, struct error *err)
 		log_line(LOG_LEVEL_INFO, "nothing is removed: the root %s is gone", record.root);
 		return 0;
 	}
+	r = root_refuse_own(&root, err);
+	if (r < 0)
+		return r;
 	if (is_used(&record, arena)) {
 		log_line(LOG_LEVEL_INFO, "nothing is removed: a process has the root %s",
 			 record.root);

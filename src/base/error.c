@@ -72,8 +72,21 @@ int error_errno(struct error *err, int errnum, const char *format, ...)
 	return error_set(err, ERROR_SYSTEM, errnum, NULL, "%s: %s", what, strerror(errnum));
 }
 
+static unsigned memory_limit_mib; /* 0: none of ours */
+
+void error_memory_limit(unsigned mib)
+{
+	memory_limit_mib = mib;
+}
+
 int error_memory(struct error *err)
 {
+	if (memory_limit_mib)
+		return error_set(err, ERROR_SYSTEM, ENOMEM,
+				 "look for a file of the image, or config.json, that is far too "
+				 "large",
+				 "get memory: %s (davit takes %u MiB at most)", strerror(ENOMEM),
+				 memory_limit_mib);
 	return error_set(err, ERROR_SYSTEM, ENOMEM, "raise the memory limit", "get memory: %s",
 			 strerror(ENOMEM));
 }

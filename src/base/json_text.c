@@ -205,6 +205,27 @@ static int parse_word(struct parser *p, struct json_value *value)
 	return fail_here(p);
 }
 
+/*
+ * Room for one more value. What the rest of the text will take is estimated from what it has taken
+ * so far, since the arena keeps what was outgrown.
+ */
+static struct json_value *push_value(struct parser *p)
+{
+	struct json_text *json = p->json;
+
+	if (json->count == json->capacity) {
+		size_t rest = (size_t)((double)json->count * (double)(p->length - p->at) /
+				       (double)(p->at + 1));
+		size_t least = json->count / 4 + 64;
+
+		if (ARENA_RESERVE(p->arena, json,
+				  json->count + (rest + rest / 16 > least ? rest + rest / 16
+									  : least)) < 0)
+			return NULL;
+	}
+	return ARENA_PUSH(p->arena, json);
+}
+
 static int parse_value(struct parser *p, size_t depth);
 
 static int parse_member_name(struct parser *p)
@@ -214,7 +235,7 @@ static int parse_member_name(struct parser *p)
 	skip_blanks(p);
 	if (look(p) != '"')
 		return fail_here(p);
-	name = ARENA_PUSH(p->arena, p->json);
+	name = push_value(p);
 	if (!name)
 		return -ENOMEM;
 	name->size = 1;
@@ -251,7 +272,7 @@ static int parse_container(struct parser *p, bool object, size_t depth)
 static int parse_value(struct parser *p, size_t depth)
 {
 	size_t index = p->json->count;
-	struct json_value *value = ARENA_PUSH(p->arena, p->json);
+	struct json_value *value = push_value(p);
 	int r, c;
 
 	if (!value)

@@ -44,41 +44,39 @@ void arena_free(struct arena *arena)
 }
 
 /* Memory that isn't zeroed: pages that nobody writes to cost nothing. */
-static void *alloc_raw(struct arena *arena, size_t size)
+static void *alloc_raw(struct arena *arena, size_t size, size_t align)
 {
-	const size_t align = alignof(max_align_t);
 	struct arena_block *block = arena->head;
-	void *memory;
+	size_t at = block ? (block->used + align - 1) / align * align : 0;
 
 	if (size > SIZE_MAX / 2)
 		return NULL;
-	size = (size + align - 1) / align * align;
-	if (!block || block->size - block->used < size) {
+	if (!block || at > block->size || block->size - at < size) {
 		size_t room = size > BLOCK_SIZE ? size : BLOCK_SIZE;
 
 		block = malloc(sizeof(*block) + room);
 		if (!block)
 			return NULL;
-		block->used = 0;
 		block->size = room;
 		block->next = arena->head;
 		arena->head = block;
+		at = 0;
 	}
-	memory = block->data + block->used;
-	block->used += size;
-	return memory;
+	block->used = at + size;
+	return block->data + at;
 }
 
 void *arena_alloc(struct arena *arena, size_t size)
 {
-	void *memory = alloc_raw(arena, size);
+	void *memory = alloc_raw(arena, size, alignof(max_align_t));
 
 	return memory ? memset(memory, 0, size) : NULL;
 }
 
+/* Of config.json's strings most are short, and there may be many: they aren't aligned. */
 char *arena_strndup(struct arena *arena, const char *text, size_t length)
 {
-	char *copy = length < SIZE_MAX ? alloc_raw(arena, length + 1) : NULL;
+	char *copy = length < SIZE_MAX ? alloc_raw(arena, length + 1, 1) : NULL;
 
 	if (!copy)
 		return NULL;
@@ -103,10 +101,10 @@ char *arena_printf(struct arena *arena, const char *format, ...)
 	va_copy(again, args);
 	length = vsnprintf(stack, sizeof(stack), format, args);
 	if (length >= 0)
-		text = arena_alloc(arena, (size_t)length + 1);
+		text = alloc_raw(arena, (size_t)length + 1, 1);
 	/* Most texts are short: only a long one is formatted twice. */
 	if (text && (size_t)length < sizeof(stack))
-		memcpy(text, stack, (size_t)length);
+		memcpy(text, stack, (size_t)length + 1);
 	else if (text)
 		(void)vsnprintf(text, (size_t)length + 1, format, again);
 	va_end(again);
@@ -123,7 +121,7 @@ int arena_make_room(struct arena *arena, void **items, size_t count, size_t *cap
 		return 0;
 	if (room > SIZE_MAX / 2 / size)
 		return -ENOMEM;
-	grown = alloc_raw(arena, room * size);
+	grown = alloc_raw(arena, room * size, alignof(max_align_t));
 	if (!grown)
 		return -ENOMEM;
 	if (count)

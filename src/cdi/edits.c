@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "edits.h"
 
@@ -30,8 +32,7 @@ static void add_number(struct json_object *object, const char *name, unsigned nu
 
 /* ---- operations ------------------------------------------------------------------------- */
 
-static int leave_out(struct edits_maker *maker, const char *what, const char *why,
-		     struct error *err)
+int edits_leave_out(struct edits_maker *maker, const char *what, const char *why, struct error *err)
 {
 	const char *line = arena_printf(maker->arena, "%s: %s", what, why);
 
@@ -51,12 +52,63 @@ static const char *host_path(struct edits_maker *maker, const struct operation *
 	return arena_printf(maker->arena, "%s/%s", string_equal(root, "/") ? "" : root, path);
 }
 
-/* The node's numbers are the driver's; its mode is the host's, when the node is there. */
+/*
+ * The file itself, links resolved in its tree: an engine would resolve them in the host's root,
+ * where there is nothing or another file. What doesn't exist keeps its own path. NULL without
+ * memory.
+ */
+static const char *resolved_path(struct edits_maker *maker, const struct operation *operation)
+{
+	AUTO_FD fd = root_openat(driver_root_of(maker->roots, operation->tree), operation->source,
+				 O_PATH);
+	char name[sizeof("fd/") + 3 * sizeof(int)], text[PATH_MAX];
+	ssize_t length = -1;
+
+	if (fd >= 0) {
+		AUTO_FD link = -1;
+
+		(void)snprintf(name, sizeof(name), "fd/%d", fd);
+		link = proc_open(0, name, O_PATH | O_NOFOLLOW);
+		length = link < 0 ? -1 : readlinkat(link, "", text, sizeof(text));
+	}
+	if (length <= 0 || (size_t)length == sizeof(text) || text[0] != '/')
+		return host_path(maker, operation);
+	return arena_strndup(maker->arena, text, (size_t)length);
+}
+
+/* A user of the container needs the group where others may not open the node. */
+static void add_group(struct json_object *edits, gid_t gid)
+{
+	struct json_object *list = list_of(edits, "additionalGids");
+
+	for (size_t i = 0; i < json_object_array_length(list); i++)
+		if (json_object_get_int64(json_object_array_get_idx(list, i)) == (int64_t)gid)
+			return;
+	(void)json_object_array_add(list, json_object_new_int64(gid));
+}
+
+/* Owner and mode are the host's: the engine doesn't take them from the node itself. */
+static void add_owner(struct json_object *node, struct json_object *edits, const struct stat *st)
+{
+	add_number(node, "fileMode", st->st_mode & 0777);
+	if (st->st_uid)
+		add_number(node, "uid", st->st_uid);
+	if (!st->st_gid)
+		return;
+	add_number(node, "gid", st->st_gid);
+	if ((st->st_mode & 0060) == 0060 && (st->st_mode & 0006) != 0006)
+		add_group(edits, st->st_gid);
+}
+
+/*
+ * Of a node that exists the engine finds type and numbers itself when a container starts: so the
+ * spec stays right when nvidia-uvm gets another major at the next boot.
+ */
 static int add_node(struct edits_maker *maker, const struct operation *operation,
 		    struct json_object *edits, struct error *err)
 {
 	const struct root *root = driver_root_of(maker->roots, operation->tree);
-	const char *path = host_path(maker, operation);
+	const char *path = resolved_path(maker, operation);
 	struct json_object *node;
 	struct stat st;
 	int r = root_stat(root, operation->source, 0, &st);
@@ -66,7 +118,7 @@ static int add_node(struct edits_maker *maker, const struct operation *operation
 	if (!path)
 		return error_memory(err);
 	if (!same && !operation->required)
-		return leave_out(maker, path, "no such node of the driver", err);
+		return edits_leave_out(maker, path, "no such node of the driver", err);
 	if (r == 0 && !same)
 		return error_set(err, ERROR_NO_DRIVER, ENODEV,
 				 "remove it and run `davit system prepare`",
@@ -76,13 +128,15 @@ static int add_node(struct edits_maker *maker, const struct operation *operation
 	add_text(node, "path", operation->target);
 	if (!string_equal(path, operation->target))
 		add_text(node, "hostPath", path);
-	add_text(node, "type", "c");
-	add_number(node, "major", operation->major);
-	add_number(node, "minor", operation->minor);
-	if (same)
-		add_number(node, "fileMode", st.st_mode & 0777);
+	if (!same) {
+		add_text(node, "type", "c");
+		add_number(node, "major", operation->major);
+		add_number(node, "minor", operation->minor);
+	}
 	add_text(node, "permissions", "rw");
 	(void)json_object_array_add(list_of(edits, "deviceNodes"), node);
+	if (same)
+		add_owner(node, edits, &st);
 	return 0;
 }
 
@@ -102,7 +156,7 @@ static struct json_object *mount_options(unsigned flags)
 static int add_mount(struct edits_maker *maker, const struct operation *operation,
 		     struct json_object *edits, struct error *err)
 {
-	const char *path = host_path(maker, operation);
+	const char *path = resolved_path(maker, operation);
 	struct json_object *mount;
 	struct stat st;
 	int r = root_stat(driver_root_of(maker->roots, operation->tree), operation->source, 0, &st);
@@ -114,9 +168,9 @@ static int add_mount(struct edits_maker *maker, const struct operation *operatio
 	if (r < 0) /* the usual case, of no interest */
 		return 0;
 	if (operation->owner_root)
-		return leave_out(maker, path,
-				 "a spec can't have its owner checked when a container starts",
-				 err);
+		return edits_leave_out(
+			maker, path, "a spec can't have its owner checked when a container starts",
+			err);
 	mount = json_object_new_object();
 	add_text(mount, "hostPath", path);
 	add_text(mount, "containerPath", operation->target);

@@ -15,6 +15,9 @@ struct edits_maker {
 /* Everything of the plan of a container without devices, and the hooks of all containers. */
 int edits_add_common(struct edits_maker *maker, const struct plan *plan, struct json_object *edits,
 		     struct error *err);
+/* Notes what isn't in the spec, once. 0 or -ENOMEM, err filled. */
+int edits_leave_out(struct edits_maker *maker, const char *what, const char *why,
+		    struct error *err);
 /* What `plan` has beyond `common`. */
 int edits_add_plan(struct edits_maker *maker, const struct plan *plan, const struct plan *common,
 		   struct json_object *edits, struct error *err);

@@ -155,8 +155,8 @@ static int scan_directory(struct scan *scan, const char *directory)
 		return add_problem(
 			scan, CDI_PROBLEM_INVALID,
 			arena_printf(scan->arena, "cannot read %s: %s", directory, strerror(-r)));
-	if (names.count > 1)
-		qsort(names.items, names.count, sizeof(*names.items), by_name);
+	if (sort_items(scan->arena, names.items, names.count, sizeof(*names.items), by_name) < 0)
+		return -ENOMEM;
 	r = 0;
 	for (size_t i = 0; r == 0 && i < names.count; i++) {
 		const char *path = arena_printf(scan->arena, "%s/%s", directory, names.items[i]);
@@ -207,7 +207,8 @@ static int find_duplicates(struct scan *scan)
 	if (!sorted)
 		return -ENOMEM;
 	memcpy(sorted, scan->listing->devices.items, count * sizeof(*sorted));
-	qsort(sorted, count, sizeof(*sorted), by_device);
+	if (sort_items(scan->arena, sorted, count, sizeof(*sorted), by_device) < 0)
+		return -ENOMEM;
 	for (size_t i = 1; r == 0 && i < count; i++)
 		r = compare_devices(scan, &sorted[i - 1], &sorted[i]);
 	return r;

@@ -62,6 +62,26 @@ static int add_named(struct maker *maker, struct selected_device *device, const 
 	return add_device(maker, uuid, &selection);
 }
 
+/*
+ * Whether the GPU's node exists, or will: davit can't promise more of a spec. 1, 0 or -ENOMEM; what
+ * is left out is noted.
+ */
+static int has_node(struct maker *maker, const struct gpu *gpu)
+{
+	const char *name = arena_printf(maker->edits.arena, "nvidia%u", gpu->minor);
+	const char *what = arena_printf(maker->edits.arena, "GPU %u (%s)", gpu->index, gpu->bus_id);
+	const char *why =
+		arena_printf(maker->edits.arena, "the host has no /dev/nvidia%u", gpu->minor);
+	const struct device_nodes *nodes = &maker->driver->nodes;
+
+	if (!name || !what || !why)
+		return error_memory(maker->err);
+	for (size_t i = 0; i < nodes->count; i++)
+		if (strcmp(nodes->items[i].name, name) == 0 && nodes->items[i].present)
+			return 1;
+	return edits_leave_out(&maker->edits, what, why, maker->err);
+}
+
 /* A GPU that is split into instances is given in these alone. */
 static int add_gpu(struct maker *maker, const struct gpu *gpu)
 {
@@ -79,22 +99,47 @@ static int add_gpu(struct maker *maker, const struct gpu *gpu)
 	return r;
 }
 
+/* Adds those GPUs' devices, and the devices to `all`. 0 or -errno. */
+static int add_gpus(struct maker *maker, struct selection *all)
+{
+	static const char *const every[] = {"all"};
+	const struct strings names = {(const char **)every, 1, 1};
+	const struct gpu *last = NULL;
+	struct selection selection;
+	int has = 0,
+	    r = driver_select(maker->driver, &names, maker->edits.arena, &selection, maker->err);
+
+	for (size_t i = 0; r == 0 && i < selection.count; i++) {
+		const struct gpu *gpu = selection.items[i].gpu;
+		struct selected_device *item;
+
+		if (gpu != last) {
+			has = has_node(maker, gpu);
+			r = has > 0 ? add_gpu(maker, gpu) : has;
+		}
+		last = gpu;
+		if (r < 0 || !has)
+			continue;
+		item = ARENA_PUSH(maker->edits.arena, all);
+		if (!item)
+			return error_memory(maker->err);
+		*item = selection.items[i];
+	}
+	return r;
+}
+
 static int add_devices(struct maker *maker)
 {
-	const char *names[] = {"all"};
-	const struct strings all = {names, 1, 1};
-	const struct gpus *gpus = &maker->driver->gpus;
-	struct selection selection;
-	int r = 0;
+	struct selection all = {0};
+	int r = add_gpus(maker, &all);
 
-	if (gpus->count == 0)
-		return error_set(maker->err, ERROR_UNKNOWN_DEVICE, ENODEV, "see `davit info`",
-				 "make a CDI spec: the driver has no GPU");
-	for (size_t i = 0; r == 0 && i < gpus->count; i++)
-		r = add_gpu(maker, &gpus->items[i]);
-	if (r == 0)
-		r = driver_select(maker->driver, &all, maker->edits.arena, &selection, maker->err);
-	return r < 0 ? r : add_device(maker, "all", &selection);
+	if (r == 0 && all.count == 0)
+		return error_set(maker->err, ERROR_UNKNOWN_DEVICE, ENODEV,
+				 "see `davit info`; nodes are made by `davit system prepare`",
+				 "make a CDI spec: %s",
+				 maker->driver->gpus.count ? "no GPU of the driver has its node"
+							   : "the driver has no GPU");
+	return r < 0 ? r : add_device(maker, "all", &all);
 }
 
 /* In the order in which the fields are best read. */

@@ -69,16 +69,13 @@ static int make_change(const struct job *job, const struct change *change)
 	bool ours = change->before && strstr(change->before, change->mark);
 	const char *backup = arena_printf(job->arena, "%s" CONFIGURE_BACKUP_SUFFIX, change->path);
 	bool keep = !job->remove && change->before && !ours;
-	int r = 0;
+	int r;
 
 	if (!backup)
 		return error_memory(job->err);
-	if (keep)
-		r = configure_backup(&job->root, change->path, job->arena, job->err);
-	if (r == 0)
-		r = configure_write(&job->root, change->path, change->after, job->arena, job->err);
+	r = configure_write(&job->root, change->path, change->after, keep, job->arena, job->err);
 	if (r == 0 && job->remove && change->original)
-		r = configure_write(&job->root, backup, NULL, job->arena, job->err);
+		r = configure_write(&job->root, backup, NULL, false, job->arena, job->err);
 	if (r < 0)
 		return r;
 	(void)printf("%s %s%s%s%s%s\n", change->after ? "wrote" : "removed", below(job),
@@ -199,6 +196,10 @@ static int run_job(struct job *job)
 	default:
 		r = do_whole(job, &changes[0]);
 	}
+	/* Either all of them or none. */
+	for (size_t i = 0; r == 0 && !job->dry_run && i < ARRAY_SIZE(changes); i++)
+		if (changes[i].path && !string_equal(changes[i].before, changes[i].after))
+			r = configure_may_write(&job->root, changes[i].path, job->arena, job->err);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(changes); i++)
 		if (changes[i].path)
 			r = finish_change(job, &changes[i], &changed);

@@ -6,7 +6,17 @@
 void explanation_close(struct explanation *explanation)
 {
 	pipeline_close(&explanation->pipeline);
+	if (explanation->volumes)
+		image_volumes_close(explanation->volumes);
 	root_close(&explanation->root);
+}
+
+static bool has_volumes(const struct oci_mounts *mounts)
+{
+	for (size_t i = 0; i < mounts->count; i++)
+		if (image_mount_is_volume(&mounts->items[i]))
+			return true;
+	return false;
 }
 
 static int follow(struct explanation *e, const struct config *config, const char *bundle,
@@ -28,6 +38,13 @@ static int follow(struct explanation *e, const struct config *config, const char
 		err->code = ERROR_BAD_BUNDLE;
 		return error_fix(err, r, "correct root.path in config.json");
 	}
+	if (has_volumes(&pipeline->spec.mounts)) {
+		e->volumes = arena_alloc(arena, sizeof(*e->volumes));
+		if (!e->volumes)
+			return error_memory(err);
+		*e->volumes = (struct image_volumes)IMAGE_VOLUMES_INIT(
+			&e->root, &pipeline->spec.mounts, arena);
+	}
 	r = pipeline_driver(pipeline, arena, err);
 	return r < 0 ? r : pipeline_plan(pipeline, &e->root, arena, err);
 }
@@ -48,7 +65,7 @@ static int explain(const struct config *config, const char *bundle, bool json, s
 
 		return r < 0 ? error_exit_code(&explanation.err) : failed;
 	}
-	explain_print_tree(&explanation.pipeline, arena);
+	explain_print_tree(&explanation, arena);
 	(void)fflush(stdout);
 	return r < 0 ? cli_fail(&explanation.err) : 0;
 }

@@ -7,7 +7,8 @@
 /* A bundle, and the way through it as far as it leads; err says why not further. */
 struct explanation {
 	struct pipeline pipeline;
-	struct root root; /* the container's, once there is something to plan */
+	struct root root;              /* the container's, once there is something to plan */
+	struct image_volumes *volumes; /* then its volumes; NULL: config.json has none */
 	struct error err;
 };
 void explanation_close(struct explanation *explanation);
@@ -29,11 +30,26 @@ const char *explain_source(const struct pipeline *pipeline, const struct operati
 struct json_object *explain_json(const struct explanation *explanation, struct arena *arena);
 struct json_object *explain_json_request(const struct gpu_request *request);
 struct json_object *explain_json_selected(const struct selection *selection);
-struct json_object *explain_json_operation(const struct pipeline *pipeline,
+struct json_object *explain_json_operation(const struct explanation *explanation,
 					   const struct operation *operation, struct arena *arena);
 
+/* What becomes of an operation whose target lies in a volume of config.json's. */
+enum explain_outcome {
+	OUTCOME_OWN,  /* it doesn't: the container's own root, or a fresh mount such as a tmpfs */
+	OUTCOME_VIEW, /* a read-only volume: done in a view of it that this container alone has */
+	OUTCOME_COVERED, /* a file of the volume is there, and is covered in this container */
+	OUTCOME_NOTHING, /* nothing is there, and nothing is made in a volume */
+};
+/* *ret_volume: the destination that config.json has for the volume; NULL with OUTCOME_OWN. */
+enum explain_outcome explain_outcome(const struct explanation *explanation,
+				     const struct operation *operation, struct arena *arena,
+				     const char **ret_volume);
+/* The same as the end of a sentence; "" for OUTCOME_OWN. */
+const char *explain_outcome_text(const struct explanation *explanation,
+				 const struct operation *operation, struct arena *arena);
+
 /* The same for people: request, rules, GPUs, operations by their reasons. */
-void explain_print_tree(const struct pipeline *pipeline, struct arena *arena);
+void explain_print_tree(const struct explanation *explanation, struct arena *arena);
 
 /* Why a path, or a library's bare name, is in the container or isn't. The exit code. */
 int explain_why(const struct config *config, const char *bundle, const char *path, bool json,

@@ -68,8 +68,8 @@ static struct json_object *section_of(const struct explanation *explanation, con
 	if (strcmp(section, "operations") == 0)
 		for (size_t i = 0; i < pipeline->plan.count; i++)
 			(void)json_object_array_add(
-				array,
-				explain_json_operation(pipeline, &pipeline->plan.items[i], arena));
+				array, explain_json_operation(explanation, &pipeline->plan.items[i],
+							      arena));
 	if (strcmp(section, "error") == 0 && explanation->err.code != ERROR_NONE)
 		(void)json_object_array_add(array, cli_json_error(&explanation->err));
 	return array;

@@ -83,11 +83,13 @@ const char *explain_source(const struct pipeline *pipeline, const struct operati
 	}
 }
 
-struct json_object *explain_json_operation(const struct pipeline *pipeline,
+struct json_object *explain_json_operation(const struct explanation *explanation,
 					   const struct operation *operation, struct arena *arena)
 {
 	struct json_object *object = json_object_new_object();
 	unsigned flags = operation->kind == OPERATION_SYMLINK ? 0 : operation->flags;
+	const struct pipeline *pipeline = &explanation->pipeline;
+	const char *volume;
 
 	json_object_object_add(object, "op", text(operation_name(operation->kind)));
 	json_object_object_add(object, "source", text(explain_source(pipeline, operation, arena)));
@@ -95,16 +97,20 @@ struct json_object *explain_json_operation(const struct pipeline *pipeline,
 	json_object_object_add(object, "options", json_flags(flags));
 	json_object_object_add(object, "because", text(operation->because));
 	json_object_object_add(object, "required", json_object_new_boolean(operation->required));
+	(void)explain_outcome(explanation, operation, arena, &volume);
+	json_object_object_add(object, "volume", text(volume));
 	return object;
 }
 
-static struct json_object *json_operations(const struct pipeline *pipeline, struct arena *arena)
+static struct json_object *json_operations(const struct explanation *explanation,
+					   struct arena *arena)
 {
+	const struct plan *plan = &explanation->pipeline.plan;
 	struct json_object *array = json_object_new_array();
 
-	for (size_t i = 0; i < pipeline->plan.count; i++)
+	for (size_t i = 0; i < plan->count; i++)
 		(void)json_object_array_add(
-			array, explain_json_operation(pipeline, &pipeline->plan.items[i], arena));
+			array, explain_json_operation(explanation, &plan->items[i], arena));
 	return array;
 }
 
@@ -128,7 +134,7 @@ struct json_object *explain_json(const struct explanation *explanation, struct a
 		object, "driver",
 		pipeline->stage >= PIPELINE_DRIVER ? cli_json_driver(&pipeline->driver) : NULL);
 	json_object_object_add(object, "selected", explain_json_selected(&pipeline->selection));
-	json_object_object_add(object, "operations", json_operations(pipeline, arena));
+	json_object_object_add(object, "operations", json_operations(explanation, arena));
 	json_object_object_add(object, "error", cli_json_error(&explanation->err));
 	return object;
 }

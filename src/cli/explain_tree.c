@@ -52,8 +52,9 @@ static void add_image(struct tree *root, const struct image *image)
 		[IMAGE_LOADER_GLIBC] = "glibc",
 		[IMAGE_LOADER_MUSL] = "musl",
 	};
-	struct tree *node = tree_add(root, "image: %s, libraries go to %s", loaders[image->loader],
-				     image->lib_dir);
+	struct tree *node = tree_add(
+		root, "image: %s, libraries go to %s%s", loaders[image->loader], image->lib_dir,
+		image->lib_dir_moved ? ", since its own directory for them is a volume" : "");
 
 	if (image->compat_version)
 		(void)tree_add(node, "its own libcuda %s: %s", image->compat_version,
@@ -65,8 +66,15 @@ static void add_image(struct tree *root, const struct image *image)
 struct lister {
 	const struct pipeline *pipeline;
 	struct arena *arena;
-	bool *done; /* one per operation */
+	/* One per operation: */
+	bool *done;
+	const char **outcomes;
 };
+
+static const char *outcome_of(const struct lister *l, const struct operation *operation)
+{
+	return l->outcomes[operation - l->pipeline->plan.items];
+}
 
 static size_t directory_length(const char *path)
 {
@@ -100,8 +108,10 @@ static bool are_alike(const struct lister *l, const struct operation *a, const s
 	if (a->kind != b->kind || a->required != b->required ||
 	    strcmp(a->because, b->because) != 0 || !same_directory(a->target, b->target))
 		return false;
-	return !has_files(a) || same_directory(explain_source(l->pipeline, a, l->arena),
-					       explain_source(l->pipeline, b, l->arena));
+	if (has_files(a) && !same_directory(explain_source(l->pipeline, a, l->arena),
+					    explain_source(l->pipeline, b, l->arena)))
+		return false;
+	return strcmp(outcome_of(l, a), outcome_of(l, b)) == 0;
 }
 
 /* The rule of a node that is bound, too, stands with the node: it has the same numbers. */
@@ -141,13 +151,14 @@ static void add_one(const struct lister *l, struct tree *node, const char *reaso
 {
 	const char *source = explain_source(l->pipeline, operation, l->arena);
 	const char *name = name_of(l, operation, operation->target);
+	const char *outcome = outcome_of(l, operation);
 
 	if (!name || !source)
 		return;
-	(void)tree_add(node, "%s%s%s %s%s%s%s", reason, *reason ? ": " : "",
+	(void)tree_add(node, "%s%s%s %s%s%s%s%s%s", reason, *reason ? ": " : "",
 		       operation_name(operation->kind), name, has_files(operation) ? " from " : "",
-		       has_files(operation) ? source : "",
-		       operation->required ? "" : " (optional)");
+		       has_files(operation) ? source : "", operation->required ? "" : " (optional)",
+		       *outcome ? ", " : "", outcome);
 }
 
 static void add_several(const struct lister *l, struct tree *node,
@@ -155,15 +166,16 @@ static void add_several(const struct lister *l, struct tree *node,
 {
 	const struct operation *first = members[0];
 	const char *source = explain_source(l->pipeline, first, l->arena);
+	const char *outcome = outcome_of(l, first);
 	struct tree *line;
 
 	if (!source)
 		return;
-	line = tree_add(node, "%s %zu in %.*s%s%.*s%s", operation_name(first->kind), count,
+	line = tree_add(node, "%s %zu in %.*s%s%.*s%s%s%s", operation_name(first->kind), count,
 			(int)directory_length(first->target), first->target,
 			has_files(first) ? " from " : "",
 			has_files(first) ? (int)directory_length(source) : 0, source,
-			first->required ? "" : " (optional)");
+			first->required ? "" : " (optional)", *outcome ? ", " : "", outcome);
 	for (size_t i = 0; i < count; i++)
 		tree_add_name(line, name_of(l, members[i], base_name(members[i]->target)));
 }
@@ -217,27 +229,32 @@ static void add_reason(const struct lister *l, struct tree *operations, size_t i
 	}
 }
 
-static void add_operations(struct tree *root, const struct pipeline *pipeline)
+static void add_operations(struct tree *root, const struct explanation *explanation)
 {
+	const struct pipeline *pipeline = &explanation->pipeline;
 	const struct plan *plan = &pipeline->plan;
 	struct lister l = {
 		.pipeline = pipeline,
 		.arena = root->arena,
 		.done = arena_alloc(root->arena, plan->count + 1),
+		.outcomes = arena_alloc(root->arena, (plan->count + 1) * sizeof(char *)),
 	};
 	struct tree *node = tree_add(root, "operations: %zu, by their reasons", plan->count);
 
-	if (!l.done)
+	if (!l.done || !l.outcomes)
 		return;
-	for (size_t i = 0; i < plan->count; i++)
+	for (size_t i = 0; i < plan->count; i++) {
 		l.done[i] = is_told_with_node(plan, i);
+		l.outcomes[i] = explain_outcome_text(explanation, &plan->items[i], l.arena);
+	}
 	for (size_t i = 0; i < plan->count; i++)
 		if (!l.done[i])
 			add_reason(&l, node, i);
 }
 
-void explain_print_tree(const struct pipeline *pipeline, struct arena *arena)
+void explain_print_tree(const struct explanation *explanation, struct arena *arena)
 {
+	const struct pipeline *pipeline = &explanation->pipeline;
 	struct tree top = {.arena = arena}, *root = tree_add(&top, "bundle %s", pipeline->bundle);
 
 	if (pipeline->stage >= PIPELINE_SPEC)
@@ -252,7 +269,7 @@ void explain_print_tree(const struct pipeline *pipeline, struct arena *arena)
 		add_selection(root, pipeline);
 	if (pipeline->stage >= PIPELINE_PLAN) {
 		add_image(root, &pipeline->image);
-		add_operations(root, pipeline);
+		add_operations(root, explanation);
 	}
 	if (root != &top)
 		tree_print(root);

@@ -19,8 +19,48 @@ static void print_text(const struct driver *driver)
 				     gpu->mig.items[j].uuid ? "  " : "",
 				     gpu->mig.items[j].uuid ? gpu->mig.items[j].uuid : "");
 	}
+	for (size_t i = 0; i < driver->lost.count; i++)
+		(void)printf("lost    %s  %s\n", driver->lost.items[i].bus_id,
+			     driver->lost.items[i].problem);
 	if (driver->gpus.count == 0)
 		(void)puts("no GPUs");
+}
+
+/* What is wrong with the kernel's side: without it there is nothing to show. */
+static const struct error *first_problem(const struct driver_problems *problems)
+{
+	const struct error *parts[] = {&problems->kernel, &problems->majors, &problems->gpus};
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		if (parts[i]->code != ERROR_NONE)
+			return parts[i];
+	return NULL;
+}
+
+/* A host may lack libraries and have its GPUs all the same: then both are told. */
+static int print(const struct arguments *arguments, const struct config *config,
+		 const struct driver_roots *roots, struct arena *arena, struct driver *driver)
+{
+	struct driver_problems problems;
+	const struct error *problem;
+	struct error err = {0};
+	int code = 0;
+
+	if (driver_examine(roots, config, arena, driver, &problems) < 0) {
+		(void)error_memory(&err);
+		return cli_fail(&err);
+	}
+	problem = first_problem(&problems);
+	if (problem)
+		return cli_fail(problem);
+	driver->cuda_version = driver_cuda_version(roots, config, driver, arena);
+	if (arguments->json)
+		code = cli_print_json(cli_json_driver(driver));
+	else
+		print_text(driver);
+	if (fflush(stdout) != 0)
+		code = 1;
+	return problems.files.code != ERROR_NONE ? cli_fail(&problems.files) : code;
 }
 
 static int run(const struct arguments *arguments)
@@ -30,23 +70,11 @@ static int run(const struct arguments *arguments)
 	struct error err = {0};
 	struct config config;
 	struct driver driver = {0};
-	int code = 0, r = config_load(arguments->config, &arena, &config, &err);
+	int code, r = config_load(arguments->config, &arena, &config, &err);
 
 	if (r == 0)
 		r = driver_roots_open(&config, &roots, &err);
-	if (r == 0)
-		r = driver_read(&roots, &config, CAPABILITY_ALL, NULL, &arena, &driver, &err);
-	if (r < 0) {
-		code = cli_fail(&err);
-	} else {
-		driver.cuda_version = driver_cuda_version(&roots, &config, &driver, &arena);
-		if (arguments->json)
-			code = cli_print_json(cli_json_driver(&driver));
-		else
-			print_text(&driver);
-		if (fflush(stdout) != 0)
-			code = 1;
-	}
+	code = r < 0 ? cli_fail(&err) : print(arguments, &config, &roots, &arena, &driver);
 	driver_close(&driver);
 	driver_roots_close(&roots);
 	return code;
@@ -55,7 +83,8 @@ static int run(const struct arguments *arguments)
 const struct command command_info = {
 	.name = "info",
 	.summary = "the driver and the GPUs of this host",
-	.help = "Prints the driver's version, the CUDA version and the GPUs.\n",
+	.help = "Prints the driver's version, the CUDA version and the GPUs; on standard error what is wrong\n"
+		"with its libraries, with exit code 1.\n",
 	.example = "davit info --json",
 	.json = true,
 	.run = run,

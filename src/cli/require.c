@@ -4,6 +4,9 @@
 
 #include "cli.h"
 
+#define EXIT_UNKNOWN 1
+#define EXIT_NOT_MET 3
+
 /* "cuda=12.2,driver=535.104.05": what is not named stays unknown. */
 static int parse_facts(const char *have, struct arena *arena, struct requirement_facts *ret)
 {
@@ -33,6 +36,41 @@ static int parse_facts(const char *have, struct arena *arena, struct requirement
 	return 0;
 }
 
+/* What this host tells without NVML. A host without a driver tells nothing. */
+static int host_facts(const struct arguments *arguments, struct arena *arena,
+		      struct requirement_facts *ret, struct error *err)
+{
+	struct driver_roots roots = DRIVER_ROOTS_INIT;
+	struct driver_problems problems;
+	struct driver driver = {0};
+	struct error ignored;
+	struct config config;
+	int r = config_load(arguments->config, arena, &config, err);
+
+	if (r < 0)
+		return r;
+	if (driver_roots_open(&config, &roots, &ignored) < 0)
+		return 0;
+	r = driver_examine(&roots, &config, arena, &driver, &problems);
+	if (r == 0 && driver.version) {
+		ret->driver = driver.version;
+		ret->cuda = driver_cuda_version(&roots, &config, &driver, arena);
+	}
+	driver_close(&driver);
+	driver_roots_close(&roots);
+	return r < 0 ? error_memory(err) : 0;
+}
+
+static const struct {
+	unsigned bit;
+	const char *name;
+} facts_names[] = {
+	{REQUIRE_CUDA,   "cuda"  },
+	{REQUIRE_DRIVER, "driver"},
+	{REQUIRE_ARCH,   "arch"  },
+	{REQUIRE_BRAND,  "brand" },
+};
+
 static const char *verdict_name(enum requirement_verdict verdict)
 {
 	static const char *const names[] = {[REQUIREMENT_SATISFIED] = "satisfied",
@@ -42,12 +80,37 @@ static const char *verdict_name(enum requirement_verdict verdict)
 	return names[verdict];
 }
 
+static void print_missing(unsigned missing)
+{
+	const char *separator = " (not known: ";
+
+	for (size_t i = 0; i < ARRAY_SIZE(facts_names); i++)
+		if (missing & facts_names[i].bit) {
+			(void)printf("%s%s", separator, facts_names[i].name);
+			separator = ", ";
+		}
+	(void)printf("; name it with --have)");
+}
+
+static struct json_object *json_missing(unsigned missing)
+{
+	struct json_object *names = json_object_new_array();
+
+	for (size_t i = 0; i < ARRAY_SIZE(facts_names); i++)
+		if (missing & facts_names[i].bit)
+			(void)json_object_array_add(names,
+						    json_object_new_string(facts_names[i].name));
+	return names;
+}
+
 static void print_answer(const char *expression, const struct requirement_answer *answer)
 {
 	(void)printf("%s: %s", verdict_name(answer->verdict), expression);
 	if (answer->verdict == REQUIREMENT_FAILED && answer->condition)
 		(void)printf(" (nearest: %s; does not hold: %s)", answer->alternative,
 			     answer->condition);
+	else if (answer->verdict == REQUIREMENT_UNKNOWN)
+		print_missing(answer->missing);
 	else if (answer->alternative)
 		(void)printf(" (decided by: %s)", answer->alternative);
 	(void)putchar('\n');
@@ -67,10 +130,20 @@ static struct json_object *json_answer(const char *expression,
 	json_object_object_add(object, "condition",
 			       answer->condition ? json_object_new_string(answer->condition)
 						 : NULL);
+	json_object_object_add(
+		object, "missing",
+		json_missing(answer->verdict == REQUIREMENT_UNKNOWN ? answer->missing : 0));
 	return object;
 }
 
-/* Every expression has to hold. What depends on an unknown fact doesn't. */
+/* Every expression has to hold: one that fails weighs more than one that can't be decided. */
+static int exit_code(int before, enum requirement_verdict verdict)
+{
+	if (verdict == REQUIREMENT_FAILED || before == EXIT_NOT_MET)
+		return EXIT_NOT_MET;
+	return verdict == REQUIREMENT_UNKNOWN ? EXIT_UNKNOWN : before;
+}
+
 static int run(const struct arguments *arguments)
 {
 	const char *have = arguments_value(arguments, "have");
@@ -81,7 +154,11 @@ static int run(const struct arguments *arguments)
 	struct error err = {0};
 	int code = 0;
 
-	if (parse_facts(have ? have : "cuda=", &arena, &facts) < 0)
+	if (!have && host_facts(arguments, &arena, &facts, &err) < 0) {
+		(void)json_object_put(answers);
+		return cli_fail(&err);
+	}
+	if (have && parse_facts(have, &arena, &facts) < 0)
 		code = usage_error(arguments,
 				   "--have is no list such as cuda=12.2,driver=535.104.05");
 	for (size_t i = 0; i < words->count && code != EXIT_USAGE; i++) {
@@ -92,8 +169,7 @@ static int run(const struct arguments *arguments)
 			code = EXIT_USAGE;
 			break;
 		}
-		if (answer.verdict != REQUIREMENT_SATISFIED)
-			code = 3;
+		code = exit_code(code, answer.verdict);
 		if (arguments->json)
 			(void)json_object_array_add(answers, json_answer(words->items[i], &answer));
 		else
@@ -115,8 +191,8 @@ static const struct command_option options[] = {
 const struct command command_require = {
 	.name = "require",
 	.summary = "whether a NVIDIA_REQUIRE_* expression holds",
-	.help = "Evaluates constraints for a host that needn't be this one. Exit code 0: satisfied, 3: not,\n"
-		"2: no expression.\n",
+	.help = "Evaluates constraints for this host or, with --have, for one that needn't be this one.\n"
+		"Exit code 0: satisfied, 3: not, 1: a fact that decides isn't known, 2: no expression.\n",
 	.example = "davit require --have cuda=12.2,driver=535.104.05 'cuda>=12.4 driver>=535'",
 	.options = options,
 	.words = "EXPRESSION...",

@@ -17,6 +17,7 @@ static const char *const verdict_names[] = {
 	[WHY_HOST_LACKS] = "host-lacks",
 	[WHY_OTHER_VERSION] = "other-version",
 	[WHY_NOT_OF_DRIVER] = "not-of-driver",
+	[WHY_VOLUME] = "volume",
 	[WHY_FAILED] = "failed",
 };
 
@@ -100,6 +101,27 @@ static void answer_inside(const struct why_question *question,
 	ret->reason = arena_printf(arena, "the loader takes the image's %s before %s", shadow,
 				   operation->target);
 	ret->fix = "remove it from the image, or from its LD_LIBRARY_PATH";
+}
+
+/* What lies in a volume isn't the container's alone. Whether it is inside all the same. */
+static bool answer_volume(const struct why_question *question,
+			  const struct explanation *explanation, struct why_answer *ret)
+{
+	const struct operation *operation = ret->operation;
+	const char *volume, *text = explain_outcome_text(explanation, operation, question->arena);
+
+	if (explain_outcome(explanation, operation, question->arena, &volume) != OUTCOME_NOTHING) {
+		if (*text)
+			add_note(question, ret, text);
+		return true;
+	}
+	ret->verdict = WHY_VOLUME;
+	ret->source = explain_source(&explanation->pipeline, operation, question->arena);
+	ret->reason = text;
+	ret->fix = arena_printf(question->arena,
+				"mount the volume %s read-only or elsewhere, or put a file there",
+				volume);
+	return false;
 }
 
 /* ---- not inside ------------------------------------------------------------------------- */
@@ -229,14 +251,16 @@ static void find_answer(const struct why_question *question, const struct explan
 		return;
 	}
 	ret->operation = why_find(question, pipeline, &explanation->root);
-	if (ret->operation && why_source_exists(pipeline, ret->operation))
-		answer_inside(question, explanation, ret);
-	else if (ret->operation)
+	if (ret->operation && why_source_exists(pipeline, ret->operation)) {
+		if (answer_volume(question, explanation, ret))
+			answer_inside(question, explanation, ret);
+	} else if (ret->operation) {
 		answer_absent_source(question, explanation, ret);
-	else if (!why_find_wish(question, explanation, ret) &&
-		 !answer_known(question, &pipeline->driver, ret) &&
-		 !answer_node(question, pipeline, ret))
+	} else if (!why_find_wish(question, explanation, ret) &&
+		   !answer_known(question, &pipeline->driver, ret) &&
+		   !answer_node(question, pipeline, ret)) {
 		answer_foreign(question, explanation, ret);
+	}
 }
 
 /* ---- printing --------------------------------------------------------------------------- */
@@ -262,7 +286,7 @@ static int print_json(const struct why_question *question, const struct explanat
 	json_object_object_add(
 		object, "operation",
 		answer->operation
-			? explain_json_operation(pipeline, answer->operation, question->arena)
+			? explain_json_operation(explanation, answer->operation, question->arena)
 			: NULL);
 	json_object_object_add(object, "reason", text_or_null(answer->reason));
 	json_object_object_add(object, "fix", text_or_null(answer->fix));

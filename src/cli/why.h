@@ -17,6 +17,7 @@ enum why_verdict {
 	WHY_HOST_LACKS,    /* davit knows it, the host hasn't got it */
 	WHY_OTHER_VERSION, /* another driver's */
 	WHY_NOT_OF_DRIVER, /* davit doesn't know it: the image's own, or nobody's */
+	WHY_VOLUME,        /* a volume is there, in which nothing is made */
 	WHY_FAILED,        /* the container can't be given its GPUs at all */
 };
 

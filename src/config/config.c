@@ -9,6 +9,7 @@
 #include "keys.h"
 
 #define DEVICES_VARIABLE "NVIDIA_VISIBLE_DEVICES"
+#define NOT_SAID ((enum accept)(ACCEPT_NEVER + 1))
 
 int config_defaults(struct arena *arena, struct config *ret)
 {
@@ -18,6 +19,7 @@ int config_defaults(struct arena *arena, struct config *ret)
 			   .dev = "/dev",
 			   .sys = "/sys",
 			   .run = "/run",
+			   .mps = "/tmp/nvidia-mps",
 			   .load_modules = true},
 		.policy = {.annotations = ACCEPT_AS_ENV,
 			   .capabilities = CAPABILITY_ALL,
@@ -27,7 +29,8 @@ int config_defaults(struct arena *arena, struct config *ret)
 			   .imex = true},
 		.cgroups = true,
 		.cuda_compat = true,
-		.log = {.file = "",             .level = LOG_LEVEL_WARNING},
+		.limits = {.seconds = CONFIG_SECONDS    },
+		.log = {.file = "",.level = LOG_LEVEL_WARNING},
 	};
 	if (strings_add(arena, &ret->policy.env_names, DEVICES_VARIABLE) < 0 ||
 	    strings_add(arena, &ret->runtime.candidates, "runc") < 0 ||
@@ -77,9 +80,13 @@ int config_parse(const char *text, size_t length, const char *path, struct arena
 	if (r < 0)
 		return r;
 	ret->path = path;
+	ret->policy.annotations = NOT_SAID;
 	r = config_parse_keys(&json, arena, ret, err);
 	if (r < 0)
 		return error_wrap(err, r, "read %s", path);
+	/* Where variables don't count, whoever may write annotations is no more to be trusted. */
+	if (ret->policy.annotations == NOT_SAID)
+		ret->policy.annotations = ret->policy.env;
 	if (!strings_contain(&ret->policy.env_names, DEVICES_VARIABLE) &&
 	    strings_add(arena, &ret->policy.env_names, DEVICES_VARIABLE) < 0)
 		return error_memory(err);
@@ -91,17 +98,6 @@ static int refuse_file(const char *path, const char *why, const char *fix, struc
 	return error_set(err, ERROR_BAD_CONFIG, EINVAL, fix, "trust %s: %s", path, why);
 }
 
-/*
- * In a user namespace (rootless, nested) the host's root has no id, and is shown as whoever else is
- * outside. What the file can give away there is what the namespace's owner can reach anyway, and
- * its place is vouched for: /etc, which is the host's, or an option that the engine's owner wrote.
- */
-static bool is_trusted(uid_t owner)
-{
-	return owner == 0 || owner == geteuid() ||
-	       (user_namespace_is_nested() && owner == user_namespace_stranger());
-}
-
 /* Whoever can write this file decides which host files containers get. */
 static int check_owner(int fd, const char *path, struct error *err)
 {
@@ -111,7 +107,7 @@ static int check_owner(int fd, const char *path, struct error *err)
 		return error_errno(err, errno, "look at %s", path);
 	if (!S_ISREG(st.st_mode))
 		return refuse_file(path, "it is not a regular file", "put a file there", err);
-	if (!is_trusted(st.st_uid))
+	if (!owner_is_trusted(fd, &st))
 		return error_fix(err, refuse_file(path, "it does not belong to root", NULL, err),
 				 "chown root %s", path);
 	if (st.st_mode & (S_IWGRP | S_IWOTH))

@@ -82,6 +82,11 @@ static const char *describe_bool(struct arena *arena, const void *member)
 	return *(const bool *)member ? "true" : "false";
 }
 
+static const char *describe_seconds(struct arena *arena, const void *member)
+{
+	return arena_printf(arena, "%u", *(const unsigned *)member);
+}
+
 static const char *describe_auto(struct arena *arena, const void *member)
 {
 	return quote(arena, value_auto_words[*(const bool *)member]);

@@ -13,6 +13,7 @@
 	X("driver.dev", driver.dev, path) \
 	X("driver.sys", driver.sys, path) \
 	X("driver.run", driver.run, path) \
+	X("driver.mps", driver.mps, path) \
 	X("driver.load-modules", driver.load_modules, bool) \
 	X("policy.accept-env", policy.env, accept) \
 	X("policy.accept-annotations", policy.annotations, accept_annotations) \
@@ -27,6 +28,7 @@
 	X("cuda-compat", cuda_compat, auto) \
 	X("runtime.mode", runtime.mode, mode) \
 	X("runtime.candidates", runtime.candidates, programs) \
+	X("limits.seconds", limits.seconds, seconds) \
 	X("log.file", log.file, log_file) \
 	X("log.level", log.level, log_level)
 /* clang-format on */

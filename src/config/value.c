@@ -3,6 +3,8 @@
 
 #include "value.h"
 
+#define SECONDS_MAX 3600
+
 /* By their enums. */
 const char *const value_auto_words[] = {"never", "auto"};
 const char *const value_accept_words[] = {"always", "privileged", "never", "as-env"};
@@ -19,6 +21,17 @@ int value_bool(const struct value *value, void *ret)
 	if (value->at->kind != JSON_BOOLEAN)
 		return value_refuse(value, "true or false");
 	*(bool *)ret = json_is_true(value->json, value->at);
+	return 0;
+}
+
+int value_seconds(const struct value *value, void *ret)
+{
+	int64_t seconds =
+		value->at->kind == JSON_INTEGER ? json_integer(value->json, value->at) : -1;
+
+	if (seconds < 0 || seconds > SECONDS_MAX)
+		return value_refuse(value, "a number of seconds from 0 (no limit) to 3600");
+	*(unsigned *)ret = (unsigned)seconds;
 	return 0;
 }
 

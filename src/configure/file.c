@@ -18,6 +18,13 @@ static int failed(const char *what, const char *path, int errnum, struct error *
 			 "%s %s: %s", what, path, strerror(errnum));
 }
 
+static int refuse_link(const char *path, struct error *err)
+{
+	return error_set(err, ERROR_BAD_CONFIG, ELOOP,
+			 "change the file it leads to, naming it by --file",
+			 "write %s: it is a symbolic link", path);
+}
+
 int configure_read(const struct root *root, const char *path, struct arena *arena, char **ret,
 		   struct error *err)
 {
@@ -57,20 +64,86 @@ static int write_temporary(int dir_fd, const char *temporary, const char *text,
 	return r;
 }
 
+/*
+ * The file itself under a second name: with its mode, owner and times. A backup of before is put
+ * aside, so that it can come back.
+ */
+static int make_backup(int dir_fd, const char *name, const char *backup, const char *aside)
+{
+	if (renameat(dir_fd, backup, dir_fd, aside) < 0 && errno != ENOENT)
+		return -errno;
+	if (linkat(dir_fd, name, dir_fd, backup, 0) == 0)
+		return 0;
+	{
+		int r = -errno;
+
+		(void)renameat(dir_fd, aside, dir_fd, backup);
+		return r;
+	}
+}
+
+/* As it was before make_backup. */
+static void drop_backup(int dir_fd, const char *backup, const char *aside)
+{
+	(void)unlinkat(dir_fd, backup, 0);
+	(void)renameat(dir_fd, aside, dir_fd, backup);
+}
+
+/* The backup comes last but one, when only the replacement itself can still fail. */
 static int replace(int dir_fd, const char *name, const char *text, const struct stat *like,
-		   struct arena *arena)
+		   bool keep, struct arena *arena)
 {
 	const char *temporary = arena_printf(arena, ".%s.davit-%d", name, (int)getpid());
-	int r = temporary ? write_temporary(dir_fd, temporary, text, like) : -ENOMEM;
+	const char *backup = arena_printf(arena, "%s" CONFIGURE_BACKUP_SUFFIX, name);
+	const char *aside =
+		arena_printf(arena, ".%s.davit-%d", backup ? backup : "", (int)getpid());
+	int r = temporary && backup && aside ? write_temporary(dir_fd, temporary, text, like)
+					     : -ENOMEM;
+	bool kept = false;
 
+	if (r == 0 && keep) {
+		r = make_backup(dir_fd, name, backup, aside);
+		kept = r == 0;
+	}
 	if (r == 0 && renameat(dir_fd, temporary, dir_fd, name) < 0)
 		r = -errno;
+	if (r < 0 && kept)
+		drop_backup(dir_fd, backup, aside);
+	else if (kept)
+		(void)unlinkat(dir_fd, aside, 0);
 	if (r < 0 && r != -EEXIST && temporary)
 		(void)unlinkat(dir_fd, temporary, 0);
 	return r;
 }
 
-int configure_write(const struct root *root, const char *path, const char *text,
+int configure_may_write(const struct root *root, const char *path, struct arena *arena,
+			struct error *err)
+{
+	const char *at = path, *slash;
+	struct stat st;
+
+	if (root_stat(root, path, AT_SYMLINK_NOFOLLOW, &st) == 0 && S_ISLNK(st.st_mode))
+		return refuse_link(path, err);
+	/* The nearest directory that exists is the one that is written into. */
+	while ((slash = strrchr(at, '/'))) {
+		AUTO_FD fd = -1;
+
+		at = slash == at ? "/" : arena_strndup(arena, at, (size_t)(slash - at));
+		if (!at)
+			return error_memory(err);
+		fd = root_openat(root, at, O_PATH | O_DIRECTORY);
+		if (fd == -ENOENT && at[1])
+			continue;
+		if (fd < 0)
+			return failed("write", path, -fd, err);
+		if (faccessat(fd, ".", W_OK, AT_EACCESS) < 0)
+			return failed("write", path, errno, err);
+		return 0;
+	}
+	return 0;
+}
+
+int configure_write(const struct root *root, const char *path, const char *text, bool keep,
 		    struct arena *arena, struct error *err)
 {
 	struct stat st = {0};
@@ -88,32 +161,11 @@ int configure_write(const struct root *root, const char *path, const char *text,
 		if (!text)
 			return 0;
 	} else if (S_ISLNK(st.st_mode)) {
-		return error_set(err, ERROR_BAD_CONFIG, ELOOP,
-				 "change the file it leads to, naming it by --file",
-				 "write %s: it is a symbolic link", path);
+		return refuse_link(path, err);
 	}
 	if (text)
-		r = replace(dir_fd, name, text, &st, arena);
+		r = replace(dir_fd, name, text, &st, keep && st.st_mode, arena);
 	else if (unlinkat(dir_fd, name, 0) < 0)
 		r = -errno;
 	return r < 0 ? failed(text ? "write" : "remove", path, -r, err) : 0;
-}
-
-int configure_backup(const struct root *root, const char *path, struct arena *arena,
-		     struct error *err)
-{
-	const char *name, *backup;
-	AUTO_FD dir_fd = root_open_parent(root, path, false, &name, err);
-
-	if (dir_fd < 0)
-		return dir_fd;
-	backup = arena_printf(arena, "%s" CONFIGURE_BACKUP_SUFFIX, name);
-	if (!backup)
-		return error_memory(err);
-	if (unlinkat(dir_fd, backup, 0) < 0 && errno != ENOENT)
-		return failed("replace the backup of", path, errno, err);
-	/* The file itself under a second name: with its mode, owner and times. */
-	if (linkat(dir_fd, name, dir_fd, backup, 0) < 0)
-		return failed("make a backup of", path, errno, err);
-	return 0;
 }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <limits.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "container_cli.h"
 #include "davit/apply.h"
+
+#define EXIT_FAILED 1
 
 static int settle_process(struct error *err)
 {
@@ -19,33 +21,59 @@ static int settle_process(struct error *err)
 	return chdir("/") < 0 ? error_errno(err, errno, "enter the directory /") : 0;
 }
 
-static const char *make_absolute(const char *path, struct arena *arena)
-{
-	char directory[PATH_MAX];
+#define ROOTFS_FIX "name the directory that becomes the container's root"
 
-	if (path[0] == '/')
-		return path;
-	return getcwd(directory, sizeof(directory)) ? arena_printf(arena, "%s/%s", directory, path)
-						    : NULL;
+static int refuse_rootfs(const char *rootfs, const char *why, struct error *err)
+{
+	return error_set(err, ERROR_BAD_BUNDLE, EINVAL, ROOTFS_FIX,
+			 "configure \"%s\": invalid rootfs directory: %s", rootfs, why);
+}
+
+/* What is told by the word alone, as by the program whose name we bear. */
+static int check_rootfs(const char *rootfs, struct error *err)
+{
+	if (rootfs[0] != '/')
+		return refuse_rootfs(rootfs, "it is not an absolute path", err);
+	if (!rootfs[strspn(rootfs, "/")])
+		return refuse_rootfs(rootfs, "it is the root directory of davit's own process",
+				     err);
+	return 0;
 }
 
 /*
- * Without a pid the root is a directory of the caller's mount namespace, which is the container's
- * to be: what is made belongs to the caller.
+ * In the caller's own mount namespace a slip of the finger reaches the host's system: a container's
+ * /etc/ld.so.cache, made in the host's /usr, say.
  */
-static int open_container(const struct arguments *arguments, const char *rootfs,
-			  struct arena *arena, struct container *ret, struct error *err)
+static int refuse_system_directory(const struct root *root, struct error *err)
 {
-	pid_t pid = arguments->pid ? arguments->pid : getpid();
-	int r = container_open(pid, rootfs, arena, ret, err);
+	static const char *const directories[] = {"/bin", "/boot", "/dev", "/etc", "/lib", "/proc",
+						  "/run", "/sbin", "/sys", "/usr", "/var"};
+	struct stat st, system;
 
-	if (r < 0)
-		return error_fix(err, r, "give a directory that process %d sees", (int)pid);
+	if (fstat(root->fd, &st) < 0)
+		return error_errno(err, errno, "look at %s", root->path);
+	for (size_t i = 0; i < ARRAY_SIZE(directories); i++)
+		if (stat(directories[i], &system) == 0 && system.st_dev == st.st_dev &&
+		    system.st_ino == st.st_ino)
+			return refuse_rootfs(root->path, "it is a directory of the system's own",
+					     err);
+	return 0;
+}
+
+static int open_container(const struct arguments *arguments, struct arena *arena,
+			  struct container *ret, struct error *err)
+{
+	const char *rootfs = arguments->rootfs;
+	int r;
+
 	if (!arguments->pid) {
-		ret->uid = geteuid();
-		ret->gid = getegid();
+		r = container_open_own(rootfs, ret, err);
+		if (r < 0)
+			return error_fix(err, r, ROOTFS_FIX);
+		return refuse_system_directory(&ret->root, err);
 	}
-	return container_look_shared(ret, arena, err);
+	r = container_gain_rights(arguments->pid, err);
+	return r < 0 ? r : container_open(arguments->pid, rootfs, arena, ret, err);
 }
 
 static void leave_out_devices(struct plan *plan)
@@ -67,6 +95,8 @@ static int give_gpus(const struct arguments *arguments, struct pipeline *pipelin
 
 	if (r == 0 && cgroups)
 		container_connect_systemd(container, arena);
+	deadline_step("mount the driver's files in the container");
+	deadline_watch();
 	if (r == 0)
 		r = filter_install(FILTER_APPLY, err);
 	if (r < 0)
@@ -89,9 +119,13 @@ int command_configure(const struct arguments *arguments, struct arena *arena, st
 	static struct pipeline pipeline = PIPELINE_INIT;
 	static struct container container = CONTAINER_INIT;
 	static struct config config;
-	const char *rootfs = make_absolute(arguments->rootfs, arena);
-	int r = rootfs ? settle_process(err) : error_memory(err);
+	int r = check_rootfs(arguments->rootfs, err);
 
+	deadline_step("look at the host's driver");
+	deadline_set(CONFIG_SECONDS, EXIT_FAILED);
+	memory_limit();
+	if (r == 0)
+		r = settle_process(err);
 	if (r == 0)
 		r = filter_install(FILTER_REQUEST, err);
 	if (r == 0)
@@ -99,13 +133,15 @@ int command_configure(const struct arguments *arguments, struct arena *arena, st
 	if (r == 0)
 		r = settings_load(arguments, arena, &config, err);
 	if (r == 0)
+		deadline_set(config.limits.seconds, EXIT_FAILED);
+	if (r == 0)
 		r = request_make(arguments, &config, arena, &pipeline.request, err);
 	if (r < 0 || !pipeline.request.gpu)
 		return r;
 	pipeline.config = &config;
 	pipeline.may_repair = true;
-	r = arguments->pid ? container_gain_rights(arguments->pid, err) : 0;
-	if (r == 0)
-		r = open_container(arguments, rootfs, arena, &container, err);
+	/* Its GPUs are those that it may use itself: NVML counts so, too. */
+	pipeline.as_caller = !arguments->pid;
+	r = open_container(arguments, arena, &container, err);
 	return r < 0 ? r : give_gpus(arguments, &pipeline, &container, arena, err);
 }

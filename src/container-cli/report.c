@@ -60,7 +60,10 @@ int command_info(const struct arguments *arguments, struct arena *arena, struct 
 		r = driver_roots_open(&config, &roots, err);
 	if (r == 0)
 		r = driver_read(&roots, &config, CAPABILITY_ALL, NULL, arena, &driver, err);
-	if (r == 0) {
+	if (r == 0)
+		r = driver_count_openable(&roots, &config, true, arena, &driver, err);
+	if (r >= 0) {
+		r = 0;
 		driver.cuda_version = driver_cuda_version(&roots, &config, &driver, arena);
 		/* Brand and architecture: nobody else knows them, and one can do without. */
 		if (driver_ask_nvml(&roots, &config, &driver, arena, &no_nvml) < 0)
@@ -134,6 +137,7 @@ int command_list(const struct arguments *arguments, struct arena *arena, struct 
 	if (r < 0 || !pipeline.request.gpu)
 		return r;
 	pipeline.config = &config;
+	pipeline.as_caller = true;
 	r = root_open("/", &root, err);
 	if (r == 0)
 		r = pipeline_driver(&pipeline, arena, err);

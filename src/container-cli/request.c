@@ -20,8 +20,11 @@ static void open_log(const struct arguments *arguments, const struct config *con
 int settings_load(const struct arguments *arguments, struct arena *arena, struct config *ret,
 		  struct error *err)
 {
-	int r = config_load(NULL, arena, ret, err);
+	/* Launchers call from namespaces that aren't complete yet. */
+	int r = proc_check(err);
 
+	if (r == 0)
+		r = config_load(NULL, arena, ret, err);
 	if (r < 0)
 		return r;
 	open_log(arguments, ret);

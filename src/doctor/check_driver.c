@@ -112,10 +112,13 @@ int check_driver_version(const struct doctor_host *host, struct finding *ret)
 int check_driver_libraries(const struct doctor_host *host, struct finding *ret)
 {
 	const struct doctor_driver *d = &host->driver;
-	char searched[700] = "";
+	char searched[700] = "", others[700] = "", unknown[300] = "";
 
 	if (!check_has_module(host, ret))
 		return 0;
+	for (size_t i = 0; i < d->driver.files.count; i++)
+		if (d->driver.files.items[i].unknown && d->driver.files.items[i].class_bits == 64)
+			finding_list(unknown, sizeof(unknown), "%s", d->driver.files.items[i].name);
 	for (size_t i = 0; i < d->driver.searched.count; i++)
 		finding_list(searched, sizeof(searched), "%s", d->driver.searched.items[i]);
 	if (d->problems.files.code == ERROR_DRIVER_MISMATCH)
@@ -130,8 +133,41 @@ int check_driver_libraries(const struct doctor_host *host, struct finding *ret)
 	}
 	if (d->problems.files.code)
 		return finding_error(ret, DOCTOR_FAIL, &d->problems.files);
-	return finding_set(ret, DOCTOR_OK, NULL, "%s in %s; searched: %s", d->libraries,
-			   d->driver.root_path, searched);
+	for (size_t i = 0; i < d->driver.other_versions.count; i++)
+		finding_list(others, sizeof(others), "%s", d->driver.other_versions.items[i]);
+	if (others[0]) {
+		(void)finding_set(ret, DOCTOR_WARN, NULL, "left out, for another version: %s",
+				  others);
+		return finding_remedy(ret, "reinstall the whole userland of driver %s",
+				      d->driver.version);
+	}
+	return finding_set(ret, DOCTOR_OK, NULL, "%s in %s; searched: %s%s%s", d->libraries,
+			   d->driver.root_path, searched,
+			   unknown[0] ? "; without a row of davit's "
+					"catalogue, given for compute and graphics: "
+				      : "",
+			   unknown);
+}
+
+/* Programs are found in the package's places: what is missing is told, since nothing fails. */
+int check_driver_programs(const struct doctor_host *host, struct finding *ret)
+{
+	const struct driver *driver = &host->driver.driver;
+	const char *smi = NULL;
+
+	if (!has_libraries(host, ret))
+		return 0;
+	for (size_t i = 0; i < driver->files.count; i++)
+		if (string_equal(driver->files.items[i].name, "nvidia-smi"))
+			smi = driver->files.items[i].path;
+	if (smi)
+		return finding_set(ret, DOCTOR_OK, NULL, "nvidia-smi is %s", smi);
+	return finding_set(ret, DOCTOR_WARN,
+			   "install it (Debian: nvidia-smi, Ubuntu: nvidia-utils-BRANCH), or set "
+			   "driver.root to where it is",
+			   "there is no nvidia-smi in %s: containers with capability utility don't "
+			   "get it",
+			   driver->root_path);
 }
 
 int check_driver_cuda(const struct doctor_host *host, struct finding *ret)
@@ -141,17 +177,19 @@ int check_driver_cuda(const struct doctor_host *host, struct finding *ret)
 	if (host->driver.driver.cuda_version)
 		return finding_set(ret, DOCTOR_OK, NULL, "CUDA %s",
 				   host->driver.driver.cuda_version);
-	return finding_set(ret, DOCTOR_WARN,
-			   "upgrade the driver, or set NVIDIA_DISABLE_REQUIRE=1 in containers that "
-			   "start too slowly",
-			   "libcuda has no note of its CUDA version: NVML is asked for it when an "
-			   "image has a requirement, which takes longer");
+	return finding_set(
+		ret, DOCTOR_WARN,
+		"upgrade davit or the driver, or set NVIDIA_DISABLE_REQUIRE=1 in "
+		"containers that start too slowly",
+		"libcuda has no note of its CUDA version, and davit doesn't know this "
+		"branch: NVML is asked for it when an image has a requirement, which takes "
+		"longer");
 }
 
 int check_driver_gpus(const struct doctor_host *host, struct finding *ret)
 {
 	const struct gpus *gpus = &host->driver.driver.gpus;
-	char list[700] = "";
+	char list[700] = "", lost[300] = "";
 
 	if (!check_has_module(host, ret))
 		return 0;
@@ -160,6 +198,18 @@ int check_driver_gpus(const struct doctor_host *host, struct finding *ret)
 	for (size_t i = 0; i < gpus->count; i++)
 		finding_list(list, sizeof(list), "%u: %s %s", gpus->items[i].index,
 			     gpus->items[i].model, gpus->items[i].uuid);
+	for (size_t i = 0; i < host->driver.driver.lost.count; i++)
+		finding_list(lost, sizeof(lost), "%s: %s", host->driver.driver.lost.items[i].bus_id,
+			     host->driver.driver.lost.items[i].problem);
+	if (lost[0])
+		return finding_set(ret, gpus->count ? DOCTOR_WARN : DOCTOR_FAIL,
+				   "see `dmesg | grep -i nvrm`, and reset or remove that GPU",
+				   "%zu usable: %s; not usable: %s", gpus->count, list, lost);
+	if (gpus->count == 0 && host->driver.driver.hidden_node)
+		return finding_set(ret, DOCTOR_FAIL,
+				   "let /proc/driver/nvidia/gpus of the host be seen here",
+				   "there is /dev/%s, but /proc/driver/nvidia/gpus shows no GPU",
+				   host->driver.driver.hidden_node);
 	if (gpus->count == 0)
 		return finding_set(ret, DOCTOR_FAIL,
 				   "see `dmesg | grep NVRM` and `lspci -d 10de:`: the GPU is of "
@@ -286,19 +336,20 @@ int check_driver_mig(const struct doctor_host *host, struct finding *ret)
 int check_driver_mps(const struct doctor_host *host, struct finding *ret)
 {
 	const struct doctor_system *system = &host->system;
+	const char *path = host->config.driver.mps;
 
 	if (!system->mps)
 		return finding_set(ret, DOCTOR_OK, NULL, "no MPS");
 	if (system->mps_uid != 0)
-		return finding_set(
-			ret, DOCTOR_WARN, "run nvidia-cuda-mps-control as root, after removing it",
-			"/tmp/nvidia-mps is of user %u, not root's: containers don't get "
-			"it",
-			(unsigned)system->mps_uid);
-	if (!system->mps_control)
 		return finding_set(ret, DOCTOR_WARN,
-				   "start `nvidia-cuda-mps-control -d`, or remove /tmp/nvidia-mps",
-				   "/tmp/nvidia-mps has no pipe `control`: the MPS daemon isn't "
-				   "running");
-	return finding_set(ret, DOCTOR_OK, NULL, "MPS pipes in /tmp/nvidia-mps");
+				   "run nvidia-cuda-mps-control as root, after removing it",
+				   "%s is of user %u, not root's: containers don't get it", path,
+				   (unsigned)system->mps_uid);
+	if (!system->mps_control) {
+		(void)finding_set(ret, DOCTOR_WARN, NULL,
+				  "%s has no pipe `control`: the MPS daemon isn't running", path);
+		return finding_remedy(ret, "start `nvidia-cuda-mps-control -d`, or remove %s",
+				      path);
+	}
+	return finding_set(ret, DOCTOR_OK, NULL, "MPS pipes in %s", path);
 }

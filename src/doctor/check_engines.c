@@ -281,7 +281,7 @@ int check_podman_hook(const struct doctor_host *host, struct finding *ret)
 		return finding_set(
 			ret, DOCTOR_WARN,
 			"have root run `davit cdi generate --output "
-			"/etc/cdi/nvidia.json`, and use --device nvidia.com/gpu=all",
+			"/var/run/cdi/nvidia.json`, and use --device nvidia.com/gpu=all",
 			"rootless Podman reads no hooks.d, and there are no CDI devices");
 	if (hooks_d(host, ret) == 0)
 		return 0;
@@ -290,6 +290,6 @@ int check_podman_hook(const struct doctor_host *host, struct finding *ret)
 				   "no hook of davit in hooks.d; CDI devices there are");
 	return finding_set(ret, DOCTOR_FAIL,
 			   "davit configure podman, or davit cdi generate --output "
-			   "/etc/cdi/nvidia.json",
+			   "/var/run/cdi/nvidia.json",
 			   "neither a hook of davit in hooks.d nor CDI devices");
 }

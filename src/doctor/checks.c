@@ -16,6 +16,7 @@ const struct doctor_check doctor_checks[] = {
 	{"driver.module",      -1, false, check_driver_module},
 	{"driver.version",     -1, false, check_driver_version},
 	{"driver.libraries",   -1, false, check_driver_libraries},
+	{"driver.programs",    -1, false, check_driver_programs},
 	{"driver.cuda",        -1, false, check_driver_cuda},
 	{"driver.gpus",        -1, false, check_driver_gpus},
 	{"driver.uvm",         -1, false, check_driver_uvm},

@@ -59,6 +59,7 @@ CHECK(host_platform);
 CHECK(host_boot);
 CHECK(driver_module);
 CHECK(driver_libraries);
+CHECK(driver_programs);
 CHECK(driver_version);
 CHECK(driver_cuda);
 CHECK(driver_gpus);

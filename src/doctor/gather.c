@@ -17,7 +17,7 @@ static int move_places(struct doctor_gathering *g)
 {
 	struct config *config = &g->host->config;
 	const char **places[] = {&config->driver.root, &config->driver.proc, &config->driver.dev,
-				 &config->driver.sys, &config->driver.run};
+				 &config->driver.sys,  &config->driver.run,  &config->driver.mps};
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(places); i++)
@@ -171,7 +171,9 @@ static int walk(struct pipeline *pipeline, struct doctor_gathering *g)
 	r = root_open(pipeline->rootfs, &root, err);
 	if (r < 0)
 		return error_fix(err, r, "correct root.path in config.json");
-	r = pipeline_plan(pipeline, &root, g->arena, err);
+	r = root_refuse_own(&root, err);
+	if (r == 0)
+		r = pipeline_plan(pipeline, &root, g->arena, err);
 	return r < 0 ? r : doctor_check_image(&root, pipeline, g->arena, err);
 }
 

@@ -5,7 +5,7 @@
 
 #include "doctor.h"
 
-#define CACHE_MAX ((size_t)64 * 1024 * 1024) /* the hook's bound */
+#define CACHE_MAX ((size_t)4 * 1024 * 1024) /* the hook's bound */
 
 static int check_cache(const struct root *root, const char *path, struct arena *arena,
 		       struct error *err)

@@ -151,6 +151,56 @@ static bool is_of_host(struct doctor_gathering *g, const char *pid, const char *
 	       (its.st_ino == ours.st_ino && its.st_dev == ours.st_dev);
 }
 
+/* proc(5): "Uid:", the real, effective, saved and file system ids. The real and the effective one.
+ */
+static bool read_uids(struct doctor_gathering *g, const char *pid, uint64_t ret[static 2])
+{
+	char *text = read_of(g, pid, "status", NULL);
+	struct slice rest = slice_from(text ? text : ""), line, word;
+
+	while (slice_next(&rest, '\n', &line)) {
+		if (!slice_starts(line, "Uid:\t"))
+			continue;
+		(void)slice_next(&line, '\t', &word);
+		for (int i = 0; i < 2; i++)
+			if (!slice_next(&line, '\t', &word) ||
+			    parse_number(word.data, word.length, 10, UINT32_MAX, &ret[i]) < 0)
+				return false;
+		return true;
+	}
+	return false;
+}
+
+/*
+ * Anybody may call a process dockerd. The host's root runs its daemons, or who asks runs their own
+ * (rootless Docker), from files that nobody else can write. The owner of /proc/PID says nothing: it
+ * is root for every process that can't be dumped.
+ */
+static bool is_trusted(struct doctor_gathering *g, const char *pid, const char *program)
+{
+	bool real = string_equal(g->root.path, "/");
+	const char *exe = arena_printf(g->arena, "/proc/%s/exe", pid);
+	uint64_t uids[2];
+	struct stat st;
+	int r;
+
+	/* A copy of a host's files may lack it. */
+	if (!read_uids(g, pid, uids)) {
+		if (real)
+			return false;
+	} else if (uids[0] != uids[1] || (uids[0] != 0 && uids[0] != geteuid())) {
+		return false;
+	}
+	if (!exe)
+		return false;
+	r = real ? (stat(exe, &st) < 0 ? -errno : 0) : root_stat(&g->root, program, 0, &st);
+	/* The file of another user's process is hidden from all but root. */
+	if (r == -EACCES || r == -EPERM || (r < 0 && !real))
+		return true;
+	return r == 0 && S_ISREG(st.st_mode) && (st.st_uid == 0 || st.st_uid == geteuid()) &&
+	       !(st.st_mode & (S_IWGRP | S_IWOTH));
+}
+
 /* The containerd that dockerd starts for itself: nobody else configures it. */
 static bool is_dockers_own(const struct strings *arguments)
 {
@@ -170,7 +220,7 @@ static int take_daemon(struct doctor_gathering *g, const char *pid, struct docto
 
 	if (!program)
 		program = text && text[0] ? text : "";
-	if (!is_of_host(g, pid, program))
+	if (!is_of_host(g, pid, program) || !is_trusted(g, pid, program))
 		return 0;
 	for (const char *at = text; text && at < text + length; at += strlen(at) + 1)
 		if (strings_add(g->arena, arguments, at) < 0)

@@ -6,7 +6,6 @@
 #include "doctor.h"
 
 #define SMALL_FILE_MAX ((size_t)64 * 1024)
-#define MPS_DIRECTORY "tmp/nvidia-mps" /* as the planner has it */
 #define ENTRIES_MAX 1024
 
 /* ---- cgroups ---------------------------------------------------------------------------- */
@@ -78,13 +77,23 @@ static bool is_enabled(const struct doctor_gathering *g, const char *unit)
 static void gather_mps(struct doctor_gathering *g)
 {
 	struct doctor_system *system = &g->host->system;
+	const char *path = g->host->config.driver.mps;
+	const char *control = arena_printf(g->arena, "%s/control", path);
+	struct error ignored;
 	struct stat st;
+	AUTO_ROOT host = {.fd = -1};
+	AUTO_FD fd = -1;
 
-	if (root_stat(&g->root, MPS_DIRECTORY, AT_SYMLINK_NOFOLLOW, &st) < 0)
+	/* As the driver's other places: the configuration says where it is. */
+	if (!control || root_open("/", &host, &ignored) < 0)
+		return;
+	fd = root_openat(&host, path, O_PATH | O_NOFOLLOW);
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return;
 	system->mps = true;
-	system->mps_uid = st.st_uid;
-	system->mps_control = doctor_exists(g, MPS_DIRECTORY "/control");
+	/* Whoever is trusted counts as root. */
+	system->mps_uid = owner_is_trusted(fd, &st) ? 0 : st.st_uid;
+	system->mps_control = root_stat(&host, control, 0, &st) == 0;
 }
 
 /* The programs of NVIDIA's toolkit that aren't links to davit's. */

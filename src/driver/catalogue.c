@@ -14,94 +14,55 @@
 #define ROW(row_kind, row_name, row_capabilities, ...) \
 	{.kind = (row_kind), .name = (row_name), .capabilities = (row_capabilities), __VA_ARGS__}
 #define LIB(...) ROW(DRIVER_FILE_LIBRARY, __VA_ARGS__, )
-#define BIN(...) ROW(DRIVER_FILE_BINARY, __VA_ARGS__, .places = bin)
+#define BIN(...) ROW(DRIVER_FILE_BINARY, __VA_ARGS__)
 #define DATA(...) ROW(DRIVER_FILE_DATA, __VA_ARGS__)
-#define FIRMWARE(...) \
-	ROW(DRIVER_FILE_FIRMWARE, __VA_ARGS__, .places = firmware, .target = "/lib/firmware/nvidia/@")
+#define FIRMWARE(...) ROW(DRIVER_FILE_FIRMWARE, __VA_ARGS__, .place = PLACE_FIRMWARE)
 #define SOCKET(...) ROW(DRIVER_FILE_SOCKET, __VA_ARGS__)
-#define AT(place) .places = (place)
-#define TO(directory) .target = (directory)
+#define AT(place_kind) .place = (PLACE_##place_kind)
+/* A text of EGL, Vulkan or OpenCL that names the library to load. */
+#define TEXT(...) ROW(DRIVER_FILE_DATA, __VA_ARGS__, .names_library = true)
 #define LINK(link_name, link_text) \
 	.links = (const struct driver_link[]){{link_name, link_text}, {NULL, NULL}}
+#define WITH(file) .with = (file)
+#define WITHOUT(file) .without = (file)
 #define ESSENTIAL .essential = true
+#define USUAL .usual = true
+#define SHARED .shared = true
 /* clang-format on */
 
-static const char *const bin[] = {"bin", "/usr/bin", "/usr/sbin", "/usr/local/bin", NULL};
-static const char *const firmware[] = {"firmware/nvidia/@", "/lib/firmware/nvidia/@", NULL};
-static const char *const egl_vendor[] = {"share/glvnd/egl_vendor.d",
-					 "/usr/share/glvnd/egl_vendor.d", "/etc/glvnd/egl_vendor.d",
-					 NULL};
-static const char *const egl_platform[] = {"share/egl/egl_external_platform.d",
-					   "/usr/share/egl/egl_external_platform.d",
-					   "/etc/egl/egl_external_platform.d", NULL};
-static const char *const vulkan_icd[] = {"share/vulkan/icd.d", "/etc/vulkan/icd.d",
-					 "/usr/share/vulkan/icd.d", NULL};
-static const char *const vulkan_layer[] = {"share/vulkan/implicit_layer.d",
-					   "/etc/vulkan/implicit_layer.d",
-					   "/usr/share/vulkan/implicit_layer.d", NULL};
-static const char *const opencl[] = {"etc/OpenCL/vendors", "/etc/OpenCL/vendors", NULL};
-static const char *const share_nvidia[] = {"share/nvidia", "/usr/share/nvidia", NULL};
-static const char *const xorg_conf[] = {"share/X11/xorg.conf.d", "/usr/share/X11/xorg.conf.d",
-					"/etc/X11/xorg.conf.d", NULL};
-/* Ubuntu's and Debian's packages keep both X modules in a directory of their own. */
-#if defined(__x86_64__)
-#define XORG_UBUNTU "/usr/lib/x86_64-linux-gnu/nvidia/xorg"
-#else
-#define XORG_UBUNTU "/usr/lib/aarch64-linux-gnu/nvidia/xorg"
-#endif
-#define XORG_DEBIAN "/usr/lib/nvidia/current"
-static const char *const xorg_drivers[] = {"lib64/xorg/modules/drivers",
-					   "lib/xorg/modules/drivers",
-					   "/usr/lib/xorg/modules/drivers",
-					   "/usr/lib64/xorg/modules/drivers",
-					   XORG_UBUNTU,
-					   XORG_DEBIAN,
-					   NULL};
-static const char *const xorg_extensions[] = {"lib64/xorg/modules/extensions",
-					      "lib/xorg/modules/extensions",
-					      "/usr/lib/xorg/modules/extensions",
-					      "/usr/lib64/xorg/modules/extensions",
-					      XORG_UBUNTU,
-					      XORG_DEBIAN,
-					      NULL};
-
-static const char *const vdpau[] = {"vdpau", NULL};
-static const char *const persistenced[] = {"/nvidia-persistenced", NULL};
-static const char *const fabricmanager[] = {"/nvidia-fabricmanager", NULL};
-
-#define XORG_DRIVERS "/usr/lib/xorg/modules/drivers"
 #define XORG_EXTENSIONS "/usr/lib/xorg/modules/extensions"
 
 /* clang-format off */
 const struct catalogue_row catalogue[] = {
-	LIB(CATALOGUE_LIBNVML,                 UTILITY,            ESSENTIAL),
+	LIB(CATALOGUE_LIBNVML,                 UTILITY,            ESSENTIAL, USUAL),
 	LIB("libnvidia-cfg.so.@",              UTILITY),
 	LIB("libnvidia-nscq.so.@",             UTILITY),
 
-	LIB(CATALOGUE_LIBCUDA,                 COMPUTE,            ESSENTIAL,
+	LIB(CATALOGUE_LIBCUDA,                 COMPUTE,            ESSENTIAL, USUAL,
 	    LINK("libcuda.so", "libcuda.so.1")),
 	LIB("libcudadebugger.so.@",            COMPUTE),
 	LIB("libnvidia-opencl.so.@",           COMPUTE),
 	LIB("libnvidia-gpucomp.so.@",          COMPUTE | GRAPHICS), /* libnvidia-glcore needs it */
-	LIB("libnvidia-ptxjitcompiler.so.@",   COMPUTE),
+	LIB("libnvidia-ptxjitcompiler.so.@",   COMPUTE,            USUAL),
 	LIB("libnvidia-fatbinaryloader.so.@",  COMPUTE),
 	LIB("libnvidia-allocator.so.@",        COMPUTE | GRAPHICS), /* GBM's backend, too */
 	LIB("libnvidia-compiler.so.@",         COMPUTE),
 	LIB("libnvidia-pkcs11.so.@",           COMPUTE),
 	LIB("libnvidia-pkcs11-openssl3.so.@",  COMPUTE),
 	LIB("libnvidia-nvvm.so.@",             COMPUTE),
+	LIB("libnvidia-nvvm.so.4",             COMPUTE,            WITHOUT("libnvidia-nvvm.so.")), /* 465 to 470: libnvidia-nvvm.so.4.0.0 */
 	LIB("libnvidia-nvvm70.so.4",           COMPUTE),
 	LIB("libnvidia-tileiras.so.@",         COMPUTE),
 	LIB("libnvidia-sandboxutils.so.@",     COMPUTE),
 
-	LIB("libvdpau_nvidia.so.@",            VIDEO,              AT(vdpau)),
+	LIB("libvdpau_nvidia.so.@",            VIDEO,              AT(VDPAU)),
 	LIB("libnvidia-encode.so.@",           VIDEO),
 	LIB("libnvidia-opticalflow.so.@",      VIDEO,
 	    LINK("libnvidia-opticalflow.so", "libnvidia-opticalflow.so.1")),
-	LIB("libnvcuvid.so.@",                 VIDEO),
+	LIB("libnvcuvid.so.@",                 VIDEO,              USUAL),
 
 	LIB("libnvidia-eglcore.so.@",          GRAPHICS),
-	LIB("libnvidia-glcore.so.@",           GRAPHICS),
+	LIB("libnvidia-glcore.so.@",           GRAPHICS,           USUAL),
 	LIB("libnvidia-tls.so.@",              GRAPHICS),
 	LIB("libnvidia-glsi.so.@",             GRAPHICS),
 	LIB("libnvidia-fbc.so.@",              GRAPHICS),
@@ -115,46 +76,69 @@ const struct catalogue_row catalogue[] = {
 	LIB("libGLESv1_CM_nvidia.so.@",        GRAPHICS),
 	LIB("libnvidia-glvkspirv.so.@",        GRAPHICS),
 	LIB("libnvidia-cbl.so.@",              GRAPHICS),
-	LIB("libnvidia-vulkan-producer.so.@",  GRAPHICS),
+	/* It has no SONAME, and libnvidia-glcore loads it without a version. */
+	LIB("libnvidia-vulkan-producer.so.@",  GRAPHICS,
+	    LINK("libnvidia-vulkan-producer.so", "libnvidia-vulkan-producer.so.@")),
+	LIB("libnvidia-present.so.@",          GRAPHICS), /* a layer of Vulkan */
+	LIB("libnvidia-vksc-core.so.@",        GRAPHICS), /* Vulkan SC */
+	LIB("libnvidia-wayland-client.so.@",   GRAPHICS),
+	LIB("libnvidia-gtk2.so.@",             GRAPHICS), /* for nvidia-settings */
+	LIB("libnvidia-gtk3.so.@",             GRAPHICS),
+	LIB("libnvidia-api.so.1",              GRAPHICS), /* NVAPI */
+	LIB("libnvidia-wfb.so.@",              GRAPHICS), /* X's, before 396 */
+	LIB("libGL.so.@",                      GRAPHICS,           SHARED), /* before GLVND: 340, and 390's other choice */
+	LIB("libEGL.so.@",                     GRAPHICS,           SHARED),
+	LIB("libGLESv1_CM.so.@",               GRAPHICS,           SHARED),
+	LIB("libGLESv2.so.@",                  GRAPHICS,           SHARED),
 	LIB("libnvidia-egl-gbm.so.1",          GRAPHICS,
 	    LINK("gbm/nvidia-drm_gbm.so", "../libnvidia-allocator.so.1")),
 	LIB("libnvidia-egl-wayland.so.1",      GRAPHICS),
 	LIB("libnvidia-egl-wayland2.so.1",     GRAPHICS),
+	LIB("libnvidia-egl-xcb.so.1",          GRAPHICS),
+	LIB("libnvidia-egl-xlib.so.1",         GRAPHICS),
 
 	LIB("libnvidia-ngx.so.@",              NGX),
 
-	BIN("nvidia-smi",                      UTILITY),
-	BIN("nvidia-debugdump",                UTILITY),
-	BIN("nvidia-persistenced",             UTILITY),
-	BIN("nv-fabricmanager",                UTILITY),
-	BIN("nvidia-cuda-mps-control",         COMPUTE),
-	BIN("nvidia-cuda-mps-server",          COMPUTE),
+	BIN("nvidia-smi",                      UTILITY,            AT(PROGRAMS)),
+	BIN("nvidia-debugdump",                UTILITY,            AT(PROGRAMS)),
+	BIN("nvidia-persistenced",             UTILITY,            AT(PROGRAMS)),
+	BIN("nv-fabricmanager",                UTILITY,            AT(PROGRAMS_RARE)),
+	BIN("nvidia-imex",                     UTILITY,            AT(PROGRAMS_RARE)),
+	BIN("nvidia-imex-ctl",                 UTILITY,            AT(PROGRAMS_RARE), WITH("nvidia-imex")),
+	BIN("nvidia-cuda-mps-control",         COMPUTE,            AT(PROGRAMS)),
+	BIN("nvidia-cuda-mps-server",          COMPUTE,            AT(PROGRAMS)),
+	BIN("nvidia-xconfig",                  GRAPHICS,           AT(PROGRAMS_RARE)),
 
-	DATA("10_nvidia.json",                 GRAPHICS,           AT(egl_vendor)),
-	DATA("15_nvidia_gbm.json",             GRAPHICS,           AT(egl_platform)),
-	DATA("10_nvidia_wayland.json",         GRAPHICS,           AT(egl_platform)),
-	DATA("09_nvidia_wayland2.json",        GRAPHICS,           AT(egl_platform)),
-	DATA("nvidia_icd.json",                GRAPHICS,           AT(vulkan_icd)),
-	DATA("nvidia_icd.x86_64.json",         GRAPHICS,           AT(vulkan_icd)),
-	DATA("nvidia_icd.aarch64.json",        GRAPHICS,           AT(vulkan_icd)),
-	DATA("nvidia_layers.json",             GRAPHICS,           AT(vulkan_layer)),
-	DATA("nvidia.icd",                     GRAPHICS,           AT(opencl), TO("/etc/OpenCL/vendors")),
-	DATA("nvoptix.bin",                    GRAPHICS,           AT(share_nvidia)),
-	DATA("10-nvidia.conf",                 GRAPHICS,           AT(xorg_conf)),
-	DATA("nvidia-drm-outputclass.conf",    GRAPHICS,           AT(xorg_conf)),
-	DATA("nvidia_drv.so",                  GRAPHICS,           AT(xorg_drivers), TO(XORG_DRIVERS)),
-	DATA("libglxserver_nvidia.so.@",       GRAPHICS,           AT(xorg_extensions), TO(XORG_EXTENSIONS),
+	TEXT("10_nvidia.json",                 GRAPHICS,           AT(EGL_VENDOR)),
+	TEXT("15_nvidia_gbm.json",             GRAPHICS,           AT(EGL_PLATFORM)),
+	TEXT("10_nvidia_wayland.json",         GRAPHICS,           AT(EGL_PLATFORM)),
+	TEXT("09_nvidia_wayland2.json",        GRAPHICS,           AT(EGL_PLATFORM)),
+	TEXT("20_nvidia_xcb.json",             GRAPHICS,           AT(EGL_PLATFORM)),
+	TEXT("20_nvidia_xlib.json",            GRAPHICS,           AT(EGL_PLATFORM)),
+	TEXT("nvidia_icd.json",                GRAPHICS,           AT(VULKAN_ICD)),
+	TEXT("nvidia_icd.x86_64.json",         GRAPHICS,           AT(VULKAN_ICD)),
+	TEXT("nvidia_icd.aarch64.json",        GRAPHICS,           AT(VULKAN_ICD)),
+	TEXT("nvidia_icd.i686.json",           GRAPHICS,           AT(VULKAN_ICD)),
+	TEXT("nvidia_icd_vksc.json",           GRAPHICS,           AT(VULKANSC_ICD)),
+	TEXT("nvidia_layers.json",             GRAPHICS,           AT(VULKAN_LAYER)),
+	/* OpenCL is compute; with graphics it comes as NVIDIA's toolkit has it. */
+	DATA("nvidia.icd",                     COMPUTE,            AT(OPENCL), WITH("libnvidia-opencl.so.")),
+	DATA("nvidia.icd",                     GRAPHICS,           AT(OPENCL), WITHOUT("nvidia.icd")),
+	DATA("nvoptix.bin",                    GRAPHICS,           AT(SHARE)),
+	DATA("10-nvidia.conf",                 GRAPHICS,           AT(XORG_CONF)),
+	DATA("nvidia-drm-outputclass.conf",    GRAPHICS,           AT(XORG_CONF)),
+	DATA("nvidia_drv.so",                  GRAPHICS,           AT(XORG_DRIVERS)),
+	DATA("libglxserver_nvidia.so.@",       GRAPHICS,           AT(XORG_EXTENSIONS),
 	     LINK(XORG_EXTENSIONS "/libglxserver_nvidia.so", "libglxserver_nvidia.so.@")),
 
 	/* Known names, so that no directory is read: by chip since 525, one for all before. */
 	FIRMWARE("gsp_ga10x.bin",              ALWAYS),
 	FIRMWARE("gsp_tu10x.bin",              ALWAYS),
-	FIRMWARE("gsp_ad10x.bin",              ALWAYS),
-	FIRMWARE("gsp.bin",                    ALWAYS),
+	FIRMWARE("gsp_ad10x.bin",              ALWAYS, WITHOUT("gsp_ga10x.bin")), /* 525 */
+	FIRMWARE("gsp.bin",                    ALWAYS, WITHOUT("gsp_")),
 
-	/* Places beneath config.driver.run. */
-	SOCKET("socket",                       UTILITY,            AT(persistenced), TO("/run/nvidia-persistenced")),
-	SOCKET("socket",                       UTILITY,            AT(fabricmanager), TO("/run/nvidia-fabricmanager")),
+	SOCKET("socket",                       UTILITY,            AT(PERSISTENCED)),
+	SOCKET("socket",                       UTILITY,            AT(FABRICMANAGER)),
 };
 /* clang-format on */
 
@@ -167,4 +151,72 @@ const char *catalogue_expand(struct arena *arena, const char *text, const char *
 	if (!at)
 		return text;
 	return arena_printf(arena, "%.*s%s%s", (int)(at - text), text, version, at + 1);
+}
+
+/* The length of "libcuda.so" in "libcuda.so.1" and "libcuda.so.@", or 0. */
+static size_t stem_length(const char *name)
+{
+	const char *so = strstr(name, ".so");
+
+	return so && (so[3] == '.' || so[3] == '\0') ? (size_t)(so - name) + 3 : 0;
+}
+
+const struct catalogue_row *catalogue_library(const char *name)
+{
+	size_t length = stem_length(name);
+
+	for (size_t i = 0; length && i < catalogue_count; i++) {
+		const struct catalogue_row *row = &catalogue[i];
+
+		if (row->kind == DRIVER_FILE_LIBRARY && stem_length(row->name) == length &&
+		    strncmp(row->name, name, length) == 0)
+			return row;
+	}
+	return NULL;
+}
+
+bool catalogue_looks_like(const char *name)
+{
+	const struct catalogue_row *row;
+
+	if (!string_starts(name, "lib"))
+		return false;
+	/* NVIDIA's own toolkit has libraries, too. */
+	if (strstr(name, "nvidia"))
+		return !string_starts(name, "libnvidia-container");
+	/* Most names in a cache are told from the driver's by a letter. */
+	if (name[3] != 'n' && name[3] != 'c')
+		return false;
+	row = catalogue_library(name);
+	return row && !row->shared;
+}
+
+bool catalogue_is_sign(const char *name)
+{
+	const struct catalogue_row *row;
+
+	if (!string_starts(name, "libcuda.so") && !string_starts(name, "libnvidia-ml.so"))
+		return false;
+	row = catalogue_library(name);
+	return row && row->essential;
+}
+
+bool catalogue_has_own_version(const char *name)
+{
+	if (string_starts(name, CATALOGUE_EGL_PLATFORM))
+		return true;
+	for (size_t i = 0; i < catalogue_count; i++)
+		if (catalogue[i].kind == DRIVER_FILE_LIBRARY && !strchr(catalogue[i].name, '@') &&
+		    stem_length(catalogue[i].name) == stem_length(name) &&
+		    strncmp(catalogue[i].name, name, stem_length(name)) == 0)
+			return true;
+	return false;
+}
+
+bool catalogue_is_shared(const char *name)
+{
+	const struct catalogue_row *row =
+		name[3] == 'G' || name[3] == 'E' ? catalogue_library(name) : NULL;
+
+	return row && row->shared;
 }

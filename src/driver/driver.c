@@ -99,7 +99,7 @@ int driver_read(const struct driver_roots *roots, const struct config *config,
 	};
 	int r;
 
-	*ret = (struct driver){.root_path = config->driver.root};
+	*ret = (struct driver){.root_path = config->driver.root, .mps_path = config->driver.mps};
 	r = inventory_read_kernel(&inv);
 	if (r == 0)
 		r = inventory_read_majors(&inv);
@@ -111,31 +111,4 @@ int driver_read(const struct driver_roots *roots, const struct config *config,
 		r = inventory_read_files(&inv);
 	fd_close(&inv.read_fd);
 	return r;
-}
-
-const char *driver_cuda_version(const struct driver_roots *roots, const struct config *config,
-				const struct driver *driver, struct arena *arena)
-{
-	static const struct catalogue_row libcuda = {.name = CATALOGUE_LIBCUDA};
-	/* What is found out on the way, where it was searched, is not the caller's. */
-	struct driver copy = {.version = driver->version};
-	struct error ignored;
-	struct inventory inv = {
-		.roots = roots,
-		.config = config,
-		.arena = arena,
-		.driver = &copy,
-		.read_fd = -1,
-		.err = &ignored,
-	};
-	struct library_dirs dirs;
-	struct library library = {.fd = -1};
-
-	if (driver->cuda_version)
-		return driver->cuda_version;
-	if (library_dirs_locate(&inv, 64, &dirs) == 0 && dirs.found.path)
-		(void)library_find(&inv, &dirs, &libcuda, 64, &library);
-	fd_close(&inv.read_fd);
-	fd_close(&library.fd);
-	return library.name ? library_cuda_version(&library, arena) : NULL;
 }

@@ -13,6 +13,7 @@ int driver_examine(const struct driver_roots *roots, const struct config *config
 		.driver = ret,
 		.read_fd = -1,
 		.stale_allowed = true,
+		.thorough = true,
 	};
 	const struct {
 		int (*read)(struct inventory *inv);
@@ -26,7 +27,7 @@ int driver_examine(const struct driver_roots *roots, const struct config *config
 	};
 	int r = 0;
 
-	*ret = (struct driver){.root_path = config->driver.root};
+	*ret = (struct driver){.root_path = config->driver.root, .mps_path = config->driver.mps};
 	*problems = (struct driver_problems){0};
 	for (size_t i = 0; r != -ENOMEM && i < ARRAY_SIZE(parts); i++) {
 		inv.err = parts[i].err;

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "bus_id.h"
 #include "inventory.h"
 #include "select.h"
 
 #define GPUS "driver/nvidia/gpus"
+#define MINORS_TRIED 32
 /* What /proc shows before the GPU is first opened. */
 #define UUID_UNKNOWN "GPU-\?\?\?\?\?\?\?\?-\?\?\?\?-\?\?\?\?-\?\?\?\?-\?\?\?\?\?\?\?\?\?\?\?\?"
 
@@ -87,9 +89,11 @@ static int read_gpu(struct inventory *inv, const char *id)
 	gpu = ARENA_PUSH(inv->arena, &inv->driver->gpus);
 	if (!gpu)
 		return error_memory(inv->err);
-	gpu->index = (unsigned)inv->driver->gpus.count - 1;
-	gpu->minor = (unsigned)number;
-	gpu->bus_id = id;
+	*gpu = (struct gpu){
+		.index = (unsigned)(inv->driver->gpus.count - 1 + inv->driver->lost.count),
+		.minor = (unsigned)number,
+		.bus_id = id,
+	};
 	r = copy_value(inv, text, "GPU UUID", UUID_UNKNOWN, &gpu->uuid);
 	if (r == 0)
 		r = copy_value(inv, text, "Model", "", &gpu->model);
@@ -98,6 +102,46 @@ static int read_gpu(struct inventory *inv, const char *id)
 	if (r == 0 && (inv->capabilities & (CAPABILITY_GRAPHICS | CAPABILITY_DISPLAY)))
 		r = read_drm(inv, gpu);
 	return r;
+}
+
+/*
+ * One that can't be read fell off the bus, is being removed, or is new to the kernel. It keeps its
+ * number, since the others' must not change under those who ask for them.
+ */
+static int lose_gpu(struct inventory *inv, const char *id, size_t count)
+{
+	struct driver *driver = inv->driver;
+	struct lost_gpu *lost = ARENA_PUSH(inv->arena, &driver->lost);
+	const char *problem = arena_printf(inv->arena, "cannot %s", inv->err->message);
+
+	if (!lost || !problem)
+		return error_memory(inv->err);
+	driver->gpus.count = count;
+	*lost = (struct lost_gpu){
+		.bus_id = id,
+		.index = (unsigned)(count + driver->lost.count - 1),
+		.counted = true,
+		.problem = problem,
+	};
+	log_line(LOG_LEVEL_WARNING, "GPU %s is left out: %s", id, problem);
+	*inv->err = (struct error){0};
+	return 0;
+}
+
+/* The node of a GPU, where /proc tells of none. */
+static void find_hidden_node(struct inventory *inv)
+{
+	for (unsigned minor = 0; minor < MINORS_TRIED; minor++) {
+		const char *name = arena_printf(inv->arena, "nvidia%u", minor);
+		struct stat st;
+
+		if (name && inventory_stat_node(&inv->roots->dev, name, &st) == 0 &&
+		    S_ISCHR(st.st_mode) && major(st.st_rdev) == inv->driver->majors.gpu &&
+		    minor(st.st_rdev) == minor) {
+			inv->driver->hidden_node = name;
+			return;
+		}
+	}
 }
 
 /*
@@ -116,11 +160,17 @@ int inventory_read_gpus(struct inventory *inv)
 	if (ids.count)
 		qsort(ids.items, ids.count, sizeof(*ids.items), by_bus_id);
 	for (size_t i = 0; r == 0 && i < ids.count && !driver->gpus_partial; i++) {
+		size_t count = driver->gpus.count;
+
 		if (bus_id_parse(ids.items[i], &id) < 0)
 			continue;
 		r = read_gpu(inv, ids.items[i]);
+		if (r < 0 && r != -ENOMEM)
+			r = lose_gpu(inv, ids.items[i], count);
 		driver->gpus_partial = i + 1 < ids.count && inv->devices &&
-				       select_is_settled(&driver->gpus, inv->devices);
+				       select_is_settled(driver, inv->devices);
 	}
+	if (r == 0 && ids.count == 0)
+		find_hidden_node(inv);
 	return r;
 }

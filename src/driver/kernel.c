@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,49 +44,24 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void directory_close(DIR **directory)
-{
-	int saved = errno;
-
-	if (*directory)
-		(void)closedir(*directory);
-	errno = saved;
-}
-
 int inventory_list(const struct root *root, const char *path, struct arena *arena,
 		   struct strings *ret)
 {
-	AUTO_FD fd = root_openat(root, path, O_RDONLY | O_DIRECTORY);
-	__attribute__((cleanup(directory_close))) DIR *directory = NULL;
-	const struct dirent *entry;
+	size_t kept = 0;
+	int r;
 
 	*ret = (struct strings){0};
-	if (fd == -ENOENT || root->fd < 0)
-		return 0;
-	if (fd < 0)
-		return fd;
-	directory = fdopendir(fd);
-	if (!directory)
-		return -errno;
-	(void)fd_take(&fd);
-	errno = 0;
-	while ((entry = readdir(directory))) {
-		const char *name;
+	r = root->fd < 0 ? 0 : root_list(root, path, ENTRIES_MAX, arena, ret);
 
-		if (entry->d_name[0] == '.')
-			continue;
-		name = arena_strdup(arena, entry->d_name);
-		if (!name || strings_add(arena, ret, name) < 0)
-			return -ENOMEM;
-		if (ret->count > ENTRIES_MAX)
-			return -EFBIG;
-		errno = 0;
-	}
-	if (errno)
-		return -errno;
-	if (ret->count)
-		qsort(ret->items, ret->count, sizeof(*ret->items), by_text);
-	return 0;
+	if (r == -ENOENT)
+		r = 0;
+	if (r < 0)
+		return r == -E2BIG ? -EFBIG : r;
+	for (size_t i = 0; i < ret->count; i++)
+		if (ret->items[i][0] != '.')
+			ret->items[kept++] = ret->items[i];
+	ret->count = kept;
+	return sort_items(arena, ret->items, ret->count, sizeof(*ret->items), by_text);
 }
 
 /* "580.159.04": numbers with dots between them. */

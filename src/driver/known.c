@@ -40,13 +40,13 @@ static bool is_link(const struct catalogue_row *row, const char *name)
 static int describe(const struct catalogue_row *row, const char *version, struct arena *arena,
 		    struct driver_known *ret)
 {
-	ret->kind = row->kind;
+	ret->kind = (enum driver_file_kind)row->kind;
 	ret->capabilities = row->capabilities;
 	ret->name = catalogue_expand(arena, row->name, version);
 	if (!ret->name)
 		return -ENOMEM;
-	for (size_t i = 0; row->places && row->places[i]; i++) {
-		const char *place = catalogue_expand(arena, row->places[i], version);
+	for (const struct place *at = NULL; row->place && (at = place_next(row->place, at));) {
+		const char *place = catalogue_expand(arena, at->path, version);
 
 		if (place && place[0] != '/')
 			place = arena_printf(arena, "PREFIX/%s", place);
@@ -54,6 +54,29 @@ static int describe(const struct catalogue_row *row, const char *version, struct
 			return -ENOMEM;
 	}
 	return 0;
+}
+
+/* A library that the table lacks, by its version or NVIDIA's way of naming them. */
+static int know_library(const char *name, const char *version, struct arena *arena,
+			struct driver_known *ret)
+{
+	static const struct catalogue_row unknown = {
+		.kind = DRIVER_FILE_LIBRARY,
+		.capabilities = CAPABILITY_COMPUTE | CAPABILITY_GRAPHICS | CAPABILITY_DISPLAY,
+	};
+	const char *so = string_starts(name, "lib") ? strstr(name, ".so") : NULL, *other;
+	struct catalogue_row row = unknown;
+
+	if (!so || (so[3] && (so[3] != '.' || !is_version(so + 4))))
+		return -ENOENT;
+	other = so[3] ? so + 4 : "";
+	if (strcmp(other, version) != 0 && !catalogue_looks_like(name))
+		return -ENOENT;
+	row.name = name;
+	*ret = (struct driver_known){0};
+	if (strchr(other, '.') && strcspn(other, ".") >= 3 && strcmp(other, version) != 0)
+		ret->version = other;
+	return describe(&row, version, arena, ret);
 }
 
 int driver_know_file(const char *name, const char *version, struct arena *arena,
@@ -76,5 +99,5 @@ int driver_know_file(const char *name, const char *version, struct arena *arena,
 			ret->version = other;
 		return describe(row, version, arena, ret);
 	}
-	return -ENOENT;
+	return know_library(name, version, arena, ret);
 }

@@ -19,7 +19,7 @@ static int check_modprobe(int fd, const char *path, struct error *err)
 
 	if (fstat(fd, &st) < 0)
 		return error_errno(err, errno, "look at %s", path);
-	if (S_ISREG(st.st_mode) && st.st_uid == 0 && !(st.st_mode & (S_IWGRP | S_IWOTH)))
+	if (S_ISREG(st.st_mode) && owner_is_trusted(fd, &st) && !(st.st_mode & (S_IWGRP | S_IWOTH)))
 		return 0;
 	return error_set(err, ERROR_SYSTEM, EPERM, NULL,
 			 "run %s: it is no regular file that root alone can write", path);

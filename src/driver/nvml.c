@@ -25,15 +25,21 @@ static const char *read_own_link(const char *name, struct arena *arena)
 	return arena_strndup(arena, text, (size_t)length);
 }
 
-/* The directory of the running program, for one that isn't installed. */
+/*
+ * The directory of the running program, for one that isn't installed. Not one like /tmp, where
+ * anybody can add a file: a user namespace may show that as the host's root's.
+ */
 static const char *path_beside(struct arena *arena)
 {
 	const char *exe = read_own_link("exe", arena);
 	const char *slash = exe ? strrchr(exe, '/') : NULL;
+	const char *directory =
+		slash ? arena_printf(arena, "%.*s/", (int)(slash - exe), exe) : NULL;
+	struct stat st;
 
-	if (!slash)
+	if (!directory || stat(directory, &st) < 0 || st.st_mode & S_IWOTH)
 		return NULL;
-	return arena_printf(arena, "%.*s/" PROGRAM, (int)(slash - exe), exe);
+	return arena_printf(arena, "%s" PROGRAM, directory);
 }
 
 static int check_program(int fd, const char *path, struct error *err)
@@ -45,7 +51,7 @@ static int check_program(int fd, const char *path, struct error *err)
 		return error_errno(err, errno, "ask NVML: look at %s", path);
 	if (!S_ISREG(st.st_mode))
 		what = "is no regular file";
-	else if (st.st_uid != 0 && st.st_uid != geteuid())
+	else if (!owner_is_trusted(fd, &st))
 		what = "belongs to another user";
 	else if (st.st_mode & (S_IWGRP | S_IWOTH))
 		what = "can be written by others";
@@ -89,16 +95,16 @@ static int explain_status(const struct spawn_result *result, struct error *err)
 	return 0;
 }
 
-int nvml_run(int program_fd, const char *library, int timeout_ms, struct arena *arena, char **ret,
-	     size_t *ret_length, struct error *err)
+int nvml_run(int program_fd, const char *library, const char *dev, int timeout_ms,
+	     struct arena *arena, char **ret, size_t *ret_length, struct error *err)
 {
-	const char *const arguments[] = {PROGRAM, library, NULL};
+	const char *const arguments[] = {PROGRAM, library, dev, NULL};
 	const struct spawn spawn = {
 		.program = program_fd,
 		.arguments = arguments,
 		.timeout_ms = timeout_ms,
 		.output_max = NVML_OUTPUT_MAX,
-		.unprivileged = true,
+		.sandboxed = true,
 	};
 	struct spawn_result result;
 	int r = spawn_run(&spawn, arena, &result);
@@ -187,7 +193,8 @@ int driver_ask_nvml(const struct driver_roots *roots, const struct config *confi
 	program = nvml_open_program(first, paths[0] ? 2 : 1, err);
 	if (program < 0)
 		return program;
-	r = nvml_run(program, library, NVML_TIMEOUT_MS, arena, &text, &length, err);
+	r = nvml_run(program, library, config->driver.dev, NVML_TIMEOUT_MS, arena, &text, &length,
+		     err);
 	if (r == 0)
 		r = nvml_answer_merge(text, length, arena, driver, err);
 	driver->nvml_asked = r == 0;

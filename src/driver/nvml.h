@@ -14,12 +14,13 @@
 int nvml_open_program(const char *const *paths, size_t count, struct error *err);
 
 /*
- * Runs the program with `library` as its argument, without privileges (spawn_run). What it printed
- * is put in *ret. 0 or -errno: killed by a signal, exit code not 0 (with the first line of its
- * stderr), more than NVML_OUTPUT_MAX bytes, or not done within timeout_ms.
+ * Runs the program with `library` as its argument, and the directory of the driver's nodes unless
+ * that is NULL, with no more privileges than its sandbox takes (spawn_run). What it printed is put
+ * in *ret. 0 or -errno: killed by a signal, exit code not 0 (with the first line of its stderr),
+ * more than NVML_OUTPUT_MAX bytes, or not done within timeout_ms.
  */
-int nvml_run(int program_fd, const char *library, int timeout_ms, struct arena *arena, char **ret,
-	     size_t *ret_length, struct error *err);
+int nvml_run(int program_fd, const char *library, const char *dev, int timeout_ms,
+	     struct arena *arena, char **ret, size_t *ret_length, struct error *err);
 
 /*
  * Takes over what the answer says of the GPUs of `driver`, which are found by bus id. The text is

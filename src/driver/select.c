@@ -34,10 +34,14 @@ static int pick(struct picker *picker, const struct gpu *gpu, const struct mig_i
 	return 0;
 }
 
+/* Those that can be used: when there are lost ones alone, nothing starts without a GPU. */
 static int pick_all(struct picker *picker)
 {
 	const struct gpus *gpus = &picker->driver->gpus;
 	int r = 0;
+
+	if (gpus->count == 0 && picker->driver->lost.count)
+		return select_lost(picker, "all", &picker->driver->lost.items[0]);
 
 	for (size_t i = 0; r == 0 && i < gpus->count; i++) {
 		const struct gpu *gpu = &gpus->items[i];
@@ -58,22 +62,59 @@ static const struct gpu *find_uuid(const struct gpus *gpus, const char *uuid)
 	return NULL;
 }
 
+static const struct gpu *find_index(const struct gpus *gpus, unsigned index)
+{
+	/* Usually each is in its place. */
+	if (index < gpus->count && gpus->items[index].index == index)
+		return &gpus->items[index];
+	for (size_t i = 0; i < gpus->count; i++)
+		if (gpus->items[i].index == index)
+			return &gpus->items[i];
+	return NULL;
+}
+
+static const struct lost_gpu *find_lost(const struct lost_gpus *lost, unsigned index)
+{
+	for (size_t i = 0; i < lost->count; i++)
+		if (lost->items[i].counted && lost->items[i].index == index)
+			return &lost->items[i];
+	return NULL;
+}
+
+static int pick_index(struct picker *picker, const char *item, unsigned index)
+{
+	const struct gpu *gpu = find_index(&picker->driver->gpus, index);
+	const struct lost_gpu *lost = gpu ? NULL : find_lost(&picker->driver->lost, index);
+
+	if (gpu)
+		return pick(picker, gpu, NULL);
+	return lost ? select_lost(picker, item, lost)
+		    : select_unknown(picker, item, CANDIDATES_INDICES);
+}
+
+/* A lost GPU's UUID isn't known: it may be the one. */
 static int pick_uuid(struct picker *picker, const char *uuid)
 {
 	const struct gpu *gpu = find_uuid(&picker->driver->gpus, uuid);
 
-	return gpu ? pick(picker, gpu, NULL) : select_unknown(picker, uuid, CANDIDATES_UUIDS);
+	if (gpu)
+		return pick(picker, gpu, NULL);
+	return picker->driver->lost.count
+		       ? select_lost(picker, uuid, &picker->driver->lost.items[0])
+		       : select_unknown(picker, uuid, CANDIDATES_UUIDS);
 }
 
-bool select_is_settled(const struct gpus *gpus, const struct strings *devices)
+bool select_is_settled(const struct driver *driver, const struct strings *devices)
 {
+	const struct gpus *gpus = &driver->gpus;
 	unsigned index;
 
 	for (size_t i = 0; i < devices->count; i++) {
 		const char *item = devices->items[i];
 
-		if (is_number(item, &index) ? index >= gpus->count
-					    : !starts_with(item, "GPU-") || !find_uuid(gpus, item))
+		if (is_number(item, &index)
+			    ? !find_index(gpus, index) && !find_lost(&driver->lost, index)
+			    : !starts_with(item, "GPU-") || !find_uuid(gpus, item))
 			return false;
 	}
 	return true;
@@ -87,6 +128,9 @@ static int pick_bus_id(struct picker *picker, const char *item, bus_id wanted)
 	for (size_t i = 0; i < gpus->count; i++)
 		if (bus_id_parse(gpus->items[i].bus_id, &id) == 0 && id == wanted)
 			return pick(picker, &gpus->items[i], NULL);
+	for (size_t i = 0; i < picker->driver->lost.count; i++)
+		if (bus_id_parse(picker->driver->lost.items[i].bus_id, &id) == 0 && id == wanted)
+			return select_lost(picker, item, &picker->driver->lost.items[i]);
 	return select_unknown(picker, item, CANDIDATES_BUS_IDS);
 }
 
@@ -148,23 +192,24 @@ static bool parse_mig_place(const char *item, unsigned *ret_gpu, unsigned *ret_m
 
 static int pick_item(struct picker *picker, const char *item)
 {
-	const struct gpus *gpus = &picker->driver->gpus;
+	const struct gpu *gpu;
 	unsigned index, mig;
 	bus_id id;
 
-	if (string_equal(item, "none"))
+	if (strcasecmp(item, "none") == 0)
 		return 0;
-	if (string_equal(item, "all"))
+	if (picker->driver->gpus.count == 0 && picker->driver->hidden_node)
+		return select_hidden(picker);
+	if (strcasecmp(item, "all") == 0)
 		return pick_all(picker);
-	if (is_number(item, &index)) {
-		if (index < gpus->count)
-			return pick(picker, &gpus->items[index], NULL);
-		return select_unknown(picker, item, CANDIDATES_INDICES);
-	}
+	if (is_number(item, &index))
+		return pick_index(picker, item, index);
 	if (parse_mig_place(item, &index, &mig)) {
-		if (index < gpus->count && mig < gpus->items[index].mig.count)
-			return pick(picker, &gpus->items[index],
-				    &gpus->items[index].mig.items[mig]);
+		gpu = find_index(&picker->driver->gpus, index);
+		if (gpu && mig < gpu->mig.count)
+			return pick(picker, gpu, &gpu->mig.items[mig]);
+		if (!gpu && find_lost(&picker->driver->lost, index))
+			return select_lost(picker, item, find_lost(&picker->driver->lost, index));
 		return select_unknown(picker, item, CANDIDATES_MIG);
 	}
 	if (starts_with(item, "GPU-"))
@@ -256,8 +301,11 @@ bool driver_select_needs_nvml(const struct driver *driver, const struct strings 
 	unsigned index, mig;
 
 	for (size_t i = 0; i < devices->count; i++)
-		if (parse_mig_place(devices->items[i], &index, &mig) &&
-		    index < driver->gpus.count && order_unknown(&driver->gpus.items[index]))
-			return true;
+		if (parse_mig_place(devices->items[i], &index, &mig)) {
+			const struct gpu *gpu = find_index(&driver->gpus, index);
+
+			if (gpu && order_unknown(gpu))
+				return true;
+		}
 	return driver_select_needs_uuids(driver, devices);
 }

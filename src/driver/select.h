@@ -18,7 +18,11 @@ enum candidates { CANDIDATES_INDICES, CANDIDATES_UUIDS, CANDIDATES_BUS_IDS, CAND
  * order: all are indices and UUIDs of them. (An index counts from the first, so it needs those
  * before it, of which the driver may leave some alone; and none behind it.)
  */
-bool select_is_settled(const struct gpus *gpus, const struct strings *devices);
+bool select_is_settled(const struct driver *driver, const struct strings *devices);
 
 /* Fills the error and returns -ENODEV (or -ENOMEM). */
 int select_unknown(struct picker *picker, const char *item, enum candidates candidates);
+/* The same for a GPU that is there, but can't be used. */
+int select_lost(struct picker *picker, const char *item, const struct lost_gpu *lost);
+/* Something hides the GPUs of a host that has some. */
+int select_hidden(struct picker *picker);

@@ -36,9 +36,10 @@ static int collect(struct picker *picker, enum candidates candidates, struct str
 			r = name_mig(picker, gpu, names);
 			continue;
 		}
-		name = candidates == CANDIDATES_UUIDS     ? gpu->uuid
-		       : candidates == CANDIDATES_BUS_IDS ? gpu->bus_id
-							  : arena_printf(picker->arena, "%zu", i);
+		name = candidates == CANDIDATES_UUIDS ? gpu->uuid
+		       : candidates == CANDIDATES_BUS_IDS
+			       ? gpu->bus_id
+			       : arena_printf(picker->arena, "%u", gpu->index);
 		r = name ? strings_add(picker->arena, names, name) : -ENOMEM;
 	}
 	return r;
@@ -52,7 +53,7 @@ static const char *describe(struct picker *picker, enum candidates candidates)
 
 	if (count == 0)
 		return "the host has no GPU";
-	if (candidates == CANDIDATES_INDICES && count > 2)
+	if (candidates == CANDIDATES_INDICES && count > 2 && picker->driver->lost.count == 0)
 		return arena_printf(picker->arena, "the host has %zu GPUs (0-%zu)", count,
 				    count - 1);
 	if (collect(picker, candidates, &names) < 0)
@@ -102,4 +103,25 @@ int select_unknown(struct picker *picker, const char *item, enum candidates cand
 	return error_set(picker->err, ERROR_UNKNOWN_DEVICE, ENODEV,
 			 remedy(picker, item, candidates), "inject %s %.*s%s: %s", kind, ITEM_MAX,
 			 item, strlen(item) > ITEM_MAX ? "..." : "", host);
+}
+
+int select_lost(struct picker *picker, const char *item, const struct lost_gpu *lost)
+{
+	error_set(picker->err, ERROR_UNKNOWN_DEVICE, ENODEV, NULL,
+		  "inject GPU %.*s: the one at %s can't be used: %s", ITEM_MAX, item, lost->bus_id,
+		  lost->problem);
+	return error_fix(picker->err, -ENODEV, "%s",
+			 lost->counted ? "check `dmesg | grep -i nvrm` and reset or remove that "
+					 "GPU, or ask for others"
+				       : "let the caller open its node, or ask for others: they "
+					 "are numbered without it");
+}
+
+int select_hidden(struct picker *picker)
+{
+	return error_set(picker->err, ERROR_NO_DRIVER, ENODEV,
+			 "let /proc/driver/nvidia/gpus of the host be seen here (LXD and Incus: "
+			 "nvidia.runtime=false and the GPUs as devices), or ask for none",
+			 "tell the GPUs: there is /dev/%s, but /proc/driver/nvidia/gpus shows none",
+			 picker->driver->hidden_node);
 }

@@ -10,6 +10,7 @@
 
 #define PROGRAM "nvidia-cdi-hook"
 #define MODE_MAX 0777
+#define EXIT_FAILED 1
 
 static const struct {
 	const char *name;
@@ -206,11 +207,14 @@ static int open_root(struct cdi_call *call, struct error *err)
 				   err);
 	if (r < 0)
 		return err->fix[0] ? r : error_fix(err, r, "compare it with `runc spec`");
+	call->container.mounts = &pipeline.spec.mounts;
 	pipeline.rootfs = oci_spec_rootfs(&pipeline.spec, state.bundle, call->arena);
 	if (!pipeline.rootfs)
 		return error_memory(err);
 	r = privilege_set(PRIVILEGE_READ, err);
-	return r < 0 ? r : root_open(pipeline.rootfs, &call->container.root, err);
+	if (r == 0)
+		r = root_open(pipeline.rootfs, &call->container.root, err);
+	return r < 0 ? r : root_refuse_own(&call->container.root, err);
 }
 
 static int apply(struct cdi_call *call, struct error *err)
@@ -231,6 +235,10 @@ static int run(struct cdi_call *call, size_t command, struct error *err)
 {
 	int r = chdir("/") < 0 ? error_errno(err, errno, "enter the directory /") : 0;
 
+	deadline_step(commands[command].name);
+	deadline_set(CONFIG_SECONDS, EXIT_FAILED);
+	deadline_watch();
+	memory_limit();
 #ifndef DAVIT_SANITIZE /* its runtime makes calls of its own */
 	if (r == 0)
 		r = filter_install(FILTER_APPLY, err);

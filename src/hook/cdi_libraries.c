@@ -8,7 +8,7 @@
 #include "cdi_hook.h"
 
 #define CACHE "/etc/ld.so.cache"
-#define CACHE_MAX ((size_t)64 * 1024 * 1024)
+#define CACHE_MAX ((size_t)4 * 1024 * 1024) /* twenty times the largest seen */
 #define FILES_MAX 65536
 #define COMPAT_DIR "/usr/local/cuda/compat"
 /* Says that the image's newer libraries come first; a later ldconfig in the container heeds it. */

@@ -6,7 +6,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "cdi_hook.h"
@@ -14,6 +13,7 @@
 #include "davit/pipeline.h"
 #include "written_plan.h"
 
+#define EXIT_FAILED 1
 #define EXIT_USAGE 2
 #define POSTSTOP_SECONDS 5
 
@@ -132,21 +132,26 @@ static int give_gpus(struct pipeline *pipeline, const struct config *config, boo
 	static struct container container = CONTAINER_INIT;
 	int r = container_gain_rights(state->pid, err);
 
+	deadline_step("open the container's root");
 	if (r == 0)
 		r = container_open(state->pid, pipeline->rootfs, arena, &container, err);
 	pipeline->may_repair = true;
-	container.shared = pipeline->spec.shared_propagation;
+	container.mounts = &pipeline->spec.mounts;
 	if (r == 0 && record)
 		traces_open(state->bundle, &container, arena);
+	deadline_step("look at the host's driver");
 	if (r == 0)
 		r = pipeline_driver(pipeline, arena, err);
 	/* Sockets are not to be had any more under the filter. */
 	if (r == 0 && config->cgroups)
 		container_connect_systemd(&container, arena);
+	deadline_step("look at the image");
+	deadline_watch();
 	if (r == 0)
 		r = filter_install(FILTER_APPLY, err);
 	if (r == 0)
 		r = pipeline_plan(pipeline, &container.root, arena, err);
+	deadline_step("mount the driver's files in the container");
 	if (r == 0)
 		r = apply_plan(&pipeline->plan, &pipeline->roots, &container, config->cgroups,
 			       arena, err);
@@ -169,33 +174,43 @@ static int take_state(struct slice text, struct oci_state *state, bool need_pid,
 	return r < 0 ? r : privilege_set(PRIVILEGE_READ, err);
 }
 
-static void give_up(int number)
+struct clean_up {
+	const struct oci_state *state;
+	struct arena *arena;
+};
+
+static int clean_up(void *arg)
 {
-	static const char line[] =
-		"davit: what was made in the container stays: it took too long\n";
+	const struct clean_up *clean_up = arg;
+	struct error err = {0};
+	int r = filter_install(FILTER_APPLY, &err);
 
-	(void)number;
-	(void)!write(STDERR_FILENO, line, sizeof(line) - 1);
-	_exit(0);
-}
-
-/* The container has ended: what was made in its root goes, where that was written down. */
-static int poststop(const struct oci_state *state, struct arena *arena, struct error *err)
-{
-	const struct itimerval limit = {.it_value.tv_sec = POSTSTOP_SECONDS};
-	int r;
-
-	/* A file system that doesn't answer is no reason to keep the engine waiting. */
-	(void)signal(SIGALRM, give_up);
-	(void)setitimer(ITIMER_REAL, &limit, NULL);
-	r = filter_install(FILTER_APPLY, err);
 	if (r == 0)
-		r = privilege_set(PRIVILEGE_MOUNT, err);
+		r = privilege_set(PRIVILEGE_MOUNT, &err);
 	if (r == 0)
-		r = traces_remove(state->bundle, arena, err);
+		r = traces_remove(clean_up->state->bundle, clean_up->arena, &err);
 	if (r < 0)
 		log_line(LOG_LEVEL_WARNING, "what was made in container %s stays: cannot %s",
-			 state->id, err->message);
+			 clean_up->state->id, err.message);
+	return 0;
+}
+
+/*
+ * The container has ended: what was made in its root goes, where that was written down. A child
+ * does it, since a file system that doesn't answer holds whoever asks it, and is no reason to keep
+ * the engine waiting.
+ */
+static int poststop(const struct oci_state *state, struct arena *arena)
+{
+	struct clean_up arg = {state, arena};
+	int status, r;
+
+	if (!traces_exist(state->bundle, arena))
+		return 0;
+	r = deadline_run_worker(POSTSTOP_SECONDS, clean_up, &arg, &status);
+	if (r < 0)
+		log_line(LOG_LEVEL_WARNING, "what was made in container %s stays: %s", state->id,
+			 r == -ETIMEDOUT ? "its root's file system doesn't answer" : strerror(-r));
 	return 0;
 }
 
@@ -228,15 +243,18 @@ static int run(const struct arguments *arguments, struct arena *arena, struct er
 	text.data = data;
 	if (r == 0)
 		r = config_load(arguments->config, arena, &config, err);
-	if (r == 0)
+	if (r == 0) {
 		open_log(&config, arguments->debug);
+		if (!is_poststop(arguments))
+			deadline_set(config.limits.seconds, EXIT_FAILED);
+	}
 	log_line(LOG_LEVEL_DEBUG, "davit-hook " DAVIT_VERSION ": %s", arguments->stage);
 	if (r == 0)
 		r = take_state(text, &state, need_pid, arena, err);
 	if (r < 0)
 		return r;
 	if (is_poststop(arguments) || oci_state_is_stopped(&state))
-		return poststop(&state, arena, err);
+		return poststop(&state, arena);
 	if (strcmp(arguments->stage, CREATE_CONTAINER) == 0)
 		return written_plan_apply(&config, &state, arena, err);
 	r = decide_request(&pipeline, &config, state.bundle, arena, err);
@@ -274,6 +292,13 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	log_to(STDERR_FILENO, arguments.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING);
+	/* A container that can't be cleaned up is deleted all the same. */
+	deadline_step("read the container's state and config.json");
+	if (is_poststop(&arguments))
+		deadline_set(2 * POSTSTOP_SECONDS, 0);
+	else
+		deadline_set(CONFIG_SECONDS, EXIT_FAILED);
+	memory_limit();
 	if (settle_process(&err) < 0 || run(&arguments, &arena, &err) < 0) {
 		char line[ERROR_LINE_MAX];
 
@@ -281,7 +306,6 @@ int main(int argc, char **argv)
 		if (!log_goes_to(STDERR_FILENO))
 			log_line(LOG_LEVEL_ERROR, "%s", line);
 		(void)fprintf(stderr, "%s\n", line);
-		/* A container that can't be tidied up is deleted all the same. */
 		return is_poststop(&arguments) ? 0 : error_exit_code(&err);
 	}
 	return 0;

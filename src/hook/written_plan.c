@@ -39,21 +39,22 @@ int written_plan_apply(const struct config *config, const struct oci_state *stat
 {
 	/* Never closed: the process ends here. */
 	static struct driver_roots roots = DRIVER_ROOTS_INIT;
-	static struct container container = CONTAINER_INIT; /* pid 0: this process */
+	static struct container container = CONTAINER_INIT;
 	struct plan plan = {0};
 	const char *rootfs = NULL;
 	int r = read_plan(state->bundle, arena, &plan, &rootfs, err);
 
 	if (r == 0)
 		r = driver_roots_open(config, &roots, err);
+	deadline_step("mount the driver's files in the container");
+	deadline_watch();
 	if (r == 0)
 		r = filter_install(FILTER_APPLY, err);
 	if (r == 0)
-		r = root_open(rootfs, &container.root, err);
-	/* The process is in the container's mount namespace. */
-	if (r == 0)
-		r = container_look_shared(&container, arena, err);
+		r = container_open_own(rootfs, &container, err);
 	if (r == 0) {
+		/* An older plan file says nothing of them. */
+		container.mounts = plan.mounts.count ? &plan.mounts : NULL;
 		traces_open(state->bundle, &container, arena);
 		traces_add_stubs(container.traces, &plan.stubs);
 	}

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /* CUDA forward compatibility: newer driver libraries that an image brings along. */
-#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 
 #include "davit/image.h"
 
 #define COMPAT_DIR "/usr/local/cuda/compat"
-#define ENTRIES_MAX 256 /* real ones have about ten */
+#define FILES_MAX 4096 /* real ones have about ten */
+#define LIBRARIES_MAX 256
 
 /* "libcuda.so.575.51.03" -> "575.51.03"; links such as libcuda.so.1 have no dot. */
 static const char *libcuda_version(const char *name)
@@ -29,32 +29,19 @@ static unsigned major_of(const char *version)
 	return (unsigned)major;
 }
 
-/* The names of regular files and links in the directory; what there is too much of is passed over.
- */
+/* The names that libraries have; what there is too much of is passed over. */
 static int list_libraries(const struct root *root, struct arena *arena, struct strings *ret)
 {
-	int fd = root_openat(root, COMPAT_DIR, O_RDONLY | O_DIRECTORY);
-	const struct dirent *entry;
-	int r = 0;
-	DIR *dir;
+	struct strings all = {0};
+	int r = root_list(root, COMPAT_DIR, FILES_MAX, arena, &all);
 
-	if (fd < 0)
-		return fd;
-	dir = fdopendir(fd);
-	if (!dir) {
-		fd_close(&fd);
-		return -ENOMEM;
-	}
-	while (r == 0 && ret->count < ENTRIES_MAX && (entry = readdir(dir))) {
-		const char *name;
-
-		if (!string_starts(entry->d_name, "lib") || !strstr(entry->d_name, ".so."))
-			continue;
-		name = arena_strdup(arena, entry->d_name);
-		r = name ? strings_add(arena, ret, name) : -ENOMEM;
-	}
-	(void)closedir(dir);
-	return r;
+	if (r < 0 && r != -E2BIG)
+		return r;
+	for (size_t i = 0; i < all.count && ret->count < LIBRARIES_MAX; i++)
+		if (string_starts(all.items[i], "lib") && strstr(all.items[i], ".so.") &&
+		    strings_add(arena, ret, all.items[i]) < 0)
+			return -ENOMEM;
+	return 0;
 }
 
 static int read_library(const struct root *root, const char *name, unsigned want,

@@ -19,6 +19,8 @@
 
 /* musl's built-in search path (ldso/dynlink.c: used when there is no path file). */
 #define MUSL_LIB_DIR "/usr/lib"
+#define MUSL_PATH "/lib\n/usr/local/lib\n/usr/lib\n"
+#define MUSL_PATH_FILE "/etc/ld-musl-" MUSL_ARCH ".path"
 #define MUSL_PATH_MAX ((size_t)64 * 1024)
 
 static bool is_there(const struct root *root, const char *path)
@@ -63,9 +65,8 @@ static bool musl_path_leads_to(const char *text, const char *dir)
 static int inspect_musl(const struct root *root, struct arena *arena, struct image *ret,
 			struct error *err)
 {
-	static const char file[] = "/etc/ld-musl-" MUSL_ARCH ".path";
 	char *text;
-	int r = root_read(root, file, MUSL_PATH_MAX, arena, &text, NULL);
+	int r = root_read(root, MUSL_PATH_FILE, MUSL_PATH_MAX, arena, &text, NULL);
 
 	ret->loader = IMAGE_LOADER_MUSL;
 	ret->lib_dir = MUSL_LIB_DIR;
@@ -74,10 +75,23 @@ static int inspect_musl(const struct root *root, struct arena *arena, struct ima
 		return 0;
 	if (r < 0)
 		return error_set(err, ERROR_IMAGE, -r, "remove it from the image",
-				 "read %s of the image: it is no small text file", file);
-	ret->musl_path_file = file;
+				 "read %s of the image: it is no small text file", MUSL_PATH_FILE);
+	ret->musl_path_file = MUSL_PATH_FILE;
 	ret->musl_path_text = arena_printf(arena, "%s\n%s\n", text, MUSL_LIB_DIR);
 	return ret->musl_path_text ? 0 : error_memory(err);
+}
+
+int image_lead_musl(struct image *image, const char *dir, const struct root *root,
+		    struct arena *arena)
+{
+	char *text = NULL;
+	int r = root_read(root, MUSL_PATH_FILE, MUSL_PATH_MAX, arena, &text, NULL);
+
+	if (r < 0 && r != -ENOENT)
+		return r;
+	image->musl_path_file = MUSL_PATH_FILE;
+	image->musl_path_text = arena_printf(arena, "%s\n%s", dir, r == -ENOENT ? MUSL_PATH : text);
+	return image->musl_path_text ? 0 : -ENOMEM;
 }
 
 int image_inspect(const struct root *root, struct arena *arena, struct image *ret,
@@ -96,4 +110,21 @@ int image_inspect(const struct root *root, struct arena *arena, struct image *re
 		ret->lib_dir_32 = "/usr/lib";
 	}
 	return 0;
+}
+
+/* ---- vdpau -------------------------------------------------------------------------------- */
+
+static bool has_vdpau(const struct root *root, const char *lib_dir)
+{
+	char path[128];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "%s/vdpau", lib_dir);
+	return root_stat(root, path, 0, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+void image_find_vdpau(const struct root *root, struct image *image)
+{
+	image->vdpau = has_vdpau(root, image->lib_dir);
+	image->vdpau_32 = has_vdpau(root, image->lib_dir_32);
 }

@@ -66,7 +66,8 @@ static int collect_hwcaps(const struct loader_entry *const *entries, size_t coun
 	for (size_t i = 0; i < count; i++)
 		if (entries[i]->hwcaps)
 			writer->hwcaps[used++] = entries[i]->hwcaps;
-	qsort(writer->hwcaps, used, sizeof(*writer->hwcaps), by_text);
+	if (sort_items(arena, writer->hwcaps, used, sizeof(*writer->hwcaps), by_text) < 0)
+		return -ENOMEM;
 	for (size_t i = 0; i < used; i++)
 		if (distinct == 0 || strcmp(writer->hwcaps[distinct - 1], writer->hwcaps[i]) != 0)
 			writer->hwcaps[distinct++] = writer->hwcaps[i];

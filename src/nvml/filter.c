@@ -9,7 +9,6 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "nvml.h"
@@ -23,7 +22,7 @@ static const int allowed[] = {
 	CALL(mremap), CALL(munmap),
 	/* files and directories: reading, and writing to what is open */
 	CALL(access), CALL(close), CALL(close_range), CALL(dup), CALL(dup2), CALL(dup3),
-	CALL(faccessat), CALL(faccessat2), CALL(fcntl), CALL(fstat), CALL(fstatfs), CALL(getcwd),
+	CALL(faccessat), CALL(faccessat2), CALL(fstat), CALL(fstatfs), CALL(getcwd),
 	CALL(getdents), CALL(getdents64), CALL(lseek), CALL(lstat), CALL(newfstatat), CALL(pread64),
 	CALL(preadv), CALL(read), CALL(readlink), CALL(readlinkat), CALL(readv), CALL(stat),
 	CALL(statfs), CALL(statx), CALL(write), CALL(writev),
@@ -43,9 +42,6 @@ static const int allowed[] = {
 	CALL(gettimeofday), CALL(getuid), CALL(sched_get_priority_max),
 	CALL(sched_get_priority_min), CALL(sched_getaffinity), CALL(sched_getparam),
 	CALL(sched_getscheduler), CALL(sysinfo), CALL(time), CALL(times), CALL(uname),
-	/* nvidia-persistenced, by its socket */
-	CALL(connect), CALL(getpeername), CALL(getsockname), CALL(getsockopt), CALL(recvfrom),
-	CALL(recvmsg), CALL(sendmsg), CALL(sendto), CALL(setsockopt), CALL(shutdown),
 };
 
 /* _IOC_TYPE of a request; the library takes the request for an int, so the upper half varies. */
@@ -66,8 +62,13 @@ static const struct {
 	{CALL(ioctl),   {1, SCMP_CMP_MASKED_EQ, 0x0fffff00, 0}},
 	/* threads, not processes */
 	{CALL(clone),   {0, SCMP_CMP_MASKED_EQ, THREAD, THREAD}},
-	/* of this machine only */
-	{CALL(socket),  {0, SCMP_CMP_EQ, AF_UNIX, 0}},
+	/* nothing by which others get signals, leases or notices (F_SETOWN, F_SETSIG, ...) */
+	{CALL(fcntl),   {1, SCMP_CMP_EQ, F_DUPFD, 0}},
+	{CALL(fcntl),   {1, SCMP_CMP_EQ, F_DUPFD_CLOEXEC, 0}},
+	{CALL(fcntl),   {1, SCMP_CMP_EQ, F_GETFD, 0}},
+	{CALL(fcntl),   {1, SCMP_CMP_EQ, F_SETFD, 0}},
+	{CALL(fcntl),   {1, SCMP_CMP_EQ, F_GETFL, 0}},
+	{CALL(fcntl),   {1, SCMP_CMP_EQ, F_GETLK, 0}},
 	{CALL(prctl),   {0, SCMP_CMP_EQ, PR_SET_NAME, 0}},
 	{CALL(prctl),   {0, SCMP_CMP_EQ, PR_GET_NAME, 0}},
 	{CALL(prctl),   {0, SCMP_CMP_EQ, PR_GET_DUMPABLE, 0}},
@@ -86,6 +87,14 @@ static int add_rules(scmp_filter_ctx filter)
 	const struct scmp_arg_cmp self = {0, SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0};
 	int r = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, CALL(tgkill), 1, &self);
 
+	/* but not with O_ASYNC */
+	const struct scmp_arg_cmp set_flags[] = {
+		{1, SCMP_CMP_EQ,        F_SETFL, 0},
+		{2, SCMP_CMP_MASKED_EQ, O_ASYNC, 0},
+	};
+
+	if (r == 0)
+		r = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, CALL(fcntl), 2, set_flags);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(allowed); i++)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(conditional); i++)

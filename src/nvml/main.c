@@ -1,31 +1,61 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "nvml.h"
 
 #define EXIT_USAGE 2
+#define PATH_SIZE 256
 
 static const char usage[] =
-	"usage: davit-nvml LIBRARY\n"
+	"usage: davit-nvml LIBRARY [DEV]\n"
 	"\n"
 	"Asks NVML about the GPUs of this host and prints the answer as JSON. LIBRARY is the absolute\n"
-	"path of the driver's libnvidia-ml.so.VERSION. davit starts it when /proc doesn't tell enough.\n"
-	"It may write to no file: its output is to be a pipe or a terminal.\n";
+	"path of the driver's libnvidia-ml.so.VERSION, DEV the directory of its device nodes (/dev).\n"
+	"davit starts it when /proc doesn't tell enough.\n"
+	"\n"
+	"The library runs in a sandbox:\n"
+	"  * a root of its own, read-only: the system's libraries, LIBRARY's directory, /proc, /sys\n"
+	"    and the driver's nodes\n"
+	"  * network, process and IPC namespaces of its own; no capabilities\n"
+	"  * another user than root, if that user may open the nodes and LIBRARY\n"
+	"  * Landlock: it writes to the driver's nodes alone\n"
+	"  * a filter: no sockets, no signals to others, no new processes\n"
+	"  * 1 GiB of memory, 30 s of processor time, 60 s in all\n"
+	"What the kernel doesn't let the caller have is left out. The filter and the limits always\n"
+	"hold. Root also needs a root of its own or Landlock; without both the library isn't loaded.\n";
+
+/* Links resolved, since what they lead through is not inside. What can't be had stays as it is. */
+static void resolve(const char *path, char ret[static PATH_SIZE])
+{
+	char link[32];
+	AUTO_FD fd = open(path, O_PATH | O_CLOEXEC);
+	ssize_t length;
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	length = fd < 0 ? -1 : readlink(link, ret, PATH_SIZE - 1);
+	if (length > 0 && length < PATH_SIZE - 1)
+		ret[length] = '\0';
+	else
+		(void)snprintf(ret, PATH_SIZE, "%s", path);
+}
 
 int main(int argc, char **argv)
 {
 	struct error err = {0};
 	struct nvml nvml = {0};
+	char library[PATH_SIZE];
 	int r;
 
-	if (argc != 2 || argv[1][0] != '/') {
+	if (argc < 2 || argc > 3 || argv[1][0] != '/' || argv[argc - 1][0] != '/') {
 		(void)fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
-	r = sandbox_enter(&err);
+	resolve(argv[1], library);
+	r = sandbox_enter(library, argc == 3 ? argv[2] : "/dev", &err);
 	if (r == 0)
-		r = library_open(argv[1], &nvml, &err);
+		r = library_open(library, &nvml, &err);
 	if (r == 0)
 		r = answer_print(&nvml, &err);
 	if (r < 0)

@@ -9,9 +9,27 @@
 
 /* ---- sandbox.c, filter.c: before anything of the vendor's is loaded ---------------------- */
 
-/* Limits, no capabilities, no new privileges, the filter: what can't be had is an error. */
-int sandbox_enter(struct error *err);
+/*
+ * Starts the process that loads the library, in namespaces of its own, and returns 0 in it alone:
+ * the caller's process relays its output and ends with its exit code. Mandatory are the limits, no
+ * capabilities, no new privileges and the filter; for the host's root also a root of its own or
+ * Landlock. Where the kernel lets the caller have both, both hold. `library` is a resolved path,
+ * `dev` the directory of the driver's nodes.
+ */
+int sandbox_enter(const char *library, const char *dev, struct error *err);
 int filter_install(struct error *err);
+
+/* ---- root.c, landlock.c: what of the host's files can be seen ----------------------------- */
+
+/* Directories and files that are read: the system's libraries, and the driver's. */
+struct places {
+	char paths[32][256];
+	size_t count;
+};
+void places_list(const char *library, struct places *ret);
+/* In a mount namespace of its own: leaves everything else behind. */
+int root_enter(const struct places *places, const char *dev, struct error *err);
+int landlock_enter(const struct places *places, const char *dev, bool own_root, struct error *err);
 
 /* ---- library.c: NVML's C interface, as its public documentation has it ------------------- */
 

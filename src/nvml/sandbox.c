@@ -1,8 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <dirent.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "nvml.h"
@@ -12,10 +22,15 @@ static const struct {
 	rlim_t limit;
 	const char *name;
 } limits[] = {
-	{RLIMIT_CORE,   0,    "core"  },
-	{RLIMIT_FSIZE,  0,    "fsize" }, /* no regular file is written to, whoever owns it */
+	{RLIMIT_CORE,   0,               "core"  },
+	{RLIMIT_FSIZE,  0,               "fsize" }, /* no regular file is written to, whoever owns it */
   /* The client of nvidia-persistenced takes memory for as many as there may be. */
-	{RLIMIT_NOFILE, 1024, "nofile"},
+	{RLIMIT_NOFILE, 1024,            "nofile"},
+#ifndef DAVIT_SANITIZE  /* whose shadow takes terabytes */
+	{RLIMIT_AS,     (rlim_t)1 << 30, "as"    },
+#endif
+	{RLIMIT_CPU,    30,              "cpu"   }, /* a GPU's first initialisation takes seconds */
+	{RLIMIT_NPROC,  256,             "nproc" }, /* threads; doesn't hold for root */
 };
 
 static int set_limits(struct error *err)
@@ -51,17 +66,273 @@ static int drop_capabilities(struct error *err)
 	return r < 0 ? error_errno(err, -r, "drop the capabilities") : 0;
 }
 
-int sandbox_enter(struct error *err)
-{
-	int r = set_limits(err);
+/* ---- another user ------------------------------------------------------------------------ */
 
+/* An id that nobody else has, so that limits are counted for this run alone. */
+#define SPARE_ID(pid) (0x7f800000U + ((unsigned)(pid)&0x3fffffU))
+
+static bool may_open_nodes(const char *directory, int mode)
+{
+	DIR *list = opendir(directory);
+	const struct dirent *entry;
+	bool may = true;
+
+	while (list && may && (entry = readdir(list)))
+		/* nvidia-cap1 is for changing MIG instances, which is for nobody here. */
+		if (strncmp(entry->d_name, "nvidia", 6) == 0 && entry->d_type != DT_DIR &&
+		    strcmp(entry->d_name, "nvidia-cap1") != 0)
+			may = faccessat(dirfd(list), entry->d_name, mode, AT_EACCESS) == 0;
+	if (list)
+		(void)closedir(list);
+	return may;
+}
+
+/* Tried with the rights of that user, which takes owners, groups and lists of access into account.
+ */
+static int leave_root(const char *library, unsigned id)
+{
+	bool may;
+
+	if (geteuid() != 0)
+		return 0;
+	(void)setgroups(0, NULL);
+	/* In a user namespace there may be no such id, and none of the rights to take one. */
+	if (setresgid((gid_t)-1, id, 0) < 0)
+		return 0;
+	if (setresuid((uid_t)-1, id, 0) < 0)
+		return setresgid(0, 0, 0) < 0 ? -errno : 0;
+	may = faccessat(AT_FDCWD, library, R_OK, AT_EACCESS) == 0 &&
+	      may_open_nodes("/dev", R_OK | W_OK) && may_open_nodes("/dev/nvidia-caps", R_OK);
+	if (setresuid((uid_t)-1, 0, 0) < 0)
+		return -errno;
+	if (!may)
+		id = 0;
+	return setresgid(id, id, id) < 0 || setresuid(id, id, id) < 0 ? -errno : 0;
+}
+
+/* ---- namespaces -------------------------------------------------------------------------- */
+
+#define NAMESPACES (CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWUTS)
+
+struct child {
+	pid_t pid;
+	bool namespaces, user;
+	int out, err_out; /* what it prints */
+	int alive;        /* ends when the caller's process does */
+};
+
+/* Raw, since there is no other way to fork into new namespaces at once. */
+static pid_t fork_into(unsigned long namespaces)
+{
+	return (pid_t)syscall(SYS_clone, namespaces | SIGCHLD, NULL, NULL, NULL, NULL);
+}
+
+static pid_t fork_apart(struct child *child)
+{
+	pid_t pid = fork_into(NAMESPACES);
+
+	child->namespaces = pid >= 0;
+	if (pid >= 0)
+		return pid;
+	/* An ordinary user may have them in a user namespace, where the kernel lets everybody. */
+	pid = fork_into(NAMESPACES | CLONE_NEWUSER);
+	child->namespaces = child->user = pid >= 0;
+	return pid >= 0 ? pid : fork_into(0);
+}
+
+static bool write_text(const char *path, const char *text)
+{
+	AUTO_FD fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+}
+
+/* In a user namespace everyone stays who he is. */
+static void map_ids(uid_t uid, gid_t gid)
+{
+	char text[64];
+
+	(void)snprintf(text, sizeof(text), "%u %u 1\n", uid, uid);
+	(void)write_text("/proc/self/uid_map", text);
+	(void)write_text("/proc/self/setgroups", "deny");
+	(void)snprintf(text, sizeof(text), "%u %u 1\n", gid, gid);
+	(void)write_text("/proc/self/gid_map", text);
+}
+
+/* ---- the caller's process: it relays --------------------------------------------------------- */
+
+#define SECONDS_MAX 60
+#define OUTPUT_MAX ((size_t)1024 * 1024)
+
+/* False: it is to end. Nothing that a terminal would act upon gets through. */
+static bool relay(int *from, int to, size_t *total)
+{
+	char text[4096];
+	ssize_t n = read(*from, text, sizeof(text) - 1);
+
+	if (n < 0)
+		return errno == EINTR;
+	if (n == 0) {
+		fd_close(from);
+		return true;
+	}
+	for (ssize_t i = 0; i < n; i++)
+		if (text[i] != '\n' && (text[i] < 0x20 || text[i] > 0x7e))
+			text[i] = '?';
+	*total += (size_t)n;
+	for (ssize_t done = 0, wrote = 0; done < n; done += wrote) {
+		wrote = write(to, text + done, (size_t)(n - done));
+		if (wrote <= 0)
+			return false;
+	}
+	return *total <= OUTPUT_MAX;
+}
+
+__attribute__((noreturn)) static void supervise(struct child *child)
+{
+	struct pollfd fds[2];
+	size_t total = 0;
+	bool goes_on = true;
+	int status = 0;
+
+	while (goes_on && (child->out >= 0 || child->err_out >= 0)) {
+		fds[0] = (struct pollfd){child->out, POLLIN, 0};
+		fds[1] = (struct pollfd){child->err_out, POLLIN, 0};
+		if (poll(fds, 2, -1) < 0)
+			continue;
+		if (fds[0].revents)
+			goes_on = relay(&child->out, STDOUT_FILENO, &total);
+		if (goes_on && fds[1].revents)
+			goes_on = relay(&child->err_out, STDERR_FILENO, &total);
+	}
+	if (!goes_on)
+		(void)kill(child->pid, SIGKILL);
+	while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (total > OUTPUT_MAX)
+		(void)dprintf(STDERR_FILENO,
+			      "\ndavit-nvml: cannot go on: the library prints without end\n");
+	else if (WIFSIGNALED(status))
+		(void)dprintf(STDERR_FILENO,
+			      "davit-nvml: cannot go on: the library was ended by signal %d\n",
+			      WTERMSIG(status));
+	_exit(!goes_on || !WIFEXITED(status) ? 1 : WEXITSTATUS(status));
+}
+
+/*
+ * The library's process may be of either user, and is to be killed without CAP_KILL, also by the
+ * kernel when we end: one of our ids is that of each.
+ */
+static int give_up_rights(unsigned id, struct error *err)
+{
+	if (geteuid() == 0 && setresuid(id, 0, 0) < 0 && errno != EPERM && errno != EINVAL)
+		return error_errno(err, errno, "give up what isn't needed");
+	if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return error_errno(err, errno, "give up what isn't needed");
+	return drop_capabilities(err);
+}
+
+/* ---- the library's process ---------------------------------------------------------------- */
+
+/* No descriptor of the caller's is left: its terminal can't be told anything. */
+static int take_streams(int out, int err_out, int alive)
+{
+	AUTO_FD null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(err_out, 2) < 0 ||
+	    dup2(alive, 3) < 0)
+		return -errno;
+	for (int fd = 4; fd < 1024; fd++)
+		(void)close(fd);
+	null = -1;
+	return 0;
+}
+
+/* Killed with the caller's process; it may have ended before that was asked for. */
+static int end_with_it(void)
+{
+	struct pollfd alive = {3, POLLIN, 0};
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return -errno;
+	if (poll(&alive, 1, 0) != 0)
+		return -ESRCH;
+	(void)close(3);
+	return 0;
+}
+
+static int confine(const struct child *child, const char *library, const char *dev, unsigned id,
+		   struct error *err)
+{
+	struct places places;
+	struct error no_landlock;
+	bool own_root;
+	int r;
+
+	places_list(library, &places);
+	own_root = child->namespaces && root_enter(&places, dev, err) == 0;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return error_errno(err, errno, "set no new privileges");
+	/* The one that was asked for is no failure without the other. */
+	r = landlock_enter(&places, dev, own_root, &no_landlock);
+	if (r < 0 && !own_root && geteuid() == 0) {
+		if (!child->namespaces)
+			*err = no_landlock;
+		return error_wrap(err, r, "keep the library from root's files");
+	}
+	r = leave_root(library, id);
 	if (r < 0)
-		return r;
-	/* EFBIG rather than the signal: what can't be written shall be said. */
-	if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR || chdir("/") < 0 ||
-	    prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0 ||
-	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return error_errno(err, -r, "become another user than root");
+	/* Changing the user has taken this back. */
+	if (end_with_it() < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
 		return error_errno(err, errno, "give up what isn't needed");
 	r = drop_capabilities(err);
 	return r < 0 ? r : filter_install(err);
+}
+
+/* ---- the whole --------------------------------------------------------------------------- */
+
+int sandbox_enter(const char *library, const char *dev, struct error *err)
+{
+	struct child child = {.out = -1, .err_out = -1};
+	int out[2], err_out[2], alive[2];
+	unsigned id = SPARE_ID(getpid());
+	uid_t uid = geteuid();
+	gid_t gid = getegid();
+	int r;
+
+	/* EFBIG rather than the signal: what can't be written shall be said. */
+	if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR || signal(SIGCHLD, SIG_DFL) == SIG_ERR ||
+	    chdir("/") < 0 || pipe2(out, O_CLOEXEC) < 0 || pipe2(err_out, O_CLOEXEC) < 0 ||
+	    pipe2(alive, O_CLOEXEC) < 0)
+		return error_errno(err, errno, "prepare the sandbox");
+	child.pid = fork_apart(&child);
+	if (child.pid < 0)
+		return error_errno(err, errno, "start a process for the library");
+	if (child.pid > 0) {
+		const struct itimerval limit = {.it_value.tv_sec = SECONDS_MAX};
+
+		(void)setitimer(ITIMER_REAL, &limit, NULL);
+		child.out = out[0];
+		child.err_out = err_out[0];
+		(void)close(out[1]);
+		(void)close(err_out[1]);
+		(void)close(alive[0]);
+		r = give_up_rights(id, err);
+		if (r < 0) {
+			(void)kill(child.pid, SIGKILL);
+			return r;
+		}
+		supervise(&child);
+	}
+	/* The copy of the clone's flags is the child's own: which of the three calls gave it. */
+	child.namespaces = getpid() == 1 && getppid() == 0;
+	if (child.namespaces && access("/proc/self/uid_map", F_OK) == 0 && geteuid() != uid)
+		map_ids(uid, gid);
+	(void)setsid();
+	r = take_streams(out[1], err_out[1], alive[0]);
+	if (r < 0)
+		return error_errno(err, -r, "prepare the sandbox");
+	r = set_limits(err);
+	return r < 0 ? r : confine(&child, library, dev, id, err);
 }

@@ -81,6 +81,8 @@ static int read_env(struct reader *r, const struct object *process, struct oci_s
 
 	if (result < 0 || !env)
 		return result;
+	if (ARENA_RESERVE(r->arena, &spec->env, env->size) < 0)
+		return error_memory(r->err);
 	for (item = json_first(env); item; item = json_next(env, item)) {
 		const char *copy;
 

@@ -138,6 +138,11 @@ static int ask_nvml(struct pipeline *pipeline, struct arena *arena, struct error
 	if (pipeline->driver.gpus_partial) {
 		driver_close(&pipeline->driver);
 		r = read_driver(pipeline, NULL, arena, err);
+		if (r == 0)
+			r = driver_count_openable(&pipeline->roots, pipeline->config,
+						  pipeline->as_caller, arena, &pipeline->driver,
+						  err);
+		r = r > 0 ? 0 : r;
 		pipeline->driver.cuda_version = cuda_version;
 	}
 	if (r < 0)
@@ -246,14 +251,32 @@ static void tell_of_drm(const struct pipeline *pipeline)
 				 pipeline->selection.items[i].gpu->index);
 }
 
+/* GPUs that can't be opened aren't counted: then more may have to be read than first thought. */
+static int read_counted(struct pipeline *pipeline, struct arena *arena, struct error *err)
+{
+	/* Who only explains shows what else there is. */
+	bool all = !pipeline->may_repair || pipeline->as_caller;
+	int r = read_driver(pipeline, all ? NULL : &pipeline->request.devices, arena, err);
+
+	if (r == 0)
+		r = driver_count_openable(&pipeline->roots, pipeline->config, pipeline->as_caller,
+					  arena, &pipeline->driver, err);
+	if (r <= 0 || !pipeline->driver.gpus_partial)
+		return r < 0 ? r : 0;
+	driver_close(&pipeline->driver);
+	r = read_driver(pipeline, NULL, arena, err);
+	if (r == 0)
+		r = driver_count_openable(&pipeline->roots, pipeline->config, pipeline->as_caller,
+					  arena, &pipeline->driver, err);
+	return r < 0 ? r : 0;
+}
+
 int pipeline_driver(struct pipeline *pipeline, struct arena *arena, struct error *err)
 {
 	int r = driver_roots_open(pipeline->config, &pipeline->roots, err);
 
-	/* Who only explains shows what else there is. */
 	if (r == 0)
-		r = read_driver(pipeline, pipeline->may_repair ? &pipeline->request.devices : NULL,
-				arena, err);
+		r = read_counted(pipeline, arena, err);
 	if (r < 0)
 		return r;
 	pipeline->stage = PIPELINE_DRIVER;
@@ -275,14 +298,30 @@ int pipeline_driver(struct pipeline *pipeline, struct arena *arena, struct error
 	return r < 0 ? r : repair_missing(pipeline, arena, err);
 }
 
+/* The host's own root ("/") is looked at for its kind alone; of a container, its volumes count. */
+static int look_at_image(struct pipeline *pipeline, const struct root *root, struct arena *arena,
+			 struct error *err)
+{
+	const struct oci_spec *spec = pipeline->bundle ? &pipeline->spec : NULL;
+	int r = image_inspect(root, arena, &pipeline->image, err);
+
+	if (r < 0 || (!spec && strcmp(root->path, "/") == 0))
+		return r;
+	return image_place_libraries(root, spec ? &spec->mounts : NULL,
+				     spec && spec->shared_propagation, arena, &pipeline->image,
+				     err);
+}
+
 int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct arena *arena,
 		  struct error *err)
 {
-	int r = image_inspect(root, arena, &pipeline->image, err);
+	int r = look_at_image(pipeline, root, arena, err);
 
 	if (r == 0 && pipeline->config->cuda_compat &&
 	    (pipeline->request.capabilities & CAPABILITY_COMPUTE))
 		r = image_find_compat(root, pipeline->driver.version, arena, &pipeline->image, err);
+	if (r == 0 && (pipeline->request.capabilities & CAPABILITY_VIDEO))
+		image_find_vdpau(root, &pipeline->image);
 	if (r == 0)
 		r = plan_make(&pipeline->request, &pipeline->driver, &pipeline->selection,
 			      &pipeline->image, arena, &pipeline->plan, err);

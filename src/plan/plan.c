@@ -4,7 +4,7 @@
 #include "builder.h"
 
 #define FLAGS_FILE (MOUNT_FLAG_RDONLY | MOUNT_FLAG_NOSUID | MOUNT_FLAG_NODEV)
-#define MPS_DIRECTORY "/tmp/nvidia-mps" /* where the daemon puts them by itself */
+#define MPS_DIRECTORY "/tmp/nvidia-mps" /* where programs look for them by themselves */
 #define FLAGS_SOCKET (FLAGS_FILE | MOUNT_FLAG_NOEXEC)
 
 size_t mount_option_names(unsigned flags, const char *names[static MOUNT_OPTIONS_MAX])
@@ -86,8 +86,8 @@ static const char *join(struct builder *b, const char *dir, const char *name)
 
 /* ---- libraries -------------------------------------------------------------------------- */
 
-static void add_link(struct builder *b, const struct driver_file *file, const char *target,
-		     const char *text, const char *because)
+static struct operation *add_link(struct builder *b, const struct driver_file *file,
+				  const char *target, const char *text, const char *because)
 {
 	struct operation *link = plan_add(b, OPERATION_SYMLINK, target, because);
 
@@ -95,9 +95,11 @@ static void add_link(struct builder *b, const struct driver_file *file, const ch
 	link->tree = file->tree;
 	link->source = file->path;
 	link->flags = FLAGS_FILE;
+	return link;
 }
 
-static void add_cache_entry(struct builder *b, const struct driver_file *file, const char *dir)
+static void add_cache_entry(struct builder *b, const struct driver_file *file, const char *dir,
+			    const char *name)
 {
 	struct loader_entry *entry = ARENA_PUSH(b->arena, &b->plan->libraries);
 
@@ -106,13 +108,24 @@ static void add_cache_entry(struct builder *b, const struct driver_file *file, c
 		return;
 	}
 	entry->flags = file->class_bits == 64 ? LOADER_FLAGS_NATIVE : LOADER_FLAGS_32;
-	entry->name = file->soname ? file->soname : file->name;
-	entry->path = join(b, dir, entry->name);
+	entry->name = name;
+	entry->path = join(b, dir, name);
+}
+
+/* libvdpau looks for its drivers in a folder of its own, where the image has one. */
+static const char *library_dir(struct builder *b, const struct driver_file *file)
+{
+	bool of_32 = file->class_bits == 32;
+	const char *dir = of_32 ? b->image->lib_dir_32 : b->image->lib_dir;
+
+	if (file->vdpau && (of_32 ? b->image->vdpau_32 : b->image->vdpau))
+		return join(b, dir, "vdpau");
+	return dir;
 }
 
 static void add_library(struct builder *b, const struct driver_file *file)
 {
-	const char *dir = file->class_bits == 64 ? b->image->lib_dir : b->image->lib_dir_32;
+	const char *dir = library_dir(b, file);
 	const char *because = reason_of(b, file->capabilities);
 	struct operation *bind = plan_add(b, OPERATION_BIND, join(b, dir, file->name), because);
 
@@ -123,7 +136,8 @@ static void add_library(struct builder *b, const struct driver_file *file)
 	bind->flags = FLAGS_FILE;
 	if (file->soname)
 		add_link(b, file, join(b, dir, file->soname), file->name, because);
-	add_cache_entry(b, file, dir);
+	if (dir)
+		add_cache_entry(b, file, dir, file->soname ? file->soname : file->name);
 }
 
 /* ---- other files ------------------------------------------------------------------------ */
@@ -142,6 +156,19 @@ static void add_file(struct builder *b, const struct driver_file *file, const ch
 	bind->required = file->kind == DRIVER_FILE_BINARY;
 }
 
+/*
+ * The place of X's modules: where images of RHEL's kind have their libraries, X looks for modules
+ * beneath them.
+ */
+static const char *image_place(struct builder *b, const char *target)
+{
+	static const char xorg[] = "/usr/lib/xorg/";
+
+	if (!string_starts(target, xorg) || !string_equal(b->image->lib_dir, "/usr/lib64"))
+		return target;
+	return join(b, "/usr/lib64/xorg", target + strlen(xorg));
+}
+
 static void add_driver_file(struct builder *b, const struct driver_file *file)
 {
 	switch (file->kind) {
@@ -158,7 +185,7 @@ static void add_driver_file(struct builder *b, const struct driver_file *file)
 		break;
 	}
 	if (file->target[0] == '/')
-		add_file(b, file, file->target);
+		add_file(b, file, image_place(b, file->target));
 	else
 		add_file(b, file, join(b, b->image->lib_dir, file->target));
 }
@@ -175,14 +202,20 @@ static void add_driver_files(struct builder *b, bool libraries)
 
 static void add_links(struct builder *b, const struct driver_file *file)
 {
-	const char *dir = file->class_bits == 32 ? b->image->lib_dir_32 : b->image->lib_dir;
+	const char *dir = library_dir(b, file);
 	const char *because = reason_of(b, file->capabilities);
 
-	for (size_t i = 0; i < file->links.count; i++) {
+	for (size_t i = 0; dir && i < file->links.count; i++) {
 		const struct driver_link *link = &file->links.items[i];
 
-		add_link(b, file, link->name[0] == '/' ? link->name : join(b, dir, link->name),
-			 link->text, because);
+		add_link(b, file,
+			 link->name[0] == '/' ? image_place(b, link->name)
+					      : join(b, dir, link->name),
+			 link->text, because)
+			->required = !file->target || file->kind == DRIVER_FILE_BINARY;
+		/* ldconfig lists these links, too: for dlopen("libcuda.so"). */
+		if (!strchr(link->name, '/') && string_ends(link->name, ".so"))
+			add_cache_entry(b, file, dir, link->name);
 	}
 }
 
@@ -221,7 +254,7 @@ static void add_mps(struct builder *b)
 	bind = plan_add(b, OPERATION_BIND, target[0] ? target : MPS_DIRECTORY,
 			"capability compute: MPS pipes");
 	bind->tree = TREE_HOST;
-	bind->source = MPS_DIRECTORY;
+	bind->source = b->driver->mps_path ? b->driver->mps_path : MPS_DIRECTORY;
 	bind->flags =
 		MOUNT_FLAG_NOSUID | MOUNT_FLAG_NODEV | MOUNT_FLAG_NOEXEC | MOUNT_FLAG_NOFOLLOW;
 	bind->owner_root = true;

@@ -75,6 +75,70 @@ static struct json_object *write_libraries(const struct loader_cache *libraries)
 	return array;
 }
 
+static struct json_object *write_mount(const struct oci_mount *mount)
+{
+	struct json_object *object = json_object_new_object();
+
+	put_text(object, "destination", mount->destination);
+	put_text(object, "source", mount->source);
+	put_text(object, "type", mount->type);
+	put_number(object, "bind", mount->bind);
+	put_number(object, "read_only", mount->read_only);
+	return object;
+}
+
+static const char *text_of(struct json_object *object)
+{
+	return json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
+							      JSON_C_TO_STRING_NOSLASHESCAPE);
+}
+
+struct output {
+	char *to; /* NULL: only measured */
+	size_t length;
+};
+
+static void put(struct output *output, const char *text, size_t length)
+{
+	if (output->to)
+		(void)memcpy(output->to + output->length, text, length);
+	output->length += length;
+}
+
+static int put_mounts(struct output *output, const struct oci_mounts *mounts)
+{
+	for (size_t i = 0; i < mounts->count; i++) {
+		AUTO_JSON *object = write_mount(&mounts->items[i]);
+		const char *text = text_of(object);
+
+		if (!text)
+			return -ENOMEM;
+		put(output, ",", i > 0);
+		put(output, text, strlen(text));
+	}
+	return 0;
+}
+
+/* Puts the mounts into the object's text: they may be many, and take far more as json-c's tree. */
+static char *add_mounts(const char *object, const struct oci_mounts *mounts, struct arena *arena)
+{
+	struct output output = {0};
+
+	for (int i = 0; i < 2; i++) {
+		output.length = 0;
+		put(&output, object, strlen(object) - 1); /* without its bracket */
+		put(&output, ",\"mounts\":[", strlen(",\"mounts\":["));
+		if (put_mounts(&output, mounts) < 0)
+			return NULL;
+		put(&output, "]}", strlen("]}"));
+		if (!output.to)
+			output.to = arena_alloc(arena, output.length + 1);
+		if (!output.to)
+			return NULL;
+	}
+	return output.to;
+}
+
 const char *plan_write(const struct plan *plan, const char *rootfs, struct arena *arena)
 {
 	AUTO_JSON *object = json_object_new_object();
@@ -89,9 +153,10 @@ const char *plan_write(const struct plan *plan, const char *rootfs, struct arena
 	put_list(object, "stubs", &plan->stubs);
 	json_object_object_add(object, "proc_mask", write_mask(&plan->proc_mask));
 	json_object_object_add(object, "libraries", write_libraries(&plan->libraries));
-	text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
-							      JSON_C_TO_STRING_NOSLASHESCAPE);
-	return text ? arena_strdup(arena, text) : NULL;
+	put_number(object, "root_readonly", plan->root_readonly);
+	put_number(object, "shared_propagation", plan->shared_propagation);
+	text = text_of(object);
+	return text ? add_mounts(text, &plan->mounts, arena) : NULL;
 }
 
 /* ---- reading ---------------------------------------------------------------------------- */
@@ -233,6 +298,24 @@ static void read_mask(struct reader *r, struct json_object *object, struct proc_
 	get_list(r, object, "capability_files", &ret->capability_files);
 }
 
+static void read_mounts(struct reader *r, struct json_object *array, struct oci_mounts *ret)
+{
+	for (size_t i = 0; i < length_of(array); i++) {
+		struct json_object *object = json_object_array_get_idx(array, i);
+		struct oci_mount *mount = ARENA_PUSH(r->arena, ret);
+
+		if (!mount) {
+			r->no_memory = true;
+			return;
+		}
+		mount->destination = need_text(r, object, "destination");
+		mount->source = need_text(r, object, "source");
+		mount->type = need_text(r, object, "type");
+		mount->bind = get_number(r, object, "bind") != 0;
+		mount->read_only = get_number(r, object, "read_only") != 0;
+	}
+}
+
 int plan_read(const char *text, size_t length, struct arena *arena, struct plan *ret,
 	      const char **ret_rootfs, struct error *err)
 {
@@ -251,6 +334,9 @@ int plan_read(const char *text, size_t length, struct arena *arena, struct plan 
 	read_mask(&reader, get(&reader, object, "proc_mask", json_type_object), &ret->proc_mask);
 	read_libraries(&reader, get(&reader, object, "libraries", json_type_array),
 		       &ret->libraries);
+	read_mounts(&reader, get(&reader, object, "mounts", json_type_array), &ret->mounts);
+	ret->root_readonly = get_number(&reader, object, "root_readonly") != 0;
+	ret->shared_propagation = get_number(&reader, object, "shared_propagation") != 0;
 	if (reader.no_memory)
 		return error_memory(err);
 	if (reader.wrong)

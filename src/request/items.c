@@ -28,7 +28,8 @@ int items_keep_last(struct arena *arena, const char *const *keys, size_t count, 
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++)
 		sorted[i] = (struct keyed){keys[i], i};
-	qsort(sorted, count, sizeof(*sorted), compare_keyed);
+	if (sort_items(arena, sorted, count, sizeof(*sorted), compare_keyed) < 0)
+		return -ENOMEM;
 	for (size_t i = 0; i < count; i++)
 		keep[sorted[i].place] =
 			i + 1 == count || strcmp(sorted[i].key, sorted[i + 1].key) != 0;

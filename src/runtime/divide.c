@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
@@ -8,6 +9,7 @@
 
 struct divider {
 	const struct pipeline *pipeline;
+	struct image_volumes *volumes;
 	struct arena *arena;
 	bool root_is_read_only;
 	struct spec_edits *edits;
@@ -37,7 +39,8 @@ static int add_rule(struct divider *d, const struct operation *operation, struct
 	return 0;
 }
 
-static int add_device(struct divider *d, const struct operation *operation, struct error *err)
+static int add_device(struct divider *d, const struct operation *operation, bool by_hook,
+		      struct error *err)
 {
 	const struct root *root = driver_root_of(&d->pipeline->roots, operation->tree);
 	struct spec_device *device;
@@ -62,28 +65,74 @@ static int add_device(struct divider *d, const struct operation *operation, stru
 		.mode = st.st_mode & 0777,
 		.uid = st.st_uid,
 		.gid = st.st_gid,
+		.by_hook = by_hook,
 	};
 	return 0;
 }
 
-/*
- * Where the runtime may not be able to make the file to mount on: the hook knows how to. That is
- * a root on a read-only file system, or a directory that an engine mounts from somewhere else.
- */
-static bool is_for_hook(const struct divider *d, const struct operation *operation)
+/* The deepest directory on the way to `path`; *ret_rest is what follows. */
+static int open_deepest(const struct root *root, const char *path, const char **ret_rest)
 {
-	const struct oci_mounts *mounts = &d->pipeline->spec.mounts;
+	char prefix[PATH_MAX];
+	size_t length = strlen(path);
+	int fd = -ENOENT;
 
-	for (size_t i = 0; i < mounts->count; i++) {
-		const struct oci_mount *mount = &mounts->items[i];
-		size_t length = strlen(mount->destination);
-
-		if (length > 1 && mount->source[0] == '/' &&
-		    string_starts(operation->target, mount->destination) &&
-		    (operation->target[length] == '/' || mount->destination[length - 1] == '/'))
-			return true;
+	while (length > 1 && (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)) {
+		while (length > 1 && path[length - 1] != '/')
+			length--;
+		*ret_rest = path + length;
+		while (length > 1 && path[length - 1] == '/')
+			length--;
+		if (length >= sizeof(prefix))
+			return -ENAMETOOLONG;
+		(void)snprintf(prefix, sizeof(prefix), "%.*s", (int)length, path);
+		fd = root_openat(root, prefix, O_PATH | O_DIRECTORY);
 	}
-	return d->root_is_read_only;
+	return fd;
+}
+
+/*
+ * Whether the runtime can make the target of a mount, or has it: of links to nothing, FIFOs and the
+ * like in the image the hook has something to say, and runtimes do what they do.
+ */
+static bool has_target(const struct root *root, const char *target)
+{
+	char name[NAME_MAX + 1];
+	const char *rest = "";
+	AUTO_FD fd = open_deepest(root, target, &rest);
+	size_t length = strcspn(rest, "/");
+	struct stat st;
+
+	if (fd < 0 || length == 0 || length > NAME_MAX)
+		return false;
+	(void)snprintf(name, sizeof(name), "%.*s", (int)length, rest);
+	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT;
+	return rest[length] == '\0' && S_ISREG(st.st_mode);
+}
+
+/*
+ * Where the runtime would write into what isn't the container's own, or can't make the file to
+ * mount on; the hook looks at what really lies there at the moment that it acts. The runtime
+ * follows links of the image up to the last one, so that is where the place is looked for.
+ */
+static int is_for_hook(const struct divider *d, const struct operation *operation, bool *ret,
+		       struct error *err)
+{
+	struct image_place place;
+	int r = image_find_place(d->volumes, operation->target, true, &place);
+
+	if (r < 0)
+		return error_errno(err, -r, "tell where %s will lie in the container",
+				   operation->target);
+	*ret = image_place_is_volume(&place) ||
+	       (place.mount ? place.mount->read_only || strcmp(place.mount->type, "tmpfs") != 0
+			    : d->root_is_read_only);
+	/* What is mounted in a shared root shows on the host. */
+	if (operation->kind == OPERATION_BIND)
+		*ret |= d->pipeline->spec.shared_propagation ||
+			(!place.mount && !has_target(d->volumes->root, operation->target));
+	return 0;
 }
 
 static int add_mount(struct divider *d, const struct operation *operation, struct error *err)
@@ -101,7 +150,7 @@ static int add_mount(struct divider *d, const struct operation *operation, struc
 			return no_source(d, operation, -fd, err);
 		if (fstat(fd, &st) < 0)
 			return no_source(d, operation, errno, err);
-		if (operation->owner_root && (!S_ISDIR(st.st_mode) || st.st_uid != 0))
+		if (operation->owner_root && (!S_ISDIR(st.st_mode) || !owner_is_trusted(fd, &st)))
 			return no_source(d, operation, EPERM, err);
 	}
 	source = fd_path(fd >= 0 ? fd : operation->source_fd, d->arena);
@@ -124,38 +173,99 @@ static int leave(struct divider *d, const struct operation *operation, struct er
 
 static int divide(struct divider *d, const struct operation *operation, struct error *err)
 {
-	switch (operation->kind) {
-	case OPERATION_DEVICE_RULE:
+	bool for_hook = true;
+	int r = 0;
+
+	if (operation->kind == OPERATION_DEVICE_RULE)
 		return add_rule(d, operation, err);
-	case OPERATION_DEVICE:
-		return add_device(d, operation, err);
-	case OPERATION_BIND:
-		if (!is_for_hook(d, operation))
-			return add_mount(d, operation, err);
-		return leave(d, operation, err);
-	default:
-		return leave(d, operation, err);
-	}
+	if (operation->kind == OPERATION_DEVICE || operation->kind == OPERATION_BIND)
+		r = is_for_hook(d, operation, &for_hook, err);
+	if (r == 0 && operation->kind == OPERATION_DEVICE)
+		r = add_device(d, operation, for_hook, err);
+	if (r == 0 && operation->kind == OPERATION_BIND && !for_hook)
+		r = add_mount(d, operation, err);
+	return r < 0 || !for_hook ? r : leave(d, operation, err);
 }
 
-int spec_divide(const struct pipeline *pipeline, const struct root *root, struct arena *arena,
-		struct spec_edits *ret, struct plan *ret_rest, struct error *err)
+static bool is_relative(const struct oci_mount *mount)
 {
-	const struct plan *plan = &pipeline->plan;
-	struct divider d = {.pipeline = pipeline, .arena = arena, .edits = ret, .rest = ret_rest};
-	struct statvfs fs;
+	return mount->bind && *mount->source && mount->source[0] != '/';
+}
 
-	d.root_is_read_only = fstatvfs(root->fd, &fs) == 0 && fs.f_flag & ST_RDONLY;
-	*ret_rest = (struct plan){.proc_mask = plan->proc_mask, .libraries = plan->libraries};
+/* Sources become paths of the host: they may be relative to the bundle. */
+static int make_absolute(const struct divider *d, struct oci_mounts *mounts)
+{
+	const struct oci_mounts *given = &d->pipeline->spec.mounts;
+
+	if (ARENA_RESERVE(d->arena, mounts, given->count) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < given->count; i++) {
+		struct oci_mount *mount = ARENA_PUSH(d->arena, mounts);
+
+		if (!mount)
+			return -ENOMEM;
+		*mount = given->items[i];
+		if (is_relative(mount))
+			mount->source =
+				arena_printf(d->arena, "%s/%s", d->pipeline->bundle, mount->source);
+		if (!mount->source)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* What the hook has to know of config.json. */
+static int tell_hook(const struct divider *d, struct error *err)
+{
+	const struct oci_spec *spec = &d->pipeline->spec;
+	size_t i = 0;
+
+	d->rest->root_readonly = spec->root_readonly;
+	d->rest->shared_propagation = spec->shared_propagation;
+	while (i < spec->mounts.count && !is_relative(&spec->mounts.items[i]))
+		i++;
+	if (i == spec->mounts.count)
+		d->rest->mounts = spec->mounts;
+	else if (make_absolute(d, &d->rest->mounts) < 0)
+		return error_memory(err);
+	return 0;
+}
+
+static int divide_all(struct divider *d, struct error *err)
+{
+	const struct plan *plan = &d->pipeline->plan;
+
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct operation *operation = &plan->items[i];
-		int r = divide(&d, operation, err);
+		int r = divide(d, operation, err);
 
 		if (r == -ENOMEM || (r < 0 && operation->required))
 			return r;
 		if (r < 0)
 			log_line(LOG_LEVEL_INFO, "left out: cannot %s", err->message);
 	}
-	return spec_find_stubs(root, &ret->mounts, arena, &ret_rest->stubs) < 0 ? error_memory(err)
-										: 0;
+	return 0;
+}
+
+int spec_divide(const struct pipeline *pipeline, const struct root *root, struct arena *arena,
+		struct spec_edits *ret, struct plan *ret_rest, struct error *err)
+{
+	const struct plan *plan = &pipeline->plan;
+	AUTO_VOLUMES volumes = IMAGE_VOLUMES_INIT(root, &pipeline->spec.mounts, arena);
+	struct divider d = {.pipeline = pipeline,
+			    .volumes = &volumes,
+			    .arena = arena,
+			    .edits = ret,
+			    .rest = ret_rest};
+	struct statvfs fs;
+	int r;
+
+	d.root_is_read_only = fstatvfs(root->fd, &fs) == 0 && fs.f_flag & ST_RDONLY;
+	*ret_rest = (struct plan){.proc_mask = plan->proc_mask, .libraries = plan->libraries};
+	r = tell_hook(&d, err);
+	if (r == 0)
+		r = divide_all(&d, err);
+	if (r == 0 && spec_find_stubs(&volumes, &ret->mounts, arena, &ret_rest->stubs) < 0)
+		r = error_memory(err);
+	return r;
 }

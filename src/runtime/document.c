@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <limits.h>
 #include <string.h>
 
 #include "davit/json.h"
@@ -59,26 +60,48 @@ static char char_at(const struct document *document, size_t at)
 	return document->text[at];
 }
 
-/* Whether the string at `start` says `name`, however it is escaped. */
-static bool string_says(const struct document *document, struct document_value string,
-			struct slice name)
+/* The value, by json-c; NULL when that can't be. */
+static struct json_object *parse(const struct document *document, struct document_value value)
+{
+	__attribute__((cleanup(json_tokener_release))) struct json_tokener *tokener =
+		json_tokener_new_ex(JSON_DEPTH_MAX);
+	size_t length = value.end - value.start;
+
+	if (!tokener || length == 0 || length > INT_MAX)
+		return NULL;
+	return json_tokener_parse_ex(tokener, document->text + value.start, (int)length);
+}
+
+bool document_string(const struct document *document, struct document_value string,
+		     struct json_object **owner, struct slice *ret)
 {
 	const char *text = document->text + string.start;
 	size_t length = string.end - string.start;
-	AUTO_JSON *decoded = NULL;
-	char *copy;
 
-	if (length < 2)
+	if (length < 2 || text[0] != '"')
 		return false;
+	*ret = (struct slice){text + 1, length - 2};
 	if (!memchr(text, '\\', length))
-		return length - 2 == name.length && memcmp(text + 1, name.data, name.length) == 0;
-	copy = arena_strndup(document->arena, text, length);
-	decoded = copy ? json_tokener_parse(copy) : NULL;
-	return decoded && (size_t)json_object_get_string_len(decoded) == name.length &&
-	       memcmp(json_object_get_string(decoded), name.data, name.length) == 0;
+		return true;
+	*owner = parse(document, string);
+	if (!*owner)
+		return false;
+	*ret = (struct slice){json_object_get_string(*owner),
+			      (size_t)json_object_get_string_len(*owner)};
+	return true;
 }
 
-/* The last member of that name of the object at `object`. */
+static bool says_slice(const struct document *document, struct document_value string,
+		       struct slice name)
+{
+	AUTO_JSON *owner = NULL;
+	struct slice text;
+
+	return document_string(document, string, &owner, &text) && text.length == name.length &&
+	       memcmp(text.data, name.data, name.length) == 0;
+}
+
+/* The last member of that name of the object at `object`; of null only the place. */
 static struct document_value find_member(const struct document *document,
 					 struct document_value object, struct slice name)
 {
@@ -93,7 +116,7 @@ static struct document_value find_member(const struct document *document,
 			break;
 		value.start = skip_blanks(document, at + 1);
 		value.end = skip_value(document, value.start);
-		if (string_says(document, key, name))
+		if (says_slice(document, key, name))
 			found = value;
 		at = skip_blanks(document, value.end);
 		if (char_at(document, at) != ',')
@@ -105,6 +128,19 @@ static struct document_value find_member(const struct document *document,
 	return found;
 }
 
+struct document_value document_member(const struct document *document, struct document_value object,
+				      const char *name)
+{
+	if (char_at(document, object.start) != '{')
+		return (struct document_value){0};
+	return find_member(document, object, slice_from(name));
+}
+
+static bool is_there(struct document_value value)
+{
+	return value.end > value.start;
+}
+
 static struct document_value top_of(const struct document *document)
 {
 	size_t start = skip_blanks(document, 0);
@@ -112,53 +148,33 @@ static struct document_value top_of(const struct document *document)
 	return (struct document_value){start, skip_value(document, start)};
 }
 
-static int wrong_type(const char *path, struct slice rest, const char *type, struct error *err)
+static int wrong_type(const char *path, size_t length, const char *type, struct error *err)
 {
-	size_t length = (size_t)(rest.data - path);
-
-	/* `rest` begins behind the dot that follows what is of the wrong type. */
 	return error_set(err, ERROR_BAD_BUNDLE, EINVAL, "compare it with the output of `runc spec`",
-			 "edit config.json: %.*s is no %s", (int)(length ? length - 1 : 0), path,
-			 type);
+			 "edit config.json: %.*s is no %s", (int)length, path, type);
 }
 
-/*
- * Goes down the path as far as there is something. *ret is the value of the last name found (or the
- * null in its place), *ret_parent the object it is or would be in, *ret_rest what is left of path.
- */
-static int descend(const struct document *document, const char *path, struct document_value *ret,
-		   struct document_value *ret_parent, struct slice *ret_rest, struct error *err)
-{
-	struct slice rest = slice_from(path), name;
-
-	*ret = top_of(document);
-	*ret_rest = rest;
-	while (slice_next(&rest, '.', &name)) {
-		if (char_at(document, ret->start) != '{')
-			return wrong_type(path, *ret_rest, "object", err);
-		*ret_parent = *ret;
-		*ret = find_member(document, *ret, name);
-		if (ret->start == ret->end)
-			return 0;
-		*ret_rest = rest;
-	}
-	*ret_rest = (struct slice){path + strlen(path), 0};
-	return 0;
-}
+/* ---- reading ---------------------------------------------------------------------------- */
 
 int document_find(const struct document *document, const char *path, struct document_value *ret,
 		  struct error *err)
 {
-	struct document_value parent;
-	struct slice rest;
+	struct slice rest = slice_from(path), name;
 
-	return descend(document, path, ret, &parent, &rest, err);
+	*ret = top_of(document);
+	while (is_there(*ret) && slice_next(&rest, '.', &name)) {
+		if (char_at(document, ret->start) != '{')
+			return wrong_type(path, (size_t)(name.data - path) - (name.data > path),
+					  "object", err);
+		*ret = find_member(document, *ret, name);
+	}
+	return 0;
 }
 
 bool document_next_item(const struct document *document, struct document_value array, size_t *at,
 			struct document_value *ret)
 {
-	if (array.start == array.end || char_at(document, array.start) != '[')
+	if (!is_there(array) || char_at(document, array.start) != '[')
 		return false;
 	if (*at == array.start)
 		*at = skip_blanks(document, array.start + 1);
@@ -170,100 +186,312 @@ bool document_next_item(const struct document *document, struct document_value a
 		return false;
 	ret->start = *at;
 	ret->end = *at = skip_value(document, *at);
-	return ret->end > ret->start;
+	return is_there(*ret);
+}
+
+/* ---- collecting changes ------------------------------------------------------------------ */
+
+/*
+ * A name on the way to an array that is to be changed, or that array: paths that share their first
+ * names share these, so that what is missing is made once, and each name is looked up once.
+ */
+struct document_node {
+	struct slice name;
+	struct document_value value; /* in the text; start 0: absent; end == start: null */
+	struct document_node *first, *last, *next; /* what is in it; its neighbour */
+	struct strings items;                      /* to be put at an array's end */
+	bool emptied; /* all that the array has in the text is to be removed */
+};
+
+static struct document_node *find_node(const struct document_node *parent, struct slice name)
+{
+	struct document_node *node = parent->first;
+
+	while (node && (node->name.length != name.length ||
+			memcmp(node->name.data, name.data, name.length) != 0))
+		node = node->next;
+	return node;
+}
+
+static struct document_node *add_node(struct document *document, struct document_node *parent,
+				      struct slice name)
+{
+	struct document_node *node = arena_alloc(document->arena, sizeof(*node));
+
+	if (!node)
+		return NULL;
+	node->name = name;
+	if (is_there(parent->value))
+		node->value = find_member(document, parent->value, name);
+	if (parent->last)
+		parent->last->next = node;
+	else
+		parent->first = node;
+	parent->last = node;
+	return node;
+}
+
+static int get_node(struct document *document, const char *path, struct document_node **ret,
+		    struct error *err)
+{
+	struct slice rest = slice_from(path), name;
+	struct document_node *node = document->changes;
+
+	if (!node) {
+		node = arena_alloc(document->arena, sizeof(*node));
+		if (!node)
+			return error_memory(err);
+		node->value = top_of(document);
+		document->changes = node;
+	}
+	while (slice_next(&rest, '.', &name)) {
+		struct document_node *parent = node;
+
+		if (is_there(parent->value) && char_at(document, parent->value.start) != '{')
+			return wrong_type(path, (size_t)(name.data - path) - (name.data > path),
+					  "object", err);
+		node = find_node(parent, name);
+		if (!node)
+			node = add_node(document, parent, name);
+		if (!node)
+			return error_memory(err);
+	}
+	*ret = node;
+	return 0;
+}
+
+static int add_edit(struct document *document, struct document_value value, const char *text,
+		    struct error *err)
+{
+	struct document_edit *edit = ARENA_PUSH(document->arena, &document->edits);
+
+	if (!edit)
+		return error_memory(err);
+	*edit = (struct document_edit){(uint32_t)value.start, (uint32_t)value.end, text};
+	return 0;
 }
 
 int document_replace(struct document *document, struct document_value value, const char *text,
 		     struct error *err)
 {
-	char *changed = arena_printf(document->arena, "%.*s%s%s", (int)value.start, document->text,
-				     text, document->text + value.end);
-
-	if (!changed)
-		return error_memory(err);
-	document->length += strlen(text) - (value.end - value.start);
-	document->text = changed;
-	return 0;
+	return add_edit(document, value, text, err);
 }
 
-/* Inserts text behind what an object or array holds last, with a comma when it holds anything. */
-static int insert_last(struct document *document, struct document_value container, const char *text,
-		       struct error *err)
-{
-	size_t at = container.end - 1; /* its bracket */
-	const char *separated;
-	bool empty;
-
-	while (strchr(" \t\r\n", document->text[at - 1]))
-		at--;
-	empty = at - 1 == container.start;
-	separated = arena_printf(document->arena, "%s%s", empty ? "" : ",", text);
-	if (!separated)
-		return error_memory(err);
-	return document_replace(document, (struct document_value){at, at}, separated, err);
-}
-
-/* The value that gets the array at the end of `names`: {"b":{"c":[items]}} for "b.c". */
-static const char *wrap(struct arena *arena, struct slice names, const char *items)
-{
-	const char *head = "", *tail = "";
-	struct slice name;
-
-	while (head && tail && slice_next(&names, '.', &name)) {
-		head = arena_printf(arena, "%s{\"%.*s\":", head, (int)name.length, name.data);
-		tail = arena_printf(arena, "%s}", tail);
-	}
-	return head && tail ? arena_printf(arena, "%s[%s]%s", head, items, tail) : NULL;
-}
-
-/* Makes the first name of `rest`, and what is below it, in `parent`. */
-static int make_array(struct document *document, struct document_value parent,
-		      struct document_value null, struct slice rest, const char *items,
-		      struct error *err)
-{
-	struct slice name;
-	const char *value, *member;
-
-	(void)slice_next(&rest, '.', &name);
-	value = wrap(document->arena, rest, items);
-	if (!value)
-		return error_memory(err);
-	if (null.start) { /* a null is there: it gives way */
-		null.end = null.start + strlen("null");
-		return document_replace(document, null, value, err);
-	}
-	member = arena_printf(document->arena, "\"%.*s\":%s", (int)name.length, name.data, value);
-	return member ? insert_last(document, parent, member, err) : error_memory(err);
-}
-
-int document_append(struct document *document, const char *path, const char *items,
+int document_append(struct document *document, const char *path, const char *item,
 		    struct error *err)
 {
-	struct document_value value, parent = {0};
-	struct slice rest;
-	int r = descend(document, path, &value, &parent, &rest, err);
+	struct document_node *node = NULL;
+	int r = get_node(document, path, &node, err);
+
+	if (r < 0 || !node)
+		return r;
+	if (is_there(node->value) && char_at(document, node->value.start) != '[')
+		return wrong_type(path, strlen(path), "array", err);
+	return strings_add(document->arena, &node->items, item) < 0 ? error_memory(err) : 0;
+}
+
+/* Items from `first` to the end of the array go: with the comma before them when others stay. */
+static int remove_tail(struct document *document, struct document_value items, bool others,
+		       struct error *err)
+{
+	size_t before = items.start;
+
+	while (others && strchr(" \t\r\n", document->text[before - 1]))
+		before--;
+	if (others)
+		items.start = before - 1; /* the comma */
+	return add_edit(document, items, "", err);
+}
+
+int document_remove_items(struct document *document, const char *path,
+			  bool (*goes)(const struct document *, struct document_value),
+			  struct error *err)
+{
+	struct document_node *node = NULL;
+	struct document_value item, run = {0};
+	bool others = false;
+	int r = get_node(document, path, &node, err);
+
+	if (r < 0 || !node)
+		return r;
+	for (size_t at = node->value.start;
+	     r == 0 && document_next_item(document, node->value, &at, &item);) {
+		if (goes(document, item)) {
+			run.start = run.start ? run.start : item.start;
+			run.end = item.end;
+			continue;
+		}
+		others = true;
+		if (run.start) /* up to what stays: commas go with what stands before them */
+			r = add_edit(document, (struct document_value){run.start, item.start}, "",
+				     err);
+		run.start = 0;
+	}
+	if (r < 0 || !run.start)
+		return r;
+	node->emptied = !others;
+	return remove_tail(document, run, others, err);
+}
+
+/* ---- the new text ------------------------------------------------------------------------ */
+
+/* Text is measured first, then written: `to` is NULL until it is known how long it gets. */
+struct output {
+	char *to;
+	size_t length;
+};
+
+static void put(struct output *output, const char *text, size_t length)
+{
+	if (output->to && length)
+		memcpy(output->to + output->length, text, length);
+	output->length += length;
+}
+
+static void put_text(struct output *output, const char *text)
+{
+	put(output, text, strlen(text));
+}
+
+static bool has_content(const struct document_node *node)
+{
+	bool content = node->items.count > 0;
+
+	for (const struct document_node *child = node->first; child && !content;
+	     child = child->next)
+		content = has_content(child);
+	return content;
+}
+
+static void put_value(struct output *output, const struct document_node *node);
+
+/* Items, or members that the text lacks, each with a comma before it but, unless `more`, the first.
+ */
+static void put_inside(struct output *output, const struct document_node *node, bool more)
+{
+	for (size_t i = 0; i < node->items.count; i++) {
+		put_text(output, more || i ? "," : "");
+		put_text(output, node->items.items[i]);
+	}
+	for (const struct document_node *child = node->first; child; child = child->next) {
+		if (child->value.start || !has_content(child))
+			continue;
+		put_text(output, more ? ",\"" : "\"");
+		put(output, child->name.data, child->name.length);
+		put_text(output, "\":");
+		put_value(output, child);
+		more = true;
+	}
+}
+
+static void put_value(struct output *output, const struct document_node *node)
+{
+	put_text(output, node->first ? "{" : "[");
+	put_inside(output, node, false);
+	put_text(output, node->first ? "}" : "]");
+}
+
+/* Puts what was appended at the end of an object or array, or a value in the place of a null. */
+static int add_insertion(struct document *document, const struct document_node *node,
+			 struct error *err)
+{
+	struct document_value place = {node->value.start, node->value.start + strlen("null")};
+	bool null = !is_there(node->value), more = false;
+	struct output output = {0};
+
+	if (!null) {
+		size_t at = node->value.end - 1; /* its bracket */
+
+		while (strchr(" \t\r\n", document->text[at - 1]))
+			at--;
+		more = at - 1 > node->value.start && !node->emptied;
+		place = (struct document_value){at, at};
+	}
+	for (int i = 0; i < 2; i++) {
+		if (i == 1) {
+			output.to = arena_alloc(document->arena, output.length + 1);
+			if (!output.to)
+				return error_memory(err);
+			output.length = 0;
+		}
+		if (null)
+			put_value(&output, node);
+		else
+			put_inside(&output, node, more);
+	}
+	return output.length ? add_edit(document, place, output.to, err) : 0;
+}
+
+static int add_insertions(struct document *document, const struct document_node *node,
+			  struct error *err)
+{
+	int r = 0;
+
+	if (!node->value.start && node != document->changes)
+		return 0; /* made with what it is in */
+	if (has_content(node))
+		r = add_insertion(document, node, err);
+	if (!is_there(node->value))
+		return r;
+	for (const struct document_node *child = node->first; r == 0 && child; child = child->next)
+		r = add_insertions(document, child, err);
+	return r;
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct document_edit *one = a, *other = b;
+
+	return (one->start > other->start) - (one->start < other->start);
+}
+
+/* Most often they are in their order, or but for a few. */
+static int sort_edits(struct document *document)
+{
+	const struct document_edit *edits = document->edits.items;
+	size_t count = document->edits.count, sorted = 1;
+
+	while (sorted < count && edits[sorted - 1].start <= edits[sorted].start)
+		sorted++;
+	if (sorted >= count)
+		return 0;
+	return sort_items(document->arena, document->edits.items, count, sizeof(*edits), by_place);
+}
+
+static void put_edited(struct output *output, const struct document *document)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < document->edits.count; i++) {
+		const struct document_edit *edit = &document->edits.items[i];
+
+		put(output, document->text + at, edit->start - at);
+		put_text(output, edit->text);
+		at = edit->end;
+	}
+	put(output, document->text + at, document->length - at);
+}
+
+int document_write(struct document *document, struct error *err)
+{
+	struct output output = {0};
+	int r = document->changes ? add_insertions(document, document->changes, err) : 0;
 
 	if (r < 0)
 		return r;
-	if (value.start == value.end)
-		return make_array(document, parent, value, rest, items, err);
-	if (char_at(document, value.start) != '[')
-		return wrong_type(path, (struct slice){path + strlen(path) + 1, 0}, "array", err);
-	return insert_last(document, value, items, err);
-}
-
-int document_remove_item(struct document *document, struct document_value array,
-			 struct document_value item, struct error *err)
-{
-	size_t before = item.start, after = skip_blanks(document, item.end);
-
-	if (char_at(document, after) == ',') {
-		item.end = skip_blanks(document, after + 1);
-	} else {
-		while (before > array.start + 1 && strchr(" \t\r\n", document->text[before - 1]))
-			before--;
-		if (document->text[before - 1] == ',')
-			item.start = before - 1;
+	if (sort_edits(document) < 0)
+		return error_memory(err);
+	if (document->edits.count) {
+		put_edited(&output, document);
+		output.to = arena_alloc(document->arena, output.length + 1);
+		if (!output.to)
+			return error_memory(err);
+		output.length = 0;
+		put_edited(&output, document);
+		document->text = output.to;
+		document->length = output.length;
 	}
-	return document_replace(document, item, "", err);
+	document->changes = NULL;
+	document->edits = (struct document_edits){0};
+	return 0;
 }

@@ -9,13 +9,6 @@
 #define VARIABLE "NVIDIA_VISIBLE_DEVICES="
 #define VOID_VARIABLE "\"" VARIABLE "void\""
 
-/* Text behind what is in *list, with a comma. */
-static int add_text(struct arena *arena, const char **list, const char *text)
-{
-	*list = !text ? NULL : **list ? arena_printf(arena, "%s,%s", *list, text) : text;
-	return *list ? 0 : -ENOMEM;
-}
-
 /* The object as text in the arena; it is released. */
 static const char *take_text(struct json_object *object, struct arena *arena)
 {
@@ -27,45 +20,33 @@ static const char *take_text(struct json_object *object, struct arena *arena)
 	return copy;
 }
 
-static int append(struct document *document, const char *path, const char *items, struct error *err)
+/* Appends a text that may be NULL, for want of memory. */
+static int append(struct document *document, const char *path, const char *item, struct error *err)
 {
-	return *items ? document_append(document, path, items, err) : 0;
-}
-
-/* The value at the item, parsed; NULL when it can't be. To be put. */
-static struct json_object *parse_item(const struct document *document, struct document_value item)
-{
-	char *copy =
-		arena_strndup(document->arena, document->text + item.start, item.end - item.start);
-
-	return copy ? json_tokener_parse(copy) : NULL;
-}
-
-static const char *member_text(struct json_object *object, const char *name)
-{
-	struct json_object *member;
-
-	return json_object_is_type(object, json_type_object) &&
-			       json_object_object_get_ex(object, name, &member) &&
-			       json_object_is_type(member, json_type_string)
-		       ? json_object_get_string(member)
-		       : "";
+	return item ? document_append(document, path, item, err) : error_memory(err);
 }
 
 /* ---- devices ---------------------------------------------------------------------------- */
 
-static int find_paths(const struct document *document, struct strings *ret, struct error *err)
+/*
+ * Which of the devices the engine has given the container already (--device, --privileged): those
+ * keep their form. The devices are few, what config.json holds may be much: it is read once.
+ */
+static int find_present(const struct document *document, const struct spec_devices *devices,
+			bool *ret, struct error *err)
 {
 	struct document_value array, item;
-	size_t at;
 	int r = document_find(document, "linux.devices", &array, err);
 
-	for (at = array.start; r == 0 && document_next_item(document, array, &at, &item);) {
-		AUTO_JSON *device = parse_item(document, item);
-		const char *path = arena_strdup(document->arena, member_text(device, "path"));
+	for (size_t at = array.start; r == 0 && document_next_item(document, array, &at, &item);) {
+		struct document_value value = document_member(document, item, "path");
+		AUTO_JSON *owner = NULL;
+		struct slice path;
 
-		if (!path || strings_add(document->arena, ret, path) < 0)
-			return error_memory(err);
+		if (!document_string(document, value, &owner, &path))
+			continue;
+		for (size_t i = 0; i < devices->count; i++)
+			ret[i] |= slice_equal(path, devices->items[i].path);
 	}
 	return r;
 }
@@ -84,53 +65,69 @@ static const char *device_text(const struct spec_device *device, struct arena *a
 	return take_text(object, arena);
 }
 
-/* A path that the engine has a device for already (--device, --privileged) keeps that one. */
 static int edit_devices(struct document *document, const struct spec_devices *devices,
 			struct error *err)
 {
-	struct strings present = {0};
-	const char *items = "";
-	int r = find_paths(document, &present, err);
+	bool *present = arena_alloc(document->arena, devices->count + 1);
+	int r;
 
+	if (!present)
+		return error_memory(err);
+	r = find_present(document, devices, present, err);
 	for (size_t i = 0; r == 0 && i < devices->count; i++)
-		if (!strings_contain(&present, devices->items[i].path) &&
-		    add_text(document->arena, &items,
-			     device_text(&devices->items[i], document->arena)) < 0)
-			return error_memory(err);
-	return r < 0 ? r : append(document, "linux.devices", items, err);
+		if (!present[i] && !devices->items[i].by_hook)
+			r = append(document, "linux.devices",
+				   device_text(&devices->items[i], document->arena), err);
+	return r;
 }
 
 /* At the end: of several rules that match, the last one counts. */
 static int edit_rules(struct document *document, const struct spec_devices *rules,
 		      struct error *err)
 {
-	const char *items = "";
+	int r = 0;
 
-	for (size_t i = 0; i < rules->count; i++)
-		if (add_text(document->arena, &items,
-			     arena_printf(document->arena,
-					  "{\"allow\":true,\"type\":\"c\",\"major\":%u,"
-					  "\"minor\":%u,\"access\":\"rw\"}",
-					  rules->items[i].major, rules->items[i].minor)) < 0)
-			return error_memory(err);
-	return append(document, "linux.resources.devices", items, err);
+	for (size_t i = 0; r == 0 && i < rules->count; i++)
+		r = append(document, "linux.resources.devices",
+			   arena_printf(document->arena,
+					"{\"allow\":true,\"type\":\"c\",\"major\":%u,"
+					"\"minor\":%u,\"access\":\"rw\"}",
+					rules->items[i].major, rules->items[i].minor),
+			   err);
+	return r;
 }
 
-static bool has_number(const struct document *document, struct document_value array,
-		       uint32_t wanted)
+/* Whether the group's members, and not everybody, may use the node. */
+static bool needs_group(const struct spec_device *device)
 {
-	struct document_value item;
-	size_t at = array.start;
+	return device->gid != 0 && device->gid != OVERFLOW_GID && (device->mode & 0060) == 0060 &&
+	       (device->mode & 0006) != 0006;
+}
 
-	while (document_next_item(document, array, &at, &item)) {
-		uint64_t number;
+static bool is_number(const struct document *document, struct document_value item, uint32_t wanted)
+{
+	uint64_t number;
 
-		if (parse_number(document->text + item.start, item.end - item.start, 10, UINT32_MAX,
-				 &number) == 0 &&
-		    number == wanted)
-			return true;
-	}
-	return false;
+	return parse_number(document->text + item.start, item.end - item.start, 10, UINT32_MAX,
+			    &number) == 0 &&
+	       number == wanted;
+}
+
+/* Marks the devices whose group the container's user has, and those of a group named before. */
+static int find_members(const struct document *document, const char *path,
+			const struct spec_devices *devices, bool *ret, struct error *err)
+{
+	struct document_value array, item;
+	int r = document_find(document, path, &array, err);
+
+	for (size_t at = array.start; r == 0 && document_next_item(document, array, &at, &item);)
+		for (size_t i = 0; i < devices->count; i++)
+			ret[i] |= is_number(document, item, devices->items[i].gid);
+	for (size_t i = 0; i < devices->count; i++)
+		for (size_t j = 0; j < i; j++)
+			ret[i] |= needs_group(&devices->items[j]) &&
+				  devices->items[i].gid == devices->items[j].gid;
+	return r;
 }
 
 /* Nodes that their group may use and others may not: the container's user joins the group. */
@@ -138,22 +135,19 @@ static int edit_groups(struct document *document, const struct spec_devices *dev
 		       struct error *err)
 {
 	static const char path[] = "process.user.additionalGids";
+	bool *member = arena_alloc(document->arena, devices->count + 1), any = false;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < devices->count; i++) {
-		const struct spec_device *device = &devices->items[i];
-		struct document_value array;
-		char number[3 * sizeof(uint32_t)];
-
-		if (device->gid == 0 || device->gid == OVERFLOW_GID ||
-		    (device->mode & 0060) != 0060 || (device->mode & 0006) == 0006)
-			continue;
-		r = document_find(document, path, &array, err);
-		if (r < 0 || has_number(document, array, device->gid))
-			continue;
-		(void)snprintf(number, sizeof(number), "%u", device->gid);
-		r = document_append(document, path, number, err);
-	}
+	for (size_t i = 0; i < devices->count; i++)
+		any |= needs_group(&devices->items[i]);
+	if (!member)
+		return error_memory(err);
+	if (any)
+		r = find_members(document, path, devices, member, err);
+	for (size_t i = 0; r == 0 && any && i < devices->count; i++)
+		if (needs_group(&devices->items[i]) && !member[i])
+			r = append(document, path,
+				   arena_printf(document->arena, "%u", devices->items[i].gid), err);
 	return r;
 }
 
@@ -179,13 +173,11 @@ static const char *mount_text(const struct spec_mount *mount, struct arena *aren
 static int edit_mounts(struct document *document, const struct spec_mounts *mounts,
 		       struct error *err)
 {
-	const char *items = "";
+	int r = 0;
 
-	for (size_t i = 0; i < mounts->count; i++)
-		if (add_text(document->arena, &items,
-			     mount_text(&mounts->items[i], document->arena)) < 0)
-			return error_memory(err);
-	return append(document, "mounts", items, err);
+	for (size_t i = 0; r == 0 && i < mounts->count; i++)
+		r = append(document, "mounts", mount_text(&mounts->items[i], document->arena), err);
+	return r;
 }
 
 /* `void` for other injectors: to them it is no GPU container any more. */
@@ -193,19 +185,16 @@ static int edit_environment(struct document *document, struct error *err)
 {
 	struct document_value array, item;
 	bool found = false;
-	size_t at;
 	int r = document_find(document, "process.env", &array, err);
 
-	for (at = array.start; r == 0 && document_next_item(document, array, &at, &item);) {
-		AUTO_JSON *text = parse_item(document, item);
-		ptrdiff_t growth;
+	for (size_t at = array.start; r == 0 && document_next_item(document, array, &at, &item);) {
+		AUTO_JSON *owner = NULL;
+		struct slice text;
 
-		if (!text || !string_starts(json_object_get_string(text), VARIABLE))
+		if (!document_string(document, item, &owner, &text) ||
+		    !slice_starts(text, VARIABLE))
 			continue;
-		growth = (ptrdiff_t)strlen(VOID_VARIABLE) - (ptrdiff_t)(item.end - item.start);
 		r = document_replace(document, item, VOID_VARIABLE, err);
-		array.end = (size_t)((ptrdiff_t)array.end + growth);
-		at = (size_t)((ptrdiff_t)at + growth);
 		found = true;
 	}
 	return r < 0 || found ? r : document_append(document, "process.env", VOID_VARIABLE, err);
@@ -216,18 +205,25 @@ static int edit_environment(struct document *document, struct error *err)
 static const char *const hook_stages[] = {"hooks.prestart", "hooks.createRuntime"};
 
 /* Ours or NVIDIA's, by the names that engines call them by. */
-static bool is_injector(const char *path)
+static bool is_injector(const struct document *document, struct document_value value)
 {
 	static const char *const names[] = {
 		"davit-hook",
 		"nvidia-container-runtime-hook",
 		"nvidia-container-toolkit",
 	};
-	const char *slash = strrchr(path, '/');
-	const char *base = slash ? slash + 1 : path;
 
+	AUTO_JSON *owner = NULL;
+	struct slice path;
+	const char *slash;
+
+	if (!document_string(document, value, &owner, &path))
+		return false;
+	slash = memrchr(path.data, '/', path.length);
+	if (slash)
+		path = (struct slice){slash + 1, (size_t)(path.data + path.length - slash) - 1};
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (strcmp(base, names[i]) == 0)
+		if (slice_equal(path, names[i]))
 			return true;
 	return false;
 }
@@ -235,52 +231,34 @@ static bool is_injector(const char *path)
 /* Whether the hook that stands there injects GPUs: by its path, or by the name it is called by. */
 static bool item_is_injector(const struct document *document, struct document_value item)
 {
-	AUTO_JSON *hook = parse_item(document, item);
-	struct json_object *arguments, *first;
+	struct document_value arguments = document_member(document, item, "args"), first;
+	size_t at = arguments.start;
 
-	if (is_injector(member_text(hook, "path")))
-		return true;
-	if (!json_object_is_type(hook, json_type_object) ||
-	    !json_object_object_get_ex(hook, "args", &arguments) ||
-	    !json_object_is_type(arguments, json_type_array))
-		return false;
-	first = json_object_array_get_idx(arguments, 0);
-	return json_object_is_type(first, json_type_string) &&
-	       is_injector(json_object_get_string(first));
+	return is_injector(document, document_member(document, item, "path")) ||
+	       (document_next_item(document, arguments, &at, &first) &&
+		is_injector(document, first));
 }
 
-/* The first of an engine's hooks that injects GPUs; *ret_array is what it is in. */
-static int find_injector(const struct document *document, struct document_value *ret_array,
-			 struct document_value *ret, bool *ret_found, struct error *err)
+/* Whether one of the engine's hooks at that path injects GPUs. */
+static int find_injector(const struct document *document, const char *path, bool *ret_found,
+			 struct error *err)
 {
-	*ret_found = false;
-	for (size_t i = 0; i < ARRAY_SIZE(hook_stages); i++) {
-		size_t at;
-		int r = document_find(document, hook_stages[i], ret_array, err);
+	struct document_value array, item;
+	int r = document_find(document, path, &array, err);
 
-		if (r < 0)
-			return r;
-		for (at = ret_array->start; document_next_item(document, *ret_array, &at, ret);)
-			if (item_is_injector(document, *ret)) {
-				*ret_found = true;
-				return 0;
-			}
-	}
-	return 0;
+	for (size_t at = array.start;
+	     r == 0 && !*ret_found && document_next_item(document, array, &at, &item);)
+		*ret_found = item_is_injector(document, item);
+	return r;
 }
 
 /* What they would do is done by this edit already. */
 static int remove_injectors(struct document *document, struct error *err)
 {
-	struct document_value array, item;
-	bool found;
-	int r = find_injector(document, &array, &item, &found, err);
+	int r = 0;
 
-	while (r == 0 && found) {
-		r = document_remove_item(document, array, item, err);
-		if (r == 0)
-			r = find_injector(document, &array, &item, &found, err);
-	}
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(hook_stages); i++)
+		r = document_remove_items(document, hook_stages[i], item_is_injector, err);
 	return r;
 }
 
@@ -289,7 +267,6 @@ static int add_hook(struct document *document, const char *path, const char *pro
 		    const char *option, const char *stage, struct error *err)
 {
 	struct json_object *hook = json_object_new_object(), *arguments = json_object_new_array();
-	const char *text;
 
 	json_object_object_add(hook, "path", json_object_new_string(program));
 	(void)json_object_array_add(arguments, json_object_new_string("davit-hook"));
@@ -297,35 +274,33 @@ static int add_hook(struct document *document, const char *path, const char *pro
 		(void)json_object_array_add(arguments, json_object_new_string(option));
 	(void)json_object_array_add(arguments, json_object_new_string(stage));
 	json_object_object_add(hook, "args", arguments);
-	text = take_text(hook, document->arena);
-	return text ? document_append(document, path, text, err) : error_memory(err);
+	return append(document, path, take_text(hook, document->arena), err);
 }
 
 /* Unless an engine has it registered already (a file in hooks.d). */
 static int add_poststop(struct document *document, const char *program, struct error *err)
 {
-	struct document_value array, item;
-	size_t at;
-	int r = document_find(document, "hooks.poststop", &array, err);
+	bool found = false;
+	int r = find_injector(document, "hooks.poststop", &found, err);
 
-	if (r < 0)
+	if (r < 0 || found)
 		return r;
-	for (at = array.start; document_next_item(document, array, &at, &item);)
-		if (item_is_injector(document, item))
-			return 0;
 	return add_hook(document, "hooks.poststop", program, NULL, "poststop", err);
 }
 
 int spec_add_hook(struct document *document, const char *hook, struct error *err)
 {
-	struct document_value array, item;
-	bool found;
-	int r = find_injector(document, &array, &item, &found, err);
+	bool found = false;
+	int r = 0;
 
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(hook_stages); i++)
+		r = find_injector(document, hook_stages[i], &found, err);
 	if (r < 0 || found)
 		return r;
 	r = add_hook(document, "hooks.prestart", hook, "-record", "prestart", err);
-	return r < 0 ? r : add_poststop(document, hook, err);
+	if (r == 0)
+		r = add_poststop(document, hook, err);
+	return r < 0 ? r : document_write(document, err);
 }
 
 int spec_edit(struct document *document, const struct spec_edits *edits, struct error *err)
@@ -347,5 +322,5 @@ int spec_edit(struct document *document, const struct spec_edits *edits, struct 
 			     "createContainer", err);
 	if (r == 0)
 		r = add_poststop(document, edits->hook, err);
-	return r;
+	return r < 0 ? r : document_write(document, err);
 }

@@ -20,6 +20,52 @@ static bool is_runtime(const char *path, int self)
 	       ours.st_ino != theirs.st_ino;
 }
 
+static int check_owner(int fd, const char *path, struct error *err)
+{
+	struct stat st;
+	int r = 0;
+
+	if (fstat(fd, &st) < 0)
+		return error_errno(err, errno, "look at %s", path);
+	if (!owner_is_trusted(fd, &st)) {
+		r = error_set(err, ERROR_BAD_CONFIG, EPERM, NULL,
+			      "run the low-level runtime: %s does not belong to root", path);
+		return error_fix(err, r, "chown root %s, or name another in runtime.candidates",
+				 path);
+	}
+	if (st.st_mode & (S_IWGRP | S_IWOTH)) {
+		r = error_set(err, ERROR_BAD_CONFIG, EPERM, NULL,
+			      "run the low-level runtime: others than its owner can write %s",
+			      path);
+		return error_fix(err, r, "chmod go-w %s, or name another in runtime.candidates",
+				 path);
+	}
+	return 0;
+}
+
+/* The program, where it really is, and its directory: whoever can write them is root with it. */
+static int check_runtime(const char *path, struct arena *arena, struct error *err)
+{
+	AUTO_FD fd = open(path, O_PATH | O_CLOEXEC);
+	AUTO_FD dir_fd = -1;
+	const char *real = fd < 0 ? NULL : fd_path(fd, arena), *directory;
+	int r;
+
+	if (!real)
+		return error_errno(err, fd < 0 ? errno : ENOENT, "look at %s", path);
+	r = check_owner(fd, real, err);
+	if (r < 0)
+		return r;
+	directory = arena_strndup(arena, real, (size_t)(strrchr(real, '/') - real));
+	if (!directory)
+		return error_memory(err);
+	directory = *directory ? directory : "/";
+	dir_fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir_fd < 0)
+		return error_errno(err, errno, "look at %s", directory);
+	return check_owner(dir_fd, directory, err);
+}
+
 static const char *look_up(const char *name, const char *path, int self, struct arena *arena)
 {
 	struct slice rest = slice_from(path), dir;
@@ -38,14 +84,25 @@ static const char *look_up(const char *name, const char *path, int self, struct 
 	return NULL;
 }
 
-const char *runtime_find(const struct strings *candidates, const char *path, int self,
-			 struct arena *arena)
+int runtime_find(const struct strings *candidates, const char *path, int self, struct arena *arena,
+		 const char **ret, struct error *err)
 {
-	const char *found = NULL;
+	const char *found = NULL, *names;
+	int r;
 
 	for (size_t i = 0; !found && i < candidates->count; i++)
 		found = look_up(candidates->items[i], path, self, arena);
-	return found;
+	if (found) {
+		r = check_runtime(found, arena, err);
+		if (r == 0)
+			*ret = found;
+		return r;
+	}
+	names = strings_join(arena, candidates, ", ");
+	return error_set(err, ERROR_SYSTEM, ENOENT,
+			 "install one of them, or name another in runtime.candidates",
+			 "find a low-level runtime: none of %s is in %s", names ? names : "them",
+			 path);
 }
 
 const char *fd_path(int fd, struct arena *arena)

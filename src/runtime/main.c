@@ -17,6 +17,7 @@
 #include "davit/runtime.h"
 
 #define EXIT_FAILED 1
+#define EXIT_TIMED_OUT 124 /* of the child */
 
 static void report(const struct runtime_arguments *arguments, const struct error *err)
 {
@@ -98,7 +99,11 @@ static int write_plan(struct pipeline *pipeline, const char *hook, struct docume
 		err->code = ERROR_BAD_BUNDLE;
 		return error_fix(err, r, "correct root.path in config.json");
 	}
-	r = pipeline_driver(pipeline, arena, err);
+	/* The runtime would make the targets of mounts in the host's root. */
+	r = root_refuse_own(&root, err);
+	if (r == 0)
+		r = pipeline_driver(pipeline, arena, err);
+	deadline_watch();
 	if (r == 0)
 		r = filter_install(FILTER_APPLY, err);
 	if (r == 0)
@@ -113,6 +118,10 @@ static int write_plan(struct pipeline *pipeline, const char *hook, struct docume
 		text = plan_write(&rest, pipeline->rootfs, arena);
 		r = text ? privilege_set(PRIVILEGE_MOUNT, err) : error_memory(err);
 	}
+	if (r == 0 && text && strlen(text) > PLAN_FILE_MAX)
+		return error_set(err, ERROR_BAD_BUNDLE, EFBIG, "give the container fewer mounts",
+				 "write %s: config.json has %zu mounts", file,
+				 pipeline->spec.mounts.count);
 	if (r < 0 || !text)
 		return r;
 	return file_replace(file, -1, text, strlen(text), err);
@@ -121,7 +130,7 @@ static int write_plan(struct pipeline *pipeline, const char *hook, struct docume
 static int give_gpus(struct pipeline *pipeline, const struct config *config, const char *name,
 		     int self, struct arena *arena, struct error *err)
 {
-	struct document document = {arena, pipeline->text, pipeline->text_length};
+	struct document document = DOCUMENT_INIT(arena, pipeline->text, pipeline->text_length);
 	const char *hook = NULL;
 	int r = privilege_set(PRIVILEGE_READ, err);
 
@@ -191,6 +200,20 @@ static void settle_child(const struct config *config, bool debug)
 		log_to(STDERR_FILENO, LOG_LEVEL_DEBUG);
 }
 
+/* The child has said so on standard error, where it had no time to look for the runtime's log. */
+static int timed_out(const struct runtime_arguments *arguments, const struct config *config,
+		     struct error *err)
+{
+	char line[ERROR_LINE_MAX];
+
+	deadline_step("write the container's GPUs into config.json");
+	(void)deadline_error(config->limits.seconds, err);
+	error_line(err, line);
+	if (arguments->log)
+		runtime_log_error(arguments->log, arguments->log_json, line);
+	return -ECANCELED;
+}
+
 /*
  * The bundle is edited by a child, which gives up capabilities, system calls and limits as the hook
  * does: the low-level runtime gets all that the caller gave us.
@@ -208,6 +231,9 @@ static int edit_in_child(const struct runtime_arguments *arguments, const struct
 	child = fork();
 	if (child == 0) {
 		settle_child(config, arguments->debug);
+		deadline_step("write the container's GPUs into config.json");
+		deadline_set(config->limits.seconds, EXIT_TIMED_OUT);
+		memory_limit();
 		if (edit_bundle(arguments, config, self, arena, err) == 0)
 			_exit(0);
 		report(arguments, err);
@@ -219,21 +245,13 @@ static int edit_in_child(const struct runtime_arguments *arguments, const struct
 		waited = waitpid(child, &status, 0);
 	while (waited < 0 && errno == EINTR);
 	(void)sigaction(SIGCHLD, &before, NULL);
+	if (waited == child && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_TIMED_OUT)
+		return timed_out(arguments, config, err);
 	if (waited == child && WIFEXITED(status))
 		return WEXITSTATUS(status) ? -ECANCELED : 0;
 	return error_set(err, ERROR_SYSTEM, EFAULT, "report it as a bug of davit-runtime",
 			 "edit the bundle: the process that does it was ended by signal %d",
 			 WTERMSIG(status));
-}
-
-static int no_runtime(const struct config *config, struct arena *arena, struct error *err)
-{
-	const char *names = strings_join(arena, &config->runtime.candidates, ", ");
-
-	return error_set(err, ERROR_SYSTEM, ENOENT,
-			 "install one of them, or name another in runtime.candidates",
-			 "find a low-level runtime: none of %s is in " RUNTIME_PATH,
-			 names ? names : "them");
 }
 
 /* Returns only on failure; -ECANCELED: it has been reported. */
@@ -242,7 +260,7 @@ static int become_runtime(const struct runtime_arguments *arguments, char **argv
 {
 	bool makes_container = runtime_arguments_make_container(arguments);
 	int self = open("/proc/self/exe", O_PATH | O_CLOEXEC);
-	const char *runtime;
+	const char *runtime = NULL;
 	struct config config;
 	int r = config_load(NULL, arena, &config, err);
 
@@ -251,9 +269,9 @@ static int become_runtime(const struct runtime_arguments *arguments, char **argv
 		return r;
 	if (r < 0 && config_defaults(arena, &config) < 0)
 		return error_memory(err);
-	runtime = runtime_find(&config.runtime.candidates, RUNTIME_PATH, self, arena);
-	if (!runtime)
-		return no_runtime(&config, arena, err);
+	r = runtime_find(&config.runtime.candidates, RUNTIME_PATH, self, arena, &runtime, err);
+	if (r < 0)
+		return r;
 	if (makes_container)
 		r = edit_in_child(arguments, &config, self, arena, err);
 	if (makes_container && r < 0)

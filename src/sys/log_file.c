@@ -20,7 +20,7 @@ static const char *reject_file(int fd)
 		return NULL; /* /dev/null, a terminal */
 	if (!S_ISREG(st.st_mode))
 		return "it is no regular file";
-	if (st.st_uid != 0 && st.st_uid != geteuid())
+	if (!owner_is_trusted(fd, &st))
 		return "it does not belong to root";
 	return st.st_nlink > 1 ? "it has other names" : NULL;
 }

@@ -128,6 +128,22 @@ int mount_source_attach(struct mount_source *source, const struct mount_place *p
 	return sys_move_mount(source->fd, place->fd) < 0 ? -errno : 0;
 }
 
+int mount_move(int fd, const struct mount_place *place)
+{
+	AUTO_FD clone_fd = -1;
+
+	if (sys_move_mount(fd, place->fd) == 0)
+		return 0;
+	if (sys_unavailable(errno))
+		return mount_by_path_move(fd, place);
+	if (errno != EINVAL)
+		return -errno;
+	clone_fd = sys_open_tree(fd, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+	if (clone_fd < 0)
+		return -errno;
+	return sys_move_mount(clone_fd, place->fd) < 0 ? -errno : 0;
+}
+
 /* A configured, detached mount. fd or -errno. */
 static int new_mount(const char *type, const char *const (*options)[2], size_t count,
 		     unsigned flags)
@@ -164,6 +180,15 @@ int mount_make_private(int fd)
 	if (sys_mount_setattr(fd, 0, &attr) == 0)
 		return 0;
 	return sys_unavailable(errno) ? mount_by_path_private(fd) : -errno;
+}
+
+int mount_make_read_only(int fd)
+{
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
+
+	if (sys_mount_setattr(fd, 0, &attr) == 0)
+		return 0;
+	return sys_unavailable(errno) ? mount_by_path_read_only(fd) : -errno;
 }
 
 static int new_tmpfs(unsigned size_kib, mode_t mode, unsigned flags)
@@ -212,7 +237,7 @@ int mount_tmpfs_attach(const struct mount_tmpfs *tmpfs, const struct mount_place
 	}
 	if (r == 0 && sys_move_mount(fd, place->fd) < 0)
 		r = -errno;
-	return r < 0 ? error_errno(err, -r, "mount a tmpfs on %s", place->path) : 0;
+	return r < 0 ? error_errno(err, -r, "mount a tmpfs on %s", place->path) : fd_take(&fd);
 }
 
 /* The tmpfs that an overlay's changes live in. Its top directory or -errno, err filled. */
@@ -230,6 +255,7 @@ static int place_layers(unsigned size_kib, const struct mount_place *place, stru
 	return fd_take(&fd);
 }
 
+/* A descriptor of its top or -errno. */
 static int place_overlay(const struct mount_place *place, int upper_fd, int work_fd)
 {
 	char lower[32], upper[32], work[32];
@@ -248,7 +274,7 @@ static int place_overlay(const struct mount_place *place, int upper_fd, int work
 	fd = new_mount("overlay", options, ARRAY_SIZE(options), 0);
 	if (fd < 0)
 		return sys_unavailable(-fd) ? mount_by_path_overlay(place, upper_fd, work_fd) : fd;
-	return sys_move_mount(fd, place->fd) < 0 ? -errno : 0;
+	return sys_move_mount(fd, place->fd) < 0 ? -errno : fd_take(&fd);
 }
 
 int mount_overlay_attach(unsigned size_kib, const struct mount_place *place, struct error *err)
@@ -272,5 +298,5 @@ int mount_overlay_attach(unsigned size_kib, const struct mount_place *place, str
 	    fchmod(upper_fd, st.st_mode & 07777) < 0)
 		return error_errno(err, errno, "fill a tmpfs");
 	r = place_overlay(place, upper_fd, work_fd);
-	return r < 0 ? error_errno(err, -r, "mount a writable view on %s", place->path) : 0;
+	return r < 0 ? error_errno(err, -r, "mount a writable view on %s", place->path) : r;
 }

@@ -89,6 +89,21 @@ int mount_by_path_private(int fd)
 	return mount_fds(-1, fd, NULL, MS_PRIVATE, NULL);
 }
 
+int mount_by_path_move(int fd, const struct mount_place *place)
+{
+	int r = mount_fds(fd, place->fd, NULL, MS_MOVE, NULL);
+
+	return r == -EINVAL ? mount_fds(fd, place->fd, NULL, MS_BIND | MS_REC, NULL) : r;
+}
+
+int mount_by_path_read_only(int fd)
+{
+	unsigned long flags = 0;
+	int r = present_bits(fd, &flags);
+
+	return r < 0 ? r : mount_fds(-1, fd, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | flags, NULL);
+}
+
 /*
  * The object of before, in the mount namespace that we are in now: the copy of the host's that the
  * container has until it pivots. A descriptor or -errno.
@@ -193,17 +208,27 @@ int mount_by_path_tmpfs(const struct mount_tmpfs *tmpfs, const struct mount_plac
 	r = mount_fds(-1, fd, NULL, MS_PRIVATE, NULL);
 	if (r == 0 && (tmpfs->flags & MOUNT_FLAG_RDONLY))
 		r = mount_fds(-1, fd, NULL, MS_REMOUNT | MS_BIND | mount_bits(tmpfs->flags), NULL);
-	return r < 0 ? error_errno(err, -r, "set the flags of %s", place->path) : 0;
+	return r < 0 ? error_errno(err, -r, "set the flags of %s", place->path) : fd_take(&fd);
 }
 
 int mount_by_path_overlay(const struct mount_place *place, int upper_fd, int work_fd)
 {
 	char options[96];
+	struct statfs fs;
+	struct stat st;
+	AUTO_FD fd = -1;
+	int r;
 
 	/* Relative to /proc/self/fd, as the place is. */
 	(void)snprintf(options, sizeof(options), "lowerdir=%d,upperdir=%d,workdir=%d", place->fd,
 		       upper_fd, work_fd);
-	return mount_fds(-1, place->fd, "overlay", 0, options);
+	r = mount_fds(-1, place->fd, "overlay", 0, options);
+	if (r < 0)
+		return r;
+	fd = reopen_place(place, &st);
+	if (fd < 0 || fstatfs(fd, &fs) < 0)
+		return fd < 0 ? fd : -errno;
+	return fs.f_type == OVERLAYFS_SUPER_MAGIC ? fd_take(&fd) : -ESTALE;
 }
 
 int mount_by_path_new(const char *type, const char *const (*options)[2], size_t count,

@@ -14,14 +14,18 @@ int mount_source_open(const struct root *root, const char *path, unsigned flags,
 		      struct stat *ret_st);
 
 int mount_by_path_private(int fd);
+int mount_by_path_read_only(int fd);
+int mount_by_path_move(int fd, const struct mount_place *place);
 int mount_by_path_bind(const struct mount_source *source, const struct mount_place *place);
 /* A new tmpfs at the place. Its top directory (O_RDONLY), known to be ours, or -errno, err filled.
  */
 int mount_by_path_new_tmpfs(unsigned size_kib, mode_t mode, unsigned flags,
 			    const struct mount_place *place, struct error *err);
-/* An overlay over the directory at the place. 0 or -errno. */
+/* 0 or -errno. */
 int mount_by_path_new(const char *type, const char *const (*options)[2], size_t count,
 		      unsigned flags, const struct mount_place *place);
+/* An overlay over the directory at the place: its top (O_PATH) or -errno. */
 int mount_by_path_overlay(const struct mount_place *place, int upper_fd, int work_fd);
+/* Its top directory or -errno, err filled. */
 int mount_by_path_tmpfs(const struct mount_tmpfs *tmpfs, const struct mount_place *place,
 			struct error *err);

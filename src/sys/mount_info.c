@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 #include "davit/sys.h"
 
@@ -30,21 +31,46 @@ static char *next_field(char **rest)
 	return field ? field : "";
 }
 
+static bool parse_id(const char *text, uint64_t *ret)
+{
+	return parse_number(text, strlen(text), 10, UINT64_MAX, ret) == 0;
+}
+
+/* "98:0" */
+static bool parse_device(char *text, dev_t *ret)
+{
+	char *major_text = strsep(&text, ":");
+	uint64_t major, minor;
+
+	if (!text || parse_number(major_text, strlen(major_text), 10, UINT32_MAX, &major) < 0 ||
+	    parse_number(text, strlen(text), 10, UINT32_MAX, &minor) < 0)
+		return false;
+	*ret = makedev((unsigned)major, (unsigned)minor);
+	return true;
+}
+
+/* Whether the options, "ro,nosuid", begin with that: so both the mount's and the file system's do.
+ */
+static bool is_read_only(const char *options)
+{
+	return string_starts(options, "ro") && (options[2] == ',' || options[2] == '\0');
+}
+
 /* "36 35 98:0 /root /mount/point options optional... - type source options" */
 static int parse_line(char *line, struct mount_info *ret)
 {
-	char *root, *point, *type, *options;
-	const char *id = next_field(&line);
+	char *root, *point, *type, *own_options, *options, *device;
+	const char *id = next_field(&line), *parent = next_field(&line);
 	bool shared = false;
 
-	for (int skipped = 0; skipped < 2; skipped++)
-		(void)next_field(&line);
+	device = next_field(&line);
 	root = next_field(&line);
 	point = next_field(&line);
+	own_options = next_field(&line);
 	while (line && !string_starts(line, "- "))
 		shared |= string_starts(next_field(&line), "shared:");
-	if (!line || root[0] == '\0' || point[0] == '\0' ||
-	    parse_number(id, strlen(id), 10, UINT64_MAX, &ret->id) < 0)
+	if (!line || root[0] == '\0' || point[0] == '\0' || !parse_id(id, &ret->id) ||
+	    !parse_id(parent, &ret->parent) || !parse_device(device, &ret->device))
 		return -EINVAL;
 	line += 2;
 	type = next_field(&line);
@@ -53,6 +79,7 @@ static int parse_line(char *line, struct mount_info *ret)
 	unescape(root);
 	unescape(point);
 	ret->shared = shared;
+	ret->read_only = is_read_only(own_options) || is_read_only(options);
 	ret->root = root;
 	ret->mount_point = point;
 	ret->type = type;

@@ -3,6 +3,7 @@
 #include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/capability.h>
 #include <sys/fsuid.h>
 #include <sys/vfs.h>
@@ -12,7 +13,6 @@
 
 #define PROC_ROOT_INODE 1                        /* fixed since Linux 2.6: PROC_ROOT_INO */
 #define INITIAL_USER_NAMESPACE_INODE 0xEFFFFFFDU /* since Linux 3.8: PROC_USER_INIT_INO */
-#define DEFAULT_OVERFLOW_ID 65534
 
 int proc_fd(void)
 {
@@ -34,6 +34,7 @@ int proc_fd(void)
 }
 
 #define PROC_PATH_MAX 64
+#define PID_TEXT_MAX 16
 
 static void proc_path(pid_t pid, const char *name, char path[static PROC_PATH_MAX])
 {
@@ -75,26 +76,45 @@ int proc_read(pid_t pid, const char *name, size_t limit, struct arena *arena, ch
 	return file_read(fd, limit, arena, ret, NULL);
 }
 
+/* The number of this process in /proc, "" when it has none there. */
+static void read_own_number(char ret[static PID_TEXT_MAX])
+{
+	int fd = proc_fd();
+	ssize_t length = fd < 0 ? -1 : readlinkat(fd, "self", ret, PID_TEXT_MAX - 1);
+
+	ret[length > 0 ? length : 0] = '\0';
+}
+
+int proc_check(struct error *err)
+{
+	char number[PID_TEXT_MAX];
+	int fd = proc_fd();
+
+	read_own_number(number);
+	if (number[0])
+		return 0;
+	return error_set(err, ERROR_SYSTEM, fd < 0 ? -fd : ENOENT,
+			 "run `mount -t proc proc /proc` in this PID namespace before the call",
+			 "look at this process in /proc: %s",
+			 fd < 0 ? "no procfs is mounted there"
+				: "that procfs belongs to a PID namespace without this process");
+}
+
+bool proc_has_our_numbers(void)
+{
+	char number[PID_TEXT_MAX];
+	uint64_t pid;
+
+	read_own_number(number);
+	return parse_number(number, strlen(number), 10, INT32_MAX, &pid) == 0 &&
+	       (pid_t)pid == getpid();
+}
+
 bool user_namespace_is_nested(void)
 {
 	struct stat st;
 
 	return proc_stat(0, "ns/user", &st) == 0 && st.st_ino != INITIAL_USER_NAMESPACE_INODE;
-}
-
-uid_t user_namespace_stranger(void)
-{
-	int proc = proc_fd();
-	AUTO_FD fd = proc < 0 ? -1 : openat(proc, "sys/fs/overflowuid", O_RDONLY | O_CLOEXEC);
-	char text[16];
-	ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof(text));
-	uint64_t id;
-
-	if (length > 0 && text[length - 1] == '\n')
-		length--;
-	return length > 0 && parse_number(text, (size_t)length, 10, UINT32_MAX, &id) == 0
-		       ? (uid_t)id
-		       : DEFAULT_OVERFLOW_ID;
 }
 
 int namespace_enter_mount(int fd)
@@ -158,6 +178,15 @@ static cap_t want; /* one for all phases: making one costs system calls */
 bool privilege_may_mount(void)
 {
 	return permitted & UINT64_C(1) << CAP_SYS_ADMIN;
+}
+
+bool privilege_may_make_nodes(void)
+{
+	uint64_t have = permitted;
+
+	/* Device nodes belong to the initial namespace, whatever capabilities another one gives. */
+	return !user_namespace_is_nested() && (have || read_permitted(&have) == 0) &&
+	       (have & UINT64_C(1) << CAP_MKNOD);
 }
 
 int namespace_enter_user(int fd)

@@ -24,6 +24,23 @@ int root_open(const char *path, struct root *ret, struct error *err)
 	return 0;
 }
 
+int root_refuse_own(const struct root *root, struct error *err)
+{
+	struct stat ours, theirs;
+
+	if (stat("/", &ours) < 0 || fstat(root->fd, &theirs) < 0)
+		return error_errno(err, errno, "look at the container's root %s", root->path);
+	/* Whatever mount it is seen through: files made there are in the host's root. */
+	if (ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino)
+		return 0;
+	return error_set(
+		err, ERROR_BAD_BUNDLE, EINVAL,
+		"give the container a root directory of its own, or an overlay of this one",
+		"use %s as a container's root: invalid rootfs directory: it is the root "
+		"directory of davit's own process",
+		root->path);
+}
+
 int root_openat(const struct root *root, const char *path, int flags)
 {
 	struct open_how how = {.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};

@@ -55,17 +55,30 @@ static void settle(void)
 		close_by_list(4);
 }
 
+/* What a sandbox is made of: namespaces, another user, fewer capabilities yet. */
+static const cap_value_t sandbox_capabilities[] = {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID,
+						   CAP_SETPCAP};
+
 static int give_up_privileges(void)
 {
-	cap_t none = cap_init();
-	int r = none ? 0 : -ENOMEM;
+	cap_t have = cap_get_proc(), want = cap_init();
+	int r = have && want ? 0 : -ENOMEM;
 
-	/* With both of these root gains no capability by executing a program. */
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(sandbox_capabilities); i++) {
+		cap_flag_value_t permitted = CAP_CLEAR;
+
+		(void)cap_get_flag(have, sandbox_capabilities[i], CAP_PERMITTED, &permitted);
+		if (cap_set_flag(want, CAP_PERMITTED, 1, &sandbox_capabilities[i], permitted) < 0 ||
+		    cap_set_flag(want, CAP_EFFECTIVE, 1, &sandbox_capabilities[i], permitted) < 0)
+			r = -errno;
+	}
+	/* With no new privileges root gets no more than these by executing a program. */
 	if (r == 0 && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
 		       prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
-		       cap_set_proc(none) < 0))
+		       cap_set_proc(want) < 0))
 		r = -errno;
-	(void)cap_free(none);
+	(void)cap_free(have);
+	(void)cap_free(want);
 	return r;
 }
 
@@ -94,9 +107,10 @@ __attribute__((noreturn)) static void become(const struct spawn *spawn, int out,
 
 	if (r == 0) {
 		settle();
+		memory_unlimit();
 		/* What it starts is killed with it, and it with us. */
 		(void)setsid();
-		r = spawn->unprivileged ? give_up_privileges() : 0;
+		r = spawn->sandboxed ? give_up_privileges() : 0;
 	}
 	if (r == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		r = -errno;

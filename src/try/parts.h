@@ -2,6 +2,8 @@
 /* What the steps of a try share. */
 #pragma once
 
+#include <termios.h>
+
 #include "davit/json.h"
 #include "davit/sys.h"
 #include "davit/try.h"
@@ -66,6 +68,36 @@ int try_cgroup_make(const struct try_cgroup *cgroup, struct arena *arena, struct
 int try_cgroup_enter(const struct try_cgroup *cgroup, pid_t pid, struct error *err);
 /* Once its processes have ended, which may take them a moment. Says whether it is gone. */
 bool try_cgroup_remove(const struct try_cgroup *cgroup);
+
+/* ---- terminal.c -------------------------------------------------------------------------- */
+
+/* A pseudo-terminal in the place of the caller's, when one of the standard streams is a terminal.
+ */
+struct try_terminal {
+	int master, slave; /* -1: no stream is one */
+	int outside;       /* the stream that output goes to, or -1 */
+	bool is_tty[3], reads, raw, ended;
+	struct termios before; /* the caller's, when raw */
+	int keeper;            /* a pipe to the process that restores it should we be killed */
+	pid_t keeper_pid;
+	char input[1024];
+	size_t pending;
+};
+#define TRY_TERMINAL_INIT                                              \
+	{                                                              \
+		.master = -1, .slave = -1, .outside = -1, .keeper = -1 \
+	}
+/* Makes it, and sets the caller's to raw when it is read from. 0 or -errno, err filled. */
+int try_terminal_open(struct try_terminal *ret, struct error *err);
+/* In the command's process: a session of its own, with that terminal or none. 0 or -errno. */
+int try_terminal_enter(const struct try_terminal *terminal);
+/* In ours, once that process has been started. */
+void try_terminal_started(struct try_terminal *terminal);
+/* Relays until `other` can be read, or for a while. */
+void try_terminal_wait(struct try_terminal *terminal, int other);
+void try_terminal_resize(const struct try_terminal *terminal);
+/* Relays what is left and gives the caller's terminal its mode back. */
+void try_terminal_close(struct try_terminal *terminal);
 
 /* ---- process.c -------------------------------------------------------------------------- */
 

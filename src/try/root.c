@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "davit/attach.h"
 #include "parts.h"
 
 #define VIEW_SIZE_KIB (1024u * 1024) /* what may be written into the root: 1 GiB, of memory */
@@ -25,117 +26,9 @@ static const struct {
         {"core",   "/proc/kcore"    },
 };
 
-/* ---- places ------------------------------------------------------------------------------ */
-
-/* A directory of the image to mount on, made when it is missing; a link is refused. */
-static int open_place(const struct root *root, const char *path, struct error *err)
-{
-	int fd = root_openat(root, path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
-
-	if (fd == -ENOENT)
-		return root_mkdirs(root, path, err);
-	if (fd < 0)
-		return error_set(err, ERROR_IMAGE, -fd, "make it a directory in the image",
-				 "mount on %s in the container: %s", path, strerror(-fd));
-	return fd;
-}
-
-static int mount_new(const struct root *root, const char *path, const char *type,
-		     const char *const (*options)[2], size_t count, unsigned flags,
-		     struct error *err)
-{
-	AUTO_FD fd = open_place(root, path, err);
-	struct mount_place place = {.root = root, .path = path, .fd = fd};
-	int r;
-
-	if (fd < 0)
-		return fd;
-	r = mount_new_attach(type, options, count, flags, &place);
-	return r < 0 ? error_set(err, ERROR_SYSTEM, -r, "run it as root",
-				 "mount %s on %s in the container: %s", type, path, strerror(-r))
-		     : 0;
-}
-
 /* ---- /dev -------------------------------------------------------------------------------- */
 
-static int make_names(int dir_fd)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++)
-		if (mknodat(dir_fd, nodes[i], S_IFREG | 0644, 0) < 0)
-			return -errno;
-	for (size_t i = 0; i < ARRAY_SIZE(dev_directories); i++)
-		if (mkdirat(dir_fd, dev_directories[i], 0755) < 0)
-			return -errno;
-	for (size_t i = 0; i < ARRAY_SIZE(dev_links); i++)
-		if (symlinkat(dev_links[i].text, dir_fd, dev_links[i].name) < 0)
-			return -errno;
-	return 0;
-}
-
-static int fill_dev(int dir_fd, const void *arg, struct error *err)
-{
-	int r = make_names(dir_fd);
-
-	(void)arg;
-	return r < 0 ? error_errno(err, -r, "fill /dev of the container") : 0;
-}
-
-/* Bound, not made: so it can be done in a user namespace, too. */
-static int bind_nodes(const struct root *root, const struct root *host, struct error *err)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++) {
-		struct mount_source source = {.fd = -1};
-		char path[32];
-		AUTO_FD fd = -1;
-		struct mount_place place = {.root = root, .path = path};
-		int r;
-
-		(void)snprintf(path, sizeof(path), "/dev/%s", nodes[i]);
-		fd = root_openat(root, path, O_PATH | O_NOFOLLOW);
-		r = fd < 0 ? fd
-			   : mount_source_clone(host, path, MOUNT_FLAG_NOSUID | MOUNT_FLAG_NOEXEC,
-						false, &source);
-		place.fd = fd;
-		if (r == 0)
-			r = mount_source_attach(&source, &place);
-		mount_source_close(&source);
-		if (r < 0)
-			return error_errno(err, -r, "give the container %s", path);
-	}
-	return 0;
-}
-
-static int make_dev(const struct root *root, const struct root *host, struct error *err)
-{
-	static const char *const pts[][2] = {
-		{"ptmxmode", "0666"},
-                {"mode",     "0620"}
-        };
-	static const char *const shm[][2] = {
-		{"mode", "1777"  },
-                {"size", "65536k"}
-        };
-	AUTO_FD fd = open_place(root, "/dev", err);
-	struct mount_place place = {.root = root, .path = "/dev", .fd = fd};
-	const struct mount_tmpfs tmpfs = {
-		.size_kib = DEV_SIZE_KIB,
-		.mode = 0755,
-		.flags = MOUNT_FLAG_NOSUID,
-		.fill = fill_dev,
-	};
-	int r = fd < 0 ? fd : mount_tmpfs_attach(&tmpfs, &place, err);
-
-	if (r == 0)
-		r = bind_nodes(root, host, err);
-	if (r == 0)
-		r = mount_new(root, "/dev/pts", "devpts", pts, ARRAY_SIZE(pts),
-			      MOUNT_FLAG_NOSUID | MOUNT_FLAG_NOEXEC, err);
-	if (r == 0)
-		r = mount_new(root, "/dev/shm", "tmpfs", shm, ARRAY_SIZE(shm), QUIET, err);
-	return r;
-}
-
-/* ---- what is hidden ---------------------------------------------------------------------- */
+/* ---- /dev -------------------------------------------------------------------------------- */
 
 static int leave_empty(int dir_fd, const void *arg, struct error *err)
 {
@@ -145,119 +38,170 @@ static int leave_empty(int dir_fd, const void *arg, struct error *err)
 	return 0;
 }
 
-/* A file is covered by /dev/null, a directory by an empty one. */
-static int mask(const struct root *root, const struct root *host, const char *path,
-		struct error *err)
+static int cover_directory(struct attach *attach, const char *path, unsigned size_kib,
+			   unsigned flags, struct error *err)
 {
-	const struct mount_tmpfs empty = {
-		.size_kib = 4,
-		.mode = 0755,
-		.flags = MOUNT_FLAG_RDONLY | QUIET,
-		.fill = leave_empty,
-	};
-	AUTO_FD fd = root_openat(root, path, O_PATH);
-	struct mount_place place = {.root = root, .path = path, .fd = fd};
-	struct mount_source source = {.fd = -1};
-	struct stat st;
-	int r;
+	const struct mount_tmpfs tmpfs = {
+		.size_kib = size_kib, .mode = 0755, .flags = flags, .fill = leave_empty};
+	AUTO_FD top = attach_tmpfs(attach, path, &tmpfs, err);
 
-	if (fd == -ENOENT || fd == -ENOTDIR)
-		return 0;
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return error_errno(err, fd < 0 ? -fd : errno, "mask %s in the container", path);
-	if (S_ISDIR(st.st_mode))
-		return mount_tmpfs_attach(&empty, &place, err);
-	r = mount_source_clone(host, "/dev/null", MOUNT_FLAG_RDONLY, false, &source);
-	if (r == 0)
-		r = mount_source_attach(&source, &place);
-	mount_source_close(&source);
-	return r < 0 ? error_errno(err, -r, "mask %s in the container", path) : 0;
+	return top < 0 ? top : 0;
 }
 
-static int make_read_only(const struct root *root, const char *path, struct error *err)
+/* Bound, not made: so it can be done in a user namespace, too. */
+static int bind_nodes(struct attach *attach, const struct root *host, struct error *err)
 {
-	AUTO_FD fd = root_openat(root, path, O_PATH);
-	struct mount_place place = {.root = root, .path = path, .fd = fd};
-	struct mount_source source = {.fd = -1};
-	int r;
+	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++) {
+		struct mount_source source = {.fd = -1};
+		char path[32];
+		int r;
 
-	if (fd == -ENOENT || fd == -ENOTDIR)
-		return 0;
-	r = fd < 0 ? fd : mount_source_clone(root, path, MOUNT_FLAG_RDONLY, true, &source);
+		(void)snprintf(path, sizeof(path), "/dev/%s", nodes[i]);
+		r = mount_source_clone(host, path, MOUNT_FLAG_NOSUID | MOUNT_FLAG_NOEXEC, false,
+				       &source);
+		r = r < 0 ? error_errno(err, -r, "give the container %s", path)
+			  : attach_mount(attach, path, &source, err);
+		mount_source_close(&source);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int make_names(struct attach *attach, struct error *err)
+{
+	char path[32];
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(dev_directories); i++) {
+		(void)snprintf(path, sizeof(path), "/dev/%s", dev_directories[i]);
+		r = attach_directory(attach, path, 0755, err);
+	}
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(dev_links); i++) {
+		(void)snprintf(path, sizeof(path), "/dev/%s", dev_links[i].name);
+		r = attach_link(attach, path, dev_links[i].text, err);
+	}
+	return r;
+}
+
+static int make_dev(struct attach *attach, const struct root *host, struct error *err)
+{
+	static const char *const pts[][2] = {
+		{"ptmxmode", "0666"},
+                {"mode",     "0620"}
+        };
+	static const char *const shm[][2] = {
+		{"mode", "1777"  },
+                {"size", "65536k"}
+        };
+	struct stat st;
+	int r = 0;
+
+	if (root_stat(attach->root, "/dev", AT_SYMLINK_NOFOLLOW, &st) == -ENOENT)
+		r = attach_directory(attach, "/dev", 0755, err);
 	if (r == 0)
-		r = mount_source_attach(&source, &place);
+		r = cover_directory(attach, "/dev", DEV_SIZE_KIB, MOUNT_FLAG_NOSUID, err);
+	if (r == 0)
+		r = bind_nodes(attach, host, err);
+	if (r == 0)
+		r = make_names(attach, err);
+	if (r == 0)
+		r = attach_new(attach, "/dev/pts", "devpts", pts, ARRAY_SIZE(pts),
+			       MOUNT_FLAG_NOSUID | MOUNT_FLAG_NOEXEC, err);
+	if (r == 0)
+		r = attach_new(attach, "/dev/shm", "tmpfs", shm, ARRAY_SIZE(shm), QUIET, err);
+	return r;
+}
+
+/* ---- what is hidden ---------------------------------------------------------------------- */
+
+/* A file is covered by /dev/null, a directory by an empty one. */
+static int mask(struct attach *attach, const struct root *host, const char *path, struct error *err)
+{
+	struct mount_source source = {.fd = -1};
+	struct stat st;
+	int r = root_stat(attach->root, path, 0, &st);
+
+	if (r == -ENOENT || r == -ENOTDIR)
+		return 0;
+	if (r < 0)
+		return error_errno(err, -r, "mask %s in the container", path);
+	if (S_ISDIR(st.st_mode))
+		return cover_directory(attach, path, 4, MOUNT_FLAG_RDONLY | QUIET, err);
+	r = mount_source_clone(host, "/dev/null", MOUNT_FLAG_RDONLY, false, &source);
+	r = r < 0 ? error_errno(err, -r, "mask %s in the container", path)
+		  : attach_mount_over(attach, path, &source, err);
 	mount_source_close(&source);
-	return r < 0 ? error_errno(err, -r, "make %s read-only in the container", path) : 0;
+	return r;
+}
+
+static int make_read_only(struct attach *attach, const char *path, struct error *err)
+{
+	struct mount_source source = {.fd = -1};
+	int r = mount_source_clone(attach->root, path, MOUNT_FLAG_RDONLY, true, &source);
+
+	if (r == -ENOENT || r == -ENOTDIR)
+		return 0;
+	r = r < 0 ? error_errno(err, -r, "make %s read-only in the container", path)
+		  : attach_mount_over(attach, path, &source, err);
+	mount_source_close(&source);
+	return r;
 }
 
 /* ---- the whole --------------------------------------------------------------------------- */
 
-static int cover(const char *rootfs, struct error *err)
+static int make_tmp(struct attach *attach, struct error *err)
 {
-	AUTO_ROOT host = {.fd = -1};
-	AUTO_FD fd = -1;
-	struct mount_place place = {.root = &host, .path = rootfs};
-	int r = root_open("/", &host, err);
+	struct stat st;
 
-	if (r < 0)
-		return r;
-	fd = root_openat(&host, rootfs, O_PATH | O_DIRECTORY);
-	if (fd < 0)
-		return error_set(err, ERROR_BAD_BUNDLE, -fd, "correct root.path in config.json",
-				 "open the root %s: %s", rootfs, strerror(-fd));
-	place.fd = fd;
-	r = mount_overlay_attach(VIEW_SIZE_KIB, &place, err);
-	return r < 0 ? error_fix(err, r,
-				 "run it as root, on a file system that overlays can be made of")
-		     : 0;
-}
-
-static int make_tmp(const struct root *root, struct error *err)
-{
-	AUTO_FD fd = root_openat(root, "/tmp", O_PATH | O_NOFOLLOW);
-	AUTO_FD parent = -1;
-
-	if (fd != -ENOENT)
+	if (root_stat(attach->root, "/tmp", AT_SYMLINK_NOFOLLOW, &st) != -ENOENT)
 		return 0;
-	parent = root_openat(root, "/", O_RDONLY | O_DIRECTORY);
-	if (parent < 0 || mkdirat(parent, "tmp", 0) < 0 || fchmodat(parent, "tmp", 01777, 0) < 0)
-		return error_errno(err, parent < 0 ? -parent : errno, "make /tmp in the container");
-	return 0;
+	return attach_directory(attach, "/tmp", 01777, err);
 }
 
-static int fill(const struct root *root, const struct try_bundle *bundle, struct error *err)
+static int fill(struct attach *attach, const struct try_bundle *bundle, struct error *err)
 {
 	AUTO_ROOT host = {.fd = -1};
 	int r = root_open("/", &host, err);
 
 	if (r == 0)
-		r = mount_new(root, "/proc", "proc", NULL, 0, QUIET, err);
+		r = attach_new(attach, "/proc", "proc", NULL, 0, QUIET, err);
 	if (r == 0)
-		r = make_dev(root, &host, err);
+		r = make_dev(attach, &host, err);
 	/* A user namespace without a network of its own gets none. */
-	if (r == 0 && mount_new(root, "/sys", "sysfs", NULL, 0, QUIET | MOUNT_FLAG_RDONLY, err) < 0)
+	if (r == 0 &&
+	    attach_new(attach, "/sys", "sysfs", NULL, 0, QUIET | MOUNT_FLAG_RDONLY, err) < 0)
 		log_line(LOG_LEVEL_WARNING, "left out: cannot %s", err->message);
 	if (r == 0)
-		r = make_tmp(root, err);
+		r = make_tmp(attach, err);
 	for (size_t i = 0; r == 0 && i < bundle->masked.count; i++)
-		r = mask(root, &host, bundle->masked.items[i], err);
+		r = mask(attach, &host, bundle->masked.items[i], err);
 	for (size_t i = 0; r == 0 && i < bundle->read_only.count; i++)
-		r = make_read_only(root, bundle->read_only.items[i], err);
+		r = make_read_only(attach, bundle->read_only.items[i], err);
 	return r;
 }
 
 int try_root_make(const char *rootfs, const struct try_bundle *bundle, struct root *ret,
 		  struct error *err)
 {
+	static struct attach attach = ATTACH_INIT;
+	AUTO_ARENA arena = {0};
 	int r;
 
 	/* Nothing of what follows may show anywhere else. */
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return error_errno(err, errno, "make the mounts private");
-	r = cover(rootfs, err);
+	r = attach_scratch_root(rootfs, VIEW_SIZE_KIB, err);
+	if (r < 0)
+		return error_fix(err, r,
+				 "run it as root, on a file system that overlays can be made of");
+	r = root_open(rootfs, ret, err);
 	if (r == 0)
-		r = root_open(rootfs, ret, err);
-	return r < 0 ? r : fill(ret, bundle, err);
+		r = attach_begin(&attach, ret, NULL, &arena, err);
+	if (r == 0)
+		r = fill(&attach, bundle, err);
+	attach_end(&attach);
+	return r;
 }
 
 int try_root_enter(const struct root *root, bool read_only, struct error *err)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@ struct trial {
 	struct try_bundle bundle;
 	struct pipeline pipeline;
 	struct try_cgroup cgroup;
+	struct try_terminal terminal;
 	int sweeper; /* write end of a pipe: its end tells that we are gone; or -1 */
 	pid_t sweeper_pid;
 	pid_t init;    /* the first process of the namespaces; 0: none */
@@ -33,7 +35,8 @@ struct trial {
 
 static void passed_on(sigset_t *ret)
 {
-	static const int numbers[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGCHLD};
+	static const int numbers[] = {SIGTERM, SIGHUP,  SIGINT,   SIGQUIT,
+				      SIGUSR1, SIGUSR2, SIGWINCH, SIGCHLD};
 
 	(void)sigemptyset(ret);
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
@@ -59,13 +62,45 @@ static int supervise(pid_t child)
 		int number = sigwaitinfo(&set, &info), status;
 		pid_t pid;
 
-		if (number > 0 && number != SIGCHLD && info.si_code != SI_KERNEL)
+		if (number > 0 && number != SIGCHLD && number != SIGWINCH &&
+		    info.si_code != SI_KERNEL)
 			(void)kill(child, number);
 		while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 			if (pid == child)
 				return exit_code_of(status);
 		if (pid < 0 && errno == ECHILD)
 			return TRY_EXIT_FAILED;
+	}
+}
+
+/*
+ * The same of the process that sees the caller's terminal: the command isn't of its session, so
+ * what the terminal sends is passed on as well.
+ */
+static int relay(struct trial *t)
+{
+	sigset_t set;
+	AUTO_FD fd = -1;
+	int status;
+
+	passed_on(&set);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	for (;;) {
+		struct signalfd_siginfo info;
+		pid_t pid;
+
+		while (fd >= 0 && read(fd, &info, sizeof(info)) == sizeof(info)) {
+			if (info.ssi_signo == SIGWINCH)
+				try_terminal_resize(&t->terminal);
+			else if (info.ssi_signo != SIGCHLD)
+				(void)kill(t->init, (int)info.ssi_signo);
+		}
+		while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+			if (pid == t->init)
+				return exit_code_of(status);
+		if (pid < 0 && errno == ECHILD)
+			return TRY_EXIT_FAILED;
+		try_terminal_wait(&t->terminal, fd);
 	}
 }
 
@@ -143,9 +178,12 @@ static int start_init(struct trial *t, struct error *err)
 		/* With us everything ends, however we do. */
 		if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 			_exit(TRY_EXIT_FAILED);
+		if (try_terminal_enter(&t->terminal) < 0)
+			_exit(TRY_EXIT_FAILED);
 		(void)close(t->go);
 		be_init(t, ready[1], go[0]);
 	}
+	try_terminal_started(&t->terminal);
 	(void)close(ready[1]);
 	(void)close(go[0]);
 	if (t->init < 0) {
@@ -249,6 +287,7 @@ static void trial_end(struct trial *t)
 		(void)kill(t->init, SIGKILL);
 		(void)supervise(t->init);
 	}
+	try_terminal_close(&t->terminal);
 	if (t->cgroup.parent_fd >= 0 && !try_cgroup_remove(&t->cgroup))
 		log_line(LOG_LEVEL_WARNING, "the cgroup %s can't be removed: %s", t->cgroup.name,
 			 strerror(errno));
@@ -303,7 +342,9 @@ static int start(struct trial *t, struct error *err)
 	int r;
 
 	make_cgroup(t);
-	r = start_init(t, err);
+	r = try_terminal_open(&t->terminal, err);
+	if (r == 0)
+		r = start_init(t, err);
 	if (r < 0)
 		return r;
 	/* It has said what went wrong. */
@@ -324,6 +365,7 @@ int try_run(const struct try_options *options, struct arena *arena, int *ret_sta
 	struct trial t = {
 		.pipeline = PIPELINE_INIT,
 		.cgroup.parent_fd = -1,
+		.terminal = TRY_TERMINAL_INIT,
 		.sweeper = -1,
 		.ready = -1,
 		.go = -1,
@@ -353,7 +395,7 @@ int try_run(const struct try_options *options, struct arena *arena, int *ret_sta
 	if (r == 0)
 		r = start(&t, err);
 	if (r == 0) {
-		r = supervise(t.init);
+		r = relay(&t);
 		t.init = 0;
 	}
 	trial_end(&t);

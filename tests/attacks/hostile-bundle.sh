@@ -83,22 +83,18 @@ printf '%s\n' "$good" > "$bundle/config.json"
 printf '    %d bundles\n' "$count_attacks"
 
 # Where the MPS daemon's pipes go to, when the host has some. Nothing else goes into its directory.
-pipes=/tmp/nvidia-mps
-if [ -e $pipes ]; then
-	skip 'places for the MPS pipes' "$pipes is there already"
-else
-	mkdir -m 0755 $pipes
-	at_end "rm -r $pipes"
-	for to in /etc /proc/1/root /proc/self/cwd /proc /proc/driver /dev /usr /usr/lib /usr/bin /run /lib/firmware \
-		/usr/../../../etc "$out/etc" / /etc/passwd /dev/nvidia0 /proc/1/root/tmp "$canary" /usr/lib/x86_64-linux-gnu; do
-		config "MPS pipes at ${to//"$work"/TMP}" either '.process.env += ["CUDA_MPS_PIPE_DIRECTORY=\($v)"]' --arg v "$to"
-		equal "MPS pipes at ${to//"$work"/TMP}: the host's directory stays empty" '' "$(ls -A $pipes)"
-		find $pipes -mindepth 1 -delete
-	done
-	config 'MPS pipes at the usual place' 'done' .
-	direct 'MPS pipes, and /tmp is a link out' 'done' 'with_proc; with_dev; rmdir tmp; ln -s $out$canary tmp'
-	direct 'MPS pipes, and the place is a link out' 'done' 'with_proc; with_dev; ln -s $out$canary tmp/nvidia-mps'
-	equal 'the directory of the MPS pipes stays empty' '' "$(ls -A $pipes)"
-fi
+pipes=$host/tmp/nvidia-mps
+mkdir -p "${pipes%/*}"
+mkdir -m 0755 "$pipes"
+for to in /etc /proc/1/root /proc/self/cwd /proc /proc/driver /dev /usr /usr/lib /usr/bin /run /lib/firmware \
+	/usr/../../../etc "$out/etc" / /etc/passwd /dev/nvidia0 /proc/1/root/tmp "$canary" /usr/lib/x86_64-linux-gnu; do
+	config "MPS pipes at ${to//"$work"/TMP}" either '.process.env += ["CUDA_MPS_PIPE_DIRECTORY=\($v)"]' --arg v "$to"
+	equal "MPS pipes at ${to//"$work"/TMP}: the host's directory stays empty" '' "$(ls -A "$pipes")"
+	find "$pipes" -mindepth 1 -delete
+done
+config 'MPS pipes at the usual place' 'done' .
+direct 'MPS pipes, and /tmp is a link out' 'done' 'with_proc; with_dev; rmdir tmp; ln -s $out$canary tmp'
+direct 'MPS pipes, and the place is a link out' 'done' 'with_proc; with_dev; ln -s $out$canary tmp/nvidia-mps'
+equal 'the directory of the MPS pipes stays empty' '' "$(ls -A "$pipes")"
 honest_works 'hostile bundle'
 report_exit

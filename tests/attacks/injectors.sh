@@ -16,12 +16,12 @@ by() { # INJECTOR SCRIPT [NAME=VALUE...]
 	again "by $1" INJECTOR="$1" "${@:3}" "$repository/tests/attacks/$2.sh"
 }
 
-for script in shared-volume target-becomes-link swapped-source firmware-link; do
+for script in shared-volume target-becomes-link swapped-source firmware-link library-volume; do
 	by container-cli $script
 done
 by container-cli matrix EVERY="${EVERY:-8}"
 by container-cli race ROUNDS=60 SECONDS_MAX=8
-for script in shared-volume firmware-link; do
+for script in shared-volume firmware-link places library-volume; do
 	by runtime $script
 done
 report_exit

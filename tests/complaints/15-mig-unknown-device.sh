@@ -8,8 +8,8 @@ complaint 15 'nvidia-container-cli: device error: unknown device (MIG)'
 
 has_host --mig
 nvml=$host/driver/lib64/libnvidia-ml.so.$version
-mapfile -t uuids < <("$DAVIT_BUILD/davit-nvml" "$nvml" | jq -r '.gpus[].instances[].uuid')
-mapfile -t numbers < <("$DAVIT_BUILD/davit-nvml" "$nvml" |
+mapfile -t uuids < <("$DAVIT_BUILD/davit-nvml" "$nvml" "$host/dev" | jq -r '.gpus[].instances[].uuid')
+mapfile -t numbers < <("$DAVIT_BUILD/davit-nvml" "$nvml" "$host/dev" |
 	jq -r '.gpus[].instances[] | "\(.gpu_instance)/\(.compute_instance)"')
 there="the host has 2 MIG instances (0:0 ${uuids[0]}, 0:1 ${uuids[1]}) (fix: choose one of them in NVIDIA_VISIBLE_DEVICES)"
 has_mig() { # WHAT NAME

@@ -39,7 +39,7 @@ mig2=$(mig_uuid 2)
 
 # --- davit-nvml ----------------------------------------------------------------------------------
 
-answer=$("$DAVIT_BUILD/davit-nvml" "$nvml" | jq -c '.driver, .cuda,
+answer=$("$DAVIT_BUILD/davit-nvml" "$nvml" "$host/dev" | jq -c '.driver, .cuda,
 	(.gpus[] | [.index, .bus_id, .minor, .uuid, .brand, .arch, .mig,
 		(.instances[] | [.uuid, .gpu_instance, .compute_instance])])')
 equal 'davit-nvml: what NVML says' "\"$version\"

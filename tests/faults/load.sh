@@ -27,7 +27,13 @@ for ((slot = 0; slot < at_once; slot++)); do
 done
 wanted=$(smi_line 0 "$uuid0"; smi_line 1 "$uuid1")
 
-programs() { find /proc/[0-9]*/fdinfo -maxdepth 1 -type f -exec grep -l prog_id {} + 2> /dev/null | wc -l; }
+# Of this session's processes and of the containers' own: others' containers come and go meanwhile.
+programs() {
+	local pid
+	for pid in $(pgrep -s 0; pgrep -f "davit-load-$$-"); do
+		grep -l prog_id "/proc/$pid/fdinfo"/* 2> /dev/null || true
+	done | wc -l
+}
 cgroups() { find /sys/fs/cgroup -type d -name "davit-load-$$-*" | wc -l; }
 : > "$work/times/all"
 left_before="$(wc -l < /proc/self/mountinfo) $(programs) $(find "$work" -maxdepth 1 | wc -l)"

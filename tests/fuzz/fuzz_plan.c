@@ -21,9 +21,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			   plan.items[i].source_fd == -1 && operation_name(plan.items[i].kind));
 	for (size_t i = 0; i < plan.libraries.count; i++)
 		FUZZ_CHECK(plan.libraries.items[i].name && plan.libraries.items[i].path);
+	for (size_t i = 0; i < plan.mounts.count; i++)
+		FUZZ_CHECK(plan.mounts.items[i].destination && plan.mounts.items[i].source &&
+			   plan.mounts.items[i].type);
 	first = plan_write(&plan, rootfs, &arena);
 	FUZZ_CHECK(first);
 	FUZZ_CHECK(plan_read(first, strlen(first), &arena, &again, &rootfs, &err) == 0);
+	FUZZ_CHECK(again.mounts.count == plan.mounts.count);
 	second = plan_write(&again, rootfs, &arena);
 	FUZZ_CHECK(string_equal(first, second));
 	return 0;

@@ -25,7 +25,7 @@ real_files() { # TARGET
 
 replay() { # TARGET
 	local target=$1 options=() output file inputs=("$work/empty")
-	[ "$target" != elf ] || options=(-malloc_limit_mb=16)
+	[ "$target" != elf ] || options=(-malloc_limit_mb=1)
 	while read -r file; do
 		# Through a copy: files of /proc have no size.
 		[ ! -e "$file" ] || cat "$file" > "$work/$target-${file##*/}"

@@ -30,7 +30,7 @@ run_target() { # TARGET
 	case $target in
 	# Formats of numbers: comparisons lead the way. A library's reader needs little memory.
 	cache) options=(-use_value_profile=1) ;;
-	elf) options=(-use_value_profile=1 -malloc_limit_mb=16) ;;
+	elf) options=(-use_value_profile=1 -malloc_limit_mb=1) ;;
 	esac
 	nice -n 19 "$fuzz_build/fuzz_$target" -max_total_time="$seconds" -max_len=8192 -timeout=10 \
 		-rss_limit_mb=2048 -malloc_limit_mb=128 "${options[@]}" -dict="$fuzz/$target.dict" \

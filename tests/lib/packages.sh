@@ -7,7 +7,7 @@ build_packages=(gcc libc6-dev cmake ninja-build pkg-config libjson-c-dev libelf-
 	libcap-dev libseccomp-dev libcmocka-dev)
 container_packages=(runc jq busybox-static musl-tools)
 test_packages=(clang clang-format clang-tidy clang-tools shellcheck python3 binutils crun podman docker.io
-	docker-compose squashfs-tools procps util-linux strace valgrind libclang-rt-14-dev file
+	docker-compose squashfs-tools procps util-linux strace fuse-overlayfs valgrind libclang-rt-14-dev file
 	systemd dbus uidmap patch diffutils git rpm lintian mmdebstrap zsh fish mandoc groff)
 # Beside this machine's own libraries: those of arm64, and what builds and runs for it.
 arm64_packages=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static libc6-dev:arm64

@@ -17,6 +17,8 @@ davit=$DAVIT_BUILD/davit
 fixture=$repository/tests/fixture
 PATH=$PATH:/usr/sbin:/sbin
 export LC_ALL=C
+# Fake hosts have a place of their own for the pipes of MPS.
+export FAKE_HOST_MPS=1
 
 # The GPUs of a fake host with two of them, as the fixture's nvidia-smi lists them.
 uuid0=GPU-1074aade-e34c-4efc-662a-2954e7cab1dc

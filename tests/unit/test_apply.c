@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The device filter, run by a small interpreter; and targets, in a directory of our own. */
+/* The device filter, run by a small interpreter; and what is said to systemd. */
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <setjmp.h>
@@ -16,7 +16,6 @@
 #include <cmocka.h>
 
 #include "../../src/apply/systemd.h"
-#include "../../src/apply/target.h"
 #include "davit/apply.h"
 
 /* ---- the device filter ------------------------------------------------------------------ */
@@ -165,155 +164,6 @@ static void a_filter_that_is_too_long_is_refused(void **state)
 	assert_int_equal(device_filter_build(&plan, original, 2, &arena, &program, &count), -E2BIG);
 }
 
-/* ---- targets ---------------------------------------------------------------------------- */
-
-static char top[] = "/tmp/davit-apply-XXXXXX";
-static struct root root = {.fd = -1};
-static struct target_dir dir = {.root = &root, .fd = -1};
-
-static int make_root(void **state)
-{
-	struct error err;
-
-	(void)state;
-	return !mkdtemp(top) || root_open(top, &root, &err) < 0 || chdir(top) < 0;
-}
-
-static int remove_root(void **state)
-{
-	char command[128];
-
-	(void)state;
-	fd_close(&dir.fd);
-	root_close(&root);
-	(void)snprintf(command, sizeof(command), "rm -rf %s", top);
-	return chdir("/") | system(command);
-}
-
-static struct target open_target(const char *path)
-{
-	struct target target = {0};
-	struct error err;
-
-	assert_int_equal(target_open(&dir, path, &target, &err), 0);
-	return target;
-}
-
-static void put(const char *path, const char *text)
-{
-	AUTO_FD fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-
-	assert_true(fd >= 0);
-	assert_int_equal(file_write(fd, text, strlen(text)), 0);
-}
-
-static void assert_link(const char *path, const char *text)
-{
-	char present[256];
-	ssize_t length = readlink(path, present, sizeof(present) - 1);
-
-	assert_true(length > 0);
-	present[length] = '\0';
-	assert_string_equal(present, text);
-}
-
-static void links_replace_what_is_ours_to_replace(void **state)
-{
-	struct target target = open_target("/usr/lib/libx.so.1");
-	struct error err;
-
-	(void)state;
-	assert_int_equal(target_link(&target, "libx.so.2", &err), 0);
-	assert_link("usr/lib/libx.so.1", "libx.so.2");
-	/* again; of another version; dangling out of the root; an empty stub */
-	assert_int_equal(target_link(&target, "libx.so.2", &err), 0);
-	assert_int_equal(target_link(&target, "libx.so.3", &err), 0);
-	assert_link("usr/lib/libx.so.1", "libx.so.3");
-	assert_int_equal(unlink("usr/lib/libx.so.1"), 0);
-	assert_int_equal(symlink("../../../../../../etc/passwd", "usr/lib/libx.so.1"), 0);
-	assert_int_equal(target_link(&target, "libx.so.2", &err), 0);
-	assert_link("usr/lib/libx.so.1", "libx.so.2");
-	assert_int_equal(unlink("usr/lib/libx.so.1"), 0);
-	put("usr/lib/libx.so.1", "");
-	assert_int_equal(target_link(&target, "libx.so.2", &err), 0);
-	assert_link("usr/lib/libx.so.1", "libx.so.2");
-}
-
-static void links_spare_what_has_content(void **state)
-{
-	struct target target = open_target("/usr/lib/liby.so.1");
-	struct error err = {0};
-
-	(void)state;
-	put("usr/lib/liby.so.1", "a driver of the image's own");
-	assert_int_equal(target_link(&target, "liby.so.2", &err), -EEXIST);
-	assert_int_equal(mkdir("usr/lib/libz.so.1", 0755), 0);
-	target = open_target("/usr/lib/libz.so.1");
-	assert_int_equal(target_link(&target, "libz.so.2", &err), -EISDIR);
-	assert_int_equal(err.code, ERROR_IMAGE);
-}
-
-static void files_to_mount_over_are_no_links(void **state)
-{
-	struct target target = open_target("/usr/bin/tool");
-	struct error err = {0};
-	struct stat st;
-	int fd;
-
-	(void)state;
-	put("canary", "untouched");
-	assert_int_equal(symlink("../../canary", "usr/bin/tool"), 0);
-	fd = target_file(&target, &err);
-	assert_true(fd >= 0);
-	(void)close(fd);
-	assert_int_equal(lstat("usr/bin/tool", &st), 0);
-	assert_true(S_ISREG(st.st_mode));
-	assert_int_equal(stat("canary", &st), 0);
-	assert_int_equal(st.st_size, 9);
-	/* what is there with content stays: it gets covered */
-	put("usr/bin/tool", "script");
-	fd = target_file(&target, &err);
-	assert_true(fd >= 0);
-	(void)close(fd);
-	assert_int_equal(stat("usr/bin/tool", &st), 0);
-	assert_int_equal(st.st_size, 6);
-	assert_int_equal(mkdir("usr/bin/dir", 0755), 0);
-	target = open_target("/usr/bin/dir");
-	assert_int_equal(target_file(&target, &err), -EISDIR);
-	assert_int_equal(err.code, ERROR_IMAGE);
-}
-
-static void files_are_written_whole_and_never_through_a_link(void **state)
-{
-	struct target target = open_target("/etc/ld.so.cache");
-	struct error err;
-	struct stat st;
-	AUTO_ARENA arena = {0};
-	char *text;
-
-	(void)state;
-	put("canary", "untouched");
-	assert_int_equal(symlink("../canary", "etc/ld.so.cache"), 0);
-	assert_int_equal(target_write(&target, "cache", 5, &err), 0);
-	assert_int_equal(lstat("etc/ld.so.cache", &st), 0);
-	assert_true(S_ISREG(st.st_mode));
-	assert_int_equal(root_read(&root, "/etc/ld.so.cache", 100, &arena, &text, NULL), 0);
-	assert_string_equal(text, "cache");
-	assert_int_equal(root_read(&root, "/canary", 100, &arena, &text, NULL), 0);
-	assert_string_equal(text, "untouched");
-}
-
-static void targets_need_a_name(void **state)
-{
-	static const char *const bad[] = {"/usr/", "/usr/..", "/usr/.", "usr", "/"};
-	struct target target;
-	struct error err;
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-		assert_int_equal(target_open(&dir, bad[i], &target, &err), -EINVAL);
-}
-
 /* ---- systemd ---------------------------------------------------------------------------- */
 
 #include "apply_systemd.inc"
@@ -324,11 +174,6 @@ int main(void)
 		cmocka_unit_test(the_filter_opens_the_plans_devices_alone),
 		cmocka_unit_test(a_filter_over_itself_still_decides_right),
 		cmocka_unit_test(a_filter_that_is_too_long_is_refused),
-		cmocka_unit_test(links_replace_what_is_ours_to_replace),
-		cmocka_unit_test(links_spare_what_has_content),
-		cmocka_unit_test(files_to_mount_over_are_no_links),
-		cmocka_unit_test(files_are_written_whole_and_never_through_a_link),
-		cmocka_unit_test(targets_need_a_name),
 		cmocka_unit_test(a_scope_is_found_in_the_path_of_a_cgroup),
 		cmocka_unit_test(a_list_of_devices_is_extended_only_where_there_is_one),
 		cmocka_unit_test(the_message_to_systemd_is_as_specified),
@@ -337,5 +182,5 @@ int main(void)
 		cmocka_unit_test(a_systemd_that_hangs_up_is_an_error),
 	};
 
-	return cmocka_run_group_tests_name("apply", tests, make_root, remove_root);
+	return cmocka_run_group_tests_name("apply", tests, NULL, NULL);
 }

@@ -628,6 +628,7 @@ static void the_shipped_file_holds_the_defaults(void **state)
 		"cuda-compat",
 		"mode",
 		"candidates",
+		"seconds",
 		"file",
 		"level",
 	};

@@ -66,6 +66,7 @@ static void make_driver(struct sample *s)
 	add_node(s, "nvidia0", 195, 0);
 	add_file(s, "libGLX_nvidia.so.580.1");
 	add_file(s, "nvidia_icd.json");
+	add_file(s, "nvidia-smi");
 }
 
 static void make_engines(struct doctor_host *host)

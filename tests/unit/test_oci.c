@@ -105,6 +105,8 @@ static const struct {
 	{"{\n \"pid\": x}", "read the state: line 2, column "},
 	{"/* */ {\"pid\":1,\"bundle\":\"/b\"}", "read the state: line 1"},
 	{"{\"bundle\":\"/b\"}", "pid is missing"},
+	{"{\"pid\":7,\"bundle\":\"/b\",\"pid\":8}", "state.pid appears twice"},
+	{"{\"Pid\":7,\"bundle\":\"/b\"}", "\"Pid\" is not how state.pid is written"},
 	{"{\"pid\":0,\"bundle\":\"/b\"}", "pid is not a process id"},
 	{"{\"pid\":-1,\"bundle\":\"/b\"}", "pid is not a process id"},
 	{"{\"pid\":2147483648,\"bundle\":\"/b\"}", "pid is not a process id"},

@@ -257,7 +257,12 @@ static void both_word_sizes_are_in_the_loader_cache(void **state)
 	(void)state;
 	table_make(&table, COMPUTE | CAPABILITY_COMPAT32);
 	table_plan_well(&table);
-	assert_int_equal(table.plan.libraries.count, 2);
+	/* As ldconfig has it: the SONAMEs, and the links for the linker. */
+	assert_int_equal(table.plan.libraries.count, 4);
+	assert_string_equal(table.plan.libraries.items[2].path, "/usr/lib64/libcuda.so");
+	assert_string_equal(table.plan.libraries.items[2].name, "libcuda.so");
+	assert_string_equal(table.plan.libraries.items[3].path, "/usr/lib/libcuda.so");
+	assert_int_equal(table.plan.libraries.items[3].flags, LOADER_FLAGS_32);
 	assert_string_equal(table.plan.libraries.items[0].path, "/usr/lib64/libcuda.so.1");
 	assert_int_equal(table.plan.libraries.items[0].flags, LOADER_FLAGS_NATIVE);
 	assert_string_equal(table.plan.libraries.items[1].path, "/usr/lib/libcuda.so.1");
@@ -618,6 +623,68 @@ static void mask_has_the_selected_gpus_only(void **state)
 
 /* ---- MPS -------------------------------------------------------------------------------- */
 
+static void vdpau_goes_where_the_image_keeps_its_drivers(void **state)
+{
+	struct driver_file file = {.kind = DRIVER_FILE_LIBRARY,
+				   .capabilities = CAPABILITY_VIDEO,
+				   .path = "/lib64/libvdpau_nvidia.so.580.1",
+				   .name = "libvdpau_nvidia.so.580.1",
+				   .soname = "libvdpau_nvidia.so.1",
+				   .class_bits = 64,
+				   .vdpau = true,
+				   .fd = -1};
+	AUTO_TABLE table;
+
+	(void)state;
+	for (int own = 0; own < 2; own++) {
+		table_make(&table, CAPABILITY_VIDEO);
+		table.driver.files = (struct driver_files){&file, 1, 1};
+		table.image.vdpau = own;
+		table_plan_well(&table);
+		assert_string_equal(targets(&table, OPERATION_BIND),
+				    own ? "/usr/lib64/vdpau/libvdpau_nvidia.so.580.1"
+					: "/usr/lib64/libvdpau_nvidia.so.580.1");
+		assert_string_equal(table.plan.libraries.items[0].path,
+				    own ? "/usr/lib64/vdpau/libvdpau_nvidia.so.1"
+					: "/usr/lib64/libvdpau_nvidia.so.1");
+		if (!own)
+			table_free(&table);
+	}
+}
+
+static void x_modules_go_where_x_looks(void **state)
+{
+	static const char *const images[][3] = {
+		{"/usr/lib64",                "/usr/lib64/xorg/modules/extensions/libglxserver_nvidia.so.580.1",
+		 "/usr/lib64/xorg/modules/extensions/libglxserver_nvidia.so"											      },
+		{"/usr/lib/x86_64-linux-gnu",
+		 "/usr/lib/xorg/modules/extensions/libglxserver_nvidia.so.580.1",				"/usr/lib/xorg/modules/extensions/libglxserver_nvidia.so"},
+	};
+	struct driver_link link = {"/usr/lib/xorg/modules/extensions/libglxserver_nvidia.so",
+				   "libglxserver_nvidia.so.580.1"};
+	struct driver_file file = {
+		.kind = DRIVER_FILE_DATA,
+		.capabilities = GRAPHICS,
+		.path = "/x/libglxserver_nvidia.so.580.1",
+		.name = "libglxserver_nvidia.so.580.1",
+		.target = "/usr/lib/xorg/modules/extensions/libglxserver_nvidia.so.580.1",
+		.links = {&link, 1, 1},
+		.fd = -1
+        };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(images); i++) {
+		AUTO_TABLE table;
+
+		table_make(&table, GRAPHICS);
+		table.driver.files = (struct driver_files){&file, 1, 1};
+		table.image.lib_dir = images[i][0];
+		table_plan_well(&table);
+		assert_string_equal(targets(&table, OPERATION_BIND), images[i][1]);
+		assert_string_equal(targets(&table, OPERATION_SYMLINK), images[i][2]);
+	}
+}
+
 static void mps_directory_is_a_target_only(void **state)
 {
 	const struct operation *bind;
@@ -626,10 +693,11 @@ static void mps_directory_is_a_target_only(void **state)
 	(void)state;
 	table_make(&table, COMPUTE);
 	table.request.mps_pipe_directory = "/pipes";
+	table.driver.mps_path = "/host/pipes";
 	table_plan_well(&table);
 	bind = find(&table, OPERATION_BIND, "/pipes");
 	assert_non_null(bind);
-	assert_string_equal(bind->source, "/tmp/nvidia-mps");
+	assert_string_equal(bind->source, "/host/pipes");
 	assert_true(bind->owner_root);
 	assert_false(bind->required);
 }
@@ -655,6 +723,8 @@ int main(void)
 		cmocka_unit_test(nodes_to_be_made_say_so),
 		cmocka_unit_test(mask_turns_node_making_off),
 		cmocka_unit_test(mask_has_the_selected_gpus_only),
+		cmocka_unit_test(vdpau_goes_where_the_image_keeps_its_drivers),
+		cmocka_unit_test(x_modules_go_where_x_looks),
 		cmocka_unit_test(mps_directory_is_a_target_only),
 	};
 

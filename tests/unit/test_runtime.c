@@ -6,10 +6,12 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "davit/json.h"
@@ -164,7 +166,8 @@ static void items_are_appended_and_all_else_stays(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(appended); i++) {
 		AUTO_ARENA arena = {0};
-		struct document document = {&arena, appended[i].text, strlen(appended[i].text)};
+		struct document document =
+			DOCUMENT_INIT(&arena, appended[i].text, strlen(appended[i].text));
 		struct error err = {0};
 		int r = document_append(&document, appended[i].path, appended[i].items, &err);
 
@@ -175,45 +178,96 @@ static void items_are_appended_and_all_else_stays(void **state)
 			continue;
 		}
 		assert_int_equal(r, 0);
+		assert_int_equal(document_write(&document, &err), 0);
 		assert_string_equal(document.text, appended[i].result);
 		assert_int_equal(document.length, strlen(document.text));
 	}
 }
 
 static const struct {
-	const char *text;
-	unsigned index;
+	const char *text; /* items that go begin with x */
 	const char *result;
+	const char *appended; /* the same with one item more; NULL: not tried */
 } removed[] = {
-	{"{\"a\":[1]}",                  0, "{\"a\":[]}"     },
-	{"{\"a\":[ 1 ]}",                0, "{\"a\":[  ]}"   },
-	{"{\"a\":[1,2,3]}",              0, "{\"a\":[2,3]}"  },
-	{"{\"a\":[1 , 2 ,3]}",           1, "{\"a\":[1 , 3]}"},
-	{"{\"a\":[1,\n 2]}",             1, "{\"a\":[1]}"    },
-	{"{\"a\":[1 , {\"b\":[2,3]} ]}", 1, "{\"a\":[1  ]}"  },
+	{"{\"a\":[\"x\"]}",				"{\"a\":[]}",               "{\"a\":[9]}"      },
+	{"{\"a\":[ \"x\" ]}",			      "{\"a\":[  ]}",             "{\"a\":[ 9 ]}"    },
+	{"{\"a\":[\"x\",2,3]}",                            "{\"a\":[2,3]}",            "{\"a\":[2,3,9]}"  },
+	{"{\"a\":[1 , \"x\" ,3]}",                         "{\"a\":[1 , 3]}",          "{\"a\":[1 , 3,9]}"},
+	{"{\"a\":[1,\n \"x\"]}",                           "{\"a\":[1]}",              "{\"a\":[1,9]}"    },
+	{"{\"a\":[1 , \"x\" ]}",                           "{\"a\":[1  ]}",            "{\"a\":[1 ,9 ]}"  },
+	{"{\"a\":[\"x1\", \"x2\" ,\"x3\" ]}",              "{\"a\":[ ]}",              "{\"a\":[9 ]}"     },
+	{"{\"a\":[1, \"x1\" , \"x2\" ]}",                  "{\"a\":[1 ]}",             "{\"a\":[1,9 ]}"   },
+	{"{\"a\":[\"x1\", 1 , \"x2\",2,\"x3\",\"x4\",3]}", "{\"a\":[1 , 2,3]}",
+	 "{\"a\":[1 , 2,3,9]}"									    },
+	{"{\"a\":[\"\\u0078\",\"\\\"x\",\"\"]}",           "{\"a\":[\"\\\"x\",\"\"]}", NULL               },
+	{"{\"a\":[1]}",				    "{\"a\":[1]}",              "{\"a\":[1,9]}"    },
+	{"{\"a\":{\"x\":1}}",			      "{\"a\":{\"x\":1}}",        NULL               },
+	{"{\"a\":null}",				   "{\"a\":null}",             "{\"a\":[9]}"      },
+	{"{}",					     "{}",		       "{\"a\":[9]}"      },
 };
 
-static void an_item_is_removed_with_one_comma(void **state)
+static bool begins_with_x(const struct document *document, struct document_value item)
+{
+	AUTO_JSON *owner = NULL;
+	struct slice text;
+
+	return document_string(document, item, &owner, &text) && slice_starts(text, "x");
+}
+
+static void items_are_removed_with_their_commas(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(removed); i++) {
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(removed); i++) {
+		const char *text = removed[i / 2].text;
+		const char *result = i % 2 ? removed[i / 2].appended : removed[i / 2].result;
 		AUTO_ARENA arena = {0};
-		struct document document = {&arena, removed[i].text, strlen(removed[i].text)};
-		struct document_value array, item = {0};
+		struct document document = DOCUMENT_INIT(&arena, text, strlen(text));
 		struct error err = {0};
 		AUTO_JSON *parsed = NULL;
-		size_t at;
 
-		assert_int_equal(document_find(&document, "a", &array, &err), 0);
-		at = array.start;
-		for (unsigned n = 0; n <= removed[i].index; n++)
-			assert_true(document_next_item(&document, array, &at, &item));
-		assert_int_equal(document_remove_item(&document, array, item, &err), 0);
+		if (!result)
+			continue;
+		assert_int_equal(document_remove_items(&document, "a", begins_with_x, &err), 0);
+		if (i % 2)
+			assert_int_equal(document_append(&document, "a", "9", &err), 0);
+		assert_int_equal(document_write(&document, &err), 0);
 		assert_int_equal(json_parse(document.text, document.length, ERROR_BAD_BUNDLE, "it",
 					    &parsed, &err),
 				 0);
-		assert_string_equal(document.text, removed[i].result);
+		assert_string_equal(document.text, result);
 	}
+}
+
+/* Of several changes each is where it belongs, in whatever order they were asked for. */
+static void changes_are_written_once(void **state)
+{
+	AUTO_ARENA arena = {0};
+	static const char text[] =
+		"{\"z\":[1],\"e\":[\"p\",\"q\"],\"o\":{\"n\":null} ,\"h\":[\"x\",2]}";
+	struct document document = DOCUMENT_INIT(&arena, text, sizeof(text) - 1);
+	struct document_value array, item;
+	struct error err = {0};
+	size_t at;
+
+	(void)state;
+	assert_int_equal(document_append(&document, "new.one", "1", &err), 0);
+	assert_int_equal(document_remove_items(&document, "h", begins_with_x, &err), 0);
+	assert_int_equal(document_append(&document, "o.n.deep", "{}", &err), 0);
+	assert_int_equal(document_find(&document, "e", &array, &err), 0);
+	for (at = array.start; document_next_item(&document, array, &at, &item);)
+		assert_int_equal(document_replace(&document, item, "\"r\"", &err), 0);
+	assert_int_equal(document_append(&document, "new.two.three", "2", &err), 0);
+	assert_int_equal(document_append(&document, "z", "2", &err), 0);
+	assert_int_equal(document_append(&document, "o.m", "5", &err), 0);
+	assert_int_equal(document_append(&document, "new.one", "2", &err), 0);
+	assert_int_equal(document_append(&document, "z", "3", &err), 0);
+	assert_string_equal(document.text, text);
+	assert_int_equal(document_write(&document, &err), 0);
+	assert_string_equal(
+		document.text,
+		"{\"z\":[1,2,3],\"e\":[\"r\",\"r\"],\"o\":{\"n\":{\"deep\":[{}]},\"m\":[5]} ,"
+		"\"h\":[2],\"new\":{\"one\":[1,2],\"two\":{\"three\":[2]}}}");
+	assert_int_equal(document.length, strlen(document.text));
 }
 
 /* ---- config.json ------------------------------------------------------------------------ */
@@ -223,7 +277,14 @@ static void an_item_is_removed_with_one_comma(void **state)
 #define HOOKS "\"hooks\":{\"createContainer\":[" HOOK "],\"poststop\":[" POSTSTOP "]}"
 #define VOID_ENV "\"NVIDIA_VISIBLE_DEVICES=void\""
 
-static struct spec_device device = {"/dev/nvidia0", 195, 0, 0666, 0, 0};
+static size_t memory_in_use(void)
+{
+	struct mallinfo2 info = mallinfo2();
+
+	return info.uordblks + info.hblkhd;
+}
+
+static struct spec_device device = {"/dev/nvidia0", 195, 0, 0666, 0, 0, false};
 static struct spec_mount bind = {"/host/lib", "/lib", MOUNT_FLAG_RDONLY | MOUNT_FLAG_NOSUID};
 
 static const struct {
@@ -266,7 +327,8 @@ static void a_plan_becomes_config_json(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(edited); i++) {
 		AUTO_ARENA arena = {0};
-		struct document document = {&arena, edited[i].text, strlen(edited[i].text)};
+		struct document document =
+			DOCUMENT_INIT(&arena, edited[i].text, strlen(edited[i].text));
 		struct spec_edits edits = {
 			.devices = {&device, edited[i].device, 1},
 			.rules = {&device, edited[i].rule,   1},
@@ -304,8 +366,8 @@ static void a_node_of_a_group_brings_the_group(void **state)
 					       "{\"process\":{\"user\":{\"additionalGids\":%s}}}",
 					       groups[i].gids)
 				: "{\"process\":{\"user\":{}}}";
-		struct spec_device node = {"/dev/x", 1, 2, groups[i].mode, 0, groups[i].gid};
-		struct document document = {&arena, text, strlen(text)};
+		struct spec_device node = {"/dev/x", 1, 2, groups[i].mode, 0, groups[i].gid, false};
+		struct document document = DOCUMENT_INIT(&arena, text, strlen(text));
 		struct spec_edits edits = {
 			.devices = {&node, 1, 1},
                           .hook = "/h"
@@ -330,14 +392,66 @@ static void mode_hook_adds_one_hook(void **state)
 				  "[\"davit-hook\",\"-record\",\"prestart\"]}],"
 				  "\"poststop\":[" POSTSTOP "]}}";
 	AUTO_ARENA arena = {0};
-	struct document document = {&arena, "{}", 2};
+	struct document document = DOCUMENT_INIT(&arena, "{}", 2);
 	struct error err = {0};
 
 	(void)state;
 	assert_int_equal(spec_add_hook(&document, "/h", &err), 0);
 	assert_string_equal(document.text, one);
+	/* What was written is read like any other text. */
 	assert_int_equal(spec_add_hook(&document, "/h", &err), 0);
 	assert_string_equal(document.text, one);
+}
+
+/* What an image or its engine may have many of: memory by the text's length, not by its square. */
+static void long_texts_take_memory_by_their_length(void **state)
+{
+	static const struct {
+		const char *head, *item, *tail;
+	} texts[] = {
+		{"{\"process\":{\"env\":[",                      "\"NVIDIA_VISIBLE_DEVICES=all\"",    "]}}"            },
+		{"{\"process\":{\"env\":[",                      "\"NVIDIA_VISIBLE_DEVICES\\u003d\"", "]}}"            },
+		{"{\"process\":{\"user\":{\"additionalGids\":[", "7",                                 "]}}}"           },
+		{"{\"linux\":{\"devices\":[",                    "{\"path\":\"/dev/nvidia1\"}",       "]}}"            },
+		{"{\"linux\":{\"resources\":{\"devices\":[",     "{\"allow\":false}",                 "]}}}"           },
+		{"{\"mounts\":[",                                "{\"destination\":\"/x\"}",          "]}"             },
+		{"{\"hooks\":{\"prestart\":[",                   "{\"path\":\"/x/davit-hook\"}",      "]}}"            },
+		{"{\"hooks\":{\"poststop\":[",                   "{\"path\":\"/x\"}",                 "]}}"            },
+		{"{\"linux\":[",				 "{\"linux\":{}}",                    "],\"linux\":{}}"},
+	};
+	const size_t count = 50000;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		AUTO_ARENA arena = {0};
+		size_t length = strlen(texts[i].item) + 1, head = strlen(texts[i].head), before;
+		char *text = arena_alloc(&arena, head + count * length + strlen(texts[i].tail) + 1);
+		struct document document = DOCUMENT_INIT(&arena, text, 0);
+		struct spec_device group = {"/dev/x", 1, 2, 0660, 0, 44, false};
+		struct spec_edits edits = {
+			.devices = {&group, 1, 1},
+                          .rules = {&group, 1, 1},
+                          .hook = "/h"
+                };
+		struct error err = {0};
+		AUTO_JSON *parsed = NULL;
+
+		memcpy(text, texts[i].head, head);
+		for (size_t n = 0; n < count; n++) {
+			memcpy(text + head + n * length, texts[i].item, length - 1);
+			text[head + (n + 1) * length - 1] = ',';
+		}
+		memcpy(text + head + count * length - 1, texts[i].tail, strlen(texts[i].tail) + 1);
+		document.length = strlen(text);
+		before = memory_in_use();
+		assert_int_equal(spec_edit(&document, &edits, &err), 0);
+		if (memory_in_use() - before > 5 * document.length + 200000)
+			fail_msg("text %zu of %zu bytes takes %zu more", i, document.length,
+				 memory_in_use() - before);
+		assert_int_equal(json_parse(document.text, document.length, ERROR_BAD_BUNDLE, "it",
+					    &parsed, &err),
+				 0);
+	}
 }
 
 /* Text that json-c refuses never comes here; still nothing of it may lead astray. */
@@ -414,7 +528,7 @@ static void broken_text_ends_in_an_error_or_a_change(void **state)
 		for (size_t i = 0; i < sizeof(bytes) - 1; i++) {
 			AUTO_ARENA arena = {0};
 			char *copy = arena_strdup(&arena, text);
-			struct document document = {&arena, copy, sizeof(text) - 1};
+			struct document document = DOCUMENT_INIT(&arena, copy, sizeof(text) - 1);
 			struct spec_edits edits = {
 				.devices = {&device, 1, 1},
 				.rules = {&device, 1, 1},
@@ -473,9 +587,15 @@ static void a_plan_survives_as_text(void **state)
 		 .hwcaps = "x86-64-v3"}
         };
 	const char *buses[] = {"0000:00:06.0"};
+	struct oci_mount mounts[] = {
+		{"/a \"b\"", "/srv",  "",      true,  true },
+		{"/run",     "tmpfs", "tmpfs", false, false},
+	};
 	struct plan plan = {
 		.items = operations,
 		.count = 3,
+		.mounts = {mounts,         2,               2                       },
+		.root_readonly = true,
 		.libraries = {entries,        1,               1                       },
 		.proc_mask = {.version = "v", .params = "p\n", .bus_ids = {buses, 1, 1}}
         };
@@ -501,6 +621,14 @@ static void a_plan_survives_as_text(void **state)
 	assert_string_equal(got.proc_mask.params, "p\n");
 	assert_null(got.proc_mask.registry);
 	assert_string_equal(got.proc_mask.bus_ids.items[0], "0000:00:06.0");
+	assert_int_equal(got.mounts.count, 2);
+	assert_string_equal(got.mounts.items[0].destination, "/a \"b\"");
+	assert_string_equal(got.mounts.items[0].source, "/srv");
+	assert_string_equal(got.mounts.items[1].type, "tmpfs");
+	assert_true(got.mounts.items[0].bind && got.mounts.items[0].read_only);
+	assert_false(got.mounts.items[1].bind || got.mounts.items[1].read_only);
+	assert_true(got.root_readonly);
+	assert_false(got.shared_propagation);
 }
 
 static void a_file_that_is_no_plan_is_refused(void **state)
@@ -516,6 +644,10 @@ static void a_file_that_is_no_plan_is_refused(void **state)
 		"{\"version\":1,\"rootfs\":\"/r\",\"operations\":[{\"op\":\"bind\",\"target\":\"/\"}]}",
 		"{\"version\":1,\"rootfs\":\"/r\",\"operations\":[{\"op\":\"bind\",\"target\":\"/\",\"source\":\"/\",\"tree\":9}]}",
 		"{\"version\":1,\"rootfs\":\"/r\",\"libraries\":[{}]}",
+		"{\"version\":1,\"rootfs\":\"/r\",\"mounts\":[1]}",
+		"{\"version\":1,\"rootfs\":\"/r\",\"mounts\":{}}",
+		"{\"version\":1,\"rootfs\":\"/r\",\"mounts\":[{\"destination\":\"/x\",\"source\":\"/y\"}]}",
+		"{\"version\":1,\"rootfs\":\"/r\",\"mounts\":[{\"destination\":\"/x\",\"source\":\"/y\",\"type\":\"\",\"bind\":true}]}",
 		"{\"version\":1,\"rootfs\":\"/r\",\"proc_mask\":{\"bus_ids\":[1]}}",
 	};
 
@@ -574,11 +706,74 @@ static void the_first_other_program_is_the_runtime(void **state)
 	assert_int_equal(symlink("self", arena_printf(&arena, "%s/self-link", folder)), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct strings names = {0};
+		const char *found = NULL;
+		struct error err = {0};
+		int r;
 
 		for (size_t j = 0; cases[i].names[j]; j++)
 			assert_int_equal(strings_add(&arena, &names, cases[i].names[j]), 0);
-		if (!string_equal(runtime_find(&names, path, self, &arena), cases[i].found))
+		r = runtime_find(&names, path, self, &arena, &found, &err);
+		if (r != (cases[i].found ? 0 : -ENOENT) || !string_equal(found, cases[i].found))
 			fail_msg("case %zu", i);
+	}
+}
+
+/* Whoever can change the low-level runtime is root with it. */
+static void a_runtime_that_others_can_change_is_refused(void **state)
+{
+	static const struct {
+		mode_t file, directory;
+		uid_t file_owner, directory_owner;
+		const char *says; /* NULL: it is taken */
+	} cases[] = {
+		{0755, 0755,  0,    0,    NULL					     },
+		{0555, 0700,  0,    0,    NULL					     },
+		{0775, 0755,  0,    0,    "others than its owner can write %s/trusted/runc"},
+		{0757, 0755,  0,    0,    "others than its owner can write %s/trusted/runc"},
+		{0755, 0755,  1234, 0,    "%s/trusted/runc does not belong to root"        },
+		{0755, 0775,  0,    0,    "others than its owner can write %s/trusted"     },
+		{0755, 01777, 0,    0,    "others than its owner can write %s/trusted"     },
+		{0755, 0755,  0,    1234, "%s/trusted does not belong to root"             },
+	};
+	AUTO_ARENA arena = {0};
+	const char *directory = arena_printf(&arena, "%s/trusted", folder);
+	const char *file = arena_printf(&arena, "%s/runc", directory), *other;
+	const char *link = arena_printf(&arena, "%s/link-to-runc", folder);
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(mkdir(directory, 0755), 0);
+	(void)put(&arena, "trusted/runc", 0755);
+	other = put(&arena, "later", 0755);
+	assert_int_equal(symlink(file, link), 0);
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(cases); i++) {
+		/* By a link as well: what counts is where the file is. A later one isn't taken. */
+		const char *items[] = {i % 2 ? link : file, other}, *found = NULL, *says;
+		struct strings names = {items, 2, 2};
+		struct error err = {0};
+		int r;
+
+		says = cases[i / 2].says;
+		assert_int_equal(chown(file, cases[i / 2].file_owner, 0), 0);
+		assert_int_equal(chmod(file, cases[i / 2].file), 0);
+		assert_int_equal(chown(directory, cases[i / 2].directory_owner, 0), 0);
+		assert_int_equal(chmod(directory, cases[i / 2].directory), 0);
+		r = runtime_find(&names, "/nonexistent", -1, &arena, &found, &err);
+		if (!says) {
+			assert_int_equal(r, 0);
+			assert_string_equal(found, items[0]);
+			continue;
+		}
+		assert_int_equal(r, -EPERM);
+		assert_int_equal(err.code, ERROR_BAD_CONFIG);
+		says = strstr(says, "%s") == says
+			       ? arena_printf(&arena, "%s%s", folder, says + 2)
+			       : arena_printf(&arena, "others than its owner can write %s%s",
+					      folder, strstr(says, "%s") + 2);
+		if (!string_ends(err.message, says))
+			fail_msg("case %zu: %s", i, err.message);
+		assert_null(found);
 	}
 }
 
@@ -632,6 +827,162 @@ static void the_log_has_the_runtimes_formats(void **state)
 	runtime_log_error("/nonexistent/log", true, "nothing happens");
 }
 
+/* ---- dividing a plan --------------------------------------------------------------------- */
+
+/* Which operations are the runtime's and which the hook's, by the image's links and the mounts. */
+static const struct {
+	const char *name;
+	const char *mounts[3]; /* "t:" a tmpfs, "r:" one that is read-only */
+	bool shared;           /* linux.rootfsPropagation */
+	const char *target;
+	bool device;
+	bool by_hook;
+	const char *stubs; /* joined by blanks */
+} divided[] = {
+	{"nothing is mounted",                       {NULL},               false, "/usr/lib/a",     false, false, "/usr/lib/a"},
+	{"a file that is there",                     {NULL},               false, "/usr/lib/old",   false, false, ""          },
+	{"a directory that is missing",
+	 {NULL},
+	 false,								   "/lib/new/a",
+	 false,											    false,
+	 "/usr/lib/new /usr/lib/new/a"											},
+	{"a shared root",			    {NULL},               true,  "/usr/lib/a",     false, true,  ""          },
+	{"a node in a shared root",                  {"t:/dev"},           true,  "/dev/nvidia0",   true,  false, ""          },
+	{"a volume",				 {"/usr"},             false, "/usr/lib/a",     false, true,  ""          },
+	{"a volume, by a link to it",                {"/usr"},             false, "/lib/a",         false, true,  ""          },
+	{"a volume, by a link in it",                {"/vol"},             false, "/usr/lib/vol/a", false, true,  ""          },
+	{"a volume, by the last link",               {"/vol"},             false, "/usr/lib/file",  false, true,  ""          },
+	{"a volume beside",                          {"/vol"},             false, "/usr/lib/a",     false, false, "/usr/lib/a"},
+	{"a volume that is a file",                  {"/usr/lib/old"},     false, "/usr/lib/old",   false, true,  ""          },
+	{"a volume whose destination is a link",     {"/lib"},             false, "/usr/lib/a",     false, true,  ""          },
+	{"a destination through a volume",
+	 {"/vol", "/vol/x"},
+	 false,								   "/usr/lib/a",
+	 false,											    true,
+	 ""														   },
+	{"a tmpfs",				  {"t:/run"},           false, "/run/x/socket",  false, false, ""          },
+	{"a tmpfs, read-only",                       {"r:/run"},           false, "/run/x/socket",  false, true,  ""          },
+	{"a tmpfs in a volume",                      {"/run", "t:/run/x"}, false, "/run/x/socket",  false, true,  ""          },
+	{"a volume in a tmpfs",                      {"t:/run", "/run/x"}, false, "/run/x/socket",  false, true,  ""          },
+	{"a volume beside, in a tmpfs",
+	 {"t:/run", "/run/y"},
+	 false,								   "/run/x/socket",
+	 false,											    false,
+	 ""														   },
+	{"a node",				   {"t:/dev"},           false, "/dev/nvidia0",   true,  false, ""          },
+	{"a node in the host's /dev",                {"/dev"},             false, "/dev/nvidia0",   true,  true,  ""          },
+	{"a node, and /dev is a link into a volume",
+	 {"/vol"},
+	 false,								   "/vdev/nvidia0",
+	 true,											     true,
+	 ""														   },
+};
+
+static void make_root(void)
+{
+	AUTO_ARENA arena = {0};
+
+	assert_int_equal(
+		system(arena_printf(&arena,
+				    "cd %s && mkdir -p root/usr/lib root/run root/dev root/vol && "
+				    "ln -s usr/lib root/lib && ln -s /vol root/usr/lib/vol && "
+				    "ln -s ../../vol/f root/usr/lib/file && ln -s vol root/vdev && "
+				    ": > root/usr/lib/old && : > source",
+				    folder)),
+		0);
+}
+
+static void add_mounts(const char *const *texts, struct arena *arena, struct oci_mounts *ret)
+{
+	for (size_t i = 0; i < 3 && texts[i]; i++) {
+		bool fresh = texts[i][1] == ':';
+		struct oci_mount *mount = ARENA_PUSH(arena, ret);
+
+		*mount = (struct oci_mount){
+			.destination = texts[i] + (fresh ? 2 : 0),
+			.source = fresh ? "tmpfs" : "volume",
+			.type = fresh ? "tmpfs" : "bind",
+			.bind = !fresh,
+			.read_only = texts[i][0] == 'r',
+		};
+	}
+}
+
+static void what_lies_in_a_volume_is_the_hooks(void **state)
+{
+	static struct pipeline pipeline = PIPELINE_INIT;
+	struct config config = {0};
+	AUTO_ARENA paths = {0};
+	AUTO_ROOT root = {.fd = -1};
+	struct error err = {0};
+	struct stat null;
+
+	(void)state;
+	make_root();
+	assert_int_equal(root_open(arena_printf(&paths, "%s/root", folder), &root, &err), 0);
+	assert_int_equal(root_open("/", &pipeline.roots.driver, &err), 0);
+	assert_int_equal(root_open("/dev", &pipeline.roots.dev, &err), 0);
+	assert_int_equal(stat("/dev/null", &null), 0);
+	pipeline.config = &config;
+	pipeline.bundle = "/bundle";
+	for (size_t i = 0; i < ARRAY_SIZE(divided); i++) {
+		AUTO_ARENA arena = {0};
+		struct operation operation = {
+			.kind = divided[i].device ? OPERATION_DEVICE : OPERATION_BIND,
+			.tree = divided[i].device ? TREE_DEV : TREE_DRIVER_ROOT,
+			.source = divided[i].device ? "null"
+						    : arena_printf(&arena, "%s/source", folder),
+			.source_fd = -1,
+			.target = divided[i].target,
+			.major = major(null.st_rdev),
+			.minor = minor(null.st_rdev),
+			.required = true,
+		};
+		struct spec_edits edits = {0};
+		struct plan rest;
+		bool by_hook;
+
+		pipeline.spec.mounts = (struct oci_mounts){0};
+		add_mounts(divided[i].mounts, &arena, &pipeline.spec.mounts);
+		pipeline.spec.shared_propagation = divided[i].shared;
+		pipeline.plan = (struct plan){.items = &operation, .count = 1};
+		assert_int_equal(spec_divide(&pipeline, &root, &arena, &edits, &rest, &err), 0);
+		by_hook = rest.count == 1;
+		if (by_hook != divided[i].by_hook ||
+		    (!divided[i].device && edits.mounts.count != !by_hook) ||
+		    (divided[i].device && edits.devices.items[0].by_hook != by_hook) ||
+		    strcmp(strings_join(&arena, &rest.stubs, " "), divided[i].stubs) != 0)
+			fail_msg("%s: %s, stubs %s", divided[i].name,
+				 by_hook ? "by the hook" : "by the runtime",
+				 strings_join(&arena, &rest.stubs, " "));
+		assert_int_equal(rest.mounts.count, pipeline.spec.mounts.count);
+		assert_int_equal(rest.shared_propagation, divided[i].shared);
+		if (rest.mounts.count && rest.mounts.items[0].bind)
+			assert_string_equal(rest.mounts.items[0].source, "/bundle/volume");
+	}
+	driver_roots_close(&pipeline.roots);
+}
+
+/* A node that the hook brings isn't in linux.devices; its group joins all the same. */
+static void a_node_of_the_hooks_brings_its_group_alone(void **state)
+{
+	AUTO_ARENA arena = {0};
+	struct spec_device node = {"/dev/x", 1, 2, 0660, 0, 44, true};
+	struct document document = DOCUMENT_INIT(&arena, "{}", 2);
+	struct spec_edits edits = {
+		.devices = {&node, 1, 1},
+                  .hook = "/h"
+        };
+	struct document_value value;
+	struct error err = {0};
+
+	(void)state;
+	assert_int_equal(spec_edit(&document, &edits, &err), 0);
+	assert_int_equal(document_find(&document, "linux.devices", &value, &err), 0);
+	assert_int_equal(value.end - value.start, 0);
+	assert_non_null(strstr(document.text, "\"additionalGids\":[44]"));
+}
+
 static int make_folder(void **state)
 {
 	(void)state;
@@ -652,7 +1003,8 @@ int main(void)
 		cmocka_unit_test(command_lines_are_read_as_runc_and_crun_do),
 		cmocka_unit_test(the_containers_name_and_debug_are_read),
 		cmocka_unit_test(items_are_appended_and_all_else_stays),
-		cmocka_unit_test(an_item_is_removed_with_one_comma),
+		cmocka_unit_test(items_are_removed_with_their_commas),
+		cmocka_unit_test(changes_are_written_once),
 		cmocka_unit_test(a_plan_becomes_config_json),
 		cmocka_unit_test(a_node_of_a_group_brings_the_group),
 		cmocka_unit_test(mode_hook_adds_one_hook),
@@ -661,7 +1013,10 @@ int main(void)
 		cmocka_unit_test(a_plan_survives_as_text),
 		cmocka_unit_test(a_file_that_is_no_plan_is_refused),
 		cmocka_unit_test(the_first_other_program_is_the_runtime),
+		cmocka_unit_test(a_runtime_that_others_can_change_is_refused),
 		cmocka_unit_test(a_file_is_replaced_with_its_mode),
+		cmocka_unit_test(what_lies_in_a_volume_is_the_hooks),
+		cmocka_unit_test(a_node_of_the_hooks_brings_its_group_alone),
 		cmocka_unit_test(the_log_has_the_runtimes_formats),
 	};
 

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define NUMBERED_CALL(number) (number),
 #include "../filter_calls.h"
 
 #if defined(__x86_64__)

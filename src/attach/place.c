@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What is mounted at a place of the container, and whose it is. */
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "davit/attach.h"
+
+#define PARENTS_MAX 32 /* mounts on mounts, when it is asked whose one is */
+
+static int know(struct attach *attach, uint64_t id, enum place_kind kind, const char *volume)
+{
+	struct known_mount *known = ARENA_PUSH(attach->arena, &attach->known);
+
+	if (!known)
+		return -ENOMEM;
+	*known = (struct known_mount){.id = id, .kind = kind, .volume = volume};
+	return 0;
+}
+
+static const struct known_mount *find_known(const struct attach *attach, uint64_t id)
+{
+	for (size_t i = 0; i < attach->known.count; i++)
+		if (attach->known.items[i].id == id)
+			return &attach->known.items[i];
+	return NULL;
+}
+
+int place_know_own(struct attach *attach, int fd, struct error *err)
+{
+	struct stat st;
+	uint64_t id;
+	int r = fd_look(fd, attach->arena, &st, &id);
+
+	if (r < 0)
+		return error_errno(err, -r, "look at a mount of ours");
+	return know(attach, id, PLACE_OWN, NULL) < 0 ? error_memory(err) : 0;
+}
+
+static bool is_beneath(const char *top, const char *path)
+{
+	size_t length = strlen(top);
+
+	if (length == 1)
+		return true;
+	return strncmp(path, top, length) == 0 && (path[length] == '/' || path[length] == '\0');
+}
+
+/*
+ * Whether it shows a part of the root's own tree: what is made there is made in the root. (Of a
+ * root that isn't the top of a mount nobody knows where in the file system it lies.)
+ */
+static bool is_of_root(const struct attach *attach, const struct mount_facts *facts)
+{
+	return facts->device == attach->root_mount.device &&
+	       is_beneath(attach->root_mount.root, facts->root) &&
+	       fd_is_top_of_mount(attach->root->fd);
+}
+
+/* ---- what config.json says of a mount ----------------------------------------------------- */
+
+/* Whether what lies at the destination now, through the image's links, is that mount. */
+static bool leads_to(const struct attach *attach, const char *destination, uint64_t id)
+{
+	struct stat st;
+	uint64_t there;
+	AUTO_FD fd = root_openat(attach->root, destination, O_PATH);
+
+	return fd >= 0 && fd_look(fd, attach->arena, &st, &there) == 0 && there == id;
+}
+
+/* The last bind of config.json that lies there. */
+static const struct oci_mount *find_bind(const struct attach *attach, uint64_t id)
+{
+	for (size_t i = attach->mounts->count; i > 0; i--) {
+		const struct oci_mount *mount = &attach->mounts->items[i - 1];
+
+		if (mount->bind && leads_to(attach, mount->destination, id))
+			return mount;
+	}
+	return NULL;
+}
+
+/* A tmpfs that is the host's has the number of the tmpfs that was bound. */
+static bool is_source_of_bind(const struct attach *attach, dev_t device)
+{
+	for (size_t i = 0; i < attach->mounts->count; i++) {
+		const struct oci_mount *mount = &attach->mounts->items[i];
+		struct stat st;
+
+		/* The host's paths can be seen until the runtime enters the root. */
+		if (mount->bind && mount->source[0] == '/' && stat(mount->source, &st) == 0 &&
+		    st.st_dev == device)
+			return true;
+	}
+	return false;
+}
+
+/* Whether the runtime mounted it anew for this container, as config.json has it. */
+static bool is_fresh(const struct attach *attach, uint64_t id, const struct mount_facts *facts,
+		     const char *path)
+{
+	const struct oci_mounts *mounts = attach->mounts;
+	bool found = false;
+
+	if (!string_equal(facts->root, "/") ||
+	    (!string_equal(facts->type, "tmpfs") && !string_equal(facts->type, "proc")))
+		return false;
+	/* Mostly the path asked for is the destination itself, which needs no look. */
+	for (int look = 0; look < 2 && !found; look++)
+		for (size_t i = mounts->count; !found && i > 0; i--) {
+			const struct oci_mount *mount = &mounts->items[i - 1];
+
+			found = !mount->bind && string_equal(mount->type, facts->type) &&
+				(look ? leads_to(attach, mount->destination, id)
+				      : string_equal(mount->destination, path));
+		}
+	/* All mounts of procfs of one pid namespace have one number. */
+	if (found && string_equal(facts->type, "proc"))
+		return !find_bind(attach, id);
+	return found && !is_source_of_bind(attach, facts->device);
+}
+
+/* ---- what config.json knows nothing of
+ * ------------------------------------------------------------------ */
+
+/*
+ * A file system that is mounted nowhere but beneath the root was mounted for it: the namespace is a
+ * copy of the host's until it pivots.
+ */
+static bool is_nowhere_else(const struct attach *attach, const struct mount_facts *facts)
+{
+	struct mount_infos infos;
+	char top[PATH_MAX], name[sizeof("fd/") + 3 * sizeof(int)];
+	AUTO_FD self = proc_open(0, "", O_PATH | O_DIRECTORY);
+	ssize_t length;
+
+	(void)snprintf(name, sizeof(name), "fd/%d", attach->root->fd);
+	length = self < 0 ? -1 : readlinkat(self, name, top, sizeof(top) - 1);
+	if (length <= 0 || !string_equal(facts->root, "/") ||
+	    mount_info_read(attach->arena, &infos) < 0)
+		return false;
+	top[length] = '\0';
+	/* All mounts of procfs of one pid namespace are one file system. */
+	if (string_equal(facts->type, "proc"))
+		return !attach->mounts;
+	if (!string_equal(facts->type, "tmpfs"))
+		return false;
+	for (size_t i = 0; i < infos.count; i++)
+		if (infos.items[i].device == facts->device &&
+		    !is_beneath(top, infos.items[i].mount_point))
+			return false;
+	return true;
+}
+
+/* ---- the decision ------------------------------------------------------------------------- */
+
+static int decide(struct attach *attach, uint64_t id, const char *path, unsigned depth,
+		  enum place_kind *ret, const char **ret_volume);
+
+/* Whether it is mounted on what is the container's own: else it came along with a volume. */
+static int is_on_own(struct attach *attach, const struct mount_facts *facts, unsigned depth,
+		     bool *ret)
+{
+	enum place_kind kind = PLACE_SHARED;
+	const char *volume;
+	int r = depth == PARENTS_MAX ? 0
+				     : decide(attach, facts->parent, "", depth + 1, &kind, &volume);
+
+	*ret = kind == PLACE_OWN;
+	return r;
+}
+
+static int decide_by_spec(struct attach *attach, uint64_t id, const struct mount_facts *facts,
+			  const char *path, unsigned depth, enum place_kind *ret,
+			  const char **ret_volume)
+{
+	const struct oci_mount *bind;
+	bool on_own = false;
+	int r = 0;
+
+	if (is_fresh(attach, id, facts, path))
+		r = is_on_own(attach, facts, depth, &on_own);
+	if (r < 0 || on_own) {
+		*ret = PLACE_OWN;
+		return r;
+	}
+	bind = find_bind(attach, id);
+	*ret_volume = bind ? bind->destination : NULL;
+	if (!bind && is_nowhere_else(attach, facts))
+		r = is_on_own(attach, facts, depth, &on_own);
+	*ret = on_own                                          ? PLACE_OWN
+	       : facts->read_only || (bind && bind->read_only) ? PLACE_READ_ONLY
+							       : PLACE_VOLUME;
+	return r;
+}
+
+static int decide_anew(struct attach *attach, uint64_t id, const char *path, unsigned depth,
+		       enum place_kind *ret, const char **ret_volume)
+{
+	struct mount_facts facts;
+	int r = mount_facts_read(id, attach->arena, &facts);
+
+	if (r < 0)
+		return r;
+	if (facts.shared) {
+		const struct oci_mount *bind = attach->mounts ? find_bind(attach, id) : NULL;
+
+		*ret = PLACE_SHARED;
+		*ret_volume = bind ? bind->destination : NULL;
+		return 0;
+	}
+	if (is_of_root(attach, &facts)) {
+		*ret = PLACE_OWN;
+		return 0;
+	}
+	if (attach->mounts)
+		return decide_by_spec(attach, id, &facts, path, depth, ret, ret_volume);
+	*ret = is_nowhere_else(attach, &facts) ? PLACE_OWN
+	       : facts.read_only               ? PLACE_READ_ONLY
+					       : PLACE_VOLUME;
+	return 0;
+}
+
+static int decide(struct attach *attach, uint64_t id, const char *path, unsigned depth,
+		  enum place_kind *ret, const char **ret_volume)
+{
+	const struct known_mount *known = find_known(attach, id);
+	int r;
+
+	*ret_volume = NULL;
+	if (known) {
+		*ret = known->kind;
+		*ret_volume = known->volume;
+		return 0;
+	}
+	r = decide_anew(attach, id, path, depth, ret, ret_volume);
+	/* The parent of the container's first mount is out of sight. */
+	if (r == -ENOENT && depth > 0) {
+		*ret = PLACE_VOLUME;
+		return 0;
+	}
+	return r < 0 ? r : know(attach, id, *ret, *ret_volume);
+}
+
+int place_look(struct attach *attach, int fd, const char *path, struct place *ret,
+	       struct error *err)
+{
+	int r;
+
+	*ret = (struct place){.fd = fd, .path = path};
+	r = fd_look(fd, attach->arena, &ret->st, &ret->mount);
+	if (r == 0)
+		r = decide(attach, ret->mount, path, 0, &ret->kind, &ret->volume);
+	return r < 0 ? error_errno(err, -r, "look at what is mounted at %s in the container", path)
+		     : 0;
+}
+
+bool place_is_in_own_proc(struct attach *attach, const struct place *place)
+{
+	struct mount_facts facts, parent;
+	bool own = false;
+
+	return mount_facts_read(place->mount, attach->arena, &facts) == 0 && !facts.shared &&
+	       is_on_own(attach, &facts, 0, &own) == 0 && own &&
+	       mount_facts_read(facts.parent, attach->arena, &parent) == 0 &&
+	       string_equal(parent.type, "proc");
+}
+
+int place_refuse(const struct place *place, const char *path, struct error *err)
+{
+	const char *volume = place->volume ? place->volume : place->path;
+
+	if (place->kind == PLACE_SHARED)
+		return error_set(err, ERROR_BAD_REQUEST, EXDEV,
+				 "mount that volume elsewhere, or not as shared",
+				 "put %s into the container: it lies on a shared mount, %s, and "
+				 "would show on the host",
+				 path, volume);
+	return error_set(err, ERROR_BAD_REQUEST, EXDEV, "mount that volume elsewhere, or read-only",
+			 "put %s into the container: it lies in a volume, %s, where nothing may be "
+			 "made",
+			 path, volume);
+}
+
+int attach_begin(struct attach *attach, const struct root *root, const struct oci_mounts *mounts,
+		 struct arena *arena, struct error *err)
+{
+	struct mount_facts *facts = &attach->root_mount;
+	struct stat st;
+	uint64_t id = 0;
+	int r = -EAGAIN;
+
+	*attach = (struct attach){.root = root, .mounts = mounts, .arena = arena, .dir_fd = -1};
+	for (int tries = 0; tries < 2 && r == -EAGAIN; tries++) {
+		r = fd_look(root->fd, arena, &st, &id);
+		if (r == 0)
+			r = mount_facts_read(id, arena, facts);
+	}
+	if (r == 0 && facts->shared) {
+		r = mount_make_private(root->fd);
+		/* A plain directory on a mount that others see: nothing can be put there. */
+		if (r == -EINVAL)
+			return know(attach, id, PLACE_SHARED, "/") < 0 ? error_memory(err) : 0;
+	}
+	if (r < 0)
+		return error_errno(err, -r, "look at the mount of the container's root %s",
+				   root->path);
+	return know(attach, id, PLACE_OWN, NULL) < 0 ? error_memory(err) : 0;
+}

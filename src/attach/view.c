@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Private views of directories that the container can't write. */
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "davit/attach.h"
+
+#define VIEW_SIZE_KIB 16384 /* links, empty files and a loader cache */
+#define BENEATH_MAX 4096
+
+/* A mount beneath the directory that is covered: its top, held open to be moved onto the view. */
+struct beneath {
+	int fd;
+	const char *path; /* in the directory, with a leading slash */
+};
+struct beneaths {
+	struct beneath *items;
+	size_t count, capacity;
+};
+
+/* Where a descriptor's directory is, as mountinfo spells it. */
+static int path_of(int fd, char path[static PATH_MAX])
+{
+	char name[sizeof("self/fd/") + 3 * sizeof(int)];
+	ssize_t length;
+
+	(void)snprintf(name, sizeof(name), "self/fd/%d", fd);
+	length = readlinkat(proc_fd(), name, path, PATH_MAX - 1);
+	if (length < 0)
+		return -errno;
+	path[length] = '\0';
+	return 0;
+}
+
+/*
+ * The places of the mounts that lie right on the directory's own mount, beneath it: what lies on
+ * those comes along with them.
+ */
+static int list_beneath(const struct place *dir, struct arena *arena, struct strings *ret)
+{
+	struct mount_infos infos;
+	char top[PATH_MAX];
+	uint64_t id = 0;
+	size_t length;
+	int r = path_of(dir->fd, top);
+
+	if (r == 0)
+		r = mount_id_of(dir->fd, arena, &id);
+	if (r == 0)
+		r = mount_info_read(arena, &infos);
+	length = strlen(top);
+	if (length == 1)
+		length = 0; /* "/": the slash is the point's own */
+	for (size_t i = 0; r == 0 && i < infos.count; i++) {
+		const char *point = infos.items[i].mount_point;
+
+		if (infos.items[i].parent == id && strncmp(point, top, length) == 0 &&
+		    point[length] == '/' && point[length + 1] &&
+		    !strings_contain(ret, point + length))
+			r = strings_add(arena, ret, point + length);
+	}
+	return r;
+}
+
+/* What was mounted there before is hidden by what lies on the way to it now. */
+static bool is_hidden(const struct strings *points, const char *point)
+{
+	for (size_t i = 0; i < points->count; i++) {
+		size_t length = strlen(points->items[i]);
+
+		if (strncmp(point, points->items[i], length) == 0 && point[length] == '/')
+			return true;
+	}
+	return false;
+}
+
+static int open_beneath(const struct place *dir, struct arena *arena, struct beneaths *ret)
+{
+	const struct root top = {.fd = dir->fd, .path = dir->path};
+	struct strings points = {0};
+	int r = list_beneath(dir, arena, &points);
+
+	if (r == 0 && points.count > BENEATH_MAX)
+		return -E2BIG;
+	for (size_t i = 0; r == 0 && i < points.count; i++) {
+		struct beneath *beneath;
+
+		if (is_hidden(&points, points.items[i]))
+			continue;
+		beneath = ARENA_PUSH(arena, ret);
+		if (!beneath)
+			return -ENOMEM;
+		beneath->path = points.items[i];
+		beneath->fd = root_openat(&top, beneath->path, O_PATH | O_NOFOLLOW);
+		r = beneath->fd < 0 ? beneath->fd : 0;
+	}
+	return r;
+}
+
+static int put_back(const struct root *view, const struct beneath *beneath)
+{
+	AUTO_FD fd = root_openat(view, beneath->path, O_PATH | O_NOFOLLOW);
+	struct mount_place place = {.root = view, .path = beneath->path, .fd = fd};
+
+	return fd < 0 ? fd : mount_move(beneath->fd, &place);
+}
+
+static int put_all_back(const struct root *view, struct beneaths *beneaths, struct error *err)
+{
+	for (size_t i = 0; i < beneaths->count; i++) {
+		int r = put_back(view, &beneaths->items[i]);
+
+		if (r < 0)
+			return error_errno(err, -r, "keep the mount %s%s in the container",
+					   view->path, beneaths->items[i].path);
+	}
+	return 0;
+}
+
+static int cover(struct attach *attach, const struct place *dir, struct beneaths *beneaths,
+		 struct error *err)
+{
+	const struct mount_place place = {.root = attach->root, .path = dir->path, .fd = dir->fd};
+	int *slot = ARENA_PUSH(attach->arena, &attach->views);
+	struct root view = {.path = dir->path};
+	int r;
+
+	if (!slot)
+		return error_memory(err);
+	*slot = -1;
+	/* From here on something is hidden, until it is put back. */
+	attach->broken = true;
+	*slot = mount_overlay_attach(VIEW_SIZE_KIB, &place, err);
+	if (*slot < 0)
+		return error_fix(err, *slot, "start the container from a writable file system");
+	view.fd = *slot;
+	r = place_know_own(attach, view.fd, err);
+	if (r == 0)
+		r = put_all_back(&view, beneaths, err);
+	attach->broken = r < 0;
+	return r < 0 ? r : view.fd;
+}
+
+int view_make(struct attach *attach, const struct place *dir, struct error *err)
+{
+	struct beneaths beneaths = {0};
+	int r;
+
+	if (dir->kind == PLACE_VOLUME || dir->kind == PLACE_SHARED)
+		return place_refuse(dir, dir->path, err);
+	r = open_beneath(dir, attach->arena, &beneaths);
+	if (r < 0)
+		error_errno(err, -r, "keep the mounts beneath %s in the container", dir->path);
+	else
+		r = cover(attach, dir, &beneaths, err);
+	for (size_t i = 0; i < beneaths.count; i++)
+		fd_close(&beneaths.items[i].fd);
+	if (r >= 0)
+		log_line(LOG_LEVEL_INFO, "%s is read-only: covered by a private view", dir->path);
+	return r;
+}
+
+int attach_seal(struct attach *attach, struct error *err)
+{
+	for (size_t i = 0; i < attach->views.count; i++) {
+		int r = mount_make_read_only(attach->views.items[i]);
+
+		if (r < 0)
+			return error_errno(err, -r,
+					   "make a view of a read-only directory "
+					   "read-only in the container");
+	}
+	return 0;
+}
+
+int attach_scratch_root(const char *rootfs, unsigned size_kib, struct error *err)
+{
+	AUTO_ROOT host = {.fd = -1};
+	AUTO_FD fd = -1, view = -1;
+	struct mount_place place = {.root = &host, .path = rootfs};
+	int r = root_open("/", &host, err);
+
+	if (r < 0)
+		return r;
+	fd = root_openat(&host, rootfs, O_PATH | O_DIRECTORY);
+	if (fd < 0)
+		return error_set(err, ERROR_BAD_BUNDLE, -fd, "correct root.path in config.json",
+				 "open the root %s: %s", rootfs, strerror(-fd));
+	place.fd = fd;
+	view = mount_overlay_attach(size_kib, &place, err);
+	return view < 0 ? view : 0;
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Who may own the files that davit relies on: the one place that decides it. */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <unistd.h>
+
+#include "davit/sys.h"
+
+#define ID_MAP_MAX ((size_t)16 * 1024) /* 340 lines, as the kernel allows */
+#define DEFAULT_OVERFLOW_ID 65534
+
+/* The three numbers of a line; false if it has another form. */
+static bool take_line(struct slice line, uint64_t numbers[static 3])
+{
+	size_t count = 0;
+	struct slice field;
+
+	while (slice_next(&line, ' ', &field)) {
+		if (!field.length)
+			continue;
+		if (count == 3 ||
+		    parse_number(field.data, field.length, 10, UINT32_MAX, &numbers[count++]) < 0)
+			return false;
+	}
+	return count == 3;
+}
+
+int id_map_find(const char *map, uint32_t id, uint32_t *ret)
+{
+	struct slice rest = slice_from(map), line;
+
+	while (slice_next(&rest, '\n', &line)) {
+		uint64_t numbers[3];
+
+		if (!line.length)
+			continue;
+		if (!take_line(line, numbers))
+			return -EINVAL;
+		if (id >= numbers[0] && id - numbers[0] < numbers[2]) {
+			*ret = (uint32_t)(numbers[1] + (id - numbers[0]));
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+/* Whether some user of this user namespace has that id. 1, 0 or -errno. */
+static int is_mapped(uid_t id)
+{
+	AUTO_ARENA arena = {0};
+	uint32_t outside;
+	char *map;
+	int r = proc_read(0, "uid_map", ID_MAP_MAX, &arena, &map);
+
+	if (r == 0)
+		r = id_map_find(map, id, &outside);
+	return r == -ENOENT ? 0 : r < 0 ? r : 1;
+}
+
+static uid_t read_overflow_id(void)
+{
+	int proc = proc_fd();
+	AUTO_FD fd = proc < 0 ? -1 : openat(proc, "sys/fs/overflowuid", O_RDONLY | O_CLOEXEC);
+	char text[16];
+	ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof(text));
+	uint64_t id;
+
+	if (length > 0 && text[length - 1] == '\n')
+		length--;
+	return length > 0 && parse_number(text, (size_t)length, 10, UINT32_MAX, &id) == 0
+		       ? (uid_t)id
+		       : DEFAULT_OVERFLOW_ID;
+}
+
+static bool raise_fowner(cap_t saved)
+{
+	static const cap_value_t fowner = CAP_FOWNER;
+	cap_flag_value_t effective = CAP_CLEAR;
+	cap_t raised = cap_dup(saved);
+
+	if (raised && cap_set_flag(raised, CAP_EFFECTIVE, 1, &fowner, CAP_SET) == 0 &&
+	    cap_set_proc(raised) == 0)
+		effective = CAP_SET;
+	(void)cap_free(raised);
+	return effective == CAP_SET;
+}
+
+/*
+ * Whether the owner of an open file has no id in this user namespace. The namespace's CAP_FOWNER is
+ * good for the files of its own users alone; setting O_NOATIME asks for it and changes nothing but
+ * the descriptor. (The kernel decides without the file system: a FUSE server isn't asked.) False
+ * when that can't be found out.
+ */
+static bool owner_is_outside(int fd)
+{
+	cap_t saved = cap_get_proc();
+	AUTO_FD again = -1;
+	bool outside = false;
+
+	if (!saved)
+		return false;
+	again = fd_reopen(fd, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	if (again >= 0 && raise_fowner(saved)) {
+		outside = fcntl(again, F_SETFL, O_NONBLOCK | O_NOATIME) < 0 && errno == EPERM;
+		/* It can't be refused: nothing is added. */
+		(void)cap_set_proc(saved);
+	}
+	(void)cap_free(saved);
+	return outside;
+}
+
+bool owner_is_trusted(int fd, const struct stat *st)
+{
+	int mapped;
+
+	if (st->st_uid == 0 || st->st_uid == geteuid())
+		return true;
+	/* An id that nobody has here is shown for all who have none here. */
+	mapped = is_mapped(st->st_uid);
+	if (mapped <= 0)
+		return mapped == 0;
+	return st->st_uid == read_overflow_id() && owner_is_outside(fd);
+}

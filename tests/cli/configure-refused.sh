@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# A change that `davit configure` refuses leaves every file as it was, and no backup beside it.
+set -euo pipefail
+# shellcheck source=tests/lib/place.sh
+. "$(dirname "$0")/../lib/place.sh"
+require_root
+make_work
+root=$work/root
+
+put() { # PATH TEXT
+	mkdir -p "$root/$(dirname "$1")"
+	printf '%s\n' "$2" > "$root/$1"
+}
+state() {
+	(cd "$root" && find . -printf '%P %y %s %i %l\n' | LC_ALL=C sort)
+}
+refused() { # NAME MESSAGE ENGINE [OPTION...]
+	local before after output rc=0
+	before=$(state)
+	output=$("$davit" configure "${@:3}" --root "$root" 2>&1) || rc=$?
+	after=$(state)
+	matches "$1: refused" "$2" "$output"
+	equal "$1: nothing is changed" "1 $before" "$rc $after"
+	rm -rf --one-file-system "$root"
+}
+
+refuse_all() { # FILE ENGINE TEXT
+	put "$1" "$3"
+	mv "$root/$1" "$root/elsewhere"
+	ln -s /elsewhere "$root/$1"
+	refused "$2: its file is a link" 'it is a symbolic link' "$2"
+	put "$1" "$3"
+	mount --bind "$root" "$root"
+	mount -o remount,bind,ro "$root"
+	refused_mount "$2: a read-only file system" 'Read-only file system' "$2"
+	# Only the replacement itself fails: a file that something is mounted on can't be renamed over.
+	put "$1" "$3"
+	mount --bind "$root/$1" "$root/$1"
+	refused_mount "$2: a file that is mounted on" 'busy|cross-device' "$2"
+}
+refused_mount() {
+	local before after output rc=0
+	before=$(state)
+	output=$("$davit" configure "$3" --root "$root" 2>&1) || rc=$?
+	# containerd's drop-in, which is written before, has no effect until the file names it.
+	rm -rf "$root/etc/containerd/conf.d" 2> /dev/null || true
+	after=$(state)
+	unmount_below "$work"
+	matches "$1: refused" "$2" "$output"
+	equal "$1: nothing is changed" "1 $before" "$rc $after"
+	rm -rf --one-file-system "$root"
+}
+
+refuse_all etc/docker/daemon.json docker '{"log-level": "info"}'
+refuse_all etc/containerd/config.toml containerd 'version = 2'
+refuse_all etc/crio/crio.conf.d/50-davit.conf crio '# mine'
+refuse_all usr/share/containers/oci/hooks.d/davit.json podman '{"version": "1.0.0"}'
+put etc/docker/daemon.json '{"runtimes": 1}'
+refused 'docker: a file of another form' 'cannot' docker
+put etc/containerd/config.toml 'version = ['
+put etc/containerd/conf.d/davit.toml '# mine'
+refused 'containerd: a file of another form' 'cannot' containerd
+report_exit
