@@ -9,7 +9,6 @@
 #include "keys.h"
 
 #define DEVICES_VARIABLE "NVIDIA_VISIBLE_DEVICES"
-#define NOT_SAID ((enum accept)(ACCEPT_NEVER + 1))
 
 int config_defaults(struct arena *arena, struct config *ret)
 {
@@ -29,8 +28,8 @@ int config_defaults(struct arena *arena, struct config *ret)
 			   .imex = true},
 		.cgroups = true,
 		.cuda_compat = true,
-		.limits = {.seconds = CONFIG_SECONDS    },
-		.log = {.file = "",.level = LOG_LEVEL_WARNING},
+		.limits = {.seconds = CONFIG_SECONDS          },
+		.log = {.file = "", .level = LOG_LEVEL_WARNING},
 	};
 	if (strings_add(arena, &ret->policy.env_names, DEVICES_VARIABLE) < 0 ||
 	    strings_add(arena, &ret->runtime.candidates, "runc") < 0 ||
@@ -80,13 +79,9 @@ int config_parse(const char *text, size_t length, const char *path, struct arena
 	if (r < 0)
 		return r;
 	ret->path = path;
-	ret->policy.annotations = NOT_SAID;
 	r = config_parse_keys(&json, arena, ret, err);
 	if (r < 0)
 		return error_wrap(err, r, "read %s", path);
-	/* Where variables don't count, whoever may write annotations is no more to be trusted. */
-	if (ret->policy.annotations == NOT_SAID)
-		ret->policy.annotations = ret->policy.env;
 	if (!strings_contain(&ret->policy.env_names, DEVICES_VARIABLE) &&
 	    strings_add(arena, &ret->policy.env_names, DEVICES_VARIABLE) < 0)
 		return error_memory(err);

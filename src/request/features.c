@@ -155,9 +155,6 @@ static int add_channels(struct resolver *r, const char *from, const struct strin
 		result = items_unique(r, &r->request->imex);
 	if (result < 0 || r->request->imex.count == 0)
 		return result;
-	result = check_feature(r, FEATURE_IMEX, from);
-	if (result < 0)
-		return result;
 	return resolver_rule(r, "IMEX channels come from %s", from);
 }
 

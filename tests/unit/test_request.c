@@ -20,7 +20,7 @@ struct request_case {
 	const char *env[8];
 	struct oci_pair annotations[4];
 	struct oci_pair mounts[4]; /* destination, source */
-	bool privileged, user_namespace;
+	bool privileged;
 	uint64_t bounding;
 	enum accept env_policy, annotations_policy;
 	bool mounts_accepted, requirements_ignored, imex_ignored, user_namespace;
@@ -52,7 +52,6 @@ static void fill_config(const struct request_case *row, struct arena *arena, str
 	config->policy.mounts = row->mounts_accepted;
 	config->policy.ignore_requirements = row->requirements_ignored;
 	config->policy.imex = !row->imex_ignored;
-	config->policy.features &= ~row->refused;
 	if (row->allowed)
 		config->policy.capabilities = row->allowed;
 	if (row->image_allowed)
@@ -70,7 +69,6 @@ static void fill_config(const struct request_case *row, struct arena *arena, str
 static void fill_spec(const struct request_case *row, struct arena *arena, struct oci_spec *spec)
 {
 	*spec = (struct oci_spec){.version = "1.0.2", .root_path = "rootfs", .cgroups_path = ""};
-	spec->user_namespace = row->user_namespace;
 	spec->bounding = row->bounding | (uint64_t)row->privileged << CAP_SYS_ADMIN;
 	spec->user_namespace = row->user_namespace;
 	for (size_t i = 0; i < ARRAY_SIZE(row->env) && row->env[i]; i++)

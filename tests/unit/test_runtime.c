@@ -1009,6 +1009,7 @@ int main(void)
 		cmocka_unit_test(a_node_of_a_group_brings_the_group),
 		cmocka_unit_test(mode_hook_adds_one_hook),
 		cmocka_unit_test(no_text_is_edited_that_can_be_read_otherwise),
+		cmocka_unit_test(long_texts_take_memory_by_their_length),
 		cmocka_unit_test(broken_text_ends_in_an_error_or_a_change),
 		cmocka_unit_test(a_plan_survives_as_text),
 		cmocka_unit_test(a_file_that_is_no_plan_is_refused),
