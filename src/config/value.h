@@ -19,7 +19,6 @@ struct value {
 /* A value of the wrong kind: "KEY must be WHAT". Returns -EINVAL. */
 int value_refuse(const struct value *value, const char *what);
 
-int value_features(const struct value *value, void *ret);
 int value_seconds(const struct value *value, void *ret);
 int value_bool(const struct value *value, void *ret);         /* bool */
 int value_auto(const struct value *value, void *ret);         /* bool: "auto", "never" */

@@ -21,7 +21,7 @@
 #include "davit/sys.h"
 
 #define WATCH_STACK ((size_t)32 * 1024) /* what isn't touched costs nothing */
-#define RETRY_MS 50
+#define RETRY_MS 50L
 
 static const char fix[] =
 	"look for a file system or daemon that doesn't answer, or raise limits.seconds";
