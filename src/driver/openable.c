@@ -2,6 +2,7 @@
 /* Which GPUs count for whoever asks: NVML numbers those whose node it can open. */
 #include <fcntl.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "inventory.h"
@@ -25,6 +26,15 @@ static bool can_be_made(struct inventory *inv, const struct device_node *node)
 	       copy.to_be_made;
 }
 
+/* One of the driver's with another number is no mask: it is a fault of the host's, to be told. */
+static bool is_stale(const struct inventory *inv, const struct device_node *node)
+{
+	struct stat st;
+
+	return inventory_stat_node(&inv->roots->dev, node->name, &st) == 0 && S_ISCHR(st.st_mode) &&
+	       major(st.st_rdev) == node->major;
+}
+
 /*
  * Why its node can't be opened, or NULL. The kernel asks the device cgroup for access(2), too, and
  * that doesn't wake the GPU.
@@ -33,6 +43,8 @@ static const char *objection(struct inventory *inv, const struct device_node *no
 {
 	const char *dev = inv->roots->dev.path;
 
+	if (!node->present && is_stale(inv, node))
+		return NULL;
 	if (!node->present)
 		return can_be_made(inv, node)
 			       ? NULL
