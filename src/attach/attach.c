@@ -166,11 +166,11 @@ static int reach(struct attach *attach, const char *path, bool make, struct targ
 	char directory[PATH_MAX];
 	int fd, r;
 
+	*ret = (struct target){.attach = attach, .path = path, .name = slash ? slash + 1 : ""};
 	if (path[0] != '/' || !slash || length >= sizeof(directory) || !slash[1] ||
 	    string_equal(slash + 1, ".") || string_equal(slash + 1, ".."))
 		return error_set(err, ERROR_BAD_REQUEST, EINVAL, NULL,
 				 "use %s in the container: it names no file", path);
-	*ret = (struct target){.attach = attach, .path = path, .name = slash + 1};
 	if (attach->dir_fd >= 0 && strlen(attach->dir_path) == length &&
 	    memcmp(attach->dir_path, path, length) == 0)
 		return 0;
@@ -455,9 +455,11 @@ int attach_mount_over(struct attach *attach, const char *path, struct mount_sour
 {
 	AUTO_FD fd = root_openat(attach->root, path, O_PATH);
 	struct place place;
-	int r = fd < 0 ? error_errno(err, -fd, "open %s in the container", path)
-		       : place_look(attach, fd, path, &place, err);
+	int r;
 
+	if (fd < 0)
+		return error_errno(err, -fd, "open %s in the container", path);
+	r = place_look(attach, fd, path, &place, err);
 	if (r == 0 && (place.kind == PLACE_SHARED || place.kind == PLACE_VOLUME))
 		r = place_refuse(&place, path, err);
 	return r < 0 ? r : put_on(attach, fd, path, source, err);

@@ -18,8 +18,7 @@
  */
 #define PROGRAM_HEADERS_MAX 128
 #define SECTIONS_MAX 256
-#define DYNAMIC_MAX ((size_t)64 * 1024)
-#define NOTES_MAX ((size_t)64 * 1024)
+#define CHUNK_MAX ((size_t)64 * 1024) /* a dynamic section, notes */
 #define SONAME_MAX 255
 #define HEAD_SIZE ((size_t)4096) /* mostly holds the program headers and the SONAME */
 
@@ -30,7 +29,6 @@
 #define AT_SEGMENTS sizeof(Elf64_Ehdr)
 #define AT_SECTIONS (AT_SEGMENTS + PROGRAM_HEADERS_MAX * sizeof(Elf64_Phdr))
 #define AT_CHUNK (AT_SECTIONS + SECTIONS_MAX * sizeof(Elf64_Shdr))
-#define CHUNK_MAX (DYNAMIC_MAX > NOTES_MAX ? DYNAMIC_MAX : NOTES_MAX)
 
 struct elf_file {
 	int fd;
@@ -307,7 +305,7 @@ static int read_soname(struct elf_file *file, struct arena *arena, struct elf_fa
 
 	if (!next_segment(file->elf, PT_DYNAMIC, &index, &segment))
 		return 0;
-	data = read_chunk(file, segment.p_offset, segment.p_filesz, DYNAMIC_MAX, ELF_T_DYN);
+	data = read_chunk(file, segment.p_offset, segment.p_filesz, CHUNK_MAX, ELF_T_DYN);
 	if (!data)
 		return -EINVAL;
 	for (int i = 0; gelf_getdyn(data, i, &dyn) && dyn.d_tag != DT_NULL; i++) {
@@ -329,7 +327,7 @@ static int find_note(struct elf_file *file, uint64_t offset, uint64_t size, uint
 		     struct arena *arena, struct elf_facts *ret)
 {
 	Elf_Data *data =
-		read_chunk(file, offset, size, NOTES_MAX, align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR);
+		read_chunk(file, offset, size, CHUNK_MAX, align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR);
 	size_t next = 0, name, text;
 	GElf_Nhdr note;
 

@@ -237,14 +237,13 @@ static int give_up_rights(unsigned id, struct error *err)
 /* No descriptor of the caller's is left: its terminal can't be told anything. */
 static int take_streams(int out, int err_out, int alive)
 {
-	AUTO_FD null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	if (null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(err_out, 2) < 0 ||
 	    dup2(alive, 3) < 0)
 		return -errno;
 	for (int fd = 4; fd < 1024; fd++)
 		(void)close(fd);
-	null = -1;
 	return 0;
 }
 

@@ -37,10 +37,12 @@ int id_map_find(const char *map, uint32_t id, uint32_t *ret)
 			continue;
 		if (!take_line(line, numbers))
 			return -EINVAL;
-		if (id >= numbers[0] && id - numbers[0] < numbers[2]) {
-			*ret = (uint32_t)(numbers[1] + (id - numbers[0]));
-			return 0;
-		}
+		if (id < numbers[0] || id - numbers[0] >= numbers[2])
+			continue;
+		if (numbers[1] + (id - numbers[0]) > UINT32_MAX)
+			return -EINVAL;
+		*ret = (uint32_t)(numbers[1] + (id - numbers[0]));
+		return 0;
 	}
 	return -ENOENT;
 }

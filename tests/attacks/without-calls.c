@@ -20,6 +20,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#ifndef SYS_statmount
+#define SYS_statmount 457 /* Linux 6.8 */
+#endif
+
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);
 

@@ -16,7 +16,7 @@ real_files() { # TARGET
 	case $1 in
 	cache) printf '%s\n' "$fuzz/../fixture/captured/ld.so.cache" /etc/ld.so.cache ;;
 	config) printf '%s\n' "$fuzz/../../config/config.json" ;;
-	elf) printf '%s\n' "$(command -v clang)" "$fuzz_build/fuzz_state" ;;
+	elf) printf '%s\n' "$(command -v clang)" "$(command -v ninja)" ;;
 	mountinfo) printf '%s\n' /proc/self/mountinfo ;;
 	cgroup) printf '%s\n' /proc/self/cgroup ;;
 	idmap) printf '%s\n' /proc/self/uid_map ;;

@@ -4,8 +4,8 @@
 # A kernel without the system calls that davit prefers: its programs, linked anew with
 # tests/attacks/without-calls.c, in a build folder which is else like $DAVIT_BUILD.
 
-# All of them that are newer than Linux 4.18. (The last two are the C library's.)
-new_calls=openat2,open_tree,move_mount,mount_setattr,fsopen,fsconfig,fsmount,close_range,faccessat2,clone3
+# All of them that are newer than Linux 4.18. (faccessat2 and clone3 are the C library's.)
+new_calls=openat2,open_tree,move_mount,mount_setattr,fsopen,fsconfig,fsmount,close_range,faccessat2,clone3,statmount
 
 # old_build FOLDER enosys|eperm CALL,...
 old_build() {

@@ -150,6 +150,33 @@ static void arenas_give_zeroed_aligned_memory(void **state)
 	assert_string_equal(list.items[500], "middle");
 }
 
+struct numbered {
+	unsigned key, place;
+};
+
+static int by_key(const void *a, const void *b)
+{
+	const struct numbered *const x = a, *const y = b;
+
+	return (x->key > y->key) - (x->key < y->key);
+}
+
+/* More than the C library sorts on its stack: under the filter, qsort(3) would be killed. */
+static void many_items_are_sorted_and_equal_ones_stay_in_order(void **state)
+{
+	AUTO_ARENA arena = {0};
+	struct numbered items[1000];
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(items); i++)
+		items[i] = (struct numbered){i * 7919 % 100, i};
+	assert_int_equal(sort_items(&arena, items, ARRAY_SIZE(items), sizeof(*items), by_key), 0);
+	for (size_t i = 1; i < ARRAY_SIZE(items); i++)
+		assert_true(
+			items[i - 1].key < items[i].key ||
+			(items[i - 1].key == items[i].key && items[i - 1].place < items[i].place));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -157,6 +184,7 @@ int main(void)
 		cmocka_unit_test(numbers_are_whole_and_bounded),
 		cmocka_unit_test(slices_split_without_losing_the_empty_ones),
 		cmocka_unit_test(the_nearest_name_is_found),
+		cmocka_unit_test(many_items_are_sorted_and_equal_ones_stay_in_order),
 		cmocka_unit_test(errors_read_as_one_line),
 		cmocka_unit_test(arenas_give_zeroed_aligned_memory),
 	};
