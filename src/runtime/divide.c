@@ -111,6 +111,12 @@ static bool has_target(const struct root *root, const char *target)
 	return rest[length] == '\0' && S_ISREG(st.st_mode);
 }
 
+/* By a link of the image, say: a directory, on which no file can be mounted. */
+static bool is_mount_itself(const struct image_place *place)
+{
+	return place->path[place->mount_length] == '\0';
+}
+
 /*
  * Where the runtime would write into what isn't the container's own, or can't make the file to
  * mount on; the hook looks at what really lies there at the moment that it acts. The runtime
@@ -131,7 +137,8 @@ static int is_for_hook(const struct divider *d, const struct operation *operatio
 	/* What is mounted in a shared root shows on the host. */
 	if (operation->kind == OPERATION_BIND)
 		*ret |= d->pipeline->spec.shared_propagation ||
-			(!place.mount && !has_target(d->volumes->root, operation->target));
+			(place.mount ? is_mount_itself(&place)
+				     : !has_target(d->volumes->root, operation->target));
 	return 0;
 }
 
