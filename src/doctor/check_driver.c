@@ -207,7 +207,8 @@ int check_driver_gpus(const struct doctor_host *host, struct finding *ret)
 				   "%zu usable: %s; not usable: %s", gpus->count, list, lost);
 	if (gpus->count == 0 && host->driver.driver.hidden_node)
 		return finding_set(ret, DOCTOR_FAIL,
-				   "let /proc/driver/nvidia/gpus of the host be seen here",
+				   "see `dmesg | grep NVRM`; within LXD or Incus let the host's "
+				   "/proc/driver/nvidia/gpus be seen",
 				   "there is /dev/%s, but /proc/driver/nvidia/gpus shows no GPU",
 				   host->driver.driver.hidden_node);
 	if (gpus->count == 0)

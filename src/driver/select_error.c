@@ -120,8 +120,9 @@ int select_lost(struct picker *picker, const char *item, const struct lost_gpu *
 int select_hidden(struct picker *picker)
 {
 	return error_set(picker->err, ERROR_NO_DRIVER, ENODEV,
-			 "let /proc/driver/nvidia/gpus of the host be seen here (LXD and Incus: "
-			 "nvidia.runtime=false and the GPUs as devices), or ask for none",
+			 "check `dmesg | grep NVRM`; within LXD or Incus let the host's "
+			 "/proc/driver/nvidia/gpus be seen (nvidia.runtime=false and the GPUs as "
+			 "devices)",
 			 "tell the GPUs: there is /dev/%s, but /proc/driver/nvidia/gpus shows none",
 			 picker->driver->hidden_node);
 }

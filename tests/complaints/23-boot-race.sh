@@ -21,9 +21,16 @@ new_bundle debian NVIDIA_VISIBLE_DEVICES=all
 refused 'no node, and davit may make none' "davit: cannot give the container /dev/nvidia-uvm: the host has no such node \
 (fix: run \`davit system prepare\` on the host)"
 
+# An inner container of LXD looks the same: nodes, and no entries of GPUs.
 has_host
 rm -r "$host"/proc/driver/nvidia/gpus/*
 new_bundle debian NVIDIA_VISIBLE_DEVICES=0
+refused 'nodes are left of GPUs that the module lost' "davit: cannot tell the GPUs: there is \
+/dev/nvidia0, but /proc/driver/nvidia/gpus shows none (fix: check \`dmesg | grep NVRM\`; within LXD or Incus \
+let the host's /proc/driver/nvidia/gpus be seen (nvidia.runtime=false and the GPUs as devices))"
+doctor_says 'nodes are left of GPUs that the module lost' driver.gpus fail 'no GPU' 'dmesg'
+
+rm "$host"/dev/nvidia[0-9]*
 refused 'the module is there, its GPUs are not' "davit: cannot inject GPU 0: the host has no GPU (fix: check \
 \`dmesg | grep NVRM\`, or ask for none in NVIDIA_VISIBLE_DEVICES)"
 doctor_says 'the module is there, its GPUs are not' driver.gpus fail 'no GPU' 'dmesg'
