@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "davit/attach.h"
@@ -143,6 +144,18 @@ static int cover(struct attach *attach, const struct place *dir, struct beneaths
 	return r < 0 ? r : view.fd;
 }
 
+/*
+ * A view of the root itself would be what nobody has: the runtime and this process hold the
+ * directory that it covers.
+ */
+static bool is_root(const struct root *root, int fd)
+{
+	struct stat a, b;
+
+	return fstat(root->fd, &a) == 0 && fstat(fd, &b) == 0 && a.st_dev == b.st_dev &&
+	       a.st_ino == b.st_ino;
+}
+
 int view_make(struct attach *attach, const struct place *dir, struct error *err)
 {
 	struct beneaths beneaths = {0};
@@ -150,6 +163,12 @@ int view_make(struct attach *attach, const struct place *dir, struct error *err)
 
 	if (dir->kind == PLACE_VOLUME || dir->kind == PLACE_SHARED)
 		return place_refuse(dir, dir->path, err);
+	if (is_root(attach->root, dir->fd))
+		return error_set(
+			err, ERROR_IMAGE, EROFS,
+			"make the directories that are missing in the image, or let its root "
+			"be writable",
+			"make anything right in /: the container's root is read-only");
 	r = open_beneath(dir, attach->arena, &beneaths);
 	if (r < 0)
 		error_errno(err, -r, "keep the mounts beneath %s in the container", dir->path);

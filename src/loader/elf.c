@@ -44,11 +44,6 @@ struct tables {
 	unsigned segment_size, segments, section_size, sections, names;
 };
 
-static void elf_file_close(struct elf_file *file)
-{
-	(void)elf_end(file->elf);
-}
-
 /* ---- reading the file ------------------------------------------------------------------- */
 
 /* How many of the bytes are there, or -errno. */
@@ -387,26 +382,36 @@ static int read_note(struct elf_file *file, struct arena *arena, struct elf_fact
 	return r == 0 && !ret->cuda_note ? read_note_section(file, arena, ret) : r;
 }
 
+static int read_facts(struct elf_file *file, int fd, unsigned want, struct arena *arena,
+		      struct elf_facts *ret)
+{
+	GElf_Ehdr header;
+	int r = elf_file_open(file, fd, want);
+
+	if (r < 0)
+		return r;
+	if (!gelf_getehdr(file->elf, &header))
+		return -EINVAL;
+	ret->class_bits = gelf_getclass(file->elf) == ELFCLASS64 ? 64 : 32;
+	ret->machine = header.e_machine;
+	if (want & ELF_WANT_SONAME)
+		r = read_soname(file, arena, ret);
+	if (r == 0 && (want & ELF_WANT_CUDA_NOTE))
+		r = read_note(file, arena, ret);
+	return r;
+}
+
 int elf_read(int fd, unsigned want, struct arena *arena, struct elf_facts *ret)
 {
-	/* Not zeroed as a whole: of its 90 KiB a library mostly takes one page. */
-	__attribute__((cleanup(elf_file_close))) struct elf_file file;
-	GElf_Ehdr header;
+	/* Too large for a small stack; of its 90 KiB a library mostly takes one page. */
+	static struct elf_file file;
 	int r;
 
 	file.elf = NULL;
 	file.head_length = 0;
 	*ret = (struct elf_facts){0};
-	r = elf_file_open(&file, fd, want);
-	if (r < 0)
-		return r;
-	if (!gelf_getehdr(file.elf, &header))
-		return -EINVAL;
-	ret->class_bits = gelf_getclass(file.elf) == ELFCLASS64 ? 64 : 32;
-	ret->machine = header.e_machine;
-	if (want & ELF_WANT_SONAME)
-		r = read_soname(&file, arena, ret);
-	if (r == 0 && (want & ELF_WANT_CUDA_NOTE))
-		r = read_note(&file, arena, ret);
+	r = read_facts(&file, fd, want, arena, ret);
+	(void)elf_end(file.elf);
+	file.elf = NULL;
 	return r;
 }

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NUMBERED_CALL(number) #number,
 #include "filter_calls.h"
 #include "filter_programs.inc" /* of the arm64 build */
 
@@ -71,7 +72,11 @@ static size_t mark(bool *allowed, const char *const *names, size_t count)
 	size_t known = 0;
 
 	for (size_t i = 0; i < count; i++) {
-		int number = seccomp_syscall_resolve_name_arch(SCMP_ARCH_AARCH64, names[i]);
+		/* Calls that libseccomp doesn't know are listed by number. */
+		int number =
+			names[i][0] <= '9'
+				? atoi(names[i])
+				: seccomp_syscall_resolve_name_arch(SCMP_ARCH_AARCH64, names[i]);
 
 		if (number >= 0 && number < NUMBERS) {
 			allowed[number] = true;

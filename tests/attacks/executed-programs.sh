@@ -48,8 +48,9 @@ printf '#!/bin/sh\nexec strace -f -qq -o "%s" -e trace=execve,execveat,fork,vfor
 chmod +x "$work/traced"
 edit_bundle '.hooks.prestart[0].path = $p' --arg p "$work/traced"
 run_container /bin/busybox true
+# (A thread of its own waits for the end of time; what strace has no name for it shows always.)
 equal 'the hook, traced, starts no process and executes nothing' "0 1 $hook" \
-	"$rc $(grep -c . "$work/executed") $(sed -n 's/.*execve("\([^"]*\)".*/\1/p' "$work/executed")$errors"
+	"$rc $(grep -vcE 'CLONE_THREAD|syscall_0x' "$work/executed") $(sed -n 's/.*execve("\([^"]*\)".*/\1/p' "$work/executed")$errors"
 drop_bundle
 honest_works 'executed programs'
 report_exit

@@ -7,6 +7,7 @@ of two dimensions (or every triple of three) occurs in one of them. Each case is
 real runtime. Before and after it every tree of the host in play and the host's mount table are the
 same, whatever became of it; inside, the container has its GPU, or was refused by one line.
 """
+from collections import Counter
 import ctypes
 import hashlib
 import itertools
@@ -145,6 +146,7 @@ def parse_name(text):
 # --- system calls -----------------------------------------------------------------------------------
 
 libc = ctypes.CDLL(None, use_errno=True)
+MNT_DETACH = 2
 MS_RDONLY, MS_REMOUNT, MS_BIND, MS_REC = 1, 32, 4096, 16384
 MS_PRIVATE, MS_SLAVE, MS_SHARED = 1 << 18, 1 << 19, 1 << 20
 CLONE_NEWNS = 0x20000
@@ -199,8 +201,10 @@ def differences(before, after):
     if isinstance(before, dict):
         keys = [key for key in {**before, **after} if before.get(key) != after.get(key)]
         return [f"{key}: {before.get(key)} -> {after.get(key)}" for key in sorted(keys)]
-    return [f"- {line}" for line in before if line not in after] + [
-        f"+ {line}" for line in after if line not in before]
+    # The same may be mounted twice.
+    less, more = Counter(before), Counter(after)
+    return [f"- {line}" for line in (less - more).elements()] + [
+        f"+ {line}" for line in (more - less).elements()]
 
 
 # --- one container ------------------------------------------------------------------------------------
@@ -561,6 +565,9 @@ class Container:
 
     def without_what_runtimes_do(self, changed, escaped):
         """Runtimes make nodes and targets of their own in volumes: seen on a copy of the case."""
+        for item in reversed(escaped):
+            if item[0] == "+":
+                libc.umount2(item.split(" ")[2].encode(), MNT_DETACH)
         again = Container(self.case, self.work + "-again", self.env)
         os.makedirs(again.work)
         mount("case", again.work, "tmpfs", 0, "mode=755")
@@ -591,6 +598,9 @@ def work_on(cases, number, environment, report):
     """A worker: its containers, one after another, in a mount namespace of its own."""
     if libc.unshare(CLONE_NEWNS) != 0:
         raise OSError(ctypes.get_errno(), "unshare")
+    # Shared as a host's are, but not with the other workers.
+    for propagation in (MS_PRIVATE, MS_SHARED):
+        mount(None, "/", None, MS_REC | propagation)
     top = f"{environment['work']}/worker{number}"
     os.makedirs(top)
     for serial, case in enumerate(cases):
