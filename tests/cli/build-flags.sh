@@ -24,10 +24,8 @@ done
 # What the compiler and the C library know is what every file of theirs is built with.
 compiler=$(sed -n 's/^CMAKE_C_COMPILER:[A-Z]*=//p' "$DAVIT_BUILD/CMakeCache.txt")
 level=2
-if "$compiler" -O2 -D_FORTIFY_SOURCE=3 -Werror -E -dM -include features.h -x c /dev/null 2> /dev/null |
-	grep -q '__USE_FORTIFY_LEVEL 3'; then
-	level=3
-fi
+macros=$("$compiler" -O2 -D_FORTIFY_SOURCE=3 -Werror -E -dM -include features.h -x c /dev/null 2> /dev/null || true)
+[[ $macros != *'__USE_FORTIFY_LEVEL 3'* ]] || level=3
 commands=$(ninja -C "$DAVIT_BUILD" -t commands davit davit-hook davit-runtime davit-container-cli davit-nvml |
 	grep -E -- ' -c [^ ]*/src/[^ ]+\.c$' | grep -v make_filter)
 for flag in "-D_FORTIFY_SOURCE=$level" -fstack-clash-protection -fstack-protector-strong; do
