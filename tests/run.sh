@@ -25,7 +25,7 @@ jobs=$(nproc)
 beside=(lint unit sanitize analysis fuzz arm64)
 # Scripts of tests/engines that need no runtime, or choose their own; all others run on each.
 single_scripts=(bad-input callers cdi cdi-hook configure container-cli doctor environment docker podman runtime-bundles
-	rootless runtime-engines systemd try)
+	rootless runtime-engines systemd try units)
 single_scripts+=(log traces)
 
 usage() {
@@ -215,6 +215,7 @@ group_engines() {
 		script "$name" env ENGINE=runc CGROUP=v2 "tests/engines/$name.sh"
 	done
 	script 'doctor, v2' env CGROUP=v2 tests/engines/doctor.sh
+	script units tests/engines/units.sh
 	script 'docker, v1' env CGROUP=v1 tests/engines/docker.sh
 	script 'docker, v2' env CGROUP=v2 tests/engines/docker.sh
 	script 'runtime-engines, v1' env CGROUP=v1 tests/engines/runtime-engines.sh

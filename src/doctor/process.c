@@ -173,8 +173,9 @@ static bool read_uids(struct doctor_gathering *g, const char *pid, uint64_t ret[
 
 /*
  * Anybody may call a process dockerd. The host's root runs its daemons, or who asks runs their own
- * (rootless Docker), from files that nobody else can write. The owner of /proc/PID says nothing: it
- * is root for every process that can't be dumped.
+ * (rootless Docker), from files that nobody else can write. Not a setuid program, which anybody
+ * starts under any name, such as sudo by a link called dockerd. The owner of /proc/PID says
+ * nothing: it is root for every process that can't be dumped.
  */
 static bool is_trusted(struct doctor_gathering *g, const char *pid, const char *program)
 {
@@ -198,7 +199,7 @@ static bool is_trusted(struct doctor_gathering *g, const char *pid, const char *
 	if (r == -EACCES || r == -EPERM || (r < 0 && !real))
 		return true;
 	return r == 0 && S_ISREG(st.st_mode) && (st.st_uid == 0 || st.st_uid == geteuid()) &&
-	       !(st.st_mode & (S_IWGRP | S_IWOTH));
+	       !(st.st_mode & (S_IWGRP | S_IWOTH | S_ISUID | S_ISGID));
 }
 
 /* The containerd that dockerd starts for itself: nobody else configures it. */

@@ -5,6 +5,7 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -67,8 +68,9 @@ static int allow(int ruleset, const char *path, uint64_t access)
 			S_ISDIR(st.st_mode) ? access : access & ~(uint64_t)FS_READ_DIR);
 }
 
-/* The nodes among /dev of the host: there may be any others beside them. */
-static int allow_nodes(int ruleset, const char *dev, uint64_t access)
+/* The nodes among those of the host: there may be any others beside them. */
+static int allow_nodes(int ruleset, const char *dev, bool (*is_asked)(const char *name),
+		       uint64_t access)
 {
 	DIR *list = opendir(dev);
 	const struct dirent *entry;
@@ -77,15 +79,26 @@ static int allow_nodes(int ruleset, const char *dev, uint64_t access)
 	while (list && r == 0 && (entry = readdir(list))) {
 		AUTO_FD fd = -1;
 
-		if (strncmp(entry->d_name, "nvidia", 6) != 0 && strcmp(entry->d_name, "null") != 0)
+		if (!is_asked(entry->d_name))
 			continue;
 		fd = openat(dirfd(list), entry->d_name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 		if (fd >= 0)
-			r = allow_fd(ruleset, fd,
-				     entry->d_type == DT_DIR ? access | FS_READ_DIR : access);
+			r = allow_fd(ruleset, fd, access);
 	}
 	if (list)
 		(void)closedir(list);
+	return r;
+}
+
+static int allow_dev(int ruleset, const char *dev, uint64_t access)
+{
+	char caps[PATH_MAX];
+	int r = allow_nodes(ruleset, dev, node_is_asked, access);
+
+	if (r == 0)
+		r = allow(ruleset, "/dev/null", access);
+	if (r == 0 && snprintf(caps, sizeof(caps), "%s/nvidia-caps", dev) < (int)sizeof(caps))
+		r = allow_nodes(ruleset, caps, node_is_asked_capability, access);
 	return r;
 }
 
@@ -112,7 +125,7 @@ int landlock_enter(const struct places *places, const char *dev, bool own_root, 
 		r = allow(ruleset, places->paths[i], FS_READ_FILE | FS_READ_DIR);
 	if (r == 0)
 		r = own_root ? allow(ruleset, "/dev", node | FS_READ_DIR)
-			     : allow_nodes(ruleset, dev, node);
+			     : allow_dev(ruleset, dev, node);
 	if (r == 0 && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
 		r = -errno;
 	return r < 0 ? error_errno(err, -r, "use Landlock") : 0;

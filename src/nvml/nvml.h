@@ -27,6 +27,10 @@ struct places {
 	size_t count;
 };
 void places_list(const char *library, struct places *ret);
+/* Of the driver's nodes, by name, those that NVML asks: in the directory of nodes, or in
+ * nvidia-caps. */
+bool node_is_asked(const char *name);
+bool node_is_asked_capability(const char *name);
 /* In a mount namespace of its own: leaves everything else behind. */
 int root_enter(const struct places *places, const char *dev, struct error *err);
 int landlock_enter(const struct places *places, const char *dev, bool own_root, struct error *err);

@@ -159,6 +159,35 @@ static int put_place(int stage, int fd, const char *path)
 	return symlinkat(text, stage, path + 1) < 0 && errno != EEXIST ? -errno : 0;
 }
 
+/* ---- the driver's nodes ------------------------------------------------------------------ */
+
+/* Whether it is that word and a number. */
+static bool is_numbered(const char *name, const char *word)
+{
+	const size_t length = strlen(word);
+
+	return strncmp(name, word, length) == 0 && name[length] &&
+	       strspn(name + length, "0123456789") == strlen(name + length);
+}
+
+/* Not nvidia-modeset, nvidia-fs and vGPU's: they change what is others', and nobody asks them. */
+bool node_is_asked(const char *name)
+{
+	static const char *const names[] = {"nvidiactl", "nvidia-uvm", "nvidia-nvlink",
+					    "nvidia-nvswitchctl"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return is_numbered(name, "nvidia") || is_numbered(name, "nvidia-nvswitch");
+}
+
+/* Not nvidia-cap1, which is for changing MIG instances. */
+bool node_is_asked_capability(const char *name)
+{
+	return is_numbered(name, "nvidia-cap") && strcmp(name, "nvidia-cap1") != 0;
+}
+
 /* ---- /dev -------------------------------------------------------------------------------- */
 
 static int put_node(int stage, int directory, const char *name, const char *path)
@@ -174,7 +203,8 @@ static int put_node(int stage, int directory, const char *name, const char *path
 	return r < 0 ? r : bind_fd(fd, path, MS_RDONLY | MS_NOSUID | MS_NOEXEC);
 }
 
-static int put_nodes_of(int stage, int directory, const char *prefix, const char *path)
+static int put_nodes_of(int stage, int directory, bool (*is_asked)(const char *name),
+			const char *path)
 {
 	int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *list = copy < 0 ? NULL : fdopendir(copy);
@@ -185,7 +215,7 @@ static int put_nodes_of(int stage, int directory, const char *prefix, const char
 	while (list && r == 0 && count++ < NODES_MAX && (entry = readdir(list))) {
 		char target[PATH_MAX];
 
-		if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0)
+		if (!is_asked(entry->d_name))
 			continue;
 		(void)snprintf(target, sizeof(target), "%s/%s", path, entry->d_name);
 		r = put_node(stage, directory, entry->d_name, target);
@@ -207,11 +237,11 @@ static int put_dev(int stage, int host_dev, int driver_dev, const char *dev)
 		r = put_node(stage, host_dev, usual_nodes[i], path);
 	}
 	if (r == 0)
-		r = put_nodes_of(stage, driver_dev, "nvidia", "/dev");
+		r = put_nodes_of(stage, driver_dev, node_is_asked, "/dev");
 	if (r == 0 && caps >= 0)
 		r = make_below(stage, "/dev/nvidia-caps", true);
 	if (r == 0 && caps >= 0)
-		r = put_nodes_of(stage, caps, "nvidia-cap", "/dev/nvidia-caps");
+		r = put_nodes_of(stage, caps, node_is_asked_capability, "/dev/nvidia-caps");
 	if (r < 0 || strcmp(dev, "/dev") == 0)
 		return r;
 	/* A library that looks for them elsewhere finds the same ones. */

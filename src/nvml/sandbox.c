@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/capability.h>
 #include <sys/prctl.h>
@@ -30,7 +31,7 @@ static const struct {
 	{RLIMIT_AS,     (rlim_t)1 << 30, "as"    },
 #endif
 	{RLIMIT_CPU,    30,              "cpu"   }, /* a GPU's first initialisation takes seconds */
-	{RLIMIT_NPROC,  256,             "nproc" }, /* threads; doesn't hold for root */
+	{RLIMIT_NPROC,  256,             "nproc" }, /* threads; not where root stays root */
 };
 
 static int set_limits(struct error *err)
@@ -71,23 +72,24 @@ static int drop_capabilities(struct error *err)
 /* An id that nobody else has, so that limits are counted for this run alone. */
 #define SPARE_ID(pid) (0x7f800000U + ((unsigned)(pid)&0x3fffffU))
 
-static bool may_open_nodes(const char *directory, int mode)
+static bool may_open_nodes(const char *directory, bool (*is_asked)(const char *name), int mode)
 {
 	DIR *list = opendir(directory);
 	const struct dirent *entry;
 	bool may = true;
 
 	while (list && may && (entry = readdir(list)))
-		/* nvidia-cap1 is for changing MIG instances, which is for nobody here. */
-		if (strncmp(entry->d_name, "nvidia", 6) == 0 && entry->d_type != DT_DIR &&
-		    strcmp(entry->d_name, "nvidia-cap1") != 0)
+		if (is_asked(entry->d_name))
 			may = faccessat(dirfd(list), entry->d_name, mode, AT_EACCESS) == 0;
 	if (list)
 		(void)closedir(list);
 	return may;
 }
 
-/* Tried with the rights of that user, which takes owners, groups and lists of access into account.
+/*
+ * Tried with the rights of that user, which takes owners, groups and lists of access into account.
+ * Root that stays for the nodes' sake has that user's real id: no limit of threads holds for
+ * root's.
  */
 static int leave_root(const char *library, unsigned id)
 {
@@ -102,11 +104,12 @@ static int leave_root(const char *library, unsigned id)
 	if (setresuid((uid_t)-1, id, 0) < 0)
 		return setresgid(0, 0, 0) < 0 ? -errno : 0;
 	may = faccessat(AT_FDCWD, library, R_OK, AT_EACCESS) == 0 &&
-	      may_open_nodes("/dev", R_OK | W_OK) && may_open_nodes("/dev/nvidia-caps", R_OK);
+	      may_open_nodes("/dev", node_is_asked, R_OK | W_OK) &&
+	      may_open_nodes("/dev/nvidia-caps", node_is_asked_capability, R_OK);
 	if (setresuid((uid_t)-1, 0, 0) < 0)
 		return -errno;
 	if (!may)
-		id = 0;
+		return setresgid(0, 0, 0) < 0 || setresuid(id, 0, 0) < 0 ? -errno : 0;
 	return setresgid(id, id, id) < 0 || setresuid(id, id, id) < 0 ? -errno : 0;
 }
 
@@ -234,6 +237,26 @@ static int give_up_rights(unsigned id, struct error *err)
 
 /* ---- the library's process ---------------------------------------------------------------- */
 
+/* Whatever their numbers: a limit that was lowered since doesn't close any. */
+static int close_others(void)
+{
+	struct dirent *entry;
+	DIR *list;
+
+	if (syscall(SYS_close_range, 4U, ~0U, 0U) == 0) /* Linux 5.9 */
+		return 0;
+	list = opendir("/proc/self/fd");
+	if (!list)
+		return -errno;
+	while ((entry = readdir(list))) {
+		int fd = (int)strtol(entry->d_name, NULL, 10);
+
+		if (fd > 3 && fd != dirfd(list))
+			(void)close(fd);
+	}
+	return closedir(list) < 0 ? -errno : 0;
+}
+
 /* No descriptor of the caller's is left: its terminal can't be told anything. */
 static int take_streams(int out, int err_out, int alive)
 {
@@ -242,9 +265,7 @@ static int take_streams(int out, int err_out, int alive)
 	if (null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(err_out, 2) < 0 ||
 	    dup2(alive, 3) < 0)
 		return -errno;
-	for (int fd = 4; fd < 1024; fd++)
-		(void)close(fd);
-	return 0;
+	return close_others();
 }
 
 /* Killed with the caller's process; it may have ended before that was asked for. */
@@ -324,9 +345,7 @@ int sandbox_enter(const char *library, const char *dev, struct error *err)
 		}
 		supervise(&child);
 	}
-	/* The copy of the clone's flags is the child's own: which of the three calls gave it. */
-	child.namespaces = getpid() == 1 && getppid() == 0;
-	if (child.namespaces && access("/proc/self/uid_map", F_OK) == 0 && geteuid() != uid)
+	if (child.user)
 		map_ids(uid, gid);
 	(void)setsid();
 	r = take_streams(out[1], err_out[1], alive[0]);

@@ -25,6 +25,9 @@
 #ifndef PID
 #define PID 1
 #endif
+#ifndef DEV
+#define DEV "/dev"
+#endif
 #ifndef PLACE
 #define PLACE "/tmp"
 #endif
@@ -191,7 +194,7 @@ static void try_files(void)
 	say("symlink", symlink("x", PLACE "/made"));
 	say("chmod", chmod(PLACE "/victim", 0777));
 	say("mknod", mknod(PLACE "/made", S_IFCHR, 0x103));
-	for (int fd = 3; fd < 1024; fd++)
+	for (int fd = 3; fd < 8192; fd++)
 		if (syscall(SYS_fcntl, fd, F_GETFD) >= 0)
 			dprintf(2, "descriptor %d: DONE\n", fd);
 }
@@ -244,13 +247,41 @@ static void explode(const char *bomb)
 	}
 }
 
+/* Which nodes of the driver's can be opened: a line with their names. */
+static void list_nodes(void)
+{
+	static const char *const names[] = {
+		"nvidiactl",
+		"nvidia0",
+		"nvidia-uvm",
+		"nvidia-nvswitch0",
+		"nvidia-caps/nvidia-cap2",
+		"nvidia-caps/nvidia-cap1",
+		"nvidia-caps-imex-channels/channel0",
+		"nvidia-modeset",
+		"nvidia-fs0",
+		"nvidia0x",
+		"kvm",
+	};
+	char path[128];
+
+	dprintf(2, "nodes:");
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", DEV, names[i]);
+		if (open(path, O_RDONLY) >= 0)
+			dprintf(2, " %s", names[i]);
+	}
+	dprintf(2, "\n");
+}
+
 __attribute__((constructor)) static void attack(void)
 {
 #ifdef BOMB
 	explode(BOMB);
 #else
 	explode("");
-	dprintf(2, "root: %s\n", getuid() == 0 ? "yes" : "no");
+	list_nodes();
+	dprintf(2, "root: %s\n", geteuid() == 0 ? "yes" : "no");
 	try_store();
 	try_files();
 	try_sockets();

@@ -63,6 +63,34 @@ build bare
 output=$(setpriv --bounding-set -all --inh-caps -all "$nvml" "$place/bare.so" 2>&1 || true)
 held 'a hostile library, by root without capabilities' "$(grep -v "^open $place/key: DONE" <<< "$output")"
 
+# Of the driver's nodes those that NVML asks: none that changes MIG instances or is for other things.
+mkdir -p "$work/nodes/nvidia-caps" "$work/nodes/nvidia-caps-imex-channels"
+for node in nvidiactl nvidia0 nvidia-uvm nvidia-nvswitch0 nvidia-modeset nvidia-fs0 nvidia0x kvm \
+	nvidia-caps/nvidia-cap1 nvidia-caps/nvidia-cap2 nvidia-caps-imex-channels/channel0; do
+	mknod -m 0600 "$work/nodes/$node" c 1 3
+done
+asked='nodes: nvidiactl nvidia0 nvidia-uvm nvidia-nvswitch0 nvidia-caps/nvidia-cap2'
+build nodes
+output=$("$nvml" "$place/nodes.so" "$work/nodes" 2>&1 || true)
+equal 'root with nodes that are only its: which can be opened' "$asked root: yes" \
+	"$(grep '^nodes: ' <<< "$output") $(grep '^root: ' <<< "$output")"
+chmod -R a+rwX "$work/nodes"
+chmod 0755 "$work"
+output=$("$nvml" "$place/nodes.so" "$work/nodes" 2>&1 || true)
+equal 'nodes of everybody: which can be opened' "$asked root: no" \
+	"$(grep '^nodes: ' <<< "$output") $(grep '^root: ' <<< "$output")"
+rm "$place/nodes.so"
+# Landlock alone.
+build alone "-DDEV=\"$work/nodes\""
+output=$(setpriv --bounding-set -all --inh-caps -all "$nvml" "$place/alone.so" "$work/nodes" 2>&1 || true)
+equal 'no root of its own: which nodes can be opened' "$asked" "$(grep '^nodes: ' <<< "$output")"
+rm "$place/alone.so"
+
+# One that was opened before the limit was lowered is above it.
+build inherited
+output=$(ulimit -n 8192; exec 5000< "$place/key"; ulimit -n 256; "$nvml" "$place/inherited.so" 2>&1 || true)
+held 'a descriptor with a high number is left open' "$output"
+
 bomb() { # NAME WANTED
 	local output rc=0
 	build "$1" "-DBOMB=\"$1\""
@@ -72,6 +100,9 @@ bomb() { # NAME WANTED
 }
 bomb memory '^[0-9]{2,3} MiB$'
 bomb threads '^(1?[0-9]?[0-9]|2[0-5][0-9]) threads$'
+chmod 0700 "$place"
+bomb threads '^(1?[0-9]?[0-9]|2[0-5][0-9]) threads$'
+chmod 0755 "$place"
 bomb descriptors '^10[0-9][0-9] descriptors$'
 bomb output 'cannot go on: the library prints without end$'
 bomb crash 'cannot go on: the library was ended by signal 4$'

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The repository's systemd units: systemd understands every line of them, they are confined, and within
+# what confines davit-cdi.service davit works, and davit-nvml's sandbox is what it is outside.
+set -euo pipefail
+# shellcheck source=tests/lib/place.sh
+. "$(dirname "$0")/../lib/place.sh"
+# shellcheck source=tests/lib/container.sh
+. "$repository/tests/lib/container.sh"
+# shellcheck source=tests/lib/systemd.sh
+. "$repository/tests/lib/systemd.sh"
+CGROUP=v2
+enter_namespace "$@"
+require_systemd
+make_work
+with=units
+units=$DAVIT_BUILD/src
+
+# --- what systemd says of them --------------------------------------------------------------------
+
+mkdir "$work/checked"
+for unit in davit-prepare.service davit-cdi.service; do
+	# An installed davit isn't what is tested.
+	sed 's:^ExecStart=[^ ]*:ExecStart=/bin/true:' "$units/$unit" > "$work/checked/$unit"
+	rating=$(systemd-analyze security --offline=true "$work/checked/$unit" 2> /dev/null |
+		sed -n 's/.*Overall exposure level for [^:]*: \([0-9]*\)\.\([0-9]\).*/\1\2/p')
+	equal "$unit: its exposure is below 4.5 of 10" yes \
+		"$([ "${rating:-100}" -lt 45 ] && echo yes || echo "${rating:-none}")"
+	for key in NoNewPrivileges=yes ProtectSystem=strict PrivateTmp=yes ProtectKernelLogs=yes \
+		RestrictAddressFamilies=AF_UNIX MemoryMax= TasksMax= CapabilityBoundingSet=CAP_ ProtectHome= ReadWritePaths=/; do
+		matches "$unit: $key" "^$key" "$(< "$units/$unit")"
+	done
+done
+cp "$repository/config/davit-cdi.path" "$work/checked/"
+equal 'systemd-analyze verify: nothing' '' "$(systemd-analyze verify --man=no "$work"/checked/davit-* 2>&1 | grep '^[^ ]*davit-' || true)"
+
+# --- within them ----------------------------------------------------------------------------------
+
+host=$work/host
+"$fixture/fake-host" "$host" --gpus 2 --mig
+place=$work/place
+mkdir "$place"
+chmod 0755 "$work" "$place"
+printf 'victim %5000s' '' > "$place/victim"
+"${CC:-cc}" -shared -fPIC -O1 -w -D_GNU_SOURCE "-DPLACE=\"$place\"" -DPID=1 -o "$place/hostile.so" \
+	"$repository/tests/attacks/hostile-nvml.c"
+start_systemd
+
+within() { # NAME COMMAND...: as davit-cdi.service would run it; sets result, output in $work/NAME
+	{
+		grep -v -e '^Condition' -e '^ExecStart=' -e '^After=' -e '^Wants=' -e '^Before=' -e '^WantedBy=' "$units/davit-cdi.service" |
+			sed "s:^\[Unit\]:&\nDefaultDependencies=no:"
+		# PrivateTmp= hides where this test is.
+		printf '[Service]\nBindReadOnlyPaths=%s\nStandardOutput=file:%s\nStandardError=file:%s\nExecStart=%s\n' \
+			"$work" "$work/$1" "$work/$1.errors" "${*:2}"
+	} > "$work/units/davit-$1.service"
+	in_systemd systemctl daemon-reload
+	in_systemd systemctl start "davit-$1.service" 2> /dev/null || true
+	result=$(in_systemd systemctl show -P Result "davit-$1.service")
+}
+
+within generate "$davit" cdi generate --config "$host/davit.json" --output /var/run/cdi/nvidia.json
+# With MIG, so that davit-nvml is asked.
+in_systemd "$davit" cdi generate --config "$host/davit.json" --output "$work/outside.json"
+equal 'davit-cdi.service: the description is the one that is made outside' "success $(jq -S . "$work/outside.json")" \
+	"$result $(in_systemd jq -S . /run/cdi/nvidia.json)$(cat "$work/generate.errors")"
+matches 'davit-cdi.service: it has MIG instances' '^[1-9]' "$(jq '[.devices[].name | select(test("^[0-9]+:[0-9]+$"))] | length' "$work/outside.json")"
+within hostile "$DAVIT_BUILD/davit-nvml" "$place/hostile.so"
+outside=$(in_systemd "$DAVIT_BUILD/davit-nvml" "$place/hostile.so" 2>&1 || true)
+equal 'davit-nvml within it: its sandbox is the same' "$outside" "$(cat "$work/hostile.errors")"
+matches 'davit-nvml within it: the library is run' '^root: no$' "$(cat "$work/hostile.errors")"
+# What the unit lets its own processes do.
+within forbidden /bin/sh -c '"for file in /etc/x /usr/x /boot/x /home/x /proc/sys/kernel/domainname /sys/kernel/mm/ksm/run; do (: > $$file) 2> /dev/null && echo $$file; done; unshare --user true && echo userns; true"'
+equal 'davit-cdi.service: what it may not write' 'success ' "$result $(cat "$work/forbidden")"
+report_exit
