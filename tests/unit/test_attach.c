@@ -414,6 +414,21 @@ static void a_view_keeps_the_mounts_beneath(void **state)
 	remove_root();
 }
 
+/* The runtime and davit hold what such a view would cover. */
+static void a_read_only_root_gets_no_view_of_itself(void **state)
+{
+	(void)state;
+	make_root();
+	assert_int_equal(mount(NULL, "root", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL), 0);
+	begin(&list);
+	assert_int_equal(make_link("/missing/link"), -EROFS);
+	assert_non_null(strstr(err.message, "the container's root is read-only"));
+	assert_int_equal(access("root/missing", F_OK), -1);
+	assert_int_equal(make_link("/etc/link"), 0);
+	assert_link("root/etc/link", "text");
+	remove_root();
+}
+
 static void nothing_goes_onto_a_shared_mount(void **state)
 {
 	(void)state;
@@ -513,6 +528,7 @@ int main(void)
 		cmocka_unit_test(a_volume_that_is_a_file_is_covered),
 		cmocka_unit_test(a_read_only_volume_gets_a_view),
 		cmocka_unit_test(a_view_keeps_the_mounts_beneath),
+		cmocka_unit_test(a_read_only_root_gets_no_view_of_itself),
 		cmocka_unit_test(nothing_goes_onto_a_shared_mount),
 		cmocka_unit_test(a_shared_root_becomes_private),
 		cmocka_unit_test(a_tmpfs_of_the_host_is_a_volume),
