@@ -50,9 +50,9 @@ within() { # NAME COMMAND...: as davit-cdi.service would run it; sets result, ou
 	{
 		grep -v -e '^Condition' -e '^ExecStart=' -e '^After=' -e '^Wants=' -e '^Before=' -e '^WantedBy=' "$units/davit-cdi.service" |
 			sed "s:^\[Unit\]:&\nDefaultDependencies=no:"
-		# PrivateTmp= hides where this test is.
-		printf '[Service]\nBindReadOnlyPaths=%s\nStandardOutput=file:%s\nStandardError=file:%s\nExecStart=%s\n' \
-			"$work" "$work/$1" "$work/$1.errors" "${*:2}"
+		# PrivateTmp= hides where this test is, and perhaps the build.
+		printf '[Service]\nBindReadOnlyPaths=%s %s\nStandardOutput=file:%s\nStandardError=file:%s\nExecStart=%s\n' \
+			"$work" "$DAVIT_BUILD" "$work/$1" "$work/$1.errors" "${*:2}"
 	} > "$work/units/davit-$1.service"
 	in_systemd systemctl daemon-reload
 	in_systemd systemctl start "davit-$1.service" 2> /dev/null || true
