@@ -34,7 +34,7 @@
 	CALL(capget) CALL(capset) CALL(getegid) CALL(geteuid) CALL(getgid) CALL(getpid) \
 	CALL(gettid) CALL(getuid) CALL(prctl) CALL(setfsgid) CALL(setfsuid) \
 	/* the C library's own, and the end */ \
-	CALL(clock_gettime) CALL(exit) CALL(exit_group) CALL(futex) CALL(getrandom) \
+	CALL(clock_gettime) CALL(clock_nanosleep) CALL(exit) CALL(exit_group) CALL(futex) CALL(getrandom) \
 	CALL(rt_sigprocmask) CALL(rt_sigreturn) CALL(tgkill)
 
 /*
@@ -57,7 +57,7 @@
 	CALL(init_module) CALL(link) CALL(linkat) CALL(mkdir) CALL(mknod) CALL(rename) CALL(rmdir) \
 	CALL(symlink) CALL(unlink) \
 	/* their loader and libraries */ \
-	CALL(access) CALL(arch_prctl) CALL(clock_getres) CALL(clock_nanosleep) CALL(connect) \
+	CALL(access) CALL(arch_prctl) CALL(clock_getres) CALL(connect) \
 	CALL(epoll_create1) CALL(epoll_ctl) CALL(epoll_pwait) CALL(epoll_wait) CALL(eventfd2) \
 	CALL(get_mempolicy) CALL(get_robust_list) CALL(getcpu) CALL(getcwd) CALL(getdents) \
 	CALL(getgroups) CALL(getpeername) CALL(getpgid) CALL(getpgrp) CALL(getppid) \

@@ -30,7 +30,7 @@ start_container
 strace -f -o "$work/trace" -e trace=capset -e inject=capset:delay_exit=250000 \
 	"$hook" --config "$direct_config" prestart < "$work/state.json" > /dev/null 2> "$work/errors" &
 tracer=$!
-last='' phases=()
+last='' phases=() unlike=''
 for ((i = 0; i < 1000; i++)); do
 	kill -0 $tracer 2> /dev/null || break
 	pid=$(pgrep -P $tracer -x davit-hook || true)
@@ -45,6 +45,10 @@ for ((i = 0; i < 1000; i++)); do
 			(((16#$permitted >> 16 & 1) == 0)); then
 			phases+=("$now")
 			last=$now
+			# The thread that waits for the end of time has the same memory.
+			tasks=$(grep -hE '^(NoNewPrivs|Seccomp)' "/proc/$pid"/task/*/status 2> /dev/null | sort | uniq -c |
+				grep -vc '^ *2 ' || true)
+			[ "$privileges" = 0 ] || unlike+=${tasks/#0/}
 		fi
 	fi
 	sleep 0.02
@@ -64,6 +68,8 @@ filter 2, no new privileges 0: $reading
 filter 2, no new privileges 1: $mounting
 filter 2, no new privileges 1: none
 filter 2, no new privileges 1: $mounting" "$(printf '%s\n' "${phases[@]}")"
+
+equal "the hook's thread has the filters that the hook has, and gains no privileges either" '' "$unlike"
 
 # What others wrote is read, then parsed: no file is opened while there are no capabilities. (Without
 # the thread that waits for the end of time: it never has any.)
