@@ -91,12 +91,28 @@ static int open_deepest(const struct root *root, const char *path, const char **
 	return fd;
 }
 
-/*
- * Whether the runtime can make the target of a mount, or has it: of links to nothing, FIFOs and the
- * like in the image the hook has something to say, and runtimes do what they do.
- */
-static bool has_target(const struct root *root, const char *target)
+/* Of those that the driver holds open none is. What can't be looked at is add_mount's to tell. */
+static bool source_is_directory(const struct divider *d, const struct operation *operation)
 {
+	AUTO_FD fd = -1;
+	struct stat st;
+
+	if (operation->source_fd >= 0)
+		return false;
+	fd = root_openat(driver_root_of(&d->pipeline->roots, operation->tree), operation->source,
+			 O_PATH);
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/*
+ * Whether the runtime can make the target of a mount, or has it: of links to nothing, FIFOs, a file
+ * for a directory and the like in the image the hook has something to say, and runtimes do what
+ * they do.
+ */
+static bool has_target(const struct divider *d, const struct operation *operation)
+{
+	const struct root *root = d->volumes->root;
+	const char *target = operation->target;
 	char name[NAME_MAX + 1];
 	const char *rest = "";
 	AUTO_FD fd = open_deepest(root, target, &rest);
@@ -108,7 +124,7 @@ static bool has_target(const struct root *root, const char *target)
 	(void)snprintf(name, sizeof(name), "%.*s", (int)length, rest);
 	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT;
-	return rest[length] == '\0' && S_ISREG(st.st_mode);
+	return rest[length] == '\0' && S_ISREG(st.st_mode) && !source_is_directory(d, operation);
 }
 
 /* By a link of the image, say: a directory, on which no file can be mounted. */
@@ -137,8 +153,7 @@ static int is_for_hook(const struct divider *d, const struct operation *operatio
 	/* What is mounted in a shared root shows on the host. */
 	if (operation->kind == OPERATION_BIND)
 		*ret |= d->pipeline->spec.shared_propagation ||
-			(place.mount ? is_mount_itself(&place)
-				     : !has_target(d->volumes->root, operation->target));
+			(place.mount ? is_mount_itself(&place) : !has_target(d, operation));
 	return 0;
 }
 

@@ -38,7 +38,7 @@ DIMENSIONS = {
         "nvidiactl": "/dev/nvidiactl", "nvidia0": "/dev/nvidia0", "dri": "/dev/dri",
         "caps": "/dev/nvidia-caps", "run": "/run", "persistenced": "/run/nvidia-persistenced",
         "socket": "/run/nvidia-persistenced/socket", "mps": "/tmp/nvidia-mps", "pipes": "/pipes",
-        "proc": "/proc",
+        "proc": "/proc", "udev": "/run/udev",
     },
     # What the image has there.
     "image": ["as-is", "missing", "directory", "file", "empty", "fifo", "socket", "device",
@@ -432,6 +432,8 @@ class Container:
         devices = "NVIDIA_VISIBLE_DEVICES=0"
         if road in ("hook", "runtime"):
             config["process"]["env"].append(devices)
+            if self.case["place"] == "udev":
+                config["process"]["env"].append("NVIDIA_GDS=enabled")
         if road == "hook":
             config["hooks"] = {"prestart": [{"path": env["hook"], "args": [
                 "davit-hook", "--config", env["config"], "prestart"]}]}
