@@ -133,6 +133,7 @@ static int give_gpus(struct pipeline *pipeline, const struct config *config, boo
 	int r = container_gain_rights(state->pid, err);
 
 	deadline_step("open the container's root");
+	deadline_watch();
 	if (r == 0)
 		r = container_open(state->pid, pipeline->rootfs, arena, &container, err);
 	pipeline->may_repair = true;
@@ -146,7 +147,6 @@ static int give_gpus(struct pipeline *pipeline, const struct config *config, boo
 	if (r == 0 && config->cgroups)
 		container_connect_systemd(&container, arena);
 	deadline_step("look at the image");
-	deadline_watch();
 	if (r == 0)
 		r = filter_install(FILTER_APPLY, err);
 	if (r == 0)
