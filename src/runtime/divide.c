@@ -133,6 +133,23 @@ static bool is_mount_itself(const struct image_place *place)
 	return place->path[place->mount_length] == '\0';
 }
 
+/* A mount at or beneath a node's place makes a directory of it, and runtimes then leave the node
+ * out. */
+static bool is_mounted_over(const struct divider *d, const char *target)
+{
+	const struct oci_mounts *mounts = &d->pipeline->spec.mounts;
+	size_t length = strlen(target);
+
+	for (size_t i = 0; i < mounts->count; i++) {
+		const char *destination = mounts->items[i].destination;
+
+		if (strncmp(destination, target, length) == 0 &&
+		    (destination[length] == '/' || destination[length] == '\0'))
+			return true;
+	}
+	return false;
+}
+
 /*
  * Where the runtime would write into what isn't the container's own, or can't make the file to
  * mount on; the hook looks at what really lies there at the moment that it acts. The runtime
@@ -150,6 +167,8 @@ static int is_for_hook(const struct divider *d, const struct operation *operatio
 	*ret = image_place_is_volume(&place) ||
 	       (place.mount ? place.mount->read_only || strcmp(place.mount->type, "tmpfs") != 0
 			    : d->root_is_read_only);
+	if (operation->kind == OPERATION_DEVICE)
+		*ret |= is_mounted_over(d, operation->target);
 	/* What is mounted in a shared root shows on the host. */
 	if (operation->kind == OPERATION_BIND)
 		*ret |= d->pipeline->spec.shared_propagation ||
