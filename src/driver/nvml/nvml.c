@@ -5,7 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "inventory.h"
+#include "../host/host.h"
 #include "nvml.h"
 
 #define PROGRAM "davit-nvml"
@@ -13,25 +13,13 @@
 
 /* ---- the program ------------------------------------------------------------------------ */
 
-/* The text of a link of /proc/self: "exe", "fd/3". NULL when there is none or no memory. */
-static const char *read_own_link(const char *name, struct arena *arena)
-{
-	AUTO_FD fd = proc_open(0, name, O_PATH | O_NOFOLLOW);
-	char text[PATH_MAX];
-	ssize_t length = fd < 0 ? -1 : readlinkat(fd, "", text, sizeof(text));
-
-	if (length <= 0 || (size_t)length == sizeof(text))
-		return NULL;
-	return arena_strndup(arena, text, (size_t)length);
-}
-
 /*
  * The directory of the running program, for one that isn't installed. Not one like /tmp, where
  * anybody can add a file: a user namespace may show that as the host's root's.
  */
 static const char *path_beside(struct arena *arena)
 {
-	const char *exe = read_own_link("exe", arena);
+	const char *exe = host_own_link("exe", arena);
 	const char *slash = exe ? strrchr(exe, '/') : NULL;
 	const char *directory =
 		slash ? arena_printf(arena, "%.*s/", (int)(slash - exe), exe) : NULL;
@@ -125,76 +113,21 @@ int nvml_run(int program_fd, const char *library, const char *dev, int timeout_m
 	return explain_status(&result, err);
 }
 
-/* ---- the library ------------------------------------------------------------------------ */
-
-/* The path of an open file of the driver's, links resolved in the driver's root. */
-static const char *path_of(const struct library *library, struct arena *arena)
-{
-	char link[sizeof("fd/") + 3 * sizeof(int)];
-
-	(void)snprintf(link, sizeof(link), "fd/%d", library->fd);
-	return read_own_link(link, arena);
-}
-
-/* The driver's libnvidia-ml as the host sees it: a path that the loader can be given. */
-static int locate_library(const struct driver_roots *roots, const struct config *config,
-			  const struct driver *driver, struct arena *arena, const char **ret,
-			  struct error *err)
-{
-	static const struct catalogue_row libnvml = {.name = CATALOGUE_LIBNVML};
-	struct driver copy = {.version = driver->version};
-	struct inventory inv = {
-		.roots = roots,
-		.config = config,
-		.arena = arena,
-		.driver = &copy,
-		.read_fd = -1,
-		.err = err,
-	};
-	struct library_dirs dirs = {0};
-	struct library library = {.fd = -1};
-	int r = library_dirs_locate(&inv, 64, &dirs);
-
-	if (r == 0 && !dirs.found.path)
-		r = library_dirs_explain(&inv);
-	if (r == 0)
-		r = library_find(&inv, &dirs, &libnvml, 64, &library);
-	fd_close(&inv.read_fd);
-	if (r < 0)
-		return r;
-	if (!library.name)
-		return error_set(err, ERROR_NO_DRIVER, ENOENT,
-				 "install the driver's libnvidia-ml, which nvidia-smi needs too",
-				 "ask NVML: %s has no libnvidia-ml of version %s", dirs.found.path,
-				 driver->version);
-	*ret = path_of(&library, arena);
-	fd_close(&library.fd);
-	return *ret ? 0 : error_memory(err);
-}
-
 /* ---- asking ----------------------------------------------------------------------------- */
 
-int driver_ask_nvml(const struct driver_roots *roots, const struct config *config,
-		    struct driver *driver, struct arena *arena, struct error *err)
+int nvml_ask(const char *library, const char *dev, struct driver *driver, struct arena *arena,
+	     struct error *err)
 {
 	const char *paths[2] = {path_beside(arena), DAVIT_NVML_PATH};
 	const char *const *first = paths[0] ? paths : paths + 1;
-	const char *library = NULL;
 	char *text = NULL;
 	size_t length = 0;
-	AUTO_FD program = -1;
+	AUTO_FD program = nvml_open_program(first, paths[0] ? 2 : 1, err);
 	int r;
 
-	if (driver->nvml_asked)
-		return 0;
-	r = locate_library(roots, config, driver, arena, &library, err);
-	if (r < 0)
-		return r;
-	program = nvml_open_program(first, paths[0] ? 2 : 1, err);
 	if (program < 0)
 		return program;
-	r = nvml_run(program, library, config->driver.dev, NVML_TIMEOUT_MS, arena, &text, &length,
-		     err);
+	r = nvml_run(program, library, dev, NVML_TIMEOUT_MS, arena, &text, &length, err);
 	if (r == 0)
 		r = nvml_answer_merge(text, length, arena, driver, err);
 	driver->nvml_asked = r == 0;

@@ -2,8 +2,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "bus_id.h"
-#include "select.h"
+#include "davit/bus_id.h"
+#include "picker.h"
 
 static bool is_number(const char *text, unsigned *ret)
 {
@@ -54,37 +54,10 @@ static int pick_all(struct picker *picker)
 	return r;
 }
 
-static const struct gpu *find_uuid(const struct gpus *gpus, const char *uuid)
-{
-	for (size_t i = 0; i < gpus->count; i++)
-		if (strcasecmp(gpus->items[i].uuid, uuid) == 0)
-			return &gpus->items[i];
-	return NULL;
-}
-
-static const struct gpu *find_index(const struct gpus *gpus, unsigned index)
-{
-	/* Usually each is in its place. */
-	if (index < gpus->count && gpus->items[index].index == index)
-		return &gpus->items[index];
-	for (size_t i = 0; i < gpus->count; i++)
-		if (gpus->items[i].index == index)
-			return &gpus->items[i];
-	return NULL;
-}
-
-static const struct lost_gpu *find_lost(const struct lost_gpus *lost, unsigned index)
-{
-	for (size_t i = 0; i < lost->count; i++)
-		if (lost->items[i].counted && lost->items[i].index == index)
-			return &lost->items[i];
-	return NULL;
-}
-
 static int pick_index(struct picker *picker, const char *item, unsigned index)
 {
-	const struct gpu *gpu = find_index(&picker->driver->gpus, index);
-	const struct lost_gpu *lost = gpu ? NULL : find_lost(&picker->driver->lost, index);
+	const struct gpu *gpu = driver_find_index(picker->driver, index);
+	const struct lost_gpu *lost = gpu ? NULL : driver_find_lost(picker->driver, index);
 
 	if (gpu)
 		return pick(picker, gpu, NULL);
@@ -95,29 +68,13 @@ static int pick_index(struct picker *picker, const char *item, unsigned index)
 /* A lost GPU's UUID isn't known: it may be the one. */
 static int pick_uuid(struct picker *picker, const char *uuid)
 {
-	const struct gpu *gpu = find_uuid(&picker->driver->gpus, uuid);
+	const struct gpu *gpu = driver_find_uuid(picker->driver, uuid);
 
 	if (gpu)
 		return pick(picker, gpu, NULL);
 	return picker->driver->lost.count
 		       ? select_lost(picker, uuid, &picker->driver->lost.items[0])
 		       : select_unknown(picker, uuid, CANDIDATES_UUIDS);
-}
-
-bool select_is_settled(const struct driver *driver, const struct strings *devices)
-{
-	const struct gpus *gpus = &driver->gpus;
-	unsigned index;
-
-	for (size_t i = 0; i < devices->count; i++) {
-		const char *item = devices->items[i];
-
-		if (is_number(item, &index)
-			    ? !find_index(gpus, index) && !find_lost(&driver->lost, index)
-			    : !starts_with(item, "GPU-") || !find_uuid(gpus, item))
-			return false;
-	}
-	return true;
 }
 
 static int pick_bus_id(struct picker *picker, const char *item, bus_id wanted)
@@ -205,11 +162,11 @@ static int pick_item(struct picker *picker, const char *item)
 	if (is_number(item, &index))
 		return pick_index(picker, item, index);
 	if (parse_mig_place(item, &index, &mig)) {
-		gpu = find_index(&picker->driver->gpus, index);
+		gpu = driver_find_index(picker->driver, index);
 		if (gpu && mig < gpu->mig.count)
 			return pick(picker, gpu, &gpu->mig.items[mig]);
-		if (!gpu && find_lost(&picker->driver->lost, index))
-			return select_lost(picker, item, find_lost(&picker->driver->lost, index));
+		if (!gpu && driver_find_lost(picker->driver, index))
+			return select_lost(picker, item, driver_find_lost(picker->driver, index));
 		return select_unknown(picker, item, CANDIDATES_MIG);
 	}
 	if (starts_with(item, "GPU-"))
@@ -246,8 +203,8 @@ static int take(struct picker *picker, const struct gpu *gpu, const struct mig_i
 	return 0;
 }
 
-int driver_select(const struct driver *driver, const struct strings *devices, struct arena *arena,
-		  struct selection *ret, struct error *err)
+int select_devices(const struct driver *driver, const struct strings *devices, struct arena *arena,
+		   struct selection *ret, struct error *err)
 {
 	struct picker picker = {.driver = driver, .arena = arena, .err = err};
 	int r = 0;
@@ -265,7 +222,7 @@ int driver_select(const struct driver *driver, const struct strings *devices, st
 	return r;
 }
 
-bool driver_select_needs_uuids(const struct driver *driver, const struct strings *devices)
+bool select_needs_uuids(const struct driver *driver, const struct strings *devices)
 {
 	bool gpu_unknown = false, mig_unknown = false;
 
@@ -296,16 +253,16 @@ static bool order_unknown(const struct gpu *gpu)
 	return false;
 }
 
-bool driver_select_needs_nvml(const struct driver *driver, const struct strings *devices)
+bool select_needs_nvml(const struct driver *driver, const struct strings *devices)
 {
 	unsigned index, mig;
 
 	for (size_t i = 0; i < devices->count; i++)
 		if (parse_mig_place(devices->items[i], &index, &mig)) {
-			const struct gpu *gpu = find_index(&driver->gpus, index);
+			const struct gpu *gpu = driver_find_index(driver, index);
 
 			if (gpu && order_unknown(gpu))
 				return true;
 		}
-	return driver_select_needs_uuids(driver, devices);
+	return select_needs_uuids(driver, devices);
 }

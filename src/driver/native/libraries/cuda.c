@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 
-#include "inventory.h"
+#include "../inventory.h"
+#include "../native.h"
 
 /*
  * The CUDA version of each branch of the driver, for libraries without a note of it: the same for
@@ -39,7 +40,7 @@ const char *driver_cuda_of_branch(const char *version)
 	return NULL;
 }
 
-const char *driver_cuda_version(const struct driver_roots *roots, const struct config *config,
+const char *native_cuda_version(const struct driver_roots *roots, const struct config *config,
 				const struct driver *driver, struct arena *arena)
 {
 	static const struct catalogue_row libcuda = {.name = CATALOGUE_LIBCUDA};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bus_id.h"
-
 #include <string.h>
+
+#include "davit/bus_id.h"
 
 static int parse_part(struct slice part, size_t digits, uint64_t max, unsigned shift, bus_id *id)
 {

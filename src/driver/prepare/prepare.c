@@ -2,7 +2,7 @@
 /* Modules and nodes of the whole driver, at boot. */
 #include <string.h>
 
-#include "inventory.h"
+#include "prepare.h"
 
 static int tell(struct inventory *inv, struct strings *done, const char *format, ...)
 	PRINTF_LIKE(3, 4);
@@ -91,7 +91,7 @@ static int read_nodes(struct inventory *inv, bool control_alone)
 		r = inventory_read_nodes(inv);
 	if (r < 0 || control_alone)
 		return r;
-	return driver_read_families(inv->roots, FAMILY_MIG_CONFIG | FAMILY_MIG_MONITOR,
+	return native_read_families(inv->roots, FAMILY_MIG_CONFIG | FAMILY_MIG_MONITOR,
 				    &no_channels, inv->arena, inv->driver, inv->err);
 }
 

@@ -1,5 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Which devices a request selects. Included by test_driver.c. */
+/* Which devices a request selects. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "davit/select.h"
 
 enum fleet { TWO, ODD, SIXTEEN, MIG, NONE, HIDDEN };
 
@@ -80,7 +89,7 @@ static void devices_are_selected(void **state)
 		enum fleet fleet;
 		const char *asked, *selected, *message;
 	} cases[] = {
-#include "driver_select_cases.inc"
+#include "select_cases.inc"
 	};
 
 	(void)state;
@@ -94,7 +103,7 @@ static void devices_are_selected(void **state)
 		int r;
 
 		make_fleet(cases[i].fleet, &driver, &arena);
-		r = driver_select(&driver, &devices, &arena, &selection, &err);
+		r = select_devices(&driver, &devices, &arena, &selection, &err);
 		if (r < 0)
 			error_line(&err, line);
 		if (cases[i].selected) {
@@ -130,7 +139,7 @@ static void message_is_never_cut(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(items); i++) {
 		struct strings devices = {&items[i], 1, 1};
 
-		assert_int_equal(driver_select(&driver, &devices, &arena, &selection, &err),
+		assert_int_equal(select_devices(&driver, &devices, &arena, &selection, &err),
 				 -ENODEV);
 		error_line(&err, line);
 		assert_true(strlen(err.message) < sizeof(err.message) - 1);
@@ -166,7 +175,18 @@ static void nvml_is_needed_for_unknown_uuids_only(void **state)
 		struct driver driver;
 
 		make_fleet(cases[i].fleet, &driver, &arena);
-		if (driver_select_needs_uuids(&driver, &devices) != cases[i].needed)
+		if (select_needs_uuids(&driver, &devices) != cases[i].needed)
 			fail_msg("case %zu: %s", i, cases[i].asked);
 	}
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(devices_are_selected),
+		cmocka_unit_test(message_is_never_cut),
+		cmocka_unit_test(nvml_is_needed_for_unknown_uuids_only),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

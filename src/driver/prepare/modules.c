@@ -5,7 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "inventory.h"
+#include "prepare.h"
 
 #define TIMEOUT_MS 10000
 

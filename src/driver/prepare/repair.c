@@ -2,7 +2,7 @@
 /* Missing modules and nodes: what a hook mends for one container. */
 #include <string.h>
 
-#include "inventory.h"
+#include "prepare.h"
 
 /* The majors are known once a module is loaded. */
 static void update_major(const struct driver *driver, struct device_node *node)

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the readers of the host share while an inventory is made. Every reader returns 0 or -errno
+ * What the readers of a PCI host share while an inventory is made. Every reader returns 0 or -errno
  * with inv->err filled, and puts what it found into inv->driver.
  */
 #pragma once
 
-#include "catalogue.h"
+#include "../host/host.h"
 #include "davit/loader.h"
+#include "libraries/catalogue.h"
 
 /* A directory that may hold libraries of the driver. */
 struct library_dir {
@@ -67,55 +68,27 @@ struct inventory {
 	struct error *err;
 };
 
-/* ---- kernel.c: /proc/driver/nvidia and /proc/devices ------------------------------------ */
+/* ---- devices/kernel.c: /proc/driver/nvidia and /proc/devices ------------------------------------
+ */
 
 int inventory_read_kernel(struct inventory *inv);
 int inventory_read_majors(struct inventory *inv);
-/* A small file of one of the kernel's trees. 0 or -errno, no message. */
-int inventory_read_text(const struct root *root, const char *path, struct arena *arena, char **ret);
-/* The value of a line "KEY: value", without white space around; no data when there is none. */
-struct slice inventory_value(const char *text, const char *key);
-/*
- * The names in a directory, sorted. 0 or -errno, no message; no directory is the same as an empty
- * one.
- */
-int inventory_list(const struct root *root, const char *path, struct arena *arena,
-		   struct strings *ret);
 
-/* ---- gpus.c, mig.c, nodes.c ------------------------------------------------------------- */
+/* ---- devices/gpus.c, mig.c, nodes.c -------------------------------------------------------------
+ */
 
 int inventory_read_gpus(struct inventory *inv);
 int inventory_read_mig(struct inventory *inv, struct gpu *gpu);
 /* The minor in a file of /proc/driver/nvidia/capabilities. 0 or -errno, no message. */
 int inventory_read_cap(struct inventory *inv, const char *path, unsigned *ret_minor);
 int inventory_read_nodes(struct inventory *inv);
-/*
- * What the node is, without opening it: opening one wakes a GPU. One call for the usual node; a
- * link is worth the resolver. 0 or -errno, no message.
- */
-int inventory_stat_node(const struct root *dev, const char *name, struct stat *ret);
 /* Adds one, present when it is there; the name may be NULL for want of memory. */
 int inventory_add_node(struct inventory *inv, const char *name, unsigned major, unsigned minor);
 /* Adds the node of a capability; `access` is its file in driver.proc. */
 int inventory_add_cap(struct inventory *inv, unsigned minor, const char *access);
 
-/* ---- modules.c, make_node.c ------------------------------------------------------------- */
-
-/* Loads a kernel module by the host's modprobe. 0 or -errno, err filled. */
-int module_load(const struct driver_roots *roots, const char *name, struct arena *arena,
-		struct error *err);
-/*
- * Loads the module behind that node when it isn't loaded. 1 loaded (or, pretending, to be loaded),
- * 0 nothing to do, or -errno.
- */
-int module_load_behind(struct inventory *inv, const char *node_name);
-/*
- * Makes a node that is absent (1), or replaces a character device of that name with another number
- * when `replace` (2). 0: nothing to do; -EOPNOTSUPP: the driver wouldn't have it.
- */
-int inventory_make_node(struct inventory *inv, struct device_node *node, bool replace);
-
-/* ---- folders.c: where the libraries are ------------------------------------------------- */
+/* ---- libraries/folders.c: where the libraries are
+ * ------------------------------------------------- */
 
 /*
  * Finds the directories that the driver's libraries are in: those of driver.search; those that the
@@ -128,7 +101,8 @@ bool library_dir_may_have(const struct library_dir *dir, const char *name);
 /* The path as people know it: a tree's own path before it. For messages. NULL without memory. */
 const char *inventory_whole_path(struct inventory *inv, enum driver_tree tree, const char *path);
 
-/* ---- libraries.c: one library ----------------------------------------------------------- */
+/* ---- libraries/libraries.c: one library
+ * ----------------------------------------------------------- */
 
 /* Why no directory was found: fills the error and returns it. */
 int library_dirs_explain(struct inventory *inv);
@@ -158,7 +132,8 @@ int library_read(struct inventory *inv, enum driver_tree tree, const char *path,
 int library_resolve(struct inventory *inv, enum driver_tree tree, const char *path,
 		    const char **ret, bool *ret_alternatives);
 
-/* ---- files.c: the catalogue's files ----------------------------------------------------- */
+/* ---- libraries/files.c: the catalogue's files
+ * ----------------------------------------------------- */
 
 int inventory_read_files(struct inventory *inv);
 /* The CUDA version from a library's note, or NULL. */

@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "inventory.h"
+#include "../inventory.h"
 
 #define LINKS_MAX 8
 #define ALTERNATIVES "/etc/alternatives/"

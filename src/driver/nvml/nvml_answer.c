@@ -2,7 +2,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "bus_id.h"
+#include "davit/bus_id.h"
 #include "davit/json.h"
 #include "nvml.h"
 

@@ -2,7 +2,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "select.h"
+#include "picker.h"
 
 /* A list longer than this is cut: the line has to keep room for the rest. */
 #define LIST_MAX 170
@@ -85,7 +85,7 @@ static const char *remedy(const struct picker *picker, const char *item, enum ca
 	if (candidates == CANDIDATES_MIG && !has_mig(picker->driver))
 		return "make instances with `nvidia-smi mig`, or ask for a GPU in "
 		       "NVIDIA_VISIBLE_DEVICES";
-	if (!driver_select_needs_uuids(picker->driver, &devices))
+	if (!select_needs_uuids(picker->driver, &devices))
 		return "choose one of them in NVIDIA_VISIBLE_DEVICES";
 	if (strncasecmp(item, "MIG-", 4) == 0)
 		return "name it as GPU:INSTANCE in NVIDIA_VISIBLE_DEVICES";

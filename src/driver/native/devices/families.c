@@ -5,7 +5,8 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
-#include "inventory.h"
+#include "../inventory.h"
+#include "../native.h"
 
 #define CAPABILITIES "driver/nvidia/capabilities/"
 #define IMEX_DIRECTORY "nvidia-caps-imex-channels"
@@ -73,7 +74,7 @@ static int add_found(struct inventory *inv, unsigned family, const char *name)
 	if (!name)
 		return error_memory(inv->err);
 	/* What is no device, or went away meanwhile, is none of the family. */
-	if (inventory_stat_node(&inv->roots->dev, name, &st) < 0 || !S_ISCHR(st.st_mode))
+	if (host_stat_node(&inv->roots->dev, name, &st) < 0 || !S_ISCHR(st.st_mode))
 		return 0;
 	node = ARENA_PUSH(inv->arena, &inv->driver->nodes);
 	if (!node)
@@ -91,8 +92,7 @@ static int add_found(struct inventory *inv, unsigned family, const char *name)
 static int find_in_directory(struct inventory *inv, unsigned families, const char *directory)
 {
 	struct strings entries;
-	int r = inventory_list(&inv->roots->dev, *directory ? directory : ".", inv->arena,
-			       &entries);
+	int r = host_list(&inv->roots->dev, *directory ? directory : ".", inv->arena, &entries);
 
 	if (r < 0)
 		return error_errno(inv->err, -r, "list %s/%s", inv->roots->dev.path, directory);
@@ -154,8 +154,7 @@ static int add_channel(struct inventory *inv, const char *number)
 		return r;
 	node = &nodes->items[nodes->count - 1];
 	node->family = FAMILY_IMEX;
-	if (node->present || node->major == 0 ||
-	    inventory_stat_node(&inv->roots->dev, name, &st) < 0)
+	if (node->present || node->major == 0 || host_stat_node(&inv->roots->dev, name, &st) < 0)
 		return 0;
 	error_set(inv->err, ERROR_NO_DRIVER, ENODEV, NULL,
 		  "use %s/%s: it is device %u:%u, but the driver's is %u:%u", inv->roots->dev.path,
@@ -168,7 +167,7 @@ static int add_other_channels(struct inventory *inv, const struct strings *asked
 {
 	static const char prefix[] = "channel";
 	struct strings entries;
-	int r = inventory_list(&inv->roots->dev, IMEX_DIRECTORY, inv->arena, &entries);
+	int r = host_list(&inv->roots->dev, IMEX_DIRECTORY, inv->arena, &entries);
 
 	for (size_t i = 0; r == 0 && i < entries.count; i++) {
 		const char *number = entries.items[i] + strlen(prefix);
@@ -213,7 +212,7 @@ static int find_mig(struct inventory *inv, unsigned family)
 	return r;
 }
 
-int driver_read_families(const struct driver_roots *roots, unsigned families,
+int native_read_families(const struct driver_roots *roots, unsigned families,
 			 const struct strings *imex, struct arena *arena, struct driver *driver,
 			 struct error *err)
 {

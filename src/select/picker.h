@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/* What choosing and its messages share. */
 #pragma once
 
-#include "davit/driver.h"
+#include "davit/select.h"
 
 struct picker {
 	const struct driver *driver;
@@ -12,13 +13,6 @@ struct picker {
 
 /* What a message offers in place of a device that isn't there. */
 enum candidates { CANDIDATES_INDICES, CANDIDATES_UUIDS, CANDIDATES_BUS_IDS, CANDIDATES_MIG };
-
-/*
- * Whether these devices are told by the GPUs alone that were read until now, the first ones in bus
- * order: all are indices and UUIDs of them. (An index counts from the first, so it needs those
- * before it, of which the driver may leave some alone; and none behind it.)
- */
-bool select_is_settled(const struct driver *driver, const struct strings *devices);
 
 /* Fills the error and returns -ENODEV (or -ENOMEM). */
 int select_unknown(struct picker *picker, const char *item, enum candidates candidates);

@@ -6,7 +6,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "inventory.h"
+#include "prepare.h"
 
 /* Owner and mode of a node. */
 struct attributes {
@@ -18,7 +18,7 @@ struct attributes {
 
 static bool read_value(const char *text, const char *key, uint64_t max, uint64_t *ret)
 {
-	struct slice value = inventory_value(text, key);
+	struct slice value = host_value(text, key);
 
 	return parse_number(value.data, value.length, 10, max, ret) == 0;
 }
@@ -63,7 +63,7 @@ static int read_attributes(struct inventory *inv, const struct device_node *node
 		read_params(inv->driver->proc_params, ret);
 		return 0;
 	}
-	r = inventory_read_text(&inv->roots->proc, node->access, inv->arena, &text);
+	r = host_read_text(&inv->roots->proc, node->access, inv->arena, &text);
 	if (r < 0)
 		return error_errno(inv->err, -r, "read %s/%s", inv->roots->proc.path, node->access);
 	read_access(text, ret);
@@ -132,7 +132,7 @@ static bool is_there(struct inventory *inv, const struct device_node *node)
 {
 	struct stat st;
 
-	return inventory_stat_node(&inv->roots->dev, node->name, &st) == 0 && S_ISCHR(st.st_mode) &&
+	return host_stat_node(&inv->roots->dev, node->name, &st) == 0 && S_ISCHR(st.st_mode) &&
 	       st.st_rdev == makedev(node->major, node->minor);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* How davit-nvml is started and its answer taken in: the parts of driver_ask_nvml. */
+/* How davit-nvml is started and its answer taken in. */
 #pragma once
 
 #include "davit/driver.h"
@@ -29,3 +29,10 @@ int nvml_run(int program_fd, const char *library, const char *dev, int timeout_m
  */
 int nvml_answer_merge(const char *text, size_t length, struct arena *arena, struct driver *driver,
 		      struct error *err);
+
+/*
+ * All of that with `library` (a path that the loader can be given) and the directory of the nodes:
+ * what driver_ask_nvml promises. driver->nvml_asked says whether there was an answer.
+ */
+int nvml_ask(const char *library, const char *dev, struct driver *driver, struct arena *arena,
+	     struct error *err);

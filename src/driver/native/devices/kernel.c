@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "inventory.h"
-
-/* None of the files read here has more than a few kilobytes. */
-#define TEXT_MAX ((size_t)64 * 1024)
-#define ENTRIES_MAX 4096
+#include "../inventory.h"
 
 static const struct {
 	enum driver_tree tree;
@@ -17,52 +12,6 @@ static const struct {
 	{TREE_HOST, "etc/nv_tegra_release",
 	 "a Jetson (/etc/nv_tegra_release), which is not supported"                        },
 };
-
-int inventory_read_text(const struct root *root, const char *path, struct arena *arena, char **ret)
-{
-	AUTO_FD fd = root_openat(root, path, O_RDONLY | O_NONBLOCK);
-
-	return fd < 0 ? fd : file_read(fd, TEXT_MAX, arena, ret, NULL);
-}
-
-struct slice inventory_value(const char *text, const char *key)
-{
-	struct slice rest = slice_from(text), line;
-
-	while (slice_next(&rest, '\n', &line)) {
-		struct slice value = line, name;
-
-		if (slice_next(&value, ':', &name) && value.data &&
-		    slice_equal(slice_trim(name), key))
-			return slice_trim(value);
-	}
-	return (struct slice){0};
-}
-
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-int inventory_list(const struct root *root, const char *path, struct arena *arena,
-		   struct strings *ret)
-{
-	size_t kept = 0;
-	int r;
-
-	*ret = (struct strings){0};
-	r = root->fd < 0 ? 0 : root_list(root, path, ENTRIES_MAX, arena, ret);
-
-	if (r == -ENOENT)
-		r = 0;
-	if (r < 0)
-		return r == -E2BIG ? -EFBIG : r;
-	for (size_t i = 0; i < ret->count; i++)
-		if (ret->items[i][0] != '.')
-			ret->items[kept++] = ret->items[i];
-	ret->count = kept;
-	return sort_items(arena, ret->items, ret->count, sizeof(*ret->items), by_text);
-}
 
 /* "580.159.04": numbers with dots between them. */
 static bool is_version(struct slice word)
@@ -88,7 +37,7 @@ static bool is_version(struct slice word)
  */
 static struct slice parse_version(const char *text)
 {
-	struct slice rest = inventory_value(text, "NVRM version"), word;
+	struct slice rest = host_value(text, "NVRM version"), word;
 
 	while (slice_next(&rest, ' ', &word))
 		if (is_version(slice_trim(word)))
@@ -122,7 +71,7 @@ static int read_driver_text(struct inventory *inv, const char *name, const char 
 
 	if (!path)
 		return error_memory(inv->err);
-	r = inventory_read_text(&inv->roots->proc, path, inv->arena, &text);
+	r = host_read_text(&inv->roots->proc, path, inv->arena, &text);
 	if (r == -ENOENT)
 		return r;
 	if (r < 0)
@@ -175,7 +124,7 @@ int inventory_read_majors(struct inventory *inv)
 	};
 	struct slice rest, line;
 	char *text;
-	int r = inventory_read_text(&inv->roots->proc, "devices", inv->arena, &text);
+	int r = host_read_text(&inv->roots->proc, "devices", inv->arena, &text);
 
 	if (r < 0)
 		return error_errno(inv->err, -r, "read %s/devices", inv->roots->proc.path);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/sysmacros.h>
 
-#include "bus_id.h"
-#include "inventory.h"
-#include "select.h"
+#include "../inventory.h"
+#include "davit/bus_id.h"
 
 #define GPUS "driver/nvidia/gpus"
 #define MINORS_TRIED 32
@@ -24,13 +24,13 @@ static int by_bus_id(const void *a, const void *b)
 
 static bool is_yes(const char *text, const char *key)
 {
-	return slice_equal(inventory_value(text, key), "Yes");
+	return slice_equal(host_value(text, key), "Yes");
 }
 
 static int copy_value(struct inventory *inv, const char *text, const char *key,
 		      const char *otherwise, const char **ret)
 {
-	struct slice value = inventory_value(text, key);
+	struct slice value = host_value(text, key);
 	char *copy;
 
 	if (value.length == 0) {
@@ -50,7 +50,7 @@ static int read_drm(struct inventory *inv, struct gpu *gpu)
 {
 	const char *path = arena_printf(inv->arena, "bus/pci/devices/%s/drm", gpu->bus_id);
 	struct strings names;
-	int r = path ? inventory_list(&inv->roots->sys, path, inv->arena, &names) : -ENOMEM;
+	int r = path ? host_list(&inv->roots->sys, path, inv->arena, &names) : -ENOMEM;
 
 	if (r < 0)
 		return error_errno(inv->err, -r, "read the DRM nodes of GPU %s", gpu->bus_id);
@@ -73,7 +73,7 @@ static int read_gpu(struct inventory *inv, const char *id)
 	uint64_t number;
 	struct gpu *gpu;
 	char *text;
-	int r = path ? inventory_read_text(&inv->roots->proc, path, inv->arena, &text) : -ENOMEM;
+	int r = path ? host_read_text(&inv->roots->proc, path, inv->arena, &text) : -ENOMEM;
 
 	if (r < 0)
 		return error_errno(inv->err, -r, "read %s/" GPUS "/%s/information",
@@ -81,7 +81,7 @@ static int read_gpu(struct inventory *inv, const char *id)
 	/* The driver doesn't drive it, and NVML doesn't count it; "Blacklisted" before 450. */
 	if (is_yes(text, "GPU Excluded") || is_yes(text, "Blacklisted"))
 		return 0;
-	minor = inventory_value(text, "Device Minor");
+	minor = host_value(text, "Device Minor");
 	if (parse_number(minor.data, minor.length, 10, 0xfffff, &number) < 0)
 		return error_set(inv->err, ERROR_SYSTEM, EINVAL, "check `dmesg | grep NVRM`",
 				 "read %s/" GPUS "/%s/information: it has no Device Minor",
@@ -135,13 +135,34 @@ static void find_hidden_node(struct inventory *inv)
 		const char *name = arena_printf(inv->arena, "nvidia%u", minor);
 		struct stat st;
 
-		if (name && inventory_stat_node(&inv->roots->dev, name, &st) == 0 &&
+		if (name && host_stat_node(&inv->roots->dev, name, &st) == 0 &&
 		    S_ISCHR(st.st_mode) && major(st.st_rdev) == inv->driver->majors.gpu &&
 		    minor(st.st_rdev) == minor) {
 			inv->driver->hidden_node = name;
 			return;
 		}
 	}
+}
+
+/*
+ * Whether these devices are told by the GPUs alone that were read until now, the first ones in bus
+ * order: all are indices and UUIDs of them. (An index counts from the first, so it needs those
+ * before it, of which the driver may leave some alone; and none behind it.)
+ */
+static bool is_settled(const struct driver *driver, const struct strings *devices)
+{
+	uint64_t index;
+
+	for (size_t i = 0; i < devices->count; i++) {
+		const char *item = devices->items[i];
+
+		if (parse_number(item, strlen(item), 10, UINT32_MAX, &index) == 0
+			    ? !driver_find_index(driver, (unsigned)index) &&
+				      !driver_find_lost(driver, (unsigned)index)
+			    : strncasecmp(item, "GPU-", 4) != 0 || !driver_find_uuid(driver, item))
+			return false;
+	}
+	return true;
 }
 
 /*
@@ -153,7 +174,7 @@ int inventory_read_gpus(struct inventory *inv)
 	struct driver *driver = inv->driver;
 	struct strings ids;
 	bus_id id;
-	int r = inventory_list(&inv->roots->proc, GPUS, inv->arena, &ids);
+	int r = host_list(&inv->roots->proc, GPUS, inv->arena, &ids);
 
 	if (r < 0)
 		return error_errno(inv->err, -r, "read %s/" GPUS, inv->roots->proc.path);
@@ -167,8 +188,8 @@ int inventory_read_gpus(struct inventory *inv)
 		r = read_gpu(inv, ids.items[i]);
 		if (r < 0 && r != -ENOMEM)
 			r = lose_gpu(inv, ids.items[i], count);
-		driver->gpus_partial = i + 1 < ids.count && inv->devices &&
-				       select_is_settled(driver, inv->devices);
+		driver->gpus_partial =
+			i + 1 < ids.count && inv->devices && is_settled(driver, inv->devices);
 	}
 	if (r == 0 && ids.count == 0)
 		find_hidden_node(inv);

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "inventory.h"
+#include "../inventory.h"
 
 #define CAPABILITIES "driver/nvidia/capabilities"
 
@@ -11,11 +11,11 @@ int inventory_read_cap(struct inventory *inv, const char *path, unsigned *ret_mi
 	struct slice value;
 	uint64_t minor;
 	char *text;
-	int r = path ? inventory_read_text(&inv->roots->proc, path, inv->arena, &text) : -ENOMEM;
+	int r = path ? host_read_text(&inv->roots->proc, path, inv->arena, &text) : -ENOMEM;
 
 	if (r < 0)
 		return r;
-	value = inventory_value(text, "DeviceFileMinor");
+	value = host_value(text, "DeviceFileMinor");
 	r = parse_number(value.data, value.length, 10, 0xfffff, &minor);
 	if (r == 0)
 		*ret_minor = (unsigned)minor;
@@ -55,7 +55,7 @@ static int read_gpu_instance(struct inventory *inv, struct gpu *gpu, unsigned gp
 	int r = inventory_read_cap(inv, arena_printf(inv->arena, "%s/access", path), &minor);
 
 	if (r == 0)
-		r = inventory_list(&inv->roots->proc, path, inv->arena, &names);
+		r = host_list(&inv->roots->proc, path, inv->arena, &names);
 	for (size_t i = 0; r == 0 && i < names.count; i++) {
 		struct mig_instance *mig;
 
@@ -78,7 +78,7 @@ int inventory_read_mig(struct inventory *inv, struct gpu *gpu)
 {
 	const char *path = arena_printf(inv->arena, CAPABILITIES "/gpu%u/mig", gpu->minor);
 	struct strings names = {0};
-	int r = path ? inventory_list(&inv->roots->proc, path, inv->arena, &names) : -ENOMEM;
+	int r = path ? host_list(&inv->roots->proc, path, inv->arena, &names) : -ENOMEM;
 	unsigned id;
 
 	for (size_t i = 0; r == 0 && i < names.count; i++)

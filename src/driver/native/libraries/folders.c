@@ -7,7 +7,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "inventory.h"
+#include "../inventory.h"
 
 #define CACHE_MAX ((size_t)8 * 1024 * 1024)
 /*

@@ -5,7 +5,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "inventory.h"
+#include "prepare.h"
 
 static struct device_node *find_node(struct driver *driver, const char *name)
 {
@@ -21,7 +21,7 @@ static bool can_be_made(struct inventory *inv, const struct device_node *node)
 	struct device_node copy = *node;
 	struct stat st;
 
-	return inventory_stat_node(&inv->roots->dev, node->name, &st) == -ENOENT &&
+	return host_stat_node(&inv->roots->dev, node->name, &st) == -ENOENT &&
 	       privilege_may_make_nodes() && inventory_make_node(inv, &copy, false) == 0 &&
 	       copy.to_be_made;
 }
@@ -31,7 +31,7 @@ static bool is_stale(const struct inventory *inv, const struct device_node *node
 {
 	struct stat st;
 
-	return inventory_stat_node(&inv->roots->dev, node->name, &st) == 0 && S_ISCHR(st.st_mode) &&
+	return host_stat_node(&inv->roots->dev, node->name, &st) == 0 && S_ISCHR(st.st_mode) &&
 	       major(st.st_rdev) == node->major;
 }
 

@@ -2,7 +2,7 @@
 #include <fcntl.h>
 #include <sys/sysmacros.h>
 
-#include "inventory.h"
+#include "../inventory.h"
 
 #define GRAPHICS (CAPABILITY_GRAPHICS | CAPABILITY_DISPLAY)
 
@@ -18,13 +18,6 @@ static const struct {
 	{"nvidia-uvm",       CAPABILITY_COMPUTE, true,  0  },
 	{"nvidia-uvm-tools", CAPABILITY_COMPUTE, true,  1  },
 };
-
-int inventory_stat_node(const struct root *dev, const char *name, struct stat *ret)
-{
-	if (fstatat(dev->fd, name, ret, AT_SYMLINK_NOFOLLOW) < 0)
-		return -errno;
-	return S_ISLNK(ret->st_mode) ? root_stat(dev, name, 0, ret) : 0;
-}
 
 static int stale(struct inventory *inv, const struct device_node *node, const struct stat *st)
 {
@@ -53,7 +46,7 @@ static int add_node(struct inventory *inv, const char *name, unsigned major, uns
 	if (!node || !name)
 		return error_memory(inv->err);
 	*node = (struct device_node){.name = name, .major = major, .minor = minor};
-	if (major == 0 || inventory_stat_node(&inv->roots->dev, name, &st) < 0)
+	if (major == 0 || host_stat_node(&inv->roots->dev, name, &st) < 0)
 		return 0;
 	node->present = S_ISCHR(st.st_mode) && st.st_rdev == makedev(major, minor);
 	return node->present || !strict ? 0 : stale(inv, node, &st);

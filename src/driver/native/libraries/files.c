@@ -2,7 +2,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "inventory.h"
+#include "../inventory.h"
 
 /* What may be of any use is given with either. */
 #define UNKNOWN_CAPABILITIES (CAPABILITY_COMPUTE | CAPABILITY_GRAPHICS | CAPABILITY_DISPLAY)
@@ -340,8 +340,8 @@ static int try_firmware_path(struct inventory *inv, const struct catalogue_row *
 	struct slice path;
 	char *text;
 
-	if (inventory_read_text(&inv->roots->sys, "module/firmware_class/parameters/path",
-				inv->arena, &text) < 0)
+	if (host_read_text(&inv->roots->sys, "module/firmware_class/parameters/path", inv->arena,
+			   &text) < 0)
 		return 0;
 	path = slice_trim(slice_from(text));
 	if (path.length == 0 || path.data[0] != '/')
