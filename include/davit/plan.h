@@ -13,6 +13,7 @@
 #include "davit/oci.h"
 #include "davit/request.h"
 #include "davit/select.h"
+#include "davit/vendor.h"
 
 enum operation_kind {
 	OPERATION_DEVICE_RULE, /* the cgroup lets the container open a node */
@@ -79,13 +80,16 @@ int plan_find_missing(const struct gpu_request *request, const struct driver *dr
 		      struct error *err);
 
 /*
+ * NVIDIA's part when `driver` isn't NULL (else selection and image aren't looked at), then what was
+ * chosen of the plain vendors, whose nodes have been looked for.
+ *
  * 0, -ENOMEM, or -ENODEV when something that it can't do without isn't there: ERROR_NO_DRIVER (a
  * node), ERROR_UNKNOWN_DEVICE (an IMEX channel, MIG's config or monitor device). `missing` is
  * filled then, too.
  */
 int plan_make(const struct gpu_request *request, const struct driver *driver,
-	      const struct selection *selection, const struct image *image, struct arena *arena,
-	      struct plan *ret, struct error *err);
+	      const struct selection *selection, const struct choices *choices,
+	      const struct image *image, struct arena *arena, struct plan *ret, struct error *err);
 
 /* ---- a plan as text ----------------------------------------------------------------------- */
 

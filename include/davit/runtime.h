@@ -122,6 +122,8 @@ struct spec_edits {
 	struct spec_devices devices;
 	struct spec_devices rules; /* only the numbers count */
 	struct spec_mounts mounts;
+	/* "NVIDIA_VISIBLE_DEVICES=void": what other injectors are told by, of each vendor given */
+	struct strings variables;
 	const char *hook; /* the program that does the rest as createContainer hook, and, as
 			     poststop hook, removes what was made for it */
 };

@@ -398,9 +398,30 @@ int plan_find_missing(const struct gpu_request *request, const struct driver *dr
 	return r == -ENOMEM ? error_memory(err) : 0;
 }
 
+/* NVIDIA's part: the driver's nodes, files and what makes them found. */
+static int add_nvidia(struct builder *b, const struct selection *selection, struct error *err)
+{
+	const struct driver *driver = b->driver;
+	int r = plan_add_devices(b, selection, err);
+
+	if (r < 0)
+		return r;
+	add_proc_mask(b, selection);
+	add_compat(b);
+	/* Links by the catalogue may lead to any of the libraries, so they come after all of them.
+	 */
+	add_driver_files(b, true);
+	for (size_t i = 0; i < driver->files.count; i++)
+		add_links(b, &driver->files.items[i]);
+	add_driver_files(b, false);
+	plan_add_companions(b, selection);
+	add_loader_search(b);
+	return 0;
+}
+
 int plan_make(const struct gpu_request *request, const struct driver *driver,
-	      const struct selection *selection, const struct image *image, struct arena *arena,
-	      struct plan *ret, struct error *err)
+	      const struct selection *selection, const struct choices *choices,
+	      const struct image *image, struct arena *arena, struct plan *ret, struct error *err)
 {
 	struct builder b = {
 		.request = request,
@@ -412,21 +433,14 @@ int plan_make(const struct gpu_request *request, const struct driver *driver,
 	int r;
 
 	*ret = (struct plan){0};
-	r = plan_add_devices(&b, selection, err);
+	r = driver ? add_nvidia(&b, selection, err) : 0;
+	for (size_t i = 0; r == 0 && i < choices->count; i++)
+		plan_add_choice(&b, &choices->items[i]);
 	if (r < 0)
 		return r;
-	add_proc_mask(&b, selection);
-	add_compat(&b);
-	/* Links by the catalogue may lead to any of the libraries, so they come after all of them.
-	 */
-	add_driver_files(&b, true);
-	for (size_t i = 0; i < driver->files.count; i++)
-		add_links(&b, &driver->files.items[i]);
-	add_driver_files(&b, false);
-	plan_add_companions(&b, selection);
-	add_loader_search(&b);
 	/* Last: nothing is made in the container once a directory of the host is in it for writing.
 	 */
-	add_mps(&b);
+	if (driver)
+		add_mps(&b);
 	return b.failed ? error_memory(err) : 0;
 }
