@@ -19,7 +19,9 @@ struct maker {
 
 static int plan_selection(struct maker *maker, const struct selection *selection, struct plan *ret)
 {
-	return plan_make(maker->request, maker->driver, selection, maker->options->image,
+	const struct choices none = {0};
+
+	return plan_make(maker->request, maker->driver, selection, &none, maker->options->image,
 			 maker->edits.arena, ret, maker->err);
 }
 

@@ -102,6 +102,7 @@ static int make_spec(struct pipeline *pipeline, struct cdi_options *options, str
 
 	pipeline->request = (struct gpu_request){
 		.gpu = true,
+		.nvidia = true,
 		.capabilities = pipeline->config->policy.capabilities,
 		.mig_config = "",
 		.mig_monitor = "",
