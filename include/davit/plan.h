@@ -44,6 +44,7 @@ struct operation {
 	const char *because;
 	bool owner_root; /* the source must be a directory of root's */
 	bool required;   /* false: what can't be done is left out and logged */
+	bool replaces;   /* a link: also a file with content, unless `source` covers that */
 };
 
 /* What the mask over /proc/driver/nvidia holds. */
@@ -107,6 +108,15 @@ int plan_read(const char *text, size_t length, struct arena *arena, struct plan 
 
 /* The text of /proc/driver/nvidia/params with ModifyDeviceFiles 0. NULL without memory. */
 const char *plan_mask_params(struct arena *arena, const char *params);
+/*
+ * What a later ldconfig in the container reads, so that it finds the driver's libraries again: the
+ * image's newer ones first, then the directories of the host's. The last file, of the directories
+ * that the image's own ldconfig has built in, is for another's that is run on the root.
+ */
+#define PLAN_LOADER_CONF "/etc/ld.so.conf"
+#define PLAN_LOADER_CONF_TEXT "include /etc/ld.so.conf.d/*.conf\n"
+#define PLAN_FOLDERS_CONF "/etc/ld.so.conf.d/00-davit.conf"
+#define PLAN_SYSTEM_CONF "/etc/ld.so.conf.d/zz-davit.conf"
 /* The file that has EGL show the GPUs whose minors are bits of `visible`, and its text. */
 #define PLAN_EGL_PROFILE "/etc/nvidia/nvidia-application-profiles-rc.d/10-davit.conf"
 const char *plan_egl_profile(struct arena *arena, uint64_t visible);

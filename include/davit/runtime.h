@@ -169,8 +169,5 @@ int runtime_find(const struct strings *candidates, const char *path, int self, s
  */
 int file_replace(const char *path, int like, const char *text, size_t length, struct error *err);
 
-/* The path of what is open there, as the kernel knows it. NULL without one, or memory. */
-const char *fd_path(int fd, struct arena *arena);
-
 /* Appends the error to the runtime's log as runc would write it. Does what it can. */
 void runtime_log_error(const char *file, bool json, const char *line);

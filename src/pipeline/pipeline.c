@@ -365,6 +365,16 @@ static int look_at_image(struct pipeline *pipeline, const struct root *root, str
 				     err);
 }
 
+/* Whether libraries may lie where the image's ldconfig doesn't look by itself. */
+static bool may_need_loader_conf(const struct pipeline *pipeline)
+{
+	const struct image *image = &pipeline->image;
+
+	return image->loader == IMAGE_LOADER_GLIBC &&
+	       (image->lib_dir_moved || image->compat_used || image->vdpau || image->vdpau_32 ||
+		pipeline->request.capabilities & CAPABILITY_COMPAT32);
+}
+
 int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct arena *arena,
 		  struct error *err)
 {
@@ -376,6 +386,8 @@ int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct are
 		r = image_find_compat(root, pipeline->driver.version, arena, &pipeline->image, err);
 	if (r == 0 && nvidia && (pipeline->request.capabilities & CAPABILITY_VIDEO))
 		image_find_vdpau(root, &pipeline->image);
+	if (r == 0 && may_need_loader_conf(pipeline))
+		image_find_loader_conf(root, &pipeline->image);
 	if (r == 0)
 		r = plan_make(&pipeline->request, nvidia ? &pipeline->driver : NULL,
 			      &pipeline->selection, &pipeline->choices, &pipeline->image, arena,
