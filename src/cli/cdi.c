@@ -147,13 +147,66 @@ static int write_spec(const char *output, struct json_object *spec, bool yaml, s
 		       : 0;
 }
 
-static int generate(const struct arguments *arguments)
+/* One vendor's spec, made and written; NVIDIA's when `vendor` isn't a plain one. */
+static int generate_one(const struct config *config, const struct vendor *vendor,
+			struct cdi_options *cdi, const char *output, bool yaml, struct arena *arena,
+			struct error *err)
 {
-	AUTO_ARENA arena = {0}; /* outlives what it holds */
 	AUTO_PIPELINE pipeline = PIPELINE_INIT;
 	AUTO_JSON *spec = NULL;
-	struct cdi_options cdi = {0};
 	struct strings left_out = {0};
+	int r;
+
+	pipeline.config = config;
+	if (vendor && vendor->plain) {
+		r = find_hook(arena, &cdi->hook, err);
+		if (r == 0)
+			r = cdi_make_plain(config, vendor, cdi, arena, &spec, &left_out, err);
+	} else {
+		r = make_spec(&pipeline, cdi, arena, &spec, &left_out, err);
+	}
+	if (r == 0)
+		r = write_spec(output, spec, yaml, arena, err);
+	for (size_t i = 0; r == 0 && i < left_out.count; i++)
+		(void)fprintf(stderr, "davit: left out: %s\n", left_out.items[i]);
+	return r;
+}
+
+/*
+ * A file for each vendor that the host has: nvidia.json, amd.json, intel.json. Vendors that it
+ * doesn't have are no failure, unless it has none.
+ */
+static int generate_all(const struct config *config, struct cdi_options *cdi, const char *folder,
+			bool yaml, struct arena *arena, struct error *err)
+{
+	struct error first = {0};
+	size_t made = 0;
+
+	for (size_t i = 0; vendors[i]; i++) {
+		const char *file = arena_printf(arena, "%s%s.%s", folder, vendors[i]->name,
+						yaml ? "yaml" : "json");
+		struct error one = {0};
+		int r = file ? generate_one(config, vendors[i], cdi, file, yaml, arena, &one)
+			     : error_memory(&one);
+
+		if (r == 0)
+			made++;
+		else if (one.code != ERROR_NO_DRIVER) {
+			*err = one;
+			return error_wrap(err, r, "describe %s's GPUs", vendors[i]->title);
+		} else if (first.code == ERROR_NONE)
+			first = one;
+	}
+	*err = first;
+	return made ? 0 : -ENODEV;
+}
+
+static int generate(const struct arguments *arguments)
+{
+	AUTO_ARENA arena = {0};
+	const char *output = arguments_value(arguments, "output");
+	const char *vendor = arguments_value(arguments, "vendor");
+	struct cdi_options cdi = {0};
 	struct error err = {0};
 	struct config config;
 	bool yaml;
@@ -161,30 +214,33 @@ static int generate(const struct arguments *arguments)
 
 	if (parse_options(arguments, &cdi, &yaml) != 0)
 		return EXIT_USAGE;
+	if (vendor && vendor_find(vendor) && !vendor_find(vendor)->plain)
+		cdi.vendor = "nvidia.com";
 	r = config_load(arguments->config, &arena, &config, &err);
-	pipeline.config = &config;
-	if (r == 0)
-		r = make_spec(&pipeline, &cdi, &arena, &spec, &left_out, &err);
-	if (r == 0)
-		r = write_spec(arguments_value(arguments, "output"), spec, yaml, &arena, &err);
-	for (size_t i = 0; r == 0 && i < left_out.count; i++)
-		(void)fprintf(stderr, "davit: left out: %s\n", left_out.items[i]);
+	if (r == 0 && !vendor && output && string_ends(output, "/"))
+		r = generate_all(&config, &cdi, output, yaml, &arena, &err);
+	else if (r == 0)
+		r = generate_one(&config, vendor ? vendor_find(vendor) : NULL, &cdi, output, yaml,
+				 &arena, &err);
 	return r < 0 ? cli_fail(&err) : 0;
 }
 
 static const struct command_option options[] = {
-	{"output",               OPTION_VALUE, "FILE",      "put it in the place of FILE, as a whole"},
-	{"format",               OPTION_VALUE, "json|yaml", "how (by the name of FILE, else JSON)"   },
-	{"device-name-strategy", OPTION_VALUE, "NAMES",     "index, uuid or index,uuid (both)"       },
-	{"vendor",               OPTION_VALUE, "NAME",      "the vendor of the kind (nvidia.com)"    },
-	{"class",                OPTION_VALUE, "NAME",      "the class of the kind (gpu)"            },
-	{NULL,		   0,            NULL,        NULL				     },
+	{"output",               OPTION_VALUE, "FILE",
+	 "put it in the place of FILE; DIR/: a file for each vendor"                              },
+	{"format",               OPTION_VALUE, "json|yaml", "how (by the name of FILE, else JSON)"},
+	{"device-name-strategy", OPTION_VALUE, "NAMES",     "index, uuid or index,uuid (both)"    },
+	{"vendor",               OPTION_VALUE, "NAME",
+	 "nvidia, amd, intel, or the vendor of the kind (nvidia.com)"                             },
+	{"class",                OPTION_VALUE, "NAME",      "the class of the kind (gpu)"         },
+	{NULL,		   0,            NULL,        NULL				  },
 };
 const struct command command_cdi_generate = {
 	.name = "generate",
 	.summary = "a spec of this host's GPUs and MIG instances",
 	.help = "Prints the spec, or puts it in the place of FILE. What couldn't be written into it is named\n"
-		"on standard error.\n",
+		"on standard error. --vendor amd and intel are the GPUs of these vendors. With --output DIR/\n"
+		"each vendor that the host has gets its file there: nvidia.json, amd.json, intel.json.\n",
 	.example = "davit cdi generate --output /var/run/cdi/nvidia.json",
 	.options = options,
 	.run = generate,
