@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -132,6 +133,13 @@ static int keep(const struct parser *p, const struct command_option *option, con
 	struct arguments *arguments = p->arguments;
 	struct argument *argument;
 
+	if (option->refused) {
+		(void)error_set(p->err, ERROR_BAD_REQUEST, EINVAL, NULL, "take --%s", option->name);
+		return error_fix(p->err, -EINVAL, "%s", option->refused);
+	}
+	if (option->same_as)
+		option = command_find_option(p->command, option->same_as,
+					     strlen(option->same_as));
 	if (option == COMMON_CONFIG)
 		arguments->config = value;
 	else if (option == COMMON_JSON)
@@ -180,6 +188,65 @@ static int parse_option(const struct parser *p, const char *name, int argc, char
 	return keep(p, option, value);
 }
 
+/* ---- what the environment says ---------------------------------------------------------- */
+
+static const char *variable_value(struct slice name)
+{
+	for (char **at = environ; *at; at++)
+		if (strncmp(*at, name.data, name.length) == 0 && (*at)[name.length] == '=')
+			return *at + name.length + 1;
+	return NULL;
+}
+
+static bool is_given(const struct arguments *arguments, const struct command_option *option)
+{
+	for (size_t i = 0; i < arguments->options.count; i++)
+		if (arguments->options.items[i].option == option)
+			return true;
+	return false;
+}
+
+static int keep_variable(const struct parser *p, const struct command_option *option,
+			 struct slice name, const char *value)
+{
+	static const char *const yes[] = {"1", "t", "T", "TRUE", "true", "True"};
+	static const char *const no[] = {"0", "f", "F", "FALSE", "false", "False"};
+
+	if (option->kind != OPTION_FLAG)
+		return is_allowed(option->value, value)
+			       ? keep(p, option, value)
+			       : refuse(p, "%.*s=%.100s: it is one of %s", (int)name.length,
+					name.data, value, option->value);
+	for (size_t i = 0; i < ARRAY_SIZE(yes); i++) {
+		if (strcmp(value, yes[i]) == 0)
+			return keep(p, option, NULL);
+		if (strcmp(value, no[i]) == 0)
+			return 0;
+	}
+	return refuse(p, "%.*s=%.100s is neither true nor false", (int)name.length, name.data,
+		      value);
+}
+
+static int take_variables(const struct parser *p)
+{
+	int r = 0;
+
+	for (const struct command_option *option = p->command->options;
+	     r == 0 && option && option->name; option++) {
+		struct slice rest = slice_from(option->variables ? option->variables : ""), name;
+		bool found = is_given(p->arguments, option);
+
+		while (r == 0 && !found && slice_next(&rest, ',', &name)) {
+			const char *value = variable_value(name);
+
+			found = value && *value;
+			if (found)
+				r = keep_variable(p, option, name, value);
+		}
+	}
+	return r;
+}
+
 static int check_words(const struct parser *p)
 {
 	const struct command *command = p->command;
@@ -218,6 +285,8 @@ int arguments_parse(const struct command *command, const char *name, int argc, c
 		if (ret->help)
 			return 0;
 	}
+	if (r == 0)
+		r = take_variables(&p);
 	return r < 0 ? r : check_words(&p);
 }
 

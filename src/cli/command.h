@@ -25,6 +25,13 @@ struct command_option {
 	 */
 	const char *value;
 	const char *summary; /* one line; NULL: accepted, but without meaning for davit */
+	const char *same_as; /* the option that this is another name of; or NULL */
+	/*
+	 * The environment variables that stand for it when it isn't on the command line: the first
+	 * one that is set and not empty. Only nvidia-ctk's commands have such.
+	 */
+	const char *variables; /* "A,B", or NULL */
+	const char *refused;   /* why davit doesn't have it: whoever gives it gets this line; or NULL */
 };
 
 #define WORDS_ANY INT_MAX
@@ -42,6 +49,7 @@ struct command {
 	int words_min, words_max; /* how many */
 	bool json;                /* it has --json */
 	bool one_dash;            /* as Go's flags: -name is --name, and --flag=false */
+	bool help_without;        /* without any word it prints --help, and succeeds */
 	int (*run)(const struct arguments *arguments); /* the exit code */
 };
 

@@ -31,7 +31,7 @@ static void print_ignored(const struct command *command)
 	bool any = false;
 
 	for (const struct command_option *own = command->options; own && own->name; own++)
-		if (!own->summary) {
+		if (!own->summary && !own->refused && !own->same_as) {
 			(void)printf("%s --%s",
 				     any ? "," : "\nAccepted and without effect:", own->name);
 			any = true;
