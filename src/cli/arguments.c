@@ -57,6 +57,17 @@ const struct command_option *command_find_option(const struct command *command, 
 	return option;
 }
 
+const struct option_more *command_more(const struct command *command,
+				       const struct command_option *option)
+{
+	static const struct option_more none;
+
+	for (const struct option_more *more = command->more; more && more->name; more++)
+		if (strcmp(more->name, option->name) == 0)
+			return more;
+	return &none;
+}
+
 const struct command *command_find(const struct command *const *commands, const char *name)
 {
 	for (; *commands; commands++)
@@ -131,15 +142,14 @@ static bool is_option(const struct command *command, const char *word, const cha
 static int keep(const struct parser *p, const struct command_option *option, const char *value)
 {
 	struct arguments *arguments = p->arguments;
+	const struct option_more *more = command_more(p->command, option);
 	struct argument *argument;
 
-	if (option->refused) {
-		(void)error_set(p->err, ERROR_BAD_REQUEST, EINVAL, NULL, "take --%s", option->name);
-		return error_fix(p->err, -EINVAL, "%s", option->refused);
-	}
-	if (option->same_as)
-		option = command_find_option(p->command, option->same_as,
-					     strlen(option->same_as));
+	if (more->refused)
+		return error_set(p->err, ERROR_BAD_REQUEST, EINVAL, more->refused, "take --%s",
+				 option->name);
+	if (more->same_as)
+		option = command_find_option(p->command, more->same_as, strlen(more->same_as));
 	if (option == COMMON_CONFIG)
 		arguments->config = value;
 	else if (option == COMMON_JSON)
@@ -155,13 +165,29 @@ static int keep(const struct parser *p, const struct command_option *option, con
 	return 0;
 }
 
+/* The words of Go's strconv.ParseBool. */
+static int parse_word(const char *value, bool *ret)
+{
+	static const char *const words[] = {"0", "f", "F", "FALSE", "false", "False",
+					    "1", "t", "T", "TRUE",  "true",  "True"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strcmp(value, words[i]) == 0) {
+			*ret = i >= ARRAY_SIZE(words) / 2;
+			return 0;
+		}
+	return -EINVAL;
+}
+
 /* --flag=false of Go's flags is as if it weren't there. */
 static int keep_flag(const struct parser *p, const struct command_option *option, const char *word,
 		     const char *value)
 {
-	if (value && (!p->command->one_dash || !is_allowed("true|false", value)))
+	bool yes = true;
+
+	if (value && (!p->command->one_dash || parse_word(value, &yes) < 0))
 		return refuse(p, "%.100s: --%s takes no value", word, option->name);
-	return string_equal(value, "false") ? 0 : keep(p, option, NULL);
+	return yes ? keep(p, option, NULL) : 0;
 }
 
 static int parse_option(const struct parser *p, const char *name, int argc, char **argv, int *at)
@@ -209,22 +235,17 @@ static bool is_given(const struct arguments *arguments, const struct command_opt
 static int keep_variable(const struct parser *p, const struct command_option *option,
 			 struct slice name, const char *value)
 {
-	static const char *const yes[] = {"1", "t", "T", "TRUE", "true", "True"};
-	static const char *const no[] = {"0", "f", "F", "FALSE", "false", "False"};
+	bool yes;
 
 	if (option->kind != OPTION_FLAG)
 		return is_allowed(option->value, value)
 			       ? keep(p, option, value)
 			       : refuse(p, "%.*s=%.100s: it is one of %s", (int)name.length,
 					name.data, value, option->value);
-	for (size_t i = 0; i < ARRAY_SIZE(yes); i++) {
-		if (strcmp(value, yes[i]) == 0)
-			return keep(p, option, NULL);
-		if (strcmp(value, no[i]) == 0)
-			return 0;
-	}
-	return refuse(p, "%.*s=%.100s is neither true nor false", (int)name.length, name.data,
-		      value);
+	if (parse_word(value, &yes) < 0)
+		return refuse(p, "%.*s=%.100s is neither true nor false", (int)name.length,
+			      name.data, value);
+	return yes ? keep(p, option, NULL) : 0;
 }
 
 static int take_variables(const struct parser *p)
@@ -233,7 +254,8 @@ static int take_variables(const struct parser *p)
 
 	for (const struct command_option *option = p->command->options;
 	     r == 0 && option && option->name; option++) {
-		struct slice rest = slice_from(option->variables ? option->variables : ""), name;
+		const char *variables = command_more(p->command, option)->variables;
+		struct slice rest = slice_from(variables ? variables : ""), name;
 		bool found = is_given(p->arguments, option);
 
 		while (r == 0 && !found && slice_next(&rest, ',', &name)) {

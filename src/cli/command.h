@@ -25,13 +25,19 @@ struct command_option {
 	 */
 	const char *value;
 	const char *summary; /* one line; NULL: accepted, but without meaning for davit */
-	const char *same_as; /* the option that this is another name of; or NULL */
+};
+
+/* What another program's options have besides: nvidia-ctk's. */
+struct option_more {
+	const char *name;    /* of the option; NULL ends a table */
+	const char *same_as; /* the option that it is another name of; or NULL */
 	/*
-	 * The environment variables that stand for it when it isn't on the command line: the first
-	 * one that is set and not empty. Only nvidia-ctk's commands have such.
+	 * Environment variables that stand for it when it isn't on the command line: the first one
+	 * that is set and not empty. "A,B", or NULL.
 	 */
-	const char *variables; /* "A,B", or NULL */
-	const char *refused;   /* why davit doesn't have it: whoever gives it gets this line; or NULL */
+	const char *variables;
+	const char
+		*refused; /* why davit doesn't have it: whoever gives it gets this line; or NULL */
 };
 
 #define WORDS_ANY INT_MAX
@@ -43,6 +49,7 @@ struct command {
 	const char *help;    /* paragraphs of up to 100 columns, each with its \n */
 	const char *example; /* a command line */
 	const struct command_option *options; /* besides --config, --json and --help; or NULL */
+	const struct option_more *more;       /* of some of them; or NULL */
 	/* NULL-ended: the first word is one of them, and `run`, if any, does without; or NULL */
 	const struct command *const *commands;
 	const char *words;        /* what help calls the words, or "a|b": those allowed */
@@ -50,7 +57,8 @@ struct command {
 	bool json;                /* it has --json */
 	bool one_dash;            /* as Go's flags: -name is --name, and --flag=false */
 	bool help_without;        /* without any word it prints --help, and succeeds */
-	int (*run)(const struct arguments *arguments); /* the exit code */
+	void (*before)(const struct arguments *arguments); /* of a group: before its command runs */
+	int (*run)(const struct arguments *arguments);     /* the exit code */
 };
 
 struct argument {
@@ -84,6 +92,9 @@ const struct command_option *command_find_option(const struct command *command, 
 /* The options one after another, own ones first; from NULL, and to NULL. */
 const struct command_option *command_next_option(const struct command *command,
 						 const struct command_option *option);
+/* What else there is to know of the option; never NULL. */
+const struct option_more *command_more(const struct command *command,
+				       const struct command_option *option);
 /* The command of that name in a NULL-ended list, or NULL. */
 const struct command *command_find(const struct command *const *commands, const char *name);
 
