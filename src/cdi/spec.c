@@ -22,7 +22,9 @@ struct maker {
 
 static int plan_selection(struct maker *maker, const struct selection *selection, struct plan *ret)
 {
-	return plan_make(maker->request, maker->driver, selection, maker->options->image,
+	const struct choices none = {0};
+
+	return plan_make(maker->request, maker->driver, selection, &none, maker->options->image,
 			 maker->edits.arena, ret, maker->err);
 }
 
@@ -123,8 +125,8 @@ static int add_gpus(struct maker *maker, struct selection *all)
 	const struct gpu *last = NULL;
 	struct selection selection;
 	int has = 0, r = select_devices(maker->driver,
-				       maker->options->devices ? maker->options->devices : &names,
-				       maker->edits.arena, &selection, maker->err);
+					maker->options->devices ? maker->options->devices : &names,
+					maker->edits.arena, &selection, maker->err);
 
 	for (size_t i = 0; r == 0 && i < selection.count; i++) {
 		const struct gpu *gpu = selection.items[i].gpu;
@@ -213,16 +215,20 @@ static int refuse_absent(struct maker *maker)
 static int add_beyond_nothing(struct maker *maker, const struct gpu_request *request,
 			      const char *name)
 {
-	const struct gpu_request nothing = {
-		.gpu = true, .mig_config = "", .mig_monitor = "", .mps_pipe_directory = ""};
+	const struct gpu_request nothing = {.gpu = true,
+					    .nvidia = true,
+					    .mig_config = "",
+					    .mig_monitor = "",
+					    .mps_pipe_directory = ""};
 	const struct selection none = {0};
 	struct json_object *edits = json_object_new_object();
 	struct plan plan, common;
-	int r = plan_make(&nothing, maker->driver, &none, maker->options->image, maker->edits.arena,
-			  &common, maker->err);
+	const struct choices no_choices = {0};
+	int r = plan_make(&nothing, maker->driver, &none, &no_choices, maker->options->image,
+			  maker->edits.arena, &common, maker->err);
 
 	if (r == 0)
-		r = plan_make(request, maker->driver, &none, maker->options->image,
+		r = plan_make(request, maker->driver, &none, &no_choices, maker->options->image,
 			      maker->edits.arena, &plan, maker->err);
 	if (r == 0)
 		r = edits_add_plan(&maker->edits, &plan, &common, edits, maker->err);

@@ -391,6 +391,7 @@ static int make_request(const struct generate *generate, const struct config *co
 
 	*ret = (struct gpu_request){
 		.gpu = true,
+		.nvidia = true,
 		.capabilities = gpus ? config->policy.capabilities : 0,
 		.mig_config = "",
 		.mig_monitor = "",

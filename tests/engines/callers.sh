@@ -102,6 +102,7 @@ call() {
 		mount -t tmpfs -o mode=755 tmpfs "$root/dev"
 		nvidia-container-cli "$@" "$root" || echo "exit $?"
 		chroot "$root" sh -c "$script"' - "$root" "$2" "${@:3}" 2>&1 < /dev/null) || true
+	seen=${seen//sh: line 0: /sh: } # newer busybox
 	[ "$before" = "$(sort /proc/self/mountinfo)" ] || seen+=' The mounts of the host have changed.'
 }
 # calls NAME NAMESPACES EXPECTED ARGUMENT...

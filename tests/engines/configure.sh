@@ -313,7 +313,7 @@ if command -v podman > /dev/null; then
 		rc=0
 		output=$(timeout 60 podman --root "$work/podman/root" --runroot "$work/podman/run" \
 			--tmpdir "$work/podman/tmp" --storage-driver vfs --events-backend file \
-			--cgroup-manager cgroupfs --runtime runc run --rm --network none --pids-limit -1 \
+			--cgroup-manager cgroupfs --runtime runc run --rm --network none --pids-limit 0 \
 			--cgroup-parent "$cgroup" --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 \
 			"${@:2}" 2> "$work/errors" < /dev/null) || rc=$?
 		output+=$(grep -v 'level=warning' "$work/errors" || true)
