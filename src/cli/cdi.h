@@ -15,7 +15,7 @@ extern const struct command command_cdi_generate, command_cdi_list, command_cdi_
 /* clang-format off */
 #define GENERATE_OPTIONS \
 	{"output",               OPTION_VALUE,    "FILE",    "put it in the place of FILE, as a whole"       }, \
-	{"format",               OPTION_VALUE,    "FORMAT",  "json or yaml (by the name of FILE)"            }, \
+	{"format",               OPTION_VALUE,    "json|yaml", "how (by the name of FILE)"                  }, \
 	{"mode",                 OPTION_VALUE,    "MODE",    "of what devices (auto: GPUs)"                  }, \
 	{"device-id",            OPTION_REPEATED, "IDS",     "these devices alone: indices, UUIDs; or none"  }, \
 	{"device-name-strategy", OPTION_REPEATED, "NAMES",   "index, type-index, uuid (index,uuid)"          }, \

@@ -257,6 +257,10 @@ int generate_set_roots(const struct generate *generate, struct arena *arena, str
 			arena_strndup(arena, control, strlen(control) - strlen("/nvidiactl"));
 	if (!config->driver.dev)
 		return error_memory(err);
+	if (generate->dev_root && access(config->driver.dev, F_OK) < 0)
+		return error_set(err, ERROR_NO_DRIVER, ENODEV,
+				 "name the directory whose dev/ has the nodes", "find %s: %s",
+				 config->driver.dev, strerror(errno));
 	for (size_t i = 0; generate->search && i < generate->search->count; i++) {
 		const char *path = generate->search->items[i];
 

@@ -271,10 +271,13 @@ static void take_arguments(const struct arguments *arguments, struct job *job)
 	};
 }
 
-/* dockerd looks a name up on its PATH. */
+/* dockerd looks a name up on its PATH: scripts give it NVIDIA's. */
 static bool may_be_found(const struct job *job)
 {
-	return job->engine == ENGINE_DOCKER && !strchr(job->configure.runtime_path, '/');
+	const char *path = job->configure.runtime_path;
+
+	return job->engine == ENGINE_DOCKER && !strchr(path, '/') &&
+	       string_starts(path, "nvidia-container-runtime");
 }
 
 static int check_job(const struct arguments *arguments, const struct job *job)

@@ -89,6 +89,7 @@ static const struct command ctk_hook = {
 	.name = "hook",
 	.summary = "the hooks of CDI specs: create-symlinks, update-ldcache, ...",
 	.help = "A runtime calls them, with the state of a container on standard input.\n",
+	.example = "davit ctk hook update-ldcache --folder /usr/lib64 < state.json",
 	.words = "HOOK [OPTION...]",
 	.words_max = WORDS_ANY,
 	.one_dash = true,

@@ -2,7 +2,6 @@
 /* nvidia-ctk runtime configure, translated into davit configure. */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "commands.h"
 #include "ctk.h"
@@ -87,10 +86,19 @@ static int add_program(const struct arguments *arguments, const char *engine, st
 	return 0;
 }
 
-/* Files in this folder are CRI-O's drop-ins, each of a program; the main file is its own. */
-static bool is_crio_main(const char *path)
+/* Files in this folder are CRI-O's drop-ins, each of a program; others that aren't davit's are main
+ * files. */
+static bool is_crio_main(const char *path, struct arena *arena)
 {
-	return !strstr(path, "/crio.conf.d/") && access(path, F_OK) == 0;
+	AUTO_ROOT root = {.fd = -1};
+	struct error err;
+	char *text = NULL;
+
+	path = cli_absolute(path, arena);
+	if (!path || strstr(path, "/crio.conf.d/") || root_open("/", &root, &err) < 0)
+		return false;
+	return root_read(&root, path, CONFIGURE_SIZE_MAX, arena, &text, NULL) == 0 &&
+	       !strstr(text, "# Made by `davit configure");
 }
 
 /*
@@ -107,7 +115,8 @@ static int add_files(const struct arguments *arguments, const char *engine, stru
 	if (docker && drop_in && *drop_in)
 		return usage_error(arguments, "--drop-in-config %.100s: docker has no drop-ins",
 				   drop_in);
-	if (drop_in && !*drop_in && !docker && !(crio && config && !is_crio_main(config)))
+	if (drop_in && !*drop_in && !docker &&
+	    !(crio && config && !is_crio_main(config, arguments->arena)))
 		return usage_error(
 			arguments,
 			"--drop-in-config is empty: davit writes a file of its own for %s, "
@@ -118,7 +127,7 @@ static int add_files(const struct arguments *arguments, const char *engine, stru
 				   drop_in);
 	if (drop_in && !*drop_in)
 		drop_in = NULL;
-	if (crio && config && !drop_in && !is_crio_main(config)) {
+	if (crio && config && !drop_in && !is_crio_main(config, arguments->arena)) {
 		drop_in = cli_absolute(config, arguments->arena);
 		config = NULL;
 	}

@@ -76,6 +76,21 @@ static int run_group(struct arguments *arguments, int argc, char **argv)
 		       : usage_error(arguments, "there is no command %.100s", argv[0]);
 }
 
+/* How many of the words are a group's options and their values. */
+static int count_options(const struct command *group, int argc, char **argv)
+{
+	int count = 0;
+
+	while (count < argc && argv[count][0] == '-') {
+		const char *name = argv[count] + strspn(argv[count], "-");
+		const struct command_option *option =
+			command_find_option(group, name, strlen(name));
+
+		count += option && option->kind != OPTION_FLAG ? 2 : 1;
+	}
+	return count < argc ? count : argc;
+}
+
 int command_run(const struct command *command, const char *name, int argc, char **argv)
 {
 	AUTO_ARENA arena = {0};
@@ -84,8 +99,7 @@ int command_run(const struct command *command, const char *name, int argc, char 
 	int own = argc;
 
 	if (command->commands)
-		for (own = 0; own < argc && argv[own][0] == '-';)
-			own++;
+		own = count_options(command, argc, argv);
 	if (arguments_parse(command, name, own, argv, &arena, &arguments, &err) < 0) {
 		print_usage(&err);
 		return EXIT_USAGE;
