@@ -356,7 +356,7 @@ static const struct option_more default_more[] = {
 #define DEFAULT(word)                                                               \
 	{                                                                           \
 		.name = word, .summary = "davit's configuration with its defaults", \
-		.help = "Prints it, with what each key is for.\n",                 \
+		.help = "Prints it, with what each key is for.\n",                  \
 		.example = "davit ctk config default", .options = default_options,  \
 		.more = default_more, .one_dash = true, .run = run_default,         \
 	}
