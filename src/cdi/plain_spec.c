@@ -90,7 +90,8 @@ static int add_devices(struct maker *maker)
 		if (r == 0 && all->items[i]->uid_name)
 			r = add_by_id(maker, all->items[i]->uid_name);
 	}
-	return r < 0 ? r : add_device(maker, "all", all->items, all->count);
+	return r < 0 || maker->options->no_all ? r
+					       : add_device(maker, "all", all->items, all->count);
 }
 
 /* So that no injector beneath the engine acts, too. */

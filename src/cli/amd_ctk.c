@@ -66,7 +66,8 @@ static int read_spec(const char *path, struct arena *arena, struct json_object *
 	r = root_read(&root, path, CDI_SPEC_MAX, arena, &text, &length);
 	if (r < 0)
 		return error_fix(err, error_errno(err, -r, "read %s", path),
-				 "make it with `davit cdi generate --vendor amd --output %s`", path);
+				 "make it with `davit cdi generate --vendor amd --output %s`",
+				 path);
 	return json_parse(text, length, ERROR_BAD_REQUEST, path, ret, err);
 }
 
@@ -86,8 +87,7 @@ static const char *nodes_of(struct json_object *spec, const char *name, struct a
 
 	for (size_t i = 0; i < json_object_array_length(devices); i++) {
 		struct json_object *device = json_object_array_get_idx(devices, i);
-		struct json_object *nodes =
-			member(member(device, "containerEdits"), "deviceNodes");
+		struct json_object *nodes = member(member(device, "containerEdits"), "deviceNodes");
 
 		if (!string_equal(json_object_get_string(member(device, "name")), name))
 			continue;
@@ -186,7 +186,7 @@ static const struct command amd_list = {
 };
 static const struct command_option validate_options[] = {
 	{"path", OPTION_VALUE, "FILE", "the spec (" SPEC ")"},
-	{NULL,   0,            NULL,   NULL		 },
+	{NULL,   0,            NULL,   NULL                 },
 };
 static const struct command amd_validate = {
 	.name = "validate",
@@ -239,13 +239,14 @@ static int run_configure(const struct arguments *arguments)
 }
 
 static const struct command_option configure_options[] = {
-	{"runtime",          OPTION_VALUE, "docker", "the engine: docker alone (davit configure has others)"},
-	{"config-path",      OPTION_VALUE, "FILE",   "the engine's file (/etc/docker/daemon.json)"	  },
-	{"set-as-default",   OPTION_FLAG,  NULL,     "every container"				      },
-	{"unset-as-default", OPTION_FLAG,  NULL,     "no longer every container"			    },
-	{"remove",           OPTION_FLAG,  NULL,     "take it back: that change alone, specs of CDI stay"   },
-	{"dry-run",          OPTION_FLAG,  NULL,     "print the change as a diff, and change nothing"       },
-	{NULL,               0,            NULL,     NULL						   },
+	{"runtime",          OPTION_VALUE, "docker",
+	 "the engine: docker alone (davit configure has others)"                                         },
+	{"config-path",      OPTION_VALUE, "FILE",   "the engine's file (/etc/docker/daemon.json)"       },
+	{"set-as-default",   OPTION_FLAG,  NULL,     "every container"                                   },
+	{"unset-as-default", OPTION_FLAG,  NULL,     "no longer every container"                         },
+	{"remove",           OPTION_FLAG,  NULL,     "take it back: that change alone, specs of CDI stay"},
+	{"dry-run",          OPTION_FLAG,  NULL,     "print the change as a diff, and change nothing"    },
+	{NULL,	       0,            NULL,     NULL						},
 };
 static const struct command amd_configure = {
 	.name = "configure",

@@ -4,18 +4,24 @@
 
 #include "cdi.h"
 
+static int choose(const struct vendor *vendor, const struct driver_roots *roots,
+		  const struct strings *devices, struct arena *arena, struct choice *ret,
+		  struct error *err)
+{
+	int r;
+
+	*ret = (struct choice){.vendor = vendor, .from = "--device-id"};
+	r = accelerators_read(vendor, roots, true, arena, &ret->all, err);
+	return r < 0 ? r : accelerators_choose(devices, NULL, arena, ret, err);
+}
+
 int cli_choose_all(const struct vendor *vendor, const struct driver_roots *roots,
 		   struct arena *arena, struct choice *ret, struct error *err)
 {
 	static const char *const every[] = {"all"};
 	const struct strings all = {(const char **)every, 1, 1};
-	int r;
 
-	*ret = (struct choice){.vendor = vendor, .from = "davit"};
-	r = accelerators_read(vendor, roots, true, arena, &ret->all, err);
-	if (r == 0)
-		r = accelerators_choose(&all, NULL, arena, ret, err);
-	return r;
+	return choose(vendor, roots, &all, arena, ret, err);
 }
 
 int cdi_make_plain(const struct config *config, const struct vendor *vendor,
@@ -27,7 +33,8 @@ int cdi_make_plain(const struct config *config, const struct vendor *vendor,
 	int r = driver_roots_open_host(config, &roots, err);
 
 	if (r == 0)
-		r = cli_choose_all(vendor, &roots, arena, &all, err);
+		r = options->devices ? choose(vendor, &roots, options->devices, arena, &all, err)
+				     : cli_choose_all(vendor, &roots, arena, &all, err);
 	if (r == 0)
 		r = accelerators_find_nodes(&all, &roots, arena, err);
 	if (r == 0)
