@@ -191,6 +191,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	check_request(&request, &input.config);
 	if (request.gpu) {
+		FUZZ_CHECK(gpu_request_is_possible(text, strlen(text), &input.config));
 		check_selection(&request, &arena);
 		check_requirements(&request, &arena);
 	}

@@ -334,6 +334,7 @@ static void a_plan_becomes_config_json(void **state)
 			.rules = {&device, edited[i].rule,   1},
 			.mounts = {&bind,   edited[i].mount,  1},
 			.hook = "/h",
+			.poststop = true,
 		};
 		struct error err = {0};
 
@@ -370,7 +371,7 @@ static void a_node_of_a_group_brings_the_group(void **state)
 		struct document document = DOCUMENT_INIT(&arena, text, strlen(text));
 		struct spec_edits edits = {
 			.devices = {&node, 1, 1},
-                          .hook = "/h"
+                          .hook = "/h", .poststop = true
                 };
 		struct document_value value;
 		struct error err = {0};
@@ -430,8 +431,9 @@ static void long_texts_take_memory_by_their_length(void **state)
 		struct spec_device group = {"/dev/x", 1, 2, 0660, 0, 44, false};
 		struct spec_edits edits = {
 			.devices = {&group, 1, 1},
-                          .rules = {&group, 1, 1},
-                          .hook = "/h"
+			.rules = {&group, 1, 1},
+			.hook = "/h",
+			.poststop = true
                 };
 		struct error err = {0};
 		AUTO_JSON *parsed = NULL;
@@ -534,6 +536,7 @@ static void broken_text_ends_in_an_error_or_a_change(void **state)
 				.rules = {&device, 1, 1},
 				.mounts = {&bind,   1, 1},
 				.hook = "/h",
+				.poststop = true,
 			};
 			AUTO_JSON *parsed = NULL;
 			struct error err = {0};
@@ -946,7 +949,8 @@ static void what_lies_in_a_volume_is_the_hooks(void **state)
 		add_mounts(divided[i].mounts, &arena, &pipeline.spec.mounts);
 		pipeline.spec.shared_propagation = divided[i].shared;
 		pipeline.plan = (struct plan){.items = &operation, .count = 1};
-		assert_int_equal(spec_divide(&pipeline, &root, &arena, &edits, &rest, &err), 0);
+		assert_int_equal(spec_divide(&pipeline, &root, true, &arena, &edits, &rest, &err),
+				 0);
 		by_hook = rest.count == 1;
 		if (by_hook != divided[i].by_hook ||
 		    (!divided[i].device && edits.mounts.count != !by_hook) ||
@@ -971,7 +975,7 @@ static void a_node_of_the_hooks_brings_its_group_alone(void **state)
 	struct document document = DOCUMENT_INIT(&arena, "{}", 2);
 	struct spec_edits edits = {
 		.devices = {&node, 1, 1},
-                  .hook = "/h"
+                  .hook = "/h", .poststop = true
         };
 	struct document_value value;
 	struct error err = {0};
