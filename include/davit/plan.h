@@ -12,6 +12,7 @@
 #include "davit/loader.h"
 #include "davit/oci.h"
 #include "davit/request.h"
+#include "davit/select.h"
 
 enum operation_kind {
 	OPERATION_DEVICE_RULE, /* the cgroup lets the container open a node */

@@ -107,7 +107,7 @@ static int add_gpus(struct maker *maker, struct selection *all)
 	const struct gpu *last = NULL;
 	struct selection selection;
 	int has = 0,
-	    r = driver_select(maker->driver, &names, maker->edits.arena, &selection, maker->err);
+	    r = select_devices(maker->driver, &names, maker->edits.arena, &selection, maker->err);
 
 	for (size_t i = 0; r == 0 && i < selection.count; i++) {
 		const struct gpu *gpu = selection.items[i].gpu;

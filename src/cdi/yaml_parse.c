@@ -80,7 +80,18 @@ static int next_line(struct parser *parser)
 
 /* ---- scalars ---------------------------------------------------------------------------- */
 
-/* Double-quoted texts are read as JSON's: specs use nothing else. */
+static bool has_control_character(struct slice text)
+{
+	for (size_t i = 0; i < text.length; i++)
+		if ((unsigned char)text.data[i] < ' ')
+			return true;
+	return false;
+}
+
+/*
+ * Double-quoted texts are read as JSON's: specs use nothing else. Without JSON_TOKENER_STRICT,
+ * which in json-c 0.18 (Debian 13) takes every byte from 0x80 for a control character.
+ */
 static int parse_quoted(const struct parser *parser, struct slice text, struct json_object **ret)
 {
 	__attribute__((cleanup(json_tokener_release))) struct json_tokener *tokener =
@@ -88,8 +99,7 @@ static int parse_quoted(const struct parser *parser, struct slice text, struct j
 
 	if (!tokener)
 		return error_memory(parser->err);
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
-	if (json_find_nul(text.data, text.length) == text.length)
+	if (json_find_nul(text.data, text.length) == text.length && !has_control_character(text))
 		*ret = json_tokener_parse_ex(tokener, text.data, (int)text.length);
 	if (!*ret || json_tokener_get_parse_end(tokener) != text.length ||
 	    !json_object_is_type(*ret, json_type_string))

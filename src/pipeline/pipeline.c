@@ -216,8 +216,8 @@ static int check_requirements(struct pipeline *pipeline, struct arena *arena, st
 	r = ask_nvml(pipeline, arena, err);
 	/* Anew: the GPUs may have been read again for it, and their instances put in order. */
 	if (r == 0)
-		r = driver_select(&pipeline->driver, &pipeline->request.devices, arena,
-				  &pipeline->selection, err);
+		r = select_devices(&pipeline->driver, &pipeline->request.devices, arena,
+				   &pipeline->selection, err);
 	if (r < 0)
 		return error_wrap(err, r, "decide the image's requirements");
 	/* No note has told the CUDA version, or nothing has asked for it. */
@@ -283,12 +283,12 @@ int pipeline_driver(struct pipeline *pipeline, struct arena *arena, struct error
 	log_line(LOG_LEVEL_DEBUG, "driver %s: %zu GPUs%s, %zu files", pipeline->driver.version,
 		 pipeline->driver.gpus.count, pipeline->driver.gpus_partial ? " and more" : "",
 		 pipeline->driver.files.count);
-	if (driver_select_needs_nvml(&pipeline->driver, &pipeline->request.devices))
+	if (select_needs_nvml(&pipeline->driver, &pipeline->request.devices))
 		r = ask_nvml(pipeline, arena, err);
 	if (r < 0)
 		return error_wrap(err, r, "tell the devices asked for");
-	r = driver_select(&pipeline->driver, &pipeline->request.devices, arena,
-			  &pipeline->selection, err);
+	r = select_devices(&pipeline->driver, &pipeline->request.devices, arena,
+			   &pipeline->selection, err);
 	if (r < 0)
 		return r;
 	pipeline->stage = PIPELINE_SELECTION;
