@@ -16,6 +16,7 @@ static const struct {
 	const char *name;
 	int (*run)(struct cdi_call *call, struct error *err);
 } commands[] = {
+	{"cdi",			      cdi_apply_spec        },
 	{"create-symlinks",                  cdi_create_symlinks   },
 	{"update-ldcache",                   cdi_update_ldcache    },
 	{"enable-cuda-compat",               cdi_enable_cuda_compat},
@@ -93,12 +94,28 @@ static int bad_value(const char *option, const char *value, const char *wanted, 
 			 "use %s %s: it has to be %s", option, value, wanted);
 }
 
+int cdi_cover_link(struct cdi_call *call, struct operation *link, struct error *err)
+{
+	const char *linked = arena_printf(call->arena, "%.*s/%s",
+					  (int)(strrchr(link->target, '/') - link->target),
+					  link->target, link->text);
+	struct stat st;
+
+	if (!linked)
+		return error_memory(err);
+	if (root_stat(&call->container.root, linked, 0, &st) < 0 || !S_ISREG(st.st_mode))
+		return 0;
+	link->tree = TREE_DRIVER_ROOT;
+	link->source = linked;
+	link->flags = MOUNT_FLAG_RDONLY | MOUNT_FLAG_NOSUID | MOUNT_FLAG_NODEV;
+	return 0;
+}
+
 /* "../libnvidia-allocator.so.1::/usr/lib64/gbm/nvidia-drm_gbm.so" */
 static int add_link(struct cdi_call *call, const char *value, struct error *err)
 {
-	const char *separator = strstr(value, "::"), *link, *text, *linked;
+	const char *separator = strstr(value, "::"), *link, *text;
 	struct operation *operation;
-	struct stat st;
 
 	if (!separator || separator == value || !separator[2])
 		return bad_value("--link", value, "TARGET::LINK", err);
@@ -112,18 +129,7 @@ static int add_link(struct cdi_call *call, const char *value, struct error *err)
 	operation->required = !string_starts(operation->target, "/dev/");
 	if (strchr(text, '/'))
 		return 0;
-	/* The image may have a file of that name: then what the link is for is bound over it. */
-	linked = arena_printf(call->arena, "%.*s/%s",
-			      (int)(strrchr(operation->target, '/') - operation->target),
-			      operation->target, text);
-	if (!linked)
-		return error_memory(err);
-	if (root_stat(&call->container.root, linked, 0, &st) == 0 && S_ISREG(st.st_mode)) {
-		operation->tree = TREE_DRIVER_ROOT;
-		operation->source = linked;
-		operation->flags = MOUNT_FLAG_RDONLY | MOUNT_FLAG_NOSUID | MOUNT_FLAG_NODEV;
-	}
-	return 0;
+	return cdi_cover_link(call, operation, err);
 }
 
 int cdi_create_symlinks(struct cdi_call *call, struct error *err)
@@ -208,6 +214,7 @@ static int open_root(struct cdi_call *call, struct error *err)
 	if (r < 0)
 		return err->fix[0] ? r : error_fix(err, r, "compare it with `runc spec`");
 	call->container.mounts = &pipeline.spec.mounts;
+	call->shared_propagation = pipeline.spec.shared_propagation;
 	pipeline.rootfs = oci_spec_rootfs(&pipeline.spec, state.bundle, call->arena);
 	if (!pipeline.rootfs)
 		return error_memory(err);
@@ -219,12 +226,17 @@ static int open_root(struct cdi_call *call, struct error *err)
 
 static int apply(struct cdi_call *call, struct error *err)
 {
-	/* Everything that a command takes, it takes from the container itself. */
 	struct driver_roots roots = DRIVER_ROOTS_INIT;
+	int r = 0;
 
 	if (call->plan.count == 0)
 		return 0;
-	roots.driver = call->container.root;
+	if (call->takes_from_host)
+		r = root_open("/", &roots.driver, err);
+	else
+		roots.driver = call->container.root;
+	if (r < 0)
+		return r;
 	roots.proc = (struct root){
 		.fd = root_openat(&call->container.root, "/proc", O_PATH | O_DIRECTORY),
 		.path = "/proc"};

@@ -20,6 +20,12 @@ struct cdi_call {
 	struct arena *arena;
 	char **arguments; /* behind the command, ending with NULL */
 	struct container container;
+	bool shared_propagation; /* of config.json */
+	/*
+	 * The plan's sources are the host's, as the namespace shows them until the runtime enters
+	 * the root. Else everything that a command takes, it takes from the container itself.
+	 */
+	bool takes_from_host;
 	struct plan plan; /* what is to be done */
 };
 /* A new operation at the plan's end, or NULL. `target` and `text` NULL: no memory, too. */
@@ -31,7 +37,22 @@ struct operation *cdi_add(struct cdi_call *call, enum operation_kind kind, const
  */
 const char *cdi_option(const struct cdi_call *call, const char *name, size_t *at);
 
+/* Whether the container has that node. `path` NULL: no. */
+bool cdi_has_node(const struct cdi_call *call, const char *path);
+/*
+ * Has the link's place, should the image have a file there, covered by the file of the same
+ * directory that the link names, if it is there.
+ */
+int cdi_cover_link(struct cdi_call *call, struct operation *link, struct error *err);
+/*
+ * Takes the image's newer driver libraries into the plan, if they run on the driver of that
+ * version, and a mark for a later ldconfig; or takes an old mark away.
+ */
+int cdi_add_compat(struct cdi_call *call, const char *version, struct image *image,
+		   struct error *err);
+
 /* The commands: 0 or -errno, err filled. */
+int cdi_apply_spec(struct cdi_call *call, struct error *err);
 int cdi_create_symlinks(struct cdi_call *call, struct error *err);
 int cdi_chmod(struct cdi_call *call, struct error *err);
 int cdi_update_ldcache(struct cdi_call *call, struct error *err);

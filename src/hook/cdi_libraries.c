@@ -245,29 +245,22 @@ int cdi_update_ldcache(struct cdi_call *call, struct error *err)
 
 /* ---- the image's own newer driver libraries --------------------------------------------- */
 
-int cdi_enable_cuda_compat(struct cdi_call *call, struct error *err)
+int cdi_add_compat(struct cdi_call *call, const char *version, struct image *image,
+		   struct error *err)
 {
-	struct image image = {0};
 	struct stat st;
-	size_t at = 0;
-	const char *version = cdi_option(call, "host-driver-version", &at);
 	int r;
 
-	if (!version || !*version || strspn(version, "0123456789.") != strlen(version))
+	if (!*version || strspn(version, "0123456789.") != strlen(version))
 		return error_set(err, ERROR_BAD_REQUEST, EINVAL,
 				 "write the CDI spec anew with `davit cdi generate`",
-				 "use --host-driver-version %s: it is no version",
-				 version ? version : "");
-	r = image_inspect(&call->container.root, call->arena, &image, err);
-	if (r < 0 || image.loader != IMAGE_LOADER_GLIBC)
-		return r;
-	r = image_find_compat(&call->container.root, version, call->arena, &image, err);
+				 "use --host-driver-version %s: it is no version", version);
+	r = image_find_compat(&call->container.root, version, call->arena, image, err);
 	if (r < 0)
 		return r;
-	if (image.compat_used && image.compat.count > 0) {
-		call->plan.libraries = image.compat;
-		return cdi_add(call, OPERATION_FILE, COMPAT_MARK, COMPAT_DIR "\n") &&
-				       cdi_add(call, OPERATION_LOADER_CACHE, CACHE, "")
+	if (image->compat_used && image->compat.count > 0) {
+		call->plan.libraries = image->compat;
+		return cdi_add(call, OPERATION_FILE, COMPAT_MARK, COMPAT_DIR "\n")
 			       ? 0
 			       : error_memory(err);
 	}
@@ -276,4 +269,19 @@ int cdi_enable_cuda_compat(struct cdi_call *call, struct error *err)
 	    !cdi_add(call, OPERATION_FILE, COMPAT_MARK, ""))
 		return error_memory(err);
 	return 0;
+}
+
+int cdi_enable_cuda_compat(struct cdi_call *call, struct error *err)
+{
+	struct image image = {0};
+	size_t at = 0;
+	const char *version = cdi_option(call, "host-driver-version", &at);
+	int r = image_inspect(&call->container.root, call->arena, &image, err);
+
+	if (r == 0 && image.loader == IMAGE_LOADER_GLIBC)
+		r = cdi_add_compat(call, version ? version : "", &image, err);
+	return r < 0 || call->plan.libraries.count == 0 ||
+			       cdi_add(call, OPERATION_LOADER_CACHE, CACHE, "")
+		       ? r
+		       : error_memory(err);
 }
