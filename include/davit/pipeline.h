@@ -37,7 +37,8 @@ struct pipeline {
 	 * GPUs whose node the caller may not open don't count, as NVML has it.
 	 */
 	bool as_caller;
-	const char *bundle, *rootfs; /* absolute */
+	/* Absolute. `rootfs` may be set before the request is decided, by who knows it better. */
+	const char *bundle, *rootfs;
 	char *text;                  /* config.json */
 	size_t text_length;
 	struct oci_spec spec;
