@@ -181,6 +181,7 @@ group_fixture() {
 
 group_golden() {
 	script golden tests/golden/run
+	script 'golden vendors' tests/golden/vendors
 	script 'golden doctor' tests/golden/doctor
 }
 

@@ -105,6 +105,8 @@ int config_defaults(struct arena *arena, struct config *ret);
  */
 int config_parse(const char *text, size_t length, const char *path, struct arena *arena,
 		 struct config *ret, struct error *err);
+/* Turns comments into blanks, so that lines and columns stay. */
+void config_blank_comments(char *text, size_t length);
 /*
  * Reads the file. `path` NULL: CONFIG_PATH, where a missing file means defaults; a path that was
  * given must exist. Refused (ERROR_BAD_CONFIG) when it is no regular file (a link is none), isn't
