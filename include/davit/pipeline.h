@@ -39,7 +39,7 @@ struct pipeline {
 	bool as_caller;
 	/* Absolute. `rootfs` may be set before the request is decided, by who knows it better. */
 	const char *bundle, *rootfs;
-	char *text;                  /* config.json */
+	char *text; /* config.json */
 	size_t text_length;
 	struct oci_spec spec;
 	struct gpu_request request;

@@ -13,48 +13,7 @@
 
 /* ---- what the runtime was started with --------------------------------------------------- */
 
-/* "--NAME=VALUE", or "--NAME" before its value. False: another word. */
-static bool take_value(struct slice word, const char *name, struct slice *rest, struct slice *ret)
-{
-	size_t length = strlen(name);
-
-	if (slice_equal(word, name)) {
-		if (!slice_next(rest, '\0', ret))
-			*ret = (struct slice){0};
-		return true;
-	}
-	if (!slice_starts(word, name) || word.data[length] != '=')
-		return false;
-	*ret = (struct slice){word.data + length + 1, word.length - length - 1};
-	return true;
-}
-
-static void keep(struct slice value, struct arena *arena, const char **ret)
-{
-	const char *text =
-		slice_starts(value, "/") ? arena_strndup(arena, value.data, value.length) : NULL;
-
-	*ret = text ? text : "";
-}
-
-void runtime_words_parse(struct slice text, const char *id, struct arena *arena,
-			 struct runtime_words *ret)
-{
-	struct slice word, value;
-
-	*ret = (struct runtime_words){.bundle = "", .root = ""};
-	while (slice_next(&text, '\0', &word)) {
-		if (take_value(word, "--bundle", &text, &value) ||
-		    take_value(word, "-b", &text, &value))
-			keep(value, arena, &ret->bundle);
-		else if (take_value(word, "--root", &text, &value))
-			keep(value, arena, &ret->root);
-		else
-			ret->names |= *id && slice_equal(word, id);
-	}
-}
-
-static void read_words(const char *id, struct arena *arena, struct runtime_words *ret)
+static void read_words(const char *id, struct arena *arena, struct oci_runtime_words *ret)
 {
 	pid_t parent = getppid();
 	const char *path = arena_printf(arena, "/proc/%d/cmdline", (int)parent);
@@ -67,9 +26,9 @@ static void read_words(const char *id, struct arena *arena, struct runtime_words
 		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0 || file_read(fd, COMMAND_LINE_MAX, arena, &text, &length) < 0)
 		length = 0;
-	runtime_words_parse((struct slice){text ? text : "", length}, id, arena, ret);
+	oci_runtime_words_parse((struct slice){text ? text : "", length}, id, arena, ret);
 	if (!ret->names)
-		*ret = (struct runtime_words){.bundle = "", .root = ""};
+		*ret = (struct oci_runtime_words){.bundle = "", .root = ""};
 }
 
 /* ---- crun's own directories --------------------------------------------------------------- */
@@ -78,23 +37,13 @@ static void read_words(const char *id, struct arena *arena, struct runtime_words
 static const char *user_directory(struct arena *arena)
 {
 	AUTO_FD fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
-	struct slice line, word[2];
-	uint64_t outside;
+	uint32_t outside;
 	char *text;
-	size_t length;
 
-	if (fd < 0 || file_read(fd, ID_MAP_MAX, arena, &text, &length) < 0)
+	if (fd < 0 || file_read(fd, ID_MAP_MAX, arena, &text, NULL) < 0 ||
+	    id_map_find(text, 0, &outside) < 0 || outside == 0)
 		return NULL;
-	line = (struct slice){text, length};
-	for (size_t i = 0; i < ARRAY_SIZE(word); i++)
-		do
-			if (!slice_next(&line, ' ', &word[i]))
-				return NULL;
-		while (word[i].length == 0);
-	if (!slice_equal(word[0], "0") ||
-	    parse_number(word[1].data, word[1].length, 10, UINT32_MAX, &outside) < 0)
-		return NULL;
-	return outside ? arena_printf(arena, "/run/user/%u/crun", (unsigned)outside) : NULL;
+	return arena_printf(arena, "/run/user/%u/crun", outside);
 }
 
 /* Nobody else than root and the caller may have written what decides over the container. */
@@ -146,7 +95,7 @@ int bundle_read(struct pipeline *pipeline, const struct config *config,
 		const struct oci_state *state, bool *ret_record, struct arena *arena,
 		struct error *err)
 {
-	struct runtime_words words;
+	struct oci_runtime_words words;
 	struct error ignored = {0};
 	int r = -ENOENT;
 

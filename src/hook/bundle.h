@@ -4,18 +4,6 @@
 
 #include "davit/pipeline.h"
 
-/* Of the command line that a runtime was started with. */
-struct runtime_words {
-	const char *bundle, *root; /* absolute, or "" */
-	bool names;                /* a word is the container's id */
-};
-/*
- * Reads /proc/PID/cmdline's form: words that end in NUL. Takes the last --bundle (-b) and --root,
- * each with its value behind `=` or as the next word; relative ones don't count. Never fails.
- */
-void runtime_words_parse(struct slice text, const char *id, struct arena *arena,
-			 struct runtime_words *ret);
-
 /*
  * Reads the container's config.json into the pipeline, `pipeline.bundle` and `pipeline.rootfs`
  * (NULL: config.json's decides) with it. For crun, whose state says "/" of a container with a user
