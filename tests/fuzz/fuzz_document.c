@@ -223,7 +223,7 @@ static bool model_hook(struct json_object *object)
 	if (fits)
 		model_removal(object, "hooks.createRuntime", &fits);
 	if (fits)
-		add_hook(object, "hooks.prestart", "\"-record\",\"prestart\"", &fits);
+		add_hook(object, "hooks.prestart", "\"-record\",\"-runtime\",\"prestart\"", &fits);
 	if (fits)
 		add_poststop(object, &fits);
 	return fits;
