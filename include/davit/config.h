@@ -66,6 +66,13 @@ struct config {
 		 * among them, last when the file doesn't list it.
 		 */
 		struct strings env_names;
+		/*
+		 * "NAME=KIND": variables that ask for other vendors' GPUs, before the vendor's own
+		 * (AMD_VISIBLE_DEVICES); the first one set wins.
+		 */
+		struct strings vendor_env_names;
+		/* Bus ids of GPUs of other vendors than NVIDIA that `all` doesn't mean. */
+		struct strings exclude_from_all;
 		unsigned capabilities; /* CAPABILITY_ALL */
 		/* Of these, what an environment that isn't accepted may choose: those without
 		 * device nodes of their own, all but graphics and display. */
@@ -98,6 +105,8 @@ int config_defaults(struct arena *arena, struct config *ret);
  */
 int config_parse(const char *text, size_t length, const char *path, struct arena *arena,
 		 struct config *ret, struct error *err);
+/* Turns comments into blanks, so that lines and columns stay. */
+void config_blank_comments(char *text, size_t length);
 /*
  * Reads the file. `path` NULL: CONFIG_PATH, where a missing file means defaults; a path that was
  * given must exist. Refused (ERROR_BAD_CONFIG) when it is no regular file (a link is none), isn't

@@ -19,8 +19,8 @@ enum pipeline_stage {
 	PIPELINE_START,
 	PIPELINE_SPEC,      /* `spec`, `rootfs` are filled */
 	PIPELINE_REQUEST,   /* `request` too (also when it was refused) */
-	PIPELINE_DRIVER,    /* `driver` */
-	PIPELINE_SELECTION, /* `selection` */
+	PIPELINE_DRIVER,    /* `driver`, if NVIDIA's GPUs are asked for */
+	PIPELINE_SELECTION, /* `selection` and `choices` */
 	PIPELINE_PLAN,      /* `image`, `plan` */
 };
 
@@ -45,6 +45,8 @@ struct pipeline {
 	struct driver_roots roots;
 	struct driver driver;
 	struct selection selection;
+	struct strings notes;   /* sentences that a user of the container should know */
+	struct choices choices; /* of the plain vendors; with their reading */
 	struct image image;
 	struct plan plan;
 };

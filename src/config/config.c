@@ -38,8 +38,8 @@ int config_defaults(struct arena *arena, struct config *ret)
 	return 0;
 }
 
-/* Turns comments into blanks, so that lines and columns stay: the parser takes strict JSON. */
-static void blank_comments(char *text, size_t length)
+/* The parser takes strict JSON. */
+void config_blank_comments(char *text, size_t length)
 {
 	bool quoted = false;
 
@@ -74,7 +74,7 @@ int config_parse(const char *text, size_t length, const char *path, struct arena
 
 	if (!copy || config_defaults(arena, ret) < 0)
 		return error_memory(err);
-	blank_comments(copy, length);
+	config_blank_comments(copy, length);
 	r = json_text_parse(copy, length, ERROR_BAD_CONFIG, path, arena, &json, err);
 	if (r < 0)
 		return r;

@@ -264,6 +264,16 @@ static int run(const struct arguments *arguments, struct arena *arena, struct er
 	return r != 0 ? r : give_gpus(&pipeline, &config, arguments->record, &state, arena, err);
 }
 
+/* Scripts look for the first line under NVIDIA's names. */
+static void print_version(const char *program)
+{
+	const char *slash = strrchr(program, '/');
+
+	if (string_starts(slash ? slash + 1 : program, "nvidia-container-"))
+		(void)puts("NVIDIA Container Runtime Hook version " NVIDIA_TOOLKIT_VERSION);
+	(void)puts("davit-hook " DAVIT_VERSION);
+}
+
 int main(int argc, char **argv)
 {
 	static struct arena arena; /* never freed, as `pipeline` */
@@ -280,7 +290,7 @@ int main(int argc, char **argv)
 		if (arguments.help)
 			(void)fputs(usage, stdout);
 		else
-			(void)puts("davit-hook " DAVIT_VERSION);
+			print_version(argv[0]);
 		return 0;
 	}
 	/* Everything is done before the container's process starts. */

@@ -248,7 +248,7 @@ if command -v podman > /dev/null && [ "$CGROUP" = v2 ]; then
 		output=$(timeout 60 podman --root "$work/podman/root" --runroot "$work/podman/run" \
 			--tmpdir "$work/podman/tmp" --storage-driver vfs --events-backend file \
 			--cgroup-manager cgroupfs --runtime "$runtime" \
-			run --rm --network none --pids-limit -1 --cgroup-parent "$cgroup" \
+			run --rm --network none --pids-limit 0 --cgroup-parent "$cgroup" \
 			--ulimit nofile=1024:1024 --ulimit nproc=1024:1024 "${options[@]}" --rootfs "$(kind_root debian):O" "$@" \
 			2> "$work/errors" < /dev/null) || rc=$?
 		errors=$(grep -v 'level=warning' "$work/errors" || true)

@@ -63,7 +63,7 @@ for mode in spec hook; do
 	drop_bundle
 
 	runtime_bundle debian NVIDIA_VISIBLE_DEVICES=1
-	mount -o remount,ro "$bundle/rootfs"
+	read_only_root
 	edit_bundle '.root.readonly = true'
 	gets_gpu 'a root on a read-only mount'
 	drop_bundle

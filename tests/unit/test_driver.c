@@ -16,8 +16,6 @@
 
 #include "driver_files.inc"
 
-#include "driver_select.inc"
-
 #include "driver_known.inc"
 
 int main(void)
@@ -92,9 +90,6 @@ int main(void)
 		cmocka_unit_test(sockets_of_daemons_are_found),
 		cmocka_unit_test(cuda_version_is_read_without_compute_too),
 		cmocka_unit_test(random_changes_in_proc_are_survived),
-		cmocka_unit_test(devices_are_selected),
-		cmocka_unit_test(message_is_never_cut),
-		cmocka_unit_test(nvml_is_needed_for_unknown_uuids_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
