@@ -169,6 +169,10 @@ struct driver_roots {
 void driver_roots_close(struct driver_roots *roots);
 /* ERROR_NO_DRIVER when driver.root is absent. Paths are config's, which must outlive ret. */
 int driver_roots_open(const struct config *config, struct driver_roots *ret, struct error *err);
+/* The same without driver.root, which only NVIDIA's driver is looked for in: ret->driver.fd is -1.
+ */
+int driver_roots_open_host(const struct config *config, struct driver_roots *ret,
+			   struct error *err);
 const struct root *driver_root_of(const struct driver_roots *roots, enum driver_tree tree);
 
 /* One of the GPUs that were read; or NULL. A UUID in any case. */

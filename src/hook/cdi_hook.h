@@ -9,7 +9,10 @@
 #include "davit/apply.h"
 #include "davit/oci.h"
 
-/* Whether the program is called for one: by the name nvidia-cdi-hook, or with such a command. */
+/*
+ * Whether the program is called for one: by the name nvidia-cdi-hook, with such a command, or with
+ * the word `hook` before it, as nvidia-ctk was.
+ */
 bool cdi_hook_is_meant(int argc, char **argv);
 /* Does it, with the state on standard input. The exit code. */
 int cdi_hook_main(int argc, char **argv);
@@ -36,20 +39,32 @@ struct operation *cdi_add(struct cdi_call *call, enum operation_kind kind, const
  * is unknown is passed over: newer tools write it.
  */
 const char *cdi_option(const struct cdi_call *call, const char *name, size_t *at);
+/*
+ * The same for options that are lists: the next item of "--NAME a,b", without blanks. NULL: no
+ * more, or no memory (then the arena has failed).
+ */
+struct cdi_items {
+	size_t at;
+	struct slice rest;
+};
+const char *cdi_item(const struct cdi_call *call, const char *name, struct cdi_items *items);
 
 /* Whether the container has that node. `path` NULL: no. */
 bool cdi_has_node(const struct cdi_call *call, const char *path);
 /*
- * Has the link's place, should the image have a file there, covered by the file of the same
- * directory that the link names, if it is there.
+ * Has the link's place, should the image have a file there, covered by the file of the container
+ * that the link leads to, if it is there; else the link takes its place.
  */
 int cdi_cover_link(struct cdi_call *call, struct operation *link, struct error *err);
 /*
- * Takes the image's newer driver libraries into the plan, if they run on the driver of that
- * version, and a mark for a later ldconfig; or takes an old mark away.
+ * Takes the image's newer driver libraries into the plan, if they run on the driver that the
+ * arguments name, and the file that tells a later ldconfig; or takes an old one away. Only for
+ * images of glibc.
  */
-int cdi_add_compat(struct cdi_call *call, const char *version, struct image *image,
-		   struct error *err);
+int cdi_add_compat(struct cdi_call *call, struct image *image, struct error *err);
+/* The file that tells a later ldconfig of folders that it doesn't search by itself. 0 or -errno. */
+int cdi_add_loader_conf(struct cdi_call *call, const struct image *image,
+			const struct strings *folders);
 
 /* The commands: 0 or -errno, err filled. */
 int cdi_apply_spec(struct cdi_call *call, struct error *err);

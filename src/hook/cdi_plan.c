@@ -153,8 +153,9 @@ static int add_link(struct cdi_plan *plan, const char *text, const char *target)
 	/* Names of nodes are for people. */
 	link->required = !string_starts(link->target, "/dev/");
 	mount = strchr(text, '/') ? NULL : find_mount(&call->plan, link);
+	/* With the spec's mounts the engine's, the file is in the container already. */
 	if (!mount)
-		return strchr(text, '/') ? 0 : cdi_cover_link(call, link, plan->err);
+		return call->takes_from_host ? 0 : cdi_cover_link(call, link, plan->err);
 	link->tree = mount->tree;
 	link->source = mount->source;
 	link->flags = mount->flags;
@@ -217,27 +218,46 @@ static int add_libraries(struct cdi_plan *plan, const char *option, int flags)
 	return 0;
 }
 
+/* What a later ldconfig has to be told of; as ours, so it goes without what the image has. */
+static int add_loader_conf(struct cdi_plan *plan)
+{
+	const struct loader_cache *libraries = &plan->call->plan.libraries;
+	struct strings folders = {0};
+
+	for (size_t i = plan->image.compat_used ? plan->image.compat.count : 0;
+	     i < libraries->count; i++) {
+		const char *path = libraries->items[i].path, *slash = strrchr(path, '/');
+		const char *folder =
+			slash ? arena_strndup(plan->call->arena, path, (size_t)(slash - path)) : "";
+
+		if (!folder || (!strings_contain(&folders, folder) &&
+				strings_add(plan->call->arena, &folders, folder) < 0))
+			return -ENOMEM;
+	}
+	return cdi_add_loader_conf(plan->call, &plan->image, &folders);
+}
+
 static int add_loader_search(struct cdi_plan *plan)
 {
 	struct cdi_call *call = plan->call;
 	const struct image *image = &plan->image;
-	size_t at = 0;
-	const char *version = cdi_option(call, "host-driver-version", &at);
-	int r = 0;
+	int r = cdi_add_compat(call, &plan->image, plan->err);
 
-	if (version && image->loader == IMAGE_LOADER_GLIBC)
-		r = cdi_add_compat(call, version, &plan->image, plan->err);
 	if (r == 0)
 		r = add_libraries(plan, "library", LOADER_FLAGS_NATIVE);
 	if (r == 0)
 		r = add_libraries(plan, "library32", LOADER_FLAGS_32);
-	if (r == 0 && image->musl_path_file &&
+	if (r < 0)
+		return r;
+	if (image->musl_path_file &&
 	    !cdi_add(call, OPERATION_FILE, image->musl_path_file, image->musl_path_text))
 		return error_memory(plan->err);
-	if (r == 0 && image->loader == IMAGE_LOADER_GLIBC && call->plan.libraries.count > 0 &&
-	    !cdi_add(call, OPERATION_LOADER_CACHE, "/etc/ld.so.cache", ""))
-		return error_memory(plan->err);
-	return r;
+	if (image->loader != IMAGE_LOADER_GLIBC || call->plan.libraries.count == 0)
+		return 0;
+	r = add_loader_conf(plan);
+	return r < 0 || !cdi_add(call, OPERATION_LOADER_CACHE, "/etc/ld.so.cache", "")
+		       ? error_memory(plan->err)
+		       : 0;
 }
 
 /* ---- all of it -------------------------------------------------------------------------- */

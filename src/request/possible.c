@@ -2,8 +2,12 @@
 #include <string.h>
 
 #include "davit/request.h"
+#include "davit/vendor.h"
 
-/* In what every request of a container is written; beside these, policy.env-names. */
+/*
+ * In what every request of a container is written; beside these, the variables of other vendors,
+ * and the names of the configuration.
+ */
 static const char *const words[] = {
 	"NVIDIA_VISIBLE_DEVICES",
 	"CUDA_VERSION", /* the environment */
@@ -40,15 +44,25 @@ static bool may_spell_word(const char *text, size_t length)
 	return false;
 }
 
+static bool has_any(const char *text, size_t length, const struct strings *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (memmem(text, length, list->items[i], strcspn(list->items[i], "=/")))
+			return true;
+	return false;
+}
+
 bool gpu_request_is_possible(const char *text, size_t length, const struct config *config)
 {
-	const struct strings *names = &config->policy.env_names;
-
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (has_word(text, length, words[i]))
 			return true;
-	for (size_t i = 0; i < names->count; i++)
-		if (has_word(text, length, names->items[i]))
+	for (size_t i = 0; vendors[i]; i++)
+		if (vendors[i]->variable && has_word(text, length, vendors[i]->variable))
 			return true;
-	return may_spell_word(text, length);
+	/* "NAME", "NAME=KIND" and "PREFIX/" */
+	return has_any(text, length, &config->policy.env_names) ||
+	       has_any(text, length, &config->policy.vendor_env_names) ||
+	       has_any(text, length, &config->cdi.annotation_prefixes) ||
+	       may_spell_word(text, length);
 }
