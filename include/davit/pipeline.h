@@ -37,6 +37,8 @@ struct pipeline {
 	 * GPUs whose node the caller may not open don't count, as NVML has it.
 	 */
 	bool as_caller;
+	/* Set by davit-runtime, and who speaks for it: gpu_request_resolve_for_runtime. */
+	bool for_runtime;
 	const char *bundle, *rootfs; /* absolute */
 	char *text;                  /* config.json */
 	size_t text_length;

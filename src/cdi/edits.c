@@ -355,8 +355,13 @@ int edits_add_common(struct edits_maker *maker, const struct plan *plan, struct 
 		     struct error *err)
 {
 	struct json_object *env = list_of(edits, "env"), *args;
+	const char *directory = arena_printf(maker->arena, LIBCUDA_DIR_VARIABLE "=%s",
+					     maker->options->image->lib_dir);
 	int r;
 
+	if (!directory)
+		return error_memory(err);
+	(void)json_object_array_add(env, json_object_new_string(directory));
 	/* So that no hook of the engine acts, too. */
 	(void)json_object_array_add(env, json_object_new_string("NVIDIA_VISIBLE_DEVICES=void"));
 	r = edits_add_plan(maker, plan, NULL, edits, err);

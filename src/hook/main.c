@@ -10,6 +10,8 @@
 
 #include "cdi_hook.h"
 #include "davit/apply.h"
+#include "davit/configure.h"
+#include "davit/json.h"
 #include "davit/pipeline.h"
 #include "written_plan.h"
 
@@ -18,17 +20,18 @@
 #define POSTSTOP_SECONDS 5
 
 static const char usage[] =
-	"usage: davit-hook [-debug] [-config FILE] [-record] STAGE <STATE\n"
+	"usage: davit-hook [-debug] [-config FILE] [-record] [-runtime] STAGE <STATE\n"
 	"       davit-hook -version\n"
 	"       davit-hook create-symlinks|update-ldcache|... as CDI specs have it\n"
 	"\n"
 	"Gives the container whose OCI state stands on standard input its GPUs.\n"
 	"STAGE is prestart, createRuntime, createContainer (for davit-runtime), poststart or\n"
 	"poststop. With -record, what is made in the container's root is written down in the bundle;\n"
-	"poststop, or the same call with the state of a stopped container, removes it.\n";
+	"poststop, or the same call with the state of a stopped container, removes it. With -runtime,\n"
+	"which davit-runtime gives, a container gets what davit-runtime would give it.\n";
 
 struct arguments {
-	bool debug, record, version, help;
+	bool debug, record, runtime, version, help;
 	const char *config;
 	const char *stage;
 };
@@ -61,6 +64,8 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret)
 			ret->debug = true;
 		else if (strcmp(word, "record") == 0)
 			ret->record = true;
+		else if (strcmp(word, "runtime") == 0)
+			ret->runtime = true;
 		else if (strcmp(word, "version") == 0)
 			ret->version = true;
 		else if (strcmp(word, "help") == 0 || strcmp(word, "h") == 0)
@@ -109,6 +114,42 @@ static int read_state(struct arena *arena, char **ret, size_t *ret_length, struc
 				 "read the container's state from standard input: %s",
 				 r == -ENOTTY ? "it is a terminal" : strerror(-r));
 	return 0;
+}
+
+/*
+ * NVIDIA's own file, which hooks.d files and launchers of HPC name (-config=.../config.toml): taken
+ * for what `davit config import` makes of it. Whose file it is has been seen.
+ */
+static int parse_toml(const char *text, const char *path, struct arena *arena, struct config *ret,
+		      struct error *err)
+{
+	AUTO_JSON *object = NULL;
+	struct import_notes notes;
+	const char *json;
+	int r = configure_import(text, path, arena, &object, &notes, err);
+
+	if (r < 0)
+		return r;
+	json = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN);
+	return json ? config_parse(json, strlen(json), path, arena, ret, err) : error_memory(err);
+}
+
+static int load_config(const char *path, struct arena *arena, struct config *ret, struct error *err)
+{
+	char *text = NULL;
+	int r;
+
+	if (!path || !string_ends(path, ".toml"))
+		return config_load(path, arena, ret, err);
+	r = config_read(path, arena, &text, err);
+	if (r == 0)
+		r = parse_toml(text, path, arena, ret, err);
+	return r < 0 && !err->fix[0]
+		       ? error_fix(err, r,
+				   "make a configuration of it: davit config import %s "
+				   "--output " CONFIG_PATH ", and leave -config out",
+				   path)
+		       : r;
 }
 
 static void open_log(const struct config *config, bool debug)
@@ -242,7 +283,7 @@ static int run(const struct arguments *arguments, struct arena *arena, struct er
 		r = read_state(arena, &data, &text.length, err);
 	text.data = data;
 	if (r == 0)
-		r = config_load(arguments->config, arena, &config, err);
+		r = load_config(arguments->config, arena, &config, err);
 	if (r == 0) {
 		open_log(&config, arguments->debug);
 		if (!is_poststop(arguments))
@@ -257,6 +298,7 @@ static int run(const struct arguments *arguments, struct arena *arena, struct er
 		return poststop(&state, arena);
 	if (strcmp(arguments->stage, CREATE_CONTAINER) == 0)
 		return written_plan_apply(&config, &state, arena, err);
+	pipeline.for_runtime = arguments->runtime;
 	r = decide_request(&pipeline, &config, state.bundle, arena, err);
 	if (r != 0 || !pipeline.request.gpu)
 		return r;

@@ -162,7 +162,7 @@ static int edit_bundle(const struct runtime_arguments *arguments, const struct c
 	const char *bundle = NULL;
 	int r = find_bundle(arguments->bundle, arena, &bundle, err);
 
-	pipeline.may_repair = true;
+	pipeline.may_repair = pipeline.for_runtime = true;
 	if (r == 0)
 		r = filter_install(FILTER_REQUEST, err);
 	if (r == 0)

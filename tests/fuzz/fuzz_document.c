@@ -153,7 +153,7 @@ static bool model_hook(struct json_object *object)
 	if (has_injector(find(object, "hooks.prestart", &fits)) ||
 	    has_injector(find(object, "hooks.createRuntime", &fits)) || !fits)
 		return fits;
-	add_hook(object, "hooks.prestart", "\"-record\",\"prestart\"", &fits);
+	add_hook(object, "hooks.prestart", "\"-record\",\"-runtime\",\"prestart\"", &fits);
 	if (fits)
 		add_poststop(object, &fits);
 	return fits;

@@ -395,7 +395,7 @@ static void a_node_of_a_group_brings_the_group(void **state)
 static void mode_hook_adds_one_hook(void **state)
 {
 	static const char one[] = "{\"hooks\":{\"prestart\":[{\"path\":\"/h\",\"args\":"
-				  "[\"davit-hook\",\"-record\",\"prestart\"]}],"
+				  "[\"davit-hook\",\"-record\",\"-runtime\",\"prestart\"]}],"
 				  "\"poststop\":[" POSTSTOP "]}}";
 	AUTO_ARENA arena = {0};
 	struct document document = DOCUMENT_INIT(&arena, "{}", 2);
