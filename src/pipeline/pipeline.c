@@ -89,7 +89,8 @@ static int load_and_read(struct pipeline *pipeline, const struct strings *device
 {
 	int loaded, r = read_inventory(pipeline, devices, arena, err);
 
-	if (r != -ENODEV || !pipeline->may_repair || !pipeline->config->driver.load_modules)
+	if (r != -ENODEV || !pipeline->may_repair || !pipeline->config->driver.load_modules ||
+	    !pipeline->driver.mendable)
 		return r;
 	loaded = driver_load(&pipeline->roots, arena, err);
 	if (loaded < 0)
@@ -317,7 +318,7 @@ int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct are
 {
 	int r = look_at_image(pipeline, root, arena, err);
 
-	if (r == 0 && pipeline->config->cuda_compat &&
+	if (r == 0 && pipeline->config->cuda_compat && pipeline->driver.compat_dir &&
 	    (pipeline->request.capabilities & CAPABILITY_COMPUTE))
 		r = image_find_compat(root, pipeline->driver.version, arena, &pipeline->image, err);
 	if (r == 0 && (pipeline->request.capabilities & CAPABILITY_VIDEO))

@@ -36,7 +36,7 @@ static struct outcome run(const char *program, const char *mode, int timeout_ms,
 	AUTO_FD fd = nvml_open_program(&program, 1, &outcome.err);
 
 	assert_true(fd >= 0);
-	outcome.r = nvml_run(fd, mode, NULL, timeout_ms, arena, &outcome.text, &outcome.length,
+	outcome.r = nvml_run(fd, &(struct nvml_question){.library = mode}, timeout_ms, arena, &outcome.text, &outcome.length,
 			     &outcome.err);
 	/* Whatever became of it: nobody is left behind. */
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
