@@ -60,6 +60,7 @@ struct cdi_listed {
 enum cdi_problem_kind {
 	CDI_PROBLEM_INVALID, /* a file is no spec, or can't be read */
 	CDI_PROBLEM_STALE,   /* it names what the host doesn't have (any more) */
+	CDI_PROBLEM_HOOK,    /* a hook isn't there, or is ours and doesn't know its command */
 	CDI_PROBLEM_NEITHER, /* a device is in two files of one folder */
 	CDI_PROBLEM_COVERED, /* a device is in two folders */
 };
@@ -82,14 +83,21 @@ struct cdi_listing {
 int cdi_scan(const struct root *root, const char *const *directories, size_t count,
 	     struct arena *arena, struct cdi_listing *ret);
 
+/* Whether davit-hook has that command: create-symlinks, ... */
+bool cdi_is_hook_command(const char *name);
+/*
+ * The command in a hook's args: "nvidia-cdi-hook NAME ...", "nvidia-ctk hook NAME ...". NULL: none.
+ */
+const char *cdi_hook_command(struct json_object *arguments);
+
 /* ---- YAML ------------------------------------------------------------------------------- */
 
 /* The spec as YAML: block style, texts in double quotes. NULL without memory. */
 const char *cdi_yaml_write(struct json_object *spec, struct arena *arena);
 /*
- * Reads the part of YAML that specs are written in: block mappings and sequences, scalars on one
- * line, comments, `[]` and `{}`. 0, -ENOMEM or -EINVAL with ERROR_BAD_REQUEST and the line: no
- * anchors, tags, block scalars, or flow collections with anything in them.
+ * Reads the part of YAML that specs are written in: mappings and sequences, in block and in flow
+ * style, scalars on one line, comments, a %YAML directive. 0, -ENOMEM or -EINVAL with
+ * ERROR_BAD_REQUEST and the line: no anchors, tags or block scalars.
  */
 int cdi_yaml_parse(const char *text, size_t length, const char *what, struct json_object **ret,
 		   struct error *err);

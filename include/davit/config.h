@@ -66,6 +66,13 @@ struct config {
 		 * among them, last when the file doesn't list it.
 		 */
 		struct strings env_names;
+		/*
+		 * "NAME=KIND": variables that ask for other vendors' GPUs, before the vendor's own
+		 * (AMD_VISIBLE_DEVICES); the first one set wins.
+		 */
+		struct strings vendor_env_names;
+		/* Bus ids of GPUs of other vendors than NVIDIA that `all` doesn't mean. */
+		struct strings exclude_from_all;
 		unsigned capabilities; /* CAPABILITY_ALL */
 		/* Of these, what an environment that isn't accepted may choose: those without
 		 * device nodes of their own, all but graphics and display. */

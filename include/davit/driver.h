@@ -25,8 +25,7 @@ struct mig_instances {
 };
 
 /* What a UUID reads before anybody has told it: /proc's own text before a GPU is first opened. */
-#define GPU_UUID_UNKNOWN \
-	"GPU-\?\?\?\?\?\?\?\?-\?\?\?\?-\?\?\?\?-\?\?\?\?-\?\?\?\?\?\?\?\?\?\?\?\?"
+#define GPU_UUID_UNKNOWN "GPU-\?\?\?\?\?\?\?\?-\?\?\?\?-\?\?\?\?-\?\?\?\?-\?\?\?\?\?\?\?\?\?\?\?\?"
 #define GPU_NO_MINOR UINT32_MAX /* its node has no number that would be the GPU's */
 
 /* GPUs that the driver was told to leave alone ("GPU Excluded: Yes") are not among them. */
@@ -102,7 +101,7 @@ struct driver_file {
 	/* A library with an absolute target: names by which the loader finds it, and their whole
 	 * paths. */
 	struct driver_links loader;
-	bool needed; /* one with a target: no container is made without it */
+	bool needed;  /* one with a target: no container is made without it */
 	bool vdpau;   /* libvdpau looks for it in a folder of its own, if there is one */
 	bool unknown; /* no row of the catalogue: by its version alone */
 };
@@ -131,9 +130,9 @@ struct device_node {
 	 * whichever GPU it has; the others come with a GPU, an instance or a family. */
 	bool control;
 	unsigned capabilities;
-	bool optional;      /* a container does without it when it isn't there */
-	bool present;       /* the node exists, and has that number */
-	bool to_be_made;    /* it does not yet, but will: driver_repair pretended */
+	bool optional;   /* a container does without it when it isn't there */
+	bool present;    /* the node exists, and has that number */
+	bool to_be_made; /* it does not yet, but will: driver_repair pretended */
 };
 struct device_nodes {
 	struct device_node *items;
@@ -206,6 +205,10 @@ struct driver_roots {
 void driver_roots_close(struct driver_roots *roots);
 /* ERROR_NO_DRIVER when driver.root is absent. Paths are config's, which must outlive ret. */
 int driver_roots_open(const struct config *config, struct driver_roots *ret, struct error *err);
+/* The same without driver.root, which only NVIDIA's driver is looked for in: ret->driver.fd is -1.
+ */
+int driver_roots_open_host(const struct config *config, struct driver_roots *ret,
+			   struct error *err);
 const struct root *driver_root_of(const struct driver_roots *roots, enum driver_tree tree);
 
 /* One of the GPUs that were read; or NULL. A UUID in any case. */
@@ -258,6 +261,16 @@ int driver_examine(const struct driver_roots *roots, const struct config *config
 		   struct arena *arena, struct driver *ret, struct driver_problems *ret_problems);
 
 void driver_close(struct driver *driver);
+
+/* For people: its version, or "of unknown version"; a GPU's place ("0000:00:06.0", "no PCI bus").
+ */
+const char *driver_version_text(const struct driver *driver);
+const char *gpu_place_text(const struct gpu *gpu);
+
+/* Whether its libraries keep the directories of the host that they are in. */
+bool driver_has_folders(const struct driver *driver);
+/* These directories, a line each (the last without newline); NULL without memory. */
+const char *driver_list_folders(const struct driver *driver, struct arena *arena);
 
 /*
  * The nodes of these families (enum driver_family), added to driver->nodes with their numbers: for

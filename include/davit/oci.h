@@ -25,6 +25,7 @@ struct oci_state {
 	const char *id;     /* "" when absent */
 	const char *status; /* "" when absent */
 	const char *bundle; /* absolute */
+	const char *root;   /* of the container, as crun has it; "" when absent */
 	pid_t pid;          /* 0: none (crun's createContainer) */
 };
 /* Whether the container has run: it is a poststop hook's state, and has no pid. */

@@ -19,8 +19,8 @@ enum pipeline_stage {
 	PIPELINE_START,
 	PIPELINE_SPEC,      /* `spec`, `rootfs` are filled */
 	PIPELINE_REQUEST,   /* `request` too (also when it was refused) */
-	PIPELINE_DRIVER,    /* `driver` */
-	PIPELINE_SELECTION, /* `selection` */
+	PIPELINE_DRIVER,    /* `driver`, if NVIDIA's GPUs are asked for */
+	PIPELINE_SELECTION, /* `selection` and `choices` */
 	PIPELINE_PLAN,      /* `image`, `plan` */
 };
 
@@ -45,6 +45,8 @@ struct pipeline {
 	struct driver_roots roots;
 	struct driver driver;
 	struct selection selection;
+	struct strings notes;   /* sentences that a user of the container should know */
+	struct choices choices; /* of the plain vendors; with their reading */
 	struct image image;
 	struct plan plan;
 };
@@ -75,6 +77,12 @@ int pipeline_driver(struct pipeline *pipeline, struct arena *arena, struct error
  */
 void pipeline_log_summary(const struct pipeline *pipeline, const char *container,
 			  struct arena *arena);
+/*
+ * Has NVML tell what it alone knows of this driver (driver_ask_nvml), with nodes made first that it
+ * needs. Where the inventory says that it may be left unproven, a warning takes the place of an
+ * error, and driver.unproven says why.
+ */
+int pipeline_ask_nvml(struct pipeline *pipeline, struct arena *arena, struct error *err);
 /* The rest of the way: the image behind `root`, and the plan. */
 int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct arena *arena,
 		  struct error *err);

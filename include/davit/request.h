@@ -7,14 +7,29 @@
 #include "davit/base.h"
 #include "davit/config.h"
 #include "davit/oci.h"
+#include "davit/vendor.h"
 
 /* Items of one list, and NVIDIA_REQUIRE_* variables; more are ERROR_BAD_REQUEST. */
 #define REQUEST_ITEMS_MAX 65536
 
+/* What is asked for of one plain vendor: items as accelerators_choose takes them. */
+struct wish {
+	const struct vendor *vendor;
+	const char *from; /* as gpu_request.from, "env AMD_VISIBLE_DEVICES" */
+	struct strings devices;
+};
+struct wishes {
+	struct wish *items;
+	size_t count, capacity;
+};
+
+/* Each vendor's wish by itself: all that are set hold, and none means another's GPUs. */
 struct gpu_request {
-	bool gpu;         /* false: not a GPU container, nothing else holds */
-	const char *from; /* "env NVIDIA_VISIBLE_DEVICES", "annotation org.davit.devices",
-			     "annotations cdi.k8s.io", "mounts", "env CUDA_VERSION"; "" */
+	bool gpu;             /* false: not a GPU container, nothing else holds */
+	struct wishes wishes; /* of the plain vendors (vendor.h), in their order */
+	bool nvidia;          /* NVIDIA's: false: of what follows only privileged and rules hold */
+	const char *from;     /* "env NVIDIA_VISIBLE_DEVICES", "annotation org.davit.devices",
+				 "annotations cdi.k8s.io", "mounts", "env CUDA_VERSION"; "" */
 	/* {"all"}, {"none"}, or the items: indices, UUIDs, bus ids, MIG names; printable ASCII */
 	struct strings devices;
 	unsigned capabilities_granted; /* enum driver_capability: asked for and allowed; to show */
@@ -41,10 +56,15 @@ struct gpu_request {
 	bool legacy;          /* CUDA_VERSION without NVIDIA_REQUIRE_CUDA */
 	struct strings rules; /* for explain: each rule that decided something, a sentence */
 };
+/* "env NVIDIA_VISIBLE_DEVICES, env AMD_VISIBLE_DEVICES"; "" for none. NULL without memory. */
+const char *gpu_request_sources(const struct gpu_request *request, struct arena *arena);
+/* The same of the devices: "0,1" of NVIDIA's, "amd.com/gpu=0" of the others. */
+const char *gpu_request_devices(const struct gpu_request *request, struct arena *arena);
 
 /*
- * Sources in their order, the first that is set decides: annotation org.davit.devices, annotations
- * cdi.k8s.io/... (kind nvidia.com/gpu), mounts of /dev/null, the variables of policy.env-names.
+ * Sources in their order, for each vendor the first that speaks of it decides: annotation
+ * org.davit.devices, annotations cdi.k8s.io/... of the vendor's kind, mounts of /dev/null, the
+ * variables of policy.env-names or policy.vendor-env-names. Where no kind is named NVIDIA is meant.
  *
  * -EINVAL with ERROR_BAD_REQUEST (malformed or unsupported), -EPERM with ERROR_REFUSED, -ENODEV
  * with ERROR_UNKNOWN_DEVICE (`none` or `void` as the name of a mount or a CDI device); `ret` then

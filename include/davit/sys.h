@@ -88,6 +88,8 @@ int root_list(const struct root *root, const char *path, size_t limit, struct ar
 	      struct strings *ret);
 /* Writes all of it. 0 or -errno. */
 int file_write(int fd, const void *data, size_t length);
+/* The path of what is open there, as the kernel knows it. NULL without one, or memory. */
+const char *fd_path(int fd, struct arena *arena);
 /* Opens the object behind an O_PATH descriptor anew, by way of /proc/self/fd. fd or -errno. */
 int fd_reopen(int fd, int flags);
 

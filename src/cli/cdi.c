@@ -72,6 +72,8 @@ static int find_hook(struct arena *arena, const char **ret, struct error *err)
 /* Whether a name is only known to NVML: UUIDs of GPUs that weren't opened, all of MIG. */
 static bool needs_nvml(const struct driver *driver, const struct cdi_options *options)
 {
+	if (driver->gpus_by_nvml)
+		return true;
 	for (size_t i = 0; i < driver->gpus.count; i++) {
 		const struct gpu *gpu = &driver->gpus.items[i];
 
@@ -102,6 +104,7 @@ static int make_spec(struct pipeline *pipeline, struct cdi_options *options, str
 
 	pipeline->request = (struct gpu_request){
 		.gpu = true,
+		.nvidia = true,
 		.capabilities = pipeline->config->policy.capabilities,
 		.mig_config = "",
 		.mig_monitor = "",
@@ -115,8 +118,7 @@ static int make_spec(struct pipeline *pipeline, struct cdi_options *options, str
 	if (r == 0)
 		r = pipeline_driver(pipeline, arena, err);
 	if (r == 0 && needs_nvml(&pipeline->driver, options)) {
-		r = driver_ask_nvml(&pipeline->roots, pipeline->config, &pipeline->driver, arena,
-				    err);
+		r = pipeline_ask_nvml(pipeline, arena, err);
 		if (r < 0)
 			return error_wrap(err, r, "name the devices");
 	}

@@ -26,6 +26,10 @@ const char *cli_absolute(const char *path, struct arena *arena);
 struct json_object *cli_json_capabilities(unsigned capabilities);
 struct json_object *cli_json_strings(const struct strings *strings);
 struct json_object *cli_json_gpus(const struct gpus *gpus);
+/* A plain vendor's GPUs, and what they are called by. */
+struct json_object *cli_json_accelerators(const struct accelerators *all);
+/* "/dev/dri/card1, /dev/dri/renderD128"; NULL without memory. */
+const char *cli_accelerator_nodes(const struct accelerator *one, struct arena *arena);
 struct json_object *cli_json_driver(const struct driver *driver);
 /* {"code", "message", "fix"}, or null for no error. */
 struct json_object *cli_json_error(const struct error *err);

@@ -73,6 +73,11 @@ static struct json_object *json_mig(const struct mig_instances *instances)
 	return array;
 }
 
+static struct json_object *text_or_null(const char *text)
+{
+	return text ? json_object_new_string(text) : NULL;
+}
+
 struct json_object *cli_json_gpus(const struct gpus *gpus)
 {
 	struct json_object *array = json_object_new_array();
@@ -82,9 +87,11 @@ struct json_object *cli_json_gpus(const struct gpus *gpus)
 		struct json_object *object = json_object_new_object();
 
 		json_object_object_add(object, "index", json_object_new_int((int)gpu->index));
-		json_object_object_add(object, "minor", json_object_new_int((int)gpu->minor));
+		json_object_object_add(
+			object, "minor",
+			gpu->minor == GPU_NO_MINOR ? NULL : json_object_new_int((int)gpu->minor));
 		json_object_object_add(object, "uuid", json_object_new_string(gpu->uuid));
-		json_object_object_add(object, "bus_id", json_object_new_string(gpu->bus_id));
+		json_object_object_add(object, "bus_id", text_or_null(gpu->bus_id));
 		json_object_object_add(object, "model", json_object_new_string(gpu->model));
 		json_object_object_add(object, "mig", json_mig(&gpu->mig));
 		(void)json_object_array_add(array, object);
@@ -92,16 +99,81 @@ struct json_object *cli_json_gpus(const struct gpus *gpus)
 	return array;
 }
 
+static struct json_object *json_accelerator(const struct accelerator *one)
+{
+	struct json_object *object = json_object_new_object(), *nodes = json_object_new_array();
+
+	for (size_t i = 0; i < one->nodes.count; i++)
+		(void)json_object_array_add(nodes,
+					    json_object_new_string(one->nodes.items[i].name));
+	json_object_object_add(object, "index", json_object_new_int((int)one->index));
+	json_object_object_add(object, "bus_id", json_object_new_string(one->bus_id));
+	json_object_object_add(object, "id", text_or_null(one->uid_name));
+	json_object_object_add(object, "model", text_or_null(one->model));
+	json_object_object_add(object, "arch", text_or_null(one->arch));
+	json_object_object_add(object, "driver", json_object_new_string(one->driver));
+	json_object_object_add(object, "partition",
+			       one->split ? json_object_new_int((int)one->partition) : NULL);
+	json_object_object_add(object, "device", text_or_null(one->device));
+	json_object_object_add(object, "order", json_object_new_int((int)one->order));
+	json_object_object_add(object, "nodes", nodes);
+	return object;
+}
+
+struct json_object *cli_json_accelerators(const struct accelerators *all)
+{
+	struct json_object *object = json_object_new_object(), *gpus = json_object_new_array();
+	struct json_object *unusable = json_object_new_array();
+
+	for (size_t i = 0; i < all->count; i++)
+		(void)json_object_array_add(gpus, json_accelerator(&all->items[i]));
+	for (size_t i = 0; i < all->unusable.count; i++) {
+		struct json_object *one = json_object_new_object();
+
+		json_object_object_add(one, "bus_id",
+				       json_object_new_string(all->unusable.items[i].bus_id));
+		json_object_object_add(one, "problem",
+				       json_object_new_string(all->unusable.items[i].problem));
+		(void)json_object_array_add(unusable, one);
+	}
+	json_object_object_add(object, "vendor", json_object_new_string(all->vendor->name));
+	json_object_object_add(object, "kind", json_object_new_string(all->vendor->kind));
+	json_object_object_add(object, "gpus", gpus);
+	json_object_object_add(object, "unusable", unusable);
+	json_object_object_add(object, "warning",
+			       *all->warning ? json_object_new_string(all->warning) : NULL);
+	return object;
+}
+
+const char *cli_accelerator_nodes(const struct accelerator *one, struct arena *arena)
+{
+	struct strings names = {0};
+
+	for (size_t i = 0; i < one->nodes.count; i++) {
+		const char *name = arena_printf(arena, "/dev/%s", one->nodes.items[i].name);
+
+		if (!name || strings_add(arena, &names, name) < 0)
+			return NULL;
+	}
+	return strings_join(arena, &names, ", ");
+}
+
 struct json_object *cli_json_driver(const struct driver *driver)
 {
 	struct json_object *object = json_object_new_object();
 
-	json_object_object_add(object, "version", json_object_new_string(driver->version));
+	json_object_object_add(object, "version", text_or_null(driver->version));
 	json_object_object_add(object, "cuda",
 			       driver->cuda_version ? json_object_new_string(driver->cuda_version)
 						    : NULL);
 	json_object_object_add(object, "root", json_object_new_string(driver->root_path));
 	json_object_object_add(object, "gpus", cli_json_gpus(&driver->gpus));
+	if (driver->platform == PLATFORM_NATIVE)
+		return object;
+	json_object_object_add(object, "platform",
+			       json_object_new_string(driver_platform_name(driver->platform)));
+	json_object_object_add(object, "notes", cli_json_strings(&driver->notes));
+	json_object_object_add(object, "unproven", text_or_null(driver->unproven));
 	return object;
 }
 

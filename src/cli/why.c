@@ -152,7 +152,9 @@ static bool answer_known(const struct why_question *question, const struct drive
 	struct driver_known known;
 	const char *places;
 
-	if (driver_know_file(question->name, driver->version, arena, &known) < 0)
+	/* The catalogue is of a PCI host's driver. */
+	if (driver->platform != PLATFORM_NATIVE ||
+	    driver_know_file(question->name, driver->version, arena, &known) < 0)
 		return false;
 	if (known.version) {
 		ret->verdict = WHY_OTHER_VERSION;
@@ -187,9 +189,10 @@ static bool answer_node(const struct why_question *question, const struct pipeli
 	ret->verdict = WHY_HOST_LACKS;
 	ret->fix = "run `davit system prepare` on the host, if it should have that node";
 	for (size_t i = 0; i < driver->gpus.count; i++)
-		(void)strings_add(question->arena, &indices,
-				  arena_printf(question->arena, "/dev/nvidia%u",
-					       driver->gpus.items[i].minor));
+		for (size_t j = 0; j < driver->gpus.items[i].nodes.count; j++)
+			(void)strings_add(question->arena, &indices,
+					  arena_printf(question->arena, "/dev/%s",
+						       driver->gpus.items[i].nodes.items[j]));
 	list = strings_join(question->arena, &indices, ", ");
 	ret->reason = arena_printf(question->arena,
 				   "no GPU or device of this host has that node: its GPUs have %s",
@@ -257,8 +260,8 @@ static void find_answer(const struct why_question *question, const struct explan
 	} else if (ret->operation) {
 		answer_absent_source(question, explanation, ret);
 	} else if (!why_find_wish(question, explanation, ret) &&
-		   !answer_known(question, &pipeline->driver, ret) &&
-		   !answer_node(question, pipeline, ret)) {
+		   !(pipeline->request.nvidia && (answer_known(question, &pipeline->driver, ret) ||
+						  answer_node(question, pipeline, ret)))) {
 		answer_foreign(question, explanation, ret);
 	}
 }
@@ -310,10 +313,11 @@ static void print_text(const struct why_question *question, const struct explana
 	struct arena *arena = question->arena;
 	const struct gpu_request *request = &explanation->pipeline.request;
 	const struct operation *operation = answer->operation;
-	const char *devices = strings_join(arena, &request->devices, ",");
+	const char *devices = gpu_request_devices(request, arena);
+	const char *sources = gpu_request_sources(request, arena);
 	char *path = arena_strdup(arena, question->path);
 
-	if (!path || !devices)
+	if (!path || !devices || !sources)
 		return;
 	string_printable(path);
 	(void)printf("%s: %s\n", path,
@@ -329,8 +333,7 @@ static void print_text(const struct why_question *question, const struct explana
 		print_line(arena, "because", operation->because);
 	}
 	if (answer->verdict == WHY_INSIDE)
-		print_line(arena, "request",
-			   arena_printf(arena, "%s (%s)", devices, request->from));
+		print_line(arena, "request", arena_printf(arena, "%s (%s)", devices, sources));
 	print_line(arena, "why", answer->reason);
 	for (size_t i = 0; i < answer->notes.count; i++)
 		print_line(arena, "note", answer->notes.items[i]);

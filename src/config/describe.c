@@ -46,6 +46,8 @@ static const char *describe_texts(struct arena *arena, const void *member)
 }
 #define describe_paths describe_texts
 #define describe_env_names describe_texts
+#define describe_vendor_env_names describe_texts
+#define describe_bus_ids describe_texts
 #define describe_programs describe_texts
 
 static const char *describe_path(struct arena *arena, const void *member)

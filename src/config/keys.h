@@ -19,6 +19,8 @@
 	X("policy.accept-annotations", policy.annotations, accept_annotations) \
 	X("policy.accept-mounts", policy.mounts, bool) \
 	X("policy.env-names", policy.env_names, env_names) \
+	X("policy.vendor-env-names", policy.vendor_env_names, vendor_env_names) \
+	X("policy.exclude-from-all", policy.exclude_from_all, bus_ids) \
 	X("policy.capabilities", policy.capabilities, capabilities) \
 	X("policy.image-capabilities", policy.image_capabilities, capabilities) \
 	X("policy.features", policy.features, features) \

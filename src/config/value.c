@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdio.h>
+#include <string.h>
 
+#include "davit/bus_id.h"
 #include "value.h"
 
 #define SECONDS_MAX 3600
@@ -181,6 +183,36 @@ int value_paths(const struct value *value, void *ret)
 int value_env_names(const struct value *value, void *ret)
 {
 	return read_list(value, is_env_name, "a list of names of environment variables", ret);
+}
+
+/* "DOCKER_RESOURCE_AMD_GPU=amd.com/gpu": the kind is looked at where kinds are known. */
+static bool is_env_name_of_kind(const char *text)
+{
+	const char *equals = strchr(text, '=');
+
+	for (const char *c = text; *c; c++)
+		if (*c <= 0x20 || *c > 0x7e)
+			return false;
+	return equals && equals != text && strchr(equals, '/') && !strchr(equals + 1, '=');
+}
+
+int value_vendor_env_names(const struct value *value, void *ret)
+{
+	return read_list(value, is_env_name_of_kind,
+			 "a list of texts NAME=KIND (\"DOCKER_RESOURCE_AMD_GPU=amd.com/gpu\")",
+			 ret);
+}
+
+static bool is_bus_id(const char *text)
+{
+	bus_id id;
+
+	return bus_id_parse(text, &id) == 0;
+}
+
+int value_bus_ids(const struct value *value, void *ret)
+{
+	return read_list(value, is_bus_id, "a list of PCI bus ids (\"0000:0e:00.0\")", ret);
 }
 
 int value_programs(const struct value *value, void *ret)

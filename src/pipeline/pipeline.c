@@ -50,6 +50,23 @@ static int written_already(struct pipeline *pipeline, struct arena *arena, struc
 		       : 0;
 }
 
+static void log_request(const struct gpu_request *request, struct arena *arena)
+{
+	const char *sources;
+
+	if (!log_enabled(LOG_LEVEL_DEBUG))
+		return;
+	sources = gpu_request_sources(request, arena);
+	log_line(LOG_LEVEL_DEBUG, "GPUs are asked for by %s: %zu items, the first %.64s",
+		 sources ? sources : "", request->devices.count,
+		 request->devices.count ? request->devices.items[0] : "none");
+	for (size_t i = 0; i < request->wishes.count; i++)
+		log_line(LOG_LEVEL_DEBUG, "%s GPUs are asked for by %s: %zu items, the first %.64s",
+			 request->wishes.items[i].vendor->title, request->wishes.items[i].from,
+			 request->wishes.items[i].devices.count,
+			 request->wishes.items[i].devices.items[0]);
+}
+
 int pipeline_request(struct pipeline *pipeline, struct arena *arena, struct error *err)
 {
 	int r = oci_spec_parse(pipeline->text, pipeline->text_length, arena, &pipeline->spec, err);
@@ -68,10 +85,7 @@ int pipeline_request(struct pipeline *pipeline, struct arena *arena, struct erro
 	r = gpu_request_resolve(&pipeline->spec, pipeline->config, arena, &pipeline->request, err);
 	pipeline->stage = PIPELINE_REQUEST;
 	if (r == 0 && pipeline->request.gpu)
-		log_line(LOG_LEVEL_DEBUG, "GPUs are asked for by %s: %zu items, the first %.64s",
-			 pipeline->request.from, pipeline->request.devices.count,
-			 pipeline->request.devices.count ? pipeline->request.devices.items[0]
-							 : "none");
+		log_request(&pipeline->request, arena);
 	else if (r == 0)
 		log_line(LOG_LEVEL_DEBUG, "no GPU is asked for");
 	return r;
@@ -156,6 +170,22 @@ static int ask_nvml(struct pipeline *pipeline, struct arena *arena, struct error
 	return driver_ask_nvml(&pipeline->roots, pipeline->config, &pipeline->driver, arena, err);
 }
 
+int pipeline_ask_nvml(struct pipeline *pipeline, struct arena *arena, struct error *err)
+{
+	struct driver *driver = &pipeline->driver;
+	int r = driver->unproven ? 0 : ask_nvml(pipeline, arena, err);
+
+	if (r >= 0 || r == -ENOMEM || !driver->nvml_optional)
+		return r;
+	driver->unproven = arena_strdup(arena, err->message);
+	if (!driver->unproven)
+		return error_memory(err);
+	log_line(LOG_LEVEL_WARNING, "taken on trust what NVML alone knows: cannot %s",
+		 driver->unproven);
+	*err = (struct error){0};
+	return 0;
+}
+
 static int cannot_decide(unsigned missing, struct error *err)
 {
 	return error_set(err, ERROR_UNSATISFIED, EPERM, "set NVIDIA_DISABLE_REQUIRE=1",
@@ -214,7 +244,9 @@ static int check_requirements(struct pipeline *pipeline, struct arena *arena, st
 	}
 	if (r < 0 || missing == 0)
 		return r;
-	r = ask_nvml(pipeline, arena, err);
+	r = pipeline_ask_nvml(pipeline, arena, err);
+	if (r == 0 && pipeline->driver.unproven)
+		return 0;
 	/* Anew: the GPUs may have been read again for it, and their instances put in order. */
 	if (r == 0)
 		r = select_devices(&pipeline->driver, &pipeline->request.devices, arena,
@@ -272,20 +304,18 @@ static int read_counted(struct pipeline *pipeline, struct arena *arena, struct e
 	return r < 0 ? r : 0;
 }
 
-int pipeline_driver(struct pipeline *pipeline, struct arena *arena, struct error *err)
+static int take_nvidia(struct pipeline *pipeline, struct arena *arena, struct error *err)
 {
-	int r = driver_roots_open(pipeline->config, &pipeline->roots, err);
+	int r = read_counted(pipeline, arena, err);
 
-	if (r == 0)
-		r = read_counted(pipeline, arena, err);
 	if (r < 0)
 		return r;
 	pipeline->stage = PIPELINE_DRIVER;
-	log_line(LOG_LEVEL_DEBUG, "driver %s: %zu GPUs%s, %zu files", pipeline->driver.version,
-		 pipeline->driver.gpus.count, pipeline->driver.gpus_partial ? " and more" : "",
-		 pipeline->driver.files.count);
+	log_line(LOG_LEVEL_DEBUG, "driver %s: %zu GPUs%s, %zu files",
+		 driver_version_text(&pipeline->driver), pipeline->driver.gpus.count,
+		 pipeline->driver.gpus_partial ? " and more" : "", pipeline->driver.files.count);
 	if (select_needs_nvml(&pipeline->driver, &pipeline->request.devices))
-		r = ask_nvml(pipeline, arena, err);
+		r = pipeline_ask_nvml(pipeline, arena, err);
 	if (r < 0)
 		return error_wrap(err, r, "tell the devices asked for");
 	r = select_devices(&pipeline->driver, &pipeline->request.devices, arena,
@@ -299,6 +329,57 @@ int pipeline_driver(struct pipeline *pipeline, struct arena *arena, struct error
 	return r < 0 ? r : repair_missing(pipeline, arena, err);
 }
 
+static int take_choice(struct pipeline *pipeline, const struct wish *wish, struct arena *arena,
+		       struct error *err)
+{
+	struct choice *choice = ARENA_PUSH(arena, &pipeline->choices);
+	int r;
+
+	if (!choice)
+		return error_memory(err);
+	choice->vendor = wish->vendor;
+	choice->from = wish->from;
+	r = accelerators_read(wish->vendor, &pipeline->roots, !pipeline->may_repair, arena,
+			      &choice->all, err);
+	if (r == 0)
+		r = accelerators_choose(&wish->devices, &pipeline->config->policy.exclude_from_all,
+					arena, choice, err);
+	if (r == 0)
+		r = accelerators_find_nodes(choice, &pipeline->roots, arena, err);
+	if (r < 0)
+		return r;
+	log_line(LOG_LEVEL_DEBUG, "%s: chosen %zu of %zu GPUs", wish->vendor->title, choice->count,
+		 choice->all.count);
+	if (*choice->all.warning)
+		log_line(LOG_LEVEL_WARNING, "%s: %s", wish->vendor->title, choice->all.warning);
+	return 0;
+}
+
+int pipeline_driver(struct pipeline *pipeline, struct arena *arena, struct error *err)
+{
+	const struct gpu_request *request = &pipeline->request;
+	int r = request->nvidia ? driver_roots_open(pipeline->config, &pipeline->roots, err)
+				: driver_roots_open_host(pipeline->config, &pipeline->roots, err);
+
+	if (r == 0 && request->nvidia)
+		r = take_nvidia(pipeline, arena, err);
+	for (size_t i = 0; r == 0 && i < request->wishes.count; i++)
+		r = take_choice(pipeline, &request->wishes.items[i], arena, err);
+	if (r == 0)
+		pipeline->stage = PIPELINE_SELECTION;
+	return r;
+}
+
+/* To the directories that the libraries keep. */
+static int lead_musl(struct pipeline *pipeline, const struct root *root, struct arena *arena,
+		     struct error *err)
+{
+	const char *folders = driver_list_folders(&pipeline->driver, arena);
+	int r = folders ? image_lead_musl(&pipeline->image, folders, root, arena) : -ENOMEM;
+
+	return r < 0 ? error_errno(err, -r, "read musl's path file of the image") : 0;
+}
+
 /* The host's own root ("/") is looked at for its kind alone; of a container, its volumes count. */
 static int look_at_image(struct pipeline *pipeline, const struct root *root, struct arena *arena,
 			 struct error *err)
@@ -308,24 +389,41 @@ static int look_at_image(struct pipeline *pipeline, const struct root *root, str
 
 	if (r < 0 || (!spec && strcmp(root->path, "/") == 0))
 		return r;
+	if (pipeline->image.loader == IMAGE_LOADER_MUSL && driver_has_folders(&pipeline->driver))
+		return lead_musl(pipeline, root, arena, err);
 	return image_place_libraries(root, spec ? &spec->mounts : NULL,
 				     spec && spec->shared_propagation, arena, &pipeline->image,
 				     err);
 }
 
+/* Whether libraries may lie where the image's ldconfig doesn't look by itself. */
+static bool may_need_loader_conf(const struct pipeline *pipeline)
+{
+	const struct image *image = &pipeline->image;
+
+	return image->loader == IMAGE_LOADER_GLIBC &&
+	       (image->lib_dir_moved || image->compat_used || image->vdpau || image->vdpau_32 ||
+		driver_has_folders(&pipeline->driver) ||
+		pipeline->request.capabilities & CAPABILITY_COMPAT32);
+}
+
 int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct arena *arena,
 		  struct error *err)
 {
-	int r = look_at_image(pipeline, root, arena, err);
+	bool nvidia = pipeline->request.nvidia;
+	int r = nvidia ? look_at_image(pipeline, root, arena, err) : 0;
 
-	if (r == 0 && pipeline->config->cuda_compat && pipeline->driver.compat_dir &&
+	if (r == 0 && nvidia && pipeline->config->cuda_compat && pipeline->driver.compat_dir &&
 	    (pipeline->request.capabilities & CAPABILITY_COMPUTE))
 		r = image_find_compat(root, pipeline->driver.version, arena, &pipeline->image, err);
-	if (r == 0 && (pipeline->request.capabilities & CAPABILITY_VIDEO))
+	if (r == 0 && nvidia && (pipeline->request.capabilities & CAPABILITY_VIDEO))
 		image_find_vdpau(root, &pipeline->image);
+	if (r == 0 && may_need_loader_conf(pipeline))
+		image_find_loader_conf(root, &pipeline->image);
 	if (r == 0)
-		r = plan_make(&pipeline->request, &pipeline->driver, &pipeline->selection,
-			      &pipeline->image, arena, &pipeline->plan, err);
+		r = plan_make(&pipeline->request, nvidia ? &pipeline->driver : NULL,
+			      &pipeline->selection, &pipeline->choices, &pipeline->image, arena,
+			      &pipeline->plan, err);
 	if (r < 0)
 		return r;
 	pipeline->stage = PIPELINE_PLAN;

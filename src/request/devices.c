@@ -9,7 +9,8 @@ enum { SOURCE_UNSET, SOURCE_DECIDED };
 
 static int not_gpu(struct resolver *r, const char *what, const char *why)
 {
-	int result = resolver_rule(r, "%s %s: not a GPU container", what, why);
+	int result = resolver_rule(r, "%s %s: %s", what, why,
+				   r->request->gpu ? "no NVIDIA GPU" : "not a GPU container");
 
 	return result < 0 ? result : SOURCE_DECIDED;
 }
@@ -19,7 +20,7 @@ static int decide(struct resolver *r, const char *from, const struct strings *de
 {
 	int result;
 
-	r->request->gpu = true;
+	r->request->gpu = r->request->nvidia = true;
 	r->request->from = from;
 	r->request->devices = *devices;
 	if (devices->count == 1)
@@ -62,6 +63,21 @@ static int decide_names(struct resolver *r, const char *from, struct strings *na
 
 /* ---- a list with words of a meaning: the variables, org.davit.devices -------------------- */
 
+/* The items that are meant for another vendor are not NVIDIA's to look at. */
+static void drop_others(struct strings *list)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->count; i++) {
+		struct slice device;
+		const struct vendor *vendor = vendor_of_device(slice_from(list->items[i]), &device);
+
+		if (!vendor || !vendor->plain)
+			list->items[kept++] = list->items[i];
+	}
+	list->count = kept;
+}
+
 /* "nvidia.com/gpu=0" is taken for 0, so that names of CDI can be used in the variables. */
 static int strip_kinds(struct resolver *r, struct strings *list)
 {
@@ -77,14 +93,11 @@ static int strip_kinds(struct resolver *r, struct strings *list)
 	return 0;
 }
 
-static int from_list(struct resolver *r, const char *from, const char *value)
+static int from_items(struct resolver *r, const char *from, struct strings list)
 {
 	const char *word = NULL;
-	struct strings list = {0};
-	int result = items_split(r, from, value, &list);
+	int result = strip_kinds(r, &list);
 
-	if (result == 0)
-		result = strip_kinds(r, &list);
 	if (result < 0)
 		return result;
 	if (list.count == 0)
@@ -98,6 +111,14 @@ static int from_list(struct resolver *r, const char *from, const char *value)
 			word = item;
 	}
 	return word ? decide_word(r, from, word) : decide_names(r, from, &list);
+}
+
+static int from_list(struct resolver *r, const char *from, const char *value)
+{
+	struct strings list = {0};
+	int result = items_split(r, from, value, &list);
+
+	return result < 0 ? result : from_items(r, from, list);
 }
 
 /* ---- names of CDI devices and mounts ---------------------------------------------------- */
@@ -132,7 +153,7 @@ static int add_cdi_names(struct resolver *r, const char *value, struct strings *
 		if (item.length == 0)
 			continue;
 		if (device.length == 0) {
-			++*ret_others;
+			*ret_others += !vendor_of_device(item, &device);
 			continue;
 		}
 		if (names->count == REQUEST_ITEMS_MAX)
@@ -172,11 +193,20 @@ static int from_annotation(struct resolver *r, const struct mount_requests *moun
 {
 	static const char from[] = "annotation " ANNOTATION_DEVICES;
 	const char *value = oci_pairs_get(&r->spec->annotations, ANNOTATION_DEVICES);
+	struct strings list = {0};
+	size_t all;
+	int result;
 
 	(void)mounts;
 	if (!value || !resolver_accepts_annotation(r, from))
 		return SOURCE_UNSET;
-	return from_list(r, from, value);
+	result = items_split(r, from, value, &list);
+	if (result < 0)
+		return result;
+	all = list.count;
+	drop_others(&list);
+	/* It speaks of others alone. */
+	return all && list.count == 0 ? SOURCE_UNSET : from_items(r, from, list);
 }
 
 static int from_mounts(struct resolver *r, const struct mount_requests *mounts)
@@ -223,5 +253,7 @@ int devices_resolve(struct resolver *r, const struct mount_requests *mounts)
 		if (result != SOURCE_UNSET)
 			return result < 0 ? result : 0;
 	}
+	if (r->request->gpu)
+		return 0;
 	return resolver_rule(r, "nothing that counts asks for devices: not a GPU container");
 }

@@ -95,8 +95,10 @@ int gpu_request_resolve(const struct oci_spec *spec, const struct config *config
 	if (result == 0)
 		result = mount_requests_read(&r, &mounts);
 	if (result == 0)
+		result = wishes_resolve(&r, &mounts);
+	if (result == 0)
 		result = devices_resolve(&r, &mounts);
-	if (result < 0 || !ret->gpu)
+	if (result < 0 || !ret->nvidia)
 		return result;
 	result = mig_resolve(&r);
 	if (result == 0)
@@ -106,4 +108,36 @@ int gpu_request_resolve(const struct oci_spec *spec, const struct config *config
 	if (result == 0)
 		result = imex_resolve(&r, &mounts);
 	return result < 0 ? result : features_resolve(&r);
+}
+
+const char *gpu_request_sources(const struct gpu_request *request, struct arena *arena)
+{
+	struct strings sources = {0};
+
+	if (request->from && *request->from && strings_add(arena, &sources, request->from) < 0)
+		return NULL;
+	for (size_t i = 0; i < request->wishes.count; i++)
+		if (!strings_contain(&sources, request->wishes.items[i].from) &&
+		    strings_add(arena, &sources, request->wishes.items[i].from) < 0)
+			return NULL;
+	return strings_join(arena, &sources, ", ");
+}
+
+const char *gpu_request_devices(const struct gpu_request *request, struct arena *arena)
+{
+	struct strings devices = {0};
+
+	for (size_t i = 0; i < request->devices.count; i++)
+		if (strings_add(arena, &devices, request->devices.items[i]) < 0)
+			return NULL;
+	for (size_t i = 0; i < request->wishes.count; i++)
+		for (size_t j = 0; j < request->wishes.items[i].devices.count; j++) {
+			const struct wish *wish = &request->wishes.items[i];
+			const char *name = arena_printf(arena, "%s=%s", wish->vendor->kind,
+							wish->devices.items[j]);
+
+			if (!name || strings_add(arena, &devices, name) < 0)
+				return NULL;
+		}
+	return strings_join(arena, &devices, ",");
 }

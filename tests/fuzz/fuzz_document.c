@@ -276,10 +276,12 @@ static void edit(const char *text, bool whole)
 	static struct spec_mount mounts[] = {
 		{"/usr/lib/libcuda.so.1", "/usr/lib/\"x\\", MOUNT_FLAG_RDONLY | MOUNT_FLAG_NOSUID},
 	};
+	static const char *variables[] = {"NVIDIA_VISIBLE_DEVICES=void"};
 	const struct spec_edits edits = {
-		.devices = {devices, ARRAY_SIZE(devices), 3},
-		.rules = {devices, 2,                   3},
-		.mounts = {mounts,  ARRAY_SIZE(mounts),  1},
+		.variables = {variables, 1,                   1},
+		.devices = {devices,   ARRAY_SIZE(devices), 3},
+		.rules = {devices,   2,                   3},
+		.mounts = {mounts,    ARRAY_SIZE(mounts),  1},
 		.hook = HOOK
         };
 	AUTO_ARENA arena = {0};

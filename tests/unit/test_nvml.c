@@ -142,7 +142,7 @@ static void test_closed_standard_streams_are_no_obstacle(void **state)
 		for (fd = 0; fd < 3; fd++)
 			(void)close(fd);
 		fd = nvml_open_program(&program, 1, &err);
-		r = nvml_run(fd, "answer", NULL, 5000, &arena, &text, &length, &err);
+		r = nvml_run(fd, &(struct nvml_question){.library = "answer"}, 5000, &arena, &text, &length, &err);
 		_exit(r == 0 && strcmp(text, "{\"ok\": 1}\n") == 0 ? 0 : 1);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);

@@ -275,6 +275,11 @@ static void changes_are_written_once(void **state)
 #define HOOK "{\"path\":\"/h\",\"args\":[\"davit-hook\",\"createContainer\"]}"
 #define POSTSTOP "{\"path\":\"/h\",\"args\":[\"davit-hook\",\"poststop\"]}"
 #define HOOKS "\"hooks\":{\"createContainer\":[" HOOK "],\"poststop\":[" POSTSTOP "]}"
+static const char *void_entries[] = {"NVIDIA_VISIBLE_DEVICES=void"};
+#define NVIDIA_VOID                \
+	{                          \
+		void_entries, 1, 1 \
+	}
 #define VOID_ENV "\"NVIDIA_VISIBLE_DEVICES=void\""
 
 static size_t memory_in_use(void)
@@ -330,6 +335,7 @@ static void a_plan_becomes_config_json(void **state)
 		struct document document =
 			DOCUMENT_INIT(&arena, edited[i].text, strlen(edited[i].text));
 		struct spec_edits edits = {
+			.variables = NVIDIA_VOID,
 			.devices = {&device, edited[i].device, 1},
 			.rules = {&device, edited[i].rule,   1},
 			.mounts = {&bind,   edited[i].mount,  1},
@@ -369,8 +375,8 @@ static void a_node_of_a_group_brings_the_group(void **state)
 		struct spec_device node = {"/dev/x", 1, 2, groups[i].mode, 0, groups[i].gid, false};
 		struct document document = DOCUMENT_INIT(&arena, text, strlen(text));
 		struct spec_edits edits = {
-			.devices = {&node, 1, 1},
-                          .hook = "/h"
+			.variables = NVIDIA_VOID, .devices = {&node, 1, 1},
+                             .hook = "/h"
                 };
 		struct document_value value;
 		struct error err = {0};
@@ -429,9 +435,10 @@ static void long_texts_take_memory_by_their_length(void **state)
 		struct document document = DOCUMENT_INIT(&arena, text, 0);
 		struct spec_device group = {"/dev/x", 1, 2, 0660, 0, 44, false};
 		struct spec_edits edits = {
+			.variables = NVIDIA_VOID,
 			.devices = {&group, 1, 1},
-                          .rules = {&group, 1, 1},
-                          .hook = "/h"
+			.rules = {&group, 1, 1},
+			.hook = "/h"
                 };
 		struct error err = {0};
 		AUTO_JSON *parsed = NULL;
@@ -530,6 +537,7 @@ static void broken_text_ends_in_an_error_or_a_change(void **state)
 			char *copy = arena_strdup(&arena, text);
 			struct document document = DOCUMENT_INIT(&arena, copy, sizeof(text) - 1);
 			struct spec_edits edits = {
+				.variables = NVIDIA_VOID,
 				.devices = {&device, 1, 1},
 				.rules = {&device, 1, 1},
 				.mounts = {&bind,   1, 1},
@@ -938,7 +946,7 @@ static void what_lies_in_a_volume_is_the_hooks(void **state)
 			.minor = minor(null.st_rdev),
 			.required = true,
 		};
-		struct spec_edits edits = {0};
+		struct spec_edits edits = {.variables = NVIDIA_VOID};
 		struct plan rest;
 		bool by_hook;
 

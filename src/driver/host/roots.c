@@ -22,16 +22,9 @@ static int open_optional(const char *path, struct root *ret, struct error *err)
 	return 0;
 }
 
-int driver_roots_open(const struct config *config, struct driver_roots *ret, struct error *err)
+int driver_roots_open_host(const struct config *config, struct driver_roots *ret, struct error *err)
 {
-	struct driver_roots roots = {
-		{-1, NULL},
-                {-1, NULL},
-                {-1, NULL},
-                {-1, NULL},
-                {-1, NULL},
-                {-1, NULL}
-        };
+	struct driver_roots roots = DRIVER_ROOTS_INIT;
 	int r = root_open("/", &roots.host, err);
 
 	if (r == 0)
@@ -42,15 +35,27 @@ int driver_roots_open(const struct config *config, struct driver_roots *ret, str
 		r = open_optional(config->driver.run, &roots.run, err);
 	if (r == 0)
 		r = open_optional(config->driver.sys, &roots.sys, err);
-	if (r == 0) {
-		r = root_open(config->driver.root, &roots.driver, err);
-		if (r < 0) {
-			err->code = ERROR_NO_DRIVER;
-			error_fix(err, r, "set driver.root in %s",
-				  config->path ? config->path : CONFIG_PATH);
-		}
-	}
+	roots.driver.path = config->driver.root;
 	if (r < 0) {
+		driver_roots_close(&roots);
+		return r;
+	}
+	*ret = roots;
+	return 0;
+}
+
+int driver_roots_open(const struct config *config, struct driver_roots *ret, struct error *err)
+{
+	struct driver_roots roots = DRIVER_ROOTS_INIT;
+	int r = driver_roots_open_host(config, &roots, err);
+
+	if (r < 0)
+		return r;
+	r = root_open(config->driver.root, &roots.driver, err);
+	if (r < 0) {
+		err->code = ERROR_NO_DRIVER;
+		error_fix(err, r, "set driver.root in %s",
+			  config->path ? config->path : CONFIG_PATH);
 		driver_roots_close(&roots);
 		return r;
 	}

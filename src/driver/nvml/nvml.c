@@ -132,6 +132,7 @@ int nvml_ask(const struct nvml_question *question, struct driver *driver, struct
 	if (r == 0)
 		r = nvml_answer_merge(text, length, arena, driver, err);
 	driver->nvml_asked = r == 0;
-	log_line(LOG_LEVEL_INFO, "asked NVML (%s): %s", question->library, r == 0 ? "done" : err->message);
+	log_line(LOG_LEVEL_INFO, "asked NVML (%s): %s", question->library,
+		 r == 0 ? "done" : err->message);
 	return r;
 }

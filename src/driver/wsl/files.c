@@ -10,23 +10,24 @@
 #define FILES_MAX 4096
 #define SMI "nvidia-smi"
 #define GRAPHICS (CAPABILITY_GRAPHICS | CAPABILITY_DISPLAY)
-#define EVERYTHING (CAPABILITY_COMPUTE | CAPABILITY_UTILITY | CAPABILITY_VIDEO | GRAPHICS | CAPABILITY_NGX)
+#define EVERYTHING \
+	(CAPABILITY_COMPUTE | CAPABILITY_UTILITY | CAPABILITY_VIDEO | GRAPHICS | CAPABILITY_NGX)
 
 /* By the beginning of their names; what no row names goes with compute. */
 static const struct {
 	const char *beginning;
 	unsigned capabilities;
 } classes[] = {
-	{"libnvidia-ml",          CAPABILITY_UTILITY        },
-	{SMI,                     CAPABILITY_UTILITY        },
-	{"libnvcuvid.",           CAPABILITY_VIDEO          },
-	{"libnvidia-encode.",     CAPABILITY_VIDEO          },
-	{"libnvidia-opticalflow", CAPABILITY_VIDEO          },
-	{"libnvvamanager.",       CAPABILITY_VIDEO          },
-	{"libnvwgf2umx.",         GRAPHICS                  },
-	{"libnvoptix",            GRAPHICS                  },
-	{"nvoptix.bin",           GRAPHICS                  },
-	{"libnvidia-ngx.",        GRAPHICS | CAPABILITY_NGX },
+	{"libnvidia-ml",          CAPABILITY_UTILITY       },
+	{SMI,		     CAPABILITY_UTILITY       },
+	{"libnvcuvid.",           CAPABILITY_VIDEO         },
+	{"libnvidia-encode.",     CAPABILITY_VIDEO         },
+	{"libnvidia-opticalflow", CAPABILITY_VIDEO         },
+	{"libnvvamanager.",       CAPABILITY_VIDEO         },
+	{"libnvwgf2umx.",         GRAPHICS                 },
+	{"libnvoptix",            GRAPHICS                 },
+	{"nvoptix.bin",           GRAPHICS                 },
+	{"libnvidia-ngx.",        GRAPHICS | CAPABILITY_NGX},
 };
 
 /*
@@ -146,7 +147,7 @@ static int add_file(struct reader *r, const char *directory, const char *name,
 	if (!file)
 		return error_memory(r->err);
 	*file = (struct driver_file){
-		.kind = smi			  ? DRIVER_FILE_BINARY
+		.kind = smi                   ? DRIVER_FILE_BINARY
 			: strstr(name, ".so") ? DRIVER_FILE_LIBRARY
 					      : DRIVER_FILE_DATA,
 		.capabilities = capabilities,
@@ -179,13 +180,14 @@ static int take(struct reader *r, int directory, const char *path, const char *n
 	if (fd == -ENOMEM)
 		return error_memory(r->err);
 	if (needed)
-		return error_set(r->err, ERROR_NO_DRIVER, -fd,
-				 "update WSL and Windows' driver (`wsl --update`), and undo what was "
-				 "changed in /usr/lib/wsl",
-				 "use %s/%s: %s", path, name,
-				 fd == -ELOOP   ? "it is a link to elsewhere"
-				 : fd == -EPERM ? "others than root can change it"
-						: strerror(-fd));
+		return error_set(
+			r->err, ERROR_NO_DRIVER, -fd,
+			"update WSL and Windows' driver (`wsl --update`), and undo what was "
+			"changed in /usr/lib/wsl",
+			"use %s/%s: %s", path, name,
+			fd == -ELOOP   ? "it is a link to elsewhere"
+			: fd == -EPERM ? "others than root can change it"
+				       : strerror(-fd));
 	if (fd != -ENOENT && fd != -EINVAL)
 		log_line(LOG_LEVEL_WARNING, "%s/%s is left out: %s", path, name,
 			 fd == -ELOOP   ? "it is a link out of its folder"

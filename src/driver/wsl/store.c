@@ -14,8 +14,8 @@
 struct search {
 	const struct driver_roots *roots;
 	struct arena *arena;
-	int drivers;         /* WSL_DRIVERS */
-	struct stat loader;  /* what /usr/lib/wsl/lib/libcuda.so.1 is */
+	int drivers;        /* WSL_DRIVERS */
+	struct stat loader; /* what /usr/lib/wsl/lib/libcuda.so.1 is */
 	bool loader_known;
 	struct strings all;  /* folders */
 	struct strings cuda; /* those with a libcuda.so.1.1 */
@@ -167,18 +167,20 @@ static int explain(struct search *s)
 	if (!list)
 		return error_memory(s->err);
 	if (s->all.count == 0)
-		return error_set(s->err, ERROR_NO_DRIVER, ENXIO,
-				 "in Windows install NVIDIA's driver and run `wsl --update`; within a "
-				 "container mount /usr/lib/wsl, too (-v /usr/lib/wsl:/usr/lib/wsl:ro)",
-				 "use the driver: the host is WSL2, but " WSL_DRIVERS
-				 " holds no driver of Windows");
+		return error_set(
+			s->err, ERROR_NO_DRIVER, ENXIO,
+			"in Windows install NVIDIA's driver and run `wsl --update`; within a "
+			"container mount /usr/lib/wsl, too (-v /usr/lib/wsl:/usr/lib/wsl:ro)",
+			"use the driver: the host is WSL2, but " WSL_DRIVERS
+			" holds no driver of Windows");
 	if (s->cuda.count)
-		return error_set(s->err, ERROR_NO_DRIVER, ENXIO,
-				 "remove the old driver in Windows (pnputil /delete-driver), or run "
-				 "`wsl --shutdown`",
-				 "tell which of Windows' drivers is in use: none of %s has the "
-				 "libcuda of " WSL_LIBRARIES,
-				 list);
+		return error_set(
+			s->err, ERROR_NO_DRIVER, ENXIO,
+			"remove the old driver in Windows (pnputil /delete-driver), or run "
+			"`wsl --shutdown`",
+			"tell which of Windows' drivers is in use: none of %s has the "
+			"libcuda of " WSL_LIBRARIES,
+			list);
 	return error_set(s->err, ERROR_NO_DRIVER, ENXIO,
 			 "install NVIDIA's driver in Windows, then run `wsl --shutdown`",
 			 "find an NVIDIA GPU in Windows: of the drivers in " WSL_DRIVERS
