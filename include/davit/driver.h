@@ -153,7 +153,7 @@ struct driver {
 	const char *cuda_version; /* "13.0" from libcuda's note, NULL when it has none or wasn't
 				     looked for */
 	const char *root_path;    /* config.driver.root */
-	const char *mps_path;     /* config.driver.mps */
+	const char *mps_path;     /* config.driver.mps; "": the platform has no MPS */
 	struct gpus gpus;
 	bool gpus_partial; /* there may be more, behind those that were asked for */
 	bool gpus_by_nvml; /* how many there are is known to NVML alone; until then there is one */
@@ -163,7 +163,9 @@ struct driver {
 	 */
 	bool nvml_optional;
 	const char *unproven;
-	bool mendable; /* its modules can be loaded, and its nodes made */
+	unsigned no_families; /* enum driver_family: the platform has none; asked for, they are left
+				 out */
+	bool mendable;        /* its modules can be loaded, and its nodes made */
 	/* Sentences that explain tells: what this platform can't do, or does otherwise. */
 	struct strings notes;
 	struct lost_gpus lost;

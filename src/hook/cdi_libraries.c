@@ -150,6 +150,33 @@ static int add_library(struct cache_update *update, const char *folder, const ch
 	return r;
 }
 
+/* "libcuda.so" that leads to a library which was mounted: for dlopen of that name. */
+static int add_dot_so(struct cache_update *update, const char *folder, const char *name)
+{
+	struct cdi_call *call = update->call;
+	const char *path = arena_printf(call->arena, "%s/%s", folder, name);
+	struct loader_entry *entry;
+	struct elf_facts facts = {0};
+	struct stat st, file;
+	int r = path ? root_stat(&call->container.root, path, AT_SYMLINK_NOFOLLOW, &st) : -ENOMEM;
+
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0 || !S_ISLNK(st.st_mode) || root_stat(&call->container.root, path, 0, &file) < 0 ||
+	    file.st_dev == update->root_dev)
+		return 0;
+	r = read_facts(update, path, &facts);
+	if (r == -ENOMEM || r == -EPERM)
+		return r;
+	if (r < 0 || !flags_of(&facts))
+		return 0;
+	entry = ARENA_PUSH(call->arena, &call->plan.libraries);
+	if (!entry)
+		return -ENOMEM;
+	*entry = (struct loader_entry){.flags = flags_of(&facts), .name = name, .path = path};
+	return 0;
+}
+
 static int add_folder(struct cache_update *update, const char *folder)
 {
 	struct cdi_call *call = update->call;
@@ -173,6 +200,8 @@ static int add_folder(struct cache_update *update, const char *folder)
 		if (string_starts(name, "lib") && strstr(name, ".so") &&
 		    (is_mounted(update, name) || all))
 			r = add_library(update, folder, name);
+		else if (string_starts(name, "lib") && string_ends(name, ".so"))
+			r = add_dot_so(update, folder, name);
 	}
 	return r;
 }

@@ -260,7 +260,8 @@ static void add_mps(struct builder *b)
 	const char *target = b->request->mps_pipe_directory;
 	struct operation *bind;
 
-	if (!(b->request->capabilities & CAPABILITY_COMPUTE))
+	if (!(b->request->capabilities & CAPABILITY_COMPUTE) ||
+	    string_equal(b->driver->mps_path, ""))
 		return;
 	if (target[0] && covers_other_target(b, target))
 		return;

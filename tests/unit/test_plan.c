@@ -148,6 +148,7 @@ static void table_make(struct table *table, unsigned capabilities)
 			    .mig_monitor = "",
 			    .mps_pipe_directory = ""},
 		.driver = {.version = "580.1",
+			    .mendable = true,
 			    .gpus = {gpus, ARRAY_SIZE(gpus), 0},
 			    .majors = {195, 238, 241, 242, 239},
 			    .proc_version = "NVRM version: 580.1\n",
@@ -155,7 +156,7 @@ static void table_make(struct table *table, unsigned capabilities)
 			    .proc_registry = "Binary: \"\"\n"},
 		.image = {.loader = IMAGE_LOADER_GLIBC,
 			    .lib_dir = "/usr/lib64",
-			    .lib_dir_32 = "/usr/lib"                        },
+			    .lib_dir_32 = "/usr/lib"      },
 	};
 	memcpy(table->nodes, all_nodes, sizeof(all_nodes));
 	table->driver.nodes = (struct device_nodes){table->nodes, ARRAY_SIZE(all_nodes), 0};

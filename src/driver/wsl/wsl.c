@@ -59,6 +59,8 @@ static int begin(const struct driver_roots *roots, struct arena *arena, struct d
 	int r = add_node(roots, arena, driver, err);
 
 	driver->gpus_by_nvml = driver->nvml_optional = true;
+	driver->no_families = FAMILY_IMEX;
+	driver->mps_path = ""; /* Windows has no MPS */
 	if (r == 0)
 		r = add_gpu(arena, driver, err);
 	if (r < 0)
