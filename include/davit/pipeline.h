@@ -37,8 +37,11 @@ struct pipeline {
 	 * GPUs whose node the caller may not open don't count, as NVML has it.
 	 */
 	bool as_caller;
-	const char *bundle, *rootfs; /* absolute */
-	char *text;                  /* config.json */
+	/* Set by davit-runtime, and who speaks for it: gpu_request_resolve_for_runtime. */
+	bool for_runtime;
+	/* Absolute. `rootfs` may be set before the request is decided, by who knows it better. */
+	const char *bundle, *rootfs;
+	char *text; /* config.json */
 	size_t text_length;
 	struct oci_spec spec;
 	struct gpu_request request;

@@ -104,6 +104,8 @@ const char *plan_write(const struct plan *plan, const char *rootfs, struct arena
 /* The way back. 0, -ENOMEM or -EINVAL with ERROR_BAD_BUNDLE. */
 int plan_read(const char *text, size_t length, struct arena *arena, struct plan *ret,
 	      const char **ret_rootfs, struct error *err);
+/* Set in the container where that can be: the directory of libcuda. */
+#define LIBCUDA_DIR_VARIABLE "NVIDIA_CTK_LIBCUDA_DIR"
 /* ---- texts that containers see, for who has no plan but the container itself ------------- */
 
 /* The text of /proc/driver/nvidia/params with ModifyDeviceFiles 0. NULL without memory. */

@@ -53,8 +53,10 @@ struct gpu_request {
 	 */
 	const char *mps_pipe_directory;
 	bool privileged;
-	bool legacy;          /* CUDA_VERSION without NVIDIA_REQUIRE_CUDA */
-	struct strings rules; /* for explain: each rule that decided something, a sentence */
+	bool legacy;             /* CUDA_VERSION without NVIDIA_REQUIRE_CUDA */
+	bool requirements_warn;  /* constraints that don't hold are a warning, no refusal */
+	struct strings rules;    /* for explain: each rule that decided something, a sentence */
+	struct strings warnings; /* those of them that the log has to tell */
 };
 /* "env NVIDIA_VISIBLE_DEVICES, env AMD_VISIBLE_DEVICES"; "" for none. NULL without memory. */
 const char *gpu_request_sources(const struct gpu_request *request, struct arena *arena);
@@ -73,6 +75,15 @@ const char *gpu_request_devices(const struct gpu_request *request, struct arena 
  */
 int gpu_request_resolve(const struct oci_spec *spec, const struct config *config,
 			struct arena *arena, struct gpu_request *ret, struct error *err);
+/*
+ * The same for davit-runtime, which stands in the place of NVIDIA's runtime, whose containers get
+ * everything: no capabilities named means all that policy allows, an unknown one is a warning, and
+ * so are MIG's config and monitor devices for a container that isn't privileged. Constraints that
+ * don't hold are a warning, unless policy.requirements says otherwise.
+ */
+int gpu_request_resolve_for_runtime(const struct oci_spec *spec, const struct config *config,
+				    struct arena *arena, struct gpu_request *ret,
+				    struct error *err);
 
 /* ---- constraints ------------------------------------------------------------------------ */
 

@@ -99,6 +99,8 @@ int fd_reopen(int fd, int flags);
  * warning says so on standard error, and that becomes the log.
  */
 void log_to_file(const char *path, enum log_level level);
+/* The same without the warning: false when it can't be had. */
+bool log_try_file(const char *path, enum log_level level);
 
 /*
  * ---- mounts: how the kernel does them. Whether anything may be put somewhere is decided by

@@ -61,9 +61,9 @@ static int add_beneath(struct arena *arena, struct beneaths *ret, const char *pa
  * The mounts that lie right on the directory's own mount, beneath it: what lies on those comes
  * along with them.
  */
-static int list_beneath(const struct place *dir, struct arena *arena, struct beneaths *ret)
+static int list_beneath(const struct place *dir, const struct mount_infos *infos,
+			struct arena *arena, struct beneaths *ret)
 {
-	struct mount_infos infos;
 	char top[PATH_MAX];
 	uint64_t id = 0;
 	size_t length;
@@ -71,21 +71,46 @@ static int list_beneath(const struct place *dir, struct arena *arena, struct ben
 
 	if (r == 0)
 		r = mount_id_of(dir->fd, arena, &id);
-	if (r == 0)
-		r = mount_info_read(arena, &infos);
 	length = strlen(top);
 	if (length == 1)
 		length = 0; /* "/": the slash is the point's own */
-	for (size_t i = 0; r == 0 && i < infos.count; i++) {
-		const char *point = infos.items[i].mount_point;
+	for (size_t i = 0; r == 0 && i < infos->count; i++) {
+		const char *point = infos->items[i].mount_point;
 
-		if (infos.items[i].parent == id && strncmp(point, top, length) == 0 &&
+		if (infos->items[i].parent == id && strncmp(point, top, length) == 0 &&
 		    point[length] == '/' && point[length + 1])
-			r = add_beneath(arena, ret, point + length, infos.items[i].id);
+			r = add_beneath(arena, ret, point + length, infos->items[i].id);
 		if (r == 0 && ret->count > BENEATH_MAX)
 			r = -E2BIG;
 	}
 	return r;
+}
+
+static const struct mount_info *find_info(const struct mount_infos *infos, uint64_t id)
+{
+	for (size_t i = 0; i < infos->count; i++)
+		if (infos->items[i].id == id)
+			return &infos->items[i];
+	return NULL;
+}
+
+/* Whether a mount is that one, or stands on top of it at the same place (an overlay on its tmpfs).
+ */
+static bool stands_on(const struct mount_infos *infos, uint64_t id, uint64_t wanted)
+{
+	const struct mount_info *info = id == wanted ? NULL : find_info(infos, id);
+
+	while (info && info->parent != wanted) {
+		const struct mount_info *parent = find_info(infos, info->parent);
+
+		if (!parent || parent == info ||
+		    !string_equal(parent->mount_point, info->mount_point))
+			return false;
+		info = parent;
+	}
+	return id == wanted ||
+	       (info && find_info(infos, wanted) &&
+		string_equal(find_info(infos, wanted)->mount_point, info->mount_point));
 }
 
 /*
@@ -93,7 +118,8 @@ static int list_beneath(const struct place *dir, struct arena *arena, struct ben
  * engine had mounted something) can't be reached by anybody any more: its path leads to nothing, or
  * to what lies on another mount. It stays hidden.
  */
-static int open_top(const struct root *dir, struct arena *arena, struct beneath *beneath)
+static int open_top(const struct root *dir, const struct mount_infos *infos, struct arena *arena,
+		    struct beneath *beneath)
 {
 	AUTO_FD fd = root_openat(dir, beneath->path, O_PATH | O_NOFOLLOW);
 	uint64_t id = 0;
@@ -102,7 +128,7 @@ static int open_top(const struct root *dir, struct arena *arena, struct beneath 
 	if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
 		return 0;
 	r = fd < 0 ? fd : mount_id_of(fd, arena, &id);
-	if (r == 0 && id == beneath->id)
+	if (r == 0 && stands_on(infos, id, beneath->id))
 		beneath->fd = fd_take(&fd);
 	return r;
 }
@@ -110,10 +136,13 @@ static int open_top(const struct root *dir, struct arena *arena, struct beneath 
 static int open_beneath(const struct place *dir, struct arena *arena, struct beneaths *ret)
 {
 	const struct root top = {.fd = dir->fd, .path = dir->path};
-	int r = list_beneath(dir, arena, ret);
+	struct mount_infos infos;
+	int r = mount_info_read(arena, &infos);
 
+	if (r == 0)
+		r = list_beneath(dir, &infos, arena, ret);
 	for (size_t i = 0; r == 0 && i < ret->count; i++)
-		r = open_top(&top, arena, &ret->items[i]);
+		r = open_top(&top, &infos, arena, &ret->items[i]);
 	return r;
 }
 

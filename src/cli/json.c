@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "cli.h"
@@ -10,6 +11,31 @@ int cli_fail(const struct error *err)
 	error_line(err, line);
 	(void)fprintf(stderr, "%s\n", line);
 	return error_exit_code(err);
+}
+
+static bool quiet;
+
+void cli_be_quiet(void)
+{
+	quiet = true;
+}
+
+bool cli_is_quiet(void)
+{
+	return quiet;
+}
+
+void cli_note(const char *format, ...)
+{
+	va_list args;
+
+	if (quiet)
+		return;
+	va_start(args, format);
+	(void)fputs("davit: ", stderr);
+	(void)vfprintf(stderr, format, args);
+	(void)fputc('\n', stderr);
+	va_end(args);
 }
 
 int cli_print_json(struct json_object *object)

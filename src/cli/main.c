@@ -31,7 +31,10 @@ static bool is_hook(int argc, char **argv)
 
 	while (at < argc && argv[at][0] == '-')
 		at++;
-	return at < argc && strcmp(argv[at], "hook") == 0;
+	if (at >= argc || strcmp(argv[at], "hook") != 0)
+		return false;
+	/* --help is the table's. */
+	return at + 2 != argc || strcmp(argv[at + 1], "--help") != 0;
 }
 
 int main(int argc, char **argv)

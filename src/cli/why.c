@@ -350,8 +350,8 @@ static void look_at_host(struct why_question *question)
 		question->host = (struct stat){0};
 }
 
-int explain_why(const struct config *config, const char *bundle, const char *path, bool json,
-		struct arena *arena)
+int explain_why(const struct explain_options *options, const char *bundle, const char *path,
+		bool json, struct arena *arena)
 {
 	AUTO_EXPLANATION explanation = EXPLANATION_INIT;
 	struct why_question question = {.path = path, .arena = arena, .bare = !strchr(path, '/')};
@@ -365,7 +365,7 @@ int explain_why(const struct config *config, const char *bundle, const char *pat
 		return 1;
 	question.name = question.bare ? path : strrchr(path, '/') + 1;
 	look_at_host(&question);
-	if (explain_bundle(config, bundle, arena, &explanation) < 0 &&
+	if (explain_bundle(options, bundle, arena, &explanation) < 0 &&
 	    explanation.pipeline.stage < PIPELINE_REQUEST)
 		return cli_fail(&explanation.err);
 	find_answer(&question, &explanation, &answer);

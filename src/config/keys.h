@@ -24,8 +24,11 @@
 	X("policy.capabilities", policy.capabilities, capabilities) \
 	X("policy.image-capabilities", policy.image_capabilities, capabilities) \
 	X("policy.features", policy.features, features) \
+	X("policy.requirements", policy.requirements, requirements) \
 	X("policy.ignore-requirements", policy.ignore_requirements, bool) \
 	X("policy.imex", policy.imex, bool) \
+	X("cdi.spec-dirs", cdi.spec_dirs, paths) \
+	X("cdi.annotation-prefixes", cdi.annotation_prefixes, prefixes) \
 	X("cgroups", cgroups, auto) \
 	X("cuda-compat", cuda_compat, auto) \
 	X("runtime.mode", runtime.mode, mode) \

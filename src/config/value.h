@@ -33,9 +33,11 @@ int value_capabilities(const struct value *value, void *ret);     /* unsigned */
 int value_features(const struct value *value, void *ret);         /* unsigned */
 int value_accept(const struct value *value, void *ret);           /* enum accept, not AS_ENV */
 int value_accept_annotations(const struct value *value, void *ret); /* enum accept */
+int value_requirements(const struct value *value, void *ret);       /* enum requirements */
+int value_prefixes(const struct value *value, void *ret);           /* struct strings */
 int value_mode(const struct value *value, void *ret);               /* enum runtime_mode */
 int value_log_level(const struct value *value, void *ret);          /* enum log_level */
 
 /* By their enums. */
 extern const char *const value_auto_words[2], *const value_accept_words[4];
-extern const char *const value_mode_words[2];
+extern const char *const value_mode_words[2], *const value_requirements_words[4];

@@ -2,7 +2,7 @@
 /* What an engine's file says of a runtime, davit's or another one. */
 #include <string.h>
 
-#include "json_edit.h"
+#include "davit/json_edit.h"
 #include "toml.h"
 
 int configure_docker_find(const char *text, const char *path, const char *name, struct arena *arena,

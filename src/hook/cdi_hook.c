@@ -338,6 +338,25 @@ static int run(struct cdi_call *call, size_t command, struct error *err)
 	return r < 0 ? r : apply(call, err);
 }
 
+/* --version and --help, also behind a command. Whether the word is one of them. */
+static bool print_about(const char *word)
+{
+	if (string_equal(word, "--version") || string_equal(word, "-v") ||
+	    string_equal(word, "-version")) {
+		(void)puts("NVIDIA CDI Hook version " NVIDIA_TOOLKIT_VERSION
+			   "\ndavit-hook " DAVIT_VERSION);
+		return true;
+	}
+	if (!string_equal(word, "--help") && !string_equal(word, "-h") &&
+	    !string_equal(word, "help") && !string_equal(word, "-help"))
+		return false;
+	(void)puts("usage: nvidia-cdi-hook HOOK [OPTION...] <STATE\n\n"
+		   "The createContainer hooks of CDI specs, called by a runtime:");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		(void)printf("  %s\n", commands[i].name);
+	return true;
+}
+
 int cdi_hook_main(int argc, char **argv)
 {
 	static struct arena arena; /* never freed: the process ends here */
@@ -349,6 +368,8 @@ int cdi_hook_main(int argc, char **argv)
 	char line[ERROR_LINE_MAX];
 	int at = 1, command;
 
+	if (argc > 1 && print_about(argv[argc - 1]))
+		return 0;
 	/* "nvidia-cdi-hook --quiet NAME", "nvidia-ctk hook NAME" */
 	while (at < argc && (argv[at][0] == '-' || string_equal(argv[at], "hook")))
 		at++;

@@ -76,14 +76,18 @@ int pipeline_request(struct pipeline *pipeline, struct arena *arena, struct erro
 			error_fix(err, r, "compare it with the output of `runc spec`");
 		return error_wrap(err, r, "use %s/config.json", pipeline->bundle);
 	}
-	pipeline->rootfs = oci_spec_rootfs(&pipeline->spec, pipeline->bundle, arena);
+	if (!pipeline->rootfs)
+		pipeline->rootfs = oci_spec_rootfs(&pipeline->spec, pipeline->bundle, arena);
 	if (!pipeline->rootfs)
 		return error_memory(err);
 	pipeline->stage = PIPELINE_SPEC;
 	if (pipeline->spec.written)
 		return written_already(pipeline, arena, err);
-	r = gpu_request_resolve(&pipeline->spec, pipeline->config, arena, &pipeline->request, err);
+	r = (pipeline->for_runtime ? gpu_request_resolve_for_runtime : gpu_request_resolve)(
+		&pipeline->spec, pipeline->config, arena, &pipeline->request, err);
 	pipeline->stage = PIPELINE_REQUEST;
+	for (size_t i = 0; i < pipeline->request.warnings.count; i++)
+		log_line(LOG_LEVEL_WARNING, "%s", pipeline->request.warnings.items[i]);
 	if (r == 0 && pipeline->request.gpu)
 		log_request(&pipeline->request, arena);
 	else if (r == 0)
@@ -258,6 +262,41 @@ static int check_requirements(struct pipeline *pipeline, struct arena *arena, st
 	return check_each_gpu(pipeline, &facts, arena, err);
 }
 
+/*
+ * Where what doesn't hold is but a warning, nothing is asked of NVML for it: that takes longer than
+ * all the rest.
+ */
+static int warn_of_requirements(struct pipeline *pipeline, struct arena *arena, struct error *err)
+{
+	struct requirement_facts facts = {
+		.driver = pipeline->driver.version,
+		.no_device = pipeline->selection.count == 0,
+	};
+	struct error failed = {0};
+	const char *note;
+	unsigned missing = 0;
+	int r = requirements_check(&pipeline->request, &facts, arena, &missing, &failed);
+
+	if (r == 0 && (missing & REQUIRE_CUDA)) {
+		pipeline->driver.cuda_version = driver_cuda_version(
+			&pipeline->roots, pipeline->config, &pipeline->driver, arena);
+		facts.cuda = pipeline->driver.cuda_version;
+		if (facts.cuda)
+			r = requirements_check(&pipeline->request, &facts, arena, &missing,
+					       &failed);
+	}
+	if (r == -ENOMEM)
+		return error_memory(err);
+	if (r == 0)
+		return 0;
+	note = arena_printf(arena, "cannot %s; policy.requirements lets the container start",
+			    failed.message);
+	if (!note || strings_add(arena, &pipeline->notes, note) < 0)
+		return error_memory(err);
+	log_line(LOG_LEVEL_WARNING, "%s", note);
+	return 0;
+}
+
 /* The planner knows which nodes the container takes: what the host lacks of them is made. */
 static int repair_missing(struct pipeline *pipeline, struct arena *arena, struct error *err)
 {
@@ -325,7 +364,8 @@ static int take_nvidia(struct pipeline *pipeline, struct arena *arena, struct er
 	pipeline->stage = PIPELINE_SELECTION;
 	log_line(LOG_LEVEL_DEBUG, "chosen: %zu GPUs or MIG instances", pipeline->selection.count);
 	tell_of_drm(pipeline);
-	r = check_requirements(pipeline, arena, err);
+	r = pipeline->request.requirements_warn ? warn_of_requirements(pipeline, arena, err)
+						: check_requirements(pipeline, arena, err);
 	return r < 0 ? r : repair_missing(pipeline, arena, err);
 }
 

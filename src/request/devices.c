@@ -113,14 +113,6 @@ static int from_items(struct resolver *r, const char *from, struct strings list)
 	return word ? decide_word(r, from, word) : decide_names(r, from, &list);
 }
 
-static int from_list(struct resolver *r, const char *from, const char *value)
-{
-	struct strings list = {0};
-	int result = items_split(r, from, value, &list);
-
-	return result < 0 ? result : from_items(r, from, list);
-}
-
 /* ---- names of CDI devices and mounts ---------------------------------------------------- */
 
 /* `all` stands for all GPUs, and `none`, the CDI device with the driver alone, adds nothing. */
@@ -216,26 +208,61 @@ static int from_mounts(struct resolver *r, const struct mount_requests *mounts)
 	return mounts->devices.count ? from_names(r, "mounts", &mounts->devices) : SOURCE_UNSET;
 }
 
-static int from_env(struct resolver *r, const struct mount_requests *mounts)
+/*
+ * Which of policy.env-names count: all that are set together, an empty one not at all, and
+ * NVIDIA_VISIBLE_DEVICES only where there is no other.
+ */
+static int list_variables(struct resolver *r, struct strings *ret)
 {
 	const struct strings *names = &r->config->policy.env_names;
+	const char *usual = NULL;
+
+	for (size_t i = 0; i < names->count; i++) {
+		const char *value = r->env.devices[i];
+
+		if (string_equal(names->items[i], "NVIDIA_VISIBLE_DEVICES"))
+			usual = value ? names->items[i] : usual;
+		else if (value && slice_trim(slice_from(value)).length > 0 &&
+			 !strings_contain(ret, names->items[i]) &&
+			 strings_add(r->arena, ret, names->items[i]) < 0)
+			return error_memory(r->err);
+	}
+	if (ret->count == 0 && usual && strings_add(r->arena, ret, usual) < 0)
+		return error_memory(r->err);
+	return 0;
+}
+
+static const char *value_of(const struct resolver *r, const char *name)
+{
+	const struct strings *names = &r->config->policy.env_names;
+
+	for (size_t i = 0; i < names->count; i++)
+		if (string_equal(names->items[i], name))
+			return r->env.devices[i];
+	return NULL;
+}
+
+static int from_env(struct resolver *r, const struct mount_requests *mounts)
+{
+	struct strings variables = {0}, list = {0};
 	const char *from;
-	size_t i = 0;
+	int result = list_variables(r, &variables);
 
 	(void)mounts;
-	while (i < names->count && !r->env.devices[i])
-		i++;
-	if (i == names->count && !r->request->legacy)
-		return SOURCE_UNSET;
-	from = arena_printf(r->arena, "env %s",
-			    i < names->count ? names->items[i] : "CUDA_VERSION");
+	if (result < 0 || (variables.count == 0 && !r->request->legacy))
+		return result < 0 ? result : SOURCE_UNSET;
+	from = variables.count ? strings_join(r->arena, &variables, ", ") : "CUDA_VERSION";
+	from = from ? arena_printf(r->arena, "env %s", from) : NULL;
 	if (!from)
 		return error_memory(r->err);
 	if (!resolver_accepts_env(r, from))
 		return SOURCE_UNSET;
 	/* Images older than the variable were made for all GPUs. */
-	return i < names->count ? from_list(r, from, r->env.devices[i])
-				: decide_word(r, from, "all");
+	if (variables.count == 0)
+		return decide_word(r, from, "all");
+	for (size_t i = 0; result == 0 && i < variables.count; i++)
+		result = items_split(r, from, value_of(r, variables.items[i]), &list);
+	return result < 0 ? result : from_items(r, from, list);
 }
 
 int devices_resolve(struct resolver *r, const struct mount_requests *mounts)

@@ -48,12 +48,15 @@ struct resolver {
 	struct gpu_request *request;
 	struct error *err;
 	struct environment env;
+	bool for_runtime; /* davit-runtime asks: fewer things are refused */
 };
 
 /* ---- explaining ------------------------------------------------------------------------- */
 
 /* Adds a sentence to the request's rules. 0 or -ENOMEM. */
 int resolver_rule(struct resolver *r, const char *format, ...) PRINTF_LIKE(2, 3);
+/* The same; the log has it, too. */
+int resolver_warn(struct resolver *r, const char *format, ...) PRINTF_LIKE(2, 3);
 /*
  * Whether policy lets this container ask by its environment (accept-env) or by its annotations
  * (accept-annotations); if not, a rule says that `what` is ignored.

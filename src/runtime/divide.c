@@ -306,6 +306,14 @@ static int add_variables(struct divider *d, struct error *err)
 	const struct gpu_request *request = &d->pipeline->request;
 	int r = request->nvidia ? add_variable(d, &vendor_nvidia) : 0;
 
+	/* Where programs that look for libcuda by themselves find it, as NVIDIA's runtime says. */
+	if (r == 0 && request->nvidia && request->capabilities & CAPABILITY_COMPUTE) {
+		const char *entry = arena_printf(d->arena, LIBCUDA_DIR_VARIABLE "=%s",
+						 d->pipeline->image.lib_dir);
+
+		r = entry ? strings_add(d->arena, &d->edits->variables, entry) : -ENOMEM;
+	}
+
 	for (size_t i = 0; r == 0 && i < request->wishes.count; i++)
 		r = add_variable(d, request->wishes.items[i].vendor);
 	return r < 0 ? error_memory(err) : 0;

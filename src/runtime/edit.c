@@ -272,16 +272,16 @@ static int remove_injectors(struct document *document, struct error *err)
 	return r;
 }
 
-/* `option` may be NULL. */
+/* `options` may be NULL. */
 static int add_hook(struct document *document, const char *path, const char *program,
-		    const char *option, const char *stage, struct error *err)
+		    const char *const *options, const char *stage, struct error *err)
 {
 	struct json_object *hook = json_object_new_object(), *arguments = json_object_new_array();
 
 	json_object_object_add(hook, "path", json_object_new_string(program));
 	(void)json_object_array_add(arguments, json_object_new_string("davit-hook"));
-	if (option)
-		(void)json_object_array_add(arguments, json_object_new_string(option));
+	for (; options && *options; options++)
+		(void)json_object_array_add(arguments, json_object_new_string(*options));
 	(void)json_object_array_add(arguments, json_object_new_string(stage));
 	json_object_object_add(hook, "args", arguments);
 	return append(document, path, take_text(hook, document->arena), err);
@@ -298,16 +298,15 @@ static int add_poststop(struct document *document, const char *program, struct e
 	return add_hook(document, "hooks.poststop", program, NULL, "poststop", err);
 }
 
+/* An engine's own hook, dockerd's for --gpus, doesn't write down what it makes: ours takes its
+ * place. */
 int spec_add_hook(struct document *document, const char *hook, struct error *err)
 {
-	bool found = false;
-	int r = 0;
+	static const char *const options[] = {"-record", "-runtime", NULL};
+	int r = remove_injectors(document, err);
 
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(hook_stages); i++)
-		r = find_injector(document, hook_stages[i], &found, err);
-	if (r < 0 || found)
-		return r;
-	r = add_hook(document, "hooks.prestart", hook, "-record", "prestart", err);
+	if (r == 0)
+		r = add_hook(document, "hooks.prestart", hook, options, "prestart", err);
 	if (r == 0)
 		r = add_poststop(document, hook, err);
 	return r < 0 ? r : document_write(document, err);

@@ -36,7 +36,7 @@ podman_run() { # OPTION... -- COMMAND...: sets rc, output and errors
 	output=$(timeout 60 podman --root "$work/podman/root" --runroot "$work/podman/run" \
 		--tmpdir "$work/podman/tmp" --storage-driver vfs --events-backend file \
 		--cgroup-manager cgroupfs --runtime "$ENGINE" \
-		run --rm --network none --pids-limit -1 --cgroup-parent "$cgroup" \
+		run --rm --network none --pids-limit 0 --cgroup-parent "$cgroup" \
 		--ulimit nofile=1024:1024 --ulimit nproc=1024:1024 "${options[@]}" --rootfs "$rootfs$overlay" "$@" \
 		2> "$work/errors" < /dev/null) || rc=$?
 	errors=$(grep -v 'level=warning' "$work/errors" || true)

@@ -190,7 +190,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	check_request(&request, &input.config);
-	if (request.gpu) {
+	if (request.nvidia) {
 		check_selection(&request, &arena);
 		check_requirements(&request, &arena);
 	}

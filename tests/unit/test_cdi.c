@@ -251,6 +251,8 @@ static void mounts_have_the_options_of_the_plan(void **state)
 					       JSON_C_TO_STRING_PLAIN),
 		"[\"ro\",\"nosuid\",\"nodev\",\"rbind\",\"rprivate\"]");
 	assert_string_equal(text_at(t->spec, "containerEdits/env/0"),
+			    "NVIDIA_CTK_LIBCUDA_DIR=/usr/lib64");
+	assert_string_equal(text_at(t->spec, "containerEdits/env/1"),
 			    "NVIDIA_VISIBLE_DEVICES=void");
 }
 
