@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every name of NVIDIA's toolkit, called: what tests/names/rows.sh says of it is so. The last table of
 # docs/differences.md is made from the same rows; UPDATE=1 writes it.
+# shellcheck disable=SC2317,SC2001 # the functions are called by rows; a pattern is quoted
 set -euo pipefail
 # shellcheck source=tests/lib/place.sh
 . "$(dirname "$0")/../lib/place.sh"
@@ -42,7 +43,6 @@ bundle_with() { # NAME=VALUE...: in $work/bundle; privileged=1: with all capabil
 		.root.path = $root | .process.env += $env[0] | if $privileged == "" then . else
 			.process.capabilities[] = ["CAP_SYS_ADMIN"] end' "$work/bundle/config.json" > "$scratch/config.json"
 }
-# shellcheck disable=SC2317
 explain() { # NAME=VALUE...
 	bundle_with "$@"
 	mkdir -p "$scratch/bundle"
@@ -67,14 +67,12 @@ in_root() {
 		(cd "$layers/upper" && find . -type l -printf "/%P -> %l\n" -o ! -type d -printf "/%P\n")
 		exit $rc' - "$@"
 }
-# shellcheck disable=SC2317
 configure() { # OPTION...
 	in_root 'nvidia-container-cli configure --no-cgroups "$@" "$layers/root"' "$@"
 }
 state() { # PID
 	printf '{"ociVersion": "1.0.2", "id": "x", "status": "creating", "pid": %d, "bundle": "%s"}' "$1" "$scratch/state"
 }
-# shellcheck disable=SC2317
 cdi_hook_as() { # PROGRAM ARGUMENT...: a createContainer hook, in the container's mount namespace
 	mkdir -p "$scratch/state"
 	jq --arg root "$work/layers/root" '.root.path = $root' "$work/bundle/config.json" > "$scratch/state/config.json"
@@ -85,7 +83,6 @@ cdi_hook_as() { # PROGRAM ARGUMENT...: a createContainer hook, in the container'
 		mount --bind "$host/driver/lib64/libcuda.so.580.159.04" "$layers/root/$libraries/libcuda.so.580.159.04"
 		state 0 | $program "$@"' "$@"
 }
-# shellcheck disable=SC2317
 hook_as() { # PROGRAM: of a container that asks for nothing
 	mkdir -p "$scratch/state"
 	jq --arg root "$root" '.root.path = $root' "$work/bundle/config.json" > "$scratch/state/config.json"
