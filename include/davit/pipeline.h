@@ -39,8 +39,9 @@ struct pipeline {
 	bool as_caller;
 	/* Set by davit-runtime, and who speaks for it: gpu_request_resolve_for_runtime. */
 	bool for_runtime;
-	const char *bundle, *rootfs; /* absolute */
-	char *text;                  /* config.json */
+	/* Absolute. `rootfs` may be set before the request is decided, by who knows it better. */
+	const char *bundle, *rootfs;
+	char *text; /* config.json */
 	size_t text_length;
 	struct oci_spec spec;
 	struct gpu_request request;
@@ -86,6 +87,12 @@ void pipeline_log_summary(const struct pipeline *pipeline, const char *container
 			  struct arena *arena);
 /* The notes as lines of level `warning`. */
 void pipeline_log_notes(const struct pipeline *pipeline);
+/*
+ * Has NVML tell what it alone knows of this driver (driver_ask_nvml), with nodes made first that it
+ * needs. Where the inventory says that it may be left unproven, a warning takes the place of an
+ * error, and driver.unproven says why.
+ */
+int pipeline_ask_nvml(struct pipeline *pipeline, struct arena *arena, struct error *err);
 /* The rest of the way: the image behind `root`, and the plan. */
 int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct arena *arena,
 		  struct error *err);

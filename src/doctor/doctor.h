@@ -51,6 +51,7 @@ void finding_list(char *list, size_t size, const char *format, ...) PRINTF_LIKE(
 /* Whether there are GPUs of other vendors than NVIDIA. */
 bool doctor_has_other_gpus(const struct doctor_host *host);
 /* Whether the kernel module was found; else the finding is one that says so. */
+bool check_is_native(const struct doctor_host *host, struct finding *ret);
 bool check_has_module(const struct doctor_host *host, struct finding *ret);
 /* The same for the majors that the driver owns. */
 bool check_has_numbers(const struct doctor_host *host, struct finding *ret);
