@@ -85,8 +85,8 @@ call 'enroot, all capabilities' user "$all
 $cuda" "nvidia-container-cli --user configure $configure --device=all --compute --compat32 --display --graphics --utility \
 	--video \"\$R\"" "$look"
 call 'enroot, NVIDIA_DEBUG_LOG' user "log
-$one" "nvidia-container-cli --user --debug=/dev/stderr configure $configure --device=1 --utility \"\$R\" 2>&1 |
-	grep -q ' debug: ' && echo log" 'chroot "$R" nvidia-smi -L'
+$one" "nvidia-container-cli --user --debug=/dev/stderr configure $configure --device=1 --utility \"\$R\" 2> \"\$R/log\"
+	grep -q ' debug: ' \"\$R/log\" && echo log" 'chroot "$R" nvidia-smi -L'
 call 'enroot, a requirement that does not hold' user 'davit: cannot satisfy --require=cuda>=99.0: the image needs cuda>=99.0, the host has cuda 13.0 (driver 580.159.04) (fix: upgrade the driver, use an older image, or set NVIDIA_DISABLE_REQUIRE=1)
 exit 3' "nvidia-container-cli --user configure $configure --device=1 --utility '--require=cuda>=99.0' \"\$R\"" ':'
 # slurmstepd's descriptors, and no standard input at all.
