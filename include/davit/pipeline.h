@@ -39,8 +39,9 @@ struct pipeline {
 	bool as_caller;
 	/* Set by davit-runtime, and who speaks for it: gpu_request_resolve_for_runtime. */
 	bool for_runtime;
-	const char *bundle, *rootfs; /* absolute */
-	char *text;                  /* config.json */
+	/* Absolute. `rootfs` may be set before the request is decided, by who knows it better. */
+	const char *bundle, *rootfs;
+	char *text; /* config.json */
 	size_t text_length;
 	struct oci_spec spec;
 	struct gpu_request request;

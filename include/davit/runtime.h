@@ -131,7 +131,8 @@ struct spec_edits {
 int spec_edit(struct document *document, const struct spec_edits *edits, struct error *err);
 /*
  * Mode `hook`: the prestart hook, which records what it makes, and the poststop hook, which removes
- * it; unless there is a prestart hook of ours or NVIDIA's already.
+ * it. Injecting hooks that an engine registered as prestart or createRuntime, ours or NVIDIA's by
+ * name, are taken out, as by spec_edit.
  */
 int spec_add_hook(struct document *document, const char *hook, struct error *err);
 

@@ -76,7 +76,8 @@ int pipeline_request(struct pipeline *pipeline, struct arena *arena, struct erro
 			error_fix(err, r, "compare it with the output of `runc spec`");
 		return error_wrap(err, r, "use %s/config.json", pipeline->bundle);
 	}
-	pipeline->rootfs = oci_spec_rootfs(&pipeline->spec, pipeline->bundle, arena);
+	if (!pipeline->rootfs)
+		pipeline->rootfs = oci_spec_rootfs(&pipeline->spec, pipeline->bundle, arena);
 	if (!pipeline->rootfs)
 		return error_memory(err);
 	pipeline->stage = PIPELINE_SPEC;

@@ -203,6 +203,17 @@ static int take(struct picker *picker, const struct gpu *gpu, const struct mig_i
 	return 0;
 }
 
+/* "0", "1", ... in their order: what `docker run --gpus N` makes of N. */
+static bool counts_up(const struct strings *devices)
+{
+	unsigned index;
+
+	for (size_t i = 0; i < devices->count; i++)
+		if (!is_number(devices->items[i], &index) || index != i)
+			return false;
+	return devices->count > 1;
+}
+
 int select_devices(const struct driver *driver, const struct strings *devices, struct arena *arena,
 		   struct selection *ret, struct error *err)
 {
@@ -212,6 +223,8 @@ int select_devices(const struct driver *driver, const struct strings *devices, s
 	*ret = (struct selection){0};
 	for (size_t i = 0; r == 0 && i < devices->count; i++)
 		r = pick_item(&picker, devices->items[i]);
+	if (r == -ENODEV && driver->gpus.count && driver->lost.count == 0 && counts_up(devices))
+		return select_too_many(&picker, devices->count);
 	for (size_t i = 0; r == 0 && i < driver->gpus.count; i++) {
 		const struct gpu *gpu = &driver->gpus.items[i];
 

@@ -105,6 +105,17 @@ int select_unknown(struct picker *picker, const char *item, enum candidates cand
 			 item, strlen(item) > ITEM_MAX ? "..." : "", host);
 }
 
+int select_too_many(struct picker *picker, size_t count)
+{
+	const char *host = describe(picker, CANDIDATES_INDICES);
+
+	if (!host)
+		return error_memory(picker->err);
+	error_set(picker->err, ERROR_UNKNOWN_DEVICE, ENODEV, NULL,
+		  "inject %zu GPUs (--gpus %zu, or 0 to %zu): %s", count, count, count - 1, host);
+	return error_fix(picker->err, -ENODEV, "ask for %zu at most", picker->driver->gpus.count);
+}
+
 int select_lost(struct picker *picker, const char *item, const struct lost_gpu *lost)
 {
 	error_set(picker->err, ERROR_UNKNOWN_DEVICE, ENODEV, NULL,

@@ -145,20 +145,6 @@ static void add_poststop(struct json_object *object, bool *fits)
 		add_hook(object, "hooks.poststop", "\"poststop\"", fits);
 }
 
-/* False: it can't be done. */
-static bool model_hook(struct json_object *object)
-{
-	bool fits = true;
-
-	if (has_injector(find(object, "hooks.prestart", &fits)) ||
-	    has_injector(find(object, "hooks.createRuntime", &fits)) || !fits)
-		return fits;
-	add_hook(object, "hooks.prestart", "\"-record\",\"-runtime\",\"prestart\"", &fits);
-	if (fits)
-		add_poststop(object, &fits);
-	return fits;
-}
-
 static void model_device(struct json_object *object, const struct spec_device *device, bool *fits)
 {
 	struct json_object *devices = find(object, "linux.devices", fits);
@@ -226,6 +212,21 @@ static void model_removal(struct json_object *object, const char *path, bool *fi
 			(void)json_object_array_del_idx(array, i, 1);
 		else
 			i++;
+}
+
+/* False: it can't be done. */
+static bool model_hook(struct json_object *object)
+{
+	bool fits = true;
+
+	model_removal(object, "hooks.prestart", &fits);
+	if (fits)
+		model_removal(object, "hooks.createRuntime", &fits);
+	if (fits)
+		add_hook(object, "hooks.prestart", "\"-record\",\"-runtime\",\"prestart\"", &fits);
+	if (fits)
+		add_poststop(object, &fits);
+	return fits;
 }
 
 static bool model_edit(struct json_object *object, const struct spec_edits *edits)

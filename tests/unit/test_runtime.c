@@ -409,6 +409,26 @@ static void mode_hook_adds_one_hook(void **state)
 	assert_string_equal(document.text, one);
 }
 
+/* dockerd's for --gpus writes down nothing for poststop. */
+static void mode_hook_takes_the_place_of_the_engines(void **state)
+{
+	static const char text[] =
+		"{\"hooks\":{\"prestart\":[{\"path\":\"/usr/bin/nvidia-container-runtime-hook\","
+		"\"args\":[\"nvidia-container-runtime-hook\",\"prestart\"]},{\"path\":\"/net\"}],"
+		"\"createRuntime\":[{\"path\":\"/x/davit-hook\",\"args\":[\"davit-hook\"]}]}}";
+	AUTO_ARENA arena = {0};
+	struct document document = DOCUMENT_INIT(&arena, text, strlen(text));
+	struct error err = {0};
+
+	(void)state;
+	assert_int_equal(spec_add_hook(&document, "/h", &err), 0);
+	assert_string_equal(
+		document.text,
+		"{\"hooks\":{\"prestart\":[{\"path\":\"/net\"},{\"path\":\"/h\",\"args\":"
+		"[\"davit-hook\",\"-record\",\"-runtime\",\"prestart\"]}],\"createRuntime\":[],"
+		"\"poststop\":[" POSTSTOP "]}}");
+}
+
 /* What an image or its engine may have many of: memory by the text's length, not by its square. */
 static void long_texts_take_memory_by_their_length(void **state)
 {
@@ -1016,6 +1036,7 @@ int main(void)
 		cmocka_unit_test(a_plan_becomes_config_json),
 		cmocka_unit_test(a_node_of_a_group_brings_the_group),
 		cmocka_unit_test(mode_hook_adds_one_hook),
+		cmocka_unit_test(mode_hook_takes_the_place_of_the_engines),
 		cmocka_unit_test(no_text_is_edited_that_can_be_read_otherwise),
 		cmocka_unit_test(long_texts_take_memory_by_their_length),
 		cmocka_unit_test(broken_text_ends_in_an_error_or_a_change),
