@@ -24,7 +24,7 @@ PATH=$PATH:/usr/sbin:/sbin
 jobs=$(nproc)
 beside=(lint unit sanitize analysis fuzz arm64)
 # Scripts of tests/engines that need no runtime, or choose their own; all others run on each.
-single_scripts=(bad-input callers cdi cdi-hook configure container-cli doctor environment docker podman runtime-bundles
+single_scripts=(bad-input callers cdi cdi-hook configure container-cli containerd-files doctor environment docker podman runtime-bundles
 	rootless runtime-engines systemd try units)
 single_scripts+=(log traces)
 
@@ -221,6 +221,7 @@ group_engines() {
 	script 'docker, v2' env CGROUP=v2 tests/engines/docker.sh
 	script 'runtime-engines, v1' env CGROUP=v1 tests/engines/runtime-engines.sh
 	script 'runtime-engines, v2' env CGROUP=v2 tests/engines/runtime-engines.sh
+	script containerd-files tests/engines/containerd-files.sh
 	for with in v1 v2; do
 		script "configure, $with" env CGROUP=$with tests/engines/configure.sh
 		script "container-cli, $with" env CGROUP=$with tests/engines/container-cli.sh

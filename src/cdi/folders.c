@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "davit/cdi.h"
+#include "check.h"
 #include "davit/json.h"
 
 #define DIRECTORY_FILES_MAX 1024
@@ -85,6 +85,14 @@ static const char *find_absent(const struct scan *scan, struct json_object *list
 	return NULL;
 }
 
+/* Without it no container that uses the spec starts, whoever made that. */
+static const char *find_absent_hook(const struct scan *scan, struct json_object *list)
+{
+	const char *absent = find_absent(scan, list, "path");
+
+	return absent ? arena_printf(scan->arena, "its hook %s", absent) : NULL;
+}
+
 static const char *find_stale(const struct scan *scan, struct json_object *edits)
 {
 	const char *stale = find_stale_node(scan, json_object_object_get(edits, "deviceNodes"));
@@ -92,7 +100,7 @@ static const char *find_stale(const struct scan *scan, struct json_object *edits
 	if (!stale)
 		stale = find_absent(scan, json_object_object_get(edits, "mounts"), "hostPath");
 	if (!stale)
-		stale = find_absent(scan, json_object_object_get(edits, "hooks"), "path");
+		stale = find_absent_hook(scan, json_object_object_get(edits, "hooks"));
 	return stale;
 }
 
@@ -106,6 +114,24 @@ static int add_device(struct scan *scan, const char *file, const char *kind, con
 	device->file = file;
 	device->directory = scan->directory;
 	return device->name ? 0 : -ENOMEM;
+}
+
+/* "vendor/c": a spec that others may read, but not dockerd. */
+static int check_kind(struct scan *scan, const char *path, const char *kind)
+{
+	const char *slash = strchr(kind, '/');
+	const char *vendor = arena_strndup(scan->arena, kind, (size_t)(slash - kind));
+
+	if (!vendor)
+		return -ENOMEM;
+	return cdi_is_deadly(vendor, slash + 1)
+		       ? add_problem(
+				 scan, CDI_PROBLEM_DEADLY,
+				 arena_printf(scan->arena,
+					      "%s is of the kind %s: dockerd 28 panics at a "
+					      "vendor or class of one letter, and doesn't start",
+					      path, kind))
+		       : 0;
 }
 
 static int scan_file(struct scan *scan, const char *path)
@@ -123,7 +149,7 @@ static int scan_file(struct scan *scan, const char *path)
 					     arena_printf(scan->arena, "cannot %s", err.message));
 	stale = find_stale(scan, json_object_object_get(spec, "containerEdits"));
 	devices = json_object_object_get(spec, "devices");
-	r = 0;
+	r = check_kind(scan, path, text_of(spec, "kind"));
 	for (size_t i = 0; r == 0 && i < json_object_array_length(devices); i++) {
 		struct json_object *device = json_object_array_get_idx(devices, i);
 

@@ -20,6 +20,8 @@ fi
 . "$repository/tests/lib/container.sh"
 # shellcheck source=tests/lib/runtime.sh
 . "$repository/tests/lib/runtime.sh"
+# shellcheck source=tests/lib/suite.sh
+. "$repository/tests/lib/suite.sh"
 require_root
 if [ "$(uname -m)" != x86_64 ] || ! command -v mmdebstrap > /dev/null; then
 	skip 'drivers: real ones' 'they are taken on x86_64, by mmdebstrap'
@@ -34,12 +36,6 @@ host=$work/host
 
 # --- roots ---------------------------------------------------------------------------------------
 
-# The first mirror of Debian itself that this machine has.
-mirror() {
-	cat /etc/apt/sources.list /etc/apt/sources.list.d/*.{list,sources} 2> /dev/null |
-		grep -v '^#' | grep -oE 'https?://[^ ]*/debian/?( |$)' | head -n 1 | tr -d ' '
-}
-
 # make_root NAME SUITE PACKAGE...: 1, when it can't be had.
 make_root() {
 	local root=$roots/$1 components=main,contrib,non-free,non-free-firmware packages
@@ -50,7 +46,7 @@ make_root() {
 	if ! mmdebstrap --variant=apt --components="$components" --include="$packages" \
 		--aptopt='APT::Install-Recommends "false"' \
 		--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
-		"$2" "$root" "$(mirror)" > "$work/mmdebstrap.log" 2>&1; then
+		"$2" "$root" "$(suite_mirror)" > "$work/mmdebstrap.log" 2>&1; then
 		skip "drivers: $1" "its packages can't be had: $(grep -E '^(E|W):' "$work/mmdebstrap.log" | tail -n 1)"
 		rm -rf "$root"
 		return 1
