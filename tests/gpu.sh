@@ -483,6 +483,13 @@ json.dump(c, open("/etc/davit/config.json", "w"))' "$config" "$(command -v runc)
 			show <<< "$output"
 			matches 'davit-runtime: a matrix product with torch is right' '^product right$' "$output"
 		fi
+		# Without a word of capabilities: encoding, OpenCL and Vulkan.
+		configure '' NVIDIA_VISIBLE_DEVICES=all -- sh -c \
+			'ldconfig -p | grep -E "lib(nvidia-encode.so.1|nvidia-opencl.so.1|GLX_nvidia.so.0) .*x86-64"; echo "$NVIDIA_CTK_LIBCUDA_DIR"'
+		output=$(start 2>&1 < <(:)) || true
+		show <<< "$output"
+		equal 'davit-runtime without capabilities: the libraries of encoding, OpenCL and Vulkan' 3 \
+			"$(grep -c ' => ' <<< "$output" || true)"
 		drop_bundle
 	)
 	umount /etc/davit

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # All tests, from a clean clone on Debian 12, as root: installs what is missing, builds, and runs
-# the groups named (all, without a name). A line per test; the last one is
+# the groups named (all but `sid`, without a name). A line per test; the last one is
 # `N passed, N failed[, N skipped]`. Exits non-zero when one failed, or, with MUST_WORK=1, was
 # skipped. DAVIT_BUILD names another folder than build/. OLD_KERNEL=enosys (or eperm) runs the groups
 # `engines` and `attacks` with programs that a kernel without the newer system calls answers so.
@@ -14,22 +14,21 @@ cd "$(dirname "$0")/.."
 . tests/lib/packages.sh
 # shellcheck source=tests/lib/report.sh
 . tests/lib/report.sh
+# shellcheck source=tests/lib/engines.sh
+. tests/lib/engines.sh
 # shellcheck source=tests/lib/old-kernel.sh
 . tests/lib/old-kernel.sh
 
-all_groups=(build lint unit sanitize analysis fixture golden cli drivers engines complaints attacks fuzz budget packages docs arm64)
+all_groups=(build lint unit sanitize analysis fixture golden cli drivers engines complaints attacks fuzz budget packages docs arm64 trixie)
+# Named only.
+other_groups=(sid)
 export DAVIT_BUILD=${DAVIT_BUILD:-build}
 export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
 jobs=$(nproc)
 beside=(lint unit sanitize analysis fuzz arm64)
-# Scripts of tests/engines that need no runtime, or choose their own; all others run on each.
-single_scripts=(bad-input callers cdi cdi-hook configure container-cli containerd-files doctor environment docker podman runtime-bundles
-	rootless runtime-engines systemd try units)
-single_scripts+=(log traces)
-
 usage() {
-	printf 'usage: tests/run.sh [GROUP...]\ngroups: %s\n' "${all_groups[*]}" >&2
+	printf 'usage: tests/run.sh [GROUP...]\ngroups: %s\nby name only: %s\n' "${all_groups[*]}" "${other_groups[*]}" >&2
 	exit 2
 }
 
@@ -182,6 +181,7 @@ group_fixture() {
 
 group_golden() {
 	script golden tests/golden/run
+	script 'golden vendors' tests/golden/vendors
 	script 'golden doctor' tests/golden/doctor
 }
 
@@ -201,38 +201,20 @@ group_drivers() {
 }
 
 group_engines() {
-	local with name file
-	script log env ENGINE=runc CGROUP=v2 tests/engines/log.sh
-	script 'traces, runc' env ENGINE=runc CGROUP=v2 tests/engines/traces.sh
-	script 'traces, crun' env ENGINE=crun CGROUP=v2 tests/engines/traces.sh
-	for with in 'runc v1' 'runc v2' 'crun v2'; do
-		for file in tests/engines/*.sh; do
-			name=$(basename "$file" .sh)
-			[[ " ${single_scripts[*]} " != *" $name "* ]] || continue
-			script "$name, $with" env ENGINE="${with% *}" CGROUP="${with#* }" "tests/engines/$name.sh"
-		done
-	done
-	for name in bad-input callers cdi-hook environment runtime-bundles; do
-		script "$name" env ENGINE=runc CGROUP=v2 "tests/engines/$name.sh"
-	done
-	script 'doctor, v2' env CGROUP=v2 tests/engines/doctor.sh
-	script units tests/engines/units.sh
-	script 'docker, v1' env CGROUP=v1 tests/engines/docker.sh
-	script 'docker, v2' env CGROUP=v2 tests/engines/docker.sh
-	script 'runtime-engines, v1' env CGROUP=v1 tests/engines/runtime-engines.sh
-	script 'runtime-engines, v2' env CGROUP=v2 tests/engines/runtime-engines.sh
-	script containerd-files tests/engines/containerd-files.sh
-	for with in v1 v2; do
-		script "configure, $with" env CGROUP=$with tests/engines/configure.sh
-		script "container-cli, $with" env CGROUP=$with tests/engines/container-cli.sh
-		script "try, $with" env CGROUP=$with tests/engines/try.sh
-	done
-	for with in runc crun; do
-		script "systemd, $with" env ENGINE=$with tests/engines/systemd.sh
-		script "rootless, $with" env ENGINE=$with CGROUP=v2 tests/engines/rootless.sh
-		script "podman, $with" env ENGINE=$with CGROUP=v2 tests/engines/podman.sh
-		script "cdi, $with" env ENGINE=$with CGROUP=v2 tests/engines/cdi.sh
-	done
+	local name engine cgroup
+	while read -r name engine cgroup; do
+		script "$name, $engine $cgroup" env ENGINE="$engine" CGROUP="$cgroup" "tests/engines/$name.sh" < /dev/null
+	done < <(engine_scripts)
+}
+
+# With the engines of another Debian, in a chroot: what differs most, or (not in CI) all there is.
+group_trixie() {
+	LIMIT=900 script trixie tests/suites/run trixie
+}
+
+group_sid() {
+	LIMIT=1800 script sid tests/suites/run sid all
+	LIMIT=1800 script experimental tests/suites/run experimental all
 }
 
 group_complaints() {
@@ -275,7 +257,7 @@ known_groups=("${all_groups[@]}")
 [ -z "${OLD_KERNEL:-}" ] || known_groups=(engines attacks)
 [ $# -gt 0 ] || groups=("${known_groups[@]}")
 for group in "${groups[@]}"; do
-	[[ " ${known_groups[*]} " = *" $group "* ]] || usage
+	[[ " ${known_groups[*]} ${other_groups[*]} " = *" $group "* ]] || usage
 done
 need_packages "${build_packages[@]}" "${container_packages[@]}" "${test_packages[@]}"
 # Before anything is built: libraries of both architectures have to be of one version.

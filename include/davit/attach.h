@@ -104,6 +104,9 @@ int attach_mount_over(struct attach *attach, const char *path, struct mount_sour
 		      struct error *err);
 /* Makes the link. -EEXIST without a message: a file with content is there. */
 int attach_link(struct attach *attach, const char *path, const char *text, struct error *err);
+/* The same in the place of a file with content, too: -EEXIST for sockets, nodes, mounts. */
+int attach_link_over_file(struct attach *attach, const char *path, const char *text,
+			  struct error *err);
 /* Puts a whole file in the place of what is there. */
 int attach_file(struct attach *attach, const char *path, const void *data, size_t length,
 		struct error *err);

@@ -13,6 +13,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* As which release of NVIDIA's toolkit davit answers under its names: the one it is compared with.
+ */
+#define NVIDIA_TOOLKIT_VERSION "1.20.0"
+
 #define PRINTF_LIKE(position, first) __attribute__((format(printf, position, first)))
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -43,6 +43,13 @@ unsigned feature_bit(struct slice name);
 
 /* ACCEPT_AS_ENV is of annotations alone: what holds for the environment. */
 enum accept { ACCEPT_ALWAYS, ACCEPT_PRIVILEGED, ACCEPT_NEVER, ACCEPT_AS_ENV };
+/* What NVIDIA_REQUIRE_* do; AUTO: enforce for the hook, warn for davit-runtime. */
+enum requirements {
+	REQUIREMENTS_AUTO,
+	REQUIREMENTS_ENFORCE,
+	REQUIREMENTS_WARN,
+	REQUIREMENTS_IGNORE
+};
 enum runtime_mode { RUNTIME_MODE_SPEC, RUNTIME_MODE_HOOK };
 
 struct config {
@@ -66,14 +73,26 @@ struct config {
 		 * among them, last when the file doesn't list it.
 		 */
 		struct strings env_names;
+		/*
+		 * "NAME=KIND": variables that ask for other vendors' GPUs, before the vendor's own
+		 * (AMD_VISIBLE_DEVICES); the first one set wins.
+		 */
+		struct strings vendor_env_names;
+		/* Bus ids of GPUs of other vendors than NVIDIA that `all` doesn't mean. */
+		struct strings exclude_from_all;
 		unsigned capabilities; /* CAPABILITY_ALL */
 		/* Of these, what an environment that isn't accepted may choose: those without
 		 * device nodes of their own, all but graphics and display. */
 		unsigned image_capabilities;
-		unsigned features;        /* FEATURE_ALL */
-		bool ignore_requirements; /* false */
-		bool imex;                /* true */
+		unsigned features;              /* FEATURE_ALL */
+		enum requirements requirements; /* auto */
+		bool ignore_requirements;       /* false; true is requirements at ignore */
+		bool imex;                      /* true */
 	} policy;
+	struct {
+		struct strings spec_dirs; /* /etc/cdi, /var/run/cdi: the last has precedence */
+		struct strings annotation_prefixes; /* cdi.k8s.io/, nvidia.cdi.k8s.io/ */
+	} cdi;
 	bool cgroups;     /* "auto": true; "never": false */
 	bool cuda_compat; /* the same */
 	struct {
@@ -98,6 +117,8 @@ int config_defaults(struct arena *arena, struct config *ret);
  */
 int config_parse(const char *text, size_t length, const char *path, struct arena *arena,
 		 struct config *ret, struct error *err);
+/* Turns comments into blanks, so that lines and columns stay. */
+void config_blank_comments(char *text, size_t length);
 /*
  * Reads the file. `path` NULL: CONFIG_PATH, where a missing file means defaults; a path that was
  * given must exist. Refused (ERROR_BAD_CONFIG) when it is no regular file (a link is none), isn't
@@ -105,6 +126,8 @@ int config_parse(const char *text, size_t length, const char *path, struct arena
  * than CONFIG_SIZE_MAX bytes.
  */
 int config_load(const char *path, struct arena *arena, struct config *ret, struct error *err);
+/* The text of such a file, by the same rules. 0 or -errno, err filled. */
+int config_read(const char *path, struct arena *arena, char **ret, struct error *err);
 /* Every key by its whole name ("driver.root"), in their order, with its value as JSON. */
 struct config_value {
 	const char *key, *json;

@@ -119,6 +119,7 @@ struct doctor_bundle {
 	bool gpu;
 	const char *from, *devices;
 	struct strings near_misses; /* variables that look like misspelt ones */
+	struct strings warnings;    /* of the request, and constraints that only warn */
 	enum image_loader loader;
 	size_t operations;
 	bool compat; /* the image's own CUDA libraries are used */

@@ -169,7 +169,17 @@ struct driver_roots {
 void driver_roots_close(struct driver_roots *roots);
 /* ERROR_NO_DRIVER when driver.root is absent. Paths are config's, which must outlive ret. */
 int driver_roots_open(const struct config *config, struct driver_roots *ret, struct error *err);
+/* The same without driver.root, which only NVIDIA's driver is looked for in: ret->driver.fd is -1.
+ */
+int driver_roots_open_host(const struct config *config, struct driver_roots *ret,
+			   struct error *err);
 const struct root *driver_root_of(const struct driver_roots *roots, enum driver_tree tree);
+
+/* One of the GPUs that were read; or NULL. A UUID in any case. */
+const struct gpu *driver_find_uuid(const struct driver *driver, const char *uuid);
+const struct gpu *driver_find_index(const struct driver *driver, unsigned index);
+/* The lost one that has kept that index; or NULL. */
+const struct lost_gpu *driver_find_lost(const struct driver *driver, unsigned index);
 
 /*
  * The inventory for these capabilities. No node is opened.
@@ -314,35 +324,3 @@ const char *driver_cuda_of_branch(const char *version);
  */
 int driver_ask_nvml(const struct driver_roots *roots, const struct config *config,
 		    struct driver *driver, struct arena *arena, struct error *err);
-
-/* ---- selection (pure) ------------------------------------------------------------------- */
-
-/* One GPU, or one MIG instance of it, that a request selects. */
-struct selected_device {
-	const struct gpu *gpu;
-	const struct mig_instance *mig; /* NULL: the whole GPU */
-};
-struct selection {
-	struct selected_device *items;
-	size_t count, capacity;
-};
-/*
- * {"all"}, {"none"} (in any case) or items: index, UUID, bus id (also without domain or in upper
- * case), "0:1" (the second MIG instance of GPU 0, by GPU and compute instance),
- * "MIG-GPU-<uuid>/gi/ci", "MIG-<uuid>". Each device once, in the GPUs' order. "all" takes the MIG
- * instances of a GPU that has some in its place; an index, UUID or bus id means the whole GPU.
- * -ENODEV with ERROR_UNKNOWN_DEVICE, naming the ones there are; ret is empty then. What asks for a
- * lost GPU fails with its problem; "all" leaves it out.
- */
-int driver_select(const struct driver *driver, const struct strings *devices, struct arena *arena,
-		  struct selection *ret, struct error *err);
-/*
- * Whether an item can't be decided without NVML: a MIG UUID while the instances' aren't filled in,
- * or a GPU's UUID while /proc doesn't tell all of them yet.
- */
-bool driver_select_needs_uuids(const struct driver *driver, const struct strings *devices);
-/*
- * The same, or a MIG instance by its place ("0:1") on a GPU that has several, whose order isn't
- * known yet: what driver_ask_nvml is called for before driver_select.
- */
-bool driver_select_needs_nvml(const struct driver *driver, const struct strings *devices);

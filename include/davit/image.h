@@ -10,6 +10,10 @@
 #include "davit/oci.h"
 #include "davit/sys.h"
 
+#define COMPAT_DIR "/usr/local/cuda/compat" /* of CUDA images */
+/* Has a later ldconfig in the container take the image's newer libraries first. */
+#define COMPAT_CONF "/etc/ld.so.conf.d/00-davit-compat.conf"
+
 enum image_loader {
 	IMAGE_LOADER_NONE,  /* no dynamic loader that we know: static programs only */
 	IMAGE_LOADER_GLIBC, /* /etc/ld.so.cache */
@@ -21,6 +25,10 @@ struct image {
 	const char *lib_dir;    /* where libraries go: "/usr/lib/x86_64-linux-gnu", ... */
 	const char *lib_dir_32; /* the same for 32-bit ones */
 	bool lib_dir_moved;     /* by image_place_libraries */
+	/* The directories that its own ldconfig searches without being told, a line each;
+	 * NULL: not known, or there is none. */
+	const char *system_dirs;
+	bool no_loader_conf; /* image_find_loader_conf looked: it has no /etc/ld.so.conf */
 	/* It keeps the drivers of libvdpau in "vdpau" beneath these: image_find_vdpau looked. */
 	bool vdpau, vdpau_32;
 	/* A musl image whose path file doesn't lead to lib_dir: the file and what it has to hold.
@@ -29,6 +37,7 @@ struct image {
 	/* CUDA forward compatibility: what image_find_compat found. */
 	const char *compat_version; /* of the image's libcuda; NULL: it has none */
 	bool compat_used;           /* it runs on the host's driver, and is newer */
+	bool compat_stale;          /* it isn't used, but COMPAT_CONF says so */
 	struct loader_cache compat; /* its libraries, to come first in the loader cache */
 };
 
@@ -49,6 +58,11 @@ int image_place_libraries(const struct root *root, const struct oci_mounts *moun
 int image_lead_musl(struct image *image, const char *dir, const struct root *root,
 		    struct arena *arena);
 
+/* Whether the image's own ldconfig searches the directory without being told. */
+bool image_searches(const struct image *image, const char *dir);
+/* Looks for /etc/ld.so.conf: images without one are without what leads to ld.so.conf.d, too. */
+void image_find_loader_conf(const struct root *root, struct image *image);
+
 /* Looks for the folders that libvdpau of the image takes its drivers from. */
 void image_find_vdpau(const struct root *root, struct image *image);
 
@@ -60,6 +74,16 @@ void image_find_vdpau(const struct root *root, struct image *image);
  */
 int image_find_compat(const struct root *root, const char *host_version, struct arena *arena,
 		      struct image *image, struct error *err);
+/*
+ * The same as the command of a CDI spec has it. A driver version that isn't known is NULL: then a
+ * CDI spec may name the CUDA version of the host's driver, which the note's has to exceed.
+ */
+struct compat_host {
+	const char *dir; /* of the libraries in the image */
+	const char *driver, *cuda;
+};
+int image_find_compat_for(const struct root *root, const struct compat_host *host,
+			  struct arena *arena, struct image *image, struct error *err);
 
 /* ---- where config.json's mounts will lie ------------------------------------------------- */
 

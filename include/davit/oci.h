@@ -25,6 +25,7 @@ struct oci_state {
 	const char *id;     /* "" when absent */
 	const char *status; /* "" when absent */
 	const char *bundle; /* absolute */
+	const char *root;   /* of the container, as crun has it; "" when absent */
 	pid_t pid;          /* 0: none (crun's createContainer) */
 };
 /* Whether the container has run: it is a poststop hook's state, and has no pid. */
@@ -37,6 +38,18 @@ bool oci_state_is_stopped(const struct oci_state *state);
  */
 int oci_state_parse(const char *text, size_t length, bool need_pid, struct arena *arena,
 		    struct oci_state *ret, struct error *err);
+
+/* Of the command line that a runtime was started with. */
+struct oci_runtime_words {
+	const char *bundle, *root; /* absolute, or "" */
+	bool names;                /* a word is the container's id */
+};
+/*
+ * Reads /proc/PID/cmdline's form: words that end in NUL. Takes the last --bundle (-b) and --root,
+ * each with its value behind `=` or as the next word; relative ones don't count. Never fails.
+ */
+void oci_runtime_words_parse(struct slice text, const char *id, struct arena *arena,
+			     struct oci_runtime_words *ret);
 
 struct oci_mount {
 	const char *destination, *source, *type; /* "" when absent */

@@ -19,8 +19,8 @@ enum pipeline_stage {
 	PIPELINE_START,
 	PIPELINE_SPEC,      /* `spec`, `rootfs` are filled */
 	PIPELINE_REQUEST,   /* `request` too (also when it was refused) */
-	PIPELINE_DRIVER,    /* `driver` */
-	PIPELINE_SELECTION, /* `selection` */
+	PIPELINE_DRIVER,    /* `driver`, if NVIDIA's GPUs are asked for */
+	PIPELINE_SELECTION, /* `selection` and `choices` */
 	PIPELINE_PLAN,      /* `image`, `plan` */
 };
 
@@ -37,14 +37,19 @@ struct pipeline {
 	 * GPUs whose node the caller may not open don't count, as NVML has it.
 	 */
 	bool as_caller;
-	const char *bundle, *rootfs; /* absolute */
-	char *text;                  /* config.json */
+	/* Set by davit-runtime, and who speaks for it: gpu_request_resolve_for_runtime. */
+	bool for_runtime;
+	/* Absolute. `rootfs` may be set before the request is decided, by who knows it better. */
+	const char *bundle, *rootfs;
+	char *text; /* config.json */
 	size_t text_length;
 	struct oci_spec spec;
 	struct gpu_request request;
 	struct driver_roots roots;
 	struct driver driver;
 	struct selection selection;
+	struct strings notes;   /* sentences that a user of the container should know */
+	struct choices choices; /* of the plain vendors; with their reading */
 	struct image image;
 	struct plan plan;
 };

@@ -12,6 +12,8 @@
 #include "davit/loader.h"
 #include "davit/oci.h"
 #include "davit/request.h"
+#include "davit/select.h"
+#include "davit/vendor.h"
 
 enum operation_kind {
 	OPERATION_DEVICE_RULE, /* the cgroup lets the container open a node */
@@ -42,6 +44,7 @@ struct operation {
 	const char *because;
 	bool owner_root; /* the source must be a directory of root's */
 	bool required;   /* false: what can't be done is left out and logged */
+	bool replaces;   /* a link: also a file with content, unless `source` covers that */
 };
 
 /* What the mask over /proc/driver/nvidia holds. */
@@ -77,13 +80,16 @@ int plan_find_missing(const struct gpu_request *request, const struct driver *dr
 		      struct error *err);
 
 /*
+ * NVIDIA's part when `driver` isn't NULL (else selection and image aren't looked at), then what was
+ * chosen of the plain vendors, whose nodes have been looked for.
+ *
  * 0, -ENOMEM, or -ENODEV when something that it can't do without isn't there: ERROR_NO_DRIVER (a
  * node), ERROR_UNKNOWN_DEVICE (an IMEX channel, MIG's config or monitor device). `missing` is
  * filled then, too.
  */
 int plan_make(const struct gpu_request *request, const struct driver *driver,
-	      const struct selection *selection, const struct image *image, struct arena *arena,
-	      struct plan *ret, struct error *err);
+	      const struct selection *selection, const struct choices *choices,
+	      const struct image *image, struct arena *arena, struct plan *ret, struct error *err);
 
 /* ---- a plan as text ----------------------------------------------------------------------- */
 
@@ -98,10 +104,21 @@ const char *plan_write(const struct plan *plan, const char *rootfs, struct arena
 /* The way back. 0, -ENOMEM or -EINVAL with ERROR_BAD_BUNDLE. */
 int plan_read(const char *text, size_t length, struct arena *arena, struct plan *ret,
 	      const char **ret_rootfs, struct error *err);
+/* Set in the container where that can be: the directory of libcuda. */
+#define LIBCUDA_DIR_VARIABLE "NVIDIA_CTK_LIBCUDA_DIR"
 /* ---- texts that containers see, for who has no plan but the container itself ------------- */
 
 /* The text of /proc/driver/nvidia/params with ModifyDeviceFiles 0. NULL without memory. */
 const char *plan_mask_params(struct arena *arena, const char *params);
+/*
+ * What a later ldconfig in the container reads, so that it finds the driver's libraries again: the
+ * image's newer ones first, then the directories of the host's. The last file, of the directories
+ * that the image's own ldconfig has built in, is for another's that is run on the root.
+ */
+#define PLAN_LOADER_CONF "/etc/ld.so.conf"
+#define PLAN_LOADER_CONF_TEXT "include /etc/ld.so.conf.d/*.conf\n"
+#define PLAN_FOLDERS_CONF "/etc/ld.so.conf.d/00-davit.conf"
+#define PLAN_SYSTEM_CONF "/etc/ld.so.conf.d/zz-davit.conf"
 /* The file that has EGL show the GPUs whose minors are bits of `visible`, and its text. */
 #define PLAN_EGL_PROFILE "/etc/nvidia/nvidia-application-profiles-rc.d/10-davit.conf"
 const char *plan_egl_profile(struct arena *arena, uint64_t visible);

@@ -7,14 +7,29 @@
 #include "davit/base.h"
 #include "davit/config.h"
 #include "davit/oci.h"
+#include "davit/vendor.h"
 
 /* Items of one list, and NVIDIA_REQUIRE_* variables; more are ERROR_BAD_REQUEST. */
 #define REQUEST_ITEMS_MAX 65536
 
+/* What is asked for of one plain vendor: items as accelerators_choose takes them. */
+struct wish {
+	const struct vendor *vendor;
+	const char *from; /* as gpu_request.from, "env AMD_VISIBLE_DEVICES" */
+	struct strings devices;
+};
+struct wishes {
+	struct wish *items;
+	size_t count, capacity;
+};
+
+/* Each vendor's wish by itself: all that are set hold, and none means another's GPUs. */
 struct gpu_request {
-	bool gpu;         /* false: not a GPU container, nothing else holds */
-	const char *from; /* "env NVIDIA_VISIBLE_DEVICES", "annotation org.davit.devices",
-			     "annotations cdi.k8s.io", "mounts", "env CUDA_VERSION"; "" */
+	bool gpu;             /* false: not a GPU container, nothing else holds */
+	struct wishes wishes; /* of the plain vendors (vendor.h), in their order */
+	bool nvidia;          /* NVIDIA's: false: of what follows only privileged and rules hold */
+	const char *from;     /* "env NVIDIA_VISIBLE_DEVICES", "annotation org.davit.devices",
+				 "annotations cdi.k8s.io", "mounts", "env CUDA_VERSION"; "" */
 	/* {"all"}, {"none"}, or the items: indices, UUIDs, bus ids, MIG names; printable ASCII */
 	struct strings devices;
 	unsigned capabilities_granted; /* enum driver_capability: asked for and allowed; to show */
@@ -38,13 +53,20 @@ struct gpu_request {
 	 */
 	const char *mps_pipe_directory;
 	bool privileged;
-	bool legacy;          /* CUDA_VERSION without NVIDIA_REQUIRE_CUDA */
-	struct strings rules; /* for explain: each rule that decided something, a sentence */
+	bool legacy;             /* CUDA_VERSION without NVIDIA_REQUIRE_CUDA */
+	bool requirements_warn;  /* constraints that don't hold are a warning, no refusal */
+	struct strings rules;    /* for explain: each rule that decided something, a sentence */
+	struct strings warnings; /* those of them that the log has to tell */
 };
+/* "env NVIDIA_VISIBLE_DEVICES, env AMD_VISIBLE_DEVICES"; "" for none. NULL without memory. */
+const char *gpu_request_sources(const struct gpu_request *request, struct arena *arena);
+/* The same of the devices: "0,1" of NVIDIA's, "amd.com/gpu=0" of the others. */
+const char *gpu_request_devices(const struct gpu_request *request, struct arena *arena);
 
 /*
- * Sources in their order, the first that is set decides: annotation org.davit.devices, annotations
- * cdi.k8s.io/... (kind nvidia.com/gpu), mounts of /dev/null, the variables of policy.env-names.
+ * Sources in their order, for each vendor the first that speaks of it decides: annotation
+ * org.davit.devices, annotations cdi.k8s.io/... of the vendor's kind, mounts of /dev/null, the
+ * variables of policy.env-names or policy.vendor-env-names. Where no kind is named NVIDIA is meant.
  *
  * -EINVAL with ERROR_BAD_REQUEST (malformed or unsupported), -EPERM with ERROR_REFUSED, -ENODEV
  * with ERROR_UNKNOWN_DEVICE (`none` or `void` as the name of a mount or a CDI device); `ret` then
@@ -53,6 +75,15 @@ struct gpu_request {
  */
 int gpu_request_resolve(const struct oci_spec *spec, const struct config *config,
 			struct arena *arena, struct gpu_request *ret, struct error *err);
+/*
+ * The same for davit-runtime, which stands in the place of NVIDIA's runtime, whose containers get
+ * everything: no capabilities named means all that policy allows, an unknown one is a warning, and
+ * so are MIG's config and monitor devices for a container that isn't privileged. Constraints that
+ * don't hold are a warning, unless policy.requirements says otherwise.
+ */
+int gpu_request_resolve_for_runtime(const struct oci_spec *spec, const struct config *config,
+				    struct arena *arena, struct gpu_request *ret,
+				    struct error *err);
 
 /* ---- constraints ------------------------------------------------------------------------ */
 

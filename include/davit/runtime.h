@@ -122,6 +122,8 @@ struct spec_edits {
 	struct spec_devices devices;
 	struct spec_devices rules; /* only the numbers count */
 	struct spec_mounts mounts;
+	/* "NVIDIA_VISIBLE_DEVICES=void": what other injectors are told by, of each vendor given */
+	struct strings variables;
 	const char *hook; /* the program that does the rest as createContainer hook, and, as
 			     poststop hook, removes what was made for it */
 };
@@ -129,7 +131,8 @@ struct spec_edits {
 int spec_edit(struct document *document, const struct spec_edits *edits, struct error *err);
 /*
  * Mode `hook`: the prestart hook, which records what it makes, and the poststop hook, which removes
- * it; unless there is a prestart hook of ours or NVIDIA's already.
+ * it. Injecting hooks that an engine registered as prestart or createRuntime, ours or NVIDIA's by
+ * name, are taken out, as by spec_edit.
  */
 int spec_add_hook(struct document *document, const char *hook, struct error *err);
 
@@ -166,9 +169,6 @@ int runtime_find(const struct strings *candidates, const char *path, int self, s
  * or the new one. Mode and owner are those of `like` (a descriptor), or 0600 and ours when -1.
  */
 int file_replace(const char *path, int like, const char *text, size_t length, struct error *err);
-
-/* The path of what is open there, as the kernel knows it. NULL without one, or memory. */
-const char *fd_path(int fd, struct arena *arena);
 
 /* Appends the error to the runtime's log as runc would write it. Does what it can. */
 void runtime_log_error(const char *file, bool json, const char *line);

@@ -88,6 +88,8 @@ int root_list(const struct root *root, const char *path, size_t limit, struct ar
 	      struct strings *ret);
 /* Writes all of it. 0 or -errno. */
 int file_write(int fd, const void *data, size_t length);
+/* The path of what is open there, as the kernel knows it. NULL without one, or memory. */
+const char *fd_path(int fd, struct arena *arena);
 /* Opens the object behind an O_PATH descriptor anew, by way of /proc/self/fd. fd or -errno. */
 int fd_reopen(int fd, int flags);
 
@@ -97,6 +99,8 @@ int fd_reopen(int fd, int flags);
  * warning says so on standard error, and that becomes the log.
  */
 void log_to_file(const char *path, enum log_level level);
+/* The same without the warning: false when it can't be had. */
+bool log_try_file(const char *path, enum log_level level);
 
 /*
  * ---- mounts: how the kernel does them. Whether anything may be put somewhere is decided by

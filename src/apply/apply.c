@@ -223,6 +223,9 @@ static int make_link(struct applier *applier, const struct operation *operation,
 
 	if (r == -EEXIST && operation->source)
 		return cover_with_linked(applier, operation, err);
+	if (r == -EEXIST && operation->replaces)
+		r = attach_link_over_file(&applier->attach, operation->target, operation->text,
+					  err);
 	return r == -EEXIST ? error_errno(err, EEXIST, "make the link %s in the container",
 					  operation->target)
 			    : r;

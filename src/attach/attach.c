@@ -472,10 +472,16 @@ static int make_link(int dir_fd, const char *name, const void *text)
 	return symlinkat(text, dir_fd, name) < 0 ? -errno : 0;
 }
 
+struct link {
+	const char *text;
+	bool over_file;
+};
+
 /* What is at a link's place: 0 it is the link, 1 it may be replaced, -ENOENT, -EEXIST, -EISDIR,
  * -errno. */
-static int look_at_link(const struct target *target, const char *text)
+static int look_at_link(const struct target *target, const struct link *link)
 {
+	const char *text = link->text;
 	int dir_fd = target->attach->dir_fd;
 	char present[PATH_MAX];
 	struct stat st;
@@ -488,30 +494,32 @@ static int look_at_link(const struct target *target, const char *text)
 	if (S_ISDIR(st.st_mode))
 		return -EISDIR;
 	/* An empty file is a stub of an earlier run, or of another toolkit's. */
-	return S_ISREG(st.st_mode) && st.st_size == 0 ? 1 : -EEXIST;
+	return S_ISREG(st.st_mode) && (st.st_size == 0 || link->over_file) ? 1 : -EEXIST;
 }
 
 /* One try to have the link. 0, -EAGAIN (look again), -EEXIST (a file with content) or -errno. */
-static int try_link(const struct target *target, const void *text)
+static int try_link(const struct target *target, const void *arg)
 {
+	const struct link *link = arg;
 	int dir_fd = target->attach->dir_fd;
 	char temporary[NAME_MAX + 1];
-	int r = make_link(dir_fd, target->name, text);
+	int r = make_link(dir_fd, target->name, link->text);
 
 	if (r == 0)
 		tell_made(target, target->name, target->path);
 	if (r != -EEXIST)
 		return r;
-	r = look_at_link(target, text);
+	r = look_at_link(target, link);
 	if (r <= 0)
 		return r == -ENOENT ? -EAGAIN : r;
-	r = with_temporary_name(dir_fd, temporary, make_link, text);
+	r = with_temporary_name(dir_fd, temporary, make_link, link->text);
 	if (r == 0)
 		r = rename_over(target, temporary);
 	return r == -EBUSY ? -EEXIST : r;
 }
 
-int attach_link(struct attach *attach, const char *path, const char *text, struct error *err)
+static int put_link(struct attach *attach, const char *path, const struct link *link,
+		    struct error *err)
 {
 	struct target target;
 	int r = reach(attach, path, true, &target, err);
@@ -520,11 +528,26 @@ int attach_link(struct attach *attach, const char *path, const char *text, struc
 		return r;
 	/* Where nothing may be made, the right link is as good, and a file can be covered. */
 	if (attach->dir.kind != PLACE_OWN) {
-		r = look_at_link(&target, text);
+		r = look_at_link(&target, link);
 		if (r == 0 || r == -EEXIST)
 			return r;
 	}
-	return try_often(&target, try_link, text, "make the link", err);
+	return try_often(&target, try_link, link, "make the link", err);
+}
+
+int attach_link(struct attach *attach, const char *path, const char *text, struct error *err)
+{
+	const struct link link = {.text = text};
+
+	return put_link(attach, path, &link, err);
+}
+
+int attach_link_over_file(struct attach *attach, const char *path, const char *text,
+			  struct error *err)
+{
+	const struct link link = {.text = text, .over_file = true};
+
+	return put_link(attach, path, &link, err);
 }
 
 /* ---- files -------------------------------------------------------------------------------- */

@@ -13,8 +13,9 @@
 
 /* A mount beneath the directory that is covered: its top, held open to be moved onto the view. */
 struct beneath {
-	int fd;
+	int fd;           /* -1: nobody can reach it */
 	const char *path; /* in the directory, with a leading slash */
+	uint64_t id;
 };
 struct beneaths {
 	struct beneath *items;
@@ -35,13 +36,34 @@ static int path_of(int fd, char path[static PATH_MAX])
 	return 0;
 }
 
-/*
- * The places of the mounts that lie right on the directory's own mount, beneath it: what lies on
- * those comes along with them.
- */
-static int list_beneath(const struct place *dir, struct arena *arena, struct strings *ret)
+/* One place may have several: the last one shows. */
+static struct beneath *find_beneath(const struct beneaths *beneaths, const char *path)
 {
-	struct mount_infos infos;
+	for (size_t i = 0; i < beneaths->count; i++)
+		if (string_equal(beneaths->items[i].path, path))
+			return &beneaths->items[i];
+	return NULL;
+}
+
+static int add_beneath(struct arena *arena, struct beneaths *ret, const char *path, uint64_t id)
+{
+	struct beneath *beneath = find_beneath(ret, path);
+
+	if (!beneath)
+		beneath = ARENA_PUSH(arena, ret);
+	if (!beneath)
+		return -ENOMEM;
+	*beneath = (struct beneath){.fd = -1, .path = path, .id = id};
+	return 0;
+}
+
+/*
+ * The mounts that lie right on the directory's own mount, beneath it: what lies on those comes
+ * along with them.
+ */
+static int list_beneath(const struct place *dir, const struct mount_infos *infos,
+			struct arena *arena, struct beneaths *ret)
+{
 	char top[PATH_MAX];
 	uint64_t id = 0;
 	size_t length;
@@ -49,54 +71,78 @@ static int list_beneath(const struct place *dir, struct arena *arena, struct str
 
 	if (r == 0)
 		r = mount_id_of(dir->fd, arena, &id);
-	if (r == 0)
-		r = mount_info_read(arena, &infos);
 	length = strlen(top);
 	if (length == 1)
 		length = 0; /* "/": the slash is the point's own */
-	for (size_t i = 0; r == 0 && i < infos.count; i++) {
-		const char *point = infos.items[i].mount_point;
+	for (size_t i = 0; r == 0 && i < infos->count; i++) {
+		const char *point = infos->items[i].mount_point;
 
-		if (infos.items[i].parent == id && strncmp(point, top, length) == 0 &&
-		    point[length] == '/' && point[length + 1] &&
-		    !strings_contain(ret, point + length))
-			r = strings_add(arena, ret, point + length);
+		if (infos->items[i].parent == id && strncmp(point, top, length) == 0 &&
+		    point[length] == '/' && point[length + 1])
+			r = add_beneath(arena, ret, point + length, infos->items[i].id);
+		if (r == 0 && ret->count > BENEATH_MAX)
+			r = -E2BIG;
 	}
 	return r;
 }
 
-/* What was mounted there before is hidden by what lies on the way to it now. */
-static bool is_hidden(const struct strings *points, const char *point)
+static const struct mount_info *find_info(const struct mount_infos *infos, uint64_t id)
 {
-	for (size_t i = 0; i < points->count; i++) {
-		size_t length = strlen(points->items[i]);
+	for (size_t i = 0; i < infos->count; i++)
+		if (infos->items[i].id == id)
+			return &infos->items[i];
+	return NULL;
+}
 
-		if (strncmp(point, points->items[i], length) == 0 && point[length] == '/')
-			return true;
+/* Whether a mount is that one, or stands on top of it at the same place (an overlay on its tmpfs).
+ */
+static bool stands_on(const struct mount_infos *infos, uint64_t id, uint64_t wanted)
+{
+	const struct mount_info *info = id == wanted ? NULL : find_info(infos, id);
+
+	while (info && info->parent != wanted) {
+		const struct mount_info *parent = find_info(infos, info->parent);
+
+		if (!parent || parent == info ||
+		    !string_equal(parent->mount_point, info->mount_point))
+			return false;
+		info = parent;
 	}
-	return false;
+	return id == wanted ||
+	       (info && find_info(infos, wanted) &&
+		string_equal(find_info(infos, wanted)->mount_point, info->mount_point));
+}
+
+/*
+ * Opens its top. A mount that lies hidden under a later one (a volume over a directory in which the
+ * engine had mounted something) can't be reached by anybody any more: its path leads to nothing, or
+ * to what lies on another mount. It stays hidden.
+ */
+static int open_top(const struct root *dir, const struct mount_infos *infos, struct arena *arena,
+		    struct beneath *beneath)
+{
+	AUTO_FD fd = root_openat(dir, beneath->path, O_PATH | O_NOFOLLOW);
+	uint64_t id = 0;
+	int r;
+
+	if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
+		return 0;
+	r = fd < 0 ? fd : mount_id_of(fd, arena, &id);
+	if (r == 0 && stands_on(infos, id, beneath->id))
+		beneath->fd = fd_take(&fd);
+	return r;
 }
 
 static int open_beneath(const struct place *dir, struct arena *arena, struct beneaths *ret)
 {
 	const struct root top = {.fd = dir->fd, .path = dir->path};
-	struct strings points = {0};
-	int r = list_beneath(dir, arena, &points);
+	struct mount_infos infos;
+	int r = mount_info_read(arena, &infos);
 
-	if (r == 0 && points.count > BENEATH_MAX)
-		return -E2BIG;
-	for (size_t i = 0; r == 0 && i < points.count; i++) {
-		struct beneath *beneath;
-
-		if (is_hidden(&points, points.items[i]))
-			continue;
-		beneath = ARENA_PUSH(arena, ret);
-		if (!beneath)
-			return -ENOMEM;
-		beneath->path = points.items[i];
-		beneath->fd = root_openat(&top, beneath->path, O_PATH | O_NOFOLLOW);
-		r = beneath->fd < 0 ? beneath->fd : 0;
-	}
+	if (r == 0)
+		r = list_beneath(dir, &infos, arena, ret);
+	for (size_t i = 0; r == 0 && i < ret->count; i++)
+		r = open_top(&top, &infos, arena, &ret->items[i]);
 	return r;
 }
 
@@ -111,7 +157,7 @@ static int put_back(const struct root *view, const struct beneath *beneath)
 static int put_all_back(const struct root *view, struct beneaths *beneaths, struct error *err)
 {
 	for (size_t i = 0; i < beneaths->count; i++) {
-		int r = put_back(view, &beneaths->items[i]);
+		int r = beneaths->items[i].fd < 0 ? 0 : put_back(view, &beneaths->items[i]);
 
 		if (r < 0)
 			return error_errno(err, -r, "keep the mount %s%s in the container",

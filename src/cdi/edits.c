@@ -88,7 +88,8 @@ static void add_group(struct json_object *edits, gid_t gid)
 }
 
 /* Owner and mode are the host's: the engine doesn't take them from the node itself. */
-static void add_owner(struct json_object *node, struct json_object *edits, const struct stat *st)
+static void add_owner(const struct edits_maker *maker, struct json_object *node,
+		      struct json_object *edits, const struct stat *st)
 {
 	add_number(node, "fileMode", st->st_mode & 0777);
 	if (st->st_uid)
@@ -96,7 +97,8 @@ static void add_owner(struct json_object *node, struct json_object *edits, const
 	if (!st->st_gid)
 		return;
 	add_number(node, "gid", st->st_gid);
-	if ((st->st_mode & 0060) == 0060 && (st->st_mode & 0006) != 0006)
+	if (!maker->options->no_groups && (st->st_mode & 0060) == 0060 &&
+	    (st->st_mode & 0006) != 0006)
 		add_group(edits, st->st_gid);
 }
 
@@ -136,7 +138,7 @@ static int add_node(struct edits_maker *maker, const struct operation *operation
 	add_text(node, "permissions", "rw");
 	(void)json_object_array_add(list_of(edits, "deviceNodes"), node);
 	if (same)
-		add_owner(node, edits, &st);
+		add_owner(maker, node, edits, &st);
 	return 0;
 }
 
@@ -167,6 +169,8 @@ static int add_mount(struct edits_maker *maker, const struct operation *operatio
 		return error_errno(err, -r, "describe %s of the host", path);
 	if (r < 0) /* the usual case, of no interest */
 		return 0;
+	if (maker->options->no_sockets && (S_ISSOCK(st.st_mode) || operation->owner_root))
+		return 0;
 	if (operation->owner_root)
 		return edits_leave_out(
 			maker, path, "a spec can't have its owner checked when a container starts",
@@ -181,17 +185,35 @@ static int add_mount(struct edits_maker *maker, const struct operation *operatio
 
 /* ---- hooks ------------------------------------------------------------------------------ */
 
-/* A createContainer hook; its arguments, to be added to. */
+static bool is_disabled(const struct edits_maker *maker, const char *command)
+{
+	const struct strings *disabled = maker->options->disabled_hooks;
+
+	return disabled && strings_contain(disabled, command);
+}
+
+static void add_text_item(struct json_object *list, const char *text)
+{
+	(void)json_object_array_add(list, json_object_new_string(text));
+}
+
+/* A createContainer hook; its arguments, to be added to. NULL: it is disabled. */
 static struct json_object *add_hook(struct edits_maker *maker, struct json_object *edits,
 				    const char *command)
 {
-	struct json_object *hook = json_object_new_object();
-	struct json_object *args = json_object_new_array();
+	const char *name = strrchr(maker->options->hook, '/') + 1;
+	struct json_object *hook, *args;
 
+	if (is_disabled(maker, command))
+		return NULL;
+	hook = json_object_new_object();
+	args = json_object_new_array();
 	add_text(hook, "hookName", "createContainer");
 	add_text(hook, "path", maker->options->hook);
-	(void)json_object_array_add(args, json_object_new_string("davit-hook"));
-	(void)json_object_array_add(args, json_object_new_string(command));
+	add_text_item(args, name);
+	if (string_equal(name, "nvidia-ctk"))
+		add_text_item(args, "hook");
+	add_text_item(args, command);
 	json_object_object_add(hook, "args", args);
 	(void)json_object_array_add(list_of(edits, "hooks"), hook);
 	return args;
@@ -229,6 +251,8 @@ static int add_links(struct edits_maker *maker, const struct plan *plan, const s
 			return error_memory(err);
 		if (!args)
 			args = add_hook(maker, edits, "create-symlinks");
+		if (!args)
+			return 0;
 		add_argument(args, "--link", link);
 	}
 	return 0;
@@ -252,6 +276,53 @@ int edits_add_plan(struct edits_maker *maker, const struct plan *plan, const str
 	return r < 0 ? r : add_links(maker, plan, common, edits, err);
 }
 
+/* As NVIDIA's: the two directories that engines have made without a mode for others. */
+void edits_add_chmod(struct edits_maker *maker, struct json_object *edits)
+{
+	static const char *const folders[] = {"/dev/dri", "/dev/nvidia-caps"};
+	struct json_object *nodes, *args = NULL;
+
+	if (!maker->options->chmod || !json_object_object_get_ex(edits, "deviceNodes", &nodes))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
+		for (size_t j = 0; j < json_object_array_length(nodes); j++) {
+			const char *path = json_object_get_string(json_object_object_get(
+				json_object_array_get_idx(nodes, j), "path"));
+
+			if (!string_starts(path, folders[i]) || path[strlen(folders[i])] != '/')
+				continue;
+			if (!args) {
+				args = add_hook(maker, edits, "chmod");
+				if (!args)
+					return;
+				add_argument(args, "--mode", "755");
+			}
+			add_argument(args, "--path", folders[i]);
+			break;
+		}
+}
+
+int edits_add_named_node(struct edits_maker *maker, const char *name, struct json_object *edits,
+			 struct error *err)
+{
+	const struct operation operation = {
+		.kind = OPERATION_DEVICE,
+		.tree = TREE_DEV,
+		.source = arena_printf(maker->arena, "/%s", name),
+		.target = arena_printf(maker->arena, "/dev/%s", name),
+	};
+	struct operation found = operation;
+	struct stat st;
+
+	if (!operation.source || !operation.target)
+		return error_memory(err);
+	if (root_stat(&maker->roots->dev, operation.source, 0, &st) < 0 || !S_ISCHR(st.st_mode))
+		return 0; /* gone meanwhile, or something else of that name */
+	found.major = major(st.st_rdev);
+	found.minor = minor(st.st_rdev);
+	return add_node(maker, &found, edits, err);
+}
+
 /* The directories that the plan's libraries are in. */
 static int add_loader_cache(struct edits_maker *maker, const struct plan *plan,
 			    struct json_object *edits, struct error *err)
@@ -271,6 +342,10 @@ static int add_loader_cache(struct edits_maker *maker, const struct plan *plan,
 	if (folders.count == 0)
 		return 0;
 	args = add_hook(maker, edits, "update-ldcache");
+	if (!args)
+		return 0;
+	if (maker->options->ldconfig)
+		add_argument(args, "--ldconfig-path", maker->options->ldconfig);
 	for (size_t i = 0; i < folders.count; i++)
 		add_argument(args, "--folder", folders.items[i]);
 	return 0;
@@ -280,8 +355,13 @@ int edits_add_common(struct edits_maker *maker, const struct plan *plan, struct 
 		     struct error *err)
 {
 	struct json_object *env = list_of(edits, "env"), *args;
+	const char *directory = arena_printf(maker->arena, LIBCUDA_DIR_VARIABLE "=%s",
+					     maker->options->image->lib_dir);
 	int r;
 
+	if (!directory)
+		return error_memory(err);
+	(void)json_object_array_add(env, json_object_new_string(directory));
 	/* So that no hook of the engine acts, too. */
 	(void)json_object_array_add(env, json_object_new_string("NVIDIA_VISIBLE_DEVICES=void"));
 	r = edits_add_plan(maker, plan, NULL, edits, err);
@@ -289,11 +369,15 @@ int edits_add_common(struct edits_maker *maker, const struct plan *plan, struct 
 		return r;
 	if (maker->options->cuda_compat) {
 		args = add_hook(maker, edits, "enable-cuda-compat");
-		add_argument(args, "--host-driver-version", maker->driver->version);
+		if (args)
+			add_argument(args, "--host-driver-version", maker->driver->version);
 	}
 	r = add_loader_cache(maker, plan, edits, err);
 	if (r < 0)
 		return r;
+	/* Who manages the driver may make nodes, and sees all GPUs. */
+	if (maker->options->mode == CDI_MODE_MANAGEMENT)
+		return 0;
 	/* These two look at the nodes that the container got, whatever devices were named. */
 	(void)add_hook(maker, edits, "update-application-profile");
 	(void)add_hook(maker, edits, "disable-device-node-modification");

@@ -15,6 +15,11 @@ struct edits_maker {
 /* Everything of the plan of a container without devices, and the hooks of all containers. */
 int edits_add_common(struct edits_maker *maker, const struct plan *plan, struct json_object *edits,
 		     struct error *err);
+/* The node of the host by its name beneath the device folder, open for reading and writing. */
+int edits_add_named_node(struct edits_maker *maker, const char *name, struct json_object *edits,
+			 struct error *err);
+/* The hook that makes directories of nodes readable, where it is asked for. */
+void edits_add_chmod(struct edits_maker *maker, struct json_object *edits);
 /* Notes what isn't in the spec, once. 0 or -ENOMEM, err filled. */
 int edits_leave_out(struct edits_maker *maker, const char *what, const char *why,
 		    struct error *err);

@@ -85,13 +85,71 @@ static const char *find_absent(const struct scan *scan, struct json_object *list
 	return NULL;
 }
 
-/* Without it no container that uses the spec starts, whoever made that. */
-static const char *find_absent_hook(const struct scan *scan, struct json_object *list)
-{
-	const char *absent = find_absent(scan, list, "path");
+/* ---- hooks ------------------------------------------------------------------------------ */
 
-	return absent ? arena_printf(scan->arena, "its hook %s", absent) : NULL;
+bool cdi_is_hook_command(const char *name)
+{
+	static const char *const names[] = {
+		"chmod",
+		"create-symlinks",
+		"disable-device-node-modification",
+		"enable-cuda-compat",
+		"update-application-profile",
+		"update-ldcache",
+	};
+
+	for (size_t i = 0; name && i < ARRAY_SIZE(names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
 }
+
+const char *cdi_hook_command(struct json_object *arguments)
+{
+	size_t count = arguments ? json_object_array_length(arguments) : 0;
+
+	for (size_t i = 1; i < count; i++) {
+		const char *word = json_object_get_string(json_object_array_get_idx(arguments, i));
+
+		if (word && word[0] != '-' && strcmp(word, "hook") != 0)
+			return word;
+	}
+	return NULL;
+}
+
+/* Whether it is our program, under whichever name: davit-hook, and davit as nvidia-ctk. */
+static bool is_ours(int fd, struct arena *arena)
+{
+	const char *path = fd_path(fd, arena), *slash = path ? strrchr(path, '/') : NULL;
+
+	return slash && (string_equal(slash, "/davit-hook") || string_equal(slash, "/davit"));
+}
+
+/* What is wrong with the first hook that can't do its work; NULL: nothing. */
+static const char *find_bad_hook(const struct scan *scan, struct json_object *hooks)
+{
+	for (size_t i = 0; hooks && i < json_object_array_length(hooks); i++) {
+		struct json_object *hook = json_object_array_get_idx(hooks, i);
+		const char *path = text_of(hook, "path"), *command;
+		AUTO_FD fd = root_openat(scan->root, path, O_PATH);
+		struct stat st;
+
+		if (fd < 0)
+			return arena_printf(scan->arena, "its hook %s isn't there", path);
+		if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || !(st.st_mode & 0111))
+			return arena_printf(scan->arena, "its hook %s is no program", path);
+		if (!is_ours(fd, scan->arena))
+			continue;
+		command = cdi_hook_command(json_object_object_get(hook, "args"));
+		if (!cdi_is_hook_command(command))
+			return arena_printf(scan->arena,
+					    "its hook %s is davit's, which knows no command %s",
+					    path, command ? command : "without a name");
+	}
+	return NULL;
+}
+
+/* ---- what a spec names ------------------------------------------------------------------- */
 
 static const char *find_stale(const struct scan *scan, struct json_object *edits)
 {
@@ -99,8 +157,6 @@ static const char *find_stale(const struct scan *scan, struct json_object *edits
 
 	if (!stale)
 		stale = find_absent(scan, json_object_object_get(edits, "mounts"), "hostPath");
-	if (!stale)
-		stale = find_absent_hook(scan, json_object_object_get(edits, "hooks"));
 	return stale;
 }
 
@@ -134,11 +190,16 @@ static int check_kind(struct scan *scan, const char *path, const char *kind)
 		       : 0;
 }
 
+static struct json_object *hooks_of(struct json_object *device)
+{
+	return json_object_object_get(json_object_object_get(device, "containerEdits"), "hooks");
+}
+
 static int scan_file(struct scan *scan, const char *path)
 {
 	AUTO_JSON *spec = NULL;
 	struct json_object *devices;
-	const char *stale;
+	const char *stale, *hook;
 	struct error err = {0};
 	int r = read_spec(scan, path, &spec, &err);
 
@@ -148,6 +209,7 @@ static int scan_file(struct scan *scan, const char *path)
 			       : add_problem(scan, CDI_PROBLEM_INVALID,
 					     arena_printf(scan->arena, "cannot %s", err.message));
 	stale = find_stale(scan, json_object_object_get(spec, "containerEdits"));
+	hook = find_bad_hook(scan, hooks_of(spec));
 	devices = json_object_object_get(spec, "devices");
 	r = check_kind(scan, path, text_of(spec, "kind"));
 	for (size_t i = 0; r == 0 && i < json_object_array_length(devices); i++) {
@@ -156,7 +218,12 @@ static int scan_file(struct scan *scan, const char *path)
 		r = add_device(scan, path, text_of(spec, "kind"), text_of(device, "name"));
 		if (!stale)
 			stale = find_stale(scan, json_object_object_get(device, "containerEdits"));
+		if (!hook)
+			hook = find_bad_hook(scan, hooks_of(device));
 	}
+	if (r == 0 && hook)
+		r = add_problem(scan, CDI_PROBLEM_HOOK,
+				arena_printf(scan->arena, "%s: %s", path, hook));
 	if (r == 0 && stale)
 		r = add_problem(scan, CDI_PROBLEM_STALE,
 				arena_printf(scan->arena, "%s is stale: %s", path, stale));

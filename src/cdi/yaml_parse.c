@@ -44,7 +44,7 @@ static struct slice without_comment(struct slice text)
 			quote = '\0';
 		else if (quote)
 			continue;
-		else if ((c == '"' || c == '\'') && (i == 0 || strchr(" :-", text.data[i - 1])))
+		else if ((c == '"' || c == '\'') && (i == 0 || strchr(" :-[{,", text.data[i - 1])))
 			quote = c;
 		else if (c == '#' && (i == 0 || text.data[i - 1] == ' '))
 			return slice_trim((struct slice){text.data, i});
@@ -80,7 +80,18 @@ static int next_line(struct parser *parser)
 
 /* ---- scalars ---------------------------------------------------------------------------- */
 
-/* Double-quoted texts are read as JSON's: specs use nothing else. */
+static bool has_control_character(struct slice text)
+{
+	for (size_t i = 0; i < text.length; i++)
+		if ((unsigned char)text.data[i] < ' ')
+			return true;
+	return false;
+}
+
+/*
+ * Double-quoted texts are read as JSON's: specs use nothing else. Without JSON_TOKENER_STRICT,
+ * which in json-c 0.18 (Debian 13) takes every byte from 0x80 for a control character.
+ */
 static int parse_quoted(const struct parser *parser, struct slice text, struct json_object **ret)
 {
 	__attribute__((cleanup(json_tokener_release))) struct json_tokener *tokener =
@@ -88,8 +99,7 @@ static int parse_quoted(const struct parser *parser, struct slice text, struct j
 
 	if (!tokener)
 		return error_memory(parser->err);
-	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
-	if (json_find_nul(text.data, text.length) == text.length)
+	if (json_find_nul(text.data, text.length) == text.length && !has_control_character(text))
 		*ret = json_tokener_parse_ex(tokener, text.data, (int)text.length);
 	if (!*ret || json_tokener_get_parse_end(tokener) != text.length ||
 	    !json_object_is_type(*ret, json_type_string))
@@ -137,17 +147,191 @@ static int parse_plain(const struct parser *parser, struct slice text, struct js
 
 static int parse_scalar(const struct parser *parser, struct slice text, struct json_object **ret)
 {
-	if (slice_equal(text, "[]"))
-		*ret = json_object_new_array();
-	else if (slice_equal(text, "{}"))
-		*ret = json_object_new_object();
-	else if (text.length && text.data[0] == '"')
+	if (text.length && text.data[0] == '"')
 		return parse_quoted(parser, text, ret);
 	else if (text.length && text.data[0] == '\'')
 		return parse_single_quoted(parser, text, ret);
 	else
 		return parse_plain(parser, text, ret);
 	return *ret ? 0 : error_memory(parser->err);
+}
+
+/* ---- flow collections: [a, b], {a: b}, over one line or several ---------------------------- */
+
+/* What is left to read of the flow collection that the parser is in. */
+struct flow {
+	struct parser *parser;
+	struct slice rest; /* of the line */
+};
+
+/* Moves to the next character that isn't a blank, on whichever line; 0: there is none. */
+static int flow_peek(struct flow *flow, char *ret)
+{
+	flow->rest = slice_trim(flow->rest);
+	while (flow->rest.length == 0) {
+		int r = next_line(flow->parser);
+
+		if (r < 0)
+			return r;
+		if (flow->parser->end)
+			return bad(flow->parser, "a list or mapping in brackets that doesn't end");
+		flow->rest = flow->parser->line.text;
+	}
+	*ret = flow->rest.data[0];
+	return 0;
+}
+
+static void flow_skip(struct flow *flow, size_t length)
+{
+	flow->rest.data += length;
+	flow->rest.length -= length;
+}
+
+/* How long the scalar is that begins there: in quotes up to the closing one. */
+static size_t flow_scalar_length(struct slice text, bool of_key)
+{
+	char quote = text.data[0];
+	size_t i = 0;
+
+	if (quote == '"' || quote == '\'') {
+		for (i = 1; i < text.length; i++) {
+			if (quote == '"' && text.data[i] == '\\')
+				i++;
+			else if (text.data[i] == quote && quote == '\'' && i + 1 < text.length &&
+				 text.data[i + 1] == quote)
+				i++;
+			else if (text.data[i] == quote)
+				return i + 1;
+		}
+		return text.length;
+	}
+	while (i < text.length && !strchr(",[]{}", text.data[i]) &&
+	       !(of_key && text.data[i] == ':' &&
+		 (i + 1 == text.length || strchr(" ,[]{}", text.data[i + 1]))))
+		i++;
+	return i;
+}
+
+static int parse_scalar(const struct parser *parser, struct slice text, struct json_object **ret);
+
+static int flow_scalar(struct flow *flow, bool of_key, struct json_object **ret)
+{
+	size_t length = flow_scalar_length(flow->rest, of_key);
+	struct slice text = slice_trim((struct slice){flow->rest.data, length});
+	int r;
+
+	if (text.length == 0)
+		return bad(flow->parser, "nothing where a value has to be");
+	r = parse_scalar(flow->parser, text, ret);
+	if (r == 0)
+		flow_skip(flow, length);
+	return r;
+}
+
+static int flow_value(struct flow *flow, unsigned depth, struct json_object **ret);
+
+static int flow_member(struct flow *flow, unsigned depth, struct json_object *object)
+{
+	struct json_object *key = NULL, *value = NULL;
+	char c = '\0';
+	int r = flow_scalar(flow, true, &key);
+
+	if (r == 0)
+		r = flow_peek(flow, &c);
+	if (r == 0 && c != ':')
+		r = bad(flow->parser, "no key");
+	if (r == 0 && json_object_object_get_ex(object, json_object_get_string(key), NULL))
+		r = bad(flow->parser, "a key for the second time");
+	if (r == 0) {
+		flow_skip(flow, 1);
+		r = flow_value(flow, depth + 1, &value);
+	}
+	if (r == 0)
+		json_object_object_add(object, json_object_get_string(key), value);
+	else
+		(void)json_object_put(value);
+	(void)json_object_put(key);
+	return r;
+}
+
+static int flow_item(struct flow *flow, unsigned depth, struct json_object *array)
+{
+	struct json_object *item = NULL;
+	int r = flow_value(flow, depth + 1, &item);
+
+	if (r == 0)
+		(void)json_object_array_add(array, item);
+	return r;
+}
+
+/* Behind the opening bracket: items with commas between them, up to the closing one. */
+static int flow_collection(struct flow *flow, char close, unsigned depth,
+			   struct json_object *collection)
+{
+	char c = '\0';
+	int r = flow_peek(flow, &c);
+
+	while (r == 0 && c != close) {
+		r = close == ']' ? flow_item(flow, depth, collection)
+				 : flow_member(flow, depth, collection);
+		if (r == 0)
+			r = flow_peek(flow, &c);
+		if (r == 0 && c != ',' && c != close)
+			r = bad(flow->parser, "no comma between the items in brackets");
+		if (r == 0 && c == ',') {
+			flow_skip(flow, 1);
+			r = flow_peek(flow, &c);
+		}
+	}
+	if (r == 0)
+		flow_skip(flow, 1);
+	return r;
+}
+
+static int flow_value(struct flow *flow, unsigned depth, struct json_object **ret)
+{
+	AUTO_JSON *collection = NULL;
+	char c = '\0';
+	int r = flow_peek(flow, &c);
+
+	if (r < 0)
+		return r;
+	if (depth > DEPTH_MAX)
+		return bad(flow->parser, "it is too deep");
+	if (c != '[' && c != '{')
+		return flow_scalar(flow, false, ret);
+	collection = c == '[' ? json_object_new_array() : json_object_new_object();
+	if (!collection)
+		return error_memory(flow->parser->err);
+	flow_skip(flow, 1);
+	r = flow_collection(flow, c == '[' ? ']' : '}', depth, collection);
+	if (r < 0)
+		return r;
+	*ret = collection;
+	collection = NULL;
+	return 0;
+}
+
+/* A value in brackets, which may go over several lines; nothing stands behind it. */
+static int parse_flow(struct parser *parser, struct slice text, unsigned depth,
+		      struct json_object **ret)
+{
+	struct flow flow = {parser, text};
+	int r = flow_value(&flow, depth, ret);
+
+	if (r == 0 && slice_trim(flow.rest).length > 0) {
+		(void)json_object_put(*ret);
+		*ret = NULL;
+		r = bad(parser, "something behind a list or mapping in brackets");
+	}
+	return r;
+}
+
+static int parse_flow_document(struct parser *parser, struct json_object **ret)
+{
+	int r = parse_flow(parser, parser->line.text, 0, ret);
+
+	return r < 0 ? r : next_line(parser);
 }
 
 /* ---- blocks ----------------------------------------------------------------------------- */
@@ -183,8 +367,16 @@ static int parse_value(struct parser *parser, struct slice text, size_t indent, 
 	int r;
 
 	if (text.length > 0) {
-		r = parse_scalar(parser, text, ret);
-		return r < 0 ? r : next_line(parser);
+		bool flow = text.data[0] == '[' || text.data[0] == '{';
+
+		r = flow ? parse_flow(parser, text, depth, ret) : parse_scalar(parser, text, ret);
+		if (r == 0)
+			r = next_line(parser);
+		if (r < 0) {
+			(void)json_object_put(*ret);
+			*ret = NULL;
+		}
+		return r;
 	}
 	r = next_line(parser);
 	if (r < 0)
@@ -243,6 +435,8 @@ static int parse_item(struct parser *parser, unsigned depth, struct json_object 
 	while (skip < text.length && text.data[skip] == ' ')
 		skip++;
 	text = (struct slice){text.data + skip, text.length - skip};
+	if (text.length && (text.data[0] == '[' || text.data[0] == '{'))
+		return parse_value(parser, text, indent, false, depth, ret);
 	if (!is_item(text) && key_length(text) == 0)
 		return parse_value(parser, text, indent, false, depth, ret);
 	parser->line.text = text;
@@ -304,9 +498,12 @@ int cdi_yaml_parse(const char *text, size_t length, const char *what, struct jso
 	r = next_line(&parser);
 	if (r == 0 && parser.end)
 		return bad(&parser, "it is empty");
-	if (r == 0 && is_item(parser.line.text))
+	if (r == 0 && (is_item(parser.line.text) || parser.line.text.data[0] == '['))
 		return bad(&parser, "not a mapping");
-	if (r == 0)
+	/* JSON is YAML, too. */
+	if (r == 0 && parser.line.text.data[0] == '{')
+		r = parse_flow_document(&parser, &object);
+	else if (r == 0)
 		r = parse_block(&parser, 0, &object);
 	if (r == 0 && !parser.end)
 		r = bad(&parser, "it doesn't belong to what stands above it");

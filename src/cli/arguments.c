@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -54,6 +55,17 @@ const struct command_option *command_find_option(const struct command *command, 
 		if (strlen(option->name) == length && memcmp(option->name, name, length) == 0)
 			break;
 	return option;
+}
+
+const struct option_more *command_more(const struct command *command,
+				       const struct command_option *option)
+{
+	static const struct option_more none;
+
+	for (const struct option_more *more = command->more; more && more->name; more++)
+		if (strcmp(more->name, option->name) == 0)
+			return more;
+	return &none;
 }
 
 const struct command *command_find(const struct command *const *commands, const char *name)
@@ -130,8 +142,14 @@ static bool is_option(const struct command *command, const char *word, const cha
 static int keep(const struct parser *p, const struct command_option *option, const char *value)
 {
 	struct arguments *arguments = p->arguments;
+	const struct option_more *more = command_more(p->command, option);
 	struct argument *argument;
 
+	if (more->refused)
+		return error_set(p->err, ERROR_BAD_REQUEST, EINVAL, more->refused, "take --%s",
+				 option->name);
+	if (more->same_as)
+		option = command_find_option(p->command, more->same_as, strlen(more->same_as));
 	if (option == COMMON_CONFIG)
 		arguments->config = value;
 	else if (option == COMMON_JSON)
@@ -147,13 +165,29 @@ static int keep(const struct parser *p, const struct command_option *option, con
 	return 0;
 }
 
+/* The words of Go's strconv.ParseBool. */
+static int parse_word(const char *value, bool *ret)
+{
+	static const char *const words[] = {"0", "f", "F", "FALSE", "false", "False",
+					    "1", "t", "T", "TRUE",  "true",  "True"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (strcmp(value, words[i]) == 0) {
+			*ret = i >= ARRAY_SIZE(words) / 2;
+			return 0;
+		}
+	return -EINVAL;
+}
+
 /* --flag=false of Go's flags is as if it weren't there. */
 static int keep_flag(const struct parser *p, const struct command_option *option, const char *word,
 		     const char *value)
 {
-	if (value && (!p->command->one_dash || !is_allowed("true|false", value)))
+	bool yes = true;
+
+	if (value && (!p->command->one_dash || parse_word(value, &yes) < 0))
 		return refuse(p, "%.100s: --%s takes no value", word, option->name);
-	return string_equal(value, "false") ? 0 : keep(p, option, NULL);
+	return yes ? keep(p, option, NULL) : 0;
 }
 
 static int parse_option(const struct parser *p, const char *name, int argc, char **argv, int *at)
@@ -178,6 +212,61 @@ static int parse_option(const struct parser *p, const char *name, int argc, char
 		return refuse(p, "--%s %.100s: it is one of %s", option->name, value,
 			      option->value);
 	return keep(p, option, value);
+}
+
+/* ---- what the environment says ---------------------------------------------------------- */
+
+static const char *variable_value(struct slice name)
+{
+	for (char **at = environ; *at; at++)
+		if (strncmp(*at, name.data, name.length) == 0 && (*at)[name.length] == '=')
+			return *at + name.length + 1;
+	return NULL;
+}
+
+static bool is_given(const struct arguments *arguments, const struct command_option *option)
+{
+	for (size_t i = 0; i < arguments->options.count; i++)
+		if (arguments->options.items[i].option == option)
+			return true;
+	return false;
+}
+
+static int keep_variable(const struct parser *p, const struct command_option *option,
+			 struct slice name, const char *value)
+{
+	bool yes;
+
+	if (option->kind != OPTION_FLAG)
+		return is_allowed(option->value, value)
+			       ? keep(p, option, value)
+			       : refuse(p, "%.*s=%.100s: it is one of %s", (int)name.length,
+					name.data, value, option->value);
+	if (parse_word(value, &yes) < 0)
+		return refuse(p, "%.*s=%.100s is neither true nor false", (int)name.length,
+			      name.data, value);
+	return yes ? keep(p, option, NULL) : 0;
+}
+
+static int take_variables(const struct parser *p)
+{
+	int r = 0;
+
+	for (const struct command_option *option = p->command->options;
+	     r == 0 && option && option->name; option++) {
+		const char *variables = command_more(p->command, option)->variables;
+		struct slice rest = slice_from(variables ? variables : ""), name;
+		bool found = is_given(p->arguments, option);
+
+		while (r == 0 && !found && slice_next(&rest, ',', &name)) {
+			const char *value = variable_value(name);
+
+			found = value && *value;
+			if (found)
+				r = keep_variable(p, option, name, value);
+		}
+	}
+	return r;
 }
 
 static int check_words(const struct parser *p)
@@ -218,6 +307,8 @@ int arguments_parse(const struct command *command, const char *name, int argc, c
 		if (ret->help)
 			return 0;
 	}
+	if (r == 0)
+		r = take_variables(&p);
 	return r < 0 ? r : check_words(&p);
 }
 

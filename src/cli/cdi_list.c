@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* `davit cdi list`: what engines find in the folders of specs, and what is wrong with it. */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "cdi.h"
 
@@ -40,20 +42,33 @@ static void print_problem(const struct cdi_problem *problem)
 
 	(void)snprintf(line, sizeof(line), "%s", problem->text);
 	string_printable(line);
-	(void)fprintf(stderr, "davit: warning: %s\n", line);
+	cli_note("warning: %s", line);
+}
+
+/* "A,B" is two, as nvidia-ctk has it. */
+static int add_folders(const struct arguments *arguments, const char *list, struct strings *ret)
+{
+	struct slice rest = slice_from(list), item;
+
+	while (slice_next(&rest, ',', &item)) {
+		const char *path = arena_strndup(arguments->arena, item.data, item.length);
+
+		path = path ? cli_absolute(path, arguments->arena) : NULL;
+		if (!path || (item.length && strings_add(arguments->arena, ret, path) < 0))
+			return -ENOMEM;
+	}
+	return 0;
 }
 
 static int scan(const struct arguments *arguments, struct cdi_listing *ret, struct error *err)
 {
 	static const char *const usual[] = {"/etc/cdi", "/var/run/cdi"};
 	AUTO_ROOT root = {.fd = -1};
-	struct strings named = {0};
-	int r = arguments_values(arguments, "spec-dir", &named);
+	struct strings values = {0}, named = {0};
+	int r = arguments_values(arguments, "spec-dir", &values);
 
-	for (size_t i = 0; r == 0 && i < named.count; i++) {
-		named.items[i] = cli_absolute(named.items[i], arguments->arena);
-		r = named.items[i] ? 0 : -ENOMEM;
-	}
+	for (size_t i = 0; r == 0 && i < values.count; i++)
+		r = add_folders(arguments, values.items[i], &named);
 	if (r == 0)
 		r = root_open("/", &root, err);
 	if (r == 0)
@@ -74,6 +89,54 @@ static int run(const struct arguments *arguments)
 	for (size_t i = 0; i < listing.problems.count; i++)
 		print_problem(&listing.problems.items[i]);
 	return code != 0 || listing.problems.count > 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct cdi_listed *)a)->name, ((const struct cdi_listed *)b)->name);
+}
+
+/* Whether two files of the folder that counts have it: then engines reject both. */
+static bool is_disputed(const struct cdi_listing *listing, size_t i)
+{
+	const struct cdi_listed *device = &listing->devices.items[i];
+	size_t last = device->directory, files = 0;
+
+	for (size_t j = 0; j < listing->devices.count; j++) {
+		const struct cdi_listed *other = &listing->devices.items[j];
+
+		if (strcmp(other->name, device->name) != 0)
+			continue;
+		if (other->directory > last) {
+			last = other->directory;
+			files = 0;
+		}
+		files += other->directory == last;
+	}
+	return files > 1;
+}
+
+int cdi_list_names(const struct arguments *arguments)
+{
+	struct cdi_listing listing = {0};
+	struct error err = {0};
+	const char *last = "";
+
+	if (scan(arguments, &listing, &err) < 0)
+		return cli_fail(&err);
+	if (listing.devices.count)
+		qsort(listing.devices.items, listing.devices.count, sizeof(*listing.devices.items),
+		      by_name);
+	for (size_t i = 0; i < listing.devices.count; i++) {
+		const char *name = listing.devices.items[i].name;
+
+		if (strcmp(name, last) != 0 && !is_disputed(&listing, i))
+			(void)puts(name);
+		last = name;
+	}
+	for (size_t i = 0; i < listing.problems.count; i++)
+		print_problem(&listing.problems.items[i]);
+	return fflush(stdout) != 0;
 }
 
 static const struct command_option options[] = {

@@ -27,6 +27,19 @@ struct command_option {
 	const char *summary; /* one line; NULL: accepted, but without meaning for davit */
 };
 
+/* What another program's options have besides: nvidia-ctk's. */
+struct option_more {
+	const char *name;    /* of the option; NULL ends a table */
+	const char *same_as; /* the option that it is another name of; or NULL */
+	/*
+	 * Environment variables that stand for it when it isn't on the command line: the first one
+	 * that is set and not empty. "A,B", or NULL.
+	 */
+	const char *variables;
+	const char
+		*refused; /* why davit doesn't have it: whoever gives it gets this line; or NULL */
+};
+
 #define WORDS_ANY INT_MAX
 
 struct arguments;
@@ -36,13 +49,16 @@ struct command {
 	const char *help;    /* paragraphs of up to 100 columns, each with its \n */
 	const char *example; /* a command line */
 	const struct command_option *options; /* besides --config, --json and --help; or NULL */
+	const struct option_more *more;       /* of some of them; or NULL */
 	/* NULL-ended: the first word is one of them, and `run`, if any, does without; or NULL */
 	const struct command *const *commands;
 	const char *words;        /* what help calls the words, or "a|b": those allowed */
 	int words_min, words_max; /* how many */
 	bool json;                /* it has --json */
 	bool one_dash;            /* as Go's flags: -name is --name, and --flag=false */
-	int (*run)(const struct arguments *arguments); /* the exit code */
+	bool help_without;        /* without any word it prints --help, and succeeds */
+	void (*before)(const struct arguments *arguments); /* of a group: before its command runs */
+	int (*run)(const struct arguments *arguments);     /* the exit code */
 };
 
 struct argument {
@@ -76,6 +92,9 @@ const struct command_option *command_find_option(const struct command *command, 
 /* The options one after another, own ones first; from NULL, and to NULL. */
 const struct command_option *command_next_option(const struct command *command,
 						 const struct command_option *option);
+/* What else there is to know of the option; never NULL. */
+const struct option_more *command_more(const struct command *command,
+				       const struct command_option *option);
 /* The command of that name in a NULL-ended list, or NULL. */
 const struct command *command_find(const struct command *const *commands, const char *name);
 

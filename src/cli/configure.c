@@ -58,6 +58,8 @@ static int make_change(const struct job *job, const struct change *change)
 		r = configure_write(&job->root, backup, NULL, false, job->arena, job->err);
 	if (r < 0)
 		return r;
+	if (cli_is_quiet())
+		return 0;
 	(void)printf("%s %s%s%s%s%s\n", change->after ? "wrote" : "removed", below(job),
 		     change->path, keep ? ", as it was: " : "", keep ? below(job) : "",
 		     keep ? backup : "");
@@ -68,11 +70,15 @@ static int finish_change(const struct job *job, const struct change *change, uns
 {
 	const char *diff;
 
-	if (string_equal(change->before, change->after))
+	if (string_equal(change->before, change->after) && !(job->whole && job->dry_run))
 		return 0;
 	(*changed)++;
 	if (!job->dry_run)
 		return make_change(job, change);
+	if (job->whole) {
+		(void)fputs(change->after ? change->after : "", stdout);
+		return 0;
+	}
 	diff = configure_diff(change->path, change->before, change->after, job->arena);
 	if (!diff)
 		return error_memory(job->err);
@@ -170,6 +176,8 @@ static int run_job(struct job *job)
 			r = finish_change(job, &changes[i], &changed);
 	if (r < 0)
 		return r;
+	if (cli_is_quiet() || (job->whole && job->dry_run))
+		return 0;
 	if (!changed)
 		(void)puts("nothing to change");
 	else if (!job->dry_run && job->restart)
@@ -219,12 +227,22 @@ static void take_arguments(const struct arguments *arguments, struct job *job)
 	job->drop_in = drop_in ? drop_in : engines[job->engine].drop_in;
 	job->dry_run = arguments_flag(arguments, "dry-run");
 	job->remove = arguments_flag(arguments, "remove");
+	job->whole = arguments_flag(arguments, "whole");
 	job->configure = (struct configure){
 		.runtime_name = name ? name : "nvidia",
 		.runtime_path = path ? path : DAVIT_BINDIR "/davit-runtime",
 		.set_default = arguments_flag(arguments, "set-default"),
 		.cdi = arguments_flag(arguments, "cdi"),
 	};
+}
+
+/* dockerd looks a name up on its PATH: scripts give it NVIDIA's. */
+static bool may_be_found(const struct job *job)
+{
+	const char *path = job->configure.runtime_path;
+
+	return job->engine == ENGINE_DOCKER && !strchr(path, '/') &&
+	       string_starts(path, "nvidia-container-runtime");
 }
 
 static int check_job(const struct arguments *arguments, const struct job *job)
@@ -236,7 +254,8 @@ static int check_job(const struct arguments *arguments, const struct job *job)
 		return usage_error(arguments, "no name of a runtime: %.100s",
 				   configure->runtime_name);
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
-		if (paths[i] && (!is_plain(paths[i]) || paths[i][0] != '/'))
+		if (paths[i] &&
+		    (!is_plain(paths[i]) || (paths[i][0] != '/' && !(i == 0 && may_be_found(job)))))
 			return usage_error(arguments, "not an absolute path: %.100s", paths[i]);
 	if (configure->set_default && job->engine == ENGINE_PODMAN)
 		return usage_error(arguments,
@@ -265,6 +284,7 @@ static int run(const struct arguments *arguments)
 
 static const struct command_option options[] = {
 	{"dry-run",      OPTION_FLAG,  NULL,   "print the change as a diff, and change nothing"       },
+	{"whole",        OPTION_FLAG,  NULL,   "with --dry-run: print the files as they would be"     },
 	{"set-default",  OPTION_FLAG,  NULL,   "every container, not only those with --runtime nvidia"},
 	{"cdi",          OPTION_FLAG,  NULL,   "switch CDI devices on"                                },
 	{"remove",       OPTION_FLAG,  NULL,   "take it back"                                         },

@@ -10,7 +10,7 @@ struct job {
 	enum engine engine;
 	const char *root_path;
 	const char *file, *drop_in; /* as the user names them, or NULL */
-	bool dry_run, remove;
+	bool dry_run, remove, whole;
 	struct configure configure;
 	struct root root;
 	struct arena *arena;

@@ -49,16 +49,18 @@ static int follow(struct explanation *e, const struct config *config, const char
 	return r < 0 ? r : pipeline_plan(pipeline, &e->root, arena, err);
 }
 
-int explain_bundle(const struct config *config, const char *bundle, struct arena *arena,
+int explain_bundle(const struct explain_options *options, const char *bundle, struct arena *arena,
 		   struct explanation *ret)
 {
-	return follow(ret, config, bundle, arena, &ret->err);
+	ret->pipeline.for_runtime = options->for_runtime;
+	return follow(ret, options->config, bundle, arena, &ret->err);
 }
 
-static int explain(const struct config *config, const char *bundle, bool json, struct arena *arena)
+static int explain(const struct explain_options *options, const char *bundle, bool json,
+		   struct arena *arena)
 {
 	AUTO_EXPLANATION explanation = EXPLANATION_INIT;
-	int r = explain_bundle(config, bundle, arena, &explanation);
+	int r = explain_bundle(options, bundle, arena, &explanation);
 
 	if (json) {
 		int failed = cli_print_json(explain_json(&explanation, arena));
@@ -92,6 +94,7 @@ static int run(const struct arguments *arguments)
 	const char *other = arguments_value(arguments, "diff");
 	struct error err = {0};
 	struct config config;
+	struct explain_options how = {&config, arguments_flag(arguments, "runtime")};
 
 	if (!bundle)
 		return usage_error(arguments, "--bundle DIR is missing");
@@ -102,17 +105,19 @@ static int run(const struct arguments *arguments)
 	if (config_load(arguments->config, arena, &config, &err) < 0)
 		return no_configuration(bundle, &err, arguments->json && !why && !other, arena);
 	if (why)
-		return explain_why(&config, bundle, why, arguments->json, arena);
+		return explain_why(&how, bundle, why, arguments->json, arena);
 	if (other)
-		return explain_diff(&config, bundle, other, arguments->json, arena);
-	return explain(&config, bundle, arguments->json, arena);
+		return explain_diff(&how, bundle, other, arguments->json, arena);
+	return explain(&how, bundle, arguments->json, arena);
 }
 
 static const struct command_option options[] = {
-	{"bundle", OPTION_VALUE, "DIR",  "the OCI bundle of the container"                       },
-	{"why",    OPTION_VALUE, "PATH", "only this: why that file is in the container, or isn't"},
-	{"diff",   OPTION_VALUE, "DIR",  "only this: what is different for the bundle in DIR"    },
-	{NULL,     0,            NULL,   NULL						    },
+	{"bundle",  OPTION_VALUE, "DIR",  "the OCI bundle of the container"                       },
+	{"why",     OPTION_VALUE, "PATH", "only this: why that file is in the container, or isn't"},
+	{"diff",    OPTION_VALUE, "DIR",  "only this: what is different for the bundle in DIR"    },
+	{"runtime", OPTION_FLAG,  NULL,
+	 "as davit-runtime decides: all capabilities, constraints warn"                           },
+	{NULL,      0,            NULL,   NULL						    },
 };
 
 const struct command command_explain = {
@@ -120,6 +125,8 @@ const struct command command_explain = {
 	.summary = "what the hook would do to a container, and why",
 	.help = "Prints the request, the driver, the selected GPUs and the plan for the OCI bundle in DIR,\n"
 		"as a tree, and changes nothing.\n"
+		"\n"
+		"davit-runtime gives more than the hook (docs/requests.md): --runtime explains for it.\n"
 		"\n"
 		"With --why: PATH is a path in the container or on the host, or a library's bare name such\n"
 		"as libcuda.so.1. The answer says from where and why it is inside (exit code 0), or why not\n"

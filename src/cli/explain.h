@@ -18,8 +18,12 @@ void explanation_close(struct explanation *explanation);
 		.pipeline = PIPELINE_INIT, .root = {.fd = -1 } \
 	}
 
+struct explain_options {
+	const struct config *config;
+	bool for_runtime; /* as davit-runtime decides, not as the hook */
+};
 /* Explains the bundle as it lies there. 0 or -errno, which err is filled with. */
-int explain_bundle(const struct config *config, const char *bundle, struct arena *arena,
+int explain_bundle(const struct explain_options *options, const char *bundle, struct arena *arena,
 		   struct explanation *ret);
 
 /* What an operation takes: a file of the host, a link's text, or a device's numbers; or "". */
@@ -52,9 +56,9 @@ const char *explain_outcome_text(const struct explanation *explanation,
 void explain_print_tree(const struct explanation *explanation, struct arena *arena);
 
 /* Why a path, or a library's bare name, is in the container or isn't. The exit code. */
-int explain_why(const struct config *config, const char *bundle, const char *path, bool json,
-		struct arena *arena);
+int explain_why(const struct explain_options *options, const char *bundle, const char *path,
+		bool json, struct arena *arena);
 
 /* What differs between two bundles. The exit code. */
-int explain_diff(const struct config *config, const char *bundle, const char *other, bool json,
-		 struct arena *arena);
+int explain_diff(const struct explain_options *options, const char *bundle, const char *other,
+		 bool json, struct arena *arena);

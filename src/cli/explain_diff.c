@@ -174,8 +174,8 @@ static int print_json(const struct explanation *one, const struct explanation *o
 	return cli_print_json(object);
 }
 
-int explain_diff(const struct config *config, const char *bundle, const char *other, bool json,
-		 struct arena *arena)
+int explain_diff(const struct explain_options *options, const char *bundle, const char *other,
+		 bool json, struct arena *arena)
 {
 	AUTO_EXPLANATION a = EXPLANATION_INIT;
 	AUTO_EXPLANATION b = EXPLANATION_INIT;
@@ -189,9 +189,9 @@ int explain_diff(const struct config *config, const char *bundle, const char *ot
 	int failed = 0;
 
 	/* What can't be read can't be compared; other errors are among what is compared. */
-	if (explain_bundle(config, bundle, arena, &a) < 0 && a.pipeline.stage < PIPELINE_REQUEST)
+	if (explain_bundle(options, bundle, arena, &a) < 0 && a.pipeline.stage < PIPELINE_REQUEST)
 		return cli_fail(&a.err);
-	if (explain_bundle(config, other, arena, &b) < 0 && b.pipeline.stage < PIPELINE_REQUEST)
+	if (explain_bundle(options, other, arena, &b) < 0 && b.pipeline.stage < PIPELINE_REQUEST)
 		return cli_fail(&b.err);
 	for (size_t i = 0; i < ARRAY_SIZE(differences); i++) {
 		compare(&a, &b, &differences[i], arena);

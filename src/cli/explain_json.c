@@ -7,6 +7,41 @@ static struct json_object *text(const char *string)
 	return string ? json_object_new_string(string) : NULL;
 }
 
+static struct json_object *json_wishes(const struct wishes *wishes)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < wishes->count; i++) {
+		const struct wish *wish = &wishes->items[i];
+		struct json_object *object = json_object_new_object();
+
+		json_object_object_add(object, "vendor", text(wish->vendor->name));
+		json_object_object_add(object, "from", text(wish->from));
+		json_object_object_add(object, "devices", cli_json_strings(&wish->devices));
+		(void)json_object_array_add(array, object);
+	}
+	return array;
+}
+
+/* What a choice was made among, and the indices chosen. */
+static struct json_object *json_choices(const struct choices *choices)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < choices->count; i++) {
+		const struct choice *choice = &choices->items[i];
+		struct json_object *object = cli_json_accelerators(&choice->all);
+		struct json_object *selected = json_object_new_array();
+
+		for (size_t j = 0; j < choice->count; j++)
+			(void)json_object_array_add(
+				selected, json_object_new_int((int)choice->items[j]->index));
+		json_object_object_add(object, "selected", selected);
+		(void)json_object_array_add(array, object);
+	}
+	return array;
+}
+
 struct json_object *explain_json_request(const struct gpu_request *request)
 {
 	struct json_object *object = json_object_new_object();
@@ -28,6 +63,8 @@ struct json_object *explain_json_request(const struct gpu_request *request)
 	json_object_object_add(object, "imex", cli_json_strings(&request->imex));
 	json_object_object_add(object, "privileged", json_object_new_boolean(request->privileged));
 	json_object_object_add(object, "rules", cli_json_strings(&request->rules));
+	if (request->wishes.count)
+		json_object_object_add(object, "wishes", json_wishes(&request->wishes));
 	return object;
 }
 
@@ -130,10 +167,15 @@ struct json_object *explain_json(const struct explanation *explanation, struct a
 			       pipeline->stage >= PIPELINE_REQUEST
 				       ? explain_json_request(&pipeline->request)
 				       : NULL);
-	json_object_object_add(
-		object, "driver",
-		pipeline->stage >= PIPELINE_DRIVER ? cli_json_driver(&pipeline->driver) : NULL);
+	json_object_object_add(object, "driver",
+			       pipeline->stage >= PIPELINE_DRIVER && pipeline->request.nvidia
+				       ? cli_json_driver(&pipeline->driver)
+				       : NULL);
 	json_object_object_add(object, "selected", explain_json_selected(&pipeline->selection));
+	if (pipeline->choices.count)
+		json_object_object_add(object, "vendors", json_choices(&pipeline->choices));
+	if (pipeline->notes.count)
+		json_object_object_add(object, "notes", cli_json_strings(&pipeline->notes));
 	json_object_object_add(object, "operations", json_operations(explanation, arena));
 	json_object_object_add(object, "error", cli_json_error(&explanation->err));
 	return object;

@@ -11,11 +11,21 @@ static void add_request(struct tree *root, const struct gpu_request *request)
 {
 	const char *devices = strings_join(root->arena, &request->devices, ", ");
 	struct strings names = {0};
-	struct tree *node = request->gpu ? tree_add(root, "request: %s, from %s",
-						    devices ? devices : "", request->from)
-					 : tree_add(root, "request: no GPU is asked for");
+	struct tree *node = NULL;
 
-	if (request->gpu) {
+	if (request->nvidia)
+		node = tree_add(root, "request: %s, from %s", devices ? devices : "",
+				request->from);
+	for (size_t i = 0; i < request->wishes.count; i++) {
+		const struct wish *wish = &request->wishes.items[i];
+
+		devices = strings_join(root->arena, &wish->devices, ", ");
+		node = tree_add(root, "request: %s %s, from %s", wish->vendor->title,
+				devices ? devices : "", wish->from);
+	}
+	if (!request->gpu)
+		node = tree_add(root, "request: no GPU is asked for");
+	if (request->nvidia) {
 		for (unsigned bit = 1; bit <= CAPABILITY_ALL; bit <<= 1)
 			if (request->capabilities_granted & bit)
 				(void)strings_add(root->arena, &names, capability_name(bit));
@@ -43,6 +53,25 @@ static void add_selection(struct tree *root, const struct pipeline *pipeline)
 			(void)tree_add(node, "GPU %u %s %s at %s", gpu->index, gpu->uuid,
 				       gpu->model, gpu->bus_id);
 	}
+}
+
+static void add_choice(struct tree *root, const struct choice *choice)
+{
+	const char *title = choice->vendor->title;
+	struct tree *node = tree_add(root, "%s GPUs: %zu of %zu selected", title, choice->count,
+				     choice->all.count);
+
+	for (size_t i = 0; i < choice->count; i++) {
+		const struct accelerator *one = choice->items[i];
+		const char *nodes = cli_accelerator_nodes(one, root->arena);
+
+		(void)tree_add(node, "%s GPU %u %s%s%s at %s%s%s: %s", title, one->index,
+			       one->uid_name ? one->uid_name : "", one->uid_name ? " " : "",
+			       one->model ? one->model : "", one->bus_id, one->device ? ", " : "",
+			       one->device ? one->device : "", nodes ? nodes : "");
+	}
+	if (*choice->all.warning)
+		(void)tree_add(node, "%s", choice->all.warning);
 }
 
 static void add_image(struct tree *root, const struct image *image)
@@ -261,14 +290,20 @@ void explain_print_tree(const struct explanation *explanation, struct arena *are
 		(void)tree_add(root, "rootfs: %s", pipeline->rootfs);
 	if (pipeline->stage >= PIPELINE_REQUEST)
 		add_request(root, &pipeline->request);
-	if (pipeline->stage >= PIPELINE_DRIVER)
+	if (pipeline->stage >= PIPELINE_DRIVER && pipeline->request.nvidia)
 		(void)tree_add(root, "driver: %s in %s, %zu GPU%s", pipeline->driver.version,
 			       pipeline->driver.root_path, pipeline->driver.gpus.count,
 			       pipeline->driver.gpus.count == 1 ? "" : "s");
-	if (pipeline->stage >= PIPELINE_SELECTION)
+	if (pipeline->stage >= PIPELINE_SELECTION && pipeline->request.nvidia)
 		add_selection(root, pipeline);
+	if (pipeline->stage >= PIPELINE_SELECTION)
+		for (size_t i = 0; i < pipeline->choices.count; i++)
+			add_choice(root, &pipeline->choices.items[i]);
+	for (size_t i = 0; i < pipeline->notes.count; i++)
+		(void)tree_add(root, "note: %s", pipeline->notes.items[i]);
 	if (pipeline->stage >= PIPELINE_PLAN) {
-		add_image(root, &pipeline->image);
+		if (pipeline->request.nvidia)
+			add_image(root, &pipeline->image);
 		add_operations(root, explanation);
 	}
 	if (root != &top)

@@ -31,9 +31,25 @@ static void print_ignored(const struct command *command)
 	bool any = false;
 
 	for (const struct command_option *own = command->options; own && own->name; own++)
-		if (!own->summary) {
+		if (!own->summary && !command_more(command, own)->refused &&
+		    !command_more(command, own)->same_as) {
 			(void)printf("%s --%s",
 				     any ? "," : "\nAccepted and without effect:", own->name);
+			any = true;
+		}
+	if (any)
+		(void)putchar('\n');
+}
+
+/* Options of the other program that davit refuses: each says why when it is given. */
+static void print_refused(const struct command *command)
+{
+	bool any = false;
+
+	for (const struct option_more *more = command->more; more && more->name; more++)
+		if (more->refused) {
+			(void)printf("%s --%s",
+				     any ? "," : "\nRefused, with the reason:", more->name);
 			any = true;
 		}
 	if (any)
@@ -64,6 +80,7 @@ int command_help(const struct command *command, const char *name)
 	}
 	print_options(command);
 	print_ignored(command);
+	print_refused(command);
 	if (command->example)
 		(void)printf("\nexample: %s\n", command->example);
 	return fflush(stdout) != 0;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "cli.h"
@@ -10,6 +11,31 @@ int cli_fail(const struct error *err)
 	error_line(err, line);
 	(void)fprintf(stderr, "%s\n", line);
 	return error_exit_code(err);
+}
+
+static bool quiet;
+
+void cli_be_quiet(void)
+{
+	quiet = true;
+}
+
+bool cli_is_quiet(void)
+{
+	return quiet;
+}
+
+void cli_note(const char *format, ...)
+{
+	va_list args;
+
+	if (quiet)
+		return;
+	va_start(args, format);
+	(void)fputs("davit: ", stderr);
+	(void)vfprintf(stderr, format, args);
+	(void)fputc('\n', stderr);
+	va_end(args);
 }
 
 int cli_print_json(struct json_object *object)
@@ -90,6 +116,70 @@ struct json_object *cli_json_gpus(const struct gpus *gpus)
 		(void)json_object_array_add(array, object);
 	}
 	return array;
+}
+
+static struct json_object *text_or_null(const char *text)
+{
+	return text ? json_object_new_string(text) : NULL;
+}
+
+static struct json_object *json_accelerator(const struct accelerator *one)
+{
+	struct json_object *object = json_object_new_object(), *nodes = json_object_new_array();
+
+	for (size_t i = 0; i < one->nodes.count; i++)
+		(void)json_object_array_add(nodes,
+					    json_object_new_string(one->nodes.items[i].name));
+	json_object_object_add(object, "index", json_object_new_int((int)one->index));
+	json_object_object_add(object, "bus_id", json_object_new_string(one->bus_id));
+	json_object_object_add(object, "id", text_or_null(one->uid_name));
+	json_object_object_add(object, "model", text_or_null(one->model));
+	json_object_object_add(object, "arch", text_or_null(one->arch));
+	json_object_object_add(object, "driver", json_object_new_string(one->driver));
+	json_object_object_add(object, "partition",
+			       one->split ? json_object_new_int((int)one->partition) : NULL);
+	json_object_object_add(object, "device", text_or_null(one->device));
+	json_object_object_add(object, "order", json_object_new_int((int)one->order));
+	json_object_object_add(object, "nodes", nodes);
+	return object;
+}
+
+struct json_object *cli_json_accelerators(const struct accelerators *all)
+{
+	struct json_object *object = json_object_new_object(), *gpus = json_object_new_array();
+	struct json_object *unusable = json_object_new_array();
+
+	for (size_t i = 0; i < all->count; i++)
+		(void)json_object_array_add(gpus, json_accelerator(&all->items[i]));
+	for (size_t i = 0; i < all->unusable.count; i++) {
+		struct json_object *one = json_object_new_object();
+
+		json_object_object_add(one, "bus_id",
+				       json_object_new_string(all->unusable.items[i].bus_id));
+		json_object_object_add(one, "problem",
+				       json_object_new_string(all->unusable.items[i].problem));
+		(void)json_object_array_add(unusable, one);
+	}
+	json_object_object_add(object, "vendor", json_object_new_string(all->vendor->name));
+	json_object_object_add(object, "kind", json_object_new_string(all->vendor->kind));
+	json_object_object_add(object, "gpus", gpus);
+	json_object_object_add(object, "unusable", unusable);
+	json_object_object_add(object, "warning",
+			       *all->warning ? json_object_new_string(all->warning) : NULL);
+	return object;
+}
+
+const char *cli_accelerator_nodes(const struct accelerator *one, struct arena *arena)
+{
+	struct strings names = {0};
+
+	for (size_t i = 0; i < one->nodes.count; i++) {
+		const char *name = arena_printf(arena, "/dev/%s", one->nodes.items[i].name);
+
+		if (!name || strings_add(arena, &names, name) < 0)
+			return NULL;
+	}
+	return strings_join(arena, &names, ", ");
 }
 
 struct json_object *cli_json_driver(const struct driver *driver)

@@ -115,9 +115,10 @@ static unsigned what_before(const struct arguments *arguments, bool all)
 	return what;
 }
 
-static int run(const struct arguments *arguments)
+int cli_create_links(const struct arguments *arguments)
 {
 	const char *directory = arguments_value(arguments, "dev-char-path");
+	const char *driver_root = arguments_value(arguments, "driver-root");
 	bool all = arguments_flag(arguments, "create-all");
 	struct driver_roots roots = DRIVER_ROOTS_INIT;
 	AUTO_ARENA arena = {0};
@@ -135,6 +136,13 @@ static int run(const struct arguments *arguments)
 	struct json_object *answer = json_object_new_object();
 	int failed = 0, r = config_load(arguments->config, &arena, &config, &err);
 
+	if (r == 0 && driver_root && !string_equal(driver_root, "/")) {
+		driver_root = cli_absolute(driver_root, &arena);
+		config.driver.dev =
+			driver_root ? arena_printf(&arena, "%s/dev", driver_root) : NULL;
+		if (!config.driver.dev)
+			r = error_memory(&err);
+	}
 	if (r == 0)
 		r = driver_roots_open(&config, &roots, &err);
 	if (r == 0)
@@ -149,14 +157,13 @@ static int run(const struct arguments *arguments)
 	return r < 0 ? cli_fail(&err) : failed;
 }
 
-static const struct command_option options[] = {
+const struct command_option create_links_options[] = {
 	{"create-all",          OPTION_FLAG,  NULL,  "for nodes that aren't there, too"             },
 	{"create-device-nodes", OPTION_FLAG,  NULL,  "with --create-all: make the nodes before"     },
 	{"load-kernel-modules", OPTION_FLAG,  NULL,  "with --create-all: load the modules before"   },
 	{"dev-char-path",       OPTION_VALUE, "DIR", "where the links are made (/dev/char)"         },
 	{"dry-run",             OPTION_FLAG,  NULL,  "change nothing, only say what would be linked"},
- /* Where the nodes are says the configuration. */
-	{"driver-root",         OPTION_VALUE, "DIR", NULL                                           },
+	{"driver-root",         OPTION_VALUE, "DIR", "the root whose /dev has the nodes"            },
 	{NULL,		  0,            NULL,  NULL					   },
 };
 
@@ -166,8 +173,8 @@ const struct command command_create_links = {
 	.help = "Makes the links by which runc and systemd find a device's name, for the driver's nodes that\n"
 		"are there, and prints those it made. Links that are right stay.\n",
 	.example = "davit system create-dev-char-symlinks --create-all",
-	.options = options,
+	.options = create_links_options,
 	.json = true,
 	.one_dash = true,
-	.run = run,
+	.run = cli_create_links,
 };

@@ -15,6 +15,7 @@ static int plan_for_all(struct pipeline *pipeline, const struct config *config, 
 	pipeline->config = config;
 	pipeline->request = (struct gpu_request){
 		.gpu = true,
+		.nvidia = true,
 		.capabilities = CAPABILITY_ALL,
 		.mig_config = "",
 		.mig_monitor = "",

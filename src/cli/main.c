@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cdi_hook.h"
 #include "cli.h"
 #include "commands.h"
 
@@ -23,13 +24,30 @@ static const struct command davit = {
 	.run = cli_version,
 };
 
+/* "nvidia-ctk hook create-symlinks ...", "nvidia-ctk --quiet hook ...": of CDI specs. */
+static bool is_hook(int argc, char **argv)
+{
+	int at = 1;
+
+	while (at < argc && argv[at][0] == '-')
+		at++;
+	if (at >= argc || strcmp(argv[at], "hook") != 0)
+		return false;
+	/* --help is the table's. */
+	return at + 2 != argc || strcmp(argv[at + 1], "--help") != 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 	const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
 
 	if (argc > 0 && strcmp(slash ? slash + 1 : argv[0], "nvidia-ctk") == 0)
-		return command_run(&command_ctk, "nvidia-ctk", argc - 1, argv + 1);
+		return is_hook(argc, argv)
+			       ? cdi_hook_main(argc, argv)
+			       : command_run(&command_ctk, "nvidia-ctk", argc - 1, argv + 1);
+	if (strcmp(name, "ctk") == 0 && is_hook(argc - 1, argv + 1))
+		return cdi_hook_main(argc - 1, argv + 1);
 	if (strcmp(name, "--complete") == 0)
 		return command_complete(&davit, argc - 2, argv + 2);
 	if (strcmp(name, "help") == 0)

@@ -36,6 +36,15 @@ int cli_version(const struct arguments *arguments)
 	return puts("davit " DAVIT_VERSION) < 0;
 }
 
+/* "cdi help generate": of a group's own, or one of its commands. */
+static int help_of(const struct arguments *arguments, int argc, char **argv)
+{
+	const struct command *group = arguments->command;
+	const struct command *command = argc > 1 ? command_find(group->commands, argv[1]) : NULL;
+
+	return command_help(command ? command : group, arguments->name);
+}
+
 /* The options before the first word are the group's. */
 static int run_group(struct arguments *arguments, int argc, char **argv)
 {
@@ -43,6 +52,12 @@ static int run_group(struct arguments *arguments, int argc, char **argv)
 	const char *known[32], *nearest, *name;
 	size_t count = 0;
 
+	if (group->before)
+		group->before(arguments);
+	if (group->help_without &&
+	    ((argc == 0 && !arguments_flag(arguments, "version")) ||
+	     (argc > 0 && (strcmp(argv[0], "help") == 0 || strcmp(argv[0], "h") == 0))))
+		return help_of(arguments, argc, argv);
 	if (argc == 0)
 		return group->run ? group->run(arguments)
 				  : usage_error(arguments, "no command is named");
@@ -61,6 +76,21 @@ static int run_group(struct arguments *arguments, int argc, char **argv)
 		       : usage_error(arguments, "there is no command %.100s", argv[0]);
 }
 
+/* How many of the words are a group's options and their values. */
+static int count_options(const struct command *group, int argc, char **argv)
+{
+	int count = 0;
+
+	while (count < argc && argv[count][0] == '-') {
+		const char *name = argv[count] + strspn(argv[count], "-");
+		const struct command_option *option =
+			command_find_option(group, name, strlen(name));
+
+		count += option && option->kind != OPTION_FLAG ? 2 : 1;
+	}
+	return count < argc ? count : argc;
+}
+
 int command_run(const struct command *command, const char *name, int argc, char **argv)
 {
 	AUTO_ARENA arena = {0};
@@ -69,8 +99,7 @@ int command_run(const struct command *command, const char *name, int argc, char 
 	int own = argc;
 
 	if (command->commands)
-		for (own = 0; own < argc && argv[own][0] == '-';)
-			own++;
+		own = count_options(command, argc, argv);
 	if (arguments_parse(command, name, own, argv, &arena, &arguments, &err) < 0) {
 		print_usage(&err);
 		return EXIT_USAGE;

@@ -20,6 +20,21 @@ static int json_done(const struct strings *done)
 	return cli_print_json(object);
 }
 
+/* --root DIR: the nodes are in DIR/dev; --dev-root is for these alone. 0 or -ENOMEM. */
+static int set_root(const struct arguments *arguments, struct arena *arena, struct config *config)
+{
+	const char *root = arguments_value(arguments, "root");
+	const char *dev_root = arguments_value(arguments, "dev-root");
+
+	if (!dev_root || !*dev_root)
+		dev_root = root;
+	if (!dev_root || string_equal(dev_root, "/"))
+		return 0;
+	dev_root = cli_absolute(dev_root, arena);
+	config->driver.dev = dev_root ? arena_printf(arena, "%s/dev", dev_root) : NULL;
+	return config->driver.dev ? 0 : -ENOMEM;
+}
+
 static int prepare(const struct arguments *arguments, unsigned what)
 {
 	struct driver_roots roots = DRIVER_ROOTS_INIT;
@@ -32,6 +47,8 @@ static int prepare(const struct arguments *arguments, unsigned what)
 
 	if (arguments_flag(arguments, "dry-run"))
 		what |= PREPARE_PRETEND;
+	if (r == 0 && set_root(arguments, &arena, &config) < 0)
+		r = error_memory(&err);
 	if (r == 0)
 		r = driver_roots_open(&config, &roots, &err);
 	if (r == 0)
@@ -51,13 +68,21 @@ static int run_prepare(const struct arguments *arguments)
 	return prepare(arguments, PREPARE_MODULES | PREPARE_NODES);
 }
 
-static int run_create(const struct arguments *arguments)
+int cli_create_nodes(const struct arguments *arguments)
 {
+	const char *root = arguments_value(arguments, "root");
 	unsigned what = arguments_flag(arguments, "control-devices") ? PREPARE_CONTROL_NODES
 								     : PREPARE_NODES;
 
-	if (arguments_flag(arguments, "load-kernel-modules"))
+	if (arguments_flag(arguments, "load-kernel-modules")) {
+		if (root && !string_equal(root, "/"))
+			return usage_error(
+				arguments,
+				"--load-kernel-modules: davit runs no program of the root "
+				"%.100s; load them there before",
+				root);
 		what |= PREPARE_MODULES;
+	}
 	return prepare(arguments, what);
 }
 
@@ -78,15 +103,19 @@ static const struct command command_prepare = {
 	.run = run_prepare,
 };
 
-static const struct command_option create_options[] = {
+const struct command_option create_nodes_options[] = {
 	{"control-devices",     OPTION_FLAG,  NULL,
 	 "only nvidiactl, nvidia-modeset, nvidia-uvm and nvidia-uvm-tools"                        },
 	{"load-kernel-modules", OPTION_FLAG,  NULL,  "load the driver's modules before"           },
 	{"dry-run",             OPTION_FLAG,  NULL,  "change nothing, only say what would be done"},
- /* Where the nodes are says the configuration. */
+	{"root",                OPTION_VALUE, "DIR", "make them in DIR/dev"                       },
+	{"dev-root",            OPTION_VALUE, "DIR", "the same"                                   },
 	{"driver-root",         OPTION_VALUE, "DIR", NULL                                         },
-	{"dev-root",            OPTION_VALUE, "DIR", NULL                                         },
 	{NULL,		  0,            NULL,  NULL					 },
+};
+static const struct option_more create_more[] = {
+	{"driver-root", "root", NULL, NULL},
+	{NULL,          NULL,   NULL, NULL},
 };
 
 const struct command command_create_nodes = {
@@ -95,10 +124,11 @@ const struct command command_create_nodes = {
 	.help = "Makes the driver's device nodes that are missing, with the numbers, owner and mode that the\n"
 		"driver asks for, and replaces those with a stale number. Prints what it did.\n",
 	.example = "davit system create-device-nodes --control-devices --dry-run",
-	.options = create_options,
+	.options = create_nodes_options,
+	.more = create_more,
 	.json = true,
 	.one_dash = true,
-	.run = run_create,
+	.run = cli_create_nodes,
 };
 
 static const struct command *const commands[] = {&command_create_nodes, &command_create_links,

@@ -257,8 +257,8 @@ static void find_answer(const struct why_question *question, const struct explan
 	} else if (ret->operation) {
 		answer_absent_source(question, explanation, ret);
 	} else if (!why_find_wish(question, explanation, ret) &&
-		   !answer_known(question, &pipeline->driver, ret) &&
-		   !answer_node(question, pipeline, ret)) {
+		   !(pipeline->request.nvidia && (answer_known(question, &pipeline->driver, ret) ||
+						  answer_node(question, pipeline, ret)))) {
 		answer_foreign(question, explanation, ret);
 	}
 }
@@ -310,10 +310,11 @@ static void print_text(const struct why_question *question, const struct explana
 	struct arena *arena = question->arena;
 	const struct gpu_request *request = &explanation->pipeline.request;
 	const struct operation *operation = answer->operation;
-	const char *devices = strings_join(arena, &request->devices, ",");
+	const char *devices = gpu_request_devices(request, arena);
+	const char *sources = gpu_request_sources(request, arena);
 	char *path = arena_strdup(arena, question->path);
 
-	if (!path || !devices)
+	if (!path || !devices || !sources)
 		return;
 	string_printable(path);
 	(void)printf("%s: %s\n", path,
@@ -329,8 +330,7 @@ static void print_text(const struct why_question *question, const struct explana
 		print_line(arena, "because", operation->because);
 	}
 	if (answer->verdict == WHY_INSIDE)
-		print_line(arena, "request",
-			   arena_printf(arena, "%s (%s)", devices, request->from));
+		print_line(arena, "request", arena_printf(arena, "%s (%s)", devices, sources));
 	print_line(arena, "why", answer->reason);
 	for (size_t i = 0; i < answer->notes.count; i++)
 		print_line(arena, "note", answer->notes.items[i]);
@@ -347,8 +347,8 @@ static void look_at_host(struct why_question *question)
 		question->host = (struct stat){0};
 }
 
-int explain_why(const struct config *config, const char *bundle, const char *path, bool json,
-		struct arena *arena)
+int explain_why(const struct explain_options *options, const char *bundle, const char *path,
+		bool json, struct arena *arena)
 {
 	AUTO_EXPLANATION explanation = EXPLANATION_INIT;
 	struct why_question question = {.path = path, .arena = arena, .bare = !strchr(path, '/')};
@@ -362,7 +362,7 @@ int explain_why(const struct config *config, const char *bundle, const char *pat
 		return 1;
 	question.name = question.bare ? path : strrchr(path, '/') + 1;
 	look_at_host(&question);
-	if (explain_bundle(config, bundle, arena, &explanation) < 0 &&
+	if (explain_bundle(options, bundle, arena, &explanation) < 0 &&
 	    explanation.pipeline.stage < PIPELINE_REQUEST)
 		return cli_fail(&explanation.err);
 	find_answer(&question, &explanation, &answer);

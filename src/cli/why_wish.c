@@ -41,8 +41,17 @@ static struct gpu_request with_all_gpus(const struct wisher *w)
 {
 	static const char *all[] = {"all"};
 	struct gpu_request request = w->explanation->pipeline.request;
+	struct wish *wishes = arena_alloc(
+		w->question->arena, (request.wishes.count + 1) * sizeof(*request.wishes.items));
+
+	if (!wishes)
+		return request;
 
 	request.devices = (struct strings){all, 1, 1};
+	for (size_t i = 0; i < request.wishes.count; i++)
+		wishes[i] = (struct wish){request.wishes.items[i].vendor,
+					  request.wishes.items[i].from, request.devices};
+	request.wishes.items = wishes;
 	return request;
 }
 
@@ -130,17 +139,18 @@ static bool try_gpus(struct wisher *w)
 	const struct pipeline *pipeline = &w->explanation->pipeline;
 	struct arena *arena = w->question->arena;
 	struct gpu_request request = with_all_gpus(w);
-	const char *because, *devices = strings_join(arena, &pipeline->request.devices, ",");
+	const char *because, *devices = gpu_request_devices(&pipeline->request, arena);
+	const char *sources = gpu_request_sources(&pipeline->request, arena);
 
 	if (!would_have(w, &request, &because))
 		return try_capabilities(w, &request, true);
 	w->answer->verdict = WHY_OTHER_GPU;
 	w->answer->reason =
-		string_starts(because, "GPU ") || string_starts(because, "MIG ")
+		strstr(because, "GPU ") || string_starts(because, "MIG ")
 			? arena_printf(arena, "it is of %s, which isn't selected: %s asks for %s",
-				       because, pipeline->request.from, devices ? devices : "")
+				       because, sources ? sources : "", devices ? devices : "")
 			: arena_printf(arena, "it is of a GPU that isn't selected: %s asks for %s",
-				       pipeline->request.from, devices ? devices : "");
+				       sources ? sources : "", devices ? devices : "");
 	w->answer->fix = "add that GPU to the devices asked for";
 	return true;
 }

@@ -32,14 +32,18 @@ int config_defaults(struct arena *arena, struct config *ret)
 		.log = {.file = "", .level = LOG_LEVEL_WARNING},
 	};
 	if (strings_add(arena, &ret->policy.env_names, DEVICES_VARIABLE) < 0 ||
+	    strings_add(arena, &ret->cdi.spec_dirs, "/etc/cdi") < 0 ||
+	    strings_add(arena, &ret->cdi.spec_dirs, "/var/run/cdi") < 0 ||
+	    strings_add(arena, &ret->cdi.annotation_prefixes, "cdi.k8s.io/") < 0 ||
+	    strings_add(arena, &ret->cdi.annotation_prefixes, "nvidia.cdi.k8s.io/") < 0 ||
 	    strings_add(arena, &ret->runtime.candidates, "runc") < 0 ||
 	    strings_add(arena, &ret->runtime.candidates, "crun") < 0)
 		return -ENOMEM;
 	return 0;
 }
 
-/* Turns comments into blanks, so that lines and columns stay: the parser takes strict JSON. */
-static void blank_comments(char *text, size_t length)
+/* The parser takes strict JSON. */
+void config_blank_comments(char *text, size_t length)
 {
 	bool quoted = false;
 
@@ -74,7 +78,7 @@ int config_parse(const char *text, size_t length, const char *path, struct arena
 
 	if (!copy || config_defaults(arena, ret) < 0)
 		return error_memory(err);
-	blank_comments(copy, length);
+	config_blank_comments(copy, length);
 	r = json_text_parse(copy, length, ERROR_BAD_CONFIG, path, arena, &json, err);
 	if (r < 0)
 		return r;
@@ -112,17 +116,16 @@ static int check_owner(int fd, const char *path, struct error *err)
 	return 0;
 }
 
-static int load(const char *path, struct arena *arena, struct config *ret, struct error *err)
+/* -ENOENT without a message: there is no such file. */
+static int read_file(const char *file, struct arena *arena, char **ret, size_t *ret_length,
+		     struct error *err)
 {
-	const char *file = path ? path : CONFIG_PATH;
 	/* O_NONBLOCK: a FIFO must not stop a container's start. */
 	AUTO_FD fd = open(file, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	size_t length;
-	char *text;
 	int r;
 
-	if (fd < 0 && errno == ENOENT && !path)
-		return config_defaults(arena, ret) < 0 ? error_memory(err) : 0;
+	if (fd < 0 && errno == ENOENT)
+		return -ENOENT;
 	if (fd < 0 && errno == ELOOP)
 		return refuse_file(file, "it is a symbolic link", "name the file itself", err);
 	if (fd < 0)
@@ -131,11 +134,36 @@ static int load(const char *path, struct arena *arena, struct config *ret, struc
 	r = check_owner(fd, file, err);
 	if (r < 0)
 		return r;
-	r = file_read(fd, CONFIG_SIZE_MAX, arena, &text, &length);
+	r = file_read(fd, CONFIG_SIZE_MAX, arena, ret, ret_length);
 	if (r == -EFBIG)
 		return refuse_file(file, "it is larger than 1 MiB", NULL, err);
+	return r < 0 ? error_errno(err, -r, "read %s", file) : 0;
+}
+
+static int no_file(const char *file, struct error *err)
+{
+	return error_set(err, ERROR_BAD_CONFIG, ENOENT, NULL, "open %s: %s", file,
+			 strerror(ENOENT));
+}
+
+int config_read(const char *path, struct arena *arena, char **ret, struct error *err)
+{
+	int r = read_file(path, arena, ret, NULL, err);
+
+	return r == -ENOENT ? no_file(path, err) : r;
+}
+
+static int load(const char *path, struct arena *arena, struct config *ret, struct error *err)
+{
+	const char *file = path ? path : CONFIG_PATH;
+	size_t length = 0;
+	char *text = NULL;
+	int r = read_file(file, arena, &text, &length, err);
+
+	if (r == -ENOENT && !path)
+		return config_defaults(arena, ret) < 0 ? error_memory(err) : 0;
 	if (r < 0)
-		return error_errno(err, -r, "read %s", file);
+		return r == -ENOENT ? no_file(file, err) : r;
 	file = arena_strdup(arena, file);
 	if (!file)
 		return error_memory(err);

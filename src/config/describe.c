@@ -46,6 +46,9 @@ static const char *describe_texts(struct arena *arena, const void *member)
 }
 #define describe_paths describe_texts
 #define describe_env_names describe_texts
+#define describe_vendor_env_names describe_texts
+#define describe_bus_ids describe_texts
+#define describe_prefixes describe_texts
 #define describe_programs describe_texts
 
 static const char *describe_path(struct arena *arena, const void *member)
@@ -97,6 +100,11 @@ static const char *describe_accept(struct arena *arena, const void *member)
 	return quote(arena, value_accept_words[*(const enum accept *)member]);
 }
 #define describe_accept_annotations describe_accept
+
+static const char *describe_requirements(struct arena *arena, const void *member)
+{
+	return quote(arena, value_requirements_words[*(const enum requirements *)member]);
+}
 
 static const char *describe_mode(struct arena *arena, const void *member)
 {

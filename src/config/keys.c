@@ -13,7 +13,7 @@ struct key {
 
 #define KEY(name, member, kind) {name, MEMBER(member), value_##kind},
 static const struct key keys[] = {CONFIG_KEYS(KEY)};
-static const char *const sections[] = {"driver", "policy", "runtime", "limits", "log"};
+static const char *const sections[] = {"driver", "policy", "cdi", "runtime", "limits", "log"};
 
 static const struct key *find_key(const char *name)
 {

@@ -19,11 +19,16 @@
 	X("policy.accept-annotations", policy.annotations, accept_annotations) \
 	X("policy.accept-mounts", policy.mounts, bool) \
 	X("policy.env-names", policy.env_names, env_names) \
+	X("policy.vendor-env-names", policy.vendor_env_names, vendor_env_names) \
+	X("policy.exclude-from-all", policy.exclude_from_all, bus_ids) \
 	X("policy.capabilities", policy.capabilities, capabilities) \
 	X("policy.image-capabilities", policy.image_capabilities, capabilities) \
 	X("policy.features", policy.features, features) \
+	X("policy.requirements", policy.requirements, requirements) \
 	X("policy.ignore-requirements", policy.ignore_requirements, bool) \
 	X("policy.imex", policy.imex, bool) \
+	X("cdi.spec-dirs", cdi.spec_dirs, paths) \
+	X("cdi.annotation-prefixes", cdi.annotation_prefixes, prefixes) \
 	X("cgroups", cgroups, auto) \
 	X("cuda-compat", cuda_compat, auto) \
 	X("runtime.mode", runtime.mode, mode) \

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdio.h>
+#include <string.h>
 
+#include "davit/bus_id.h"
 #include "value.h"
 
 #define SECONDS_MAX 3600
@@ -9,6 +11,7 @@
 const char *const value_auto_words[] = {"never", "auto"};
 const char *const value_accept_words[] = {"always", "privileged", "never", "as-env"};
 const char *const value_mode_words[] = {"spec", "hook"};
+const char *const value_requirements_words[] = {"auto", "enforce", "warn", "ignore"};
 
 int value_refuse(const struct value *value, const char *what)
 {
@@ -73,6 +76,17 @@ int value_accept_annotations(const struct value *value, void *ret)
 	if (index < 0)
 		return value_refuse(value, "\"as-env\", \"always\", \"privileged\" or \"never\"");
 	*(enum accept *)ret = (enum accept)index;
+	return 0;
+}
+
+int value_requirements(const struct value *value, void *ret)
+{
+	int index =
+		word_index(value, value_requirements_words, ARRAY_SIZE(value_requirements_words));
+
+	if (index < 0)
+		return value_refuse(value, "\"auto\", \"enforce\", \"warn\" or \"ignore\"");
+	*(enum requirements *)ret = (enum requirements)index;
 	return 0;
 }
 
@@ -181,6 +195,50 @@ int value_paths(const struct value *value, void *ret)
 int value_env_names(const struct value *value, void *ret)
 {
 	return read_list(value, is_env_name, "a list of names of environment variables", ret);
+}
+
+/* "DOCKER_RESOURCE_AMD_GPU=amd.com/gpu": the kind is looked at where kinds are known. */
+static bool is_env_name_of_kind(const char *text)
+{
+	const char *equals = strchr(text, '=');
+
+	for (const char *c = text; *c; c++)
+		if (*c <= 0x20 || *c > 0x7e)
+			return false;
+	return equals && equals != text && strchr(equals, '/') && !strchr(equals + 1, '=');
+}
+
+int value_vendor_env_names(const struct value *value, void *ret)
+{
+	return read_list(value, is_env_name_of_kind,
+			 "a list of texts NAME=KIND (\"DOCKER_RESOURCE_AMD_GPU=amd.com/gpu\")",
+			 ret);
+}
+
+/* What annotations of CDI devices begin with: "cdi.k8s.io/". */
+static bool is_prefix(const char *text)
+{
+	return is_env_name(text) && text[strlen(text) - 1] == '/';
+}
+
+int value_prefixes(const struct value *value, void *ret)
+{
+	return read_list(value, is_prefix,
+			 "a list of beginnings of annotations, each with a / at its end "
+			 "(\"cdi.k8s.io/\")",
+			 ret);
+}
+
+static bool is_bus_id(const char *text)
+{
+	bus_id id;
+
+	return bus_id_parse(text, &id) == 0;
+}
+
+int value_bus_ids(const struct value *value, void *ret)
+{
+	return read_list(value, is_bus_id, "a list of PCI bus ids (\"0000:0e:00.0\")", ret);
 }
 
 int value_programs(const struct value *value, void *ret)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 
-#include "json_edit.h"
+#include "davit/json_edit.h"
 
 #define PATH_RUNTIME(configure)                                     \
 	(const char *const[])                                       \

@@ -2,7 +2,7 @@
 /* What an engine's file says of a runtime, davit's or another one. */
 #include <string.h>
 
-#include "json_edit.h"
+#include "davit/json_edit.h"
 #include "toml.h"
 
 /* An object's member of that type, or NULL. */

@@ -180,6 +180,33 @@ static int import_swarm(struct import *import, const struct pair *pair)
 	return set(import, "policy.env-names", names);
 }
 
+/* A list of strings as it is. */
+static int import_list(struct import *import, const struct pair *pair, const char *key)
+{
+	struct strings list;
+	struct json_object *array;
+	int r = toml_strings(pair->node, import->arena, &list);
+
+	if (r < 0)
+		return error_memory(import->err);
+	if (pair->node->type != TOML_ARRAY || list.count != pair->node->count)
+		return refuse(import, pair, "it must be a list of strings");
+	array = json_object_new_array();
+	for (size_t i = 0; i < list.count; i++)
+		(void)json_object_array_add(array, json_object_new_string(list.items[i]));
+	return set(import, key, array);
+}
+
+static int import_prefixes(struct import *import, const struct pair *pair)
+{
+	return import_list(import, pair, "cdi.annotation-prefixes");
+}
+
+static int import_spec_dirs(struct import *import, const struct pair *pair)
+{
+	return import_list(import, pair, "cdi.spec-dirs");
+}
+
 static int import_capabilities(struct import *import, const struct pair *pair)
 {
 	const char *value;
@@ -198,16 +225,7 @@ static int import_root(struct import *import, const struct pair *pair)
 
 static int import_runtimes(struct import *import, const struct pair *pair)
 {
-	struct strings names;
-	struct json_object *array;
-	if (toml_strings(pair->node, import->arena, &names) < 0)
-		return error_memory(import->err);
-	if (pair->node->type != TOML_ARRAY || names.count != pair->node->count)
-		return refuse(import, pair, "it must be a list of strings");
-	array = json_object_new_array();
-	for (size_t i = 0; i < names.count; i++)
-		(void)json_object_array_add(array, json_object_new_string(names.items[i]));
-	return set(import, "runtime.candidates", array);
+	return import_list(import, pair, "runtime.candidates");
 }
 
 static int import_mode(struct import *import, const struct pair *pair)
@@ -264,6 +282,8 @@ static const struct {
 	{"nvidia-container-runtime.runtimes",                      import_runtimes    },
 	{"nvidia-container-runtime.mode",                          import_mode        },
 	{"nvidia-container-runtime.modes.legacy.cuda-compat-mode", import_compat_mode },
+	{"nvidia-container-runtime.modes.cdi.annotation-prefixes", import_prefixes    },
+	{"nvidia-container-runtime.modes.cdi.spec-dirs",           import_spec_dirs   },
 	{"features.ignore-imex-channel-requests",                  import_imex        },
 	{"features.disable-cuda-compat-lib-hook",                  import_compat_hook },
 };

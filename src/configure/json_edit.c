@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "json_edit.h"
+#include "davit/json_edit.h"
 
 #define BLANKS " \t\r\n"
 

@@ -20,6 +20,8 @@ enum {
 	OPTION_COMPAT_MODE,
 	OPTION_NO_COMPAT,
 	OPTION_CSV,
+	OPTION_ALL,
+	OPTION_USAGE,
 	OPTION_IGNORED, /* has no meaning for davit: how files are found and caches made */
 };
 
@@ -32,6 +34,7 @@ static const struct option global_options[] = {
 	{"ldcache",                 required_argument, NULL, 'l'           },
 	{"no-create-imex-channels", no_argument,       NULL, OPTION_IGNORED},
 	{"version",                 no_argument,       NULL, 'V'           },
+	{"usage",		   no_argument,       NULL, OPTION_USAGE  },
 	{"help",		    no_argument,       NULL, '?'           },
 	{NULL,		      0,                 NULL, 0             }
 };
@@ -64,11 +67,12 @@ static const struct option configure_options[] = {
 	REQUEST_OPTIONS
 };
 static const struct option list_options[] = {
-	{"libraries", no_argument, NULL, 'l'},
-	{"binaries",  no_argument, NULL, 'b'},
-	{"ipcs",      no_argument, NULL, 'i'},
-	{"firmwares", no_argument, NULL, 'f'},
-	REQUEST_OPTIONS
+	{"libraries", no_argument, NULL, 'l'       },
+        {"binaries",  no_argument, NULL, 'b'       },
+	{"ipcs",      no_argument, NULL, 'i'       },
+        {"firmwares", no_argument, NULL, 'f'       },
+	{"all",       no_argument, NULL, OPTION_ALL},
+        REQUEST_OPTIONS
 };
 static const struct option info_options[] = {
 	{"csv", no_argument, NULL, OPTION_CSV},
@@ -151,6 +155,17 @@ static int take_pid(struct arguments *ret)
 	return 0;
 }
 
+/*
+ * No ldconfig is ever run; but a name that runs nothing ("/usr/bin/true", "@/bin/true") says to
+ * leave the loader cache alone.
+ */
+static void take_ldconfig(struct arguments *ret)
+{
+	const char *slash = strrchr(optarg, '/');
+
+	ret->no_loader_cache = strcmp(slash ? slash + 1 : optarg, "true") == 0;
+}
+
 static int take_configure(int option, struct arena *arena, struct arguments *ret)
 {
 	static const struct {
@@ -175,7 +190,8 @@ static int take_configure(int option, struct arena *arena, struct arguments *ret
 		return take_pid(ret);
 	case 'r':
 		return strings_add(arena, &ret->requirements, optarg);
-	case 'l': /* nothing runs ldconfig */
+	case 'l':
+		take_ldconfig(ret);
 		return 0;
 	case OPTION_NO_CGROUPS:
 		ret->no_cgroups = true;
@@ -205,6 +221,10 @@ static int take_list(int option, struct arena *arena, struct arguments *ret)
 			ret->listed |= kinds[i].listed;
 			return 0;
 		}
+	if (option == OPTION_ALL) {
+		ret->list_all = true;
+		return 0;
+	}
 	return take_request(option, arena, ret);
 }
 
@@ -264,10 +284,15 @@ static int parse_options(int argc, char **argv, const char *letters, const struc
 		const char *word = argv[optind > 1 ? optind - 1 : 1];
 		int r;
 
-		if (option == '?' && string_equal(word, "--help")) {
-			ret->help = true;
+		/* Of every command, as GNU's argp has it. */
+		ret->help =
+			option == '?' && (string_equal(word, "--help") || string_equal(word, "-?"));
+		ret->usage =
+			option == OPTION_USAGE || (option == '?' && string_equal(word, "--usage"));
+		ret->version |= option == '?' &&
+				(string_equal(word, "--version") || string_equal(word, "-V"));
+		if (ret->help || ret->usage || ret->version)
 			return 0;
-		}
 		r = option == '?'   ? usage_error("unknown option", word)
 		    : option == ':' ? usage_error("no value after", word)
 				    : take(option, arena, ret);
@@ -289,7 +314,7 @@ static int parse_command(int argc, char **argv, struct arena *arena, struct argu
 			continue;
 		(void)snprintf(letters, sizeof(letters), ":%s", command->letters);
 		r = parse_options(argc, argv, letters, command->options, command->take, arena, ret);
-		if (r < 0 || ret->help)
+		if (r < 0 || ret->help || ret->usage || ret->version)
 			return r;
 		if (argc - optind < command->words)
 			return usage_error("no root file system after", argv[0]);
@@ -307,7 +332,7 @@ int arguments_parse(int argc, char **argv, struct arena *arena, struct arguments
 	int r = parse_options(argc, argv, "+:d:knu::r:l:V", global_options, take_global, arena,
 			      ret);
 
-	if (r < 0 || ret->version || ret->help)
+	if (r < 0 || ret->version || ret->help || ret->usage)
 		return r;
 	if (optind >= argc)
 		return usage_error("no command", "is named");

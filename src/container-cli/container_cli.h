@@ -21,7 +21,7 @@ enum listed {
 /* What the command line says; the lists are in `arena`. */
 struct arguments {
 	const char *command, *rootfs;
-	bool version, help;
+	bool version, help, usage;
 	/* global */
 	bool load_modules;
 	const char *debug; /* a file */
@@ -33,10 +33,11 @@ struct arguments {
 	bool no_compat, no_persistenced, no_fabricmanager, no_firmware;
 	/* configure */
 	pid_t pid; /* 0: the caller's own mount namespace */
-	bool no_cgroups, no_devices;
+	bool no_cgroups, no_devices, no_loader_cache;
 	/* info, list */
 	bool csv;
 	unsigned listed;
+	bool list_all; /* what nvidia-container-cli doesn't know of, too */
 };
 /* 0, or -EINVAL (or -ENOMEM), which was said on stderr. */
 int arguments_parse(int argc, char **argv, struct arena *arena, struct arguments *ret);

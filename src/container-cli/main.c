@@ -26,9 +26,18 @@ static const char usage[] =
 	"           --graphics --display --ngx --compat32 --mig-config all --mig-monitor all\n"
 	"           --imex-channel LIST --no-cgroups --no-devbind --no-persistenced\n"
 	"           --no-fabricmanager --no-gsp-firmware --cuda-compat-mode MODE --no-cntlibs\n"
+	"           --ldconfig PATH (one named \"true\" leaves the image's loader cache alone)\n"
 	"list:      --device LIST --libraries --binaries --ipcs --firmwares --compat32\n"
+	"           --mig-config all --mig-monitor all --imex-channel LIST --no-persistenced\n"
+	"           --no-fabricmanager --no-gsp-firmware --all (ICDs, X modules, /dev/dri, too)\n"
 	"\n"
 	"example: davit-container-cli --user configure --device=all --compute --utility ROOTFS\n";
+
+static const char short_usage[] =
+	"Usage: nvidia-container-cli [-knV?] [-d FILE] [-l FILE] [-r PATH] [-u[UID[:GID]]]\n"
+	"            [--debug=FILE] [--load-kmods] [--no-pivot] [--user[=UID[:GID]]] [--root=PATH]\n"
+	"            [--ldcache=FILE] [--no-create-imex-channels] [--help] [--usage] [--version]\n"
+	"            info|list|configure [ARG...]\n";
 
 static const struct {
 	const char *name;
@@ -67,6 +76,8 @@ int main(int argc, char **argv)
 	if (arguments.version)
 		return puts("cli-version: " CLI_VERSION "\nlib-version: " CLI_VERSION
 			    "\ndavit-version: " DAVIT_VERSION) < 0;
+	if (arguments.usage)
+		return fputs(short_usage, stdout) < 0;
 	if (arguments.help)
 		return fputs(usage, stdout) < 0;
 	return run(&arguments, &arena);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "container_cli.h"
 
@@ -9,6 +10,21 @@
 static const char *or_unknown(const char *text)
 {
 	return text ? text : "unknown";
+}
+
+/* Requirements know brands in lower case; this is how nvidia-container-cli spells them. */
+static const char *spell_brand(const char *brand)
+{
+	static const char *const names[] = {
+		"Quadro",    "Tesla",  "NVS",        "GRID",     "GeForce",     "TITAN",
+		"VApps",     "VPC",    "VCS",        "VWS",      "CloudGaming", "QuadroRTX",
+		"NvidiaRTX", "Nvidia", "GeForceRTX", "TitanRTX",
+	};
+
+	for (size_t i = 0; brand && i < ARRAY_SIZE(names); i++)
+		if (strcasecmp(names[i], brand) == 0)
+			return names[i];
+	return "Unknown";
 }
 
 /* NVML's spelling of a bus id has a domain of eight digits. */
@@ -28,7 +44,7 @@ static void print_csv(const struct driver *driver, struct arena *arena)
 		const struct gpu *gpu = &driver->gpus.items[i];
 
 		(void)printf("%u,%u,%s,%s,%s,%s,%s\n", gpu->index, gpu->minor, gpu->model,
-			     or_unknown(gpu->brand), gpu->uuid, long_bus_id(gpu->bus_id, arena),
+			     spell_brand(gpu->brand), gpu->uuid, long_bus_id(gpu->bus_id, arena),
 			     or_unknown(gpu->arch));
 	}
 }
@@ -43,7 +59,7 @@ static void print_text(const struct driver *driver, struct arena *arena)
 		(void)printf("\nDevice Index:   %u\nDevice Minor:   %u\nModel:          %s\n"
 			     "Brand:          %s\nGPU UUID:       %s\nBus Location:   %s\n"
 			     "Architecture:   %s\n",
-			     gpu->index, gpu->minor, gpu->model, or_unknown(gpu->brand), gpu->uuid,
+			     gpu->index, gpu->minor, gpu->model, spell_brand(gpu->brand), gpu->uuid,
 			     long_bus_id(gpu->bus_id, arena), or_unknown(gpu->arch));
 	}
 }
@@ -98,22 +114,87 @@ static unsigned kind_of(const struct operation *operation, const struct driver *
 	return LIST_IPCS; /* the MPS pipes are no file of the driver's */
 }
 
-static void print_path(const struct pipeline *pipeline, const struct operation *operation)
+/* The libraries that nvidia-container-cli knows: what calls it copies or binds all that it prints.
+ */
+static bool is_listed_library(const char *path)
+{
+	static const char *const names[] = {
+		"libnvidia-ml",
+		"libnvidia-cfg",
+		"libnvidia-nscq",
+		"libcuda",
+		"libcudadebugger",
+		"libnvidia-opencl",
+		"libnvidia-gpucomp",
+		"libnvidia-ptxjitcompiler",
+		"libnvidia-fatbinaryloader",
+		"libnvidia-allocator",
+		"libnvidia-compiler",
+		"libnvidia-pkcs11",
+		"libnvidia-pkcs11-openssl3",
+		"libnvidia-nvvm",
+		"libnvidia-nvvm70",
+		"libnvidia-tileiras",
+		"libvdpau_nvidia",
+		"libnvidia-encode",
+		"libnvidia-opticalflow",
+		"libnvcuvid",
+		"libnvidia-eglcore",
+		"libnvidia-glcore",
+		"libnvidia-tls",
+		"libnvidia-glsi",
+		"libnvidia-fbc",
+		"libnvidia-ifr",
+		"libnvidia-rtcore",
+		"libnvoptix",
+		"libGLX_nvidia",
+		"libEGL_nvidia",
+		"libGLESv2_nvidia",
+		"libGLESv1_CM_nvidia",
+		"libnvidia-glvkspirv",
+		"libnvidia-cbl",
+		"libnvidia-ngx",
+	};
+	const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (string_starts(name, names[i]) && string_starts(name + strlen(names[i]), ".so"))
+			return true;
+	return false;
+}
+
+/* Whether it is printed without --all. */
+static bool is_usual(const struct operation *operation, unsigned kind)
+{
+	if (kind == LIST_DEVICES)
+		return !strstr(operation->target, "/dri/");
+	return kind == LIST_LIBRARIES ? is_listed_library(operation->source) : kind != LIST_DATA;
+}
+
+static void print_path(const struct pipeline *pipeline, const struct arguments *arguments,
+		       const struct operation *operation)
 {
 	const struct root *root = driver_root_of(&pipeline->roots, operation->tree);
+	bool relative = string_equal(root->path, "/") ||
+			(arguments->root && operation->tree == TREE_DRIVER_ROOT);
 	struct stat st;
 
 	if (!operation->required && root_stat(root, operation->source, 0, &st) < 0)
 		return;
-	(void)printf("%s/%s\n", string_equal(root->path, "/") ? "" : root->path,
+	(void)printf("%s/%s\n", relative ? "" : root->path,
 		     operation->source + strspn(operation->source, "/"));
 }
 
-static void print_plan(const struct pipeline *pipeline, unsigned listed)
+static void print_plan(const struct pipeline *pipeline, const struct arguments *arguments)
 {
-	for (size_t i = 0; i < pipeline->plan.count; i++)
-		if (kind_of(&pipeline->plan.items[i], &pipeline->driver) & listed)
-			print_path(pipeline, &pipeline->plan.items[i]);
+	for (size_t i = 0; i < pipeline->plan.count; i++) {
+		const struct operation *operation = &pipeline->plan.items[i];
+		unsigned kind = kind_of(operation, &pipeline->driver);
+
+		if ((kind & arguments->listed) &&
+		    (arguments->list_all || is_usual(operation, kind)))
+			print_path(pipeline, arguments, operation);
+	}
 }
 
 int command_list(const struct arguments *arguments, struct arena *arena, struct error *err)
@@ -146,6 +227,6 @@ int command_list(const struct arguments *arguments, struct arena *arena, struct 
 	files_leave_out(arguments, &pipeline.driver.files);
 	r = pipeline_plan(&pipeline, &root, arena, err);
 	if (r == 0)
-		print_plan(&pipeline, all.listed);
+		print_plan(&pipeline, &all);
 	return r;
 }

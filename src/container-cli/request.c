@@ -6,15 +6,20 @@
 
 #include "container_cli.h"
 
+/*
+ * A user who starts a container isn't told each time that the administrator's log can't be written.
+ * Root is told, and so is whoever names a log.
+ */
 static void open_log(const struct arguments *arguments, const struct config *config)
 {
-	const char *path = arguments->debug ? arguments->debug : config->log.file;
-	enum log_level level = arguments->debug ? LOG_LEVEL_DEBUG : config->log.level;
-
-	if (path[0])
-		log_to_file(path, level);
+	if (arguments->debug)
+		log_to_file(arguments->debug, LOG_LEVEL_DEBUG);
+	else if (!config->log.file[0])
+		log_to(STDERR_FILENO, config->log.level);
+	else if (geteuid() != 0 || user_namespace_is_nested())
+		(void)log_try_file(config->log.file, config->log.level);
 	else
-		log_to(STDERR_FILENO, level);
+		log_to_file(config->log.file, config->log.level);
 }
 
 int settings_load(const struct arguments *arguments, struct arena *arena, struct config *ret,
@@ -87,6 +92,30 @@ static int make_environment(const struct arguments *arguments, const struct conf
 	return r;
 }
 
+/* Messages quote the flag, which the caller knows: not the variable that it was turned into. */
+static int name_requirements(const struct arguments *arguments, struct arena *arena,
+			     struct gpu_request *request, struct error *err)
+{
+	static const char prefix[] = "NVIDIA_REQUIRE_";
+	struct oci_pairs *requirements = &request->requirements;
+
+	for (size_t i = 0; i < requirements->count; i++) {
+		struct oci_pair *pair = &requirements->items[i];
+		const char *number = pair->name + strlen(prefix);
+		uint64_t n;
+
+		if (!string_starts(pair->name, prefix) ||
+		    parse_number(number, strlen(number), 10, arguments->requirements.count - 1,
+				 &n) < 0)
+			continue;
+		pair->name = arena_printf(arena, "--require=%.40s%s", pair->value,
+					  strlen(pair->value) > 40 ? "..." : "");
+		if (!pair->name)
+			return error_memory(err);
+	}
+	return 0;
+}
+
 /*
  * The flags are turned into the variables that they were made of, so that they mean what variables
  * mean: one module decides on requests.
@@ -96,13 +125,15 @@ int request_make(const struct arguments *arguments, const struct config *config,
 {
 	struct oci_spec spec = {.version = "", .root_path = "", .cgroups_path = ""};
 	struct config resolving = *config;
+	int r;
 
 	spec.bounding = UINT64_C(1) << CAP_SYS_ADMIN;
 	resolving.policy.env_names = (struct strings){0};
 	if (strings_add(arena, &resolving.policy.env_names, "NVIDIA_VISIBLE_DEVICES") < 0 ||
 	    make_environment(arguments, config, arena, &spec.env) < 0)
 		return error_memory(err);
-	return gpu_request_resolve(&spec, &resolving, arena, ret, err);
+	r = gpu_request_resolve(&spec, &resolving, arena, ret, err);
+	return r < 0 ? r : name_requirements(arguments, arena, ret, err);
 }
 
 static bool is_left_out(const struct arguments *arguments, const struct driver_file *file)

@@ -46,8 +46,16 @@ int check_bundle_request(const struct doctor_host *host, struct finding *ret)
 
 int check_bundle_driver(const struct doctor_host *host, struct finding *ret)
 {
+	char list[900] = "";
+
 	if (of_step(&host->bundle, DOCTOR_STEP_DRIVER, ret) == 0)
 		return 0;
+	for (size_t i = 0; i < host->bundle.warnings.count; i++)
+		finding_list(list, sizeof(list), "%s", host->bundle.warnings.items[i]);
+	if (list[0])
+		return finding_set(ret, DOCTOR_WARN,
+				   "upgrade the driver, or use an image made for this host", "%s",
+				   list);
 	return finding_set(ret, DOCTOR_OK, NULL, "the host has what is asked for");
 }
 

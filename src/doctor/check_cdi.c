@@ -51,6 +51,11 @@ int check_cdi_stale(const struct doctor_host *host, struct finding *ret)
 				   "write it anew: davit cdi generate --output FILE; "
 				   "davit-cdi.path does it after each update of the driver",
 				   "%s", list);
+	if (list_problems(&host->cdi, 1U << CDI_PROBLEM_HOOK, list, sizeof(list)))
+		return finding_set(ret, DOCTOR_FAIL,
+				   "install the program that it names (davit-nvidia-compat has "
+				   "NVIDIA's names), or have it written anew by what wrote it",
+				   "%s", list);
 	return finding_set(ret, DOCTOR_OK, NULL, "all that they name is there");
 }
 

@@ -334,17 +334,17 @@ int check_engine_podman(const struct doctor_host *host, struct finding *ret)
 
 int check_podman_hook(const struct doctor_host *host, struct finding *ret)
 {
-	if (host->system.uid != 0 && !host->cdi.devices.count)
-		return finding_set(
-			ret, DOCTOR_WARN,
-			"have root run `davit cdi generate --output "
-			"/var/run/cdi/nvidia.json`, and use --device nvidia.com/gpu=all",
-			"rootless Podman reads no hooks.d, and there are no CDI devices");
+	/* Rootless Podman reads the system's folders, too (seen with 4.3 and 5.8). */
 	if (hooks_d(host, ret) == 0)
 		return 0;
 	if (host->cdi.devices.count)
 		return finding_set(ret, DOCTOR_OK, NULL,
 				   "no hook of davit in hooks.d; CDI devices there are");
+	if (host->system.uid != 0)
+		return finding_set(ret, DOCTOR_WARN,
+				   "have root run `davit cdi generate --output "
+				   "/var/run/cdi/nvidia.json`, and use --device nvidia.com/gpu=all",
+				   "neither a hook of davit in hooks.d nor CDI devices");
 	return finding_set(ret, DOCTOR_FAIL,
 			   "davit configure podman, or davit cdi generate --output "
 			   "/var/run/cdi/nvidia.json",

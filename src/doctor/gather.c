@@ -207,6 +207,9 @@ int doctor_gather_bundle(struct doctor_gathering *g)
 	bundle->from = pipeline.request.from;
 	bundle->devices = strings_join(g->arena, &pipeline.request.devices, ", ");
 	r = take_near_misses(g, &pipeline.request.rules);
+	bundle->warnings = pipeline.request.warnings;
+	for (size_t i = 0; r == 0 && i < pipeline.notes.count; i++)
+		r = strings_add(g->arena, &bundle->warnings, pipeline.notes.items[i]);
 	return bundle->devices ? r : -ENOMEM;
 }
 

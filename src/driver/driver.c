@@ -1,114 +1,49 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <string.h>
+/* The door: which platform the host is, and that one's answers. */
+#include "native/native.h"
+#include "nvml/nvml.h"
 
-#include "inventory.h"
-
-void driver_roots_close(struct driver_roots *roots)
+/* Chosen once, when the inventory is made. */
+static const struct platform *platform_of(const struct driver_roots *roots)
 {
-	root_close(&roots->driver);
-	root_close(&roots->host);
-	root_close(&roots->dev);
-	root_close(&roots->proc);
-	root_close(&roots->run);
-	root_close(&roots->sys);
-}
-
-/* Where there is no such directory, nothing is found in it. */
-static int open_optional(const char *path, struct root *ret, struct error *err)
-{
-	int r = root_open(path, ret, err);
-
-	if (r != -ENOENT)
-		return r;
-	*ret = (struct root){.fd = -1, .path = path};
-	return 0;
-}
-
-int driver_roots_open(const struct config *config, struct driver_roots *ret, struct error *err)
-{
-	struct driver_roots roots = {
-		{-1, NULL},
-                {-1, NULL},
-                {-1, NULL},
-                {-1, NULL},
-                {-1, NULL},
-                {-1, NULL}
-        };
-	int r = root_open("/", &roots.host, err);
-
-	if (r == 0)
-		r = root_open(config->driver.proc, &roots.proc, err);
-	if (r == 0)
-		r = root_open(config->driver.dev, &roots.dev, err);
-	if (r == 0)
-		r = open_optional(config->driver.run, &roots.run, err);
-	if (r == 0)
-		r = open_optional(config->driver.sys, &roots.sys, err);
-	if (r == 0) {
-		r = root_open(config->driver.root, &roots.driver, err);
-		if (r < 0) {
-			err->code = ERROR_NO_DRIVER;
-			error_fix(err, r, "set driver.root in %s",
-				  config->path ? config->path : CONFIG_PATH);
-		}
-	}
-	if (r < 0) {
-		driver_roots_close(&roots);
-		return r;
-	}
-	*ret = roots;
-	return 0;
-}
-
-const struct root *driver_root_of(const struct driver_roots *roots, enum driver_tree tree)
-{
-	switch (tree) {
-	case TREE_DRIVER_ROOT:
-		return &roots->driver;
-	case TREE_DEV:
-		return &roots->dev;
-	case TREE_PROC:
-		return &roots->proc;
-	case TREE_RUN:
-		return &roots->run;
-	case TREE_HOST:
-		break;
-	}
-	return &roots->host;
-}
-
-void driver_close(struct driver *driver)
-{
-	for (size_t i = 0; i < driver->files.count; i++)
-		fd_close(&driver->files.items[i].fd);
+	(void)roots;
+	return &native_platform;
 }
 
 int driver_read(const struct driver_roots *roots, const struct config *config,
 		unsigned capabilities, const struct strings *devices, struct arena *arena,
 		struct driver *ret, struct error *err)
 {
-	struct inventory inv = {
-		.roots = roots,
-		.config = config,
-		.capabilities = capabilities,
-		.devices = devices,
-		.arena = arena,
-		.driver = ret,
-		.read_fd = -1,
-		.err = err,
-	};
+	return platform_of(roots)->read(roots, config, capabilities, devices, arena, ret, err);
+}
+
+int driver_examine(const struct driver_roots *roots, const struct config *config,
+		   struct arena *arena, struct driver *ret, struct driver_problems *ret_problems)
+{
+	return platform_of(roots)->examine(roots, config, arena, ret, ret_problems);
+}
+
+int driver_read_families(const struct driver_roots *roots, unsigned families,
+			 const struct strings *imex, struct arena *arena, struct driver *driver,
+			 struct error *err)
+{
+	return platform_of(roots)->read_families(roots, families, imex, arena, driver, err);
+}
+
+const char *driver_cuda_version(const struct driver_roots *roots, const struct config *config,
+				const struct driver *driver, struct arena *arena)
+{
+	return platform_of(roots)->cuda_version(roots, config, driver, arena);
+}
+
+int driver_ask_nvml(const struct driver_roots *roots, const struct config *config,
+		    struct driver *driver, struct arena *arena, struct error *err)
+{
+	const char *library = NULL;
 	int r;
 
-	*ret = (struct driver){.root_path = config->driver.root, .mps_path = config->driver.mps};
-	r = inventory_read_kernel(&inv);
-	if (r == 0)
-		r = inventory_read_majors(&inv);
-	if (r == 0)
-		r = inventory_read_gpus(&inv);
-	if (r == 0)
-		r = inventory_read_nodes(&inv);
-	if (r == 0)
-		r = inventory_read_files(&inv);
-	fd_close(&inv.read_fd);
-	return r;
+	if (driver->nvml_asked)
+		return 0;
+	r = platform_of(roots)->locate_nvml(roots, config, driver, arena, &library, err);
+	return r < 0 ? r : nvml_ask(library, config->driver.dev, driver, arena, err);
 }

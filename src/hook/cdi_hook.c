@@ -43,7 +43,8 @@ static int find_command(const char *word)
 
 bool cdi_hook_is_meant(int argc, char **argv)
 {
-	return argc > 0 && (has_name(argv[0]) || find_command(argv[1]) >= 0);
+	return argc > 0 &&
+	       (has_name(argv[0]) || find_command(argv[1]) >= 0 || string_equal(argv[1], "hook"));
 }
 
 const char *cdi_option(const struct cdi_call *call, const char *name, size_t *at)
@@ -66,6 +67,25 @@ const char *cdi_option(const struct cdi_call *call, const char *name, size_t *at
 		}
 	}
 	return NULL;
+}
+
+const char *cdi_item(const struct cdi_call *call, const char *name, struct cdi_items *items)
+{
+	struct slice item = {0};
+
+	do {
+		if (!items->rest.length) {
+			const char *value = cdi_option(call, name, &items->at);
+
+			if (!value)
+				return NULL;
+			items->rest = slice_from(value);
+		}
+		if (!slice_next(&items->rest, ',', &item))
+			items->rest = (struct slice){0};
+		item = slice_trim(item);
+	} while (item.length == 0);
+	return arena_strndup(call->arena, item.data, item.length);
 }
 
 struct operation *cdi_add(struct cdi_call *call, enum operation_kind kind, const char *target,
@@ -93,12 +113,23 @@ static int bad_value(const char *option, const char *value, const char *wanted, 
 			 "use %s %s: it has to be %s", option, value, wanted);
 }
 
+/* Whether both paths lead to one file: nothing is bound over itself. */
+static bool is_same_file(const struct cdi_call *call, const char *one, const char *other)
+{
+	struct stat a, b;
+
+	return root_stat(&call->container.root, one, 0, &a) == 0 &&
+	       root_stat(&call->container.root, other, 0, &b) == 0 && a.st_dev == b.st_dev &&
+	       a.st_ino == b.st_ino;
+}
+
 /* "../libnvidia-allocator.so.1::/usr/lib64/gbm/nvidia-drm_gbm.so" */
 static int add_link(struct cdi_call *call, const char *value, struct error *err)
 {
 	const char *separator = strstr(value, "::"), *link, *text, *linked;
 	struct operation *operation;
 	struct stat st;
+	int r;
 
 	if (!separator || separator == value || !separator[2])
 		return bad_value("--link", value, "TARGET::LINK", err);
@@ -110,15 +141,20 @@ static int add_link(struct cdi_call *call, const char *value, struct error *err)
 		return error_memory(err);
 	/* Names of nodes are for people. */
 	operation->required = !string_starts(operation->target, "/dev/");
-	if (strchr(text, '/'))
-		return 0;
-	/* The image may have a file of that name: then what the link is for is bound over it. */
-	linked = arena_printf(call->arena, "%.*s/%s",
-			      (int)(strrchr(operation->target, '/') - operation->target),
-			      operation->target, text);
+	/*
+	 * The image may have a file of that name: then what the link is for is bound over it or,
+	 * where there is no such file (yet), the link takes its place, as `ln -sf` has it.
+	 */
+	operation->replaces = true;
+	linked = *text == '/'
+			 ? text
+			 : arena_printf(call->arena, "%.*s/%s",
+					(int)(strrchr(operation->target, '/') - operation->target),
+					operation->target, text);
 	if (!linked)
 		return error_memory(err);
-	if (root_stat(&call->container.root, linked, 0, &st) == 0 && S_ISREG(st.st_mode)) {
+	r = root_stat(&call->container.root, linked, 0, &st);
+	if (r == 0 && S_ISREG(st.st_mode) && !is_same_file(call, linked, operation->target)) {
 		operation->tree = TREE_DRIVER_ROOT;
 		operation->source = linked;
 		operation->flags = MOUNT_FLAG_RDONLY | MOUNT_FLAG_NOSUID | MOUNT_FLAG_NODEV;
@@ -128,11 +164,11 @@ static int add_link(struct cdi_call *call, const char *value, struct error *err)
 
 int cdi_create_symlinks(struct cdi_call *call, struct error *err)
 {
+	struct cdi_items items = {0};
 	const char *value;
-	size_t at = 0;
 	int r = 0;
 
-	while (r == 0 && (value = cdi_option(call, "link", &at)))
+	while (r == 0 && (value = cdi_item(call, "link", &items)))
 		r = add_link(call, value, err);
 	return r;
 }
@@ -162,6 +198,7 @@ static void change_mode(const struct root *root, const char *path, mode_t mode)
 
 int cdi_chmod(struct cdi_call *call, struct error *err)
 {
+	struct cdi_items items = {0};
 	const char *mode, *path;
 	uint64_t number;
 	size_t at = 0;
@@ -171,19 +208,15 @@ int cdi_chmod(struct cdi_call *call, struct error *err)
 	if (!mode || parse_number(mode, strlen(mode), 8, MODE_MAX, &number) < 0)
 		return bad_value("--mode", mode ? mode : "", "up to 0777", err);
 	r = privilege_set(PRIVILEGE_MOUNT, err);
-	at = 0;
-	while (r == 0 && (path = cdi_option(call, "path", &at)))
+	while (r == 0 && (path = cdi_item(call, "path", &items)))
 		change_mode(&call->container.root, path, (mode_t)number);
 	return r;
 }
 
 /* ---- the way through -------------------------------------------------------------------- */
 
-/* The root that the bundle names, in the namespace we are in: the container's. */
-static int open_root(struct cdi_call *call, struct error *err)
+static int read_state(struct cdi_call *call, struct oci_state *ret, struct error *err)
 {
-	static struct pipeline pipeline = PIPELINE_INIT;
-	struct oci_state state = {0};
 	size_t length = 0;
 	char *text = NULL;
 	int r = file_read(STDIN_FILENO, OCI_STATE_MAX, call->arena, &text, &length);
@@ -194,12 +227,19 @@ static int open_root(struct cdi_call *call, struct error *err)
 				 strerror(-r));
 	r = privilege_set(PRIVILEGE_PARSE, err);
 	if (r == 0)
-		r = oci_state_parse(text, length, false, call->arena, &state, err);
+		r = oci_state_parse(text, length, false, call->arena, ret, err);
 	if (r < 0)
 		return err->fix[0] ? r : error_fix(err, r, "call it as a createContainer hook");
-	r = privilege_set(PRIVILEGE_READ, err);
-	if (r == 0)
-		r = pipeline_read(&pipeline, NULL, state.bundle, call->arena, err);
+	return privilege_set(PRIVILEGE_READ, err);
+}
+
+/* The root that config.json names, in the namespace we are in: the container's. */
+static int open_root_of_bundle(struct cdi_call *call, const struct oci_state *state,
+			       struct error *err)
+{
+	static struct pipeline pipeline = PIPELINE_INIT;
+	int r = pipeline_read(&pipeline, NULL, state->bundle, call->arena, err);
+
 	if (r == 0)
 		r = privilege_set(PRIVILEGE_PARSE, err);
 	if (r == 0)
@@ -208,12 +248,57 @@ static int open_root(struct cdi_call *call, struct error *err)
 	if (r < 0)
 		return err->fix[0] ? r : error_fix(err, r, "compare it with `runc spec`");
 	call->container.mounts = &pipeline.spec.mounts;
-	pipeline.rootfs = oci_spec_rootfs(&pipeline.spec, state.bundle, call->arena);
+	pipeline.rootfs = oci_spec_rootfs(&pipeline.spec, state->bundle, call->arena);
 	if (!pipeline.rootfs)
 		return error_memory(err);
 	r = privilege_set(PRIVILEGE_READ, err);
-	if (r == 0)
-		r = root_open(pipeline.rootfs, &call->container.root, err);
+	return r < 0 ? r : root_open(pipeline.rootfs, &call->container.root, err);
+}
+
+/*
+ * In a user namespace of its own the container's hooks often can't read the engine's bundle, nor go
+ * the way to its root (podman --userns=auto). Then the root is where crun's state says, or the
+ * directory in which runc starts these hooks: as far as that is the top of a mount, which a root is
+ * at that moment, and the bundle's directory isn't.
+ */
+static int open_root_without_bundle(struct cdi_call *call, const struct oci_state *state, int start)
+{
+	AUTO_ROOT root = {.fd = -1};
+	struct error ignored = {0};
+
+	if (state->root[0] != '/' || root_open(state->root, &root, &ignored) < 0) {
+		root.path = start < 0 || !fd_is_top_of_mount(start) ? NULL
+								    : fd_path(start, call->arena);
+		root.fd = root.path ? fcntl(start, F_DUPFD_CLOEXEC, 0) : -1;
+	}
+	if (root.fd < 0 || root_refuse_own(&root, &ignored) < 0)
+		return -ENOENT;
+	call->container.mounts = NULL;
+	call->container.root = root;
+	root.fd = -1;
+	return 0;
+}
+
+static bool is_out_of_reach(int r)
+{
+	return r == -EACCES || r == -EPERM || r == -ENOENT || r == -ENOTDIR;
+}
+
+static int open_root(struct cdi_call *call, int start, struct error *err)
+{
+	struct oci_state state = {0};
+	int r = read_state(call, &state, err);
+
+	if (r < 0)
+		return r;
+	r = open_root_of_bundle(call, &state, err);
+	if (is_out_of_reach(r)) {
+		struct error again = {0};
+
+		if (privilege_set(PRIVILEGE_READ, &again) == 0 &&
+		    open_root_without_bundle(call, &state, start) == 0)
+			r = 0;
+	}
 	return r < 0 ? r : root_refuse_own(&call->container.root, err);
 }
 
@@ -233,6 +318,7 @@ static int apply(struct cdi_call *call, struct error *err)
 
 static int run(struct cdi_call *call, size_t command, struct error *err)
 {
+	AUTO_FD start = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int r = chdir("/") < 0 ? error_errno(err, errno, "enter the directory /") : 0;
 
 	deadline_step(commands[command].name);
@@ -246,10 +332,29 @@ static int run(struct cdi_call *call, size_t command, struct error *err)
 	if (r == 0)
 		r = privilege_set(PRIVILEGE_READ, err);
 	if (r == 0)
-		r = open_root(call, err);
+		r = open_root(call, start, err);
 	if (r == 0)
 		r = commands[command].run(call, err);
 	return r < 0 ? r : apply(call, err);
+}
+
+/* --version and --help, also behind a command. Whether the word is one of them. */
+static bool print_about(const char *word)
+{
+	if (string_equal(word, "--version") || string_equal(word, "-v") ||
+	    string_equal(word, "-version")) {
+		(void)puts("NVIDIA CDI Hook version " NVIDIA_TOOLKIT_VERSION
+			   "\ndavit-hook " DAVIT_VERSION);
+		return true;
+	}
+	if (!string_equal(word, "--help") && !string_equal(word, "-h") &&
+	    !string_equal(word, "help") && !string_equal(word, "-help"))
+		return false;
+	(void)puts("usage: nvidia-cdi-hook HOOK [OPTION...] <STATE\n\n"
+		   "The createContainer hooks of CDI specs, called by a runtime:");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		(void)printf("  %s\n", commands[i].name);
+	return true;
 }
 
 int cdi_hook_main(int argc, char **argv)
@@ -263,7 +368,10 @@ int cdi_hook_main(int argc, char **argv)
 	char line[ERROR_LINE_MAX];
 	int at = 1, command;
 
-	while (at < argc && argv[at][0] == '-')
+	if (argc > 1 && print_about(argv[argc - 1]))
+		return 0;
+	/* "nvidia-cdi-hook --quiet NAME", "nvidia-ctk hook NAME" */
+	while (at < argc && (argv[at][0] == '-' || string_equal(argv[at], "hook")))
 		at++;
 	log_to(STDERR_FILENO, LOG_LEVEL_WARNING);
 	(void)umask(022);

@@ -9,7 +9,10 @@
 #include "davit/apply.h"
 #include "davit/oci.h"
 
-/* Whether the program is called for one: by the name nvidia-cdi-hook, or with such a command. */
+/*
+ * Whether the program is called for one: by the name nvidia-cdi-hook, with such a command, or with
+ * the word `hook` before it, as nvidia-ctk was.
+ */
 bool cdi_hook_is_meant(int argc, char **argv);
 /* Does it, with the state on standard input. The exit code. */
 int cdi_hook_main(int argc, char **argv);
@@ -30,6 +33,15 @@ struct operation *cdi_add(struct cdi_call *call, enum operation_kind kind, const
  * is unknown is passed over: newer tools write it.
  */
 const char *cdi_option(const struct cdi_call *call, const char *name, size_t *at);
+/*
+ * The same for options that are lists: the next item of "--NAME a,b", without blanks. NULL: no
+ * more, or no memory (then the arena has failed).
+ */
+struct cdi_items {
+	size_t at;
+	struct slice rest;
+};
+const char *cdi_item(const struct cdi_call *call, const char *name, struct cdi_items *items);
 
 /* The commands: 0 or -errno, err filled. */
 int cdi_create_symlinks(struct cdi_call *call, struct error *err);

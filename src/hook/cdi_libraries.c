@@ -10,9 +10,7 @@
 #define CACHE "/etc/ld.so.cache"
 #define CACHE_MAX ((size_t)4 * 1024 * 1024) /* twenty times the largest seen */
 #define FILES_MAX 16384 /* of a folder: four times a desktop's /usr/lib/x86_64-linux-gnu */
-#define COMPAT_DIR "/usr/local/cuda/compat"
-/* Says that the image's newer libraries come first; a later ldconfig in the container heeds it. */
-#define COMPAT_MARK "/etc/ld.so.conf.d/00-davit-compat.conf"
+#define CONF_MAX ((size_t)64 * 1024)
 #define MUSL_USUAL "/lib\n/usr/local/lib\n/usr/lib"
 
 #if defined(__x86_64__)
@@ -29,7 +27,7 @@ struct cache_update {
 	struct cdi_call *call;
 	struct mount_infos mounts;
 	struct loader_cache present; /* the image's cache; empty when it has none or a bad one */
-	bool compat;
+	const char *compat;          /* the folder of the image's newer libraries, or NULL */
 	dev_t root_dev;
 	struct error *err;
 };
@@ -75,7 +73,8 @@ static bool is_from_compat(const struct cache_update *update, const char *name)
 		update->compat ? loader_cache_find(&update->present, name, LOADER_FLAGS_NATIVE)
 			       : NULL;
 
-	return entry && string_starts(entry->path, COMPAT_DIR "/");
+	return entry && string_starts(entry->path, update->compat) &&
+	       entry->path[strlen(update->compat)] == '/';
 }
 
 /* The path to name in the cache: the SONAME's, when that leads to the file, else the file's. */
@@ -175,17 +174,17 @@ static int read_cache(struct cache_update *update)
 /* musl has no cache: its path file names folders, in the place of those built in. */
 static int add_musl_folders(struct cdi_call *call, struct error *err)
 {
+	struct cdi_items items = {0};
 	const char *folder;
 	char *text = NULL;
 	bool changed = false;
-	size_t at = 0;
 	int r = root_read(&call->container.root, MUSL_PATH, 65536, call->arena, &text, NULL);
 
 	if (r == -ENOENT)
 		text = arena_strdup(call->arena, MUSL_USUAL);
 	else if (r < 0)
 		return error_errno(err, -r, "read %s of the image", MUSL_PATH);
-	while (text && (folder = cdi_option(call, "folder", &at))) {
+	while (text && (folder = cdi_item(call, "folder", &items))) {
 		struct slice rest = slice_from(text), line, item;
 		bool there = false;
 
@@ -204,12 +203,26 @@ static int add_musl_folders(struct cdi_call *call, struct error *err)
 		       : 0;
 }
 
+/* The folder that enable-cuda-compat has named. */
+static const char *read_compat_mark(const struct cdi_call *call)
+{
+	struct slice rest, line;
+	char *text;
+
+	if (root_read(&call->container.root, COMPAT_CONF, CONF_MAX, call->arena, &text, NULL) < 0)
+		return NULL;
+	rest = slice_from(text);
+	return slice_next(&rest, '\n', &line) && line.length > 0
+		       ? arena_strndup(call->arena, line.data, line.length)
+		       : NULL;
+}
+
 static int add_folders(struct cache_update *update)
 {
 	struct cdi_call *call = update->call;
+	struct cdi_items items = {0};
 	const char *folder;
 	struct stat st;
-	size_t at = 0;
 	int r = fstat(call->container.root.fd, &st) < 0 ? -errno : 0;
 
 	update->root_dev = st.st_dev;
@@ -217,11 +230,78 @@ static int add_folders(struct cache_update *update)
 		r = mount_info_read(call->arena, &update->mounts);
 	if (r == 0)
 		r = read_cache(update);
-	update->compat =
-		root_stat(&call->container.root, COMPAT_MARK, AT_SYMLINK_NOFOLLOW, &st) == 0 &&
-		S_ISREG(st.st_mode) && st.st_size > 0;
-	while (r == 0 && (folder = cdi_option(call, "folder", &at)))
+	update->compat = r == 0 ? read_compat_mark(call) : NULL;
+	while (r == 0 && (folder = cdi_item(call, "folder", &items)))
 		r = add_folder(update, folder);
+	return r;
+}
+
+/* ---- what a later ldconfig reads ---------------------------------------------------------- */
+
+static bool has_line(const char *text, const char *wanted)
+{
+	struct slice rest = slice_from(text), line;
+
+	while (slice_next(&rest, '\n', &line))
+		if (slice_equal(slice_trim(line), wanted))
+			return true;
+	return false;
+}
+
+static bool is_conf_line(const char *folder)
+{
+	return folder[0] == '/' && !strpbrk(folder, "\n\r#");
+}
+
+static bool is_there(const struct cdi_call *call, const char *path)
+{
+	struct stat st;
+
+	return root_stat(&call->container.root, path, 0, &st) == 0;
+}
+
+static int add_conf(struct cdi_call *call, const char *path, const char *text)
+{
+	struct operation *file = cdi_add(call, OPERATION_FILE, path, text);
+
+	if (!file)
+		return -ENOMEM;
+	file->required = false;
+	return 0;
+}
+
+/*
+ * The folders that the image's ldconfig wouldn't search by itself, beside those of an earlier spec.
+ */
+static int add_loader_conf(struct cdi_call *call, const struct image *image)
+{
+	struct cdi_items items = {0};
+	const char *folder;
+	char *text = NULL;
+	bool changed = false;
+	int r = root_read(&call->container.root, PLAN_FOLDERS_CONF, CONF_MAX, call->arena, &text,
+			  NULL);
+
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0)
+		text = arena_strdup(call->arena, "");
+	while (text && (folder = cdi_item(call, "folder", &items))) {
+		if (!is_conf_line(folder) || image_searches(image, folder) ||
+		    has_line(text, folder))
+			continue;
+		text = arena_printf(call->arena, "%s%s\n", text, folder);
+		changed = true;
+	}
+	if (!text)
+		return -ENOMEM;
+	if (!changed)
+		return 0;
+	r = add_conf(call, PLAN_FOLDERS_CONF, text);
+	if (r == 0)
+		r = add_conf(call, PLAN_SYSTEM_CONF, image->system_dirs);
+	if (r == 0 && !is_there(call, PLAN_LOADER_CONF))
+		r = add_conf(call, PLAN_LOADER_CONF, PLAN_LOADER_CONF_TEXT);
 	return r;
 }
 
@@ -236,6 +316,8 @@ int cdi_update_ldcache(struct cdi_call *call, struct error *err)
 	if (image.loader == IMAGE_LOADER_MUSL)
 		return add_musl_folders(call, err);
 	r = add_folders(&update);
+	if (r == 0)
+		r = add_loader_conf(call, &image);
 	if (r == 0 && call->plan.libraries.count > 0 &&
 	    !cdi_add(call, OPERATION_LOADER_CACHE, CACHE, ""))
 		r = -ENOMEM;
@@ -245,35 +327,53 @@ int cdi_update_ldcache(struct cdi_call *call, struct error *err)
 
 /* ---- the image's own newer driver libraries --------------------------------------------- */
 
+/* NULL: the spec doesn't say, or has what is no version, of which the log tells. */
+static const char *get_version(struct cdi_call *call, const char *option)
+{
+	size_t at = 0;
+	const char *version = cdi_option(call, option, &at);
+
+	if (!version || !*version)
+		return NULL;
+	if (strspn(version, "0123456789.") == strlen(version))
+		return version;
+	log_line(LOG_LEVEL_WARNING, "--%s %s is passed over: it is no version", option, version);
+	return NULL;
+}
+
 int cdi_enable_cuda_compat(struct cdi_call *call, struct error *err)
 {
+	struct compat_host host = {.driver = get_version(call, "host-driver-version"),
+				   .cuda = get_version(call, "host-cuda-version")};
 	struct image image = {0};
-	struct stat st;
 	size_t at = 0;
-	const char *version = cdi_option(call, "host-driver-version", &at);
 	int r;
 
-	if (!version || !*version || strspn(version, "0123456789.") != strlen(version))
-		return error_set(err, ERROR_BAD_REQUEST, EINVAL,
-				 "write the CDI spec anew with `davit cdi generate`",
-				 "use --host-driver-version %s: it is no version",
-				 version ? version : "");
+	/* Who generated the spec knew of no driver: then the host's libraries are as good. */
+	if (!host.driver && !host.cuda)
+		return 0;
+	host.dir = cdi_option(call, "cuda-compat-container-root", &at);
+	if (!host.dir || !is_conf_line(host.dir))
+		host.dir = COMPAT_DIR;
 	r = image_inspect(&call->container.root, call->arena, &image, err);
 	if (r < 0 || image.loader != IMAGE_LOADER_GLIBC)
 		return r;
-	r = image_find_compat(&call->container.root, version, call->arena, &image, err);
+	r = image_find_compat_for(&call->container.root, &host, call->arena, &image, err);
 	if (r < 0)
 		return r;
 	if (image.compat_used && image.compat.count > 0) {
+		const char *text = arena_printf(call->arena, "%s\n", host.dir);
+
 		call->plan.libraries = image.compat;
-		return cdi_add(call, OPERATION_FILE, COMPAT_MARK, COMPAT_DIR "\n") &&
+		if (!is_there(call, PLAN_LOADER_CONF) &&
+		    add_conf(call, PLAN_LOADER_CONF, PLAN_LOADER_CONF_TEXT) < 0)
+			return error_memory(err);
+		return cdi_add(call, OPERATION_FILE, COMPAT_CONF, text) &&
 				       cdi_add(call, OPERATION_LOADER_CACHE, CACHE, "")
 			       ? 0
 			       : error_memory(err);
 	}
-	/* Left by a container that this image was made of, on a host with another driver. */
-	if (root_stat(&call->container.root, COMPAT_MARK, AT_SYMLINK_NOFOLLOW, &st) == 0 &&
-	    !cdi_add(call, OPERATION_FILE, COMPAT_MARK, ""))
+	if (image.compat_stale && add_conf(call, COMPAT_CONF, "") < 0)
 		return error_memory(err);
 	return 0;
 }

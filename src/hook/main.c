@@ -8,8 +8,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "bundle.h"
 #include "cdi_hook.h"
 #include "davit/apply.h"
+#include "davit/configure.h"
+#include "davit/json.h"
 #include "davit/pipeline.h"
 #include "written_plan.h"
 
@@ -18,17 +21,20 @@
 #define POSTSTOP_SECONDS 5
 
 static const char usage[] =
-	"usage: davit-hook [-debug] [-config FILE] [-record] STAGE <STATE\n"
+	"usage: davit-hook [-debug] [-config FILE] [-record] [-runtime] [-every-container] STAGE <STATE\n"
 	"       davit-hook -version\n"
 	"       davit-hook create-symlinks|update-ldcache|... as CDI specs have it\n"
 	"\n"
 	"Gives the container whose OCI state stands on standard input its GPUs.\n"
 	"STAGE is prestart, createRuntime, createContainer (for davit-runtime), poststart or\n"
 	"poststop. With -record, what is made in the container's root is written down in the bundle;\n"
-	"poststop, or the same call with the state of a stopped container, removes it.\n";
+	"poststop, or the same call with the state of a stopped container, removes it. With -runtime,\n"
+	"which davit-runtime gives, a container gets what davit-runtime would give it.\n"
+	"-every-container says that the engine calls the hook for all containers, whether they ask\n"
+	"for GPUs or not: one whose config.json can't be read from here starts without.\n";
 
 struct arguments {
-	bool debug, record, version, help;
+	bool debug, record, runtime, every_container, version, help;
 	const char *config;
 	const char *stage;
 };
@@ -61,6 +67,10 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret)
 			ret->debug = true;
 		else if (strcmp(word, "record") == 0)
 			ret->record = true;
+		else if (strcmp(word, "every-container") == 0)
+			ret->every_container = true;
+		else if (strcmp(word, "runtime") == 0)
+			ret->runtime = true;
 		else if (strcmp(word, "version") == 0)
 			ret->version = true;
 		else if (strcmp(word, "help") == 0 || strcmp(word, "h") == 0)
@@ -111,6 +121,42 @@ static int read_state(struct arena *arena, char **ret, size_t *ret_length, struc
 	return 0;
 }
 
+/*
+ * NVIDIA's own file, which hooks.d files and launchers of HPC name (-config=.../config.toml): taken
+ * for what `davit config import` makes of it. Whose file it is has been seen.
+ */
+static int parse_toml(const char *text, const char *path, struct arena *arena, struct config *ret,
+		      struct error *err)
+{
+	AUTO_JSON *object = NULL;
+	struct import_notes notes;
+	const char *json;
+	int r = configure_import(text, path, arena, &object, &notes, err);
+
+	if (r < 0)
+		return r;
+	json = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN);
+	return json ? config_parse(json, strlen(json), path, arena, ret, err) : error_memory(err);
+}
+
+static int load_config(const char *path, struct arena *arena, struct config *ret, struct error *err)
+{
+	char *text = NULL;
+	int r;
+
+	if (!path || !string_ends(path, ".toml"))
+		return config_load(path, arena, ret, err);
+	r = config_read(path, arena, &text, err);
+	if (r == 0)
+		r = parse_toml(text, path, arena, ret, err);
+	return r < 0 && !err->fix[0]
+		       ? error_fix(err, r,
+				   "make a configuration of it: davit config import %s "
+				   "--output " CONFIG_PATH ", and leave -config out",
+				   path)
+		       : r;
+}
+
 static void open_log(const struct config *config, bool debug)
 {
 	if (debug)
@@ -139,7 +185,7 @@ static int give_gpus(struct pipeline *pipeline, const struct config *config, boo
 	pipeline->may_repair = true;
 	container.mounts = &pipeline->spec.mounts;
 	if (r == 0 && record)
-		traces_open(state->bundle, &container, arena);
+		traces_open(pipeline->bundle, &container, arena);
 	deadline_step("look at the host's driver");
 	if (r == 0)
 		r = pipeline_driver(pipeline, arena, err);
@@ -214,22 +260,72 @@ static int poststop(const struct oci_state *state, struct arena *arena)
 	return 0;
 }
 
-static int decide_request(struct pipeline *pipeline, const struct config *config,
-			  const char *bundle, struct arena *arena, struct error *err)
+/*
+ * In hooks.d, which rootless Podman reads as well, a configuration that only root can read must not
+ * stop containers that ask for nothing. Whether one does is decided by what any policy would take
+ * for a request; one that does ask needs the configuration.
+ */
+static int load_unless_unread(const struct arguments *arguments, struct config *config,
+			      struct error *ret_unread, struct arena *arena, struct error *err)
 {
-	int r = pipeline_read(pipeline, config, bundle, arena, err);
+	int r = load_config(arguments->config, arena, config, err);
+
+	if (!arguments->every_container || (r != -EACCES && r != -EPERM))
+		return r;
+	*ret_unread = *err;
+	*err = (struct error){0};
+	if (config_defaults(arena, config) < 0)
+		return error_memory(err);
+	config->policy.mounts = true;
+	return 0;
+}
+
+static int decide_request(struct pipeline *pipeline, const struct config *config,
+			  const struct oci_state *state, bool *ret_record, struct arena *arena,
+			  struct error *err)
+{
+	int r = bundle_read(pipeline, config, state, ret_record, arena, err);
 
 	if (r == 0)
 		r = privilege_set(PRIVILEGE_PARSE, err);
 	return r < 0 ? r : pipeline_request(pipeline, arena, err);
 }
 
-static int run(const struct arguments *arguments, struct arena *arena, struct error *err)
+static int handle_container(const struct arguments *arguments, const struct config *config,
+			    const struct oci_state *state, const struct error *unread,
+			    struct arena *arena, struct error *err)
 {
 	/* Never closed: the process ends here, and the kernel closes everything at once. */
 	static struct pipeline pipeline = PIPELINE_INIT;
+	bool record;
+	int r;
+
+	pipeline.for_runtime = arguments->runtime;
+	r = decide_request(&pipeline, config, state, &record, arena, err);
+	if (r < 0 && pipeline.stage == PIPELINE_START && arguments->every_container &&
+	    bundle_is_out_of_reach(r)) {
+		log_line(LOG_LEVEL_WARNING,
+			 "container %s starts without GPUs, if it asks for any: cannot %s",
+			 state->id, err->message);
+		return 0;
+	}
+	if (r != 0 || !pipeline.request.gpu)
+		return r;
+	if (unread->message[0]) {
+		*err = *unread;
+		return -EACCES;
+	}
+	r = privilege_set(PRIVILEGE_READ, err);
+	return r != 0 ? r
+		      : give_gpus(&pipeline, config, arguments->record && record, state, arena,
+				  err);
+}
+
+static int run(const struct arguments *arguments, struct arena *arena, struct error *err)
+{
 	struct oci_state state = {0};
 	struct config config = {0};
+	struct error unread = {0};
 	struct slice text = {0};
 	char *data = NULL;
 	bool need_pid = strcmp(arguments->stage, CREATE_CONTAINER) != 0 && !is_poststop(arguments);
@@ -242,7 +338,7 @@ static int run(const struct arguments *arguments, struct arena *arena, struct er
 		r = read_state(arena, &data, &text.length, err);
 	text.data = data;
 	if (r == 0)
-		r = config_load(arguments->config, arena, &config, err);
+		r = load_unless_unread(arguments, &config, &unread, arena, err);
 	if (r == 0) {
 		open_log(&config, arguments->debug);
 		if (!is_poststop(arguments))
@@ -257,11 +353,17 @@ static int run(const struct arguments *arguments, struct arena *arena, struct er
 		return poststop(&state, arena);
 	if (strcmp(arguments->stage, CREATE_CONTAINER) == 0)
 		return written_plan_apply(&config, &state, arena, err);
-	r = decide_request(&pipeline, &config, state.bundle, arena, err);
-	if (r != 0 || !pipeline.request.gpu)
-		return r;
-	r = privilege_set(PRIVILEGE_READ, err);
-	return r != 0 ? r : give_gpus(&pipeline, &config, arguments->record, &state, arena, err);
+	return handle_container(arguments, &config, &state, &unread, arena, err);
+}
+
+/* Scripts look for the first line under NVIDIA's names. */
+static void print_version(const char *program)
+{
+	const char *slash = strrchr(program, '/');
+
+	if (string_starts(slash ? slash + 1 : program, "nvidia-container-"))
+		(void)puts("NVIDIA Container Runtime Hook version " NVIDIA_TOOLKIT_VERSION);
+	(void)puts("davit-hook " DAVIT_VERSION);
 }
 
 int main(int argc, char **argv)
@@ -280,7 +382,7 @@ int main(int argc, char **argv)
 		if (arguments.help)
 			(void)fputs(usage, stdout);
 		else
-			(void)puts("davit-hook " DAVIT_VERSION);
+			print_version(argv[0]);
 		return 0;
 	}
 	/* Everything is done before the container's process starts. */

@@ -34,6 +34,15 @@ static int read_plan(const char *bundle, struct arena *arena, struct plan *ret,
 	return r < 0 ? r : privilege_set(PRIVILEGE_READ, err);
 }
 
+/* NVIDIA's driver root may be away while another vendor's GPUs are given. */
+static bool needs_driver_root(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->items[i].source && plan->items[i].tree == TREE_DRIVER_ROOT)
+			return true;
+	return false;
+}
+
 int written_plan_apply(const struct config *config, const struct oci_state *state,
 		       struct arena *arena, struct error *err)
 {
@@ -45,7 +54,8 @@ int written_plan_apply(const struct config *config, const struct oci_state *stat
 	int r = read_plan(state->bundle, arena, &plan, &rootfs, err);
 
 	if (r == 0)
-		r = driver_roots_open(config, &roots, err);
+		r = needs_driver_root(&plan) ? driver_roots_open(config, &roots, err)
+					     : driver_roots_open_host(config, &roots, err);
 	deadline_step("mount the driver's files in the container");
 	deadline_watch();
 	if (r == 0)

@@ -5,7 +5,6 @@
 
 #include "davit/image.h"
 
-#define COMPAT_DIR "/usr/local/cuda/compat"
 #define FILES_MAX 4096 /* real ones have about ten */
 #define LIBRARIES_MAX 256
 
@@ -30,10 +29,11 @@ static unsigned major_of(const char *version)
 }
 
 /* The names that libraries have; what there is too much of is passed over. */
-static int list_libraries(const struct root *root, struct arena *arena, struct strings *ret)
+static int list_libraries(const struct root *root, const char *dir, struct arena *arena,
+			  struct strings *ret)
 {
 	struct strings all = {0};
-	int r = root_list(root, COMPAT_DIR, FILES_MAX, arena, &all);
+	int r = root_list(root, dir, FILES_MAX, arena, &all);
 
 	if (r < 0 && r != -E2BIG)
 		return r;
@@ -44,10 +44,10 @@ static int list_libraries(const struct root *root, struct arena *arena, struct s
 	return 0;
 }
 
-static int read_library(const struct root *root, const char *name, unsigned want,
+static int read_library(const struct root *root, const char *dir, const char *name, unsigned want,
 			struct arena *arena, struct elf_facts *ret)
 {
-	const char *path = arena_printf(arena, COMPAT_DIR "/%s", name);
+	const char *path = arena_printf(arena, "%s/%s", dir, name);
 	AUTO_FD fd = path ? root_open_regular(root, path) : -ENOMEM;
 	struct error ignored;
 	int r;
@@ -63,15 +63,18 @@ static int read_library(const struct root *root, const char *name, unsigned want
 
 /* Whether libcuda of `version` runs on the host's kernel module, and is worth it. */
 static bool is_compatible(const struct elf_facts *libcuda, const char *version,
-			  const char *host_version, struct arena *arena)
+			  const struct compat_host *host, struct arena *arena)
 {
 	struct cuda_note note;
 
+	/* A CUDA version is compared with the note's alone. */
 	if (!libcuda->cuda_note || cuda_note_parse(libcuda->cuda_note, arena, &note) < 0)
-		return major_of(version) > major_of(host_version);
+		return !host->cuda && major_of(version) > major_of(host->driver);
+	if (!host->driver)
+		return note.cuda_version && version_compare(note.cuda_version, host->cuda) > 0;
 	for (size_t i = 0; i < note.driver_count; i++)
-		if (note.drivers[i] == major_of(host_version))
-			return version_compare(version, host_version) > 0;
+		if (note.drivers[i] == major_of(host->driver))
+			return version_compare(version, host->driver) > 0;
 	return false;
 }
 
@@ -90,9 +93,11 @@ static const char *find_libcuda(const struct strings *names)
 
 /* Files of libcuda's own version, by their SONAME: what its links in the image say is not believed.
  */
-static int add_libraries(const struct root *root, const struct strings *names, const char *version,
+static int add_libraries(const struct root *root, const char *dir, const struct strings *names,
 			 struct arena *arena, struct image *image)
 {
+	const char *version = image->compat_version;
+
 	for (size_t i = 0; i < names->count; i++) {
 		struct elf_facts facts = {0};
 		struct loader_entry *entry;
@@ -100,7 +105,7 @@ static int add_libraries(const struct root *root, const struct strings *names, c
 
 		if (!string_ends(names->items[i], version))
 			continue;
-		r = read_library(root, names->items[i], ELF_WANT_SONAME, arena, &facts);
+		r = read_library(root, dir, names->items[i], ELF_WANT_SONAME, arena, &facts);
 		if (r == -ENOMEM)
 			return r;
 		if (r < 0 || !facts.soname || facts.class_bits != 64 || strchr(facts.soname, '/'))
@@ -110,7 +115,7 @@ static int add_libraries(const struct root *root, const struct strings *names, c
 			return -ENOMEM;
 		entry->flags = LOADER_FLAGS_NATIVE;
 		entry->name = facts.soname;
-		entry->path = arena_printf(arena, COMPAT_DIR "/%s", names->items[i]);
+		entry->path = arena_printf(arena, "%s/%s", dir, names->items[i]);
 		if (!entry->path)
 			return -ENOMEM;
 	}
@@ -120,26 +125,40 @@ static int add_libraries(const struct root *root, const struct strings *names, c
 int image_find_compat(const struct root *root, const char *host_version, struct arena *arena,
 		      struct image *image, struct error *err)
 {
+	const struct compat_host host = {.dir = COMPAT_DIR, .driver = host_version};
+
+	return image_find_compat_for(root, &host, arena, image, err);
+}
+
+int image_find_compat_for(const struct root *root, const struct compat_host *host,
+			  struct arena *arena, struct image *image, struct error *err)
+{
 	struct strings names = {0};
 	struct elf_facts facts = {0};
 	const char *libcuda;
-	int r = list_libraries(root, arena, &names);
+	struct stat st;
+	int r = !host->driver && !host->cuda ? -ENOENT
+					     : list_libraries(root, host->dir, arena, &names);
 
 	if (r == -ENOMEM)
 		return error_memory(err);
 	libcuda = r < 0 ? NULL : find_libcuda(&names);
 	if (!libcuda)
 		return 0;
-	r = read_library(root, libcuda, ELF_WANT_CUDA_NOTE, arena, &facts);
+	r = read_library(root, host->dir, libcuda, ELF_WANT_CUDA_NOTE, arena, &facts);
 	if (r == -ENOMEM)
 		return error_memory(err);
 	/* A file that is no library is the image's own trouble: the host's libcuda serves. */
 	if (r < 0 || facts.class_bits != 64)
 		return 0;
 	image->compat_version = libcuda_version(libcuda);
-	image->compat_used = is_compatible(&facts, image->compat_version, host_version, arena);
+	image->compat_used = is_compatible(&facts, image->compat_version, host, arena);
+	/* Left by a container that this image was made of, on a host with another driver. */
+	if (!image->compat_used)
+		image->compat_stale = root_stat(root, COMPAT_CONF, AT_SYMLINK_NOFOLLOW, &st) == 0 &&
+				      S_ISREG(st.st_mode) && st.st_size > 0;
 	if (!image->compat_used)
 		return 0;
-	r = add_libraries(root, &names, image->compat_version, arena, image);
+	r = add_libraries(root, host->dir, &names, arena, image);
 	return r < 0 ? error_memory(err) : 0;
 }

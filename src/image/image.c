@@ -105,11 +105,30 @@ int image_inspect(const struct root *root, struct arena *arena, struct image *re
 	if (is_multiarch(root)) {
 		ret->lib_dir = "/usr/lib/" MULTIARCH;
 		ret->lib_dir_32 = "/usr/lib/" MULTIARCH_32;
+		ret->system_dirs = "/lib/" MULTIARCH "\n/usr/lib/" MULTIARCH "\n/lib\n/usr/lib\n";
 	} else {
 		ret->lib_dir = "/usr/lib64";
 		ret->lib_dir_32 = "/usr/lib";
+		ret->system_dirs = "/lib64\n/usr/lib64\n/lib\n/usr/lib\n";
 	}
 	return 0;
+}
+
+/* ---- what its ldconfig will search ------------------------------------------------------- */
+
+bool image_searches(const struct image *image, const char *dir)
+{
+	struct slice rest = slice_from(image->system_dirs ? image->system_dirs : ""), line;
+
+	while (slice_next(&rest, '\n', &line))
+		if (slice_equal(line, dir))
+			return true;
+	return false;
+}
+
+void image_find_loader_conf(const struct root *root, struct image *image)
+{
+	image->no_loader_conf = !is_there(root, "/etc/ld.so.conf");
 }
 
 /* ---- vdpau -------------------------------------------------------------------------------- */

@@ -2,10 +2,10 @@
 #include "davit/oci.h"
 #include "member.h"
 
-enum { STATE_ID, STATE_STATUS, STATE_BUNDLE, STATE_BUNDLE_PATH, STATE_PID };
+enum { STATE_ID, STATE_STATUS, STATE_BUNDLE, STATE_BUNDLE_PATH, STATE_PID, STATE_ROOT };
 static const struct names state_names = {
-	{NAME("id"), NAME("status"), NAME("bundle"), NAME("bundlePath"), NAME("pid")},
-        5
+	{NAME("id"), NAME("status"), NAME("bundle"), NAME("bundlePath"), NAME("pid"), NAME("root")},
+	6,
 };
 
 static int read_pid(struct reader *r, const struct object *state, bool need, pid_t *ret)
@@ -51,7 +51,7 @@ int oci_state_parse(const char *text, size_t length, bool need_pid, struct arena
 	struct object state;
 	int r;
 
-	*ret = (struct oci_state){.id = "", .status = "", .bundle = ""};
+	*ret = (struct oci_state){.id = "", .status = "", .bundle = "", .root = ""};
 	r = json_text_parse(text, length, ERROR_BAD_BUNDLE, "the state", arena, &reader.json, err);
 	if (r == 0)
 		r = object_read(&reader, reader.json.items, (struct place){.path = "state"},
@@ -62,6 +62,8 @@ int oci_state_parse(const char *text, size_t length, bool need_pid, struct arena
 		r = object_string(&reader, &state, STATE_STATUS, &ret->status);
 	if (r == 0)
 		r = read_bundle(&reader, &state, &ret->bundle);
+	if (r == 0)
+		r = object_string(&reader, &state, STATE_ROOT, &ret->root);
 	/* Of a container that has stopped there is no process any more. */
 	if (r == 0)
 		r = read_pid(&reader, &state, need_pid && !oci_state_is_stopped(ret), &ret->pid);

@@ -50,6 +50,23 @@ static int written_already(struct pipeline *pipeline, struct arena *arena, struc
 		       : 0;
 }
 
+static void log_request(const struct gpu_request *request, struct arena *arena)
+{
+	const char *sources;
+
+	if (!log_enabled(LOG_LEVEL_DEBUG))
+		return;
+	sources = gpu_request_sources(request, arena);
+	log_line(LOG_LEVEL_DEBUG, "GPUs are asked for by %s: %zu items, the first %.64s",
+		 sources ? sources : "", request->devices.count,
+		 request->devices.count ? request->devices.items[0] : "none");
+	for (size_t i = 0; i < request->wishes.count; i++)
+		log_line(LOG_LEVEL_DEBUG, "%s GPUs are asked for by %s: %zu items, the first %.64s",
+			 request->wishes.items[i].vendor->title, request->wishes.items[i].from,
+			 request->wishes.items[i].devices.count,
+			 request->wishes.items[i].devices.items[0]);
+}
+
 int pipeline_request(struct pipeline *pipeline, struct arena *arena, struct error *err)
 {
 	int r = oci_spec_parse(pipeline->text, pipeline->text_length, arena, &pipeline->spec, err);
@@ -59,19 +76,20 @@ int pipeline_request(struct pipeline *pipeline, struct arena *arena, struct erro
 			error_fix(err, r, "compare it with the output of `runc spec`");
 		return error_wrap(err, r, "use %s/config.json", pipeline->bundle);
 	}
-	pipeline->rootfs = oci_spec_rootfs(&pipeline->spec, pipeline->bundle, arena);
+	if (!pipeline->rootfs)
+		pipeline->rootfs = oci_spec_rootfs(&pipeline->spec, pipeline->bundle, arena);
 	if (!pipeline->rootfs)
 		return error_memory(err);
 	pipeline->stage = PIPELINE_SPEC;
 	if (pipeline->spec.written)
 		return written_already(pipeline, arena, err);
-	r = gpu_request_resolve(&pipeline->spec, pipeline->config, arena, &pipeline->request, err);
+	r = (pipeline->for_runtime ? gpu_request_resolve_for_runtime : gpu_request_resolve)(
+		&pipeline->spec, pipeline->config, arena, &pipeline->request, err);
 	pipeline->stage = PIPELINE_REQUEST;
+	for (size_t i = 0; i < pipeline->request.warnings.count; i++)
+		log_line(LOG_LEVEL_WARNING, "%s", pipeline->request.warnings.items[i]);
 	if (r == 0 && pipeline->request.gpu)
-		log_line(LOG_LEVEL_DEBUG, "GPUs are asked for by %s: %zu items, the first %.64s",
-			 pipeline->request.from, pipeline->request.devices.count,
-			 pipeline->request.devices.count ? pipeline->request.devices.items[0]
-							 : "none");
+		log_request(&pipeline->request, arena);
 	else if (r == 0)
 		log_line(LOG_LEVEL_DEBUG, "no GPU is asked for");
 	return r;
@@ -216,13 +234,48 @@ static int check_requirements(struct pipeline *pipeline, struct arena *arena, st
 	r = ask_nvml(pipeline, arena, err);
 	/* Anew: the GPUs may have been read again for it, and their instances put in order. */
 	if (r == 0)
-		r = driver_select(&pipeline->driver, &pipeline->request.devices, arena,
-				  &pipeline->selection, err);
+		r = select_devices(&pipeline->driver, &pipeline->request.devices, arena,
+				   &pipeline->selection, err);
 	if (r < 0)
 		return error_wrap(err, r, "decide the image's requirements");
 	/* No note has told the CUDA version, or nothing has asked for it. */
 	facts.cuda = pipeline->driver.cuda_version;
 	return check_each_gpu(pipeline, &facts, arena, err);
+}
+
+/*
+ * Where what doesn't hold is but a warning, nothing is asked of NVML for it: that takes longer than
+ * all the rest.
+ */
+static int warn_of_requirements(struct pipeline *pipeline, struct arena *arena, struct error *err)
+{
+	struct requirement_facts facts = {
+		.driver = pipeline->driver.version,
+		.no_device = pipeline->selection.count == 0,
+	};
+	struct error failed = {0};
+	const char *note;
+	unsigned missing = 0;
+	int r = requirements_check(&pipeline->request, &facts, arena, &missing, &failed);
+
+	if (r == 0 && (missing & REQUIRE_CUDA)) {
+		pipeline->driver.cuda_version = driver_cuda_version(
+			&pipeline->roots, pipeline->config, &pipeline->driver, arena);
+		facts.cuda = pipeline->driver.cuda_version;
+		if (facts.cuda)
+			r = requirements_check(&pipeline->request, &facts, arena, &missing,
+					       &failed);
+	}
+	if (r == -ENOMEM)
+		return error_memory(err);
+	if (r == 0)
+		return 0;
+	note = arena_printf(arena, "cannot %s; policy.requirements lets the container start",
+			    failed.message);
+	if (!note || strings_add(arena, &pipeline->notes, note) < 0)
+		return error_memory(err);
+	log_line(LOG_LEVEL_WARNING, "%s", note);
+	return 0;
 }
 
 /* The planner knows which nodes the container takes: what the host lacks of them is made. */
@@ -271,31 +324,71 @@ static int read_counted(struct pipeline *pipeline, struct arena *arena, struct e
 	return r < 0 ? r : 0;
 }
 
-int pipeline_driver(struct pipeline *pipeline, struct arena *arena, struct error *err)
+static int take_nvidia(struct pipeline *pipeline, struct arena *arena, struct error *err)
 {
-	int r = driver_roots_open(pipeline->config, &pipeline->roots, err);
+	int r = read_counted(pipeline, arena, err);
 
-	if (r == 0)
-		r = read_counted(pipeline, arena, err);
 	if (r < 0)
 		return r;
 	pipeline->stage = PIPELINE_DRIVER;
 	log_line(LOG_LEVEL_DEBUG, "driver %s: %zu GPUs%s, %zu files", pipeline->driver.version,
 		 pipeline->driver.gpus.count, pipeline->driver.gpus_partial ? " and more" : "",
 		 pipeline->driver.files.count);
-	if (driver_select_needs_nvml(&pipeline->driver, &pipeline->request.devices))
+	if (select_needs_nvml(&pipeline->driver, &pipeline->request.devices))
 		r = ask_nvml(pipeline, arena, err);
 	if (r < 0)
 		return error_wrap(err, r, "tell the devices asked for");
-	r = driver_select(&pipeline->driver, &pipeline->request.devices, arena,
-			  &pipeline->selection, err);
+	r = select_devices(&pipeline->driver, &pipeline->request.devices, arena,
+			   &pipeline->selection, err);
 	if (r < 0)
 		return r;
 	pipeline->stage = PIPELINE_SELECTION;
 	log_line(LOG_LEVEL_DEBUG, "chosen: %zu GPUs or MIG instances", pipeline->selection.count);
 	tell_of_drm(pipeline);
-	r = check_requirements(pipeline, arena, err);
+	r = pipeline->request.requirements_warn ? warn_of_requirements(pipeline, arena, err)
+						: check_requirements(pipeline, arena, err);
 	return r < 0 ? r : repair_missing(pipeline, arena, err);
+}
+
+static int take_choice(struct pipeline *pipeline, const struct wish *wish, struct arena *arena,
+		       struct error *err)
+{
+	struct choice *choice = ARENA_PUSH(arena, &pipeline->choices);
+	int r;
+
+	if (!choice)
+		return error_memory(err);
+	choice->vendor = wish->vendor;
+	choice->from = wish->from;
+	r = accelerators_read(wish->vendor, &pipeline->roots, !pipeline->may_repair, arena,
+			      &choice->all, err);
+	if (r == 0)
+		r = accelerators_choose(&wish->devices, &pipeline->config->policy.exclude_from_all,
+					arena, choice, err);
+	if (r == 0)
+		r = accelerators_find_nodes(choice, &pipeline->roots, arena, err);
+	if (r < 0)
+		return r;
+	log_line(LOG_LEVEL_DEBUG, "%s: chosen %zu of %zu GPUs", wish->vendor->title, choice->count,
+		 choice->all.count);
+	if (*choice->all.warning)
+		log_line(LOG_LEVEL_WARNING, "%s: %s", wish->vendor->title, choice->all.warning);
+	return 0;
+}
+
+int pipeline_driver(struct pipeline *pipeline, struct arena *arena, struct error *err)
+{
+	const struct gpu_request *request = &pipeline->request;
+	int r = request->nvidia ? driver_roots_open(pipeline->config, &pipeline->roots, err)
+				: driver_roots_open_host(pipeline->config, &pipeline->roots, err);
+
+	if (r == 0 && request->nvidia)
+		r = take_nvidia(pipeline, arena, err);
+	for (size_t i = 0; r == 0 && i < request->wishes.count; i++)
+		r = take_choice(pipeline, &request->wishes.items[i], arena, err);
+	if (r == 0)
+		pipeline->stage = PIPELINE_SELECTION;
+	return r;
 }
 
 /* The host's own root ("/") is looked at for its kind alone; of a container, its volumes count. */
@@ -312,19 +405,33 @@ static int look_at_image(struct pipeline *pipeline, const struct root *root, str
 				     err);
 }
 
+/* Whether libraries may lie where the image's ldconfig doesn't look by itself. */
+static bool may_need_loader_conf(const struct pipeline *pipeline)
+{
+	const struct image *image = &pipeline->image;
+
+	return image->loader == IMAGE_LOADER_GLIBC &&
+	       (image->lib_dir_moved || image->compat_used || image->vdpau || image->vdpau_32 ||
+		pipeline->request.capabilities & CAPABILITY_COMPAT32);
+}
+
 int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct arena *arena,
 		  struct error *err)
 {
-	int r = look_at_image(pipeline, root, arena, err);
+	bool nvidia = pipeline->request.nvidia;
+	int r = nvidia ? look_at_image(pipeline, root, arena, err) : 0;
 
-	if (r == 0 && pipeline->config->cuda_compat &&
+	if (r == 0 && nvidia && pipeline->config->cuda_compat &&
 	    (pipeline->request.capabilities & CAPABILITY_COMPUTE))
 		r = image_find_compat(root, pipeline->driver.version, arena, &pipeline->image, err);
-	if (r == 0 && (pipeline->request.capabilities & CAPABILITY_VIDEO))
+	if (r == 0 && nvidia && (pipeline->request.capabilities & CAPABILITY_VIDEO))
 		image_find_vdpau(root, &pipeline->image);
+	if (r == 0 && may_need_loader_conf(pipeline))
+		image_find_loader_conf(root, &pipeline->image);
 	if (r == 0)
-		r = plan_make(&pipeline->request, &pipeline->driver, &pipeline->selection,
-			      &pipeline->image, arena, &pipeline->plan, err);
+		r = plan_make(&pipeline->request, nvidia ? &pipeline->driver : NULL,
+			      &pipeline->selection, &pipeline->choices, &pipeline->image, arena,
+			      &pipeline->plan, err);
 	if (r < 0)
 		return r;
 	pipeline->stage = PIPELINE_PLAN;

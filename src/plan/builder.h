@@ -25,6 +25,11 @@ void plan_add_node(struct builder *b, const struct device_node *node, const char
 		   bool required);
 /* A node that may be missing: it is noted then, and an error in the end when it is required. */
 void plan_need_node(struct builder *b, const char *name, const char *because, bool required);
+/* /dev/dri/by-path/pci-BUS-card -> ../card0, of "dri/card0"; likewise render. Optional. */
+void plan_add_drm_link(struct builder *b, const char *bus_id, const char *name,
+		       const char *because);
+/* What was chosen of a plain vendor's. */
+void plan_add_choice(struct builder *b, const struct choice *choice);
 int plan_add_families(struct builder *b, struct error *err);
 /* What goes with devices: files that GPUDirect Storage and EGL look for. */
 void plan_add_companions(struct builder *b, const struct selection *selection);

@@ -147,14 +147,13 @@ static void add_control_nodes(struct builder *b)
 }
 
 /* The names by which udev's rules have them, and by which some programs look for them. */
-static void add_drm_link(struct builder *b, const struct gpu *gpu, const char *name,
-			 const char *because)
+void plan_add_drm_link(struct builder *b, const char *bus_id, const char *name, const char *because)
 {
 	const char *leaf = name + strlen("dri/");
 	const char *kind = string_starts(leaf, "card") ? "card" : "render";
 	struct operation *link = plan_add(
 		b, OPERATION_SYMLINK,
-		arena_printf(b->arena, "/dev/dri/by-path/pci-%s-%s", gpu->bus_id, kind), because);
+		arena_printf(b->arena, "/dev/dri/by-path/pci-%s-%s", bus_id, kind), because);
 
 	link->text = arena_printf(b->arena, "../%s", leaf);
 	link->required = false;
@@ -173,7 +172,7 @@ static void add_drm_nodes(struct builder *b, const struct gpu *gpu, const char *
 			continue;
 		node.minor = (unsigned)minor;
 		plan_add_node(b, &node, because, false);
-		add_drm_link(b, gpu, node.name, because);
+		plan_add_drm_link(b, gpu->bus_id, node.name, because);
 	}
 }
 

@@ -5,7 +5,8 @@
 
 #define FLAGS_FILE (MOUNT_FLAG_RDONLY | MOUNT_FLAG_NOSUID | MOUNT_FLAG_NODEV)
 #define MPS_DIRECTORY "/tmp/nvidia-mps" /* where programs look for them by themselves */
-#define FLAGS_SOCKET (FLAGS_FILE | MOUNT_FLAG_NOEXEC)
+/* Not read-only: who mounts it again in a container of his own may not change that. */
+#define FLAGS_SOCKET (MOUNT_FLAG_NOSUID | MOUNT_FLAG_NODEV | MOUNT_FLAG_NOEXEC)
 
 size_t mount_option_names(unsigned flags, const char *names[static MOUNT_OPTIONS_MAX])
 {
@@ -273,6 +274,57 @@ static void add_compat(struct builder *b)
 	}
 }
 
+static void add_conf(struct builder *b, const char *path, const char *text)
+{
+	struct operation *file =
+		plan_add(b, OPERATION_FILE, path, "a later ldconfig in the container");
+
+	file->text = text;
+	file->required = false;
+	b->failed |= !text;
+}
+
+/* The directories of the host's libraries that the image's ldconfig wouldn't search; a line each.
+ */
+static const char *list_folders(struct builder *b)
+{
+	const struct loader_cache *libraries = &b->plan->libraries;
+	struct strings folders = {0};
+
+	/* The image's own come first. */
+	for (size_t i = b->image->compat.count; i < libraries->count; i++) {
+		const char *path = libraries->items[i].path;
+		const char *folder =
+			path ? arena_strndup(b->arena, path, (size_t)(strrchr(path, '/') - path))
+			     : NULL;
+
+		b->failed |= !folder;
+		if (!folder || image_searches(b->image, folder) ||
+		    strings_contain(&folders, folder))
+			continue;
+		b->failed |= strings_add(b->arena, &folders, folder) < 0;
+	}
+	return folders.count ? strings_join(b->arena, &folders, "\n") : NULL;
+}
+
+/* In most images all lies where ldconfig looks by itself, and nothing is written. */
+static void add_loader_conf(struct builder *b)
+{
+	const char *folders = list_folders(b);
+
+	if (b->image->compat_stale)
+		add_conf(b, COMPAT_CONF, "");
+	if (!folders && !b->image->compat_used)
+		return;
+	if (b->image->no_loader_conf)
+		add_conf(b, PLAN_LOADER_CONF, PLAN_LOADER_CONF_TEXT);
+	if (b->image->compat_used)
+		add_conf(b, COMPAT_CONF, COMPAT_DIR "\n");
+	if (folders)
+		add_conf(b, PLAN_FOLDERS_CONF, arena_printf(b->arena, "%s\n", folders));
+	add_conf(b, PLAN_SYSTEM_CONF, b->image->system_dirs);
+}
+
 static void add_loader_search(struct builder *b)
 {
 	const struct image *image = b->image;
@@ -283,6 +335,8 @@ static void add_loader_search(struct builder *b)
 
 		file->text = image->musl_path_text;
 	}
+	if (image->loader == IMAGE_LOADER_GLIBC && image->system_dirs)
+		add_loader_conf(b);
 	if (image->loader == IMAGE_LOADER_GLIBC && b->plan->libraries.count > 0)
 		plan_add(b, OPERATION_LOADER_CACHE, "/etc/ld.so.cache",
 			 image->compat_used ? "the loader finds the libraries, the image's newer "
@@ -344,9 +398,30 @@ int plan_find_missing(const struct gpu_request *request, const struct driver *dr
 	return r == -ENOMEM ? error_memory(err) : 0;
 }
 
+/* NVIDIA's part: the driver's nodes, files and what makes them found. */
+static int add_nvidia(struct builder *b, const struct selection *selection, struct error *err)
+{
+	const struct driver *driver = b->driver;
+	int r = plan_add_devices(b, selection, err);
+
+	if (r < 0)
+		return r;
+	add_proc_mask(b, selection);
+	add_compat(b);
+	/* Links by the catalogue may lead to any of the libraries, so they come after all of them.
+	 */
+	add_driver_files(b, true);
+	for (size_t i = 0; i < driver->files.count; i++)
+		add_links(b, &driver->files.items[i]);
+	add_driver_files(b, false);
+	plan_add_companions(b, selection);
+	add_loader_search(b);
+	return 0;
+}
+
 int plan_make(const struct gpu_request *request, const struct driver *driver,
-	      const struct selection *selection, const struct image *image, struct arena *arena,
-	      struct plan *ret, struct error *err)
+	      const struct selection *selection, const struct choices *choices,
+	      const struct image *image, struct arena *arena, struct plan *ret, struct error *err)
 {
 	struct builder b = {
 		.request = request,
@@ -358,21 +433,14 @@ int plan_make(const struct gpu_request *request, const struct driver *driver,
 	int r;
 
 	*ret = (struct plan){0};
-	r = plan_add_devices(&b, selection, err);
+	r = driver ? add_nvidia(&b, selection, err) : 0;
+	for (size_t i = 0; r == 0 && i < choices->count; i++)
+		plan_add_choice(&b, &choices->items[i]);
 	if (r < 0)
 		return r;
-	add_proc_mask(&b, selection);
-	add_compat(&b);
-	/* Links by the catalogue may lead to any of the libraries, so they come after all of them.
-	 */
-	add_driver_files(&b, true);
-	for (size_t i = 0; i < driver->files.count; i++)
-		add_links(&b, &driver->files.items[i]);
-	add_driver_files(&b, false);
-	plan_add_companions(&b, selection);
-	add_loader_search(&b);
 	/* Last: nothing is made in the container once a directory of the host is in it for writing.
 	 */
-	add_mps(&b);
+	if (driver)
+		add_mps(&b);
 	return b.failed ? error_memory(err) : 0;
 }

@@ -61,6 +61,25 @@ static int leave_out(struct resolver *r, const char *from, unsigned *granted)
 			     list, from);
 }
 
+/*
+ * What a container gets that names none: for the hook, as NVIDIA's, compute and utility. NVIDIA's
+ * runtime gives all, whatever a container names.
+ */
+static int by_default(struct resolver *r, unsigned *granted)
+{
+	const unsigned allowed = r->config->policy.capabilities;
+	int result;
+
+	if (!r->for_runtime) {
+		*granted = DEFAULT_CAPABILITIES & allowed;
+		return resolver_rule(r, "no capabilities are named: compute and utility");
+	}
+	*granted = allowed;
+	result = resolver_rule(r, "no capabilities are named: davit-runtime gives all that policy "
+				  "allows");
+	return result < 0 ? result : leave_out(r, "an unset NVIDIA_DRIVER_CAPABILITIES", granted);
+}
+
 /* A list; `all` takes what policy allows, whatever stands beside it. */
 static int from_list(struct resolver *r, const char *from, const char *value, unsigned *granted)
 {
@@ -77,10 +96,23 @@ static int from_list(struct resolver *r, const char *from, const char *value, un
 	for (size_t i = 0; i < list.count; i++) {
 		unsigned bit = capability_bit(slice_from(list.items[i]));
 
+		if (!bit && r->for_runtime) {
+			result = resolver_warn(
+				r,
+				"capability \"%.40s\" of %s is passed over: there is no "
+				"such capability",
+				list.items[i], from);
+			if (result < 0)
+				return result;
+			continue;
+		}
 		if (!bit || !(bit & allowed))
 			return refuse(r, from, list.items[i], bit);
 		*granted |= bit;
 	}
+	/* Of a later driver's, say: what the container needs can't be told. */
+	if (r->for_runtime && list.count > 0 && !*granted)
+		return by_default(r, granted);
 	return resolver_rule(r, "capabilities come from %s%s", from,
 			     *granted ? "" : ": blank, so none");
 }
@@ -101,8 +133,7 @@ static int from_environment(struct resolver *r, unsigned *granted)
 					  "NVIDIA_REQUIRE_CUDA) gets all capabilities");
 		return result < 0 ? result : leave_out(r, "env CUDA_VERSION", granted);
 	}
-	*granted = DEFAULT_CAPABILITIES & r->config->policy.capabilities;
-	return resolver_rule(r, "no capabilities are named: compute and utility");
+	return by_default(r, granted);
 }
 
 static int grant(struct resolver *r, unsigned *granted)
@@ -114,8 +145,7 @@ static int grant(struct resolver *r, unsigned *granted)
 		return from_environment(r, granted);
 	if (*value)
 		return from_list(r, from, value, granted);
-	*granted = DEFAULT_CAPABILITIES & r->config->policy.capabilities;
-	return resolver_rule(r, "no capabilities are named: compute and utility");
+	return by_default(r, granted);
 }
 
 int capabilities_resolve(struct resolver *r)

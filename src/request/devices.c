@@ -9,7 +9,8 @@ enum { SOURCE_UNSET, SOURCE_DECIDED };
 
 static int not_gpu(struct resolver *r, const char *what, const char *why)
 {
-	int result = resolver_rule(r, "%s %s: not a GPU container", what, why);
+	int result = resolver_rule(r, "%s %s: %s", what, why,
+				   r->request->gpu ? "no NVIDIA GPU" : "not a GPU container");
 
 	return result < 0 ? result : SOURCE_DECIDED;
 }
@@ -19,7 +20,7 @@ static int decide(struct resolver *r, const char *from, const struct strings *de
 {
 	int result;
 
-	r->request->gpu = true;
+	r->request->gpu = r->request->nvidia = true;
 	r->request->from = from;
 	r->request->devices = *devices;
 	if (devices->count == 1)
@@ -62,6 +63,21 @@ static int decide_names(struct resolver *r, const char *from, struct strings *na
 
 /* ---- a list with words of a meaning: the variables, org.davit.devices -------------------- */
 
+/* The items that are meant for another vendor are not NVIDIA's to look at. */
+static void drop_others(struct strings *list)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->count; i++) {
+		struct slice device;
+		const struct vendor *vendor = vendor_of_device(slice_from(list->items[i]), &device);
+
+		if (!vendor || !vendor->plain)
+			list->items[kept++] = list->items[i];
+	}
+	list->count = kept;
+}
+
 /* "nvidia.com/gpu=0" is taken for 0, so that names of CDI can be used in the variables. */
 static int strip_kinds(struct resolver *r, struct strings *list)
 {
@@ -77,14 +93,11 @@ static int strip_kinds(struct resolver *r, struct strings *list)
 	return 0;
 }
 
-static int from_list(struct resolver *r, const char *from, const char *value)
+static int from_items(struct resolver *r, const char *from, struct strings list)
 {
 	const char *word = NULL;
-	struct strings list = {0};
-	int result = items_split(r, from, value, &list);
+	int result = strip_kinds(r, &list);
 
-	if (result == 0)
-		result = strip_kinds(r, &list);
 	if (result < 0)
 		return result;
 	if (list.count == 0)
@@ -132,7 +145,7 @@ static int add_cdi_names(struct resolver *r, const char *value, struct strings *
 		if (item.length == 0)
 			continue;
 		if (device.length == 0) {
-			++*ret_others;
+			*ret_others += !vendor_of_device(item, &device);
 			continue;
 		}
 		if (names->count == REQUEST_ITEMS_MAX)
@@ -172,11 +185,20 @@ static int from_annotation(struct resolver *r, const struct mount_requests *moun
 {
 	static const char from[] = "annotation " ANNOTATION_DEVICES;
 	const char *value = oci_pairs_get(&r->spec->annotations, ANNOTATION_DEVICES);
+	struct strings list = {0};
+	size_t all;
+	int result;
 
 	(void)mounts;
 	if (!value || !resolver_accepts_annotation(r, from))
 		return SOURCE_UNSET;
-	return from_list(r, from, value);
+	result = items_split(r, from, value, &list);
+	if (result < 0)
+		return result;
+	all = list.count;
+	drop_others(&list);
+	/* It speaks of others alone. */
+	return all && list.count == 0 ? SOURCE_UNSET : from_items(r, from, list);
 }
 
 static int from_mounts(struct resolver *r, const struct mount_requests *mounts)
@@ -186,26 +208,61 @@ static int from_mounts(struct resolver *r, const struct mount_requests *mounts)
 	return mounts->devices.count ? from_names(r, "mounts", &mounts->devices) : SOURCE_UNSET;
 }
 
-static int from_env(struct resolver *r, const struct mount_requests *mounts)
+/*
+ * Which of policy.env-names count: all that are set together, an empty one not at all, and
+ * NVIDIA_VISIBLE_DEVICES only where there is no other.
+ */
+static int list_variables(struct resolver *r, struct strings *ret)
 {
 	const struct strings *names = &r->config->policy.env_names;
+	const char *usual = NULL;
+
+	for (size_t i = 0; i < names->count; i++) {
+		const char *value = r->env.devices[i];
+
+		if (string_equal(names->items[i], "NVIDIA_VISIBLE_DEVICES"))
+			usual = value ? names->items[i] : usual;
+		else if (value && slice_trim(slice_from(value)).length > 0 &&
+			 !strings_contain(ret, names->items[i]) &&
+			 strings_add(r->arena, ret, names->items[i]) < 0)
+			return error_memory(r->err);
+	}
+	if (ret->count == 0 && usual && strings_add(r->arena, ret, usual) < 0)
+		return error_memory(r->err);
+	return 0;
+}
+
+static const char *value_of(const struct resolver *r, const char *name)
+{
+	const struct strings *names = &r->config->policy.env_names;
+
+	for (size_t i = 0; i < names->count; i++)
+		if (string_equal(names->items[i], name))
+			return r->env.devices[i];
+	return NULL;
+}
+
+static int from_env(struct resolver *r, const struct mount_requests *mounts)
+{
+	struct strings variables = {0}, list = {0};
 	const char *from;
-	size_t i = 0;
+	int result = list_variables(r, &variables);
 
 	(void)mounts;
-	while (i < names->count && !r->env.devices[i])
-		i++;
-	if (i == names->count && !r->request->legacy)
-		return SOURCE_UNSET;
-	from = arena_printf(r->arena, "env %s",
-			    i < names->count ? names->items[i] : "CUDA_VERSION");
+	if (result < 0 || (variables.count == 0 && !r->request->legacy))
+		return result < 0 ? result : SOURCE_UNSET;
+	from = variables.count ? strings_join(r->arena, &variables, ", ") : "CUDA_VERSION";
+	from = from ? arena_printf(r->arena, "env %s", from) : NULL;
 	if (!from)
 		return error_memory(r->err);
 	if (!resolver_accepts_env(r, from))
 		return SOURCE_UNSET;
 	/* Images older than the variable were made for all GPUs. */
-	return i < names->count ? from_list(r, from, r->env.devices[i])
-				: decide_word(r, from, "all");
+	if (variables.count == 0)
+		return decide_word(r, from, "all");
+	for (size_t i = 0; result == 0 && i < variables.count; i++)
+		result = items_split(r, from, value_of(r, variables.items[i]), &list);
+	return result < 0 ? result : from_items(r, from, list);
 }
 
 int devices_resolve(struct resolver *r, const struct mount_requests *mounts)
@@ -223,5 +280,7 @@ int devices_resolve(struct resolver *r, const struct mount_requests *mounts)
 		if (result != SOURCE_UNSET)
 			return result < 0 ? result : 0;
 	}
+	if (r->request->gpu)
+		return 0;
 	return resolver_rule(r, "nothing that counts asks for devices: not a GPU container");
 }

@@ -87,6 +87,22 @@ static bool set_devices(struct resolver *r, struct slice name, const char *value
 	return found;
 }
 
+/* The same for the variables of other vendors. */
+static bool set_others(struct resolver *r, struct slice name, const char *value)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < r->env.others_count; i++) {
+		struct vendor_variable *variable = &r->env.others[i];
+
+		if (variable->name[0] != name.data[0] || !slice_equal(name, variable->name))
+			continue;
+		variable->value = value;
+		found = r->env.others_set = true;
+	}
+	return found;
+}
+
 static int read_entry(struct resolver *r, const char *entry, size_t *compared)
 {
 	const char *equals = strchr(entry, '=');
@@ -97,7 +113,7 @@ static int read_entry(struct resolver *r, const char *entry, size_t *compared)
 		return 0;
 	}
 	name = (struct slice){entry, (size_t)(equals - entry)};
-	if (set_devices(r, name, equals + 1))
+	if (set_devices(r, name, equals + 1) || set_others(r, name, equals + 1))
 		return 0;
 	if (!slice_starts(name, "NVIDIA_") && !slice_starts(name, "CUDA_"))
 		return 0;
@@ -122,6 +138,7 @@ int environment_read(struct resolver *r)
 						       sizeof(*r->env.devices));
 	if (!r->env.devices)
 		return error_memory(r->err);
+	result = wishes_list_variables(r);
 	for (size_t i = 0; result == 0 && i < r->spec->env.count; i++)
 		result = read_entry(r, r->spec->env.items[i], &compared);
 	version = r->env.values[VARIABLE_CUDA_VERSION];

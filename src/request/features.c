@@ -73,6 +73,8 @@ static int read_mig(struct resolver *r, enum variable variable, const char **ret
 
 	if (!value || !*value || !accepts_variable(r, variable))
 		return 0;
+	if (!r->request->privileged && r->for_runtime)
+		return resolver_warn(r, "%s is ignored: %s", name, resolver_not_privileged(r));
 	if (!r->request->privileged)
 		return error_set(r->err, ERROR_REFUSED, EPERM,
 				 r->spec->user_namespace
@@ -116,9 +118,12 @@ static int add_channel(struct resolver *r, const char *from, const char *text)
 
 	if (result < 0)
 		return result;
+	/* As the node is called. */
+	if (string_starts(text, "channel"))
+		text += strlen("channel");
 	if (parse_number(text, strlen(text), 10, IMEX_CHANNEL_MAX, &channel) < 0)
 		return error_set(r->err, ERROR_BAD_REQUEST, EINVAL,
-				 "list channel numbers, such as 0,1",
+				 "list channel numbers, such as 0,1 or channel0,channel1",
 				 "grant IMEX channel \"%.40s\" of %s: not a number up to %d", text,
 				 from, IMEX_CHANNEL_MAX);
 	number = arena_printf(r->arena, "%u", (unsigned)channel);

@@ -94,6 +94,24 @@ static int add(struct resolver *r, struct strings *list, struct slice name)
 	return 0;
 }
 
+/* amd.com/gpu=0 or amd.com/gpu/0, in the first form. */
+static int add_other(struct resolver *r, struct slice name, struct mount_requests *ret)
+{
+	char *copy = arena_strndup(r->arena, name.data, name.length), *slash;
+	struct slice device;
+
+	if (!copy)
+		return error_memory(r->err);
+	slash = strchr(copy, '/');
+	slash = slash ? strchr(slash + 1, '/') : NULL;
+	if (slash)
+		*slash = '=';
+	if (vendor_of_device(slice_from(copy), &device))
+		return add(r, &ret->others, slice_from(copy));
+	ret->other_kinds++;
+	return 0;
+}
+
 static int add_request(struct resolver *r, struct slice name, struct mount_requests *ret)
 {
 	struct slice device;
@@ -110,8 +128,7 @@ static int add_request(struct resolver *r, struct slice name, struct mount_reque
 	device = cdi_of_mount(name);
 	if (device.length > 0)
 		return add(r, &ret->devices, device);
-	ret->other_kinds++;
-	return 0;
+	return add_other(r, strip(name, strlen("cdi/")), ret);
 }
 
 int mount_requests_read(struct resolver *r, struct mount_requests *ret)

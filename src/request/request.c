@@ -4,20 +4,40 @@
 
 #include "resolver.h"
 
-int resolver_rule(struct resolver *r, const char *format, ...)
+/* The sentence, in the arena and among the rules; NULL without memory. */
+static const char *add_rule(struct resolver *r, const char *format, va_list args)
 {
 	char text[512];
 	const char *copy;
+
+	(void)vsnprintf(text, sizeof(text), format, args);
+	string_printable(text);
+	copy = arena_strdup(r->arena, text);
+	return copy && strings_add(r->arena, &r->request->rules, copy) == 0 ? copy : NULL;
+}
+
+int resolver_rule(struct resolver *r, const char *format, ...)
+{
+	const char *rule;
 	va_list args;
 
 	va_start(args, format);
-	(void)vsnprintf(text, sizeof(text), format, args);
+	rule = add_rule(r, format, args);
 	va_end(args);
-	string_printable(text);
-	copy = arena_strdup(r->arena, text);
-	if (!copy || strings_add(r->arena, &r->request->rules, copy) < 0)
-		return error_memory(r->err);
-	return 0;
+	return rule ? 0 : error_memory(r->err);
+}
+
+int resolver_warn(struct resolver *r, const char *format, ...)
+{
+	const char *rule;
+	va_list args;
+
+	va_start(args, format);
+	rule = add_rule(r, format, args);
+	va_end(args);
+	return !rule || strings_add(r->arena, &r->request->warnings, rule) < 0
+		       ? error_memory(r->err)
+		       : 0;
 }
 
 const char *resolver_not_privileged(const struct resolver *r)
@@ -75,35 +95,89 @@ static int explain_environment(struct resolver *r)
 	return result;
 }
 
+static int resolve(struct resolver *r)
+{
+	struct mount_requests mounts;
+	struct gpu_request *request = r->request;
+	int result;
+
+	*request = (struct gpu_request){.from = "",
+					.disable_require_hint = "",
+					.mig_config = "",
+					.mig_monitor = "",
+					.mps_pipe_directory = "",
+					.privileged = oci_spec_privileged(r->spec)};
+	result = environment_read(r);
+	if (result == 0)
+		result = explain_environment(r);
+	if (result == 0)
+		result = mount_requests_read(r, &mounts);
+	if (result == 0)
+		result = wishes_resolve(r, &mounts);
+	if (result == 0)
+		result = devices_resolve(r, &mounts);
+	if (result < 0 || !request->nvidia)
+		return result;
+	result = mig_resolve(r);
+	if (result == 0)
+		result = capabilities_resolve(r);
+	if (result == 0)
+		result = requirements_resolve(r);
+	if (result == 0)
+		result = imex_resolve(r, &mounts);
+	return result < 0 ? result : features_resolve(r);
+}
+
 int gpu_request_resolve(const struct oci_spec *spec, const struct config *config,
 			struct arena *arena, struct gpu_request *ret, struct error *err)
 {
 	struct resolver r = {
 		.spec = spec, .config = config, .arena = arena, .request = ret, .err = err};
-	struct mount_requests mounts;
-	int result;
 
-	*ret = (struct gpu_request){.from = "",
-				    .disable_require_hint = "",
-				    .mig_config = "",
-				    .mig_monitor = "",
-				    .mps_pipe_directory = "",
-				    .privileged = oci_spec_privileged(spec)};
-	result = environment_read(&r);
-	if (result == 0)
-		result = explain_environment(&r);
-	if (result == 0)
-		result = mount_requests_read(&r, &mounts);
-	if (result == 0)
-		result = devices_resolve(&r, &mounts);
-	if (result < 0 || !ret->gpu)
-		return result;
-	result = mig_resolve(&r);
-	if (result == 0)
-		result = capabilities_resolve(&r);
-	if (result == 0)
-		result = requirements_resolve(&r);
-	if (result == 0)
-		result = imex_resolve(&r, &mounts);
-	return result < 0 ? result : features_resolve(&r);
+	return resolve(&r);
+}
+
+int gpu_request_resolve_for_runtime(const struct oci_spec *spec, const struct config *config,
+				    struct arena *arena, struct gpu_request *ret, struct error *err)
+{
+	struct resolver r = {.spec = spec,
+			     .config = config,
+			     .arena = arena,
+			     .request = ret,
+			     .err = err,
+			     .for_runtime = true};
+
+	return resolve(&r);
+}
+
+const char *gpu_request_sources(const struct gpu_request *request, struct arena *arena)
+{
+	struct strings sources = {0};
+
+	if (request->from && *request->from && strings_add(arena, &sources, request->from) < 0)
+		return NULL;
+	for (size_t i = 0; i < request->wishes.count; i++)
+		if (!strings_contain(&sources, request->wishes.items[i].from) &&
+		    strings_add(arena, &sources, request->wishes.items[i].from) < 0)
+			return NULL;
+	return strings_join(arena, &sources, ", ");
+}
+
+const char *gpu_request_devices(const struct gpu_request *request, struct arena *arena)
+{
+	struct strings devices = {0};
+
+	for (size_t i = 0; i < request->devices.count; i++)
+		if (strings_add(arena, &devices, request->devices.items[i]) < 0)
+			return NULL;
+	for (size_t i = 0; i < request->wishes.count; i++)
+		for (size_t j = 0; j < request->wishes.items[i].devices.count; j++) {
+			const struct wish *wish = &request->wishes.items[i];
+			const char *name = arena_printf(arena, "%s=%s", wish->vendor->kind,
+							wish->devices.items[j]);
+
+			if (!name || strings_add(arena, &devices, name) < 0)
+				return NULL;
+		}
+	return strings_join(arena, &devices, ",");
 }

@@ -24,6 +24,8 @@ static int read_disabled(struct resolver *r, bool *ret)
 	*ret = true;
 	if (r->config->policy.ignore_requirements)
 		return resolver_rule(r, "constraints are ignored: policy.ignore-requirements");
+	if (r->config->policy.requirements == REQUIREMENTS_IGNORE)
+		return resolver_rule(r, "constraints are ignored: policy.requirements");
 	*ret = value && is_word(value, yes);
 	if (*ret)
 		return resolver_rule(r, "constraints are ignored: NVIDIA_DISABLE_REQUIRE");
@@ -95,19 +97,37 @@ static int add_legacy(struct resolver *r)
 	return add(r, "CUDA_VERSION", expression);
 }
 
+/* What can't be read is no reason to refuse where what doesn't hold isn't. */
+static int pass_over(struct resolver *r, int result)
+{
+	const char *message = arena_strdup(r->arena, r->err->message);
+
+	if (result == -ENOMEM || !message)
+		return result == -ENOMEM ? result : error_memory(r->err);
+	*r->err = (struct error){0};
+	r->request->requirements = (struct oci_pairs){0};
+	return resolver_warn(r, "constraints are passed over: cannot %.300s", message);
+}
+
 int requirements_resolve(struct resolver *r)
 {
-	bool disabled;
+	enum requirements policy = r->config->policy.requirements;
+	bool disabled, warn;
 	int result = read_disabled(r, &disabled);
 
 	if (result < 0 || disabled)
 		return result;
+	warn = policy == REQUIREMENTS_WARN || (policy == REQUIREMENTS_AUTO && r->for_runtime);
 	result = add_all(r, &r->env.requirements);
 	if (result == 0 && r->request->legacy)
 		result = add_legacy(r);
+	if (result < 0 && warn)
+		return pass_over(r, result);
 	if (result < 0 || r->request->requirements.count == 0)
 		return result;
-	return resolver_rule(r, "constraints to meet: %zu", r->request->requirements.count);
+	r->request->requirements_warn = warn;
+	return resolver_rule(r, "constraints to meet: %zu%s", r->request->requirements.count,
+			     warn ? "; what doesn't hold is a warning (policy.requirements)" : "");
 }
 
 /* ---- checking --------------------------------------------------------------------------- */

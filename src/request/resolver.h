@@ -23,13 +23,22 @@ enum variable {
 	VARIABLE_COUNT,
 };
 
+/* A variable that asks for a plain vendor's GPUs, in the order of preference. */
+struct vendor_variable {
+	const struct vendor *vendor;
+	const char *name, *value; /* value NULL: not set */
+};
+
 struct environment {
 	const char *values[VARIABLE_COUNT]; /* NULL: not set */
 	const char **devices;               /* of policy.env-names, in their order; NULL: not set */
-	struct oci_pairs requirements;      /* NVIDIA_REQUIRE_*, repeated names too */
-	const char *require_cuda;           /* NVIDIA_REQUIRE_CUDA, or NULL */
-	size_t malformed;                   /* entries that are no NAME=value */
-	struct strings near_misses;         /* sentences about names that are nearly ours */
+	struct vendor_variable *others;
+	size_t others_count;
+	bool others_set;               /* one of them is */
+	struct oci_pairs requirements; /* NVIDIA_REQUIRE_*, repeated names too */
+	const char *require_cuda;      /* NVIDIA_REQUIRE_CUDA, or NULL */
+	size_t malformed;              /* entries that are no NAME=value */
+	struct strings near_misses;    /* sentences about names that are nearly ours */
 };
 
 struct resolver {
@@ -39,12 +48,15 @@ struct resolver {
 	struct gpu_request *request;
 	struct error *err;
 	struct environment env;
+	bool for_runtime; /* davit-runtime asks: fewer things are refused */
 };
 
 /* ---- explaining ------------------------------------------------------------------------- */
 
 /* Adds a sentence to the request's rules. 0 or -ENOMEM. */
 int resolver_rule(struct resolver *r, const char *format, ...) PRINTF_LIKE(2, 3);
+/* The same; the log has it, too. */
+int resolver_warn(struct resolver *r, const char *format, ...) PRINTF_LIKE(2, 3);
 /*
  * Whether policy lets this container ask by its environment (accept-env) or by its annotations
  * (accept-annotations); if not, a rule says that `what` is ignored.
@@ -83,8 +95,9 @@ const char *environment_name(enum variable variable);
 struct mount_requests {
 	struct strings devices; /* names, those of cdi/ for kind nvidia.com/gpu among them */
 	struct strings imex;
-	const char *word; /* "none" or "void" among the names, or NULL */
-	size_t other_kinds;
+	const char *word;      /* "none" or "void" among the names, or NULL */
+	struct strings others; /* qualified names of plain vendors' devices */
+	size_t other_kinds;    /* of kinds that nobody here has */
 };
 int mount_requests_read(struct resolver *r, struct mount_requests *ret);
 /* `none` and `void` as the name of a mount: ERROR_UNKNOWN_DEVICE. Returns -ENODEV. */
@@ -93,7 +106,11 @@ int mount_refuse_word(struct resolver *r, const char *what, const char *word);
 /* The device's name when `name` is "nvidia.com/gpu=DEVICE", else an empty slice. */
 struct slice cdi_device(struct slice name);
 
-/* Sets gpu, from and devices. */
+/* What is asked for of the plain vendors: sets gpu and wishes. */
+int wishes_resolve(struct resolver *r, const struct mount_requests *mounts);
+/* Fills env.others, all of them not set. */
+int wishes_list_variables(struct resolver *r);
+/* What is asked for of NVIDIA: sets gpu, nvidia, from and devices. */
 int devices_resolve(struct resolver *r, const struct mount_requests *mounts);
 int capabilities_resolve(struct resolver *r);
 int mig_resolve(struct resolver *r);

@@ -288,6 +288,37 @@ static int divide_all(struct divider *d, struct error *err)
 	return 0;
 }
 
+static int add_variable(struct divider *d, const struct vendor *vendor)
+{
+	const char *entry =
+		vendor->variable && vendor->void_text
+			? arena_printf(d->arena, "%s=%s", vendor->variable, vendor->void_text)
+			: NULL;
+
+	if (!vendor->variable || !vendor->void_text)
+		return 0;
+	return entry ? strings_add(d->arena, &d->edits->variables, entry) : -ENOMEM;
+}
+
+/* Of the vendors whose GPUs are given now: what others are asked for stays theirs. */
+static int add_variables(struct divider *d, struct error *err)
+{
+	const struct gpu_request *request = &d->pipeline->request;
+	int r = request->nvidia ? add_variable(d, &vendor_nvidia) : 0;
+
+	/* Where programs that look for libcuda by themselves find it, as NVIDIA's runtime says. */
+	if (r == 0 && request->nvidia && request->capabilities & CAPABILITY_COMPUTE) {
+		const char *entry = arena_printf(d->arena, LIBCUDA_DIR_VARIABLE "=%s",
+						 d->pipeline->image.lib_dir);
+
+		r = entry ? strings_add(d->arena, &d->edits->variables, entry) : -ENOMEM;
+	}
+
+	for (size_t i = 0; r == 0 && i < request->wishes.count; i++)
+		r = add_variable(d, request->wishes.items[i].vendor);
+	return r < 0 ? error_memory(err) : 0;
+}
+
 int spec_divide(const struct pipeline *pipeline, const struct root *root, struct arena *arena,
 		struct spec_edits *ret, struct plan *ret_rest, struct error *err)
 {
@@ -304,6 +335,8 @@ int spec_divide(const struct pipeline *pipeline, const struct root *root, struct
 	d.root_is_read_only = fstatvfs(root->fd, &fs) == 0 && fs.f_flag & ST_RDONLY;
 	*ret_rest = (struct plan){.proc_mask = plan->proc_mask, .libraries = plan->libraries};
 	r = tell_hook(&d, err);
+	if (r == 0)
+		r = add_variables(&d, err);
 	if (r == 0)
 		r = divide_all(&d, err);
 	if (r == 0 && spec_find_stubs(&volumes, &ret->mounts, arena, &ret_rest->stubs) < 0)

@@ -6,8 +6,6 @@
 #include "davit/sys.h"
 
 #define OVERFLOW_GID 65534 /* how a user namespace shows groups that it doesn't have */
-#define VARIABLE "NVIDIA_VISIBLE_DEVICES="
-#define VOID_VARIABLE "\"" VARIABLE "void\""
 
 /* The object as text in the arena; it is released. */
 static const char *take_text(struct json_object *object, struct arena *arena)
@@ -181,23 +179,35 @@ static int edit_mounts(struct document *document, const struct spec_mounts *moun
 }
 
 /* `void` for other injectors: to them it is no GPU container any more. */
-static int edit_environment(struct document *document, struct error *err)
+static int set_variable(struct document *document, const char *entry, struct error *err)
 {
-	struct document_value array, item;
+	size_t name = strcspn(entry, "=") + 1;
+	const char *quoted = arena_printf(document->arena, "\"%s\"", entry);
+	struct document_value array = {0}, item;
 	bool found = false;
-	int r = document_find(document, "process.env", &array, err);
+	int r = quoted ? document_find(document, "process.env", &array, err) : error_memory(err);
 
 	for (size_t at = array.start; r == 0 && document_next_item(document, array, &at, &item);) {
 		AUTO_JSON *owner = NULL;
 		struct slice text;
 
-		if (!document_string(document, item, &owner, &text) ||
-		    !slice_starts(text, VARIABLE))
+		if (!document_string(document, item, &owner, &text) || text.length < name ||
+		    memcmp(text.data, entry, name) != 0)
 			continue;
-		r = document_replace(document, item, VOID_VARIABLE, err);
+		r = document_replace(document, item, quoted, err);
 		found = true;
 	}
-	return r < 0 || found ? r : document_append(document, "process.env", VOID_VARIABLE, err);
+	return r < 0 || found ? r : document_append(document, "process.env", quoted, err);
+}
+
+static int edit_environment(struct document *document, const struct strings *variables,
+			    struct error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < variables->count; i++)
+		r = set_variable(document, variables->items[i], err);
+	return r;
 }
 
 /* ---- hooks ------------------------------------------------------------------------------ */
@@ -262,16 +272,16 @@ static int remove_injectors(struct document *document, struct error *err)
 	return r;
 }
 
-/* `option` may be NULL. */
+/* `options` may be NULL. */
 static int add_hook(struct document *document, const char *path, const char *program,
-		    const char *option, const char *stage, struct error *err)
+		    const char *const *options, const char *stage, struct error *err)
 {
 	struct json_object *hook = json_object_new_object(), *arguments = json_object_new_array();
 
 	json_object_object_add(hook, "path", json_object_new_string(program));
 	(void)json_object_array_add(arguments, json_object_new_string("davit-hook"));
-	if (option)
-		(void)json_object_array_add(arguments, json_object_new_string(option));
+	for (; options && *options; options++)
+		(void)json_object_array_add(arguments, json_object_new_string(*options));
 	(void)json_object_array_add(arguments, json_object_new_string(stage));
 	json_object_object_add(hook, "args", arguments);
 	return append(document, path, take_text(hook, document->arena), err);
@@ -288,16 +298,15 @@ static int add_poststop(struct document *document, const char *program, struct e
 	return add_hook(document, "hooks.poststop", program, NULL, "poststop", err);
 }
 
+/* An engine's own hook, dockerd's for --gpus, doesn't write down what it makes: ours takes its
+ * place. */
 int spec_add_hook(struct document *document, const char *hook, struct error *err)
 {
-	bool found = false;
-	int r = 0;
+	static const char *const options[] = {"-record", "-runtime", NULL};
+	int r = remove_injectors(document, err);
 
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(hook_stages); i++)
-		r = find_injector(document, hook_stages[i], &found, err);
-	if (r < 0 || found)
-		return r;
-	r = add_hook(document, "hooks.prestart", hook, "-record", "prestart", err);
+	if (r == 0)
+		r = add_hook(document, "hooks.prestart", hook, options, "prestart", err);
 	if (r == 0)
 		r = add_poststop(document, hook, err);
 	return r < 0 ? r : document_write(document, err);
@@ -314,7 +323,7 @@ int spec_edit(struct document *document, const struct spec_edits *edits, struct 
 	if (r == 0)
 		r = edit_mounts(document, &edits->mounts, err);
 	if (r == 0)
-		r = edit_environment(document, err);
+		r = edit_environment(document, &edits->variables, err);
 	if (r == 0)
 		r = remove_injectors(document, err);
 	if (r == 0)

@@ -105,19 +105,6 @@ int runtime_find(const struct strings *candidates, const char *path, int self, s
 			 path);
 }
 
-const char *fd_path(int fd, struct arena *arena)
-{
-	char name[sizeof("self/fd/") + 3 * sizeof(int)], path[PATH_MAX];
-	int proc = proc_fd();
-	ssize_t length;
-
-	(void)snprintf(name, sizeof(name), "self/fd/%d", fd);
-	length = proc < 0 ? -1 : readlinkat(proc, name, path, sizeof(path));
-	if (length <= 0 || (size_t)length == sizeof(path) || path[0] != '/')
-		return NULL;
-	return arena_strndup(arena, path, (size_t)length);
-}
-
 /* Fills the temporary file and moves it onto path. Not synced: engines write the file anew. */
 static int fill(int fd, const char *temporary, const char *path, int like, const char *text,
 		size_t length)

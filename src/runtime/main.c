@@ -162,7 +162,7 @@ static int edit_bundle(const struct runtime_arguments *arguments, const struct c
 	const char *bundle = NULL;
 	int r = find_bundle(arguments->bundle, arena, &bundle, err);
 
-	pipeline.may_repair = true;
+	pipeline.may_repair = pipeline.for_runtime = true;
 	if (r == 0)
 		r = filter_install(FILTER_REQUEST, err);
 	if (r == 0)
@@ -254,6 +254,22 @@ static int edit_in_child(const struct runtime_arguments *arguments, const struct
 			 WTERMSIG(status));
 }
 
+static bool is_called(char *const *argv, const char *name)
+{
+	const char *slash = argv[0] ? strrchr(argv[0], '/') : NULL;
+
+	return argv[0] && string_starts(slash ? slash + 1 : argv[0], name);
+}
+
+/* NVIDIA's names for its modes: the name says what the configuration otherwise does. */
+static void take_mode(char *const *argv, struct config *config)
+{
+	if (is_called(argv, "nvidia-container-runtime.legacy"))
+		config->runtime.mode = RUNTIME_MODE_HOOK;
+	else if (is_called(argv, "nvidia-container-runtime.cdi"))
+		config->runtime.mode = RUNTIME_MODE_SPEC;
+}
+
 /* Returns only on failure; -ECANCELED: it has been reported. */
 static int become_runtime(const struct runtime_arguments *arguments, char **argv,
 			  struct arena *arena, struct error *err)
@@ -269,6 +285,7 @@ static int become_runtime(const struct runtime_arguments *arguments, char **argv
 		return r;
 	if (r < 0 && config_defaults(arena, &config) < 0)
 		return error_memory(err);
+	take_mode(argv, &config);
 	r = runtime_find(&config.runtime.candidates, RUNTIME_PATH, self, arena, &runtime, err);
 	if (r < 0)
 		return r;
@@ -284,6 +301,24 @@ static int become_runtime(const struct runtime_arguments *arguments, char **argv
 			 "correct runtime.candidates in the configuration");
 }
 
+/*
+ * Under NVIDIA's name the version is asked of that program: its line comes before those of the
+ * low-level runtime, which dockerd looks for.
+ */
+static void print_version(int argc, char *const *argv)
+{
+	if (!is_called(argv, "nvidia-container-runtime"))
+		return;
+	for (int i = 1; i < argc && argv[i][0] == '-'; i++)
+		if (string_equal(argv[i], "--version") || string_equal(argv[i], "-v") ||
+		    string_equal(argv[i], "-version")) {
+			(void)puts("NVIDIA Container Runtime version " NVIDIA_TOOLKIT_VERSION
+				   "\ndavit-runtime " DAVIT_VERSION);
+			(void)fflush(stdout);
+			return;
+		}
+}
+
 int main(int argc, char **argv)
 {
 	static struct arena arena; /* never freed: the process becomes another program */
@@ -292,6 +327,8 @@ int main(int argc, char **argv)
 	char *no_words[] = {NULL, NULL};
 
 	runtime_arguments_parse(argc, argv, &arguments);
+	if (argc > 0)
+		print_version(argc, argv);
 	if (become_runtime(&arguments, argc > 0 ? argv : no_words, &arena, &err) != -ECANCELED)
 		report(&arguments, &err);
 	return EXIT_FAILED;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -138,4 +139,17 @@ int fd_reopen(int fd, int flags)
 
 	(void)snprintf(name, sizeof(name), "fd/%d", fd);
 	return proc_open(0, name, flags);
+}
+
+const char *fd_path(int fd, struct arena *arena)
+{
+	char name[sizeof("self/fd/") + 3 * sizeof(int)], path[PATH_MAX];
+	int proc = proc_fd();
+	ssize_t length;
+
+	(void)snprintf(name, sizeof(name), "self/fd/%d", fd);
+	length = proc < 0 ? -1 : readlinkat(proc, name, path, sizeof(path));
+	if (length <= 0 || (size_t)length == sizeof(path) || path[0] != '/')
+		return NULL;
+	return arena_strndup(arena, path, (size_t)length);
 }

@@ -25,7 +25,8 @@ static const char *reject_file(int fd)
 	return st.st_nlink > 1 ? "it has other names" : NULL;
 }
 
-static void append_to(const char *path, enum log_level level)
+/* NULL, or why it can't be the log; then standard error is, up to warnings. */
+static const char *append_to(const char *path, enum log_level level)
 {
 	int fd =
 		open(path,
@@ -35,17 +36,30 @@ static void append_to(const char *path, enum log_level level)
 
 	if (!why) {
 		log_to(fd, level);
-		return;
+		return NULL;
 	}
 	fd_close(&fd);
 	log_to(STDERR_FILENO, level < LOG_LEVEL_WARNING ? level : LOG_LEVEL_WARNING);
-	log_line(LOG_LEVEL_WARNING, "cannot open the log %s: %s", path, why);
+	return why;
+}
+
+bool log_try_file(const char *path, enum log_level level)
+{
+	if (string_equal(path, "/dev/stderr")) {
+		log_to(STDERR_FILENO, level);
+		return true;
+	}
+	return !append_to(path, level);
 }
 
 void log_to_file(const char *path, enum log_level level)
 {
+	const char *why = NULL;
+
 	if (string_equal(path, "/dev/stderr"))
 		log_to(STDERR_FILENO, level);
 	else
-		append_to(path, level);
+		why = append_to(path, level);
+	if (why)
+		log_line(LOG_LEVEL_WARNING, "cannot open the log %s: %s", path, why);
 }

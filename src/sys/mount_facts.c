@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
 #include <linux/stat.h>
 #include <string.h>
 #include <sys/mount.h>

@@ -30,7 +30,7 @@ walk() { # WORD...
 	done
 }
 equal 'every option of every command is offered' '' "$(walk)"
-equal 'what is ignored is not' no "$(offered ctk - | grep -q -- --debug && echo yes || echo no)"
+equal 'what is ignored is not' no "$(offered ctk runtime configure - | grep -q -- --executable-path && echo yes || echo no)"
 equal 'after a value the option is done' ':directory' "$(offered explain --json --bundle=x --bundle '')"
 equal 'nothing after a command that there isn'\''t' '' "$(offered nonsense '')"
 equal 'after -- no options' '' "$(offered info -- '')"
@@ -52,7 +52,7 @@ in_bash() {
 }
 equal 'bash: commands' 'cdi config configure' "$(in_bash c | sed 's/ ctk//')"
 equal 'bash: subcommands' 'generate' "$(in_bash cdi g)"
-equal 'bash: options' '--device-name-strategy' "$(in_bash cdi generate --d)"
+equal 'bash: options' '--device-name-strategy' "$(in_bash cdi generate --device-n)"
 equal 'bash: words' 'containerd crio' "$(in_bash configure --dry-run c)"
 equal 'bash: values' 'json yaml' "$(in_bash cdi generate --format '')"
 equal 'bash: values behind =' 'yaml' "$(in_bash cdi generate --format = y)"
@@ -87,8 +87,8 @@ if command -v zsh > /dev/null; then
 		' zsh "$repository/completions/_davit" "$@" | sort | paste -sd' '
 	}
 	equal 'zsh: its syntax' '' "$(zsh -n "$repository/completions/_davit" 2>&1)"
-	equal 'zsh: subcommands' 'generate list' "$(in_zsh cdi '')"
-	equal 'zsh: options' '--device-name-strategy' "$(in_zsh cdi generate --d)"
+	equal 'zsh: subcommands' 'generate list transform' "$(in_zsh cdi '')"
+	equal 'zsh: options' '--device-name-strategy' "$(in_zsh cdi generate --device-n)"
 	equal 'zsh: values' 'json yaml' "$(in_zsh cdi generate --format '')"
 	equal 'zsh: files' 'files' "$(in_zsh cdi generate --output '')"
 	equal 'zsh: directories' 'files -/' "$(in_zsh explain --bundle '')"
@@ -100,8 +100,8 @@ if command -v fish > /dev/null; then
 		fish --no-config -c "source $repository/completions/davit.fish; complete -C '$1'" | cut -f1 | sort | paste -sd' '
 	}
 	equal 'fish: commands' 'config configure' "$(in_fish 'davit conf')"
-	equal 'fish: subcommands' 'generate list' "$(in_fish 'davit cdi ')"
-	equal 'fish: options' '--device-name-strategy' "$(in_fish 'davit cdi generate --d')"
+	equal 'fish: subcommands' 'generate list transform' "$(in_fish 'davit cdi ')"
+	equal 'fish: options' '--device-name-strategy' "$(in_fish 'davit cdi generate --device-n')"
 	equal 'fish: values' '--format=yaml' "$(in_fish 'davit cdi generate --format=y')"
 	equal 'fish: files' 'directory/ file' "$(in_fish 'davit cdi generate --output ')"
 	equal 'fish: directories' 'directory/' "$(in_fish 'davit explain --bundle ')"

@@ -14,7 +14,7 @@ works 'docker run --read-only' 'nvidia-smi -L; dlprobe libcuda.so.1 | sed "s|: /
 libcuda.so.1: /usr/lib/x86_64-linux-gnu/libcuda.so.1"
 
 new_bundle debian NVIDIA_VISIBLE_DEVICES=1
-mount -o remount,ro "$bundle/rootfs"
+read_only_root
 edit_bundle '.root.readonly = true'
 works 'a root on a read-only file system' 'nvidia-smi -L; touch /x 2> /dev/null || echo read-only' \
 	"$(smi_line 0 "$uuid1")

@@ -43,7 +43,7 @@ podman_run() { # NAME=VALUE...
 	errors=$(timeout 60 podman --root "$work/podman/root" --runroot "$work/podman/run" \
 		--tmpdir "$work/podman/tmp" --storage-driver vfs --events-backend file \
 		--cgroup-manager cgroupfs --runtime runc --hooks-dir "$work/podman/hooks" \
-		run --rm --network none --pids-limit -1 --cgroup-parent "$cgroup" \
+		run --rm --network none --pids-limit 0 --cgroup-parent "$cgroup" \
 		--ulimit nofile=1024:1024 --ulimit nproc=1024:1024 "${@/#/-e}" --rootfs "$bundle/rootfs" true \
 		2>&1 < /dev/null) || rc=$?
 }

@@ -75,6 +75,77 @@ errors=$("$tools/nvidia-cdi-hook" invented-tomorrow --how so 2>&1 < /dev/null) |
 matches 'an unknown command under the name nvidia-cdi-hook is warned of' \
 	'^0 .*there is no hook invented-tomorrow: nothing is done' "$rc $errors"
 
+for call in "$hook hook" "$tools/nvidia-ctk hook" "$tools/nvidia-ctk --quiet hook" "$davit ctk hook" "$tools/nvidia-cdi-hook"; do
+	ln -sf "$davit" "$tools/nvidia-ctk"
+	new_root
+	rc=0
+	# shellcheck disable=SC2086 # a program and words
+	errors=$(cd / && $call create-symlinks --link "libcuda.so.$version::$folder/libcuda.so.1,libcuda.so.1::$folder/libcuda.so" \
+		--link gbm/x::/usr/lib/y <<< "$state" 2>&1) || rc=$?
+	equal "${call##*/} create-symlinks, lists" "0  libcuda.so.$version libcuda.so.1 gbm/x" \
+		"$rc $errors $(cd "$rootfs$folder" && readlink libcuda.so.1 libcuda.so "$rootfs/usr/lib/y" | xargs)"
+done
+rc=0
+errors=$("$hook" hook invented-tomorrow 2>&1 < /dev/null) || rc=$?
+matches "an unknown command behind the word hook is warned of" '^0 .*there is no hook invented-tomorrow' "$rc $errors"
+
+# What a later ldconfig in the container finds.
+new_root "mkdir -p opt/drv; cp -P .$folder/libcuda.so.$version opt/drv/"
+mount --bind "$host/driver/lib64/libcuda.so.$version" "$rootfs/opt/drv/libcuda.so.$version"
+umount "$rootfs$folder/libcuda.so.$version"
+rm "$rootfs$folder/libcuda.so.$version"
+call update-ldcache --folder "/opt/drv,$folder" --folder /opt/drv
+equal 'update-ldcache leaves the folder in ld.so.conf.d' '0  /opt/drv' "$rc $errors $(cat "$rootfs/etc/ld.so.conf.d/00-davit.conf")"
+matches 'update-ldcache leaves the system directories in ld.so.conf.d' '/usr/lib$' "$(cat "$rootfs/etc/ld.so.conf.d/zz-davit.conf")"
+ldconfig -r "$rootfs"
+equal "a later ldconfig keeps the driver" /opt/drv/libcuda.so.1 \
+	"$(ldconfig -C "$rootfs/etc/ld.so.cache" -p | awk '$1 == "libcuda.so.1" { print $NF }')"
+before=$(tree_state "$rootfs/etc/ld.so.conf.d")
+call update-ldcache --folder /opt/drv
+equal 'update-ldcache, again: ld.so.conf.d is as before' "0  $before" "$rc $errors $(tree_state "$rootfs/etc/ld.so.conf.d")"
+call update-ldcache --folder /opt
+equal "update-ldcache of another spec: both folders are there" '/opt/drv /opt' "$(xargs < "$rootfs/etc/ld.so.conf.d/00-davit.conf")"
+new_root 'rm -rf etc/ld.so.conf etc/ld.so.conf.d; mkdir -p opt/drv'
+call update-ldcache --folder /opt/drv
+equal 'update-ldcache in an image without ld.so.conf' '0  include /etc/ld.so.conf.d/*.conf /opt/drv' \
+	"$rc $errors $(cat "$rootfs/etc/ld.so.conf" "$rootfs/etc/ld.so.conf.d/00-davit.conf" | paste -sd ' ')"
+new_root "rm -rf etc/ld.so.conf.d; ln -s '$canary' etc/ld.so.conf.d; mkdir -p opt/drv"
+call update-ldcache --folder /opt/drv
+canary_untouched 'ld.so.conf.d is a link out'
+equal 'ld.so.conf.d is a link out: the container starts without' 0 "$rc"
+
+# An own libcuda of the image stands for the newer one.
+new_root
+for arguments in '' --host-driver-version= '--host-driver-version=../1' '--host-cuda-version='; do
+	call enable-cuda-compat ${arguments:+"$arguments"}
+	equal "enable-cuda-compat without a version ($arguments)" "0 $(case $arguments in *../1) echo 1 ;; *) echo 0 ;; esac)" \
+		"$rc $(grep -c 'is passed over: it is no version' <<< "$errors")"
+done
+
+# The bundle can't be read: crun's state has the root, runc starts the hook in it.
+new_root
+mount --bind "$rootfs" "$rootfs"
+for state in "$(jq -n --arg root "$rootfs" '{ociVersion: "1.0.2", id: "x", pid: 0, bundle: "/nonexistent", root: $root}')" \
+	'{"ociVersion": "1.0.2", "id": "x", "pid": 0, "bundle": "/nonexistent"}'; do
+	rm -f "$rootfs$folder/libcuda.so.1"
+	rc=0
+	errors=$(cd "$rootfs" && "$hook" create-symlinks --link "libcuda.so.$version::$folder/libcuda.so.1" <<< "$state" 2>&1) || rc=$?
+	equal "a bundle that can't be read, $(jq -r 'if .root then "the root in the state" else "started in the root" end' <<< "$state")" \
+		"0  libcuda.so.$version" "$rc $errors $(readlink "$rootfs$folder/libcuda.so.1")"
+done
+rc=0
+errors=$(cd "$work" && "$hook" create-symlinks --link a::/made <<< "$state" 2>&1) || rc=$?
+matches "started in a directory that is no root" '^1 davit: cannot create-symlinks: read /nonexistent/config.json' "$rc $errors"
+rc=0
+errors=$(cd / && "$hook" create-symlinks --link a::/made <<< "$state" 2>&1) || rc=$?
+matches "started in the host's root" "^1 davit: cannot create-symlinks: " "$rc $errors"
+equal "started in the host's root: nothing is made" no "$([ -e /made ] || [ -L /made ] || echo no)"
+
+new_root "printf 'a driver of the image' > .$folder/libcuda.so; printf old > usr/lib/x"
+call create-symlinks --link "libcuda.so.1::$folder/libcuda.so" --link ../sbin/none::/usr/lib/x
+equal "create-symlinks over files of the image, to what isn't there (yet): the links take their place" \
+	'0  libcuda.so.1 ../sbin/none' "$rc $errors $(readlink "$rootfs$folder/libcuda.so") $(readlink "$rootfs/usr/lib/x")"
+
 new_root "printf 'a driver of the image' > .$folder/libcuda.so.1"
 call create-symlinks --link "libcuda.so.$version::$folder/libcuda.so.1"
 equal "create-symlinks over a file of the image: the driver's is bound there" "0  same" \
@@ -149,7 +220,6 @@ refused 'a link without a name' 1 'create-symlinks: use --link a::: ' create-sym
 refused 'a link that is a directory' 1 'create-symlinks: use /etc/ in the container: it names no file' create-symlinks --link a::/etc/
 refused 'a mode that is none' 1 'chmod: use --mode rwx: ' chmod --mode rwx --path /dev
 refused 'a mode with set-uid' 1 'chmod: use --mode 4755: ' chmod --mode 4755 --path /dev
-refused 'a version that is none' 1 'enable-cuda-compat: use --host-driver-version ../1: ' enable-cuda-compat --host-driver-version ../1
 state=
 refused 'no state' 1 'update-ldcache: read the state: ' update-ldcache --folder "$folder"
 state='{"bundle": "relative"}'

@@ -36,7 +36,7 @@ podman_run() { # OPTION... -- COMMAND...: sets rc, output and errors
 	output=$(timeout 60 podman --root "$work/podman/root" --runroot "$work/podman/run" \
 		--tmpdir "$work/podman/tmp" --storage-driver vfs --events-backend file \
 		--cgroup-manager cgroupfs --runtime "$ENGINE" \
-		run --rm --network none --pids-limit -1 --cgroup-parent "$cgroup" \
+		run --rm --network none --pids-limit 0 --cgroup-parent "$cgroup" \
 		--ulimit nofile=1024:1024 --ulimit nproc=1024:1024 "${options[@]}" --rootfs "$rootfs$overlay" "$@" \
 		2> "$work/errors" < /dev/null) || rc=$?
 	errors=$(grep -v 'level=warning' "$work/errors" || true)
@@ -160,11 +160,64 @@ rm /run/cdi/*
 
 # --- as NVIDIA's tool writes them ----------------------------------------------------------------
 
-# Libraries where the host has them, SONAME links left to the loader cache's hook, newer hooks that
-# davit doesn't know.
+# The shapes of the toolkits' specs (tests/engines/cdi-specs), with davit under NVIDIA's names: each
+# by a root of the host's user, and with user namespaces in which hooks can't read the bundle.
 mkdir "$work/bin"
 ln -s "$hook" "$work/bin/nvidia-cdi-hook"
+ln -s "$davit" "$work/bin/nvidia-ctk"
+chmod 0755 "$work"
 folder=/usr/lib/x86_64-linux-gnu
+installed_spec() { # NAME: its file in /run/cdi (Debian's Podman knows no additionalGids)
+	sed "s|@HOST@|$host|g; s|@BIN@|$work/bin|g; s|@VERSION@|$version|g; s/0\.7\.0/0.5.0/; /additionalGids/,+1d" \
+		"$repository/tests/engines/cdi-specs/$1.yaml" > /run/cdi/vendor.yaml
+}
+vendor_look="
+for link in $folder/libcuda.so $folder/libGLX_indirect.so.0 $folder/gbm/nvidia-drm_gbm.so /dev/dri/by-path/*; do readlink \$link; done
+dlprobe libcuda.so.1 libnvidia-encode.so.1
+stat -c %a /dev/dri
+rm /etc/ld.so.cache; ldconfig; dlprobe libcuda.so.1"
+vendor_sees="0 $one
+libcuda.so.1
+libGLX_nvidia.so.$version
+../libnvidia-allocator.so.1
+../card2
+../renderD129
+libcuda.so.1: $folder/libcuda.so.$version
+libnvidia-encode.so.1: $folder/libnvidia-encode.so.$version
+755
+libcuda.so.1: $folder/libcuda.so.1"
+for toolkit in 1.13 1.15 1.17 1.20; do
+	installed_spec toolkit-$toolkit
+	podman_run --device nvidia.com/gpu=1 -- /bin/sh -c "nvidia-smi -L$vendor_look"
+	equal "the spec of toolkit $toolkit ($with)" "$vendor_sees" "$rc ${output//: \/lib\//: /usr/lib/}$errors"
+	equal "the spec of toolkit $toolkit: davit reads it ($with)" \
+		'nvidia.com/gpu=1 /run/cdi/vendor.yaml nvidia.com/gpu=all /run/cdi/vendor.yaml' \
+		"$("$davit" cdi list --spec-dir /run/cdi 2>&1 | xargs)"
+done
+# In a user namespace of its own, where the hooks can't read the bundle: crun's state has the root, runc
+# starts them in it. (A plain bundle: crun 1.8 enters Podman's before it starts a hook, and fails.)
+config=$host/davit.json
+new_bundle debian
+edit_bundle '.hooks = {createContainer: [
+		["create-symlinks", "--link", "libcuda.so.1::\($d)/libcuda.so"], ["enable-cuda-compat", "--host-driver-version=1"],
+		["update-ldcache", "--folder", $d], ["disable-device-node-modification"], ["update-application-profile"] |
+		{path: $h, args: (["nvidia-cdi-hook"] + .)}]} |
+	.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containerID: 0, hostID: 1000000, size: 65536}] |
+	.linux.gidMappings = .linux.uidMappings | .linux.cgroupsPath = $cgroup |
+	.mounts += [{destination: "\($d)/libcuda.so.\($v)", type: "bind", source: "\($host)/driver/lib64/libcuda.so.\($v)", options: ["bind", "ro"]}]
+	' --arg h "$work/bin/nvidia-cdi-hook" --arg d "$folder" --arg v "$version" --arg host "$host" --arg cgroup "$cgroup-mapped"
+chown -hR 1000000:1000000 "$bundle/rootfs"
+chmod 0711 "$bundle"
+umask 077 # of config.json
+run_script "readlink $folder/libcuda.so; dlprobe libcuda.so.1"
+umask 022
+equal "hooks that can't read their bundle ($ENGINE, cgroup $CGROUP)" "0 libcuda.so.1
+libcuda.so.1: $folder/libcuda.so.$version" "$rc ${output//: \/lib\//: /usr/lib/}$errors"
+drop_bundle
+rm /run/cdi/*
+
+# Libraries where the host has them, SONAME links left to the loader cache's hook, newer hooks that
+# davit doesn't know.
 cat > /run/cdi/nvidia.yaml << END
 ---
 cdiVersion: 0.5.0
@@ -271,6 +324,7 @@ libnvidia-ml.so.1: /usr/lib/x86_64-linux-gnu/libnvidia-ml.so.$version
 libcuda.so.1
 libcuda.so.$version
 755" "$rc ${output//: \/lib\//: /usr/lib/}$errors"
-equal "davit reads it ($with)" 'nvidia.com/gpu=1 /run/cdi/nvidia.yaml' \
+equal "davit reads it ($with)" "nvidia.com/gpu=1 /run/cdi/nvidia.yaml
+davit: warning: /run/cdi/nvidia.yaml: its hook $work/bin/nvidia-cdi-hook is davit's, which knows no command invented-tomorrow" \
 	"$("$davit" cdi list --spec-dir /run/cdi 2>&1 | tr -s ' ')"
 report_exit

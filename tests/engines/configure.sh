@@ -164,7 +164,7 @@ same() {
 		shift
 	done
 	shift
-	equal "nvidia-ctk runtime configure, $name" "$("$davit" configure "$@" --dry-run 2>&1 || true)" \
+	equal "nvidia-ctk runtime configure, $name" "$("$davit" configure "$@" --dry-run --whole 2>&1 || true)" \
 		"$("$work/nvidia-ctk" runtime configure "${theirs[@]}" --dry-run 2>&1 || true)"
 }
 same 'nothing said' -- docker
@@ -179,7 +179,7 @@ rc=0
 equal 'nvidia-ctk, an unknown option: a usage error' 2 "$rc"
 equal 'nvidia-ctk config' "$(cat /etc/davit/config.json)" "$("$work/nvidia-ctk" config)"
 "$davit" cdi generate --format yaml > "$work/ours.yaml"
-"$work/nvidia-ctk" cdi generate --mode=auto --driver-root / > "$work/theirs.yaml" 2> "$work/errors" || true
+"$work/nvidia-ctk" cdi generate --mode=auto --driver-root "$host/driver" --dev-root "$host" > "$work/theirs.yaml" 2> "$work/errors" || true
 equal 'nvidia-ctk cdi generate' '' "$(diff "$work/ours.yaml" "$work/theirs.yaml" 2>&1 || true)"
 matches 'nvidia-ctk cdi generate: it is a spec' '^cdiVersion:' "$(tr -d '"' < "$work/theirs.yaml")"
 mkdir "$work/char"
@@ -315,7 +315,7 @@ if command -v podman > /dev/null; then
 		rc=0
 		output=$(timeout 60 podman --root "$work/podman/root" --runroot "$work/podman/run" \
 			--tmpdir "$work/podman/tmp" --storage-driver vfs --events-backend file \
-			--cgroup-manager cgroupfs --runtime runc run --rm --network none --pids-limit -1 \
+			--cgroup-manager cgroupfs --runtime runc run --rm --network none --pids-limit 0 \
 			--cgroup-parent "$cgroup" --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 \
 			"${@:2}" 2> "$work/errors" < /dev/null) || rc=$?
 		output+=$(grep -v 'level=warning' "$work/errors" || true)

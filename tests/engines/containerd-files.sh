@@ -329,7 +329,7 @@ version = 2
     [$cri.containerd.runtimes.runc.options]
       SystemdCgroup = true
 END
-	wants='containerd.default_runtime_name="kata" containerd.runtimes.nvidia.words={"BinaryName":"/opt/davit/davit-runtime","SystemdCgroup":true}'
+	wants='containerd.default_runtime_name="kata" containerd.runtimes.nvidia.options={"BinaryName":"/opt/davit/davit-runtime","SystemdCgroup":true}'
 }
 case_registry_auth() { put config.toml << END
 version = 2

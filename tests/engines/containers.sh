@@ -73,7 +73,7 @@ gets_gpu 'root.readonly'
 drop_bundle
 
 new_bundle debian NVIDIA_VISIBLE_DEVICES=1
-mount -o remount,ro "$bundle/rootfs"
+read_only_root
 edit_bundle '.root.readonly = true'
 gets_gpu 'a root on a read-only mount'
 equal "a root on a read-only mount ($with): nothing is written" '' \

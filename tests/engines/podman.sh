@@ -29,7 +29,7 @@ in_podman() { # COMMAND...
 		--tmpdir "$work/podman/tmp" --storage-driver vfs --events-backend file \
 		--cgroup-manager cgroupfs --runtime "$ENGINE" --hooks-dir "$work/podman/hooks" "$@"
 }
-run_options=(--network none --pids-limit -1 --cgroup-parent "$cgroup" --ulimit nofile=1024:1024
+run_options=(--network none --pids-limit 0 --cgroup-parent "$cgroup" --ulimit nofile=1024:1024
 	--ulimit nproc=1024:1024)
 
 podman_run() { # OPTION... -- COMMAND...: sets rc, output and errors

@@ -77,6 +77,21 @@ docker_gives '--runtime=nvidia, GPU 1' "0 $one
 /dev/nvidia0: ENOENT
 libcuda.so.1: /lib/x86_64-linux-gnu/libcuda.so.1" --runtime=nvidia -e NVIDIA_VISIBLE_DEVICES=1 -- \
 	sh -c 'nvidia-smi -L; nodeprobe /dev/nvidia0; dlprobe libcuda.so.1 | sed s,/usr/lib/,/lib/,'
+# Encoding, Vulkan and OpenCL, without a word of capabilities.
+docker_gives '--runtime=nvidia without capabilities' "0 libnvidia-encode.so.1: /lib/x86_64-linux-gnu/libnvidia-encode.so.1
+libnvidia-opencl.so.1: /lib/x86_64-linux-gnu/libnvidia-opencl.so.1
+libGLX_nvidia.so.0: 1
+libnvidia-glvkspirv.so.580.159.04: /lib/x86_64-linux-gnu/libnvidia-glvkspirv.so.580.159.04
+/dev/nvidia-modeset: ENXIO
+/usr/lib/x86_64-linux-gnu void" --runtime=nvidia -e NVIDIA_VISIBLE_DEVICES=1 -e NVIDIA_REQUIRE_CUDA='cuda>=99' -- \
+	sh -c 'dlprobe libnvidia-encode.so.1 libnvidia-opencl.so.1 | sed s,/usr/lib/,/lib/,
+		echo libGLX_nvidia.so.0: $(ldconfig -p | grep -c "libGLX_nvidia.so.0 (libc6,x86-64)")
+		dlprobe libnvidia-glvkspirv.so.580.159.04 | sed s,/usr/lib/,/lib/,
+		ls /usr/share/vulkan/icd.d/nvidia_icd.json /etc/vulkan/icd.d/nvidia_icd.json /etc/OpenCL/vendors/nvidia.icd 2> /dev/null | grep -c . > /tmp/icds; [ "$(cat /tmp/icds)" = 2 ] || cat /tmp/icds
+		nodeprobe /dev/nvidia-modeset; echo $NVIDIA_CTK_LIBCUDA_DIR $NVIDIA_VISIBLE_DEVICES'
+docker_gives '--runtime=nvidia with capabilities' "0 libnvidia-encode.so.1: error" --runtime=nvidia \
+	-e NVIDIA_VISIBLE_DEVICES=1 -e NVIDIA_DRIVER_CAPABILITIES=utility,compute -- \
+	sh -c 'dlprobe libnvidia-encode.so.1 | cut -d: -f1-2'
 docker_gives '--runtime=nvidia --gpus "device=1"' "0 $one" --runtime=nvidia --gpus '"device=1"' -- nvidia-smi -L
 equal "--runtime=nvidia --gpus ($with): the engine's hook is gone" '["createContainer","poststop","prestart"] 2' \
 	"$(last_seen '.hooks | keys') $(last_seen '[.hooks[][] | select(.path | test("davit-hook|nvidia"))] | length')"
@@ -248,7 +263,7 @@ if command -v podman > /dev/null && [ "$CGROUP" = v2 ]; then
 		output=$(timeout 60 podman --root "$work/podman/root" --runroot "$work/podman/run" \
 			--tmpdir "$work/podman/tmp" --storage-driver vfs --events-backend file \
 			--cgroup-manager cgroupfs --runtime "$runtime" \
-			run --rm --network none --pids-limit -1 --cgroup-parent "$cgroup" \
+			run --rm --network none --pids-limit 0 --cgroup-parent "$cgroup" \
 			--ulimit nofile=1024:1024 --ulimit nproc=1024:1024 "${options[@]}" --rootfs "$(kind_root debian):O" "$@" \
 			2> "$work/errors" < /dev/null) || rc=$?
 		errors=$(grep -v 'level=warning' "$work/errors" || true)

@@ -22,7 +22,7 @@ one=$(smi_line 0 "$uuid1")
 # gets_gpu NAME: the container at $bundle, which asks for GPU 1, has it.
 gets_gpu() {
 	local name="$1 ($with)"
-	run_script 'nvidia-smi -L; dlprobe libcuda.so.1; nodeprobe /dev/nvidia0 /dev/nvidia1; ldconfig -p | grep -c "libcuda.so.1 "'
+	run_script 'nvidia-smi -L; dlprobe libcuda.so.1; nodeprobe /dev/nvidia0 /dev/nvidia1; ldconfig -p | grep -c "libcuda.so.1 (libc6,x86-64)"'
 	equal "$name" "0 $one
 libcuda.so.1: /usr/lib/x86_64-linux-gnu/libcuda.so.1
 /dev/nvidia0: ENOENT
@@ -63,7 +63,7 @@ for mode in spec hook; do
 	drop_bundle
 
 	runtime_bundle debian NVIDIA_VISIBLE_DEVICES=1
-	mount -o remount,ro "$bundle/rootfs"
+	read_only_root
 	edit_bundle '.root.readonly = true'
 	gets_gpu 'a root on a read-only mount'
 	drop_bundle

@@ -14,6 +14,36 @@ static inline void check_unique(const struct strings *list)
 			FUZZ_CHECK(strcmp(list->items[i], list->items[j]) != 0);
 }
 
+static inline void check_source(const struct gpu_request *request, const char *from,
+				const struct config *config)
+{
+	FUZZ_CHECK(*from);
+	if (!config->policy.mounts)
+		FUZZ_CHECK(!string_starts(from, "mount"));
+	if (config->policy.env == ACCEPT_NEVER ||
+	    (config->policy.env == ACCEPT_PRIVILEGED && !request->privileged))
+		FUZZ_CHECK(!string_starts(from, "env"));
+	if (config->policy.annotations == ACCEPT_NEVER ||
+	    (config->policy.annotations == ACCEPT_PRIVILEGED && !request->privileged))
+		FUZZ_CHECK(!string_starts(from, "annotation"));
+}
+
+/* What is asked for of other vendors. */
+static inline void check_wishes(const struct gpu_request *request, const struct config *config)
+{
+	for (size_t i = 0; i < request->wishes.count; i++) {
+		const struct wish *wish = &request->wishes.items[i];
+
+		FUZZ_CHECK(wish->vendor->plain && wish->devices.count > 0);
+		FUZZ_CHECK(i == 0 || wish->vendor != wish[-1].vendor);
+		check_source(request, wish->from, config);
+		check_unique(&wish->devices);
+		for (size_t j = 0; j < wish->devices.count; j++)
+			FUZZ_CHECK(wish->devices.items[j][0] &&
+				   fuzz_printable(wish->devices.items[j]));
+	}
+}
+
 static inline void check_devices(const struct gpu_request *request, const struct config *config)
 {
 	static const char *const words[] = {"all", "none", "void"};
@@ -27,15 +57,7 @@ static inline void check_devices(const struct gpu_request *request, const struct
 		if (strings_contain(devices, words[i]))
 			FUZZ_CHECK(devices->count == 1 && i < 2);
 	check_unique(devices);
-	FUZZ_CHECK(*request->from);
-	if (!config->policy.mounts)
-		FUZZ_CHECK(!string_starts(request->from, "mount"));
-	if (config->policy.env == ACCEPT_NEVER ||
-	    (config->policy.env == ACCEPT_PRIVILEGED && !request->privileged))
-		FUZZ_CHECK(!string_starts(request->from, "env"));
-	if (config->policy.annotations == ACCEPT_NEVER ||
-	    (config->policy.annotations == ACCEPT_PRIVILEGED && !request->privileged))
-		FUZZ_CHECK(!string_starts(request->from, "annotation"));
+	check_source(request, request->from, config);
 }
 
 static inline bool check_allows(const struct gpu_request *request, enum accept policy)
@@ -101,7 +123,9 @@ static inline void check_request(const struct gpu_request *request, const struct
 
 	for (size_t i = 0; i < request->rules.count; i++)
 		FUZZ_CHECK(fuzz_printable(request->rules.items[i]));
-	if (!request->gpu)
+	FUZZ_CHECK(request->gpu == (request->nvidia || request->wishes.count > 0));
+	check_wishes(request, config);
+	if (!request->nvidia)
 		return;
 	check_devices(request, config);
 	check_imex(request, config);

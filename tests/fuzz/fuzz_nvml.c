@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What the program that asks NVML answers. */
-#include "driver/nvml.h"
+#include "driver/nvml/nvml.h"
 #include "fuzz.h"
 
 #define UUID_0 "GPU-1074aade-e34c-4efc-662a-2954e7cab1dc"

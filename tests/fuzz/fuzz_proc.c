@@ -3,22 +3,24 @@
  * The files of /proc: a text in which "=== PATH" begins each file. The driver's readers see this
  * tree in the place of a real one. "=== select" holds devices to select then, one a line.
  */
-#include "driver/bus_id.h"
-#include "driver/inventory.h"
+#include "davit/bus_id.h"
+#include "davit/select.h"
+#include "driver/native/inventory.h"
 #include "fuzz.h"
 
-/* What kernel.c does with files is done in the tree; the others go through it. */
+/* What text.c and kernel.c do with files is done in the tree; the others go through it. */
 #define root_openat fuzz_openat
 #define root_stat fuzz_stat
 #define file_read fuzz_read
 #define fd_close fuzz_close
-#define inventory_list real_list
+#define host_list real_list
 static int fuzz_openat(const struct root *root, const char *path, int flags);
 static int fuzz_stat(const struct root *root, const char *path, int flags, struct stat *ret);
 static int fuzz_read(int fd, size_t limit, struct arena *arena, char **ret, size_t *ret_length);
 static void fuzz_close(int *fd);
-#include "driver/kernel.c"
-#undef inventory_list
+#include "driver/host/text.c"
+#undef host_list
+#include "driver/native/devices/kernel.c"
 #undef fd_close
 
 #define HEADING "=== "
@@ -82,8 +84,7 @@ static void fuzz_close(int *fd)
 	*fd = -1;
 }
 
-int inventory_list(const struct root *root, const char *path, struct arena *arena,
-		   struct strings *ret)
+int host_list(const struct root *root, const char *path, struct arena *arena, struct strings *ret)
 {
 	const char *rest = tree;
 	struct slice name, text, item;
@@ -140,7 +141,7 @@ static void check_driver(const struct driver *driver)
 	}
 }
 
-static void select_devices(const struct driver *driver, struct arena *arena)
+static void select_some(const struct driver *driver, struct arena *arena)
 {
 	struct strings devices = {0};
 	struct error err = FUZZ_ERROR;
@@ -149,14 +150,14 @@ static void select_devices(const struct driver *driver, struct arena *arena)
 	char *text;
 	int r;
 
-	if (inventory_read_text(NULL, "select", arena, &text) < 0)
+	if (host_read_text(NULL, "select", arena, &text) < 0)
 		return;
 	string_printable(text); /* newlines, too */
 	for (rest = slice_from(text); slice_next(&rest, '?', &item);)
 		if (item.length)
 			FUZZ_CHECK(strings_add(arena, &devices,
 					       arena_strndup(arena, item.data, item.length)) == 0);
-	r = driver_select(driver, &devices, arena, &selection, &err);
+	r = select_devices(driver, &devices, arena, &selection, &err);
 	if (r < 0)
 		fuzz_check_error(r, &err);
 }
@@ -230,6 +231,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	check_driver(&driver);
-	select_devices(&driver, &arena);
+	select_some(&driver, &arena);
 	return 0;
 }

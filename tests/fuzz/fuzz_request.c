@@ -5,7 +5,7 @@
  * selected among some GPUs, and the constraints are checked.
  */
 #include "check_request.h"
-#include "davit/driver.h"
+#include "davit/select.h"
 
 struct input {
 	struct arena *arena;
@@ -133,9 +133,9 @@ static void check_selection(const struct gpu_request *request, struct arena *are
 	const struct driver *driver = some_driver();
 	struct error err = FUZZ_ERROR;
 	struct selection selection;
-	int r = driver_select(driver, &request->devices, arena, &selection, &err);
+	int r = select_devices(driver, &request->devices, arena, &selection, &err);
 
-	(void)driver_select_needs_uuids(driver, &request->devices);
+	(void)select_needs_uuids(driver, &request->devices);
 	if (r < 0) {
 		fuzz_check_error(r, &err);
 		FUZZ_CHECK(r == -ENODEV && err.code == ERROR_UNKNOWN_DEVICE);
@@ -190,7 +190,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	check_request(&request, &input.config);
-	if (request.gpu) {
+	if (request.nvidia) {
 		check_selection(&request, &arena);
 		check_requirements(&request, &arena);
 	}

@@ -82,6 +82,14 @@ overlay_root() { # DIRECTORY
 		-o "lowerdir=$1,upperdir=$bundle/upper,workdir=$bundle/overlay-work"
 }
 
+# Its file system anew, read-only as a whole: newer programs than Debian 12's can't remount an overlay.
+read_only_root() {
+	local options
+	options=$(awk -v at="$bundle/rootfs" '$5 == at { print $NF }' /proc/self/mountinfo | tail -n 1)
+	umount "$bundle/rootfs"
+	mount -t overlay overlay "$bundle/rootfs" -o "ro,$(tr , '\n' <<< "$options" | grep dir= | paste -sd,)"
+}
+
 # The arguments as a JSON array. (What begins with a dash after --args, jq 1.6 takes for an option;
 # and it can't split at NUL.)
 json_strings() {

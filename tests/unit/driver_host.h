@@ -12,6 +12,7 @@
 
 #include "davit/driver.h"
 #include "davit/loader.h"
+#include "davit/select.h"
 #include "elf_builder.h"
 
 #define VERSION "580.159.04"

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -24,6 +25,29 @@ static const struct command_option test_options[] = {
 static const struct command plain = {.name = "plain", .options = test_options};
 static const struct command json = {.name = "json", .json = true};
 static const struct command go = {.name = "go", .options = test_options, .one_dash = true};
+static const struct command_option other_options[] = {
+	{"output",  OPTION_VALUE, "FILE",      "a value" },
+	{"o",       OPTION_VALUE, "FILE",      NULL      },
+	{"csv",     OPTION_VALUE, "FILE",      NULL      },
+	{"dry-run", OPTION_FLAG,  NULL,        "a flag"  },
+	{"format",  OPTION_VALUE, "json|yaml", "a choice"},
+	{NULL,      0,            NULL,        NULL      },
+};
+static const struct option_more other_more[] = {
+	{"output",  NULL,     "DAVIT_TEST_OUTPUT,DAVIT_TEST_FILE", NULL                    },
+	{"o",       "output", NULL,				NULL                    },
+	{"csv",     NULL,     "DAVIT_TEST_CSV",                    "leave it out: no Tegra"},
+	{"dry-run", NULL,     "DAVIT_TEST_DRY_RUN",                NULL                    },
+	{"format",  NULL,     "DAVIT_TEST_FORMAT",                 NULL                    },
+	{NULL,      NULL,     NULL,				NULL                    },
+};
+/* As another program's command: aliases, variables, options that davit doesn't have. */
+static const struct command other = {
+	.name = "other",
+	.options = other_options,
+	.more = other_more,
+	.one_dash = true,
+};
 static const struct command engine = {
 	.name = "engine",
 	.words = "docker|podman",
@@ -69,91 +93,94 @@ static const struct {
 	const char *words[WORDS_MAX];
 	const char *expected;
 } cases[] = {
-	{"nothing",			   &plain,  {0},				 ""                      },
-	{"a flag and a value",                &plain,  {"--dry-run", "--output", "x"},      "dry-run output=x "     },
-	{"a value behind =",                  &plain,  {"--output=x=y"},                    "output=x=y "           },
-	{"an empty value",                    &plain,  {"--output="},                       "output= "              },
+	{"nothing",			   &plain,  {0},				 ""                                  },
+	{"a flag and a value",                &plain,  {"--dry-run", "--output", "x"},      "dry-run output=x "                 },
+	{"a value behind =",                  &plain,  {"--output=x=y"},                    "output=x=y "                       },
+	{"an empty value",                    &plain,  {"--output="},                       "output= "                          },
 	{"a value that looks like an option",
 	 &plain,
 	 {"--output", "--dry-run"},
-	 "output=--dry-run "											},
-	{"several times",                     &plain,  {"--spec-dir=a", "--spec-dir", "b"}, "spec-dir=a spec-dir=b "},
-	{"the configuration",                 &plain,  {"--config", "c"},                   "config=c"              },
-	{"JSON",			      &json,   {"--json"},                          "json "                 },
-	{"help",			      &plain,  {"--help"},                          "help"                  },
-	{"help in short",                     &plain,  {"-h"},                              "help"                  },
-	{"help before what is wrong",         &engine, {"--help", "--bogus"},               "help"                  },
-	{"words",			     &any,    {"a", "--dry-run", "b"},             "dry-run [a] [b] "      },
+	 "output=--dry-run "												    },
+	{"several times",                     &plain,  {"--spec-dir=a", "--spec-dir", "b"}, "spec-dir=a spec-dir=b "            },
+	{"the configuration",                 &plain,  {"--config", "c"},                   "config=c"                          },
+	{"JSON",			      &json,   {"--json"},                          "json "                             },
+	{"help",			      &plain,  {"--help"},                          "help"                              },
+	{"help in short",                     &plain,  {"-h"},                              "help"                              },
+	{"help before what is wrong",         &engine, {"--help", "--bogus"},               "help"                              },
+	{"words",			     &any,    {"a", "--dry-run", "b"},             "dry-run [a] [b] "                  },
 	{"-- ends the options",
 	 &any,
 	 {"--dry-run", "--", "ls", "--output"},
-	 "dry-run [ls] [--output] "										 },
-	{"-- once",			   &any,    {"--", "a", "--", "b"},              "[a] [--] [b] "         },
-	{"- is a word",                       &any,    {"-"},                               "[-] "                  },
-	{"a word of the list",                &engine, {"docker"},                          "[docker] "             },
-	{"one dash, as Go",                   &go,     {"-dry-run", "-output", "x"},        "dry-run output=x "     },
-	{"a flag's value, as Go",             &go,     {"--dry-run=true"},                  "dry-run "              },
-	{"a flag that is off, as Go",         &go,     {"--dry-run=false"},                 ""                      },
+	 "dry-run [ls] [--output] "											     },
+	{"-- once",			   &any,    {"--", "a", "--", "b"},              "[a] [--] [b] "                     },
+	{"- is a word",                       &any,    {"-"},                               "[-] "                              },
+	{"a word of the list",                &engine, {"docker"},                          "[docker] "                         },
+	{"one dash, as Go",                   &go,     {"-dry-run", "-output", "x"},        "dry-run output=x "                 },
+	{"a flag's value, as Go",             &go,     {"--dry-run=true"},                  "dry-run "                          },
+	{"a flag that is off, as Go",         &go,     {"--dry-run=false"},                 ""                                  },
 
 	{"one dash",
 	 &plain,
 	 {"-dry-run"},
-	 "understand the command line: unknown option -dry-run; see `davit test --help`"                            },
+	 "understand the command line: unknown option -dry-run; see `davit test --help`"                                        },
 	{"an unknown option",
 	 &plain,
 	 {"--bogus"},
-	 "understand the command line: unknown option --bogus; see `davit test --help`"                             },
+	 "understand the command line: unknown option --bogus; see `davit test --help`"                                         },
 	{"an option that is nearly known",
 	 &plain,
 	 {"--ouptut", "x"},
 	 "understand the command line: unknown option --ouptut; did you mean --output? See `davit test "
-	 "--help`"												  },
+	 "--help`"													      },
 	{"a long unknown option",
 	 &plain,
 	 {"--a-name-that-is-longer-than-any-option-that-there-is=x"},
 	 "understand the command line: unknown option "
-	 "--a-name-that-is-longer-than-any-option-that-there-is=x; see `davit test --help`"                         },
+	 "--a-name-that-is-longer-than-any-option-that-there-is=x; see `davit test --help`"                                     },
 	{"JSON where there is none",
 	 &plain,
 	 {"--json"},
-	 "understand the command line: unknown option --json; see `davit test --help`"                              },
+	 "understand the command line: unknown option --json; see `davit test --help`"                                          },
 	{"a value that is missing",
 	 &plain,
 	 {"--dry-run", "--output"},
-	 "understand the command line: no value after --output; see `davit test --help`"                            },
+	 "understand the command line: no value after --output; see `davit test --help`"                                        },
 	{"a flag with a value",
 	 &plain,
 	 {"--dry-run=true"},
 	 "understand the command line: --dry-run=true: --dry-run takes no value; see `davit test "
-	 "--help`"												  },
+	 "--help`"													      },
 	{"a value that isn't on the list",
 	 &plain,
 	 {"--format", "xml"},
-	 "understand the command line: --format xml: it is one of json|yaml; see `davit test --help`"               },
+	 "understand the command line: --format xml: it is one of json|yaml; see `davit test --help`"                           },
 	{"a value that is part of one",
 	 &plain,
 	 {"--format="},
-	 "understand the command line: --format : it is one of json|yaml; see `davit test --help`"                  },
+	 "understand the command line: --format : it is one of json|yaml; see `davit test --help`"                              },
+	{"another word for true, as Go",      &go,     {"--dry-run=1"},                     "dry-run "                          },
 	{"a flag that is neither, as Go",
 	 &go,
-	 {"--dry-run=1"},
-	 "understand the command line: --dry-run=1: --dry-run takes no value; see `davit test --help`"              },
+	 {"--dry-run=maybe"},
+	 "understand the command line: --dry-run=maybe: --dry-run takes no value; see `davit test --help`"                      },
+	{"another name of an option",         &other,  {"-o", "x"},                         "output=x "                         },
+	{"a refused option",                  &other,  {"--csv=x"},                         "take --csv; leave it out: no Tegra"},
 	{"an unexpected word",
 	 &plain,
 	 {"x"},
-	 "understand the command line: unexpected word x; see `davit test --help`"                                  },
+	 "understand the command line: unexpected word x; see `davit test --help`"                                              },
 	{"a second word",
 	 &engine,
 	 {"docker", "podman"},
-	 "understand the command line: unexpected word podman; see `davit test --help`"                             },
+	 "understand the command line: unexpected word podman; see `davit test --help`"                                         },
 	{"a word that isn't on the list",
 	 &engine,
 	 {"lxc"},
-	 "understand the command line: lxc: it is one of docker|podman; see `davit test --help`"                    },
+	 "understand the command line: lxc: it is one of docker|podman; see `davit test --help`"                                },
 	{"a word that is missing",
 	 &any,
 	 {"--dry-run"},
-	 "understand the command line: -- COMMAND... is missing; see `davit test --help`"                           },
+	 "understand the command line: -- COMMAND... is missing; see `davit test --help`"                                       },
 };
 
 static int parse(const struct command *command, const char *const *words, struct arena *arena,
@@ -181,6 +208,60 @@ static void test_command_lines(void **state)
 		if (strcmp(said, cases[i].expected) != 0)
 			fail_msg("%s: \"%s\", not \"%s\"", cases[i].name, said, cases[i].expected);
 	}
+}
+
+/* Variables stand for options that aren't there; the first that is set and not empty counts. */
+static void test_variables(void **state)
+{
+	static const struct {
+		const char *variable, *value, *words[WORDS_MAX], *expected;
+	} rows[] = {
+		{"DAVIT_TEST_OUTPUT",  "a",    {0},            "output=a "                         },
+		{"DAVIT_TEST_FILE",    "b",    {0},            "output=b "                         },
+		{"DAVIT_TEST_OUTPUT",  "",     {0},            ""                                  },
+		{"DAVIT_TEST_OUTPUT",  "a",    {"--output=c"}, "output=c "                         },
+		{"DAVIT_TEST_OUTPUT",  "a",    {"-o=c"},       "output=c "                         },
+		{"DAVIT_TEST_DRY_RUN", "true", {0},            "dry-run "                          },
+		{"DAVIT_TEST_DRY_RUN", "0",    {0},            ""                                  },
+		{"DAVIT_TEST_DRY_RUN",
+		 "maybe",		      {0},
+		 "understand the command line: DAVIT_TEST_DRY_RUN=maybe is neither true nor false; see "
+		 "`davit test --help`"							     },
+		{"DAVIT_TEST_FORMAT",
+		 "xml",			{0},
+		 "understand the command line: DAVIT_TEST_FORMAT=xml: it is one of json|yaml; see `davit "
+		 "test --help`"								    },
+		{"DAVIT_TEST_CSV",     "x",    {0},            "take --csv; leave it out: no Tegra"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		AUTO_ARENA arena = {0};
+		struct arguments arguments;
+		struct error err = {0};
+		char said[600] = "";
+		int r;
+
+		assert_int_equal(setenv(rows[i].variable, rows[i].value, 1), 0);
+		r = parse(&other, rows[i].words, &arena, &arguments, &err);
+		describe(&arguments, r, &err, said, sizeof(said));
+		assert_int_equal(unsetenv(rows[i].variable), 0);
+		if (strcmp(said, rows[i].expected) != 0)
+			fail_msg("%s=%s: \"%s\", not \"%s\"", rows[i].variable, rows[i].value, said,
+				 rows[i].expected);
+	}
+	/* A command of davit's own has none. */
+	assert_int_equal(setenv("DAVIT_TEST_OUTPUT", "a", 1), 0);
+	{
+		static const char *const words[] = {NULL};
+		AUTO_ARENA arena = {0};
+		struct arguments arguments;
+		struct error err = {0};
+
+		assert_int_equal(parse(&plain, words, &arena, &arguments, &err), 0);
+		assert_int_equal(arguments.options.count, 0);
+	}
+	assert_int_equal(unsetenv("DAVIT_TEST_OUTPUT"), 0);
 }
 
 static void test_values(void **state)
@@ -254,6 +335,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_command_lines),
+		cmocka_unit_test(test_variables),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_tables),
 	};

@@ -241,7 +241,7 @@ static void fail_bundle(struct doctor_host *host, enum doctor_step step)
 	X(no_start, host->engines[0].started = 0) \
 	X(no_hooks, host->hooks.count = 0) \
 	X(no_hooks_no_cdi, host->hooks.count = 0; host->cdi.devices.count = 0) \
-	X(rootless_podman, host->system.uid = 1000; host->cdi.devices.count = 0) \
+	X(rootless_podman, host->system.uid = 1000; host->cdi.devices.count = 0; host->hooks.count = 0) \
 	X(no_crio, host->hooks.count = 0; host->engines[2].runtime.name = NULL) \
 	X(bad_hook, error_set(&host->hooks.items[0].error, ERROR_BAD_CONFIG, EINVAL, "", "read hook")) \
 	X(dangling_hook, host->hooks.items[0].program.path = NULL) \
@@ -391,7 +391,7 @@ static const struct {
 	{"crio.runtime",       no_crio,            DOCTOR_FAIL,    "hooks.d"                             },
 	{"podman.hook",        no_hooks,           DOCTOR_OK,      "CDI"                                 },
 	{"podman.hook",        no_hooks_no_cdi,    DOCTOR_FAIL,    "neither"                             },
-	{"podman.hook",        rootless_podman,    DOCTOR_WARN,    "rootless"                            },
+	{"podman.hook",        rootless_podman,    DOCTOR_WARN,    "neither"                             },
 	{"podman.hook",        user,               DOCTOR_OK,      "davit-hook"                          },
 	{"podman.hook",        bad_hook,           DOCTOR_FAIL,    "read hook"                           },
 	{"podman.hook",        dangling_hook,      DOCTOR_FAIL,    "no program"                          },

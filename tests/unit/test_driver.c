@@ -16,8 +16,6 @@
 
 #include "driver_files.inc"
 
-#include "driver_select.inc"
-
 #include "driver_known.inc"
 
 int main(void)
@@ -84,6 +82,7 @@ int main(void)
 		cmocka_unit_test(capability_needs_its_essential_library),
 		cmocka_unit_test(files_follow_the_capabilities),
 		cmocka_unit_test(libraries_bring_their_further_links),
+		cmocka_unit_test(gl_of_old_drivers_has_its_names),
 		cmocka_unit_test(libraries_are_found_by_their_soname),
 		cmocka_unit_test(vdpau_may_have_its_own_folder),
 		cmocka_unit_test(libraries_of_both_word_sizes_are_told_apart),
@@ -92,9 +91,6 @@ int main(void)
 		cmocka_unit_test(sockets_of_daemons_are_found),
 		cmocka_unit_test(cuda_version_is_read_without_compute_too),
 		cmocka_unit_test(random_changes_in_proc_are_survived),
-		cmocka_unit_test(devices_are_selected),
-		cmocka_unit_test(message_is_never_cut),
-		cmocka_unit_test(nvml_is_needed_for_unknown_uuids_only),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,7 +15,8 @@
 
 #include <cmocka.h>
 
-#include "../../src/driver/nvml.h"
+#include "../../src/driver/nvml/nvml.h"
+#include "davit/select.h"
 
 #define SHORT_MS 300
 

@@ -171,7 +171,9 @@ static void table_select(struct table *table, size_t gpu, int instance)
 
 static int table_plan(struct table *table)
 {
-	return plan_make(&table->request, &table->driver, &table->selection, &table->image,
+	const struct choices none = {0};
+
+	return plan_make(&table->request, &table->driver, &table->selection, &none, &table->image,
 			 &table->arena, &table->plan, &table->err);
 }
 

@@ -38,6 +38,10 @@ struct request_case {
 	const char *imex, *mig_config, *mig_monitor, *mps, *families, *hint;
 	bool legacy;
 	const char *rule; /* part of one of the rules */
+	bool for_runtime;
+	enum requirements requirements_policy;
+	bool warn;           /* of constraints that don't hold */
+	const char *warning; /* part of one of the warnings; NULL: there is none */
 };
 
 static const struct request_case request_cases[] = {
@@ -51,6 +55,7 @@ static void fill_config(const struct request_case *row, struct arena *arena, str
 	config->policy.annotations = row->annotations_policy;
 	config->policy.mounts = row->mounts_accepted;
 	config->policy.ignore_requirements = row->requirements_ignored;
+	config->policy.requirements = row->requirements_policy;
 	config->policy.imex = !row->imex_ignored;
 	if (row->allowed)
 		config->policy.capabilities = row->allowed;
@@ -164,7 +169,8 @@ static void request_is_as_the_table_says(void **state)
 
 	fill_config(row, &arena, &config);
 	fill_spec(row, &arena, &spec);
-	r = gpu_request_resolve(&spec, &config, &arena, &request, &err);
+	r = (row->for_runtime ? gpu_request_resolve_for_runtime
+			      : gpu_request_resolve)(&spec, &config, &arena, &request, &err);
 	assert_string_equal(error_code_name(err.code), error_code_name(row->error));
 	assert_int_equal(request.privileged, row->privileged && !row->user_namespace);
 	assert_int_equal(request.legacy, row->legacy);
@@ -176,6 +182,9 @@ static void request_is_as_the_table_says(void **state)
 		return;
 	}
 	assert_int_equal(r, 0);
+	assert_int_equal(request.requirements_warn, row->warn);
+	assert_int_equal(request.warnings.count > 0, row->warning != NULL);
+	assert_part(strings_join(&arena, &request.warnings, "\n"), row->warning);
 	assert_int_equal(request.gpu, row->devices != NULL);
 	if (row->devices) {
 		assert_granted(row, &request, &arena);
@@ -549,11 +558,11 @@ static void rules_and_errors_are_printable(void **state)
 				     "NVIDIA_VISIBLE_DEVICES=\x1b]0;x\a", &request, &err),
 			 -EINVAL);
 	for (const char *c = err.message; *c; c++)
-		assert_in_range(*c, 0x20, 0x7e);
+		assert_true(*c >= 0x20 && *c <= 0x7e);
 	assert_true(request.rules.count > 0);
 	for (size_t i = 0; i < request.rules.count; i++)
 		for (const char *c = request.rules.items[i]; *c; c++)
-			assert_in_range(*c, 0x20, 0x7e);
+			assert_true(*c >= 0x20 && *c <= 0x7e);
 }
 
 /* ---- running ---------------------------------------------------------------------------- */

@@ -275,6 +275,11 @@ static void changes_are_written_once(void **state)
 #define HOOK "{\"path\":\"/h\",\"args\":[\"davit-hook\",\"createContainer\"]}"
 #define POSTSTOP "{\"path\":\"/h\",\"args\":[\"davit-hook\",\"poststop\"]}"
 #define HOOKS "\"hooks\":{\"createContainer\":[" HOOK "],\"poststop\":[" POSTSTOP "]}"
+static const char *void_entries[] = {"NVIDIA_VISIBLE_DEVICES=void"};
+#define NVIDIA_VOID                \
+	{                          \
+		void_entries, 1, 1 \
+	}
 #define VOID_ENV "\"NVIDIA_VISIBLE_DEVICES=void\""
 
 static size_t memory_in_use(void)
@@ -330,6 +335,7 @@ static void a_plan_becomes_config_json(void **state)
 		struct document document =
 			DOCUMENT_INIT(&arena, edited[i].text, strlen(edited[i].text));
 		struct spec_edits edits = {
+			.variables = NVIDIA_VOID,
 			.devices = {&device, edited[i].device, 1},
 			.rules = {&device, edited[i].rule,   1},
 			.mounts = {&bind,   edited[i].mount,  1},
@@ -369,8 +375,8 @@ static void a_node_of_a_group_brings_the_group(void **state)
 		struct spec_device node = {"/dev/x", 1, 2, groups[i].mode, 0, groups[i].gid, false};
 		struct document document = DOCUMENT_INIT(&arena, text, strlen(text));
 		struct spec_edits edits = {
-			.devices = {&node, 1, 1},
-                          .hook = "/h"
+			.variables = NVIDIA_VOID, .devices = {&node, 1, 1},
+                             .hook = "/h"
                 };
 		struct document_value value;
 		struct error err = {0};
@@ -389,7 +395,7 @@ static void a_node_of_a_group_brings_the_group(void **state)
 static void mode_hook_adds_one_hook(void **state)
 {
 	static const char one[] = "{\"hooks\":{\"prestart\":[{\"path\":\"/h\",\"args\":"
-				  "[\"davit-hook\",\"-record\",\"prestart\"]}],"
+				  "[\"davit-hook\",\"-record\",\"-runtime\",\"prestart\"]}],"
 				  "\"poststop\":[" POSTSTOP "]}}";
 	AUTO_ARENA arena = {0};
 	struct document document = DOCUMENT_INIT(&arena, "{}", 2);
@@ -401,6 +407,26 @@ static void mode_hook_adds_one_hook(void **state)
 	/* What was written is read like any other text. */
 	assert_int_equal(spec_add_hook(&document, "/h", &err), 0);
 	assert_string_equal(document.text, one);
+}
+
+/* dockerd's for --gpus writes down nothing for poststop. */
+static void mode_hook_takes_the_place_of_the_engines(void **state)
+{
+	static const char text[] =
+		"{\"hooks\":{\"prestart\":[{\"path\":\"/usr/bin/nvidia-container-runtime-hook\","
+		"\"args\":[\"nvidia-container-runtime-hook\",\"prestart\"]},{\"path\":\"/net\"}],"
+		"\"createRuntime\":[{\"path\":\"/x/davit-hook\",\"args\":[\"davit-hook\"]}]}}";
+	AUTO_ARENA arena = {0};
+	struct document document = DOCUMENT_INIT(&arena, text, strlen(text));
+	struct error err = {0};
+
+	(void)state;
+	assert_int_equal(spec_add_hook(&document, "/h", &err), 0);
+	assert_string_equal(
+		document.text,
+		"{\"hooks\":{\"prestart\":[{\"path\":\"/net\"},{\"path\":\"/h\",\"args\":"
+		"[\"davit-hook\",\"-record\",\"-runtime\",\"prestart\"]}],\"createRuntime\":[],"
+		"\"poststop\":[" POSTSTOP "]}}");
 }
 
 /* What an image or its engine may have many of: memory by the text's length, not by its square. */
@@ -429,9 +455,10 @@ static void long_texts_take_memory_by_their_length(void **state)
 		struct document document = DOCUMENT_INIT(&arena, text, 0);
 		struct spec_device group = {"/dev/x", 1, 2, 0660, 0, 44, false};
 		struct spec_edits edits = {
+			.variables = NVIDIA_VOID,
 			.devices = {&group, 1, 1},
-                          .rules = {&group, 1, 1},
-                          .hook = "/h"
+			.rules = {&group, 1, 1},
+			.hook = "/h"
                 };
 		struct error err = {0};
 		AUTO_JSON *parsed = NULL;
@@ -530,6 +557,7 @@ static void broken_text_ends_in_an_error_or_a_change(void **state)
 			char *copy = arena_strdup(&arena, text);
 			struct document document = DOCUMENT_INIT(&arena, copy, sizeof(text) - 1);
 			struct spec_edits edits = {
+				.variables = NVIDIA_VOID,
 				.devices = {&device, 1, 1},
 				.rules = {&device, 1, 1},
 				.mounts = {&bind,   1, 1},
@@ -938,7 +966,7 @@ static void what_lies_in_a_volume_is_the_hooks(void **state)
 			.minor = minor(null.st_rdev),
 			.required = true,
 		};
-		struct spec_edits edits = {0};
+		struct spec_edits edits = {.variables = NVIDIA_VOID};
 		struct plan rest;
 		bool by_hook;
 
@@ -1008,6 +1036,7 @@ int main(void)
 		cmocka_unit_test(a_plan_becomes_config_json),
 		cmocka_unit_test(a_node_of_a_group_brings_the_group),
 		cmocka_unit_test(mode_hook_adds_one_hook),
+		cmocka_unit_test(mode_hook_takes_the_place_of_the_engines),
 		cmocka_unit_test(no_text_is_edited_that_can_be_read_otherwise),
 		cmocka_unit_test(long_texts_take_memory_by_their_length),
 		cmocka_unit_test(broken_text_ends_in_an_error_or_a_change),

@@ -1,0 +1,510 @@
+// SPDX-License-Identifier: Apache-2.0
+/* `davit cdi generate`, and what nvidia-ctk's command of that name has in common with it. */
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "cdi.h"
+
+/* ---- what the command line says --------------------------------------------------------- */
+
+static const char *value_or(const struct arguments *arguments, const char *option,
+			    const char *otherwise)
+{
+	const char *value = arguments_value(arguments, option);
+
+	return value ? value : otherwise;
+}
+
+/* Each value may be a list: "index,uuid". *ret stays NULL when the option isn't there. */
+static int parse_lists(const struct arguments *arguments, const char *option,
+		       const struct strings **ret)
+{
+	struct strings values = {0}, *items;
+
+	if (arguments_values(arguments, option, &values) < 0)
+		return -ENOMEM;
+	if (values.count == 0)
+		return 0;
+	items = arena_alloc(arguments->arena, sizeof(*items));
+	if (!items)
+		return -ENOMEM;
+	*items = (struct strings){0};
+	for (size_t i = 0; i < values.count; i++) {
+		struct slice rest = slice_from(values.items[i]), item;
+
+		while (slice_next(&rest, ',', &item)) {
+			const char *text = arena_strndup(arguments->arena, item.data, item.length);
+
+			item = slice_trim(item);
+			if (!text ||
+			    (item.length && strings_add(arguments->arena, items, text) < 0))
+				return -ENOMEM;
+		}
+	}
+	*ret = items;
+	return 0;
+}
+
+static int parse_strategies(const struct arguments *arguments, struct cdi_options *ret)
+{
+	const struct strings *names = NULL;
+
+	if (parse_lists(arguments, "device-name-strategy", &names) < 0)
+		return 1;
+	if (!names) {
+		ret->by_index = ret->by_uuid = true;
+		return 0;
+	}
+	for (size_t i = 0; i < names->count; i++) {
+		if (string_equal(names->items[i], "index"))
+			ret->by_index = true;
+		else if (string_equal(names->items[i], "type-index"))
+			ret->by_type_index = true;
+		else if (string_equal(names->items[i], "uuid"))
+			ret->by_uuid = true;
+		else
+			return usage_error(
+				arguments,
+				"--device-name-strategy %.100s: it is index, type-index or "
+				"uuid, or several of them",
+				names->items[i]);
+	}
+	if (!ret->by_index && !ret->by_type_index && !ret->by_uuid)
+		return usage_error(arguments, "--device-name-strategy: it is empty");
+	return 0;
+}
+
+static int parse_mode(const struct arguments *arguments, enum cdi_mode *ret)
+{
+	static const struct {
+		const char *name;
+		enum cdi_mode mode;
+	} modes[] = {
+		{"auto",       CDI_MODE_GPU       },
+		{"nvml",       CDI_MODE_GPU       },
+		{"management", CDI_MODE_MANAGEMENT},
+		{"gds",        CDI_MODE_GDS       },
+		{"mofed",      CDI_MODE_MOFED     },
+		{"gdrcopy",    CDI_MODE_GDRCOPY   },
+		{"nvswitch",   CDI_MODE_NVSWITCH  },
+		{"imex",       CDI_MODE_IMEX      },
+	};
+	const char *name = value_or(arguments, "mode", "auto");
+
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
+		if (strcasecmp(modes[i].name, name) == 0) {
+			*ret = modes[i].mode;
+			return 0;
+		}
+	return usage_error(arguments,
+			   strcasecmp(name, "csv") == 0 || strcasecmp(name, "wsl") == 0
+				   ? "--mode %.100s: Tegra and WSL2 aren't supported"
+				   : "--mode %.100s: it is auto, nvml, management, gds, mofed, "
+				     "gdrcopy, nvswitch or imex",
+			   name);
+}
+
+/* The commands of CDI hooks that davit writes into specs. */
+static const char *const hooks[] = {"create-symlinks",
+				    "update-ldcache",
+				    "enable-cuda-compat",
+				    "update-application-profile",
+				    "disable-device-node-modification",
+				    "chmod"};
+
+static bool is_hook(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++)
+		if (strcmp(hooks[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* chmod is off unless it is enabled; what is enabled isn't disabled. */
+static int parse_hooks(const struct arguments *arguments, struct cdi_options *ret)
+{
+	const struct strings *enabled = NULL, *disabled = NULL, none = {0};
+	struct strings *left_out = arena_alloc(arguments->arena, sizeof(*left_out));
+	bool all;
+
+	if (!left_out || parse_lists(arguments, "enable-hook", &enabled) < 0 ||
+	    parse_lists(arguments, "disable-hook", &disabled) < 0)
+		return 1;
+	*left_out = none;
+	enabled = enabled ? enabled : &none;
+	disabled = disabled ? disabled : &none;
+	all = strings_contain(disabled, "all");
+	for (size_t i = 0; i < enabled->count; i++)
+		if (!is_hook(enabled->items[i]))
+			return usage_error(arguments, "--enable-hook %.100s: there is no such hook",
+					   enabled->items[i]);
+	for (size_t i = 0; i < disabled->count; i++)
+		if (!is_hook(disabled->items[i]) && !string_equal(disabled->items[i], "all"))
+			cli_note("note: --disable-hook %.100s: davit writes no such hook",
+				 disabled->items[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(hooks); i++)
+		if ((all || strings_contain(disabled, hooks[i])) &&
+		    !strings_contain(enabled, hooks[i]) &&
+		    strings_add(arguments->arena, left_out, hooks[i]) < 0)
+			return 1;
+	ret->chmod = strings_contain(enabled, "chmod");
+	ret->disabled_hooks = left_out;
+	return 0;
+}
+
+/* nvidia-ctk's switches; those that are as davit is anyway need nothing. */
+static int parse_features(const struct arguments *arguments, struct cdi_options *ret)
+{
+	static const char *const needless[] = {"disable-nvsandboxutils", "disable-nvsandbox-utils",
+					       "disable-multiple-csv-devices"};
+	const struct strings *flags = NULL;
+
+	if (parse_lists(arguments, "feature-flag", &flags) < 0)
+		return 1;
+	for (size_t i = 0; flags && i < flags->count; i++) {
+		const char *flag = flags->items[i];
+		bool known = false;
+
+		for (size_t j = 0; j < ARRAY_SIZE(needless); j++)
+			known |= strcmp(flag, needless[j]) == 0;
+		if (string_equal(flag, "no-additional-gids-for-device-nodes"))
+			ret->no_groups = true;
+		else if (string_equal(flag, "disable-ipc-discoverer"))
+			ret->no_sockets = true;
+		else if (string_equal(flag, "enable-explicit-driver-libraries"))
+			return usage_error(arguments,
+					   "--feature-flag %s: libGL, libEGL and libOpenCL are the "
+					   "image's own",
+					   flag);
+		else if (string_equal(flag, "enable-coherent-annotations"))
+			return usage_error(arguments,
+					   "--feature-flag %s: davit makes no specs by coherence",
+					   flag);
+		else if (!known)
+			return usage_error(arguments, "--feature-flag %.100s: it is not known",
+					   flag);
+	}
+	return 0;
+}
+
+static int parse_format(const struct arguments *arguments, struct generate *ret)
+{
+	const char *format = arguments_value(arguments, "format");
+	const char *output = ret->output ? ret->output : "";
+	bool yaml = string_ends(output, ".yaml") || string_ends(output, ".yml");
+
+	if (format && strcasecmp(format, "json") != 0 && strcasecmp(format, "yaml") != 0)
+		return usage_error(arguments, "--format %.100s: it is json or yaml", format);
+	if (format)
+		ret->yaml = strcasecmp(format, "yaml") == 0;
+	else if (yaml || string_ends(output, ".json"))
+		ret->yaml = yaml;
+	return 0;
+}
+
+int generate_parse(const struct arguments *arguments, struct generate *ret)
+{
+	struct cdi_options *cdi = &ret->cdi;
+	const char *output = arguments_value(arguments, "output");
+	int r = parse_mode(arguments, &cdi->mode);
+
+	ret->output = output && *output && !string_equal(output, "-") ? output : NULL;
+	if (r == 0)
+		r = parse_format(arguments, ret);
+	if (r == 0)
+		r = parse_strategies(arguments, cdi);
+	if (r == 0)
+		r = parse_hooks(arguments, cdi);
+	if (r == 0)
+		r = parse_features(arguments, cdi);
+	if (r == 0 && (parse_lists(arguments, "device-id", &cdi->devices) < 0 ||
+		       parse_lists(arguments, "library-search-path", &ret->search) < 0))
+		r = 1;
+	cdi->vendor = value_or(arguments, "vendor", cdi_mode_vendor(cdi->mode));
+	cdi->class = value_or(arguments, "class", cdi_mode_class(cdi->mode));
+	cdi->no_all = arguments_flag(arguments, "no-all-device");
+	cdi->ldconfig = arguments_value(arguments, "ldconfig-path");
+	cdi->hook = arguments_value(arguments, "hook-path");
+	ret->driver_root = arguments_value(arguments, "driver-root");
+	ret->dev_root = arguments_value(arguments, "dev-root");
+	return r;
+}
+
+/* ---- the host's driver ------------------------------------------------------------------ */
+
+/*
+ * As nvidia-ctk has it, the driver's root has its own /dev unless another is named; but where the
+ * driver container has none, the host's counts.
+ */
+int generate_set_roots(const struct generate *generate, struct arena *arena, struct config *config,
+		       struct error *err)
+{
+	const char *root =
+		generate->driver_root ? cli_absolute(generate->driver_root, arena) : NULL;
+	const char *dev_root = generate->dev_root ? cli_absolute(generate->dev_root, arena) : root;
+	const char *control = dev_root ? arena_printf(arena, "%s/dev/nvidiactl", dev_root) : NULL;
+
+	if ((generate->driver_root && !root) || (dev_root && !control))
+		return error_memory(err);
+	if (root)
+		config->driver.root = root;
+	if (generate->dev_root || (dev_root && access(control, F_OK) == 0))
+		config->driver.dev =
+			arena_strndup(arena, control, strlen(control) - strlen("/nvidiactl"));
+	if (!config->driver.dev)
+		return error_memory(err);
+	if (generate->dev_root && access(config->driver.dev, F_OK) < 0)
+		return error_set(err, ERROR_NO_DRIVER, ENODEV,
+				 "name the directory whose dev/ has the nodes", "find %s: %s",
+				 config->driver.dev, strerror(errno));
+	for (size_t i = 0; generate->search && i < generate->search->count; i++) {
+		const char *path = generate->search->items[i];
+
+		/* Beneath the driver's root, as its other directories. */
+		if (path[0] != '/')
+			return error_set(err, ERROR_BAD_REQUEST, EINVAL, "name it from /",
+					 "search %s: it is not an absolute path", path);
+		path = string_equal(config->driver.root, "/")
+			       ? path
+			       : arena_printf(arena, "%s%s", config->driver.root, path);
+		if (!path || strings_add(arena, &config->driver.search, path) < 0)
+			return error_memory(err);
+	}
+	return 0;
+}
+
+/* A program beside this one: as it is installed, or in a build folder. */
+static int find_beside(const char *name, struct arena *arena, const char **ret, struct error *err)
+{
+	char path[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", path, sizeof(path));
+	const char *slash;
+
+	if (length < 0 || (size_t)length == sizeof(path))
+		return error_errno(err, length < 0 ? errno : ENAMETOOLONG,
+				   "find where davit is installed");
+	slash = memrchr(path, '/', (size_t)length);
+	*ret = slash ? arena_printf(arena, "%.*s/%s", (int)(slash - path), path, name) : NULL;
+	return *ret ? 0 : error_memory(err);
+}
+
+/* An absolute path is the caller's to know: the spec may be for another root. */
+static int find_hook(struct cdi_options *options, struct arena *arena, struct error *err)
+{
+	const char *asked = options->hook;
+	const char *name = asked && strrchr(asked, '/') ? strrchr(asked, '/') + 1 : asked;
+	int r;
+
+	if (asked && asked[0] == '/' && name[0])
+		return 0;
+	r = find_beside(asked && name[0] ? name : "davit-hook", arena, &options->hook, err);
+	if (r < 0 || access(options->hook, X_OK) == 0)
+		return r;
+	if (!asked)
+		return error_set(err, ERROR_SYSTEM, errno, "install davit-hook beside davit",
+				 "find the hook %s: %s", options->hook, strerror(errno));
+	options->hook = arena_printf(arena, "/usr/bin/%s", name);
+	return options->hook ? 0 : error_memory(err);
+}
+
+/* Whether a name is only known to NVML: UUIDs of GPUs that weren't opened, all of MIG. */
+static bool needs_nvml(const struct driver *driver, const struct cdi_options *options)
+{
+	if (options->mode != CDI_MODE_GPU)
+		return false;
+	for (size_t i = 0; i < driver->gpus.count; i++) {
+		const struct gpu *gpu = &driver->gpus.items[i];
+
+		if ((options->by_uuid && (gpu->mig.count > 0 || strchr(gpu->uuid, '?'))) ||
+		    ((options->by_index || options->by_type_index) && gpu->mig.count > 1))
+			return true;
+	}
+	return false;
+}
+
+/* An image of the host's own kind, but one with a loader cache: the hook sees what it really is. */
+static int guess_image(struct arena *arena, struct image *ret, struct error *err)
+{
+	AUTO_ROOT root = {.fd = -1};
+	int r = root_open("/", &root, err);
+
+	if (r == 0)
+		r = image_inspect(&root, arena, ret, err);
+	ret->loader = IMAGE_LOADER_GLIBC;
+	ret->musl_path_file = NULL;
+	return r;
+}
+
+/* ---- the request ------------------------------------------------------------------------ */
+
+#define CHANNELS "nvidia-caps-imex-channels"
+#define CHANNELS_MAX 65536
+
+static int by_version(const void *a, const void *b)
+{
+	return strverscmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* "channel3", "3", or all that the host has: as numbers. */
+static int add_channels(const struct config *config, const struct strings *asked,
+			struct arena *arena, struct strings *ret, struct error *err)
+{
+	static const char prefix[] = "channel";
+	AUTO_ROOT dev = {.fd = -1};
+	struct strings names = {0};
+	int r = 0;
+
+	if (asked && !strings_contain(asked, "all")) {
+		names = *asked;
+	} else {
+		r = root_open(config->driver.dev, &dev, err);
+		if (r < 0)
+			return r;
+		r = root_list(&dev, CHANNELS, CHANNELS_MAX, arena, &names);
+		if (r == 0)
+			r = sort_items(arena, names.items, names.count, sizeof(*names.items),
+				       by_version);
+		if (r < 0 && r != -ENOENT)
+			return error_errno(err, -r, "list %s/" CHANNELS, config->driver.dev);
+	}
+	for (size_t i = 0; i < names.count; i++) {
+		const char *name = names.items[i];
+		uint64_t number;
+
+		name += string_starts(name, prefix) ? strlen(prefix) : 0;
+		if (parse_number(name, strlen(name), 10, (1U << 20) - 1, &number) == 0) {
+			if (strings_add(arena, ret, name) < 0)
+				return error_memory(err);
+		} else if (asked && !strings_contain(asked, "all")) {
+			return error_set(err, ERROR_BAD_REQUEST, EINVAL, "name its number",
+					 "describe the IMEX channel %.60s: it is no number", name);
+		}
+	}
+	return 0;
+}
+
+static int make_request(const struct generate *generate, const struct config *config,
+			struct arena *arena, struct gpu_request *ret, struct error *err)
+{
+	enum cdi_mode mode = generate->cdi.mode;
+	bool gpus = mode == CDI_MODE_GPU || mode == CDI_MODE_MANAGEMENT;
+
+	*ret = (struct gpu_request){
+		.gpu = true,
+		.nvidia = true,
+		.capabilities = gpus ? config->policy.capabilities : 0,
+		.mig_config = "",
+		.mig_monitor = "",
+		.mps_pipe_directory = "",
+		.gds = mode == CDI_MODE_GDS,
+		.mofed = mode == CDI_MODE_MOFED,
+		.gdrcopy = mode == CDI_MODE_GDRCOPY,
+		.nvswitch = mode == CDI_MODE_NVSWITCH,
+	};
+	if (mode == CDI_MODE_IMEX)
+		return add_channels(config, generate->cdi.devices, arena, &ret->imex, err);
+	return 0;
+}
+
+static int make_spec(struct generate *generate, struct pipeline *pipeline, struct arena *arena,
+		     struct json_object **ret, struct strings *ret_left_out, struct error *err)
+{
+	struct cdi_options *options = &generate->cdi;
+	const char *devices = options->mode == CDI_MODE_GPU ? "all" : "none";
+	int r = make_request(generate, pipeline->config, arena, &pipeline->request, err);
+
+	options->cuda_compat = pipeline->config->cuda_compat;
+	options->image = &pipeline->image;
+	if (r == 0 && strings_add(arena, &pipeline->request.devices, devices) < 0)
+		return error_memory(err);
+	if (r == 0)
+		r = find_hook(options, arena, err);
+	if (r == 0)
+		r = pipeline_driver(pipeline, arena, err);
+	if (r == 0 && needs_nvml(&pipeline->driver, options)) {
+		r = driver_ask_nvml(&pipeline->roots, pipeline->config, &pipeline->driver, arena,
+				    err);
+		if (r < 0)
+			return error_wrap(err, r, "name the devices");
+	}
+	if (r == 0)
+		r = guess_image(arena, &pipeline->image, err);
+	return r < 0 ? r
+		     : cdi_spec_make(&pipeline->request, &pipeline->driver, &pipeline->roots,
+				     options, arena, ret, ret_left_out, err);
+}
+
+int cdi_write(const char *output, struct json_object *spec, bool yaml, struct arena *arena,
+	      struct error *err)
+{
+	const char *text = yaml ? cdi_yaml_write(spec, arena)
+				: json_object_to_json_string_ext(
+					  spec, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+							JSON_C_TO_STRING_NOSLASHESCAPE);
+
+	if (text && !yaml)
+		text = arena_printf(arena, "%s\n", text);
+	if (!text)
+		return error_memory(err);
+	if (output)
+		return cli_replace_file(output, text, false, arena, err);
+	return fputs(text, stdout) < 0 || fflush(stdout) != 0
+		       ? error_errno(err, errno, "write to standard output")
+		       : 0;
+}
+
+int generate_run(struct generate *generate, const struct config *config, struct arena *arena,
+		 struct error *err)
+{
+	AUTO_PIPELINE pipeline = PIPELINE_INIT;
+	AUTO_JSON *spec = NULL;
+	struct strings left_out = {0};
+	int r;
+
+	pipeline.config = config;
+	r = make_spec(generate, &pipeline, arena, &spec, &left_out, err);
+	if (r == 0)
+		r = cdi_write(generate->output, spec, generate->yaml, arena, err);
+	for (size_t i = 0; r == 0 && i < left_out.count; i++)
+		cli_note("left out: %s", left_out.items[i]);
+	return r;
+}
+
+static int run(const struct arguments *arguments)
+{
+	AUTO_ARENA arena = {0};
+	struct generate generate = {0};
+	struct error err = {0};
+	struct config config;
+	int r;
+
+	if (generate_parse(arguments, &generate) != 0)
+		return EXIT_USAGE;
+	r = config_load(arguments->config, &arena, &config, &err);
+	if (r == 0)
+		r = generate_set_roots(&generate, &arena, &config, &err);
+	if (r == 0)
+		r = generate_run(&generate, &config, &arena, &err);
+	return r < 0 ? cli_fail(&err) : 0;
+}
+
+static const struct command_option options[] = {
+	GENERATE_OPTIONS{"hook-path", OPTION_VALUE, "FILE",
+			 "the program of the hooks (davit-hook beside davit)"},
+	{NULL,        0,            NULL,   NULL             },
+};
+const struct command command_cdi_generate = {
+	.name = "generate",
+	.summary = "a spec of this host's GPUs and MIG instances, or of other devices",
+	.help = "Prints the spec, or puts it in the place of FILE. What couldn't be written into it is named\n"
+		"on standard error. Lists are separated by commas, and options with one may stand several\n"
+		"times. Modes: auto and nvml (GPUs), management (all nodes, for daemons that manage the\n"
+		"driver), gds, mofed, gdrcopy, nvswitch, imex; each has a kind of its own.\n",
+	.example = "davit cdi generate --output /var/run/cdi/nvidia.json",
+	.options = options,
+	.run = run,
+};

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdlib.h>
+#include <string.h>
+
+#include "../inventory.h"
+
+static const struct {
+	enum driver_tree tree;
+	const char *path, *what;
+} other_platforms[] = {
+	{TREE_DEV,  "dxg",                  "a WSL2 one (/dev/dxg), which is not supported"},
+	{TREE_HOST, "etc/nv_tegra_release",
+	 "a Jetson (/etc/nv_tegra_release), which is not supported"                        },
+};
+
+/* "580.159.04": numbers with dots between them. */
+static bool is_version(struct slice word)
+{
+	size_t dots = 0;
+
+	for (size_t i = 0; i < word.length; i++) {
+		bool dot = word.data[i] == '.';
+
+		if (!dot && (word.data[i] < '0' || word.data[i] > '9'))
+			return false;
+		if (dot && (i == 0 || i + 1 == word.length || word.data[i - 1] == '.'))
+			return false;
+		dots += dot;
+	}
+	return dots > 0 && word.length < 32;
+}
+
+/*
+ * "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug ..." or
+ * "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.159.04  Release Build ...": the
+ * first word that is a version.
+ */
+static struct slice parse_version(const char *text)
+{
+	struct slice rest = host_value(text, "NVRM version"), word;
+
+	while (slice_next(&rest, ' ', &word))
+		if (is_version(slice_trim(word)))
+			return slice_trim(word);
+	return (struct slice){0};
+}
+
+static int module_absent(struct inventory *inv)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(other_platforms); i++) {
+		const struct root *root = driver_root_of(inv->roots, other_platforms[i].tree);
+		struct stat st;
+
+		if (root_stat(root, other_platforms[i].path, 0, &st) == 0)
+			return error_set(inv->err, ERROR_NO_DRIVER, EOPNOTSUPP,
+					 "use NVIDIA's own toolkit on this host",
+					 "use the driver: the host is %s", other_platforms[i].what);
+	}
+	return error_set(inv->err, ERROR_NO_DRIVER, ENODEV,
+			 "modprobe nvidia (and check `dmesg | grep NVRM`)",
+			 "use the driver: the kernel module nvidia is not loaded (no "
+			 "%s/driver/nvidia/version)",
+			 inv->roots->proc.path);
+}
+
+static int read_driver_text(struct inventory *inv, const char *name, const char **ret)
+{
+	const char *path = arena_printf(inv->arena, "driver/nvidia/%s", name);
+	char *text;
+	int r;
+
+	if (!path)
+		return error_memory(inv->err);
+	r = host_read_text(&inv->roots->proc, path, inv->arena, &text);
+	if (r == -ENOENT)
+		return r;
+	if (r < 0)
+		return error_errno(inv->err, -r, "read %s/%s", inv->roots->proc.path, path);
+	*ret = text;
+	return 0;
+}
+
+int inventory_read_kernel(struct inventory *inv)
+{
+	struct driver *driver = inv->driver;
+	struct slice version;
+	int r = read_driver_text(inv, "version", &driver->proc_version);
+
+	if (r == -ENOENT)
+		return module_absent(inv);
+	if (r < 0)
+		return r;
+	version = parse_version(driver->proc_version);
+	if (version.length == 0)
+		return error_set(inv->err, ERROR_NO_DRIVER, EINVAL,
+				 "report the text of that file to davit's authors",
+				 "use the driver: %s/driver/nvidia/version names no version",
+				 inv->roots->proc.path);
+	driver->version = arena_strndup(inv->arena, version.data, version.length);
+	if (!driver->version)
+		return error_memory(inv->err);
+	r = read_driver_text(inv, "params", &driver->proc_params);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	r = read_driver_text(inv, "registry", &driver->proc_registry);
+	driver->proc_registry_absent = r == -ENOENT;
+	return r == -ENOENT ? 0 : r;
+}
+
+int inventory_read_majors(struct inventory *inv)
+{
+	struct driver_majors *majors = &inv->driver->majors;
+	const struct {
+		const char *name;
+		unsigned *major;
+	} owners[] = {
+		{"nvidia",                    &majors->gpu     },
+		{"nvidia-frontend",           &majors->gpu     }, /* before 550 */
+		{"nvidiactl",                 &majors->gpu     },
+		{"nvidia-uvm",                &majors->uvm     },
+		{"nvidia-caps",               &majors->caps    },
+		{"nvidia-caps-imex-channels", &majors->imex    },
+		{"nvidia-nvswitch",           &majors->nvswitch},
+	};
+	struct slice rest, line;
+	char *text;
+	int r = host_read_text(&inv->roots->proc, "devices", inv->arena, &text);
+
+	if (r < 0)
+		return error_errno(inv->err, -r, "read %s/devices", inv->roots->proc.path);
+	rest = slice_from(text);
+	while (slice_next(&rest, '\n', &line) && !slice_starts(line, "Block devices")) {
+		struct slice name = slice_trim(line), number;
+		uint64_t major;
+
+		if (!slice_next(&name, ' ', &number) || !name.data ||
+		    parse_number(number.data, number.length, 10, 0xfff, &major) < 0)
+			continue;
+		for (size_t i = 0; i < ARRAY_SIZE(owners); i++)
+			if (slice_equal(slice_trim(name), owners[i].name))
+				*owners[i].major = (unsigned)major;
+	}
+	return 0;
+}

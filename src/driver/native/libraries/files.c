@@ -1,0 +1,525 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <string.h>
+
+#include "../inventory.h"
+
+/* What may be of any use is given with either. */
+#define UNKNOWN_CAPABILITIES (CAPABILITY_COMPUTE | CAPABILITY_GRAPHICS | CAPABILITY_DISPLAY)
+
+#define TEXT_MAX ((size_t)64 * 1024)
+
+/* The folder in "nvidia" that a library directory is: "tesla-470" of ".../nvidia/tesla-470". */
+static const char *flavour_of(const char *directory)
+{
+	const char *folder = strstr(directory, "/nvidia/");
+
+	return folder && !strchr(folder + strlen("/nvidia/"), '/') ? folder + strlen("/nvidia/")
+								   : NULL;
+}
+
+static void strip(char *text, const char *tail)
+{
+	if (string_ends(text, tail))
+		text[strlen(text) - strlen(tail)] = '\0';
+}
+
+/*
+ * "/usr/local/nvidia/lib64" -> "/usr/local/nvidia", "/usr/lib/x86_64-linux-gnu" -> "/usr",
+ * "/usr/lib/x86_64-linux-gnu/nvidia/tesla-470" -> "/usr"; or NULL.
+ */
+static const char *prefix_of(struct arena *arena, const char *directory)
+{
+	static const char *const libs[] = {"/lib64", "/lib"};
+	const char *flavour = flavour_of(directory);
+	char *prefix = arena_strdup(arena, directory);
+
+	if (prefix && flavour && strcmp(flavour, "lib64") != 0 && strcmp(flavour, "lib") != 0)
+		prefix[flavour - directory - (ptrdiff_t)strlen("/nvidia/")] = '\0';
+	if (prefix) {
+		strip(prefix, "/nvidia");
+		strip(prefix, "/x86_64-linux-gnu");
+		strip(prefix, "/aarch64-linux-gnu");
+	}
+	for (size_t i = 0; prefix && i < ARRAY_SIZE(libs); i++)
+		if (string_ends(prefix, libs[i])) {
+			prefix[strlen(prefix) - strlen(libs[i])] = '\0';
+			return prefix;
+		}
+	return NULL;
+}
+
+static int add_links(struct inventory *inv, const struct catalogue_row *row,
+		     struct driver_file *file)
+{
+	for (const struct driver_link *link = row->links; link && link->name; link++) {
+		struct driver_link *copy = ARENA_PUSH(inv->arena, &file->links);
+
+		if (!copy)
+			return error_memory(inv->err);
+		copy->name = link->name;
+		copy->text = catalogue_expand(inv->arena, link->text, inv->driver->version);
+		if (!copy->text)
+			return error_memory(inv->err);
+	}
+	return 0;
+}
+
+static bool has_link(const struct driver_file *file, const char *name)
+{
+	for (size_t i = 0; i < file->links.count; i++)
+		if (string_equal(file->links.items[i].name, name))
+			return true;
+	return false;
+}
+
+/* ---- libraries -------------------------------------------------------------------------- */
+
+/* "libcuda.so" -> "libcuda.so.1", where the host has a link of that name. */
+static int add_dot_so(struct inventory *inv, const struct library_dirs *dirs,
+		      struct driver_file *file)
+{
+	const char *so = strstr(file->name, ".so."), *name;
+	struct driver_link *link;
+	bool found = false;
+
+	name = so ? arena_strndup(inv->arena, file->name, (size_t)(so - file->name) + 3) : NULL;
+	if (!name)
+		return so ? error_memory(inv->err) : 0;
+	for (size_t i = 0; !found && i < dirs->count; i++)
+		found = strings_contain(&dirs->items[i].names, name);
+	if (!found || has_link(file, name) || string_equal(file->soname, name))
+		return 0;
+	link = ARENA_PUSH(inv->arena, &file->links);
+	if (!link)
+		return error_memory(inv->err);
+	*link = (struct driver_link){name, file->soname ? file->soname : file->name};
+	return 0;
+}
+
+/* What other rows found before decides whether this one is looked for. */
+static bool is_wanted(const struct inventory *inv, const struct catalogue_row *row)
+{
+	bool with = !row->with, without = true;
+
+	if (row->capabilities && !(row->capabilities & inv->capabilities))
+		return false;
+	for (size_t i = 0; (row->with || row->without) && i < inv->driver->files.count; i++) {
+		const char *name = inv->driver->files.items[i].name;
+
+		with |= row->with && string_starts(name, row->with);
+		without &= !row->without || !string_starts(name, row->without);
+	}
+	return with && without;
+}
+
+static bool has_library(const struct driver *driver, const char *name, int class_bits)
+{
+	for (size_t i = 0; i < driver->files.count; i++)
+		if (driver->files.items[i].class_bits == class_bits &&
+		    string_equal(driver->files.items[i].name, name))
+			return true;
+	return false;
+}
+
+const char *library_cuda_version(const struct library *library, struct arena *arena)
+{
+	struct cuda_note note;
+
+	if (!library->facts.cuda_note ||
+	    cuda_note_parse(library->facts.cuda_note, arena, &note) < 0)
+		return NULL;
+	return note.cuda_version;
+}
+
+/* The library's descriptor becomes the file's, or is closed. */
+static int add_library(struct inventory *inv, const struct library_dirs *dirs,
+		       const struct catalogue_row *row, int class_bits, struct library *library)
+{
+	const struct elf_facts *facts = &library->facts;
+	struct driver_file *file;
+	int r;
+
+	/* Two rows may lead to one: by its version, and by its SONAME. */
+	if (has_library(inv->driver, library->name, class_bits)) {
+		fd_close(&library->fd);
+		return 0;
+	}
+	file = ARENA_PUSH(inv->arena, &inv->driver->files);
+	if (!file) {
+		fd_close(&library->fd);
+		return error_memory(inv->err);
+	}
+	file->fd = fd_take(&library->fd);
+	file->kind = (enum driver_file_kind)row->kind;
+	file->capabilities = row->capabilities | (class_bits == 32 ? CAPABILITY_COMPAT32 : 0);
+	file->tree = library->tree;
+	file->path = library->path;
+	file->name = library->name;
+	file->class_bits = class_bits;
+	file->vdpau = row->place == PLACE_VDPAU;
+	file->unknown = !catalogue_library(library->name);
+	if (facts->soname && !string_equal(facts->soname, library->name))
+		file->soname = facts->soname;
+	if (class_bits == 64 && facts->cuda_note && !inv->driver->cuda_version)
+		inv->driver->cuda_version = library_cuda_version(library, inv->arena);
+	r = add_links(inv, row, file);
+	return r < 0 ? r : add_dot_so(inv, dirs, file);
+}
+
+/* Some of the libraries are the module's, so it isn't the module that has to be replaced. */
+static int half_upgraded(struct inventory *inv, const struct other_library *other)
+{
+	int r = library_explain_other(inv, other);
+
+	if (other->alternatives)
+		return r;
+	return error_fix(inv->err, r, "finish the upgrade: reinstall the userland of driver %s",
+			 inv->driver->version);
+}
+
+static int essential_absent(struct inventory *inv, const struct catalogue_row *row,
+			    const struct library_dirs *dirs)
+{
+	const char *name = catalogue_expand(inv->arena, row->name, inv->driver->version);
+	const char *whole = inventory_whole_path(inv, dirs->found.tree, dirs->found.path);
+
+	for (size_t i = 0; i < inv->others.count; i++)
+		if (inv->others.items[i].class_bits == 64 &&
+		    catalogue_library(inv->others.items[i].name) == row)
+			return half_upgraded(inv, &inv->others.items[i]);
+	error_set(inv->err, ERROR_NO_DRIVER, ENOENT, NULL,
+		  "give the container capability %s: %s has no usable %s",
+		  capability_name(row->capabilities), whole ? whole : dirs->found.path,
+		  name ? name : row->name);
+	return error_fix(inv->err, -ENOENT, "reinstall the userland of driver %s",
+			 inv->driver->version);
+}
+
+static int read_library(struct inventory *inv, const struct library_dirs *dirs, int class_bits,
+			const struct catalogue_row *row)
+{
+	struct library library;
+	int r = library_find(inv, dirs, row, class_bits, &library);
+
+	if (r == 0 && library.name)
+		return add_library(inv, dirs, row, class_bits, &library);
+	return r == 0 && row->essential && class_bits == 64 ? essential_absent(inv, row, dirs) : r;
+}
+
+/*
+ * What the table doesn't know: every library of the driver's version in its directories belongs to
+ * it, and so does every platform of EGL's.
+ */
+static int read_unknown(struct inventory *inv, const struct library_dirs *dirs, int class_bits,
+			const char *name)
+{
+	const char *so = strstr(name, ".so.");
+	struct catalogue_row row = {
+		.kind = DRIVER_FILE_LIBRARY,
+		.name = name,
+		.capabilities = UNKNOWN_CAPABILITIES,
+	};
+
+	if (!so || catalogue_library(name))
+		return 0;
+	if (strcmp(so + strlen(".so."), inv->driver->version) == 0)
+		row.name = arena_printf(inv->arena, "%.*s.so.@", (int)(so - name), name);
+	else if (string_starts(name, CATALOGUE_EGL_PLATFORM) && !strchr(so + strlen(".so."), '.'))
+		row.capabilities = CAPABILITY_GRAPHICS | CAPABILITY_DISPLAY;
+	else
+		return 0;
+	if (!row.name)
+		return error_memory(inv->err);
+	/* X's module is among the other files. */
+	for (size_t i = 0; i < catalogue_count; i++)
+		if (string_equal(catalogue[i].name, row.name))
+			return 0;
+	return row.capabilities & inv->capabilities ? read_library(inv, dirs, class_bits, &row) : 0;
+}
+
+static int read_libraries(struct inventory *inv, const struct library_dirs *dirs, int class_bits)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < catalogue_count; i++)
+		if (catalogue[i].kind == DRIVER_FILE_LIBRARY && is_wanted(inv, &catalogue[i]))
+			r = read_library(inv, dirs, class_bits, &catalogue[i]);
+	for (size_t i = 0; r == 0 && i < dirs->count; i++)
+		for (size_t j = 0; r == 0 && j < dirs->items[i].names.count; j++)
+			r = read_unknown(inv, dirs, class_bits, dirs->items[i].names.items[j]);
+	return r;
+}
+
+/* ---- other files ------------------------------------------------------------------------ */
+
+static const char *join(struct arena *arena, const char *dir, const char *name)
+{
+	return dir && name ? arena_printf(arena, "%s/%s", dir, name) : NULL;
+}
+
+/* A place's path with the version and the folder of the libraries in it; NULL: no such place. */
+static const char *expand_place(struct inventory *inv, const char *path,
+				const struct library_dir *found)
+{
+	const char *plus = strchr(path, '+'), *flavour;
+
+	if (!plus)
+		return catalogue_expand(inv->arena, path, inv->driver->version);
+	flavour = flavour_of(found->path);
+	return flavour ? arena_printf(inv->arena, "%.*s%s", (int)(plus - path), path, flavour)
+		       : NULL;
+}
+
+/*
+ * The file of a row if it is in that place: path stays NULL where there is no such place. 0 or
+ * -ENOMEM.
+ */
+static int file_at(struct inventory *inv, const struct catalogue_row *row,
+		   const struct place *place, const struct library_dir *found,
+		   struct driver_file *ret)
+{
+	struct arena *arena = inv->arena;
+	const char *dir = expand_place(inv, place->path, found);
+	const char *target = catalogue_expand(arena, place_target(place), inv->driver->version);
+
+	*ret = (struct driver_file){
+		.name = catalogue_expand(arena, row->name, inv->driver->version), .fd = -1};
+	if (!target || !ret->name)
+		return -ENOMEM;
+	if (!dir)
+		return 0;
+	if (dir[0] == '/') {
+		ret->tree = row->kind == DRIVER_FILE_SOCKET ? TREE_RUN : TREE_DRIVER_ROOT;
+	} else {
+		const char *prefix = prefix_of(arena, found->path);
+
+		if (!prefix)
+			return 0;
+		ret->tree = found->tree;
+		dir = join(arena, prefix, dir);
+	}
+	ret->path = join(arena, dir, ret->name);
+	ret->target = join(arena, target, ret->name);
+	return ret->path && ret->target ? 0 : -ENOMEM;
+}
+
+/* Opens it when it is of the right type: path becomes NULL when it isn't. */
+static bool open_file(struct inventory *inv, const struct catalogue_row *row,
+		      struct driver_file *file)
+{
+	mode_t type = row->kind == DRIVER_FILE_SOCKET ? S_IFSOCK : S_IFREG;
+	struct stat st;
+	AUTO_FD fd = root_openat(driver_root_of(inv->roots, file->tree), file->path, O_PATH);
+
+	if (fd < 0 || fstat(fd, &st) < 0 || (st.st_mode & S_IFMT) != type)
+		return false;
+	file->fd = fd_take(&fd);
+	return true;
+}
+
+/* 1: found, 0 or -ENOMEM. */
+static int try_place(struct inventory *inv, const struct catalogue_row *row,
+		     const struct place *place, const struct library_dir *found,
+		     struct driver_file *ret)
+{
+	struct driver_file last = *ret;
+
+	if (file_at(inv, row, place, found, ret) < 0)
+		return error_memory(inv->err);
+	/* The prefix is often one of the usual places. */
+	if (!ret->path || (ret->tree == last.tree && string_equal(ret->path, last.path)))
+		return 0;
+	return open_file(inv, row, ret);
+}
+
+/* The path that the kernel was told to look for firmware in, before all others. */
+static int try_firmware_path(struct inventory *inv, const struct catalogue_row *row,
+			     struct driver_file *ret)
+{
+	struct slice path;
+	char *text;
+
+	if (host_read_text(&inv->roots->sys, "module/firmware_class/parameters/path", inv->arena,
+			   &text) < 0)
+		return 0;
+	path = slice_trim(slice_from(text));
+	if (path.length == 0 || path.data[0] != '/')
+		return 0;
+	ret->tree = TREE_HOST;
+	ret->path = arena_printf(inv->arena, "%.*s/nvidia/%s/%s", (int)path.length, path.data,
+				 inv->driver->version, row->name);
+	return ret->path ? open_file(inv, row, ret) : error_memory(inv->err);
+}
+
+/* The place that the last file of this kind was in: the others are beside it. */
+static const struct place **last_place(struct inventory *inv, enum place_kind kind)
+{
+	if (kind == PLACE_PROGRAMS || kind == PLACE_PROGRAMS_RARE)
+		return &inv->programs_at;
+	return kind == PLACE_FIRMWARE ? &inv->firmware_at : NULL;
+}
+
+/* "/bin" is "/usr/bin", but in a driver root with a prefix of its own, which has no "/usr". */
+static bool is_bin(struct inventory *inv, const struct place *place,
+		   const struct library_dir *found)
+{
+	const char *prefix = place->path[0] == '/' ? NULL : prefix_of(inv->arena, found->path);
+
+	return string_equal(place->path, "/usr/bin") || string_equal(prefix, "") ||
+	       string_equal(prefix, "/usr");
+}
+
+/* The file in one of its row's places; path NULL: in none. */
+static int find_file(struct inventory *inv, const struct catalogue_row *row,
+		     const struct library_dir *found, struct driver_file *ret)
+{
+	const struct place **last = last_place(inv, row->place), *place = last ? *last : NULL;
+	int r = place ? try_place(inv, row, place, found, ret) : 0;
+	/* Not every driver has every firmware: one folder has all of its driver's. */
+	bool only = place && (row->place == PLACE_FIRMWARE ||
+			      (row->place == PLACE_PROGRAMS_RARE && is_bin(inv, place, found)));
+
+	for (place = NULL; r == 0 && !only && (place = place_next(row->place, place));) {
+		r = try_place(inv, row, place, found, ret);
+		if (r > 0 && last)
+			*last = place;
+	}
+	if (r == 0 && !only && row->place == PLACE_FIRMWARE)
+		r = try_firmware_path(inv, row, ret);
+	if (r == 0)
+		ret->path = NULL;
+	return r < 0 ? r : 0;
+}
+
+/* Whether the container gets a library by that name. */
+static bool gives_library(const struct driver *driver, const char *name)
+{
+	for (size_t i = 0; i < driver->files.count; i++) {
+		const struct driver_file *file = &driver->files.items[i];
+
+		if (file->kind == DRIVER_FILE_LIBRARY &&
+		    (string_equal(file->name, name) || string_equal(file->soname, name) ||
+		     has_link(file, name)))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Whether one of the libraries that a text names ("library_path": "libGLX_nvidia.so.0", or a plain
+ * line) goes into the container. A text that names none stands for itself. 1, 0 or -ENOMEM.
+ */
+static int library_is_given(struct inventory *inv, const struct driver_file *file)
+{
+	AUTO_FD fd = fd_reopen(file->fd, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	const char *at;
+	bool named = false;
+	char *text;
+
+	if (fd < 0 || file_read(fd, TEXT_MAX, inv->arena, &text, NULL) < 0)
+		return 1;
+	for (at = text; (at = strstr(at, "lib"));) {
+		size_t length = strspn(at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+					   "0123456789_.-+");
+		const char *name = arena_strndup(inv->arena, at, length);
+
+		if (!name)
+			return error_memory(inv->err);
+		at += length;
+		if (!strstr(name, ".so"))
+			continue;
+		named = true;
+		if (gives_library(inv->driver, name))
+			return 1;
+	}
+	return !named;
+}
+
+static int add_file(struct inventory *inv, const struct catalogue_row *row,
+		    struct driver_file *file)
+{
+	struct driver_file *item;
+	int r = row->names_library ? library_is_given(inv, file) : 1;
+
+	if (r <= 0) {
+		fd_close(&file->fd);
+		return r;
+	}
+	if (row->kind == DRIVER_FILE_BINARY)
+		file->target = NULL;
+	file->kind = (enum driver_file_kind)row->kind;
+	file->capabilities = row->capabilities;
+	item = ARENA_PUSH(inv->arena, &inv->driver->files);
+	if (!item) {
+		fd_close(&file->fd);
+		return error_memory(inv->err);
+	}
+	*item = *file;
+	return add_links(inv, row, item);
+}
+
+static int read_other_files(struct inventory *inv, const struct library_dir *found)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < catalogue_count; i++) {
+		const struct catalogue_row *row = &catalogue[i];
+		struct driver_file file = {.fd = -1};
+
+		if (row->kind == DRIVER_FILE_LIBRARY || !is_wanted(inv, row))
+			continue;
+		r = find_file(inv, row, found, &file);
+		if (r == 0 && file.path)
+			r = add_file(inv, row, &file);
+	}
+	return r;
+}
+
+/* Libraries of another version that nothing of the module's was found for. */
+static int report_others(struct inventory *inv)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < inv->others.count; i++) {
+		const struct other_library *other = &inv->others.items[i];
+		const char *name =
+			arena_printf(inv->arena, "%s.%s", other->name, inv->driver->version);
+		const char *text =
+			arena_printf(inv->arena, "%s (of %s)", other->path, other->version);
+
+		if (!name || !text)
+			r = -ENOMEM;
+		else if (!has_library(inv->driver, name, other->class_bits))
+			r = strings_add(inv->arena, &inv->driver->other_versions, text);
+	}
+	return r < 0 ? error_memory(inv->err) : 0;
+}
+
+static int read_32(struct inventory *inv)
+{
+	struct library_dirs dirs;
+	int r = library_dirs_locate(inv, 32, &dirs);
+
+	return r < 0 ? r : read_libraries(inv, &dirs, 32);
+}
+
+int inventory_read_files(struct inventory *inv)
+{
+	struct library_dirs dirs;
+	int r = library_dirs_locate(inv, 64, &dirs);
+
+	if (r < 0)
+		return r;
+	if (!dirs.found.path)
+		return library_dirs_explain(inv);
+	r = read_libraries(inv, &dirs, 64);
+	if (r == 0 && (inv->capabilities & CAPABILITY_COMPAT32))
+		r = read_32(inv);
+	if (r == 0 || inv->thorough) {
+		int other = read_other_files(inv, &dirs.found);
+
+		r = r < 0 ? r : other;
+	}
+	return r < 0 ? r : report_others(inv);
+}

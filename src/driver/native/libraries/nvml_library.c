@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+
+#include "../inventory.h"
+#include "../native.h"
+
+/* The path of an open file of the driver's, links resolved in the driver's root. */
+static const char *path_of(const struct library *library, struct arena *arena)
+{
+	char link[sizeof("fd/") + 3 * sizeof(int)];
+
+	(void)snprintf(link, sizeof(link), "fd/%d", library->fd);
+	return host_own_link(link, arena);
+}
+
+int native_locate_nvml(const struct driver_roots *roots, const struct config *config,
+		       const struct driver *driver, struct arena *arena, const char **ret,
+		       struct error *err)
+{
+	static const struct catalogue_row libnvml = {.name = CATALOGUE_LIBNVML};
+	struct driver copy = {.version = driver->version};
+	struct inventory inv = {
+		.roots = roots,
+		.config = config,
+		.arena = arena,
+		.driver = &copy,
+		.read_fd = -1,
+		.err = err,
+	};
+	struct library_dirs dirs = {0};
+	struct library library = {.fd = -1};
+	int r = library_dirs_locate(&inv, 64, &dirs);
+
+	if (r == 0 && !dirs.found.path)
+		r = library_dirs_explain(&inv);
+	if (r == 0)
+		r = library_find(&inv, &dirs, &libnvml, 64, &library);
+	fd_close(&inv.read_fd);
+	if (r < 0)
+		return r;
+	if (!library.name)
+		return error_set(err, ERROR_NO_DRIVER, ENOENT,
+				 "install the driver's libnvidia-ml, which nvidia-smi needs too",
+				 "ask NVML: %s has no libnvidia-ml of version %s", dirs.found.path,
+				 driver->version);
+	*ret = path_of(&library, arena);
+	fd_close(&library.fd);
+	return *ret ? 0 : error_memory(err);
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "native.h"
+
+#include "inventory.h"
+
+static int read_all(const struct driver_roots *roots, const struct config *config,
+		    unsigned capabilities, const struct strings *devices, struct arena *arena,
+		    struct driver *ret, struct error *err)
+{
+	struct inventory inv = {
+		.roots = roots,
+		.config = config,
+		.capabilities = capabilities,
+		.devices = devices,
+		.arena = arena,
+		.driver = ret,
+		.read_fd = -1,
+		.err = err,
+	};
+	int r;
+
+	*ret = (struct driver){.root_path = config->driver.root, .mps_path = config->driver.mps};
+	r = inventory_read_kernel(&inv);
+	if (r == 0)
+		r = inventory_read_majors(&inv);
+	if (r == 0)
+		r = inventory_read_gpus(&inv);
+	if (r == 0)
+		r = inventory_read_nodes(&inv);
+	if (r == 0)
+		r = inventory_read_files(&inv);
+	fd_close(&inv.read_fd);
+	return r;
+}
+
+static int examine(const struct driver_roots *roots, const struct config *config,
+		   struct arena *arena, struct driver *ret, struct driver_problems *ret_problems)
+{
+	struct driver_problems *problems = ret_problems;
+	struct inventory inv = {
+		.roots = roots,
+		.config = config,
+		.capabilities = CAPABILITY_ALL,
+		.arena = arena,
+		.driver = ret,
+		.read_fd = -1,
+		.stale_allowed = true,
+		.thorough = true,
+	};
+	const struct {
+		int (*read)(struct inventory *inv);
+		struct error *err;
+	} parts[] = {
+		{inventory_read_kernel, &problems->kernel},
+		{inventory_read_majors, &problems->majors},
+		{inventory_read_gpus,   &problems->gpus  },
+		{inventory_read_nodes,  &problems->nodes },
+		{inventory_read_files,  &problems->files },
+	};
+	int r = 0;
+
+	*ret = (struct driver){.root_path = config->driver.root, .mps_path = config->driver.mps};
+	*problems = (struct driver_problems){0};
+	for (size_t i = 0; r != -ENOMEM && i < ARRAY_SIZE(parts); i++) {
+		inv.err = parts[i].err;
+		r = parts[i].read(&inv);
+		/* Which files are the driver's is a question of its version. */
+		if (r < 0 && i == 0)
+			break;
+	}
+	fd_close(&inv.read_fd);
+	return r == -ENOMEM ? r : 0;
+}
+
+const struct platform native_platform = {
+	.read = read_all,
+	.examine = examine,
+	.read_families = native_read_families,
+	.cuda_version = native_cuda_version,
+	.locate_nvml = native_locate_nvml,
+};

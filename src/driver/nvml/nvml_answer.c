@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+#include <strings.h>
+
+#include "davit/bus_id.h"
+#include "davit/json.h"
+#include "nvml.h"
+
+#define FIX "reinstall davit: davit-nvml and davit-hook are to be of one version"
+#define TEXT_MAX 96
+#define DIGITS "0123456789"
+#define LETTERS "abcdefghijklmnopqrstuvwxyz"
+#define CAPITALS "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+/* "MIG-GPU-<uuid>/1/0", as an instance was named before driver 470. */
+#define UUID_CHARACTERS DIGITS LETTERS CAPITALS "-/"
+
+struct answer {
+	struct driver *driver;
+	struct arena *arena;
+	struct error *err;
+};
+
+static int odd(const struct answer *a, const char *what, const char *value)
+{
+	return error_set(a->err, ERROR_NO_DRIVER, EBADMSG, FIX,
+			 "ask NVML: the answer is not understood: %s%s%.*s", what,
+			 value[0] ? " " : "", TEXT_MAX, value);
+}
+
+/* A text of these characters; *ret is NULL where it is null or absent. */
+static int read_text(const struct answer *a, struct json_object *object, const char *key,
+		     const char *characters, const char **ret)
+{
+	struct json_object *value = json_object_object_get(object, key);
+	size_t length;
+
+	*ret = NULL;
+	if (!value)
+		return 0;
+	if (!json_object_is_type(value, json_type_string))
+		return odd(a, key, "is no text");
+	length = (size_t)json_object_get_string_len(value);
+	if (length == 0 || length > TEXT_MAX ||
+	    strspn(json_object_get_string(value), characters) != length)
+		return odd(a, key, "has a wrong length or character");
+	*ret = arena_strndup(a->arena, json_object_get_string(value), length);
+	return *ret ? 0 : error_memory(a->err);
+}
+
+static int read_uuid(const struct answer *a, struct json_object *object, const char *prefix,
+		     const char **ret)
+{
+	int r = read_text(a, object, "uuid", UUID_CHARACTERS, ret);
+
+	return r == 0 && !(*ret && string_starts(*ret, prefix)) ? odd(a, "uuid", "") : r;
+}
+
+static int read_number(const struct answer *a, struct json_object *object, const char *key,
+		       unsigned *ret)
+{
+	struct json_object *value = json_object_object_get(object, key);
+	int64_t number;
+
+	if (!json_object_is_type(value, json_type_int))
+		return odd(a, key, "is no number");
+	number = json_object_get_int64(value);
+	if (number < 0 || number > UINT16_MAX)
+		return odd(a, key, "is out of range");
+	*ret = (unsigned)number;
+	return 0;
+}
+
+/* NULL: the error is filled. */
+static struct json_object *read_array(const struct answer *a, struct json_object *object,
+				      const char *key, size_t max)
+{
+	struct json_object *list = json_object_object_get(object, key);
+
+	if (json_object_is_type(list, json_type_array) && json_object_array_length(list) <= max)
+		return list;
+	(void)odd(a, key,
+		  json_object_is_type(list, json_type_array) ? "has too many items" : "is no list");
+	return NULL;
+}
+
+/* ---- MIG instances ---------------------------------------------------------------------- */
+
+/* The instance of /proc that the object is about, which becomes the next one in NVML's order. */
+static int take_instance(const struct answer *a, struct json_object *object, struct gpu *gpu,
+			 bool *taken, struct mig_instance *ret)
+{
+	unsigned gpu_instance = 0, compute_instance = 0;
+	const char *uuid;
+	int r = read_uuid(a, object, "MIG-", &uuid);
+
+	if (r == 0)
+		r = read_number(a, object, "gpu_instance", &gpu_instance);
+	if (r == 0)
+		r = read_number(a, object, "compute_instance", &compute_instance);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < gpu->mig.count; i++) {
+		struct mig_instance *mig = &gpu->mig.items[i];
+
+		if (mig->gpu_instance != gpu_instance || mig->compute_instance != compute_instance)
+			continue;
+		if (taken[i])
+			return odd(a, "one MIG instance twice:", uuid);
+		taken[i] = true;
+		mig->uuid = uuid;
+		*ret = *mig;
+		return 0;
+	}
+	return odd(a, "/proc doesn't have the MIG instance", uuid);
+}
+
+static int take_instances(const struct answer *a, struct json_object *object, struct gpu *gpu)
+{
+	struct mig_instances *mig = &gpu->mig;
+	struct mig_instance *ordered =
+		arena_alloc(a->arena, (mig->count + 1) * sizeof(*mig->items));
+	bool *taken = arena_alloc(a->arena, mig->count + 1);
+	struct json_object *list = read_array(a, object, "instances", mig->count);
+	size_t count;
+	int r = 0;
+
+	if (!list)
+		return -EBADMSG;
+	if (!ordered || !taken)
+		return error_memory(a->err);
+	count = json_object_array_length(list);
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = take_instance(a, json_object_array_get_idx(list, i), gpu, taken, &ordered[i]);
+	if (r < 0)
+		return r;
+	/* What NVML may not see yet has no place in its order: it comes last. */
+	for (size_t i = 0; i < mig->count; i++)
+		if (!taken[i])
+			ordered[count++] = mig->items[i];
+	mig->items = ordered;
+	mig->capacity = count;
+	return 0;
+}
+
+/* ---- GPUs ------------------------------------------------------------------------------- */
+
+/* NULL: the error is filled. */
+static struct gpu *find_gpu(const struct answer *a, struct json_object *object, bool *taken)
+{
+	const struct gpus *gpus = &a->driver->gpus;
+	bus_id wanted, id;
+	const char *text, *problem = "/proc doesn't have the GPU";
+
+	if (read_text(a, object, "bus_id", DIGITS "abcdefABCDEF:.", &text) < 0)
+		return NULL;
+	if (!text || bus_id_parse(text, &wanted) < 0) {
+		(void)odd(a, "bus_id", text ? text : "is absent");
+		return NULL;
+	}
+	for (size_t i = 0; i < gpus->count; i++) {
+		if (bus_id_parse(gpus->items[i].bus_id, &id) < 0 || id != wanted)
+			continue;
+		if (!taken[i]) {
+			taken[i] = true;
+			return &gpus->items[i];
+		}
+		problem = "one GPU twice:";
+	}
+	(void)odd(a, problem, text);
+	return NULL;
+}
+
+static int take_gpu(const struct answer *a, struct json_object *object, bool *taken)
+{
+	struct gpu *gpu = find_gpu(a, object, taken);
+	const char *uuid = NULL;
+	int r = gpu ? read_uuid(a, object, "GPU-", &uuid) : -EBADMSG;
+
+	if (!gpu || !uuid || r < 0)
+		return r;
+	if (strchr(gpu->uuid, '?'))
+		gpu->uuid = uuid;
+	else if (strcasecmp(gpu->uuid, uuid) != 0)
+		return odd(a, "/proc has another UUID than", uuid);
+	r = read_text(a, object, "brand", DIGITS LETTERS, &gpu->brand);
+	if (r == 0)
+		r = read_text(a, object, "arch", DIGITS ".", &gpu->arch);
+	return r < 0 ? r : take_instances(a, object, gpu);
+}
+
+static int take_versions(const struct answer *a, struct json_object *object)
+{
+	const char *driver = NULL, *cuda = NULL;
+	int r = read_text(a, object, "driver", DIGITS ".", &driver);
+
+	if (r == 0)
+		r = read_text(a, object, "cuda", DIGITS ".", &cuda);
+	if (r < 0)
+		return r;
+	if (!string_equal(driver, a->driver->version))
+		return odd(a, "it is of driver", driver ? driver : "unknown");
+	if (!a->driver->cuda_version)
+		a->driver->cuda_version = cuda;
+	return 0;
+}
+
+int nvml_answer_merge(const char *text, size_t length, struct arena *arena, struct driver *driver,
+		      struct error *err)
+{
+	const struct answer a = {driver, arena, err};
+	bool *taken = arena_alloc(arena, driver->gpus.count + 1);
+	AUTO_JSON *object = NULL;
+	struct json_object *list;
+	int r;
+
+	if (!taken)
+		return error_memory(err);
+	r = json_parse(text, length, ERROR_NO_DRIVER, "the answer of davit-nvml", &object, err);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0)
+		return error_fix(err, error_wrap(err, r, "ask NVML"), FIX);
+	r = take_versions(&a, object);
+	if (r < 0)
+		return r;
+	list = read_array(&a, object, "gpus", driver->gpus.count);
+	if (!list)
+		return -EBADMSG;
+	for (size_t i = 0; r == 0 && i < json_object_array_length(list); i++)
+		r = take_gpu(&a, json_object_array_get_idx(list, i), taken);
+	return r;
+}

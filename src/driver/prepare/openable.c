@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Which GPUs count for whoever asks: NVML numbers those whose node it can open. */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "prepare.h"
+
+static struct device_node *find_node(struct driver *driver, const char *name)
+{
+	for (size_t i = 0; i < driver->nodes.count; i++)
+		if (strcmp(driver->nodes.items[i].name, name) == 0)
+			return &driver->nodes.items[i];
+	return NULL;
+}
+
+/* Whether the driver's tools would make it again: nothing is in its place, and they may. */
+static bool can_be_made(struct inventory *inv, const struct device_node *node)
+{
+	struct device_node copy = *node;
+	struct stat st;
+
+	return host_stat_node(&inv->roots->dev, node->name, &st) == -ENOENT &&
+	       privilege_may_make_nodes() && inventory_make_node(inv, &copy, false) == 0 &&
+	       copy.to_be_made;
+}
+
+/* One of the driver's with another number is no mask: it is a fault of the host's, to be told. */
+static bool is_stale(const struct inventory *inv, const struct device_node *node)
+{
+	struct stat st;
+
+	return host_stat_node(&inv->roots->dev, node->name, &st) == 0 && S_ISCHR(st.st_mode) &&
+	       major(st.st_rdev) == node->major;
+}
+
+/*
+ * Why its node can't be opened, or NULL. The kernel asks the device cgroup for access(2), too, and
+ * that doesn't wake the GPU.
+ */
+static const char *objection(struct inventory *inv, const struct device_node *node, bool as_caller)
+{
+	const char *dev = inv->roots->dev.path;
+
+	if (!node->present && is_stale(inv, node))
+		return NULL;
+	if (!node->present)
+		return can_be_made(inv, node)
+			       ? NULL
+			       : arena_printf(inv->arena,
+					      "there is no node %s/%s, and none can be made", dev,
+					      node->name);
+	if (as_caller && faccessat(inv->roots->dev.fd, node->name, R_OK | W_OK, AT_EACCESS) < 0)
+		return arena_printf(inv->arena, "its node %s/%s can't be opened here: %s", dev,
+				    node->name, strerror(errno));
+	return NULL;
+}
+
+static int leave_out(struct inventory *inv, const struct gpu *gpu, const char *problem)
+{
+	struct lost_gpu *lost = ARENA_PUSH(inv->arena, &inv->driver->lost);
+
+	if (!lost)
+		return -ENOMEM;
+	*lost = (struct lost_gpu){.bus_id = gpu->bus_id, .problem = problem};
+	log_line(LOG_LEVEL_INFO, "GPU %s doesn't count: %s", gpu->bus_id, problem);
+	return 1;
+}
+
+int driver_count_openable(const struct driver_roots *roots, const struct config *config,
+			  bool as_caller, struct arena *arena, struct driver *driver,
+			  struct error *err)
+{
+	struct error ignored;
+	struct inventory inv = {
+		.roots = roots,
+		.config = config,
+		.arena = arena,
+		.driver = driver,
+		.read_fd = -1,
+		.pretend = true,
+		.err = &ignored,
+	};
+	struct gpus *gpus = &driver->gpus;
+	size_t kept = 0;
+	int left_out = 0;
+
+	for (size_t i = 0; i < gpus->count; i++) {
+		const char *name = arena_printf(arena, "nvidia%u", gpus->items[i].minor);
+		const struct device_node *node = name ? find_node(driver, name) : NULL;
+		const char *problem = node ? objection(&inv, node, as_caller) : NULL;
+		int r = problem ? leave_out(&inv, &gpus->items[i], problem) : name ? 0 : -ENOMEM;
+
+		if (r < 0)
+			return error_memory(err);
+		left_out |= r;
+		if (!r)
+			gpus->items[kept++] = gpus->items[i];
+	}
+	/* Those that can't be read have no node that is known: NVML doesn't count them, either. */
+	for (size_t i = 0; left_out && i < driver->lost.count; i++)
+		driver->lost.items[i].counted = false;
+	gpus->count = kept;
+	for (size_t i = 0; left_out && i < kept; i++)
+		gpus->items[i].index = (unsigned)i;
+	return left_out;
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What choosing and its messages share. */
+#pragma once
+
+#include "davit/select.h"
+
+struct picker {
+	const struct driver *driver;
+	struct arena *arena;
+	struct selection picked; /* in the order of the request */
+	struct error *err;
+};
+
+/* What a message offers in place of a device that isn't there. */
+enum candidates { CANDIDATES_INDICES, CANDIDATES_UUIDS, CANDIDATES_BUS_IDS, CANDIDATES_MIG };
+
+/* Fills the error and returns -ENODEV (or -ENOMEM). */
+int select_unknown(struct picker *picker, const char *item, enum candidates candidates);
+/* The same for "0,1,...": more GPUs than there are. */
+int select_too_many(struct picker *picker, size_t count);
+/* The same for a GPU that is there, but can't be used. */
+int select_lost(struct picker *picker, const char *item, const struct lost_gpu *lost);
+/* Something hides the GPUs of a host that has some. */
+int select_hidden(struct picker *picker);

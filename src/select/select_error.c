@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+#include <strings.h>
+
+#include "picker.h"
+
+/* A list longer than this is cut: the line has to keep room for the rest. */
+#define LIST_MAX 170
+/* A UUID has 40 characters, with "MIG-", "/gi/ci" and a typo some more. */
+#define ITEM_MAX 60
+
+static int name_mig(struct picker *picker, const struct gpu *gpu, struct strings *names)
+{
+	for (size_t i = 0; i < gpu->mig.count; i++) {
+		const char *uuid = gpu->mig.items[i].uuid;
+		const char *name =
+			uuid ? arena_printf(picker->arena, "%u:%zu %s", gpu->index, i, uuid)
+			     : arena_printf(picker->arena, "%u:%zu", gpu->index, i);
+
+		if (!name || strings_add(picker->arena, names, name) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int collect(struct picker *picker, enum candidates candidates, struct strings *names)
+{
+	const struct gpus *gpus = &picker->driver->gpus;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < gpus->count; i++) {
+		const struct gpu *gpu = &gpus->items[i];
+		const char *name;
+
+		if (candidates == CANDIDATES_MIG) {
+			r = name_mig(picker, gpu, names);
+			continue;
+		}
+		name = candidates == CANDIDATES_UUIDS ? gpu->uuid
+		       : candidates == CANDIDATES_BUS_IDS
+			       ? gpu->bus_id
+			       : arena_printf(picker->arena, "%u", gpu->index);
+		r = name ? strings_add(picker->arena, names, name) : -ENOMEM;
+	}
+	return r;
+}
+
+static const char *describe(struct picker *picker, enum candidates candidates)
+{
+	size_t count = picker->driver->gpus.count;
+	struct strings names = {0};
+	const char *list;
+
+	if (count == 0)
+		return "the host has no GPU";
+	if (candidates == CANDIDATES_INDICES && count > 2 && picker->driver->lost.count == 0)
+		return arena_printf(picker->arena, "the host has %zu GPUs (0-%zu)", count,
+				    count - 1);
+	if (collect(picker, candidates, &names) < 0)
+		return NULL;
+	if (names.count == 0)
+		return "no GPU of the host has MIG instances";
+	list = strings_list(picker->arena, &names, LIST_MAX);
+	if (!list)
+		return NULL;
+	return arena_printf(picker->arena, "the host has %zu %s%s (%s)", names.count,
+			    candidates == CANDIDATES_MIG ? "MIG instance" : "GPU",
+			    names.count == 1 ? "" : "s", list);
+}
+
+static bool has_mig(const struct driver *driver)
+{
+	for (size_t i = 0; i < driver->gpus.count; i++)
+		if (driver->gpus.items[i].mig.count)
+			return true;
+	return false;
+}
+
+static const char *remedy(const struct picker *picker, const char *item, enum candidates candidates)
+{
+	const struct strings devices = {&item, 1, 1};
+
+	if (picker->driver->gpus.count == 0)
+		return "check `dmesg | grep NVRM`, or ask for none in NVIDIA_VISIBLE_DEVICES";
+	if (candidates == CANDIDATES_MIG && !has_mig(picker->driver))
+		return "make instances with `nvidia-smi mig`, or ask for a GPU in "
+		       "NVIDIA_VISIBLE_DEVICES";
+	if (!select_needs_uuids(picker->driver, &devices))
+		return "choose one of them in NVIDIA_VISIBLE_DEVICES";
+	if (strncasecmp(item, "MIG-", 4) == 0)
+		return "name it as GPU:INSTANCE in NVIDIA_VISIBLE_DEVICES";
+	return "choose by index, or start nvidia-persistenced: the driver tells a UUID only once its "
+	       "GPU was opened";
+}
+
+int select_unknown(struct picker *picker, const char *item, enum candidates candidates)
+{
+	const char *host = describe(picker, candidates);
+	const char *kind = candidates == CANDIDATES_MIG ? "MIG instance" : "GPU";
+
+	if (!host)
+		return error_memory(picker->err);
+	return error_set(picker->err, ERROR_UNKNOWN_DEVICE, ENODEV,
+			 remedy(picker, item, candidates), "inject %s %.*s%s: %s", kind, ITEM_MAX,
+			 item, strlen(item) > ITEM_MAX ? "..." : "", host);
+}
+
+int select_too_many(struct picker *picker, size_t count)
+{
+	const char *host = describe(picker, CANDIDATES_INDICES);
+
+	if (!host)
+		return error_memory(picker->err);
+	error_set(picker->err, ERROR_UNKNOWN_DEVICE, ENODEV, NULL,
+		  "inject %zu GPUs (--gpus %zu, or 0 to %zu): %s", count, count, count - 1, host);
+	return error_fix(picker->err, -ENODEV, "ask for %zu at most", picker->driver->gpus.count);
+}
+
+int select_lost(struct picker *picker, const char *item, const struct lost_gpu *lost)
+{
+	error_set(picker->err, ERROR_UNKNOWN_DEVICE, ENODEV, NULL,
+		  "inject GPU %.*s: the one at %s can't be used: %s", ITEM_MAX, item, lost->bus_id,
+		  lost->problem);
+	return error_fix(picker->err, -ENODEV, "%s",
+			 lost->counted ? "check `dmesg | grep -i nvrm` and reset or remove that "
+					 "GPU, or ask for others"
+				       : "let the caller open its node, or ask for others: they "
+					 "are numbered without it");
+}
+
+int select_hidden(struct picker *picker)
+{
+	return error_set(picker->err, ERROR_NO_DRIVER, ENODEV,
+			 "check `dmesg | grep NVRM`; within LXD or Incus let the host's "
+			 "/proc/driver/nvidia/gpus be seen (nvidia.runtime=false and the GPUs as "
+			 "devices)",
+			 "tell the GPUs: there is /dev/%s, but /proc/driver/nvidia/gpus shows none",
+			 picker->driver->hidden_node);
+}

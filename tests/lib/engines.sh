@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# What tests/run.sh and tests/suites/run have of tests/engines: each script with the runtimes and
+# cgroup versions that it is run with.
+
+# Scripts that need no runtime, or choose their own; all others run on each.
+single_scripts=(bad-input callers cdi cdi-hook configure container-cli containerd-files doctor environment docker hooks-d podman runtime-bundles
+	rootless runtime-engines systemd try units log traces launchers)
+
+# engine_scripts: a line for each run, `NAME ENGINE CGROUP`.
+engine_scripts() {
+	local with file name
+	printf '%s\n' 'log runc v2' 'traces runc v2' 'traces crun v2'
+	for with in 'runc v1' 'runc v2' 'crun v2'; do
+		for file in tests/engines/*.sh; do
+			name=$(basename "$file" .sh)
+			[[ " ${single_scripts[*]} " = *" $name "* ]] || printf '%s\n' "$name $with"
+		done
+	done
+	for name in bad-input callers cdi-hook environment runtime-bundles doctor units launchers \
+		containerd-files; do
+		printf '%s\n' "$name runc v2"
+	done
+	for name in docker runtime-engines configure container-cli try; do
+		printf '%s\n' "$name runc v1" "$name runc v2"
+	done
+	for with in runc crun; do
+		for name in systemd rootless podman hooks-d cdi; do
+			printf '%s\n' "$name $with v2"
+		done
+	done
+}
