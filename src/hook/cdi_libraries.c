@@ -77,6 +77,29 @@ static bool is_from_compat(const struct cache_update *update, const char *name)
 	       entry->path[strlen(update->compat)] == '/';
 }
 
+/*
+ * Whether another file that was mounted beside it has its SONAME for a name, or is led to by that:
+ * in WSL2's store libcuda.so.1 is the loader, though libcuda.so.1.1 has the same SONAME.
+ */
+static bool is_anothers(const struct cache_update *update, const char *folder, const char *name,
+			const char *soname)
+{
+	struct cdi_call *call = update->call;
+	const char *link = arena_printf(call->arena, "%s/%s", folder, soname), *text;
+	struct stat st;
+
+	if (!link || strcmp(soname, name) == 0 ||
+	    root_stat(&call->container.root, link, AT_SYMLINK_NOFOLLOW, &st) < 0)
+		return false;
+	if (!S_ISLNK(st.st_mode))
+		return is_mounted(update, soname);
+	text = root_readlink(&call->container.root, link, call->arena);
+	if (!text || strcmp(text, name) == 0)
+		return false;
+	text = strrchr(text, '/') ? strrchr(text, '/') + 1 : text;
+	return strcmp(text, name) != 0 && is_mounted(update, text);
+}
+
 /* The path to name in the cache: the SONAME's, when that leads to the file, else the file's. */
 static const char *name_library(const struct cache_update *update, const char *path,
 				const char *folder, const char *name, const char *soname, int *r)
@@ -116,6 +139,8 @@ static int add_library(struct cache_update *update, const char *folder, const ch
 	soname = facts.soname ? facts.soname : name;
 	if (flags_of(&facts) == LOADER_FLAGS_NATIVE && is_from_compat(update, soname))
 		return 0;
+	if (is_anothers(update, folder, name, soname))
+		return 0;
 	entry = ARENA_PUSH(call->arena, &call->plan.libraries);
 	if (!entry)
 		return -ENOMEM;
@@ -123,6 +148,33 @@ static int add_library(struct cache_update *update, const char *folder, const ch
 	entry->name = soname;
 	entry->path = name_library(update, path, folder, name, soname, &r);
 	return r;
+}
+
+/* "libcuda.so" that leads to a library which was mounted: for dlopen of that name. */
+static int add_dot_so(struct cache_update *update, const char *folder, const char *name)
+{
+	struct cdi_call *call = update->call;
+	const char *path = arena_printf(call->arena, "%s/%s", folder, name);
+	struct loader_entry *entry;
+	struct elf_facts facts = {0};
+	struct stat st, file;
+	int r = path ? root_stat(&call->container.root, path, AT_SYMLINK_NOFOLLOW, &st) : -ENOMEM;
+
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0 || !S_ISLNK(st.st_mode) || root_stat(&call->container.root, path, 0, &file) < 0 ||
+	    file.st_dev == update->root_dev)
+		return 0;
+	r = read_facts(update, path, &facts);
+	if (r == -ENOMEM || r == -EPERM)
+		return r;
+	if (r < 0 || !flags_of(&facts))
+		return 0;
+	entry = ARENA_PUSH(call->arena, &call->plan.libraries);
+	if (!entry)
+		return -ENOMEM;
+	*entry = (struct loader_entry){.flags = flags_of(&facts), .name = name, .path = path};
+	return 0;
 }
 
 static int add_folder(struct cache_update *update, const char *folder)
@@ -148,6 +200,8 @@ static int add_folder(struct cache_update *update, const char *folder)
 		if (string_starts(name, "lib") && strstr(name, ".so") &&
 		    (is_mounted(update, name) || all))
 			r = add_library(update, folder, name);
+		else if (string_starts(name, "lib") && string_ends(name, ".so"))
+			r = add_dot_so(update, folder, name);
 	}
 	return r;
 }
