@@ -327,10 +327,9 @@ static int add_conf(struct cdi_call *call, const char *path, const char *text)
 /*
  * The folders that the image's ldconfig wouldn't search by itself, beside those of an earlier spec.
  */
-static int add_loader_conf(struct cdi_call *call, const struct image *image)
+int cdi_add_loader_conf(struct cdi_call *call, const struct image *image,
+			const struct strings *folders)
 {
-	struct cdi_items items = {0};
-	const char *folder;
 	char *text = NULL;
 	bool changed = false;
 	int r = root_read(&call->container.root, PLAN_FOLDERS_CONF, CONF_MAX, call->arena, &text,
@@ -340,7 +339,9 @@ static int add_loader_conf(struct cdi_call *call, const struct image *image)
 		return r;
 	if (r < 0)
 		text = arena_strdup(call->arena, "");
-	while (text && (folder = cdi_item(call, "folder", &items))) {
+	for (size_t i = 0; text && i < folders->count; i++) {
+		const char *folder = folders->items[i];
+
 		if (!is_conf_line(folder) || image_searches(image, folder) ||
 		    has_line(text, folder))
 			continue;
@@ -359,9 +360,21 @@ static int add_loader_conf(struct cdi_call *call, const struct image *image)
 	return r;
 }
 
+static int read_folders(const struct cdi_call *call, struct strings *ret)
+{
+	struct cdi_items items = {0};
+	const char *folder;
+
+	while ((folder = cdi_item(call, "folder", &items)))
+		if (strings_add(call->arena, ret, folder) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
 int cdi_update_ldcache(struct cdi_call *call, struct error *err)
 {
 	struct cache_update update = {.call = call, .err = err};
+	struct strings folders = {0};
 	struct image image;
 	int r = image_inspect(&call->container.root, call->arena, &image, err);
 
@@ -371,7 +384,9 @@ int cdi_update_ldcache(struct cdi_call *call, struct error *err)
 		return add_musl_folders(call, err);
 	r = add_folders(&update);
 	if (r == 0)
-		r = add_loader_conf(call, &image);
+		r = read_folders(call, &folders);
+	if (r == 0)
+		r = cdi_add_loader_conf(call, &image, &folders);
 	if (r == 0 && call->plan.libraries.count > 0 &&
 	    !cdi_add(call, OPERATION_LOADER_CACHE, CACHE, ""))
 		r = -ENOMEM;
@@ -395,39 +410,45 @@ static const char *get_version(struct cdi_call *call, const char *option)
 	return NULL;
 }
 
-int cdi_enable_cuda_compat(struct cdi_call *call, struct error *err)
+int cdi_add_compat(struct cdi_call *call, struct image *image, struct error *err)
 {
 	struct compat_host host = {.driver = get_version(call, "host-driver-version"),
 				   .cuda = get_version(call, "host-cuda-version")};
-	struct image image = {0};
 	size_t at = 0;
 	int r;
 
 	/* Who generated the spec knew of no driver: then the host's libraries are as good. */
-	if (!host.driver && !host.cuda)
+	if ((!host.driver && !host.cuda) || image->loader != IMAGE_LOADER_GLIBC)
 		return 0;
 	host.dir = cdi_option(call, "cuda-compat-container-root", &at);
 	if (!host.dir || !is_conf_line(host.dir))
 		host.dir = COMPAT_DIR;
-	r = image_inspect(&call->container.root, call->arena, &image, err);
-	if (r < 0 || image.loader != IMAGE_LOADER_GLIBC)
-		return r;
-	r = image_find_compat_for(&call->container.root, &host, call->arena, &image, err);
+	r = image_find_compat_for(&call->container.root, &host, call->arena, image, err);
 	if (r < 0)
 		return r;
-	if (image.compat_used && image.compat.count > 0) {
+	if (image->compat_used && image->compat.count > 0) {
 		const char *text = arena_printf(call->arena, "%s\n", host.dir);
 
-		call->plan.libraries = image.compat;
+		call->plan.libraries = image->compat;
 		if (!is_there(call, PLAN_LOADER_CONF) &&
 		    add_conf(call, PLAN_LOADER_CONF, PLAN_LOADER_CONF_TEXT) < 0)
 			return error_memory(err);
-		return cdi_add(call, OPERATION_FILE, COMPAT_CONF, text) &&
-				       cdi_add(call, OPERATION_LOADER_CACHE, CACHE, "")
-			       ? 0
-			       : error_memory(err);
+		return cdi_add(call, OPERATION_FILE, COMPAT_CONF, text) ? 0 : error_memory(err);
 	}
-	if (image.compat_stale && add_conf(call, COMPAT_CONF, "") < 0)
+	if (image->compat_stale && add_conf(call, COMPAT_CONF, "") < 0)
 		return error_memory(err);
 	return 0;
+}
+
+int cdi_enable_cuda_compat(struct cdi_call *call, struct error *err)
+{
+	struct image image = {0};
+	int r = image_inspect(&call->container.root, call->arena, &image, err);
+
+	if (r == 0)
+		r = cdi_add_compat(call, &image, err);
+	return r < 0 || call->plan.libraries.count == 0 ||
+			       cdi_add(call, OPERATION_LOADER_CACHE, CACHE, "")
+		       ? r
+		       : error_memory(err);
 }
