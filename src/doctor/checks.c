@@ -42,6 +42,7 @@ const struct doctor_check doctor_checks[] = {
 	{"docker.hook",        DOCTOR_DOCKER, false, check_docker_hook},
 	{"docker.runtime",     DOCTOR_DOCKER, false, check_docker_runtime},
 	{"docker.amd",         DOCTOR_DOCKER, false, check_docker_amd},
+	{"docker.cdi",         DOCTOR_DOCKER, false, check_docker_cdi},
 	{"docker.restart",     DOCTOR_DOCKER, false, check_docker_restart},
 	{"engine.containerd",  DOCTOR_CONTAINERD, false, check_engine_containerd},
 	{"containerd.config",  DOCTOR_CONTAINERD, false, check_containerd_config},
