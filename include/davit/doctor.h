@@ -74,8 +74,6 @@ enum doctor_cgroup { DOCTOR_CGROUP_NONE, DOCTOR_CGROUP_V1, DOCTOR_CGROUP_HYBRID,
 struct doctor_system {
 	uid_t uid;
 	bool nested;  /* in a user namespace */
-	bool wsl;     /* WSL2 */
-	bool tegra;   /* Jetson */
 	bool kubelet; /* a node of Kubernetes */
 	bool systemd, systemd_socket;
 	bool prepare_enabled; /* davit-prepare.service */

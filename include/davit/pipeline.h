@@ -80,6 +80,12 @@ int pipeline_driver(struct pipeline *pipeline, struct arena *arena, struct error
  */
 void pipeline_log_summary(const struct pipeline *pipeline, const char *container,
 			  struct arena *arena);
+/*
+ * Has NVML tell what it alone knows of this driver (driver_ask_nvml), with nodes made first that it
+ * needs. Where the inventory says that it may be left unproven, a warning takes the place of an
+ * error, and driver.unproven says why.
+ */
+int pipeline_ask_nvml(struct pipeline *pipeline, struct arena *arena, struct error *err);
 /* The rest of the way: the image behind `root`, and the plan. */
 int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct arena *arena,
 		  struct error *err);

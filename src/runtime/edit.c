@@ -329,7 +329,7 @@ int spec_edit(struct document *document, const struct spec_edits *edits, struct 
 	if (r == 0)
 		r = add_hook(document, "hooks.createContainer", edits->hook, NULL,
 			     "createContainer", err);
-	if (r == 0)
+	if (r == 0 && edits->poststop)
 		r = add_poststop(document, edits->hook, err);
 	return r < 0 ? r : document_write(document, err);
 }

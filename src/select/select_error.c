@@ -36,6 +36,8 @@ static int collect(struct picker *picker, enum candidates candidates, struct str
 			r = name_mig(picker, gpu, names);
 			continue;
 		}
+		if (candidates == CANDIDATES_BUS_IDS && !gpu->bus_id)
+			continue;
 		name = candidates == CANDIDATES_UUIDS ? gpu->uuid
 		       : candidates == CANDIDATES_BUS_IDS
 			       ? gpu->bus_id
@@ -59,7 +61,8 @@ static const char *describe(struct picker *picker, enum candidates candidates)
 	if (collect(picker, candidates, &names) < 0)
 		return NULL;
 	if (names.count == 0)
-		return "no GPU of the host has MIG instances";
+		return candidates == CANDIDATES_MIG ? "no GPU of the host has MIG instances"
+						    : "its GPUs are on no PCI bus";
 	list = strings_list(picker->arena, &names, LIST_MAX);
 	if (!list)
 		return NULL;

@@ -283,7 +283,8 @@ static void edit(const char *text, bool whole)
 		.devices = {devices,   ARRAY_SIZE(devices), 3},
 		.rules = {devices,   2,                   3},
 		.mounts = {mounts,    ARRAY_SIZE(mounts),  1},
-		.hook = HOOK
+		.hook = HOOK,
+		.poststop = true
         };
 	AUTO_ARENA arena = {0};
 	struct document document = DOCUMENT_INIT(&arena, text, strlen(text));

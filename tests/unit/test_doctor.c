@@ -170,8 +170,8 @@ static void fail_bundle(struct doctor_host *host, enum doctor_step step)
 	X(bad_config, error_set(&host->config_error, ERROR_BAD_CONFIG, EINVAL, "correct it", "read FILE")) \
 	X(kubelet, host->system.kubelet = true) \
 	X(kubelet_privileged, host->system.kubelet = true; host->config.policy.env = ACCEPT_PRIVILEGED) \
-	X(wsl, host->system.wsl = true) \
-	X(tegra, host->system.tegra = true) \
+	X(wsl, host->driver.driver.platform = PLATFORM_WSL) \
+	X(tegra, host->driver.driver.platform = PLATFORM_TEGRA) \
 	X(no_prepare, host->system.prepare_enabled = false) \
 	X(no_systemd, host->system.systemd = false) \
 	X(no_roots, host->driver.roots_open = false; \
@@ -303,8 +303,8 @@ static const struct {
 	{"config.file",        bad_config,         DOCTOR_FAIL,    "cannot read FILE"                    },
 	{"config.policy",      kubelet,            DOCTOR_WARN,    "Kubernetes"                          },
 	{"config.policy",      kubelet_privileged, DOCTOR_OK,      "privileged"                          },
-	{"host.platform",      wsl,                DOCTOR_FAIL,    "WSL2"                                },
-	{"host.platform",      tegra,              DOCTOR_FAIL,    "Jetson"                              },
+	{"host.platform",      wsl,                DOCTOR_OK,      "WSL2"                                },
+	{"host.platform",      tegra,              DOCTOR_OK,      "Jetson"                              },
 	{"host.boot",          no_prepare,         DOCTOR_WARN,    "davit-prepare.service"               },
 	{"host.boot",          no_systemd,         DOCTOR_SKIP,    "systemd"                             },
 	{"driver.module",      no_roots,           DOCTOR_FAIL,    "open /drv"                           },
