@@ -124,6 +124,7 @@ struct spec_edits {
 	struct spec_mounts mounts;
 	/* "NVIDIA_VISIBLE_DEVICES=void": what other injectors are told by, of each vendor given */
 	struct strings variables;
+	const struct cdi_edits *cdi; /* hooks and groups of CDI specs' devices; NULL: none */
 	const char *hook; /* the program that does the rest as createContainer hook, and, as
 			     poststop hook, removes what was made for it */
 };
