@@ -51,6 +51,9 @@ enum requirements {
 	REQUIREMENTS_IGNORE
 };
 enum runtime_mode { RUNTIME_MODE_SPEC, RUNTIME_MODE_HOOK };
+/* Who mounts in mode spec. AUTO: the hook, unless the low-level runtime is one of virtual machines.
+ */
+enum runtime_mounts { RUNTIME_MOUNTS_AUTO, RUNTIME_MOUNTS_HOOK, RUNTIME_MOUNTS_SPEC };
 
 struct config {
 	const char *path; /* where it came from; NULL: defaults */
@@ -97,7 +100,8 @@ struct config {
 	bool cuda_compat; /* the same */
 	struct {
 		enum runtime_mode mode;
-		struct strings candidates; /* runc, crun */
+		enum runtime_mounts mounts; /* auto */
+		struct strings candidates;  /* runc, crun */
 	} runtime;
 	struct {
 		unsigned seconds; /* 30; 0: none */

@@ -9,6 +9,11 @@
 #include "davit/config.h"
 #include "davit/sys.h"
 
+/* What kind of host it is: whose room of src/driver has filled the inventory. */
+enum driver_platform { PLATFORM_NATIVE, PLATFORM_WSL, PLATFORM_TEGRA };
+/* "native", "wsl", "tegra" */
+const char *driver_platform_name(enum driver_platform platform);
+
 struct mig_instance {
 	unsigned gpu_instance, compute_instance;
 	unsigned gi_minor, ci_minor; /* of nvidia-caps */
@@ -19,13 +24,18 @@ struct mig_instances {
 	size_t count, capacity;
 };
 
+/* What a UUID reads before anybody has told it: /proc's own text before a GPU is first opened. */
+#define GPU_UUID_UNKNOWN "GPU-\?\?\?\?\?\?\?\?-\?\?\?\?-\?\?\?\?-\?\?\?\?-\?\?\?\?\?\?\?\?\?\?\?\?"
+#define GPU_NO_MINOR UINT32_MAX /* its node has no number that would be the GPU's */
+
 /* GPUs that the driver was told to leave alone ("GPU Excluded: Yes") are not among them. */
 struct gpu {
 	unsigned index;     /* the order of PCI bus ids; driver_count_openable may leave some out */
-	unsigned minor;     /* of /dev/nvidiaN */
-	const char *uuid;   /* may be "GPU-????????-..." before the GPU is first opened */
-	const char *bus_id; /* "0000:00:06.0" as /proc spells it */
+	unsigned minor;     /* of /dev/nvidiaN, or GPU_NO_MINOR */
+	const char *uuid;   /* GPU_UUID_UNKNOWN while nobody has told it */
+	const char *bus_id; /* "0000:00:06.0" as /proc spells it; NULL: it is on no PCI bus */
 	const char *model;
+	struct strings nodes; /* of driver->nodes, by name: those that come with this GPU */
 	/* As NVIDIA_REQUIRE_* name them: "tesla", "9.0"; NULL: not known without NVML */
 	const char *brand, *arch;
 	struct mig_instances mig; /* by their ids, or in NVML's order once it was asked */
@@ -62,7 +72,8 @@ enum driver_tree { TREE_DRIVER_ROOT, TREE_HOST, TREE_DEV, TREE_PROC, TREE_RUN };
 
 /*
  * A symlink that no SONAME tells of: libcuda.so -> libcuda.so.1, gbm/nvidia-drm_gbm.so ->
- * ../libnvidia-allocator.so.1. `name` is relative to the library directory, or absolute.
+ * ../libnvidia-allocator.so.1. `name` is relative to the library directory, or absolute. Without a
+ * text it leads to the library of that file name in the container's library directory.
  */
 struct driver_link {
 	const char *name, *text;
@@ -88,6 +99,10 @@ struct driver_file {
 	 */
 	const char *target;
 	struct driver_links links; /* further names: by the catalogue, and as the host has them */
+	/* A library with an absolute target: names by which the loader finds it, and their whole
+	 * paths. */
+	struct driver_links loader;
+	bool needed;  /* one with a target: no container is made without it */
 	bool vdpau;   /* libvdpau looks for it in a folder of its own, if there is one */
 	bool unknown; /* no row of the catalogue: by its version alone */
 };
@@ -112,8 +127,13 @@ struct device_node {
 	unsigned major, minor;
 	unsigned family;    /* of enum driver_family; 0: of the GPUs and their control */
 	const char *access; /* nvidia-caps: the file of driver.proc that tells of it; else NULL */
-	bool present;       /* the node exists, and has that number */
-	bool to_be_made;    /* it does not yet, but will: driver_repair pretended */
+	/* One that comes with every GPU container that has any of these capabilities (0: each),
+	 * whichever GPU it has; the others come with a GPU, an instance or a family. */
+	bool control;
+	unsigned capabilities;
+	bool optional;   /* a container does without it when it isn't there */
+	bool present;    /* the node exists, and has that number */
+	bool to_be_made; /* it does not yet, but will: driver_repair pretended */
 };
 struct device_nodes {
 	struct device_node *items;
@@ -128,13 +148,27 @@ struct driver_majors {
 };
 
 struct driver {
-	const char *version;      /* of the kernel module: "580.159.04" */
+	enum driver_platform platform;
+	/* Of the kernel module: "580.159.04"; NULL: only NVML knows it, and wasn't asked. */
+	const char *version;
 	const char *cuda_version; /* "13.0" from libcuda's note, NULL when it has none or wasn't
 				     looked for */
 	const char *root_path;    /* config.driver.root */
-	const char *mps_path;     /* config.driver.mps */
+	const char *mps_path;     /* config.driver.mps; "": the platform has no MPS */
 	struct gpus gpus;
 	bool gpus_partial; /* there may be more, behind those that were asked for */
+	bool gpus_by_nvml; /* how many there are is known to NVML alone; until then there is one */
+	/*
+	 * Where NVML can't be asked, an index or a UUID that it alone knows means the first GPU,
+	 * and requirements that it alone can decide are taken to hold: `unproven` says why.
+	 */
+	bool nvml_optional;
+	const char *unproven;
+	unsigned no_families; /* enum driver_family: the platform has none; asked for, they are left
+				 out */
+	bool mendable;        /* its modules can be loaded, and its nodes made */
+	/* Sentences that explain tells: what this platform can't do, or does otherwise. */
+	struct strings notes;
 	struct lost_gpus lost;
 	/* /proc tells of no GPU, but there is this node of one: something hides them. Or NULL. */
 	const char *hidden_node;
@@ -155,6 +189,11 @@ struct driver {
 	/* libraries that are there, but of another version: "/lib/libcuda.so.535.1 (of 535.1)" */
 	struct strings other_versions;
 	bool nvml_asked; /* and it answered */
+	/* The directory of the image's newer libraries (CUDA forward compatibility) that are for
+	 * this platform; NULL: none are. With the host's CUDA version in place of the driver's
+	 * when compat_by_cuda. */
+	const char *compat_dir;
+	bool compat_by_cuda;
 };
 
 /* The trees that sources are opened in. `run` and `sys` may be absent: nothing is found in them. */
@@ -180,6 +219,10 @@ const struct gpu *driver_find_uuid(const struct driver *driver, const char *uuid
 const struct gpu *driver_find_index(const struct driver *driver, unsigned index);
 /* The lost one that has kept that index; or NULL. */
 const struct lost_gpu *driver_find_lost(const struct driver *driver, unsigned index);
+
+/* Which platform the host is, as driver_read finds it (docs/architecture.md, "Platforms"). */
+enum driver_platform driver_recognise(const struct driver_roots *roots, const struct config *config,
+				      struct arena *arena);
 
 /*
  * The inventory for these capabilities. No node is opened.
@@ -221,6 +264,16 @@ int driver_examine(const struct driver_roots *roots, const struct config *config
 		   struct arena *arena, struct driver *ret, struct driver_problems *ret_problems);
 
 void driver_close(struct driver *driver);
+
+/* For people: its version, or "of unknown version"; a GPU's place ("0000:00:06.0", "no PCI bus").
+ */
+const char *driver_version_text(const struct driver *driver);
+const char *gpu_place_text(const struct gpu *gpu);
+
+/* Whether its libraries keep the directories of the host that they are in. */
+bool driver_has_folders(const struct driver *driver);
+/* These directories, a line each (the last without newline); NULL without memory. */
+const char *driver_list_folders(const struct driver *driver, struct arena *arena);
 
 /*
  * The nodes of these families (enum driver_family), added to driver->nodes with their numbers: for

@@ -39,6 +39,18 @@ bool oci_state_is_stopped(const struct oci_state *state);
 int oci_state_parse(const char *text, size_t length, bool need_pid, struct arena *arena,
 		    struct oci_state *ret, struct error *err);
 
+/* Of the command line that a runtime was started with. */
+struct oci_runtime_words {
+	const char *bundle, *root; /* absolute, or "" */
+	bool names;                /* a word is the container's id */
+};
+/*
+ * Reads /proc/PID/cmdline's form: words that end in NUL. Takes the last --bundle (-b) and --root,
+ * each with its value behind `=` or as the next word; relative ones don't count. Never fails.
+ */
+void oci_runtime_words_parse(struct slice text, const char *id, struct arena *arena,
+			     struct oci_runtime_words *ret);
+
 struct oci_mount {
 	const char *destination, *source, *type; /* "" when absent */
 	bool bind;      /* of something that exists already: type "bind", or by an option */

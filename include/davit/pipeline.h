@@ -42,8 +42,9 @@ struct pipeline {
 	bool for_runtime;
 	/* config.json will be written: a CDI spec's edits can all be made. */
 	bool writes_spec;
-	const char *bundle, *rootfs; /* absolute */
-	char *text;                  /* config.json */
+	/* Absolute. `rootfs` may be set before the request is decided, by who knows it better. */
+	const char *bundle, *rootfs;
+	char *text; /* config.json */
 	size_t text_length;
 	struct oci_spec spec;
 	struct gpu_request request;
@@ -83,6 +84,12 @@ int pipeline_driver(struct pipeline *pipeline, struct arena *arena, struct error
  */
 void pipeline_log_summary(const struct pipeline *pipeline, const char *container,
 			  struct arena *arena);
+/*
+ * Has NVML tell what it alone knows of this driver (driver_ask_nvml), with nodes made first that it
+ * needs. Where the inventory says that it may be left unproven, a warning takes the place of an
+ * error, and driver.unproven says why.
+ */
+int pipeline_ask_nvml(struct pipeline *pipeline, struct arena *arena, struct error *err);
 /* The rest of the way: the image behind `root`, and the plan. */
 int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct arena *arena,
 		  struct error *err);

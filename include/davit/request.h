@@ -91,6 +91,13 @@ int gpu_request_resolve_for_runtime(const struct oci_spec *spec, const struct co
 				    struct arena *arena, struct gpu_request *ret,
 				    struct error *err);
 
+/*
+ * Whether a container with this config.json, as text, may ask for GPUs. False is certain: none of
+ * the words that every request takes is in it, nor are they spelled with escapes. Nothing is parsed
+ * for it, so it needs no sandbox; most containers of a host end here. True says nothing.
+ */
+bool gpu_request_is_possible(const char *text, size_t length, const struct config *config);
+
 /* ---- constraints ------------------------------------------------------------------------ */
 
 /* What a NVIDIA_REQUIRE_* expression may speak of; NULL: not known (yet). */

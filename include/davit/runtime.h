@@ -125,25 +125,33 @@ struct spec_edits {
 	/* "NVIDIA_VISIBLE_DEVICES=void": what other injectors are told by, of each vendor given */
 	struct strings variables;
 	const struct cdi_edits *cdi; /* hooks and groups of CDI specs' devices; NULL: none */
-	const char *hook; /* the program that does the rest as createContainer hook, and, as
-			     poststop hook, removes what was made for it */
+	const char *hook;            /* the program that does the rest as createContainer hook */
+	bool poststop; /* as poststop hook, too: it removes what was made for the container */
 };
 /* The whole of mode `spec`. 0 or -errno, err filled; the document is undefined then. */
 int spec_edit(struct document *document, const struct spec_edits *edits, struct error *err);
 /*
  * Mode `hook`: the prestart hook, which records what it makes, and the poststop hook, which removes
- * it; unless there is a prestart hook of ours or NVIDIA's already.
+ * it. Injecting hooks that an engine registered as prestart or createRuntime, ours or NVIDIA's by
+ * name, are taken out, as by spec_edit.
  */
 int spec_add_hook(struct document *document, const char *hook, struct error *err);
 
 /*
- * Divides a plan, made for a root that is seen as the host sees it, into what config.json can say
- * and the rest, which the createContainer hook is to do. To the hook goes what lies in a volume, by
- * the image's links and config.json's mounts, or on a read-only file system; and all mounts where
- * the root's propagation is shared. Looks at the sources on the host.
+ * Whether mounts are written into config.json: always or never, or, left to us, for low-level
+ * runtimes whose containers no hook of the host reaches (runsc, kata-runtime), by their names.
  */
-int spec_divide(const struct pipeline *pipeline, const struct root *root, struct arena *arena,
-		struct spec_edits *ret, struct plan *ret_rest, struct error *err);
+bool runtime_mounts_in_spec(enum runtime_mounts mounts, const char *low_level_runtime);
+/*
+ * Divides a plan, made for a root that is seen as the host sees it, into what config.json can say
+ * and the rest, which the createContainer hook is to do: all mounts, unless `mounts_in_spec`. To
+ * the hook goes, too, what lies in a volume, by the image's links and config.json's mounts, or on a
+ * read-only file system; and all mounts where the root's propagation is shared. Looks at the
+ * sources on the host.
+ */
+int spec_divide(const struct pipeline *pipeline, const struct root *root, bool mounts_in_spec,
+		struct arena *arena, struct spec_edits *ret, struct plan *ret_rest,
+		struct error *err);
 /*
  * Where nothing is in the container's own root as yet: what the runtime makes there to mount on,
  * directories before what is in them; their paths without links. 0 or -errno.

@@ -198,7 +198,8 @@ static int cover_with_linked(struct applier *applier, const struct operation *op
 	struct stat st;
 	int r;
 
-	(void)snprintf(linked, sizeof(linked), "%.*s%s", (int)(strrchr(target, '/') + 1 - target),
+	(void)snprintf(linked, sizeof(linked), "%.*s%s",
+		       operation->text[0] == '/' ? 0 : (int)(strrchr(target, '/') + 1 - target),
 		       target, operation->text);
 	r = root_stat(driver_root_of(applier->roots, operation->tree), operation->source, 0, &st);
 	if (r < 0)

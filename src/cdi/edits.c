@@ -351,6 +351,23 @@ static int add_loader_cache(struct edits_maker *maker, const struct plan *plan,
 	return 0;
 }
 
+static bool plan_has_kind(const struct plan *plan, enum operation_kind kind)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->items[i].kind == kind)
+			return true;
+	return false;
+}
+
+/* Whether EGL can be told the GPUs that are to be shown. */
+static bool has_minors(const struct driver *driver)
+{
+	for (size_t i = 0; i < driver->gpus.count; i++)
+		if (driver->gpus.items[i].minor != GPU_NO_MINOR)
+			return true;
+	return false;
+}
+
 int edits_add_common(struct edits_maker *maker, const struct plan *plan, struct json_object *edits,
 		     struct error *err)
 {
@@ -367,7 +384,7 @@ int edits_add_common(struct edits_maker *maker, const struct plan *plan, struct 
 	r = edits_add_plan(maker, plan, NULL, edits, err);
 	if (r < 0)
 		return r;
-	if (maker->options->cuda_compat) {
+	if (maker->options->cuda_compat && maker->driver->compat_dir && maker->driver->version) {
 		args = add_hook(maker, edits, "enable-cuda-compat");
 		if (args)
 			add_argument(args, "--host-driver-version", maker->driver->version);
@@ -379,7 +396,9 @@ int edits_add_common(struct edits_maker *maker, const struct plan *plan, struct 
 	if (maker->options->mode == CDI_MODE_MANAGEMENT)
 		return 0;
 	/* These two look at the nodes that the container got, whatever devices were named. */
-	(void)add_hook(maker, edits, "update-application-profile");
-	(void)add_hook(maker, edits, "disable-device-node-modification");
+	if (has_minors(maker->driver))
+		(void)add_hook(maker, edits, "update-application-profile");
+	if (plan_has_kind(plan, OPERATION_PROC_MASK))
+		(void)add_hook(maker, edits, "disable-device-node-modification");
 	return 0;
 }

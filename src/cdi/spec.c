@@ -78,6 +78,11 @@ static int add_named(struct maker *maker, struct selected_device *device, const 
 			       &selection);
 	if (r < 0 || !options->by_uuid)
 		return r;
+	/* Nobody could tell it: the index has to do. */
+	if (uuid && strchr(uuid, '?') && maker->driver->unproven)
+		return options->by_index || options->by_type_index
+			       ? 0
+			       : add_device(maker, number, &selection);
 	if (!uuid)
 		return error_set(maker->err, ERROR_UNKNOWN_DEVICE, ENODEV,
 				 "use --device-name-strategy index",
@@ -85,24 +90,36 @@ static int add_named(struct maker *maker, struct selected_device *device, const 
 	return add_device(maker, uuid, &selection);
 }
 
+static const struct device_node *find_node(const struct driver *driver, const char *name)
+{
+	for (size_t i = 0; i < driver->nodes.count; i++)
+		if (strcmp(driver->nodes.items[i].name, name) == 0)
+			return &driver->nodes.items[i];
+	return NULL;
+}
+
 /*
- * Whether the GPU's node exists, or will: davit can't promise more of a spec. 1, 0 or -ENOMEM; what
+ * Whether the GPU's nodes exist, or will: davit can't promise more of a spec. 1, 0 or -ENOMEM; what
  * is left out is noted.
  */
-static int has_node(struct maker *maker, const struct gpu *gpu)
+static int has_nodes(struct maker *maker, const struct gpu *gpu)
 {
-	const char *name = arena_printf(maker->edits.arena, "nvidia%u", gpu->minor);
-	const char *what = arena_printf(maker->edits.arena, "GPU %u (%s)", gpu->index, gpu->bus_id);
-	const char *why =
-		arena_printf(maker->edits.arena, "the host has no /dev/nvidia%u", gpu->minor);
-	const struct device_nodes *nodes = &maker->driver->nodes;
+	struct arena *arena = maker->edits.arena;
+	const char *what = gpu->bus_id ? arena_printf(arena, "GPU %u (%s)", gpu->index, gpu->bus_id)
+				       : arena_printf(arena, "GPU %u", gpu->index);
 
-	if (!name || !what || !why)
-		return error_memory(maker->err);
-	for (size_t i = 0; i < nodes->count; i++)
-		if (strcmp(nodes->items[i].name, name) == 0 && nodes->items[i].present)
-			return 1;
-	return edits_leave_out(&maker->edits, what, why, maker->err);
+	for (size_t i = 0; what && i < gpu->nodes.count; i++) {
+		const char *name = gpu->nodes.items[i];
+		const struct device_node *node = find_node(maker->driver, name);
+		const char *why;
+
+		if (node && (node->present || node->optional))
+			continue;
+		why = arena_printf(arena, "the host has no /dev/%s", name);
+		return why ? edits_leave_out(&maker->edits, what, why, maker->err)
+			   : error_memory(maker->err);
+	}
+	return what ? 1 : error_memory(maker->err);
 }
 
 /* A GPU, or the MIG instance of it that was selected. */
@@ -133,7 +150,7 @@ static int add_gpus(struct maker *maker, struct selection *all)
 		struct selected_device *item;
 
 		if (gpu != last)
-			has = has_node(maker, gpu);
+			has = has_nodes(maker, gpu);
 		last = gpu;
 		r = has > 0 ? add_selected(maker, &selection.items[i]) : has;
 		if (r < 0 || !has)

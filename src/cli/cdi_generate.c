@@ -316,6 +316,8 @@ static bool needs_nvml(const struct driver *driver, const struct cdi_options *op
 {
 	if (options->mode != CDI_MODE_GPU)
 		return false;
+	if (driver->gpus_by_nvml)
+		return true;
 	for (size_t i = 0; i < driver->gpus.count; i++) {
 		const struct gpu *gpu = &driver->gpus.items[i];
 
@@ -426,8 +428,7 @@ static int make_spec(struct generate *generate, struct pipeline *pipeline, struc
 	if (r == 0)
 		r = pipeline_driver(pipeline, arena, err);
 	if (r == 0 && needs_nvml(&pipeline->driver, options)) {
-		r = driver_ask_nvml(&pipeline->roots, pipeline->config, &pipeline->driver, arena,
-				    err);
+		r = pipeline_ask_nvml(pipeline, arena, err);
 		if (r < 0)
 			return error_wrap(err, r, "name the devices");
 	}

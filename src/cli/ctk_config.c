@@ -132,15 +132,19 @@ static const char *toml_list(const char *value, const char *separator, struct ar
 static int follow_edit(struct job *job, const char *before)
 {
 	const char *after = job->edit.text;
-	size_t length = strlen(before), made = strlen(after), same = 0, tail = 0;
+	size_t length = strlen(before), made = strlen(after), same = 0, tail = 0, gone;
 
 	while (same < length && same < made && before[same] == after[same])
 		same++;
 	while (tail < length - same && tail < made - same &&
 	       before[length - 1 - tail] == after[made - 1 - tail])
 		tail++;
+	/* Blanks that went may be a comment in the other text. */
+	gone = length - same - tail;
+	if (strspn(before + same, " \t\r\n") < gone || strspn(job->text + same, " \t\r\n") >= gone)
+		gone = 0;
 	job->text =
-		arena_printf(job->arena, "%.*s%.*s%s", (int)same, job->text,
+		arena_printf(job->arena, "%.*s%.*s%s", (int)(same + gone), job->text,
 			     (int)(made - same - tail), after + same, job->text + length - tail);
 	return job->text ? 0 : error_memory(job->err);
 }

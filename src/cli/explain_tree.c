@@ -51,7 +51,7 @@ static void add_selection(struct tree *root, const struct pipeline *pipeline)
 				       mig->uuid ? mig->uuid : gpu->uuid, gpu->model);
 		else
 			(void)tree_add(node, "GPU %u %s %s at %s", gpu->index, gpu->uuid,
-				       gpu->model, gpu->bus_id);
+				       gpu->model, gpu_place_text(gpu));
 	}
 }
 
@@ -281,6 +281,13 @@ static void add_operations(struct tree *root, const struct explanation *explanat
 			add_reason(&l, node, i);
 }
 
+static const char *platform_text(const struct driver *driver)
+{
+	return driver->platform == PLATFORM_WSL     ? " (WSL2)"
+	       : driver->platform == PLATFORM_TEGRA ? " (Tegra)"
+						    : "";
+}
+
 void explain_print_tree(const struct explanation *explanation, struct arena *arena)
 {
 	const struct pipeline *pipeline = &explanation->pipeline;
@@ -291,14 +298,21 @@ void explain_print_tree(const struct explanation *explanation, struct arena *are
 	if (pipeline->stage >= PIPELINE_REQUEST)
 		add_request(root, &pipeline->request);
 	if (pipeline->stage >= PIPELINE_DRIVER && pipeline->request.nvidia)
-		(void)tree_add(root, "driver: %s in %s, %zu GPU%s", pipeline->driver.version,
-			       pipeline->driver.root_path, pipeline->driver.gpus.count,
+		(void)tree_add(root, "driver: %s%s in %s, %zu GPU%s",
+			       driver_version_text(&pipeline->driver),
+			       platform_text(&pipeline->driver), pipeline->driver.root_path,
+			       pipeline->driver.gpus.count,
 			       pipeline->driver.gpus.count == 1 ? "" : "s");
 	if (pipeline->stage >= PIPELINE_SELECTION && pipeline->request.nvidia)
 		add_selection(root, pipeline);
 	if (pipeline->stage >= PIPELINE_SELECTION)
 		for (size_t i = 0; i < pipeline->choices.count; i++)
 			add_choice(root, &pipeline->choices.items[i]);
+	for (size_t i = 0; i < pipeline->driver.notes.count; i++)
+		(void)tree_add(root, "note: %s", pipeline->driver.notes.items[i]);
+	if (pipeline->driver.unproven)
+		(void)tree_add(root, "note: taken on trust what NVML alone knows: cannot %s",
+			       pipeline->driver.unproven);
 	for (size_t i = 0; i < pipeline->notes.count; i++)
 		(void)tree_add(root, "note: %s", pipeline->notes.items[i]);
 	if (pipeline->stage >= PIPELINE_PLAN) {

@@ -5,13 +5,15 @@
 
 static void print_text(const struct driver *driver)
 {
-	(void)printf("driver  %s\ncuda    %s\nroot    %s\n", driver->version,
+	if (driver->platform != PLATFORM_NATIVE)
+		(void)printf("platform %s\n", driver_platform_name(driver->platform));
+	(void)printf("driver  %s\ncuda    %s\nroot    %s\n", driver_version_text(driver),
 		     driver->cuda_version ? driver->cuda_version : "unknown", driver->root_path);
 	for (size_t i = 0; i < driver->gpus.count; i++) {
 		const struct gpu *gpu = &driver->gpus.items[i];
 
-		(void)printf("gpu %u   %s  %s  %s  /dev/nvidia%u\n", gpu->index, gpu->model,
-			     gpu->uuid, gpu->bus_id, gpu->minor);
+		(void)printf("gpu %u   %s  %s  %s  /dev/%s\n", gpu->index, gpu->model, gpu->uuid,
+			     gpu_place_text(gpu), gpu->nodes.count ? gpu->nodes.items[0] : "null");
 		for (size_t j = 0; j < gpu->mig.count; j++)
 			(void)printf("  mig %u:%zu  gpu instance %u, compute instance %u%s%s\n",
 				     gpu->index, j, gpu->mig.items[j].gpu_instance,
@@ -22,6 +24,8 @@ static void print_text(const struct driver *driver)
 	for (size_t i = 0; i < driver->lost.count; i++)
 		(void)printf("lost    %s  %s\n", driver->lost.items[i].bus_id,
 			     driver->lost.items[i].problem);
+	for (size_t i = 0; i < driver->notes.count; i++)
+		(void)printf("note    %s\n", driver->notes.items[i]);
 	if (driver->gpus.count == 0)
 		(void)puts("no GPUs");
 }

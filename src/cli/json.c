@@ -99,6 +99,11 @@ static struct json_object *json_mig(const struct mig_instances *instances)
 	return array;
 }
 
+static struct json_object *text_or_null(const char *text)
+{
+	return text ? json_object_new_string(text) : NULL;
+}
+
 struct json_object *cli_json_gpus(const struct gpus *gpus)
 {
 	struct json_object *array = json_object_new_array();
@@ -108,19 +113,16 @@ struct json_object *cli_json_gpus(const struct gpus *gpus)
 		struct json_object *object = json_object_new_object();
 
 		json_object_object_add(object, "index", json_object_new_int((int)gpu->index));
-		json_object_object_add(object, "minor", json_object_new_int((int)gpu->minor));
+		json_object_object_add(
+			object, "minor",
+			gpu->minor == GPU_NO_MINOR ? NULL : json_object_new_int((int)gpu->minor));
 		json_object_object_add(object, "uuid", json_object_new_string(gpu->uuid));
-		json_object_object_add(object, "bus_id", json_object_new_string(gpu->bus_id));
+		json_object_object_add(object, "bus_id", text_or_null(gpu->bus_id));
 		json_object_object_add(object, "model", json_object_new_string(gpu->model));
 		json_object_object_add(object, "mig", json_mig(&gpu->mig));
 		(void)json_object_array_add(array, object);
 	}
 	return array;
-}
-
-static struct json_object *text_or_null(const char *text)
-{
-	return text ? json_object_new_string(text) : NULL;
 }
 
 static struct json_object *json_accelerator(const struct accelerator *one)
@@ -186,12 +188,18 @@ struct json_object *cli_json_driver(const struct driver *driver)
 {
 	struct json_object *object = json_object_new_object();
 
-	json_object_object_add(object, "version", json_object_new_string(driver->version));
+	json_object_object_add(object, "version", text_or_null(driver->version));
 	json_object_object_add(object, "cuda",
 			       driver->cuda_version ? json_object_new_string(driver->cuda_version)
 						    : NULL);
 	json_object_object_add(object, "root", json_object_new_string(driver->root_path));
 	json_object_object_add(object, "gpus", cli_json_gpus(&driver->gpus));
+	if (driver->platform == PLATFORM_NATIVE)
+		return object;
+	json_object_object_add(object, "platform",
+			       json_object_new_string(driver_platform_name(driver->platform)));
+	json_object_object_add(object, "notes", cli_json_strings(&driver->notes));
+	json_object_object_add(object, "unproven", text_or_null(driver->unproven));
 	return object;
 }
 

@@ -52,7 +52,7 @@ static int host_facts(const struct arguments *arguments, struct arena *arena,
 	if (driver_roots_open(&config, &roots, &ignored) < 0)
 		return 0;
 	r = driver_examine(&roots, &config, arena, &driver, &problems);
-	if (r == 0 && driver.version) {
+	if (r == 0 && (driver.version || driver.files.count)) {
 		ret->driver = driver.version;
 		ret->cuda = driver_cuda_version(&roots, &config, &driver, arena);
 	}

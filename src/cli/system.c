@@ -51,7 +51,12 @@ static int prepare(const struct arguments *arguments, unsigned what)
 		r = error_memory(&err);
 	if (r == 0)
 		r = driver_roots_open(&config, &roots, &err);
-	if (r == 0)
+	if (r == 0 && driver_recognise(&roots, &config, &arena) != PLATFORM_NATIVE)
+		r = strings_add(&arena, &done,
+				"nothing: on WSL2 and Jetson the system makes the nodes itself") < 0
+			    ? error_memory(&err)
+			    : 0;
+	else if (r == 0)
 		r = driver_prepare(&roots, &config, what, &arena, &driver, &done, &err);
 	driver_roots_close(&roots);
 	/* What was done before it failed was done nevertheless. */

@@ -152,7 +152,9 @@ static bool answer_known(const struct why_question *question, const struct drive
 	struct driver_known known;
 	const char *places;
 
-	if (driver_know_file(question->name, driver->version, arena, &known) < 0)
+	/* The catalogue is of a PCI host's driver. */
+	if (driver->platform != PLATFORM_NATIVE ||
+	    driver_know_file(question->name, driver->version, arena, &known) < 0)
 		return false;
 	if (known.version) {
 		ret->verdict = WHY_OTHER_VERSION;
@@ -187,9 +189,10 @@ static bool answer_node(const struct why_question *question, const struct pipeli
 	ret->verdict = WHY_HOST_LACKS;
 	ret->fix = "run `davit system prepare` on the host, if it should have that node";
 	for (size_t i = 0; i < driver->gpus.count; i++)
-		(void)strings_add(question->arena, &indices,
-				  arena_printf(question->arena, "/dev/nvidia%u",
-					       driver->gpus.items[i].minor));
+		for (size_t j = 0; j < driver->gpus.items[i].nodes.count; j++)
+			(void)strings_add(question->arena, &indices,
+					  arena_printf(question->arena, "/dev/%s",
+						       driver->gpus.items[i].nodes.items[j]));
 	list = strings_join(question->arena, &indices, ", ");
 	ret->reason = arena_printf(question->arena,
 				   "no GPU or device of this host has that node: its GPUs have %s",

@@ -101,6 +101,11 @@ static const char *describe_accept(struct arena *arena, const void *member)
 }
 #define describe_accept_annotations describe_accept
 
+static const char *describe_mounts(struct arena *arena, const void *member)
+{
+	return quote(arena, value_mounts_words[*(const enum runtime_mounts *)member]);
+}
+
 static const char *describe_requirements(struct arena *arena, const void *member)
 {
 	return quote(arena, value_requirements_words[*(const enum requirements *)member]);

@@ -32,6 +32,7 @@
 	X("cgroups", cgroups, auto) \
 	X("cuda-compat", cuda_compat, auto) \
 	X("runtime.mode", runtime.mode, mode) \
+	X("runtime.mounts", runtime.mounts, mounts) \
 	X("runtime.candidates", runtime.candidates, programs) \
 	X("limits.seconds", limits.seconds, seconds) \
 	X("log.file", log.file, log_file) \

@@ -11,6 +11,7 @@
 const char *const value_auto_words[] = {"never", "auto"};
 const char *const value_accept_words[] = {"always", "privileged", "never", "as-env"};
 const char *const value_mode_words[] = {"spec", "hook"};
+const char *const value_mounts_words[] = {"auto", "hook", "spec"};
 const char *const value_requirements_words[] = {"auto", "enforce", "warn", "ignore"};
 
 int value_refuse(const struct value *value, const char *what)
@@ -97,6 +98,16 @@ int value_mode(const struct value *value, void *ret)
 	if (index < 0)
 		return value_refuse(value, "\"spec\" or \"hook\"");
 	*(enum runtime_mode *)ret = (enum runtime_mode)index;
+	return 0;
+}
+
+int value_mounts(const struct value *value, void *ret)
+{
+	int index = word_index(value, value_mounts_words, ARRAY_SIZE(value_mounts_words));
+
+	if (index < 0)
+		return value_refuse(value, "\"auto\", \"hook\" or \"spec\"");
+	*(enum runtime_mounts *)ret = (enum runtime_mounts)index;
 	return 0;
 }
 

@@ -36,8 +36,10 @@ int value_accept_annotations(const struct value *value, void *ret); /* enum acce
 int value_requirements(const struct value *value, void *ret);       /* enum requirements */
 int value_prefixes(const struct value *value, void *ret);           /* struct strings */
 int value_mode(const struct value *value, void *ret);               /* enum runtime_mode */
+int value_mounts(const struct value *value, void *ret);             /* enum runtime_mounts */
 int value_log_level(const struct value *value, void *ret);          /* enum log_level */
 
 /* By their enums. */
 extern const char *const value_auto_words[2], *const value_accept_words[4];
-extern const char *const value_mode_words[2], *const value_requirements_words[4];
+extern const char *const value_mode_words[2], *const value_mounts_words[3];
+extern const char *const value_requirements_words[4];

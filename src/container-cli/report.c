@@ -30,37 +30,46 @@ static const char *spell_brand(const char *brand)
 /* NVML's spelling of a bus id has a domain of eight digits. */
 static const char *long_bus_id(const char *bus_id, struct arena *arena)
 {
-	const char *id = arena_printf(arena, "0000%s", bus_id);
+	const char *id = bus_id ? arena_printf(arena, "0000%s", bus_id) : "none";
 
 	return id ? id : bus_id;
 }
 
+static const char *minor_text(const struct gpu *gpu, struct arena *arena)
+{
+	const char *text =
+		gpu->minor == GPU_NO_MINOR ? NULL : arena_printf(arena, "%u", gpu->minor);
+
+	return or_unknown(text);
+}
+
 static void print_csv(const struct driver *driver, struct arena *arena)
 {
-	(void)printf("NVRM version,CUDA version\n%s,%s\n\n", driver->version,
+	(void)printf("NVRM version,CUDA version\n%s,%s\n\n", or_unknown(driver->version),
 		     or_unknown(driver->cuda_version));
 	(void)puts("Device Index,Device Minor,Model,Brand,GPU UUID,Bus Location,Architecture");
 	for (size_t i = 0; i < driver->gpus.count; i++) {
 		const struct gpu *gpu = &driver->gpus.items[i];
 
-		(void)printf("%u,%u,%s,%s,%s,%s,%s\n", gpu->index, gpu->minor, gpu->model,
-			     spell_brand(gpu->brand), gpu->uuid, long_bus_id(gpu->bus_id, arena),
-			     or_unknown(gpu->arch));
+		(void)printf("%u,%s,%s,%s,%s,%s,%s\n", gpu->index, minor_text(gpu, arena),
+			     gpu->model, spell_brand(gpu->brand), gpu->uuid,
+			     long_bus_id(gpu->bus_id, arena), or_unknown(gpu->arch));
 	}
 }
 
 static void print_text(const struct driver *driver, struct arena *arena)
 {
-	(void)printf("NVRM version:   %s\nCUDA version:   %s\n", driver->version,
+	(void)printf("NVRM version:   %s\nCUDA version:   %s\n", or_unknown(driver->version),
 		     or_unknown(driver->cuda_version));
 	for (size_t i = 0; i < driver->gpus.count; i++) {
 		const struct gpu *gpu = &driver->gpus.items[i];
 
-		(void)printf("\nDevice Index:   %u\nDevice Minor:   %u\nModel:          %s\n"
+		(void)printf("\nDevice Index:   %u\nDevice Minor:   %s\nModel:          %s\n"
 			     "Brand:          %s\nGPU UUID:       %s\nBus Location:   %s\n"
 			     "Architecture:   %s\n",
-			     gpu->index, gpu->minor, gpu->model, spell_brand(gpu->brand), gpu->uuid,
-			     long_bus_id(gpu->bus_id, arena), or_unknown(gpu->arch));
+			     gpu->index, minor_text(gpu, arena), gpu->model,
+			     spell_brand(gpu->brand), gpu->uuid, long_bus_id(gpu->bus_id, arena),
+			     or_unknown(gpu->arch));
 	}
 }
 

@@ -26,26 +26,45 @@ int check_config_policy(const struct doctor_host *host, struct finding *ret)
 	return finding_set(ret, DOCTOR_OK, NULL, "policy.accept-env is \"%s\"", who);
 }
 
+static const char *const platforms[] = {
+	[PLATFORM_NATIVE] = "neither WSL2 nor Jetson",
+	[PLATFORM_WSL] = "WSL2",
+	[PLATFORM_TEGRA] = "a board with Tegra (Jetson)",
+};
+
+/* What is wrong with another platform than a PCI host is told here, and what it can't do. */
 int check_host_platform(const struct doctor_host *host, struct finding *ret)
 {
-	static const char remedy[] = "use NVIDIA's own toolkit on this host";
+	const struct doctor_driver *d = &host->driver;
+	const struct driver *driver = &d->driver;
+	char notes[700] = "";
 
-	if (host->system.wsl)
-		return finding_set(ret, DOCTOR_FAIL, remedy,
-				   "WSL2 (%s/dxg), which is not supported",
-				   host->config.driver.dev);
-	if (host->system.tegra)
-		return finding_set(ret, DOCTOR_FAIL, remedy,
-				   "a Jetson (/etc/nv_tegra_release), which is not supported");
-	return finding_set(ret, DOCTOR_OK, NULL, "neither WSL2 nor Jetson");
+	if (driver->platform == PLATFORM_NATIVE)
+		return finding_set(ret, DOCTOR_OK, NULL, "%s", platforms[PLATFORM_NATIVE]);
+	if (d->problems.nodes.code)
+		return finding_error(ret, DOCTOR_FAIL, &d->problems.nodes);
+	for (size_t i = 0; i < driver->notes.count; i++)
+		finding_list(notes, sizeof(notes), "%s", driver->notes.items[i]);
+	return finding_set(ret, DOCTOR_OK, NULL, "%s; %s", platforms[driver->platform], notes);
 }
 
 /* ---- the kernel module and its userland ------------------------------------------------- */
 
+/* Whether it has modules and nodes that the driver makes; fills the finding otherwise. */
+bool check_is_native(const struct doctor_host *host, struct finding *ret)
+{
+	if (host->driver.driver.platform == PLATFORM_NATIVE)
+		return true;
+	(void)finding_set(ret, DOCTOR_SKIP, NULL, "not on %s",
+			  platforms[host->driver.driver.platform]);
+	return false;
+}
+
 /* Whether the driver was read at all; fills the finding otherwise. */
 bool check_has_module(const struct doctor_host *host, struct finding *ret)
 {
-	if (host->driver.roots_open && host->driver.driver.version)
+	if (host->driver.roots_open &&
+	    (host->driver.driver.version || host->driver.driver.platform != PLATFORM_NATIVE))
 		return true;
 	(void)finding_set(ret, DOCTOR_SKIP, NULL, "the kernel module isn't there");
 	return false;
@@ -92,6 +111,8 @@ int check_driver_module(const struct doctor_host *host, struct finding *ret)
 		return finding_error(ret, DOCTOR_FAIL, &d->problems.kernel);
 	if (d->problems.majors.code)
 		return finding_error(ret, DOCTOR_FAIL, &d->problems.majors);
+	if (d->driver.platform != PLATFORM_NATIVE)
+		return finding_set(ret, DOCTOR_SKIP, NULL, "see host.platform");
 	return finding_set(ret, DOCTOR_OK, NULL, "nvidia %s", d->driver.version);
 }
 
@@ -99,7 +120,7 @@ int check_driver_version(const struct doctor_host *host, struct finding *ret)
 {
 	const struct doctor_driver *d = &host->driver;
 
-	if (!check_has_module(host, ret))
+	if (!check_has_module(host, ret) || !check_is_native(host, ret))
 		return 0;
 	if (d->problems.files.code == ERROR_DRIVER_MISMATCH)
 		return finding_error(ret, DOCTOR_FAIL, &d->problems.files);
@@ -125,6 +146,8 @@ int check_driver_libraries(const struct doctor_host *host, struct finding *ret)
 		return finding_set(ret, DOCTOR_SKIP, NULL,
 				   "those of another version, see driver.version; searched: %s",
 				   searched);
+	if (d->problems.files.code && d->driver.platform != PLATFORM_NATIVE)
+		return finding_error(ret, DOCTOR_FAIL, &d->problems.files);
 	if (d->problems.files.code && !d->libraries) {
 		(void)finding_set(ret, DOCTOR_FAIL, d->problems.files.fix,
 				  "none of the kernel module's version, %s; searched: %s",
@@ -224,7 +247,7 @@ int check_driver_uvm(const struct doctor_host *host, struct finding *ret)
 	unsigned major = host->driver.driver.majors.uvm;
 	bool loads = host->config.driver.load_modules;
 
-	if (!check_has_numbers(host, ret))
+	if (!check_has_numbers(host, ret) || !check_is_native(host, ret))
 		return 0;
 	if (major)
 		return finding_set(ret, DOCTOR_OK, NULL, "nvidia-uvm has major %u", major);
@@ -251,7 +274,7 @@ int check_driver_graphics(const struct doctor_host *host, struct finding *ret)
 	char missing[300] = "";
 	size_t drm = 0;
 
-	if (!has_all_libraries(host, ret))
+	if (!has_all_libraries(host, ret) || !check_is_native(host, ret))
 		return 0;
 	for (size_t i = 0; i < driver->gpus.count; i++)
 		drm += driver->gpus.items[i].drm_nodes.count;
@@ -280,7 +303,7 @@ int check_driver_persistence(const struct doctor_host *host, struct finding *ret
 	const struct doctor_system *system = &host->system;
 	const char *run = host->config.driver.run;
 
-	if (!check_has_module(host, ret))
+	if (!check_has_module(host, ret) || !check_is_native(host, ret))
 		return 0;
 	if (system->persistenced_wrong)
 		return finding_set(ret, DOCTOR_WARN, "remove it and start nvidia-persistenced anew",
@@ -339,7 +362,7 @@ int check_driver_mps(const struct doctor_host *host, struct finding *ret)
 	const struct doctor_system *system = &host->system;
 	const char *path = host->config.driver.mps;
 
-	if (!system->mps)
+	if (!system->mps || string_equal(host->driver.driver.mps_path, ""))
 		return finding_set(ret, DOCTOR_OK, NULL, "no MPS");
 	if (system->mps_uid != 0)
 		return finding_set(ret, DOCTOR_WARN,

@@ -48,6 +48,7 @@ int finding_error(struct finding *ret, enum doctor_result result, const struct e
 void finding_list(char *list, size_t size, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* Whether the kernel module was found; else the finding is one that says so. */
+bool check_is_native(const struct doctor_host *host, struct finding *ret);
 bool check_has_module(const struct doctor_host *host, struct finding *ret);
 /* The same for the majors that the driver owns. */
 bool check_has_numbers(const struct doctor_host *host, struct finding *ret);
@@ -83,6 +84,7 @@ CHECK(docker_snap);
 CHECK(docker_config);
 CHECK(docker_hook);
 CHECK(docker_runtime);
+CHECK(docker_cdi);
 CHECK(docker_restart);
 CHECK(engine_containerd);
 CHECK(containerd_config);

@@ -119,7 +119,7 @@ static int look_at_driver(struct doctor_gathering *g, const struct driver_roots 
 	return r;
 }
 
-/* What nvidia-persistenced and WSL2 show beneath the driver's places. */
+/* What nvidia-persistenced shows beneath the driver's places. */
 static void look_around(struct doctor_gathering *g, const struct driver_roots *roots)
 {
 	struct doctor_system *system = &g->host->system;
@@ -129,7 +129,6 @@ static void look_around(struct doctor_gathering *g, const struct driver_roots *r
 		system->persistenced = true;
 		system->persistenced_wrong = !S_ISSOCK(st.st_mode);
 	}
-	system->wsl = root_stat(&roots->dev, "dxg", 0, &st) == 0;
 }
 
 int doctor_gather_driver(struct doctor_gathering *g)

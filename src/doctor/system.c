@@ -126,7 +126,6 @@ int doctor_gather_system(struct doctor_gathering *g)
 
 	system->uid = geteuid();
 	system->nested = user_namespace_is_nested();
-	system->tegra = doctor_exists(g, "etc/nv_tegra_release");
 	system->kubelet =
 		doctor_exists(g, "var/lib/kubelet") || doctor_exists(g, "usr/bin/kubelet");
 	system->systemd = doctor_exists(g, "run/systemd/system");

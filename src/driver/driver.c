@@ -1,49 +1,98 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The door: which platform the host is, and that one's answers. */
+#include "host/host.h"
 #include "native/native.h"
 #include "nvml/nvml.h"
+#include "wsl/wsl.h"
 
-/* Chosen once, when the inventory is made. */
-static const struct platform *platform_of(const struct driver_roots *roots)
+/* In this order, since each may show what the next ones are recognised by. */
+static const struct platform *const platforms[] = {
+	&wsl_platform,
+	&native_platform,
+};
+
+const char *driver_platform_name(enum driver_platform platform)
 {
-	(void)roots;
-	return &native_platform;
+	static const char *const names[] = {
+		[PLATFORM_NATIVE] = "native",
+		[PLATFORM_WSL] = "wsl",
+		[PLATFORM_TEGRA] = "tegra",
+	};
+
+	return names[platform];
+}
+
+/* Chosen once, when the inventory is made, which then says it. */
+static const struct platform *choose(const struct driver_roots *roots, const struct config *config,
+				     struct arena *arena, struct driver *ret)
+{
+	struct platform_signs signs = {.roots = roots, .config = config};
+	size_t i = 0;
+	char *text;
+
+	*ret = (struct driver){.root_path = config->driver.root, .mps_path = config->driver.mps};
+	if (host_read_text(&roots->proc, "driver/nvidia/version", arena, &text) == 0)
+		signs.proc_version = ret->proc_version = text;
+	while (!platforms[i]->recognise(&signs, arena))
+		i++;
+	ret->platform = platforms[i]->id;
+	return platforms[i];
+}
+
+static const struct platform *platform_of(const struct driver *driver)
+{
+	size_t i = 0;
+
+	while (platforms[i]->id != driver->platform)
+		i++;
+	return platforms[i];
+}
+
+enum driver_platform driver_recognise(const struct driver_roots *roots, const struct config *config,
+				      struct arena *arena)
+{
+	struct driver driver;
+
+	return choose(roots, config, arena, &driver)->id;
 }
 
 int driver_read(const struct driver_roots *roots, const struct config *config,
 		unsigned capabilities, const struct strings *devices, struct arena *arena,
 		struct driver *ret, struct error *err)
 {
-	return platform_of(roots)->read(roots, config, capabilities, devices, arena, ret, err);
+	return choose(roots, config, arena, ret)
+		->read(roots, config, capabilities, devices, arena, ret, err);
 }
 
 int driver_examine(const struct driver_roots *roots, const struct config *config,
 		   struct arena *arena, struct driver *ret, struct driver_problems *ret_problems)
 {
-	return platform_of(roots)->examine(roots, config, arena, ret, ret_problems);
+	return choose(roots, config, arena, ret)->examine(roots, config, arena, ret, ret_problems);
 }
 
 int driver_read_families(const struct driver_roots *roots, unsigned families,
 			 const struct strings *imex, struct arena *arena, struct driver *driver,
 			 struct error *err)
 {
-	return platform_of(roots)->read_families(roots, families, imex, arena, driver, err);
+	return platform_of(driver)->read_families(roots, families, imex, arena, driver, err);
 }
 
 const char *driver_cuda_version(const struct driver_roots *roots, const struct config *config,
 				const struct driver *driver, struct arena *arena)
 {
-	return platform_of(roots)->cuda_version(roots, config, driver, arena);
+	return driver->cuda_version
+		       ? driver->cuda_version
+		       : platform_of(driver)->cuda_version(roots, config, driver, arena);
 }
 
 int driver_ask_nvml(const struct driver_roots *roots, const struct config *config,
 		    struct driver *driver, struct arena *arena, struct error *err)
 {
-	const char *library = NULL;
+	struct nvml_question question = {.dev = config->driver.dev};
 	int r;
 
 	if (driver->nvml_asked)
 		return 0;
-	r = platform_of(roots)->locate_nvml(roots, config, driver, arena, &library, err);
-	return r < 0 ? r : nvml_ask(library, config->driver.dev, driver, arena, err);
+	r = platform_of(driver)->locate_nvml(roots, config, driver, arena, &question, err);
+	return r < 0 ? r : nvml_ask(&question, driver, arena, err);
 }

@@ -3,9 +3,22 @@
 #pragma once
 
 #include "davit/driver.h"
+#include "nvml/nvml.h"
 
-/* The functions promise what those of davit/driver.h with the same name do. */
+/* What tells platforms apart. */
+struct platform_signs {
+	const struct driver_roots *roots;
+	const struct config *config;
+	const char *proc_version; /* the text of /proc/driver/nvidia/version; NULL: there is none */
+};
+
+/*
+ * The functions promise what those of davit/driver.h with the same name do. `ret` comes with what
+ * the door knows: platform, root_path, mps_path, proc_version.
+ */
 struct platform {
+	enum driver_platform id;
+	bool (*recognise)(const struct platform_signs *signs, struct arena *arena);
 	int (*read)(const struct driver_roots *roots, const struct config *config,
 		    unsigned capabilities, const struct strings *devices, struct arena *arena,
 		    struct driver *ret, struct error *err);
@@ -17,8 +30,8 @@ struct platform {
 			     struct error *err);
 	const char *(*cuda_version)(const struct driver_roots *roots, const struct config *config,
 				    const struct driver *driver, struct arena *arena);
-	/* libnvidia-ml as the host sees it: a path that the loader can be given. */
+	/* What davit-nvml is to be asked with. */
 	int (*locate_nvml)(const struct driver_roots *roots, const struct config *config,
-			   const struct driver *driver, struct arena *arena, const char **ret,
-			   struct error *err);
+			   const struct driver *driver, struct arena *arena,
+			   struct nvml_question *ret, struct error *err);
 };

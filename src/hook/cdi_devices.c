@@ -9,11 +9,12 @@
 #define TEXT_MAX ((size_t)64 * 1024)
 #define ENTRIES_MAX 4096
 
-static bool has_node(const struct root *root, const char *path)
+bool cdi_has_node(const struct cdi_call *call, const char *path)
 {
 	struct stat st;
 
-	return path && root_stat(root, path, AT_SYMLINK_NOFOLLOW, &st) == 0 && S_ISCHR(st.st_mode);
+	return path && root_stat(&call->container.root, path, AT_SYMLINK_NOFOLLOW, &st) == 0 &&
+	       S_ISCHR(st.st_mode);
 }
 
 /* "Device Minor: 	 3" of a file of /proc. */
@@ -68,9 +69,8 @@ static int add_instances(struct cdi_call *call, const char *path)
 		if (!string_starts(names.items[i], "ci") ||
 		    !read_minor(call, arena_printf(call->arena, PROC "/%s/access", instance),
 				"DeviceFileMinor", &minor) ||
-		    !has_node(&call->container.root,
-			      arena_printf(call->arena, "/dev/nvidia-caps/nvidia-cap%ju",
-					   (uintmax_t)minor)))
+		    !cdi_has_node(call, arena_printf(call->arena, "/dev/nvidia-caps/nvidia-cap%ju",
+						     (uintmax_t)minor)))
 			continue;
 		r = add(call, &mask->capabilities, instance);
 		if (r == 0 && first)
@@ -110,8 +110,8 @@ static int add_gpus(struct cdi_call *call)
 			    call,
 			    arena_printf(call->arena, PROC "/gpus/%s/information", ids.items[i]),
 			    "Device Minor", &minor) ||
-		    !has_node(&call->container.root,
-			      arena_printf(call->arena, "/dev/nvidia%ju", (uintmax_t)minor)))
+		    !cdi_has_node(call,
+				  arena_printf(call->arena, "/dev/nvidia%ju", (uintmax_t)minor)))
 			continue;
 		r = add(call, &call->plan.proc_mask.bus_ids, ids.items[i]);
 		if (r == 0)
@@ -152,8 +152,7 @@ int cdi_update_profile(struct cdi_call *call, struct error *err)
 	struct operation *file;
 
 	for (unsigned minor = 0; minor < 64; minor++)
-		if (has_node(&call->container.root,
-			     arena_printf(call->arena, "/dev/nvidia%u", minor)))
+		if (cdi_has_node(call, arena_printf(call->arena, "/dev/nvidia%u", minor)))
 			visible |= UINT64_C(1) << minor;
 	if (!visible)
 		return 0;

@@ -16,6 +16,7 @@ static const struct {
 	const char *name;
 	int (*run)(struct cdi_call *call, struct error *err);
 } commands[] = {
+	{"cdi",			      cdi_apply_spec        },
 	{"create-symlinks",                  cdi_create_symlinks   },
 	{"update-ldcache",                   cdi_update_ldcache    },
 	{"enable-cuda-compat",               cdi_enable_cuda_compat},
@@ -123,13 +124,36 @@ static bool is_same_file(const struct cdi_call *call, const char *one, const cha
 	       a.st_ino == b.st_ino;
 }
 
+/*
+ * The image may have a file of that name: then what the link is for is bound over it or, where
+ * there is no such file (yet), the link takes its place, as `ln -sf` has it.
+ */
+int cdi_cover_link(struct cdi_call *call, struct operation *link, struct error *err)
+{
+	const char *linked = link->text;
+	struct stat st;
+
+	link->replaces = true;
+	if (link->text[0] != '/')
+		linked = arena_printf(call->arena, "%.*s/%s",
+				      (int)(strrchr(link->target, '/') - link->target),
+				      link->target, link->text);
+	if (!linked)
+		return error_memory(err);
+	if (root_stat(&call->container.root, linked, 0, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    is_same_file(call, linked, link->target))
+		return 0;
+	link->tree = TREE_DRIVER_ROOT;
+	link->source = linked;
+	link->flags = MOUNT_FLAG_RDONLY | MOUNT_FLAG_NOSUID | MOUNT_FLAG_NODEV;
+	return 0;
+}
+
 /* "../libnvidia-allocator.so.1::/usr/lib64/gbm/nvidia-drm_gbm.so" */
 static int add_link(struct cdi_call *call, const char *value, struct error *err)
 {
-	const char *separator = strstr(value, "::"), *link, *text, *linked;
+	const char *separator = strstr(value, "::"), *link, *text;
 	struct operation *operation;
-	struct stat st;
-	int r;
 
 	if (!separator || separator == value || !separator[2])
 		return bad_value("--link", value, "TARGET::LINK", err);
@@ -141,25 +165,7 @@ static int add_link(struct cdi_call *call, const char *value, struct error *err)
 		return error_memory(err);
 	/* Names of nodes are for people. */
 	operation->required = !string_starts(operation->target, "/dev/");
-	/*
-	 * The image may have a file of that name: then what the link is for is bound over it or,
-	 * where there is no such file (yet), the link takes its place, as `ln -sf` has it.
-	 */
-	operation->replaces = true;
-	linked = *text == '/'
-			 ? text
-			 : arena_printf(call->arena, "%.*s/%s",
-					(int)(strrchr(operation->target, '/') - operation->target),
-					operation->target, text);
-	if (!linked)
-		return error_memory(err);
-	r = root_stat(&call->container.root, linked, 0, &st);
-	if (r == 0 && S_ISREG(st.st_mode) && !is_same_file(call, linked, operation->target)) {
-		operation->tree = TREE_DRIVER_ROOT;
-		operation->source = linked;
-		operation->flags = MOUNT_FLAG_RDONLY | MOUNT_FLAG_NOSUID | MOUNT_FLAG_NODEV;
-	}
-	return 0;
+	return cdi_cover_link(call, operation, err);
 }
 
 int cdi_create_symlinks(struct cdi_call *call, struct error *err)
@@ -248,6 +254,7 @@ static int open_root_of_bundle(struct cdi_call *call, const struct oci_state *st
 	if (r < 0)
 		return err->fix[0] ? r : error_fix(err, r, "compare it with `runc spec`");
 	call->container.mounts = &pipeline.spec.mounts;
+	call->shared_propagation = pipeline.spec.shared_propagation;
 	pipeline.rootfs = oci_spec_rootfs(&pipeline.spec, state->bundle, call->arena);
 	if (!pipeline.rootfs)
 		return error_memory(err);
@@ -304,12 +311,17 @@ static int open_root(struct cdi_call *call, int start, struct error *err)
 
 static int apply(struct cdi_call *call, struct error *err)
 {
-	/* Everything that a command takes, it takes from the container itself. */
 	struct driver_roots roots = DRIVER_ROOTS_INIT;
+	int r = 0;
 
 	if (call->plan.count == 0)
 		return 0;
-	roots.driver = call->container.root;
+	if (call->takes_from_host)
+		r = root_open("/", &roots.driver, err);
+	else
+		roots.driver = call->container.root;
+	if (r < 0)
+		return r;
 	roots.proc = (struct root){
 		.fd = root_openat(&call->container.root, "/proc", O_PATH | O_DIRECTORY),
 		.path = "/proc"};
@@ -375,9 +387,10 @@ static char **options_of(const struct cdi_edit_hook *hook, struct arena *arena)
 }
 
 int cdi_hook_apply(const struct cdi_edit_hook *hook, const struct container *container,
-		   struct arena *arena, struct error *err)
+		   bool shared_propagation, struct arena *arena, struct error *err)
 {
-	struct cdi_call call = {.arena = arena, .container = *container};
+	struct cdi_call call = {
+		.arena = arena, .container = *container, .shared_propagation = shared_propagation};
 	int command = find_command(hook->command);
 	int r;
 

@@ -23,7 +23,7 @@ int cdi_hook_main(int argc, char **argv);
  * entered (apply_plan has been called). The hook's command is known. 0 or -errno, err filled.
  */
 int cdi_hook_apply(const struct cdi_edit_hook *hook, const struct container *container,
-		   struct arena *arena, struct error *err);
+		   bool shared_propagation, struct arena *arena, struct error *err);
 
 /* ---- shared by the commands ------------------------------------------------------------- */
 
@@ -31,6 +31,12 @@ struct cdi_call {
 	struct arena *arena;
 	char **arguments; /* behind the command, ending with NULL */
 	struct container container;
+	bool shared_propagation; /* of config.json */
+	/*
+	 * The plan's sources are the host's, as the namespace shows them until the runtime enters
+	 * the root. Else everything that a command takes, it takes from the container itself.
+	 */
+	bool takes_from_host;
 	struct plan plan; /* what is to be done */
 };
 /* A new operation at the plan's end, or NULL. `target` and `text` NULL: no memory, too. */
@@ -51,7 +57,25 @@ struct cdi_items {
 };
 const char *cdi_item(const struct cdi_call *call, const char *name, struct cdi_items *items);
 
+/* Whether the container has that node. `path` NULL: no. */
+bool cdi_has_node(const struct cdi_call *call, const char *path);
+/*
+ * Has the link's place, should the image have a file there, covered by the file of the container
+ * that the link leads to, if it is there; else the link takes its place.
+ */
+int cdi_cover_link(struct cdi_call *call, struct operation *link, struct error *err);
+/*
+ * Takes the image's newer driver libraries into the plan, if they run on the driver that the
+ * arguments name, and the file that tells a later ldconfig; or takes an old one away. Only for
+ * images of glibc.
+ */
+int cdi_add_compat(struct cdi_call *call, struct image *image, struct error *err);
+/* The file that tells a later ldconfig of folders that it doesn't search by itself. 0 or -errno. */
+int cdi_add_loader_conf(struct cdi_call *call, const struct image *image,
+			const struct strings *folders);
+
 /* The commands: 0 or -errno, err filled. */
+int cdi_apply_spec(struct cdi_call *call, struct error *err);
 int cdi_create_symlinks(struct cdi_call *call, struct error *err);
 int cdi_chmod(struct cdi_call *call, struct error *err);
 int cdi_update_ldcache(struct cdi_call *call, struct error *err);

@@ -77,6 +77,29 @@ static bool is_from_compat(const struct cache_update *update, const char *name)
 	       entry->path[strlen(update->compat)] == '/';
 }
 
+/*
+ * Whether another file that was mounted beside it has its SONAME for a name, or is led to by that:
+ * in WSL2's store libcuda.so.1 is the loader, though libcuda.so.1.1 has the same SONAME.
+ */
+static bool is_anothers(const struct cache_update *update, const char *folder, const char *name,
+			const char *soname)
+{
+	struct cdi_call *call = update->call;
+	const char *link = arena_printf(call->arena, "%s/%s", folder, soname), *text;
+	struct stat st;
+
+	if (!link || strcmp(soname, name) == 0 ||
+	    root_stat(&call->container.root, link, AT_SYMLINK_NOFOLLOW, &st) < 0)
+		return false;
+	if (!S_ISLNK(st.st_mode))
+		return is_mounted(update, soname);
+	text = root_readlink(&call->container.root, link, call->arena);
+	if (!text || strcmp(text, name) == 0)
+		return false;
+	text = strrchr(text, '/') ? strrchr(text, '/') + 1 : text;
+	return strcmp(text, name) != 0 && is_mounted(update, text);
+}
+
 /* The path to name in the cache: the SONAME's, when that leads to the file, else the file's. */
 static const char *name_library(const struct cache_update *update, const char *path,
 				const char *folder, const char *name, const char *soname, int *r)
@@ -116,6 +139,8 @@ static int add_library(struct cache_update *update, const char *folder, const ch
 	soname = facts.soname ? facts.soname : name;
 	if (flags_of(&facts) == LOADER_FLAGS_NATIVE && is_from_compat(update, soname))
 		return 0;
+	if (is_anothers(update, folder, name, soname))
+		return 0;
 	entry = ARENA_PUSH(call->arena, &call->plan.libraries);
 	if (!entry)
 		return -ENOMEM;
@@ -123,6 +148,33 @@ static int add_library(struct cache_update *update, const char *folder, const ch
 	entry->name = soname;
 	entry->path = name_library(update, path, folder, name, soname, &r);
 	return r;
+}
+
+/* "libcuda.so" that leads to a library which was mounted: for dlopen of that name. */
+static int add_dot_so(struct cache_update *update, const char *folder, const char *name)
+{
+	struct cdi_call *call = update->call;
+	const char *path = arena_printf(call->arena, "%s/%s", folder, name);
+	struct loader_entry *entry;
+	struct elf_facts facts = {0};
+	struct stat st, file;
+	int r = path ? root_stat(&call->container.root, path, AT_SYMLINK_NOFOLLOW, &st) : -ENOMEM;
+
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0 || !S_ISLNK(st.st_mode) || root_stat(&call->container.root, path, 0, &file) < 0 ||
+	    file.st_dev == update->root_dev)
+		return 0;
+	r = read_facts(update, path, &facts);
+	if (r == -ENOMEM || r == -EPERM)
+		return r;
+	if (r < 0 || !flags_of(&facts))
+		return 0;
+	entry = ARENA_PUSH(call->arena, &call->plan.libraries);
+	if (!entry)
+		return -ENOMEM;
+	*entry = (struct loader_entry){.flags = flags_of(&facts), .name = name, .path = path};
+	return 0;
 }
 
 static int add_folder(struct cache_update *update, const char *folder)
@@ -148,6 +200,8 @@ static int add_folder(struct cache_update *update, const char *folder)
 		if (string_starts(name, "lib") && strstr(name, ".so") &&
 		    (is_mounted(update, name) || all))
 			r = add_library(update, folder, name);
+		else if (string_starts(name, "lib") && string_ends(name, ".so"))
+			r = add_dot_so(update, folder, name);
 	}
 	return r;
 }
@@ -273,10 +327,9 @@ static int add_conf(struct cdi_call *call, const char *path, const char *text)
 /*
  * The folders that the image's ldconfig wouldn't search by itself, beside those of an earlier spec.
  */
-static int add_loader_conf(struct cdi_call *call, const struct image *image)
+int cdi_add_loader_conf(struct cdi_call *call, const struct image *image,
+			const struct strings *folders)
 {
-	struct cdi_items items = {0};
-	const char *folder;
 	char *text = NULL;
 	bool changed = false;
 	int r = root_read(&call->container.root, PLAN_FOLDERS_CONF, CONF_MAX, call->arena, &text,
@@ -286,7 +339,9 @@ static int add_loader_conf(struct cdi_call *call, const struct image *image)
 		return r;
 	if (r < 0)
 		text = arena_strdup(call->arena, "");
-	while (text && (folder = cdi_item(call, "folder", &items))) {
+	for (size_t i = 0; text && i < folders->count; i++) {
+		const char *folder = folders->items[i];
+
 		if (!is_conf_line(folder) || image_searches(image, folder) ||
 		    has_line(text, folder))
 			continue;
@@ -305,9 +360,21 @@ static int add_loader_conf(struct cdi_call *call, const struct image *image)
 	return r;
 }
 
+static int read_folders(const struct cdi_call *call, struct strings *ret)
+{
+	struct cdi_items items = {0};
+	const char *folder;
+
+	while ((folder = cdi_item(call, "folder", &items)))
+		if (strings_add(call->arena, ret, folder) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
 int cdi_update_ldcache(struct cdi_call *call, struct error *err)
 {
 	struct cache_update update = {.call = call, .err = err};
+	struct strings folders = {0};
 	struct image image;
 	int r = image_inspect(&call->container.root, call->arena, &image, err);
 
@@ -317,7 +384,9 @@ int cdi_update_ldcache(struct cdi_call *call, struct error *err)
 		return add_musl_folders(call, err);
 	r = add_folders(&update);
 	if (r == 0)
-		r = add_loader_conf(call, &image);
+		r = read_folders(call, &folders);
+	if (r == 0)
+		r = cdi_add_loader_conf(call, &image, &folders);
 	if (r == 0 && call->plan.libraries.count > 0 &&
 	    !cdi_add(call, OPERATION_LOADER_CACHE, CACHE, ""))
 		r = -ENOMEM;
@@ -341,39 +410,45 @@ static const char *get_version(struct cdi_call *call, const char *option)
 	return NULL;
 }
 
-int cdi_enable_cuda_compat(struct cdi_call *call, struct error *err)
+int cdi_add_compat(struct cdi_call *call, struct image *image, struct error *err)
 {
 	struct compat_host host = {.driver = get_version(call, "host-driver-version"),
 				   .cuda = get_version(call, "host-cuda-version")};
-	struct image image = {0};
 	size_t at = 0;
 	int r;
 
 	/* Who generated the spec knew of no driver: then the host's libraries are as good. */
-	if (!host.driver && !host.cuda)
+	if ((!host.driver && !host.cuda) || image->loader != IMAGE_LOADER_GLIBC)
 		return 0;
 	host.dir = cdi_option(call, "cuda-compat-container-root", &at);
 	if (!host.dir || !is_conf_line(host.dir))
 		host.dir = COMPAT_DIR;
-	r = image_inspect(&call->container.root, call->arena, &image, err);
-	if (r < 0 || image.loader != IMAGE_LOADER_GLIBC)
-		return r;
-	r = image_find_compat_for(&call->container.root, &host, call->arena, &image, err);
+	r = image_find_compat_for(&call->container.root, &host, call->arena, image, err);
 	if (r < 0)
 		return r;
-	if (image.compat_used && image.compat.count > 0) {
+	if (image->compat_used && image->compat.count > 0) {
 		const char *text = arena_printf(call->arena, "%s\n", host.dir);
 
-		call->plan.libraries = image.compat;
+		call->plan.libraries = image->compat;
 		if (!is_there(call, PLAN_LOADER_CONF) &&
 		    add_conf(call, PLAN_LOADER_CONF, PLAN_LOADER_CONF_TEXT) < 0)
 			return error_memory(err);
-		return cdi_add(call, OPERATION_FILE, COMPAT_CONF, text) &&
-				       cdi_add(call, OPERATION_LOADER_CACHE, CACHE, "")
-			       ? 0
-			       : error_memory(err);
+		return cdi_add(call, OPERATION_FILE, COMPAT_CONF, text) ? 0 : error_memory(err);
 	}
-	if (image.compat_stale && add_conf(call, COMPAT_CONF, "") < 0)
+	if (image->compat_stale && add_conf(call, COMPAT_CONF, "") < 0)
 		return error_memory(err);
 	return 0;
+}
+
+int cdi_enable_cuda_compat(struct cdi_call *call, struct error *err)
+{
+	struct image image = {0};
+	int r = image_inspect(&call->container.root, call->arena, &image, err);
+
+	if (r == 0)
+		r = cdi_add_compat(call, &image, err);
+	return r < 0 || call->plan.libraries.count == 0 ||
+			       cdi_add(call, OPERATION_LOADER_CACHE, CACHE, "")
+		       ? r
+		       : error_memory(err);
 }

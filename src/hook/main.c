@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "bundle.h"
 #include "cdi_hook.h"
 #include "davit/apply.h"
 #include "davit/configure.h"
@@ -20,7 +21,7 @@
 #define POSTSTOP_SECONDS 5
 
 static const char usage[] =
-	"usage: davit-hook [-debug] [-config FILE] [-record] [-runtime] STAGE <STATE\n"
+	"usage: davit-hook [-debug] [-config FILE] [-record] [-runtime] [-every-container] STAGE <STATE\n"
 	"       davit-hook -version\n"
 	"       davit-hook create-symlinks|update-ldcache|... as CDI specs have it\n"
 	"\n"
@@ -28,10 +29,12 @@ static const char usage[] =
 	"STAGE is prestart, createRuntime, createContainer (for davit-runtime), poststart or\n"
 	"poststop. With -record, what is made in the container's root is written down in the bundle;\n"
 	"poststop, or the same call with the state of a stopped container, removes it. With -runtime,\n"
-	"which davit-runtime gives, a container gets what davit-runtime would give it.\n";
+	"which davit-runtime gives, a container gets what davit-runtime would give it.\n"
+	"-every-container says that the engine calls the hook for all containers, whether they ask\n"
+	"for GPUs or not: one whose config.json can't be read from here starts without.\n";
 
 struct arguments {
-	bool debug, record, runtime, version, help;
+	bool debug, record, runtime, every_container, version, help;
 	const char *config;
 	const char *stage;
 };
@@ -64,6 +67,8 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret)
 			ret->debug = true;
 		else if (strcmp(word, "record") == 0)
 			ret->record = true;
+		else if (strcmp(word, "every-container") == 0)
+			ret->every_container = true;
 		else if (strcmp(word, "runtime") == 0)
 			ret->runtime = true;
 		else if (strcmp(word, "version") == 0)
@@ -180,7 +185,7 @@ static int give_gpus(struct pipeline *pipeline, const struct config *config, boo
 	pipeline->may_repair = true;
 	container.mounts = &pipeline->spec.mounts;
 	if (r == 0 && record)
-		traces_open(state->bundle, &container, arena);
+		traces_open(pipeline->bundle, &container, arena);
 	deadline_step("look at the host's driver");
 	if (r == 0)
 		r = pipeline_driver(pipeline, arena, err);
@@ -198,7 +203,8 @@ static int give_gpus(struct pipeline *pipeline, const struct config *config, boo
 			       arena, err);
 	/* What is left of CDI specs: commands of davit's own. */
 	for (size_t i = 0; r == 0 && i < pipeline->cdi.hooks.count; i++)
-		r = cdi_hook_apply(&pipeline->cdi.hooks.items[i], &container, arena, err);
+		r = cdi_hook_apply(&pipeline->cdi.hooks.items[i], &container,
+				   pipeline->spec.shared_propagation, arena, err);
 	if (r == 0)
 		pipeline_log_summary(pipeline, state->id, arena);
 	return r;
@@ -258,22 +264,72 @@ static int poststop(const struct oci_state *state, struct arena *arena)
 	return 0;
 }
 
-static int decide_request(struct pipeline *pipeline, const struct config *config,
-			  const char *bundle, struct arena *arena, struct error *err)
+/*
+ * In hooks.d, which rootless Podman reads as well, a configuration that only root can read must not
+ * stop containers that ask for nothing. Whether one does is decided by what any policy would take
+ * for a request; one that does ask needs the configuration.
+ */
+static int load_unless_unread(const struct arguments *arguments, struct config *config,
+			      struct error *ret_unread, struct arena *arena, struct error *err)
 {
-	int r = pipeline_read(pipeline, config, bundle, arena, err);
+	int r = load_config(arguments->config, arena, config, err);
+
+	if (!arguments->every_container || (r != -EACCES && r != -EPERM))
+		return r;
+	*ret_unread = *err;
+	*err = (struct error){0};
+	if (config_defaults(arena, config) < 0)
+		return error_memory(err);
+	config->policy.mounts = true;
+	return 0;
+}
+
+static int decide_request(struct pipeline *pipeline, const struct config *config,
+			  const struct oci_state *state, bool *ret_record, struct arena *arena,
+			  struct error *err)
+{
+	int r = bundle_read(pipeline, config, state, ret_record, arena, err);
 
 	if (r == 0)
 		r = privilege_set(PRIVILEGE_PARSE, err);
 	return r < 0 ? r : pipeline_request(pipeline, arena, err);
 }
 
-static int run(const struct arguments *arguments, struct arena *arena, struct error *err)
+static int handle_container(const struct arguments *arguments, const struct config *config,
+			    const struct oci_state *state, const struct error *unread,
+			    struct arena *arena, struct error *err)
 {
 	/* Never closed: the process ends here, and the kernel closes everything at once. */
 	static struct pipeline pipeline = PIPELINE_INIT;
+	bool record;
+	int r;
+
+	pipeline.for_runtime = arguments->runtime;
+	r = decide_request(&pipeline, config, state, &record, arena, err);
+	if (r < 0 && pipeline.stage == PIPELINE_START && arguments->every_container &&
+	    bundle_is_out_of_reach(r)) {
+		log_line(LOG_LEVEL_WARNING,
+			 "container %s starts without GPUs, if it asks for any: cannot %s",
+			 state->id, err->message);
+		return 0;
+	}
+	if (r != 0 || !pipeline.request.gpu)
+		return r;
+	if (unread->message[0]) {
+		*err = *unread;
+		return -EACCES;
+	}
+	r = privilege_set(PRIVILEGE_READ, err);
+	return r != 0 ? r
+		      : give_gpus(&pipeline, config, arguments->record && record, state, arena,
+				  err);
+}
+
+static int run(const struct arguments *arguments, struct arena *arena, struct error *err)
+{
 	struct oci_state state = {0};
 	struct config config = {0};
+	struct error unread = {0};
 	struct slice text = {0};
 	char *data = NULL;
 	bool need_pid = strcmp(arguments->stage, CREATE_CONTAINER) != 0 && !is_poststop(arguments);
@@ -286,7 +342,7 @@ static int run(const struct arguments *arguments, struct arena *arena, struct er
 		r = read_state(arena, &data, &text.length, err);
 	text.data = data;
 	if (r == 0)
-		r = load_config(arguments->config, arena, &config, err);
+		r = load_unless_unread(arguments, &config, &unread, arena, err);
 	if (r == 0) {
 		open_log(&config, arguments->debug);
 		if (!is_poststop(arguments))
@@ -301,12 +357,7 @@ static int run(const struct arguments *arguments, struct arena *arena, struct er
 		return poststop(&state, arena);
 	if (strcmp(arguments->stage, CREATE_CONTAINER) == 0)
 		return written_plan_apply(&config, &state, arena, err);
-	pipeline.for_runtime = arguments->runtime;
-	r = decide_request(&pipeline, &config, state.bundle, arena, err);
-	if (r != 0 || !pipeline.request.gpu)
-		return r;
-	r = privilege_set(PRIVILEGE_READ, err);
-	return r != 0 ? r : give_gpus(&pipeline, &config, arguments->record, &state, arena, err);
+	return handle_container(arguments, &config, &state, &unread, arena, err);
 }
 
 /* Scripts look for the first line under NVIDIA's names. */

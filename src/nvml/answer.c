@@ -96,15 +96,28 @@ static void print_kind(const struct nvml *nvml, nvml_device device)
 		(void)printf(",\"arch\":\"%d.%d\"", major, minor);
 }
 
-static void print_gpu(const struct nvml *nvml, unsigned index, nvml_device device,
-		      const struct nvml_pci_info *pci)
+/* Tegra's own GPU is on no bus. */
+static void print_place(const struct nvml *nvml, nvml_device device)
 {
+	struct nvml_pci_info pci = {0};
+
+	if (NVML_CALL(nvml->device_pci_info, device, &pci) != NVML_SUCCESS)
+		(void)printf(",\"bus_id\":null");
+	else
+		(void)printf(",\"bus_id\":\"%08x:%02x:%02x.0\"", pci.domain, pci.bus, pci.device);
+}
+
+static void print_gpu(const struct nvml *nvml, unsigned index, nvml_device device)
+{
+	char name[TEXT_SIZE] = "";
 	unsigned minor = 0;
 	int result = NVML_CALL(nvml->device_minor, device, &minor);
 
-	(void)printf("{\"index\":%u,\"bus_id\":\"%08x:%02x:%02x.0\"", index, pci->domain, pci->bus,
-		     pci->device);
+	(void)printf("{\"index\":%u", index);
+	print_place(nvml, device);
 	print_number("minor", result, minor);
+	(void)printf(",");
+	print_text("name", NVML_CALL(nvml->device_name, device, name, sizeof(name)), name);
 	(void)printf(",");
 	print_uuid(nvml, device);
 	print_kind(nvml, device);
@@ -138,14 +151,12 @@ int answer_print(const struct nvml *nvml, struct error *err)
 	print_versions(nvml);
 	(void)printf(",\"gpus\":[");
 	for (unsigned i = 0; i < count && i < GPUS_MAX; i++) {
-		struct nvml_pci_info pci = {0};
 		nvml_device device = NULL;
 
-		if (NVML_CALL(nvml->device_by_index, i, &device) != NVML_SUCCESS ||
-		    NVML_CALL(nvml->device_pci_info, device, &pci) != NVML_SUCCESS)
+		if (NVML_CALL(nvml->device_by_index, i, &device) != NVML_SUCCESS)
 			continue;
 		(void)printf("%s", separator);
-		print_gpu(nvml, i, device, &pci);
+		print_gpu(nvml, i, device);
 		separator = ",";
 	}
 	(void)printf("]}\n");

@@ -24,6 +24,7 @@ static const struct {
 	SYMBOL(device_count, "nvmlDeviceGetCount_v2", "nvmlDeviceGetCount"),
 	SYMBOL(device_by_index, "nvmlDeviceGetHandleByIndex_v2", "nvmlDeviceGetHandleByIndex"),
 	SYMBOL(device_uuid, "nvmlDeviceGetUUID"),
+	SYMBOL(device_name, "nvmlDeviceGetName"),
 	SYMBOL(device_minor, "nvmlDeviceGetMinorNumber"),
 	SYMBOL(device_pci_info, "nvmlDeviceGetPciInfo_v3", "nvmlDeviceGetPciInfo_v2",
 	       "nvmlDeviceGetPciInfo"),
@@ -49,9 +50,10 @@ static void find_symbols(void *library, struct nvml *nvml)
 	}
 }
 
-int library_open(const char *path, struct nvml *ret, struct error *err)
+int library_open(const char *path, const char *before, struct nvml *ret, struct error *err)
 {
-	void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	void *first = before ? dlopen(before, RTLD_NOW | RTLD_GLOBAL) : NULL;
+	void *library = before && !first ? NULL : dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	int result;
 
 	if (!library) {

@@ -9,10 +9,11 @@
 #define PATH_SIZE 256
 
 static const char usage[] =
-	"usage: davit-nvml LIBRARY [DEV]\n"
+	"usage: davit-nvml LIBRARY [DEV [BEFORE]]\n"
 	"\n"
 	"Asks NVML about the GPUs of this host and prints the answer as JSON. LIBRARY is the absolute\n"
 	"path of the driver's libnvidia-ml.so.VERSION, DEV the directory of its device nodes (/dev).\n"
+	"BEFORE is a library that LIBRARY opens by its bare name (WSL2's libdxcore.so).\n"
 	"davit starts it when /proc doesn't tell enough.\n"
 	"\n"
 	"The library runs in a sandbox:\n"
@@ -45,17 +46,19 @@ int main(int argc, char **argv)
 {
 	struct error err = {0};
 	struct nvml nvml = {0};
-	char library[PATH_SIZE];
+	char library[PATH_SIZE], before[PATH_SIZE];
+	const char *first = argc == 4 ? before : NULL;
 	int r;
 
-	if (argc < 2 || argc > 3 || argv[1][0] != '/' || argv[argc - 1][0] != '/') {
+	if (argc < 2 || argc > 4 || argv[1][0] != '/' || argv[argc - 1][0] != '/') {
 		(void)fputs(usage, stderr);
 		return EXIT_USAGE;
 	}
 	resolve(argv[1], library);
-	r = sandbox_enter(library, argc == 3 ? argv[2] : "/dev", &err);
+	resolve(argv[argc - 1], before);
+	r = sandbox_enter(library, first, argc > 2 ? argv[2] : "/dev", &err);
 	if (r == 0)
-		r = library_open(library, &nvml, &err);
+		r = library_open(library, first, &nvml, &err);
 	if (r == 0)
 		r = answer_print(&nvml, &err);
 	if (r < 0)

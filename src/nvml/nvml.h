@@ -13,10 +13,10 @@
  * Starts the process that loads the library, in namespaces of its own, and returns 0 in it alone:
  * the caller's process relays its output and ends with its exit code. Mandatory are the limits, no
  * capabilities, no new privileges and the filter; for the host's root also a root of its own or
- * Landlock. Where the kernel lets the caller have both, both hold. `library` is a resolved path,
- * `dev` the directory of the driver's nodes.
+ * Landlock. Where the kernel lets the caller have both, both hold. `library` and `before` (NULL:
+ * none) are resolved paths, `dev` the directory of the driver's nodes.
  */
-int sandbox_enter(const char *library, const char *dev, struct error *err);
+int sandbox_enter(const char *library, const char *before, const char *dev, struct error *err);
 int filter_install(struct error *err);
 
 /* ---- root.c, landlock.c: what of the host's files can be seen ----------------------------- */
@@ -26,7 +26,7 @@ struct places {
 	char paths[32][256];
 	size_t count;
 };
-void places_list(const char *library, struct places *ret);
+void places_list(const char *library, const char *before, struct places *ret);
 /* Of the driver's nodes, by name, those that NVML asks: in the directory of nodes, or in
  * nvidia-caps. */
 bool node_is_asked(const char *name);
@@ -63,6 +63,7 @@ struct nvml {
 	int (*device_count)(unsigned *count);
 	int (*device_by_index)(unsigned index, nvml_device *device);
 	int (*device_uuid)(nvml_device device, char *uuid, unsigned length);
+	int (*device_name)(nvml_device device, char *name, unsigned length);
 	int (*device_minor)(nvml_device device, unsigned *minor);
 	int (*device_pci_info)(nvml_device device, struct nvml_pci_info *info);
 	int (*device_brand)(nvml_device device, unsigned *brand);
@@ -73,8 +74,11 @@ struct nvml {
 	int (*gpu_instance_id)(nvml_device mig, unsigned *id);
 	int (*compute_instance_id)(nvml_device mig, unsigned *id);
 };
-/* Loads the library at that absolute path and initialises it; it is never unloaded. */
-int library_open(const char *path, struct nvml *ret, struct error *err);
+/*
+ * Loads the library at that absolute path and initialises it; it is never unloaded. `before` (NULL:
+ * none) is loaded first, so that the library finds it by its bare name.
+ */
+int library_open(const char *path, const char *before, struct nvml *ret, struct error *err);
 
 /* Calls one of these; one that is absent answers so. */
 #define NVML_CALL(function, ...) ((function) ? (function)(__VA_ARGS__) : NVML_FUNCTION_NOT_FOUND)
@@ -84,8 +88,9 @@ int library_open(const char *path, struct nvml *ret, struct error *err);
 /*
  * Prints one JSON object on stdout, what NVML doesn't know as null:
  *     {"driver": "580.159.04", "cuda": "13.0", "gpus": [{"index": 0, "uuid": "GPU-...",
- *      "bus_id": "00000000:00:06.0", "minor": 0, "brand": "nvidia", "arch": "9.0", "mig": true,
- *      "instances": [{"uuid": "MIG-...", "gpu_instance": 1, "compute_instance": 0}]}]}
- * GPUs and instances are in NVML's order. A GPU that NVML can't reach is left out.
+ *      "bus_id": "00000000:00:06.0", "minor": 0, "name": "NVIDIA H200", "brand": "nvidia",
+ *      "arch": "9.0", "mig": true, "instances": [{"uuid": "MIG-...", "gpu_instance": 1,
+ * "compute_instance": 0}]}]} GPUs and instances are in NVML's order. A GPU that NVML can't reach is
+ * left out.
  */
 int answer_print(const struct nvml *nvml, struct error *err);

@@ -66,7 +66,7 @@ static int add_object(struct dl_phdr_info *info, size_t size, void *places)
 	return 0;
 }
 
-void places_list(const char *library, struct places *ret)
+void places_list(const char *library, const char *before, struct places *ret)
 {
 	static const char *const usual[] = {"/usr",    "/lib", "/lib64", "/lib32",
 					    "/libx32", "/nix", "/gnu",   "/etc/ld.so.cache"};
@@ -77,6 +77,8 @@ void places_list(const char *library, struct places *ret)
 	/* The C library's own, wherever this system keeps it. */
 	(void)dl_iterate_phdr(add_object, ret);
 	add_directory_of(ret, library);
+	if (before)
+		add_directory_of(ret, before);
 }
 
 /* ---- making it --------------------------------------------------------------------------- */
@@ -173,8 +175,8 @@ static bool is_numbered(const char *name, const char *word)
 /* Not nvidia-modeset, nvidia-fs and vGPU's: they change what is others', and nobody asks them. */
 bool node_is_asked(const char *name)
 {
-	static const char *const names[] = {"nvidiactl", "nvidia-uvm", "nvidia-nvlink",
-					    "nvidia-nvswitchctl"};
+	static const char *const names[] = {"nvidiactl",          "nvidia-uvm", "nvidia-nvlink",
+					    "nvidia-nvswitchctl", "dxg",        "nvmap"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (strcmp(name, names[i]) == 0)

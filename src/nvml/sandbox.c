@@ -281,15 +281,15 @@ static int end_with_it(void)
 	return 0;
 }
 
-static int confine(const struct child *child, const char *library, const char *dev, unsigned id,
-		   struct error *err)
+static int confine(const struct child *child, const char *library, const char *before,
+		   const char *dev, unsigned id, struct error *err)
 {
 	struct places places;
 	struct error no_landlock;
 	bool own_root;
 	int r;
 
-	places_list(library, &places);
+	places_list(library, before, &places);
 	own_root = child->namespaces && root_enter(&places, dev, err) == 0;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return error_errno(err, errno, "set no new privileges");
@@ -312,7 +312,7 @@ static int confine(const struct child *child, const char *library, const char *d
 
 /* ---- the whole --------------------------------------------------------------------------- */
 
-int sandbox_enter(const char *library, const char *dev, struct error *err)
+int sandbox_enter(const char *library, const char *before, const char *dev, struct error *err)
 {
 	struct child child = {.out = -1, .err_out = -1};
 	int out[2], err_out[2], alive[2];
@@ -352,5 +352,5 @@ int sandbox_enter(const char *library, const char *dev, struct error *err)
 	if (r < 0)
 		return error_errno(err, -r, "prepare the sandbox");
 	r = set_limits(err);
-	return r < 0 ? r : confine(&child, library, dev, id, err);
+	return r < 0 ? r : confine(&child, library, before, dev, id, err);
 }

@@ -76,7 +76,8 @@ int pipeline_request(struct pipeline *pipeline, struct arena *arena, struct erro
 			error_fix(err, r, "compare it with the output of `runc spec`");
 		return error_wrap(err, r, "use %s/config.json", pipeline->bundle);
 	}
-	pipeline->rootfs = oci_spec_rootfs(&pipeline->spec, pipeline->bundle, arena);
+	if (!pipeline->rootfs)
+		pipeline->rootfs = oci_spec_rootfs(&pipeline->spec, pipeline->bundle, arena);
 	if (!pipeline->rootfs)
 		return error_memory(err);
 	pipeline->stage = PIPELINE_SPEC;
@@ -106,7 +107,8 @@ static int load_and_read(struct pipeline *pipeline, const struct strings *device
 {
 	int loaded, r = read_inventory(pipeline, devices, arena, err);
 
-	if (r != -ENODEV || !pipeline->may_repair || !pipeline->config->driver.load_modules)
+	if (r != -ENODEV || !pipeline->may_repair || !pipeline->config->driver.load_modules ||
+	    !pipeline->driver.mendable)
 		return r;
 	loaded = driver_load(&pipeline->roots, arena, err);
 	if (loaded < 0)
@@ -172,6 +174,22 @@ static int ask_nvml(struct pipeline *pipeline, struct arena *arena, struct error
 	return driver_ask_nvml(&pipeline->roots, pipeline->config, &pipeline->driver, arena, err);
 }
 
+int pipeline_ask_nvml(struct pipeline *pipeline, struct arena *arena, struct error *err)
+{
+	struct driver *driver = &pipeline->driver;
+	int r = driver->unproven ? 0 : ask_nvml(pipeline, arena, err);
+
+	if (r >= 0 || r == -ENOMEM || !driver->nvml_optional)
+		return r;
+	driver->unproven = arena_strdup(arena, err->message);
+	if (!driver->unproven)
+		return error_memory(err);
+	log_line(LOG_LEVEL_WARNING, "taken on trust what NVML alone knows: cannot %s",
+		 driver->unproven);
+	*err = (struct error){0};
+	return 0;
+}
+
 static int cannot_decide(unsigned missing, struct error *err)
 {
 	return error_set(err, ERROR_UNSATISFIED, EPERM, "set NVIDIA_DISABLE_REQUIRE=1",
@@ -230,7 +248,9 @@ static int check_requirements(struct pipeline *pipeline, struct arena *arena, st
 	}
 	if (r < 0 || missing == 0)
 		return r;
-	r = ask_nvml(pipeline, arena, err);
+	r = pipeline_ask_nvml(pipeline, arena, err);
+	if (r == 0 && pipeline->driver.unproven)
+		return 0;
 	/* Anew: the GPUs may have been read again for it, and their instances put in order. */
 	if (r == 0)
 		r = select_devices(&pipeline->driver, &pipeline->request.devices, arena,
@@ -330,11 +350,11 @@ static int take_nvidia(struct pipeline *pipeline, struct arena *arena, struct er
 	if (r < 0)
 		return r;
 	pipeline->stage = PIPELINE_DRIVER;
-	log_line(LOG_LEVEL_DEBUG, "driver %s: %zu GPUs%s, %zu files", pipeline->driver.version,
-		 pipeline->driver.gpus.count, pipeline->driver.gpus_partial ? " and more" : "",
-		 pipeline->driver.files.count);
+	log_line(LOG_LEVEL_DEBUG, "driver %s: %zu GPUs%s, %zu files",
+		 driver_version_text(&pipeline->driver), pipeline->driver.gpus.count,
+		 pipeline->driver.gpus_partial ? " and more" : "", pipeline->driver.files.count);
 	if (select_needs_nvml(&pipeline->driver, &pipeline->request.devices))
-		r = ask_nvml(pipeline, arena, err);
+		r = pipeline_ask_nvml(pipeline, arena, err);
 	if (r < 0)
 		return error_wrap(err, r, "tell the devices asked for");
 	r = select_devices(&pipeline->driver, &pipeline->request.devices, arena,
@@ -394,6 +414,16 @@ int pipeline_driver(struct pipeline *pipeline, struct arena *arena, struct error
 	return r;
 }
 
+/* To the directories that the libraries keep. */
+static int lead_musl(struct pipeline *pipeline, const struct root *root, struct arena *arena,
+		     struct error *err)
+{
+	const char *folders = driver_list_folders(&pipeline->driver, arena);
+	int r = folders ? image_lead_musl(&pipeline->image, folders, root, arena) : -ENOMEM;
+
+	return r < 0 ? error_errno(err, -r, "read musl's path file of the image") : 0;
+}
+
 /* The host's own root ("/") is looked at for its kind alone; of a container, its volumes count. */
 static int look_at_image(struct pipeline *pipeline, const struct root *root, struct arena *arena,
 			 struct error *err)
@@ -403,6 +433,8 @@ static int look_at_image(struct pipeline *pipeline, const struct root *root, str
 
 	if (r < 0 || (!spec && strcmp(root->path, "/") == 0))
 		return r;
+	if (pipeline->image.loader == IMAGE_LOADER_MUSL && driver_has_folders(&pipeline->driver))
+		return lead_musl(pipeline, root, arena, err);
 	return image_place_libraries(root, spec ? &spec->mounts : NULL,
 				     spec && spec->shared_propagation, arena, &pipeline->image,
 				     err);
@@ -415,6 +447,7 @@ static bool may_need_loader_conf(const struct pipeline *pipeline)
 
 	return image->loader == IMAGE_LOADER_GLIBC &&
 	       (image->lib_dir_moved || image->compat_used || image->vdpau || image->vdpau_32 ||
+		driver_has_folders(&pipeline->driver) ||
 		pipeline->request.capabilities & CAPABILITY_COMPAT32);
 }
 
@@ -424,7 +457,7 @@ int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct are
 	bool nvidia = pipeline->request.nvidia;
 	int r = nvidia ? look_at_image(pipeline, root, arena, err) : 0;
 
-	if (r == 0 && nvidia && pipeline->config->cuda_compat &&
+	if (r == 0 && nvidia && pipeline->config->cuda_compat && pipeline->driver.compat_dir &&
 	    (pipeline->request.capabilities & CAPABILITY_COMPUTE))
 		r = image_find_compat(root, pipeline->driver.version, arena, &pipeline->image, err);
 	if (r == 0 && nvidia && (pipeline->request.capabilities & CAPABILITY_VIDEO))

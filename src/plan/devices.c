@@ -12,17 +12,6 @@
 #define GRAPHICS (CAPABILITY_GRAPHICS | CAPABILITY_DISPLAY)
 #define LISTED_MAX 16 /* channels in a message */
 
-static const struct {
-	const char *name;
-	unsigned capabilities; /* any of them; 0: always */
-	bool required;
-} control_nodes[] = {
-	{"nvidiactl",        0,                  true },
-	{"nvidia-uvm",       CAPABILITY_COMPUTE, true },
-	{"nvidia-uvm-tools", CAPABILITY_COMPUTE, false},
-	{"nvidia-modeset",   GRAPHICS,           false},
-};
-
 void plan_add_node(struct builder *b, const struct device_node *node, const char *because,
 		   bool required)
 {
@@ -70,6 +59,19 @@ void plan_need_node(struct builder *b, const char *name, const char *because, bo
 		b->failed = true;
 	if (required && !b->absent)
 		b->absent = name;
+}
+
+/* Of the inventory's own nodes: what one without its number, or optional, means is told there. */
+static void need_node(struct builder *b, const struct device_node *node, const char *because)
+{
+	if (node->present) {
+		plan_add_node(b, node, because, !node->optional);
+		return;
+	}
+	if (strings_add(b->arena, &b->plan->missing, node->name) < 0)
+		b->failed = true;
+	if (!node->optional && !b->absent)
+		b->absent = node->name;
 }
 
 /* ---- what isn't there ------------------------------------------------------------------- */
@@ -124,7 +126,9 @@ static int no_node(struct builder *b, struct error *err)
 
 	if (node && node->family == FAMILY_IMEX)
 		return no_channel(b, node, err);
-	return error_set(err, ERROR_NO_DRIVER, ENODEV, "run `davit system prepare` on the host",
+	return error_set(err, ERROR_NO_DRIVER, ENODEV,
+			 b->driver->mendable ? "run `davit system prepare` on the host"
+					     : "see what `davit doctor` says of host.platform",
 			 "give the container /dev/%s: the host has no such node%s%s", b->absent,
 			 problem ? "; cannot " : "", problem ? problem : "");
 }
@@ -133,16 +137,17 @@ static int no_node(struct builder *b, struct error *err)
 
 static void add_control_nodes(struct builder *b)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(control_nodes); i++) {
-		unsigned wanted = control_nodes[i].capabilities;
+	for (size_t i = 0; i < b->driver->nodes.count; i++) {
+		const struct device_node *node = &b->driver->nodes.items[i];
+		unsigned wanted = node->capabilities;
 		const char *because = "every GPU container";
 
-		if (wanted && !(wanted & b->request->capabilities))
+		if (!node->control || (wanted && !(wanted & b->request->capabilities)))
 			continue;
 		if (wanted)
 			because = wanted & CAPABILITY_COMPUTE ? "capability compute"
 							      : "capability graphics or display";
-		plan_need_node(b, control_nodes[i].name, because, control_nodes[i].required);
+		need_node(b, node, because);
 	}
 }
 
@@ -176,12 +181,37 @@ static void add_drm_nodes(struct builder *b, const struct gpu *gpu, const char *
 	}
 }
 
-/* A GPU is needed once, however many of its MIG instances are given. */
-static void add_gpu(struct builder *b, const struct gpu *gpu)
+/* Several GPUs may have a node in common. */
+static bool is_another_gpus(const struct selection *selection, size_t end, const struct gpu *gpu,
+			    const char *name)
 {
-	const char *because = arena_printf(b->arena, "GPU %u (%s)", gpu->index, gpu->uuid);
+	for (size_t i = 0; i < end; i++) {
+		const struct strings *nodes = &selection->items[i].gpu->nodes;
 
-	plan_need_node(b, arena_printf(b->arena, "nvidia%u", gpu->minor), because, true);
+		if (selection->items[i].gpu == gpu)
+			break;
+		if (strings_contain(nodes, name))
+			return true;
+	}
+	return false;
+}
+
+/* A GPU is needed once, however many of its MIG instances are given. */
+static void add_gpu(struct builder *b, const struct selection *selection, size_t index)
+{
+	const struct gpu *gpu = selection->items[index].gpu;
+	const char *because = arena_printf(b->arena, "GPU %u (%s)", gpu->index,
+					   strchr(gpu->uuid, '?') && b->driver->gpus_by_nvml
+						   ? "its UUID is NVML's to tell"
+						   : gpu->uuid);
+
+	for (size_t i = 0; because && i < gpu->nodes.count; i++) {
+		const struct device_node *node = find_node(b->driver, gpu->nodes.items[i]);
+
+		if (node && !is_another_gpus(selection, index, gpu, node->name))
+			need_node(b, node, because);
+	}
+	b->failed |= !because;
 	if (because && (b->request->capabilities & GRAPHICS))
 		add_drm_nodes(b, gpu, because);
 }
@@ -211,7 +241,7 @@ int plan_add_devices(struct builder *b, const struct selection *selection, struc
 		bool new_gpu = !last || last->gpu != device->gpu;
 
 		if (new_gpu)
-			add_gpu(b, device->gpu);
+			add_gpu(b, selection, i);
 		if (device->mig)
 			add_mig(b, device,
 				new_gpu || !last->mig ||

@@ -114,7 +114,8 @@ int plan_add_families(struct builder *b, struct error *err)
 			if (nodes->items[j].family == found_by_name[i].family &&
 			    is_asked_for(b->request, nodes->items[j].family))
 				plan_add_node(b, &nodes->items[j], found_by_name[i].because, true);
-	for (size_t i = 0; i < b->request->imex.count; i++) {
+	for (size_t i = 0; i < b->request->imex.count && !(b->driver->no_families & FAMILY_IMEX);
+	     i++) {
 		const char *number = b->request->imex.items[i];
 
 		plan_need_node(

@@ -154,7 +154,16 @@ static void add_file(struct builder *b, const struct driver_file *file, const ch
 	bind->source_type = file->kind == DRIVER_FILE_SOCKET ? S_IFSOCK : S_IFREG;
 	bind->flags = file->kind == DRIVER_FILE_SOCKET ? FLAGS_SOCKET : FLAGS_FILE;
 	/* A container does its work without firmware and sockets, too. */
-	bind->required = file->kind == DRIVER_FILE_BINARY;
+	bind->required = file->kind == DRIVER_FILE_BINARY || file->needed;
+	for (size_t i = 0; i < file->loader.count; i++) {
+		struct loader_entry *entry = ARENA_PUSH(b->arena, &b->plan->libraries);
+
+		if (entry)
+			*entry = (struct loader_entry){.flags = LOADER_FLAGS_NATIVE,
+						       .name = file->loader.items[i].name,
+						       .path = file->loader.items[i].text};
+		b->failed |= !entry;
+	}
 }
 
 /*
@@ -180,6 +189,8 @@ static void add_driver_file(struct builder *b, const struct driver_file *file)
 		}
 		break;
 	case DRIVER_FILE_BINARY:
+		if (file->target)
+			break;
 		add_file(b, file, join(b, "/usr/bin", file->name));
 		return;
 	default:
@@ -208,12 +219,18 @@ static void add_links(struct builder *b, const struct driver_file *file)
 
 	for (size_t i = 0; dir && i < file->links.count; i++) {
 		const struct driver_link *link = &file->links.items[i];
+		const char *text = link->text;
 
+		if (!text)
+			text = join(b, dir, strrchr(link->name, '/') + 1);
+		if (string_equal(text, link->name))
+			continue;
 		add_link(b, file,
 			 link->name[0] == '/' ? image_place(b, link->name)
 					      : join(b, dir, link->name),
-			 link->text, because)
-			->required = !file->target || file->kind == DRIVER_FILE_BINARY;
+			 text, because)
+			->required =
+			!file->target || file->kind == DRIVER_FILE_BINARY || file->needed;
 		/* ldconfig lists these links, too: for dlopen("libcuda.so"). */
 		if (!strchr(link->name, '/') && string_ends(link->name, ".so"))
 			add_cache_entry(b, file, dir, link->name);
@@ -248,7 +265,8 @@ static void add_mps(struct builder *b)
 	const char *target = b->request->mps_pipe_directory;
 	struct operation *bind;
 
-	if (!(b->request->capabilities & CAPABILITY_COMPUTE))
+	if (!(b->request->capabilities & CAPABILITY_COMPUTE) ||
+	    string_equal(b->driver->mps_path, ""))
 		return;
 	if (target[0] && covers_other_target(b, target))
 		return;
@@ -365,6 +383,8 @@ static void add_proc_mask(struct builder *b, const struct selection *selection)
 {
 	struct proc_mask *mask = &b->plan->proc_mask;
 
+	if (!b->driver->proc_version)
+		return;
 	mask->version = b->driver->proc_version;
 	mask->registry = b->driver->proc_registry_absent ? NULL : b->driver->proc_registry;
 	if (b->driver->proc_params) {
@@ -375,6 +395,8 @@ static void add_proc_mask(struct builder *b, const struct selection *selection)
 		const struct selected_device *device = &selection->items[i];
 		const char *bus_id = device->gpu->bus_id;
 
+		if (!bus_id)
+			continue;
 		if ((mask->bus_ids.count == 0 ||
 		     !string_equal(mask->bus_ids.items[mask->bus_ids.count - 1], bus_id)) &&
 		    strings_add(b->arena, &mask->bus_ids, bus_id) < 0)

@@ -12,6 +12,7 @@ struct divider {
 	struct image_volumes *volumes;
 	struct arena *arena;
 	bool root_is_read_only;
+	bool mounts_in_spec;
 	struct spec_edits *edits;
 	struct plan *rest;
 };
@@ -236,7 +237,8 @@ static int divide(struct divider *d, const struct operation *operation, struct e
 
 	if (operation->kind == OPERATION_DEVICE_RULE)
 		return add_rule(d, operation, err);
-	if (operation->kind == OPERATION_DEVICE || operation->kind == OPERATION_BIND)
+	if (operation->kind == OPERATION_DEVICE ||
+	    (operation->kind == OPERATION_BIND && d->mounts_in_spec))
 		r = is_for_hook(d, operation, &for_hook, err);
 	if (r == 0 && operation->kind == OPERATION_DEVICE)
 		r = add_device(d, operation, for_hook, err);
@@ -337,20 +339,24 @@ static int add_variables(struct divider *d, struct error *err)
 	return r < 0 ? error_memory(err) : 0;
 }
 
-int spec_divide(const struct pipeline *pipeline, const struct root *root, struct arena *arena,
-		struct spec_edits *ret, struct plan *ret_rest, struct error *err)
+int spec_divide(const struct pipeline *pipeline, const struct root *root, bool mounts_in_spec,
+		struct arena *arena, struct spec_edits *ret, struct plan *ret_rest,
+		struct error *err)
 {
 	const struct plan *plan = &pipeline->plan;
 	AUTO_VOLUMES volumes = IMAGE_VOLUMES_INIT(root, &pipeline->spec.mounts, arena);
 	struct divider d = {.pipeline = pipeline,
 			    .volumes = &volumes,
 			    .arena = arena,
+			    .mounts_in_spec = mounts_in_spec,
 			    .edits = ret,
 			    .rest = ret_rest};
 	struct statvfs fs;
 	int r;
 
 	d.root_is_read_only = fstatvfs(root->fd, &fs) == 0 && fs.f_flag & ST_RDONLY;
+	/* Nothing can be made in such a root, so there will be nothing to remove. */
+	ret->poststop = !d.root_is_read_only;
 	*ret_rest = (struct plan){.proc_mask = plan->proc_mask, .libraries = plan->libraries};
 	r = tell_hook(&d, err);
 	if (r == 0)

@@ -300,17 +300,15 @@ static int add_poststop(struct document *document, const char *program, struct e
 	return add_hook(document, "hooks.poststop", program, NULL, "poststop", err);
 }
 
+/* An engine's own hook, dockerd's for --gpus, doesn't write down what it makes: ours takes its
+ * place. */
 int spec_add_hook(struct document *document, const char *hook, struct error *err)
 {
 	static const char *const options[] = {"-record", "-runtime", NULL};
-	bool found = false;
-	int r = 0;
+	int r = remove_injectors(document, err);
 
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(hook_stages); i++)
-		r = find_injector(document, hook_stages[i], &found, err);
-	if (r < 0 || found)
-		return r;
-	r = add_hook(document, "hooks.prestart", hook, options, "prestart", err);
+	if (r == 0)
+		r = add_hook(document, "hooks.prestart", hook, options, "prestart", err);
 	if (r == 0)
 		r = add_poststop(document, hook, err);
 	return r < 0 ? r : document_write(document, err);
@@ -416,7 +414,7 @@ int spec_edit(struct document *document, const struct spec_edits *edits, struct 
 	/* After ours, which may have to mount something first. */
 	if (r == 0 && edits->cdi)
 		r = edit_by_specs(document, edits->cdi, err);
-	if (r == 0)
+	if (r == 0 && edits->poststop)
 		r = add_poststop(document, edits->hook, err);
 	return r < 0 ? r : document_write(document, err);
 }

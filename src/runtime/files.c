@@ -105,6 +105,16 @@ int runtime_find(const struct strings *candidates, const char *path, int self, s
 			 path);
 }
 
+bool runtime_mounts_in_spec(enum runtime_mounts mounts, const char *low_level_runtime)
+{
+	const char *slash = strrchr(low_level_runtime, '/');
+	const char *name = slash ? slash + 1 : low_level_runtime;
+
+	if (mounts != RUNTIME_MOUNTS_AUTO)
+		return mounts == RUNTIME_MOUNTS_SPEC;
+	return string_starts(name, "runsc") || string_starts(name, "kata");
+}
+
 /* Fills the temporary file and moves it onto path. Not synced: engines write the file anew. */
 static int fill(int fd, const char *temporary, const char *path, int like, const char *text,
 		size_t length)

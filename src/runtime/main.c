@@ -83,8 +83,8 @@ static int write_config(const struct pipeline *pipeline, const struct document *
 }
 
 /* Mode `spec`: all of the plan, partly by the createContainer hook, which finds it in a file. */
-static int write_plan(struct pipeline *pipeline, const char *hook, struct document *document,
-		      struct arena *arena, struct error *err)
+static int write_plan(struct pipeline *pipeline, const char *hook, bool mounts_in_spec,
+		      struct document *document, struct arena *arena, struct error *err)
 {
 	static struct root root = {.fd = -1};
 	struct spec_edits edits = {.hook = hook, .cdi = &pipeline->cdi};
@@ -110,7 +110,7 @@ static int write_plan(struct pipeline *pipeline, const char *hook, struct docume
 	if (r == 0)
 		r = pipeline_plan(pipeline, &root, arena, err);
 	if (r == 0)
-		r = spec_divide(pipeline, &root, arena, &edits, &rest, err);
+		r = spec_divide(pipeline, &root, mounts_in_spec, arena, &edits, &rest, err);
 	if (r == 0)
 		r = privilege_set(PRIVILEGE_PARSE, err);
 	if (r == 0)
@@ -128,15 +128,27 @@ static int write_plan(struct pipeline *pipeline, const char *hook, struct docume
 	return file_replace(file, -1, text, strlen(text), err);
 }
 
-static int give_gpus(struct pipeline *pipeline, const struct config *config, const char *name,
-		     int self, struct arena *arena, struct error *err)
+/* What davit-runtime makes a container with. */
+struct edit {
+	const struct runtime_arguments *arguments;
+	const struct config *config;
+	const char *low; /* the low-level runtime */
+	int self;        /* this program */
+	struct pipeline *pipeline;
+	struct arena *arena;
+};
+
+static int give_gpus(const struct edit *edit, struct error *err)
 {
-	struct document document = DOCUMENT_INIT(arena, pipeline->text, pipeline->text_length);
-	const char *hook = NULL;
+	struct pipeline *pipeline = edit->pipeline;
+	const struct config *config = edit->config;
+	const char *name = edit->arguments->name, *hook = NULL;
+	struct document document =
+		DOCUMENT_INIT(edit->arena, pipeline->text, pipeline->text_length);
 	int r = privilege_set(PRIVILEGE_READ, err);
 
 	if (r == 0)
-		r = find_hook(self, arena, &hook, err);
+		r = find_hook(edit->self, edit->arena, &hook, err);
 	if (r < 0)
 		return r;
 	/*
@@ -146,37 +158,30 @@ static int give_gpus(struct pipeline *pipeline, const struct config *config, con
 	if (config->runtime.mode == RUNTIME_MODE_HOOK || pipeline->spec.user_namespace)
 		r = spec_add_hook(&document, hook, err);
 	else
-		r = write_plan(pipeline, hook, &document, arena, err);
+		r = write_plan(pipeline, hook,
+			       runtime_mounts_in_spec(config->runtime.mounts, edit->low), &document,
+			       edit->arena, err);
 	if (r == 0)
 		r = privilege_set(PRIVILEGE_MOUNT, err);
 	if (r == 0)
-		r = write_config(pipeline, &document, arena, err);
+		r = write_config(pipeline, &document, edit->arena, err);
 	if (r == 0 && pipeline->stage == PIPELINE_PLAN)
-		pipeline_log_summary(pipeline, name ? name : pipeline->bundle, arena);
+		pipeline_log_summary(pipeline, name ? name : pipeline->bundle, edit->arena);
 	return r;
 }
 
-static int edit_bundle(const struct runtime_arguments *arguments, const struct config *config,
-		       int self, struct arena *arena, struct error *err)
+static int edit_bundle(const struct edit *edit, struct error *err)
 {
-	static struct pipeline pipeline = PIPELINE_INIT;
-	const char *bundle = NULL;
-	int r = find_bundle(arguments->bundle, arena, &bundle, err);
+	int r = filter_install(FILTER_REQUEST, err);
 
-	pipeline.may_repair = pipeline.for_runtime = true;
-	if (r == 0)
-		r = filter_install(FILTER_REQUEST, err);
-	if (r == 0)
-		r = privilege_set(PRIVILEGE_READ, err);
-	if (r == 0)
-		r = pipeline_read(&pipeline, config, bundle, arena, err);
+	edit->pipeline->may_repair = edit->pipeline->for_runtime = true;
 	if (r == 0)
 		r = privilege_set(PRIVILEGE_PARSE, err);
 	if (r == 0)
-		r = pipeline_request(&pipeline, arena, err);
-	if (r < 0 || !pipeline.request.gpu)
+		r = pipeline_request(edit->pipeline, edit->arena, err);
+	if (r < 0 || !edit->pipeline->request.gpu)
 		return r;
-	return give_gpus(&pipeline, config, arguments->name, self, arena, err);
+	return give_gpus(edit, err);
 }
 
 /* ---- the processes ---------------------------------------------------------------------- */
@@ -219,10 +224,10 @@ static int timed_out(const struct runtime_arguments *arguments, const struct con
  * The bundle is edited by a child, which gives up capabilities, system calls and limits as the hook
  * does: the low-level runtime gets all that the caller gave us.
  */
-static int edit_in_child(const struct runtime_arguments *arguments, const struct config *config,
-			 int self, struct arena *arena, struct error *err)
+static int edit_in_child(const struct edit *edit, struct error *err)
 {
 	const struct sigaction wait_for_it = {.sa_handler = SIG_DFL};
+	const struct config *config = edit->config;
 	struct sigaction before;
 	int status = 0;
 	pid_t child, waited;
@@ -231,13 +236,13 @@ static int edit_in_child(const struct runtime_arguments *arguments, const struct
 	(void)sigaction(SIGCHLD, &wait_for_it, &before);
 	child = fork();
 	if (child == 0) {
-		settle_child(config, arguments->debug);
+		settle_child(config, edit->arguments->debug);
 		deadline_step("write the container's GPUs into config.json");
 		deadline_set(config->limits.seconds, EXIT_TIMED_OUT);
 		memory_limit();
-		if (edit_bundle(arguments, config, self, arena, err) == 0)
+		if (edit_bundle(edit, err) == 0)
 			_exit(0);
-		report(arguments, err);
+		report(edit->arguments, err);
 		_exit(EXIT_FAILED);
 	}
 	if (child < 0)
@@ -247,12 +252,26 @@ static int edit_in_child(const struct runtime_arguments *arguments, const struct
 	while (waited < 0 && errno == EINTR);
 	(void)sigaction(SIGCHLD, &before, NULL);
 	if (waited == child && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_TIMED_OUT)
-		return timed_out(arguments, config, err);
+		return timed_out(edit->arguments, config, err);
 	if (waited == child && WIFEXITED(status))
 		return WEXITSTATUS(status) ? -ECANCELED : 0;
 	return error_set(err, ERROR_SYSTEM, EFAULT, "report it as a bug of davit-runtime",
 			 "edit the bundle: the process that does it was ended by signal %d",
 			 WTERMSIG(status));
+}
+
+/* Nothing that a container's image or user wrote is parsed here, so this needs no child. */
+static int give_what_is_asked(const struct edit *edit, struct error *err)
+{
+	struct pipeline *pipeline = edit->pipeline;
+	const char *bundle = NULL;
+	int r = find_bundle(edit->arguments->bundle, edit->arena, &bundle, err);
+
+	if (r == 0)
+		r = pipeline_read(pipeline, edit->config, bundle, edit->arena, err);
+	if (r < 0 || !gpu_request_is_possible(pipeline->text, pipeline->text_length, edit->config))
+		return r;
+	return edit_in_child(edit, err);
 }
 
 static bool is_called(char *const *argv, const char *name)
@@ -277,6 +296,7 @@ static int become_runtime(const struct runtime_arguments *arguments, char **argv
 {
 	bool makes_container = runtime_arguments_make_container(arguments);
 	int self = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+	static struct pipeline pipeline = PIPELINE_INIT;
 	const char *runtime = NULL;
 	struct config config;
 	int r = config_load(NULL, arena, &config, err);
@@ -291,7 +311,9 @@ static int become_runtime(const struct runtime_arguments *arguments, char **argv
 	if (r < 0)
 		return r;
 	if (makes_container)
-		r = edit_in_child(arguments, &config, self, arena, err);
+		r = give_what_is_asked(
+			&(const struct edit){arguments, &config, runtime, self, &pipeline, arena},
+			err);
 	if (makes_container && r < 0)
 		return r;
 	argv[0] = arena_strdup(arena, runtime);

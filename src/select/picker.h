@@ -16,6 +16,8 @@ enum candidates { CANDIDATES_INDICES, CANDIDATES_UUIDS, CANDIDATES_BUS_IDS, CAND
 
 /* Fills the error and returns -ENODEV (or -ENOMEM). */
 int select_unknown(struct picker *picker, const char *item, enum candidates candidates);
+/* The same for "0,1,...": more GPUs than there are. */
+int select_too_many(struct picker *picker, size_t count);
 /* The same for a GPU that is there, but can't be used. */
 int select_lost(struct picker *picker, const char *item, const struct lost_gpu *lost);
 /* Something hides the GPUs of a host that has some. */

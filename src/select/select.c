@@ -54,15 +54,46 @@ static int pick_all(struct picker *picker)
 	return r;
 }
 
+/*
+ * What only NVML could tell, which couldn't be asked, means the first GPU: those who named it are
+ * behind the same node, or there is but one.
+ */
+static const struct gpu *on_trust(const struct driver *driver)
+{
+	return driver->unproven && driver->gpus.count ? &driver->gpus.items[0] : NULL;
+}
+
 static int pick_index(struct picker *picker, const char *item, unsigned index)
 {
 	const struct gpu *gpu = driver_find_index(picker->driver, index);
 	const struct lost_gpu *lost = gpu ? NULL : driver_find_lost(picker->driver, index);
 
+	if (!gpu && picker->driver->gpus_by_nvml)
+		gpu = on_trust(picker->driver);
 	if (gpu)
 		return pick(picker, gpu, NULL);
 	return lost ? select_lost(picker, item, lost)
 		    : select_unknown(picker, item, CANDIDATES_INDICES);
+}
+
+static bool has_unknown_uuid(const struct driver *driver)
+{
+	for (size_t i = 0; i < driver->gpus.count; i++)
+		if (strchr(driver->gpus.items[i].uuid, '?'))
+			return true;
+	return false;
+}
+
+/* "54d0709b-558d-5a59-9c65-0c5fc14a21a4": Tegra's own GPU has no "GPU-" before it. */
+static bool is_bare_uuid(const char *item)
+{
+	for (size_t i = 0; i < 36; i++) {
+		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+
+		if (dash ? item[i] != '-' : !item[i] || !strchr("0123456789abcdefABCDEF", item[i]))
+			return false;
+	}
+	return item[36] == '\0';
 }
 
 /* A lost GPU's UUID isn't known: it may be the one. */
@@ -70,6 +101,8 @@ static int pick_uuid(struct picker *picker, const char *uuid)
 {
 	const struct gpu *gpu = driver_find_uuid(picker->driver, uuid);
 
+	if (!gpu && has_unknown_uuid(picker->driver))
+		gpu = on_trust(picker->driver);
 	if (gpu)
 		return pick(picker, gpu, NULL);
 	return picker->driver->lost.count
@@ -83,7 +116,8 @@ static int pick_bus_id(struct picker *picker, const char *item, bus_id wanted)
 	bus_id id;
 
 	for (size_t i = 0; i < gpus->count; i++)
-		if (bus_id_parse(gpus->items[i].bus_id, &id) == 0 && id == wanted)
+		if (gpus->items[i].bus_id && bus_id_parse(gpus->items[i].bus_id, &id) == 0 &&
+		    id == wanted)
 			return pick(picker, &gpus->items[i], NULL);
 	for (size_t i = 0; i < picker->driver->lost.count; i++)
 		if (bus_id_parse(picker->driver->lost.items[i].bus_id, &id) == 0 && id == wanted)
@@ -169,7 +203,7 @@ static int pick_item(struct picker *picker, const char *item)
 			return select_lost(picker, item, driver_find_lost(picker->driver, index));
 		return select_unknown(picker, item, CANDIDATES_MIG);
 	}
-	if (starts_with(item, "GPU-"))
+	if (starts_with(item, "GPU-") || is_bare_uuid(item))
 		return pick_uuid(picker, item);
 	if (starts_with(item, "MIG-GPU-"))
 		return pick_mig_path(picker, item);
@@ -203,6 +237,17 @@ static int take(struct picker *picker, const struct gpu *gpu, const struct mig_i
 	return 0;
 }
 
+/* "0", "1", ... in their order: what `docker run --gpus N` makes of N. */
+static bool counts_up(const struct strings *devices)
+{
+	unsigned index;
+
+	for (size_t i = 0; i < devices->count; i++)
+		if (!is_number(devices->items[i], &index) || index != i)
+			return false;
+	return devices->count > 1;
+}
+
 int select_devices(const struct driver *driver, const struct strings *devices, struct arena *arena,
 		   struct selection *ret, struct error *err)
 {
@@ -212,6 +257,8 @@ int select_devices(const struct driver *driver, const struct strings *devices, s
 	*ret = (struct selection){0};
 	for (size_t i = 0; r == 0 && i < devices->count; i++)
 		r = pick_item(&picker, devices->items[i]);
+	if (r == -ENODEV && driver->gpus.count && driver->lost.count == 0 && counts_up(devices))
+		return select_too_many(&picker, devices->count);
 	for (size_t i = 0; r == 0 && i < driver->gpus.count; i++) {
 		const struct gpu *gpu = &driver->gpus.items[i];
 
@@ -224,18 +271,18 @@ int select_devices(const struct driver *driver, const struct strings *devices, s
 
 bool select_needs_uuids(const struct driver *driver, const struct strings *devices)
 {
-	bool gpu_unknown = false, mig_unknown = false;
+	bool gpu_unknown = has_unknown_uuid(driver), mig_unknown = false;
 
 	for (size_t i = 0; i < driver->gpus.count; i++) {
 		const struct gpu *gpu = &driver->gpus.items[i];
 
-		gpu_unknown |= strchr(gpu->uuid, '?') != NULL;
 		for (size_t j = 0; j < gpu->mig.count; j++)
 			mig_unknown |= !gpu->mig.items[j].uuid;
 	}
 	for (size_t i = 0; i < devices->count; i++) {
 		const char *item = devices->items[i];
-		bool of_gpu = starts_with(item, "GPU-") || starts_with(item, "MIG-GPU-");
+		bool of_gpu = starts_with(item, "GPU-") || starts_with(item, "MIG-GPU-") ||
+			      is_bare_uuid(item);
 
 		if ((of_gpu && gpu_unknown) ||
 		    (!of_gpu && starts_with(item, "MIG-") && mig_unknown))
@@ -263,6 +310,10 @@ bool select_needs_nvml(const struct driver *driver, const struct strings *device
 
 			if (gpu && order_unknown(gpu))
 				return true;
+		} else if (driver->gpus_by_nvml && !driver->nvml_asked &&
+			   is_number(devices->items[i], &index) &&
+			   !driver_find_index(driver, index)) {
+			return true;
 		}
 	return select_needs_uuids(driver, devices);
 }

@@ -36,6 +36,8 @@ static int collect(struct picker *picker, enum candidates candidates, struct str
 			r = name_mig(picker, gpu, names);
 			continue;
 		}
+		if (candidates == CANDIDATES_BUS_IDS && !gpu->bus_id)
+			continue;
 		name = candidates == CANDIDATES_UUIDS ? gpu->uuid
 		       : candidates == CANDIDATES_BUS_IDS
 			       ? gpu->bus_id
@@ -59,7 +61,8 @@ static const char *describe(struct picker *picker, enum candidates candidates)
 	if (collect(picker, candidates, &names) < 0)
 		return NULL;
 	if (names.count == 0)
-		return "no GPU of the host has MIG instances";
+		return candidates == CANDIDATES_MIG ? "no GPU of the host has MIG instances"
+						    : "its GPUs are on no PCI bus";
 	list = strings_list(picker->arena, &names, LIST_MAX);
 	if (!list)
 		return NULL;
@@ -103,6 +106,17 @@ int select_unknown(struct picker *picker, const char *item, enum candidates cand
 	return error_set(picker->err, ERROR_UNKNOWN_DEVICE, ENODEV,
 			 remedy(picker, item, candidates), "inject %s %.*s%s: %s", kind, ITEM_MAX,
 			 item, strlen(item) > ITEM_MAX ? "..." : "", host);
+}
+
+int select_too_many(struct picker *picker, size_t count)
+{
+	const char *host = describe(picker, CANDIDATES_INDICES);
+
+	if (!host)
+		return error_memory(picker->err);
+	error_set(picker->err, ERROR_UNKNOWN_DEVICE, ENODEV, NULL,
+		  "inject %zu GPUs (--gpus %zu, or 0 to %zu): %s", count, count, count - 1, host);
+	return error_fix(picker->err, -ENODEV, "ask for %zu at most", picker->driver->gpus.count);
 }
 
 int select_lost(struct picker *picker, const char *item, const struct lost_gpu *lost)

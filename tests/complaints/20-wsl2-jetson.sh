@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# WSL2 and Jetson have drivers of other kinds: they are not supported, and the line says so.
+# WSL2 and Jetson have drivers of other kinds: containers get them, and where there is none, the line
+# says what Windows or the board lacks.
 set -euo pipefail
 # shellcheck source=tests/lib/complaint.sh
 . "$(dirname "$0")/../lib/complaint.sh"
@@ -9,19 +10,19 @@ complaint 20 'WSL2 (/dev/dxg, libdxcore.so) and Jetson (csv mode)'
 # shellcheck source=tests/lib/runtime.sh
 . "$repository/tests/lib/runtime.sh"
 has_host
-rm -r "$host/proc/driver/nvidia"
-: > "$host/dev/dxg"
+rm -rf "${host:?}"
+"$fixture/fake-host" "$host" --platform wsl
+store=/usr/lib/wsl/drivers/nv_fake.inf_amd64_0123456789abcdef
 new_bundle debian NVIDIA_VISIBLE_DEVICES=all
-refused WSL2 "davit: cannot use the driver: the host is a WSL2 one (/dev/dxg), which is not supported \
-(fix: use NVIDIA's own toolkit on this host)"
-doctor_says WSL2 host.platform fail 'WSL2.*not supported' "NVIDIA's own"
+run_script 'readlink -f $(dlprobe libcuda.so.1 | sed "s/.*: //"); nodeprobe /dev/dxg'
+equal 'WSL2: the driver of Windows and its node' "0 $store/libcuda_loader.so
+/dev/dxg: ENXIO" "$rc $output$errors"
+doctor_says WSL2 host.platform ok 'WSL2; .*all GPUs of Windows' ''
+drop_bundle
 
-rm "$host/dev/dxg"
-configure_runtime runc
-printf '# R36 (release), REVISION: 4.0\n' > /etc/nv_tegra_release
-refused Jetson "davit: cannot use the driver: the host is a Jetson (/etc/nv_tegra_release), which is not supported \
-(fix: use NVIDIA's own toolkit on this host)"
-mkdir -p "$machine/etc"
-cp /etc/nv_tegra_release "$machine/etc/"
-doctor_says Jetson host.platform fail 'Jetson.*not supported' "NVIDIA's own"
+rm -r "$host"/driver/usr/lib/wsl/drivers/nv*
+new_bundle debian NVIDIA_VISIBLE_DEVICES=all
+refused 'WSL2 without a driver of NVIDIA' "davit: cannot find an NVIDIA GPU in Windows: of the drivers in /usr/lib/wsl/drivers, \
+u0777777.inf_amd64_fedcba9876543210, none has libcuda.so.1.1 (fix: install NVIDIA's driver in Windows, then run \`wsl --shutdown\`)"
+drop_bundle
 report_exit

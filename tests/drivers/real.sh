@@ -6,8 +6,8 @@
 # image allows, and be the same by CDI and by davit-runtime; the real nvidia-smi must get as far as
 # NVML's own error.
 #
-# FULL=1 takes every driver that the mirror has. DRIVERS_KEPT=DIR keeps the roots there, for the next
-# run. The mirror is this machine's own.
+# FULL=1 takes every driver that Debian has, with every package of each (340 to 555, 10 GiB).
+# DRIVERS_KEPT=DIR keeps the roots there, for the next run. The mirror is this machine's own.
 set -euo pipefail
 
 if [ "${DAVIT_TEST_NAMESPACE:-}" != "$$" ] && [ "$(id -u)" = 0 ]; then
@@ -20,6 +20,8 @@ fi
 . "$repository/tests/lib/container.sh"
 # shellcheck source=tests/lib/runtime.sh
 . "$repository/tests/lib/runtime.sh"
+# shellcheck source=tests/lib/suite.sh
+. "$repository/tests/lib/suite.sh"
 require_root
 if [ "$(uname -m)" != x86_64 ] || ! command -v mmdebstrap > /dev/null; then
 	skip 'drivers: real ones' 'they are taken on x86_64, by mmdebstrap'
@@ -34,23 +36,20 @@ host=$work/host
 
 # --- roots ---------------------------------------------------------------------------------------
 
-# The first mirror of Debian itself that this machine has.
-mirror() {
-	cat /etc/apt/sources.list /etc/apt/sources.list.d/*.{list,sources} 2> /dev/null |
-		grep -v '^#' | grep -oE 'https?://[^ ]*/debian/?( |$)' | head -n 1 | tr -d ' '
-}
-
-# make_root NAME SUITE PACKAGE...: 1, when it can't be had.
-make_root() {
-	local root=$roots/$1 components=main,contrib,non-free,non-free-firmware packages
-	[ "$2" != bullseye ] || components=main,contrib,non-free
+# bootstrap NAME SUITE MMDEBSTRAP-OPTION...: 1, when it can't be had.
+bootstrap() {
+	local root=$roots/$1 suite=$2 components='main contrib non-free non-free-firmware' sources
+	[ "$suite" != bullseye ] || components='main contrib non-free'
 	[ ! -e "$root.made" ] || return 0
-	packages=$(IFS=,; echo "${*:3}")
+	sources=("deb $(suite_mirror) $suite $components")
+	# Experimental is nothing by itself.
+	[ "$suite" != experimental ] || sources=("deb $(suite_mirror) sid $components" "${sources[@]}")
 	rm -rf "$root"
-	if ! mmdebstrap --variant=apt --components="$components" --include="$packages" \
-		--aptopt='APT::Install-Recommends "false"' \
+	# A mirror may be of an earlier day: sid's and experimental's lists expire within a week.
+	if ! mmdebstrap --variant=apt --aptopt='APT::Install-Recommends "false"' \
+		--aptopt='Acquire::Check-Valid-Until "false"' \
 		--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
-		"$2" "$root" "$(mirror)" > "$work/mmdebstrap.log" 2>&1; then
+		"${@:3}" "${suite/experimental/sid}" "$root" "${sources[@]}" > "$work/mmdebstrap.log" 2>&1; then
 		skip "drivers: $1" "its packages can't be had: $(grep -E '^(E|W):' "$work/mmdebstrap.log" | tail -n 1)"
 		rm -rf "$root"
 		return 1
@@ -58,14 +57,70 @@ make_root() {
 	: > "$root.made"
 }
 
+make_root() { # NAME SUITE PACKAGE... [MMDEBSTRAP-OPTION...]
+	local word packages=() options=()
+	for word in "${@:3}"; do
+		if [[ $word = --* ]]; then options+=("$word"); else packages+=("$word"); fi
+	done
+	bootstrap "$1" "$2" --include="$(IFS=,; echo "${packages[*]}")" "${options[@]}"
+}
+
+# Every package of a driver, by its source package and version, but those for building and loading
+# the kernel module; of GL's two kinds the one with GLVND.
+make_whole() { # NAME SUITE SOURCE VERSION [MMDEBSTRAP-OPTION...]
+	cat > "$work/install-whole" <<- 'EOF'
+		#!/bin/bash
+		set -euo pipefail
+		source=$1 version=$2 suite=$3
+		export APT_CONFIG=$MMDEBSTRAP_APT_CONFIG
+		mapfile -t packages < <(apt-cache -o APT::Default-Release="$suite" dumpavail | awk -v source="$source" -v version="$version-" '
+			/^Package: / { name = $2 }
+			/^Source: / { of = $2 }
+			/^Architecture: / { architecture = $2 }
+			/^Version: / { is = $2 }
+			/^$/ {
+				if (of == source && index(is, version) == 1)
+					print name (architecture == "all" ? "" : ":" architecture) "=" is
+				name = of = is = ""
+			}' | grep -vE 'kernel|-driver(-full)?[:=]|detect|legacy-check|nonglvnd|powerd|suspend|libopencl1' |
+			grep -vE '^lib(e?gl1)-nvidia-(legacy-390xx|tesla-418)(-glx)?[:=]|^(xserver|nvidia).*:i386' | sort -u)
+		[ ${#packages[@]} -gt 0 ]
+		apt-get -y --no-install-recommends -t "$suite" -oDPkg::Chroot-Directory="$4" install "${packages[@]}"
+	EOF
+	chmod 0755 "$work/install-whole"
+	bootstrap "$1" "$2" "${@:5}" --customize-hook="$work/install-whole $3 $4 $2 \"\$1\""
+}
+
 # --- one driver ----------------------------------------------------------------------------------
 
-# What the packages have: files of the version, and those with a version of their own.
-expected_libraries() { # ROOT VERSION FLAVOUR
-	find "$1/usr/lib/x86_64-linux-gnu" -maxdepth 1 -type f \
-		\( -name "lib*.so.$2" -o -name 'libnvidia-egl-*.so.*' \) -printf '%f\n'
-	find "$1/usr/lib/x86_64-linux-gnu/nvidia/$3" -type f -name 'lib*.so.*' -printf '%f\n'
-	find "$1/usr/lib/nvidia/$3" -type f -name "lib*.so.$2" -printf '%f\n'
+# The files of the driver's packages, as paths beneath the root.
+package_files() { # ROOT VERSION
+	local source version package path
+	dpkg-query --admindir="$1/var/lib/dpkg" -W -f '${source:Package} ${source:Version} ${binary:Package}\n' |
+		while read -r source version package; do
+			[[ $source = nvidia-graphics-drivers* && $version = "$2"-* ]] || continue
+			cat "$1/var/lib/dpkg/info/$package.list" 2> /dev/null ||
+				cat "$1/var/lib/dpkg/info/${package%%:*}.list"
+		done | sort -u | while read -r path; do
+		# (/lib is a link to /usr/lib.)
+		[ ! -f "$1$path" ] || [ -L "$1$path" ] || printf '%s\n' "${path/#\/lib\//\/usr\/lib\/}"
+	done
+}
+
+# Why a container gets nothing of a file, or 1.
+why_left_out() { # PATH
+	case $1 in
+	*.so | *.so.*) return 1 ;;
+	/usr/share/bug/* | /usr/share/lintian/* | /usr/share/metainfo/* | *.1.gz | *bug-report.sh) echo 'for people who report problems' ;;
+	/etc/nvidia/*.conf | */modprobe.d/* | */modules-load.d/*) echo "the host's kernel modules" ;;
+	*/systemd/* | /etc/init.d/* | */udev/* | */initramfs-tools/*) echo "the host's services" ;;
+	*/nvidia/wine/*.dll) echo "for Wine; NVIDIA's toolkit doesn't give them, either" ;;
+	*/nvidia/*/monitoring.conf) echo 'what nvidia-smi as a daemon watches' ;;
+	*/rim/*.swidtag) echo "for the attestation of GPUs; NVIDIA's toolkit doesn't give them, either" ;;
+	*/nvidia.ids) echo "which GPUs the packages are for" ;;
+	/usr/share/nvidia/*application-profiles*) echo "NVIDIA's own settings of single programs, which its toolkit doesn't give, either" ;;
+	*) return 1 ;;
+	esac
 }
 
 set_version() { # VERSION
@@ -90,17 +145,51 @@ list_inside() { # ROOT
 
 names() { grep -v "/davit-test/\|^/dev/\|^$host/\|nvidia-mps" | sed 's|.*/||' | sort -u; }
 
-# What fails to load has to fail for a library of the image's own, not one of the driver's.
-check_loads() { # NAME KIND SONAME...
-	local answer rc=0 bad
+# What these images can't load: a module of X's server; what takes its symbols from
+# libnvidia-egl-wayland, which the driver loads before it; what needs the OpenSSL of years ago; what
+# sid built for a newer C library.
+may_fail='libnvidia-(wfb|vulkan-producer)\.so.*undefined symbol|libcrypto\.so\.1\.1|GLIBC_2\..* not found \(required by .*/libnvidia-egl-'
+
+# An image of packages in place of the bundle's.
+use_image() { # ROOT
+	umount "$bundle/rootfs"
+	rm -rf "$bundle"/{upper,overlay-work}
+	overlay_root "$roots/$1"
+	cp "$DAVIT_BUILD/tests/fixture/tools/dlprobe" "$bundle/rootfs/usr/bin/"
+}
+
+# Every library loads, by its file and by its SONAME.
+check_loads() { # NAME KIND FOLDER SONAME...
+	local answer bad names=("${@:4}")
+	mapfile -t -O ${#names[@]} names < <(grep -v '^libglx' "$work/expected" | sed "s|^|$3/|")
 	new_bundle "$2" NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=all
-	edit_bundle '.process.args = $ARGS.positional' --args /usr/bin/dlprobe "${@:3}"
-	answer=$(runc run --bundle "$bundle" "davit-$$-$bundle_serial" 2>&1) || rc=$?
-	bad=$(grep 'error: ' <<< "$answer" | sed 's/.*error: \([^:]*\):.*/\1/' |
-		grep -E 'nvidia|libcuda|libnvcuvid|libnvoptix' || true)
-	equal "$1: nothing of the driver is missing when its libraries are loaded ($2)" '' "$bad"
-	matches "$1: libcuda and libnvidia-ml load ($2)" '^libcuda\.so\.1: /' "$answer"
-	matches "$1: and NVML ($2)" '^libnvidia-ml\.so\.1: /' "$answer"
+	if [ "$2" = debian ]; then
+		use_image image
+	else
+		mkdir "$bundle/rootfs/opt"
+		cp -a "$roots/image/usr/lib/x86_64-linux-gnu" "$bundle/rootfs/opt/x"
+		find "$bundle/rootfs/opt/x" \( -name 'libc.so*' -o -name 'ld-*' -o -name 'lib[mc]*.so.6' -o -name 'libpthread*' -o -name 'libdl.*' \) -delete
+		edit_bundle '.process.env += ["LD_LIBRARY_PATH=/opt/x"]'
+	fi
+	edit_bundle '.process.args = $ARGS.positional' --args /usr/bin/dlprobe "${names[@]}"
+	answer=$(runc run --bundle "$bundle" "davit-$$-$bundle_serial" 2>&1) || true
+	bad=$(grep -vE '^[^:]*: /' <<< "$answer" | grep -vE "$may_fail" || true)
+	equal "$1: every library loads ($2)" '' "$bad"
+	equal "$1: and is told of ($2)" ${#names[@]} "$(grep -c . <<< "$answer")"
+	drop_bundle
+}
+
+# The 32-bit ones find all that they need, by the loader of an image that has one for 32 bits.
+check_loads_32() { # NAME LIBRARY...
+	local answer
+	make_root image-32 bookworm libc6:i386 libgl1:i386 libx11-6:i386 libxext6:i386 --architectures=amd64,i386 || return 0
+	new_bundle debian NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=all
+	use_image image-32
+	edit_bundle '.process.args = ["/bin/sh", "-c", "for l; do echo \"== $l\"; /lib/ld-linux.so.2 --list $l; done", "sh"] + $ARGS.positional' \
+		--args "${@:2}"
+	answer=$(runc run --bundle "$bundle" "davit-$$-$bundle_serial" 2>&1) || true
+	equal "$1: every 32-bit library finds what it needs" '' "$(grep -E 'not found|cannot' <<< "$answer" || true)"
+	equal "$1: and all were tried" $(($# - 1)) "$(grep -c 'libc.so.6 => .*/i386-linux-gnu/' <<< "$answer" || true)"
 	drop_bundle
 }
 
@@ -118,9 +207,8 @@ check_cache() { # NAME
 
 # The loaders of Vulkan, EGL and OpenCL, of an image that has them, find the driver by its texts:
 # each of them loads the library that the text names. (The driver itself then finds no GPU.)
-check_icds() { # NAME VERSION
-	local answer what
-	[ -e "$roots/image.made" ] || return 0
+check_icds() { # NAME
+	local answer text texts=nvidia.icd:libnvidia-opencl
 	[ -e "$work/icds" ] || cc -x c -o "$work/icds" - -ldl <<- 'EOF'
 		#include <dlfcn.h>
 		#include <stdio.h>
@@ -147,30 +235,31 @@ check_icds() { # NAME VERSION
 		}
 	EOF
 	new_bundle debian NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=all LD_DEBUG=files
-	umount "$bundle/rootfs"
-	rm -rf "$bundle"/{upper,overlay-work}
-	overlay_root "$roots/image"
+	use_image image
 	cp "$work/icds" "$bundle/rootfs/usr/bin/icds"
 	edit_bundle '.process.args = ["/bin/sh", "-c", "for l in libvulkan.so.1 libEGL.so.1 libOpenCL.so.1; do icds $l; done"]'
 	answer=$(runc run --bundle "$bundle" "davit-$$-$bundle_serial" 2>&1) || true
-	for what in libGLX_nvidia libEGL_nvidia libnvidia-opencl; do
-		matches "$1: $what is loaded by its text" "calling init: .*/$what\.so" "$answer"
+	# A driver without GLVND has neither a text of Vulkan that GLVND's loader takes nor one of EGL.
+	[[ $1 = *nonglvnd* ]] || texts+=' nvidia_icd.json:libGLX_nvidia 10_nvidia.json:libEGL_nvidia'
+	for text in $texts; do
+		matches "$1: it has ${text%:*}" "/${text%:*}\$" "$(cat "$work/outside")"
+		matches "$1: by which ${text#*:} is loaded" "calling init: .*/${text#*:}\.so" "$answer"
 	done
 	drop_bundle
 }
 
-check_smi() { # NAME ROOT
-	local answer rc=0
+check_smi() { # NAME
+	local answer
 	new_bundle debian NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=utility
 	edit_bundle '.process.args = ["/usr/bin/nvidia-smi"]'
-	answer=$(runc run --bundle "$bundle" "davit-$$-$bundle_serial" 2>&1) || rc=$?
+	answer=$(runc run --bundle "$bundle" "davit-$$-$bundle_serial" 2>&1) || true
 	matches "$1: the real nvidia-smi runs up to NVML's own error" \
 		"couldn't communicate|Failed to initialize NVML|No devices were found|not found in the driver" "$answer"
 	drop_bundle
 }
 
-check_cdi() { # NAME ROOT FILE-OF-NAMES
-	local path bad=''
+check_cdi() { # NAME ROOT FILE-OF-PATHS
+	local path bad='' missing=''
 	"$davit" cdi generate --config "$config" > "$work/cdi.json" 2> "$work/cdi.errors" || {
 		fail "$1: CDI" 'no spec' "$(cat "$work/cdi.errors")"
 		return
@@ -179,8 +268,11 @@ check_cdi() { # NAME ROOT FILE-OF-NAMES
 		[ -f "$path" ] && [ ! -L "$path" ] && [ "$(realpath "$path")" = "$path" ] || bad+="$path "
 	done < <(jq -r '.containerEdits.mounts[].hostPath' < "$work/cdi.json" | grep -v '/socket$')
 	equal "$1: CDI names the files themselves" '' "$bad"
-	equal "$1: CDI has every library" '' "$(jq -r '.containerEdits.mounts[].containerPath' < "$work/cdi.json" |
-		sed 's|.*/||' | sort -u | comm -13 - "$3")"
+	jq -r '.containerEdits.mounts[].hostPath' < "$work/cdi.json" | sed "s|^$2/|/|" | sort -u > "$work/given"
+	while read -r path; do
+		why_left_out "$path" > /dev/null || missing+="$path "
+	done < <(comm -13 "$work/given" "$3")
+	equal "$1: every file of its packages is in containers, or left out for a reason" '' "$missing"
 }
 
 check_runtime() { # NAME FILE-OF-NAMES ROOT
@@ -191,24 +283,36 @@ check_runtime() { # NAME FILE-OF-NAMES ROOT
 		jq -r '.operations[] | select(.op == "bind") | .target' | sed 's|.*/||' | sort -u | comm -13 - "$2")"
 	edit_bundle '.process.args = ["/bin/sh", "-c", "ls /usr/lib/x86_64-linux-gnu"]'
 	equal "$1: davit-runtime gives every library" '' "$("$runtime" run --bundle "$bundle" "davit-$$-$bundle_serial" 2>&1 < <(:) |
-		sort -u | comm -13 - <(grep -v '^libglxserver' "$2"))"
+		sort -u | comm -13 - <(grep -v '^libglx' "$2"))"
 	drop_bundle
 }
 
-# check_driver ROOT VERSION FLAVOUR CUDA
+# By Debian's alternatives. The last packages of a branch that has ended say no more than that others
+# are to be used: their own script registers the driver when it is told to.
+choose_driver() { # ROOT FLAVOUR
+	local script=$1/var/lib/dpkg/info/nvidia-$2-alternative.postinst
+	chroot "$1" update-alternatives --set nvidia "/usr/lib/nvidia/$2" > /dev/null 2>&1 && return
+	sed 's/"DISABLED"/"slave"/' "$script" > "$1/register"
+	chroot "$1" /bin/sh /register triggered > /dev/null 2>&1
+	rm "$1/register"
+	chroot "$1" update-alternatives --set nvidia "/usr/lib/nvidia/$2" > /dev/null 2>&1
+}
+
+# check_driver ROOT VERSION FLAVOUR
 check_driver() {
-	local root=$roots/$1 version=$2 flavour=$3 name sonames=()
+	local root=$roots/$1 version=$2 flavour=$3 name names=()
 	name="driver $version ($1, $flavour)"
-	if ! chroot "$root" update-alternatives --set nvidia "/usr/lib/nvidia/$flavour" > /dev/null 2>&1; then
-		fail "$name" 'update-alternatives fails'
-		return
-	fi
+	choose_driver "$root" "$flavour" || fail "$name" 'its alternatives cannot be chosen'
 	chroot "$root" ldconfig
 	set_version "$version"
 	config=$work/davit.json
 	jq --arg root "$root" '.driver.root = $root' < "$host/davit.json" > "$config"
-	expected_libraries "$root" "$version" "$flavour" | sort -u > "$work/expected"
-	[ -s "$work/expected" ] || fail "$name" 'its packages have no library'
+	package_files "$root" "$version" > "$work/files"
+	# EGL's platforms have packages and versions of their own.
+	find "$root/usr/lib/x86_64-linux-gnu" -maxdepth 1 -type f -name 'libnvidia-egl-*.so.*' -printf '/usr/lib/x86_64-linux-gnu/%f\n' |
+		sort -u - "$work/files" > "$work/all-files"
+	grep -v '/i386-linux-gnu/' "$work/all-files" | sed -n 's|.*/\(lib[^/]*\.so[^/]*\)$|\1|p' | sort -u > "$work/expected"
+	[ "$(wc -l < "$work/expected")" -ge 10 ] || fail "$name" 'its packages have hardly a library' "$(cat "$work/expected")"
 	"$davit" list --config "$config" > "$work/outside" 2>&1 || fail "$name: from outside" 'list fails' "$(cat "$work/outside")"
 	equal "$name: every library is found from outside" '' \
 		"$(names < "$work/outside" | comm -13 - "$work/expected")"
@@ -217,14 +321,15 @@ check_driver() {
 	matches "$name: nvidia-smi is found" '/nvidia-smi$' "$(cat "$work/outside")"
 	equal "$name: its CUDA version is what libcuda says" "$(cuda_of "$root" "$version" "$flavour")" \
 		"$("$davit" info --json --config "$config" | jq -r .cuda)"
-	mapfile -t sonames < <(find "$root/usr/lib/x86_64-linux-gnu/nvidia/$flavour" -type l -printf '%f\n' |
-		grep -E '\.so\.[0-9]+$' | sort)
-	check_loads "$name" debian "${sonames[@]}"
-	check_loads "$name" rhel "${sonames[@]}"
+	mapfile -t names < <(find "$root/usr/lib/x86_64-linux-gnu/nvidia/$flavour" -type l -name 'lib*.so.*' -printf '%f\n' | sort)
+	check_loads "$name" debian /usr/lib/x86_64-linux-gnu "${names[@]}"
+	check_loads "$name" rhel /usr/lib64 "${names[@]}"
+	mapfile -t names < <(grep '/i386-linux-gnu/' "$work/files" | sed 's|.*/|/usr/lib/i386-linux-gnu/|')
+	[ ${#names[@]} = 0 ] || check_loads_32 "$name" "${names[@]}"
 	check_cache "$name"
-	check_icds "$name" "$version"
-	check_smi "$name" "$root"
-	check_cdi "$name" "$root" "$work/expected"
+	check_icds "$name"
+	check_smi "$name"
+	check_cdi "$name" "$root" "$work/all-files"
 	check_runtime "$name" "$work/expected" "$root"
 }
 
@@ -279,12 +384,13 @@ flavour_packages() { # FLAVOUR
 		"nvidia-$1-vdpau-driver" "libnvidia-$1-nvcuvid1" "libnvidia-$1-encode1"
 }
 
-if [ -z "$(mirror)" ]; then
+if [ -z "$(suite_mirror)" ]; then
 	skip 'drivers: real ones' "this machine's package sources name no Debian mirror"
 	report_exit
 fi
 # What a program with graphics has in its image.
-make_root image bookworm libvulkan1 libegl1 libgl1 ocl-icd-libopencl1 libx11-6 libxext6 libgbm1 || true
+make_root image bookworm libvulkan1 libegl1 libgl1 ocl-icd-libopencl1 libx11-6 libxext6 libgbm1 libwayland-client0 \
+	libwayland-server0 libxcb1 libxcb-present0 libxcb-dri3-0 libssl3 || report_exit
 mapfile -t packages < <(flavour_packages tesla-470)
 if make_root bookworm bookworm "${main_driver[@]}" "${packages[@]}"; then
 	check_flavours bookworm current tesla-470
@@ -300,15 +406,29 @@ mapfile -t packages < <(flavour_packages legacy-390xx)
 if make_root legacy bullseye "${packages[@]}"; then
 	check_flavours legacy legacy-390xx
 fi
+
+# whole ROOT SUITE FLAVOUR VERSION [MMDEBSTRAP-OPTION...]: a driver with all its packages.
+whole() {
+	local source=nvidia-graphics-drivers
+	[ "$3" = current ] || source+=-$3
+	make_whole "$1" "$2" "$source" "$4" "${@:5}" || return 0
+	check_driver "$1" "$4" "$3"
+	[ -n "${DRIVERS_KEPT:-}" ] || rm -rf --one-file-system "${roots:?}/$1"
+}
+
 if [ "${FULL:-0}" = 1 ]; then
-	# Of the others in bullseye (450, 460) most packages lead to 470 by now.
-	for flavour in tesla-418 tesla-470; do
-		mapfile -t packages < <(flavour_packages $flavour)
-		! make_root "bullseye-$flavour" bullseye "${packages[@]}" ||
-			check_flavours "bullseye-$flavour" $flavour
-	done
-	! make_root bullseye bullseye "${main_driver[@]}" || check_flavours bullseye current
-	mapfile -t packages < <(flavour_packages tesla-535)
-	! make_root trixie-tesla-535 trixie "${packages[@]}" || check_flavours trixie-tesla-535 tesla-535
+	whole legacy-340-nonglvnd sid legacy-340xx 340.108
+	whole legacy-390 bullseye legacy-390xx 390.157
+	whole tesla-418 bullseye tesla-418 418.226.00
+	# Their packages bring 470 along: two drivers side by side.
+	whole tesla-450 bullseye tesla-450 450.248.02
+	whole tesla-460 bullseye tesla-460 460.106.00
+	whole bullseye bullseye current 470.256.02
+	whole tesla bookworm tesla 525.147.05
+	whole bookworm-i386 bookworm current 535.261.03 --architectures=amd64,i386
+	whole tesla-535 bookworm tesla-535 535.216.03
+	whole trixie-tesla-535 trixie tesla-535 535.274.02
+	whole tesla-550 sid tesla-550 550.54.15
+	whole experimental experimental current 555.58.02
 fi
 report_exit

@@ -219,5 +219,13 @@ hook_bundle NVIDIA_VISIBLE_DEVICES=vendor.com/thing=a
 run_script true
 says "a spec with a program of its own is refused" 'davit: cannot apply a CDI spec: its hook .*/program is no command'
 drop_bundle
+rm "$work/cdi/nvidia.yaml"
+"$davit" cdi generate --config "$config" --vendor example.com --output "$work/cdi/example.json"
+hook_bundle NVIDIA_VISIBLE_DEVICES=example.com/gpu=1
+run_script 'nvidia-smi -L; dlprobe libcuda.so.1'
+equal "a spec of davit's of another kind ($with)" "0 $one
+libcuda.so.1: $folder/libcuda.so.1" "$rc ${output//: \/lib\//: /usr/lib/}$errors"
+host_unchanged "a spec of davit's of another kind ($with)"
+drop_bundle
 umount "$work/given/beneath"
 report_exit

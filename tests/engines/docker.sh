@@ -92,6 +92,10 @@ in_docker --gpus '"device=7"' -- true
 equal "--gpus \"device=7\" ($with): the container doesn't start" 125 "$rc"
 matches "--gpus \"device=7\" ($with): docker shows our line" 'davit: cannot .*7.*\(fix: ' "$errors"
 
+in_docker --gpus 7 -- true
+matches "--gpus 7 ($with): the line says what was typed" \
+	'cannot inject 7 GPUs \(--gpus 7, or 0 to 6\): the host has 2 GPUs' "$errors"
+
 docker run --rm --network none --gpus '"device=0"' gpu-test sh -c 'sleep 1; nvidia-smi -L' \
 	> "$work/first" 2>&1 < /dev/null &
 first=$!

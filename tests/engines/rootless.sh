@@ -80,6 +80,7 @@ wait_for_podman() {
 podman_options=(--cgroups disabled)
 [ "${ENGINE##*/}" != runc ] || podman_options=()
 
+hooks_options=(--hooks-dir "$work/hooks")
 podman_run() { # OPTION... -- COMMAND...: sets rc, output and errors
 	local options=()
 	while [ "$1" != -- ]; do
@@ -91,7 +92,7 @@ podman_run() { # OPTION... -- COMMAND...: sets rc, output and errors
 	rc=0
 	output=$(as_user timeout 60 podman --root "$work/home/root" --runroot "$work/run/podman" \
 		--tmpdir "$work/run/tmp" --storage-driver vfs --events-backend file \
-		--cgroup-manager cgroupfs --runtime "$ENGINE" --hooks-dir "$work/hooks" \
+		--cgroup-manager cgroupfs --runtime "$ENGINE" "${hooks_options[@]}" \
 		run --rm --network none "${podman_options[@]}" --ulimit nofile=1024:1024 \
 		--ulimit nproc=1024:1024 "${options[@]}" --rootfs "$rootfs" "$@" \
 		2> "$work/errors" < /dev/null) || rc=$?
@@ -129,6 +130,26 @@ else
 	equal "podman ($with): no variable, nothing is inside" '0 /dev/nvidiactl: ENOENT' \
 		"$rc $output$errors"
 	equal "podman ($with): no variable, nothing is said" '' "$(< "$log")"
+	# Without being told where hooks are: the system's folder, with the file that is installed.
+	mkdir -p /usr/share/containers
+	mount -t tmpfs -o mode=0755 tmpfs /usr/share/containers
+	mkdir -p /usr/share/containers/oci/hooks.d
+	jq --arg hook "$hook" --arg config "$config" '.hook.path = $hook | .hook.args += [$config] |
+		.hook.args = [.hook.args[0], "-config", $config] + .hook.args[1:-1]' \
+		< "$DAVIT_BUILD/src/davit.json" > /usr/share/containers/oci/hooks.d/davit.json
+	hooks_options=()
+	podman_run -e NVIDIA_VISIBLE_DEVICES=1 -- nvidia-smi -L
+	equal "podman ($with): hooks.d of the system is read" "0 $(smi_line 0 "$uuid1")" "$rc $output$errors"
+	chmod 0600 "$config"
+	podman_run -- nodeprobe /dev/nvidiactl
+	equal "podman ($with): a configuration that only root can read, nothing is asked for" \
+		'0 /dev/nvidiactl: ENOENT' "$rc $output$errors"
+	podman_run -e NVIDIA_VISIBLE_DEVICES=1 -- true
+	equal "podman ($with): a configuration that only root can read, a GPU is asked for" no \
+		"$([ $rc = 0 ] || echo no)"
+	chmod 0644 "$config"
+	umount /usr/share/containers
+	hooks_options=(--hooks-dir "$work/hooks")
 	podman_run -e NVIDIA_VISIBLE_DEVICES=7 -- true
 	equal "podman ($with): an unknown GPU, the container doesn't start" no \
 		"$([ $rc = 0 ] || echo no)"

@@ -18,7 +18,7 @@ rootfs=$(kind_root debian)
 
 # --- round trips ---------------------------------------------------------------------------------
 
-configure_runtime /bin/true
+configure_runtime /bin/true '.runtime.mounts = "spec"'
 mkdir -p "$work"/{runc,crun,trip}
 (cd "$work/runc" && runc spec)
 (cd "$work/crun" && crun spec)
@@ -113,11 +113,11 @@ bad() { # NAME REGULAR-EXPRESSION COMMAND
 	bad 'config.json is a FIFO' 'read .*no regular file.*\(fix: ' 'mkfifo "$bundle/config.json"'
 	bad 'config.json has 100 MB' 'read .*too large.*\(fix: ' 'truncate -s 100M "$bundle/config.json"'
 	bad 'config.json is nested deeply' 'use .*nesting too deep.*\(fix: ' \
-		'printf "{\"a\":%s%s}" "$(printf "[%.0s" {1..5000})" "$(printf "]%.0s" {1..5000})" > "$bundle/config.json"'
-	bad 'config.json is empty' 'use .*empty' ': > "$bundle/config.json"'
-	bad 'config.json is a list' 'use .*not a JSON object' 'echo "[]" > "$bundle/config.json"'
-	bad 'config.json ends too early' 'use .*ends too early' 'head -c 300 "$work/fresh.json" > "$bundle/config.json"'
-	bad 'config.json has a NUL' 'use .*NUL' 'printf "{\"a\":\"\0\"}" > "$bundle/config.json"'
+		'printf "{\"CUDA_VERSION\":%s%s}" "$(printf "[%.0s" {1..5000})" "$(printf "]%.0s" {1..5000})" > "$bundle/config.json"'
+	bad 'config.json is a list' 'use .*not a JSON object' 'echo "[\"NVIDIA_VISIBLE_DEVICES=1\"]" > "$bundle/config.json"'
+	bad 'config.json ends too early' 'use .*ends too early' \
+		'jq "{process, root, hooks: 1}" "$work/fresh.json" | head -c -6 > "$bundle/config.json"'
+	bad 'config.json has a NUL' 'use .*NUL' 'printf "{\"NVIDIA_VISIBLE_DEVICES\":\"\0\"}" > "$bundle/config.json"'
 	bad 'linux.devices is an object' 'edit config.json: linux.devices is no array.*\(fix: ' \
 		'jq ".linux.devices = {}" "$work/fresh.json" > "$bundle/config.json"'
 	bad 'linux.resources is a number' 'edit config.json: linux.resources is no object.*\(fix: ' \
@@ -130,6 +130,12 @@ bad() { # NAME REGULAR-EXPRESSION COMMAND
 place_config 'LC_ALL=C sed "s/\"TERM=xterm\"/\"TERM=\xff\xfe\"/" "$work/fresh.json" > "$bundle/config.json"'
 equal 'text that is not UTF-8 elsewhere: it stays' "create -b $bundle c 1" \
 	"$("$runtime" create -b "$bundle" c | head -n 1) $(LC_ALL=C grep -c $'TERM=\xff\xfe' "$bundle/config.json")"
+# Where none of the words of a request is, nothing is parsed: that is the runtime's to judge.
+for text in '' '[]' '{"a": ' '{"process": {"env": ["NO_EQUALS_SIGN"]}}'; do
+	printf '%s' "$text" > "$bundle/config.json"
+	equal "asks for nothing, and isn't parsed: $text" "create -b $bundle c" \
+		"$("$runtime" create -b "$bundle" c 2>&1 | head -n 1)"
+done
 cp "$work/fresh.json" "$work/elsewhere.json"
 place_config 'ln -s "$work/elsewhere.json" "$bundle/config.json"'
 "$runtime" create -b "$bundle" c > /dev/null

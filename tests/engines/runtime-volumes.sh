@@ -55,6 +55,16 @@ exit 0
 END
 chmod 755 "$work/nothing"
 configure_runtime "$work/nothing"
+runtime_bundle debian NVIDIA_VISIBLE_DEVICES=1 NVIDIA_DRIVER_CAPABILITIES=all
+"$runtime" create --bundle "$bundle" nobody
+before=$(jq -c '[.mounts[].destination]' < "$work/spec/config.json")
+equal 'mounts are the hook'"'"'s: config.json has its own alone' "$before" \
+	"$(jq -c '[.mounts[].destination]' < "$bundle/config.json")"
+of_hook=$(jq -r '.operations[] | select(.op == "bind" and .target != "/tmp/nvidia-mps") | .target' \
+	< "$bundle/davit.json" | sort)
+drop_bundle
+
+configure_runtime "$work/nothing" '.runtime.mounts = "spec"'
 
 # divided: edits the bundle; the targets of our mounts that are the runtime's, and those of the hook's.
 divided() {
@@ -72,7 +82,17 @@ none_in() { # NAME PATTERN TEXT
 runtime_bundle debian NVIDIA_VISIBLE_DEVICES=1 NVIDIA_DRIVER_CAPABILITIES=all
 divided
 all=$ours
-equal "without volumes all mounts are the runtime's" '' "$left"
+equal "runtime.mounts is spec: without volumes all mounts are the runtime's" '' "$left"
+equal "runtime.mounts is spec: the same mounts as the hook's" "$of_hook" "$all"
+for name in runsc kata-runtime; do
+	cp "$work/nothing" "$work/$name"
+	configure_runtime "$work/$name"
+	runtime_bundle debian NVIDIA_VISIBLE_DEVICES=1 NVIDIA_DRIVER_CAPABILITIES=all
+	divided
+	equal "$name: the mounts are the runtime's" "$all" "$ours"
+	drop_bundle
+done
+configure_runtime "$work/nothing" '.runtime.mounts = "spec"'
 drop_bundle
 
 # The image's PLACE is a link with that text, and /vol a volume.

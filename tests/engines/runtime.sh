@@ -44,9 +44,10 @@ END
 		--arg give "$work/give-proc" --arg host "$host" --arg root "$bundle/rootfs"
 }
 
-for mode in spec hook; do
-	with="davit-runtime, mode $mode, $name_of_engine, cgroup $CGROUP"
-	configure_runtime "$low" ".runtime.mode = \"$mode\""
+for way in spec spec-mounts hook; do
+	mode=${way%-mounts}
+	with="davit-runtime, mode $way, $name_of_engine, cgroup $CGROUP"
+	configure_runtime "$low" ".runtime.mode = \"$mode\" | .runtime.mounts = \"$([ $way = $mode ] && echo auto || echo spec)\""
 
 	runtime_bundle debian NVIDIA_VISIBLE_DEVICES=1
 	gets_gpu 'one GPU'
@@ -66,6 +67,9 @@ for mode in spec hook; do
 	read_only_root
 	edit_bundle '.root.readonly = true'
 	gets_gpu 'a root on a read-only mount'
+	# Nothing can be made in it, so there will be nothing to remove.
+	[ $mode = hook ] || equal "a root on a read-only mount ($with): no poststop hook" createContainer \
+		"$(jq -r '.hooks | keys | join(" ")' < "$bundle/config.json")"
 	drop_bundle
 
 	runtime_bundle debian NVIDIA_VISIBLE_DEVICES=1

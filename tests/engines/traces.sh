@@ -119,6 +119,20 @@ for by in davit-hook davit-runtime; do
 	drop_bundle
 done
 
+# davit-runtime with a user namespace, beside `docker run --gpus`: dockerd's hook is registered already.
+with="davit-runtime, $name_of_engine"
+ENGINE=$runtime
+gpu_bundle debian '.hooks = {prestart: [{path: $hook, args: ["nvidia-container-runtime-hook", "prestart"]}]} |
+	.linux.namespaces += [{type: "user"}] |
+	.linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}] |
+	.linux.gidMappings = .linux.uidMappings | del(.linux.resources) |
+	.mounts |= map(select(.type != "sysfs" and .type != "cgroup" and .type != "mqueue"))'
+chown -R 100000:100000 "$bundle/rootfs"
+files_before=$(root_files)
+runs "a user namespace and --gpus ($with)" nvidia-smi -L
+same_files "a user namespace and --gpus ($with)"
+drop_bundle
+
 # --- a poststop hook alone -----------------------------------------------------------------------
 
 ENGINE=$low

@@ -21,6 +21,7 @@ static void check_config(const struct config *config)
 	FUZZ_CHECK((config->policy.capabilities & ~(unsigned)CAPABILITY_ALL) == 0);
 	FUZZ_CHECK(config->runtime.candidates.count > 0 && *config->runtime.candidates.items[0]);
 	FUZZ_CHECK(config->runtime.mode <= RUNTIME_MODE_HOOK);
+	FUZZ_CHECK(config->runtime.mounts <= RUNTIME_MOUNTS_SPEC);
 	FUZZ_CHECK(config->log.level <= LOG_LEVEL_DEBUG);
 }
 

@@ -145,20 +145,6 @@ static void add_poststop(struct json_object *object, bool *fits)
 		add_hook(object, "hooks.poststop", "\"poststop\"", fits);
 }
 
-/* False: it can't be done. */
-static bool model_hook(struct json_object *object)
-{
-	bool fits = true;
-
-	if (has_injector(find(object, "hooks.prestart", &fits)) ||
-	    has_injector(find(object, "hooks.createRuntime", &fits)) || !fits)
-		return fits;
-	add_hook(object, "hooks.prestart", "\"-record\",\"-runtime\",\"prestart\"", &fits);
-	if (fits)
-		add_poststop(object, &fits);
-	return fits;
-}
-
 static void model_device(struct json_object *object, const struct spec_device *device, bool *fits)
 {
 	struct json_object *devices = find(object, "linux.devices", fits);
@@ -228,6 +214,21 @@ static void model_removal(struct json_object *object, const char *path, bool *fi
 			i++;
 }
 
+/* False: it can't be done. */
+static bool model_hook(struct json_object *object)
+{
+	bool fits = true;
+
+	model_removal(object, "hooks.prestart", &fits);
+	if (fits)
+		model_removal(object, "hooks.createRuntime", &fits);
+	if (fits)
+		add_hook(object, "hooks.prestart", "\"-record\",\"-runtime\",\"prestart\"", &fits);
+	if (fits)
+		add_poststop(object, &fits);
+	return fits;
+}
+
 static bool model_edit(struct json_object *object, const struct spec_edits *edits)
 {
 	bool fits = true;
@@ -282,7 +283,8 @@ static void edit(const char *text, bool whole)
 		.devices = {devices,   ARRAY_SIZE(devices), 3},
 		.rules = {devices,   2,                   3},
 		.mounts = {mounts,    ARRAY_SIZE(mounts),  1},
-		.hook = HOOK
+		.hook = HOOK,
+		.poststop = true
         };
 	AUTO_ARENA arena = {0};
 	struct document document = DOCUMENT_INIT(&arena, text, strlen(text));

@@ -190,6 +190,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	check_request(&request, &input.config);
+	if (request.gpu)
+		FUZZ_CHECK(gpu_request_is_possible(text, strlen(text), &input.config));
 	if (request.nvidia) {
 		check_selection(&request, &arena);
 		check_requirements(&request, &arena);

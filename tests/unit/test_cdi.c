@@ -21,23 +21,29 @@ static struct mig_instance instances[] = {
 	{.gpu_instance = 1, .gi_minor = 12, .ci_minor = 13, .uuid = "MIG-x"},
 	{.gpu_instance = 2, .gi_minor = 21, .ci_minor = 22, .uuid = "MIG-y"},
 };
+static const char *first_nodes[] = {"nvidia5"}, *second_nodes[] = {"nvidia1"};
 static struct gpu gpus[] = {
-	{.index = 0, .minor = 5, .uuid = "GPU-a", .bus_id = "0000:00:06.0"},
+	{.index = 0,
+	 .minor = 5,
+	 .nodes = {first_nodes, 1, 0},
+	 .uuid = "GPU-a",
+	 .bus_id = "0000:00:06.0"},
 	{ .index = 1,
 	 .minor = 1,
+	 .nodes = {second_nodes, 1, 0},
 	 .uuid = "GPU-b",
 	 .bus_id = "0000:00:07.0",
 	 .mig = {instances, 2, 2}},
 };
 static struct device_node nodes[] = {
-	{.name = "nvidiactl",                .major = 195, .minor = 255, .present = true},
-	{.name = "nvidia-uvm",               .major = 238, .minor = 0,   .present = true},
-	{.name = "nvidia5",                  .major = 195, .minor = 5,   .present = true},
-	{.name = "nvidia1",                  .major = 195, .minor = 1,   .present = true},
-	{.name = "nvidia-caps/nvidia-cap12", .major = 241, .minor = 12,  .present = true},
-	{.name = "nvidia-caps/nvidia-cap13", .major = 241, .minor = 13,  .present = true},
-	{.name = "nvidia-caps/nvidia-cap21", .major = 241, .minor = 21,  .present = true},
-	{.name = "nvidia-caps/nvidia-cap22", .major = 241, .minor = 22,  .present = true},
+	{.name = "nvidiactl", .major = 195, .minor = 255,        .control = true,       .present = true},
+	{.name = "nvidia-uvm",                   .major = 238,            .minor = 0, .control = true, .present = true},
+	{.name = "nvidia5",    .major = 195,                .minor = 5,                   .present = true                        },
+	{.name = "nvidia1",    .major = 195,                .minor = 1, .present = true},
+	{.name = "nvidia-caps/nvidia-cap12",    .major = 241,                .minor = 12,  .present = true                         },
+	{.name = "nvidia-caps/nvidia-cap13",    .major = 241,                .minor = 13, .present = true},
+	{.name = "nvidia-caps/nvidia-cap21",    .major = 241,                .minor = 21,  .present = true                          },
+	{.name = "nvidia-caps/nvidia-cap22",    .major = 241,                .minor = 22, .present = true},
 };
 #define ODD_NAME "lib\"odd\": #1'\\ \t- .so" /* all that YAML could take amiss */
 static struct driver_file files[] = {
@@ -93,6 +99,9 @@ static int set_up(void **state)
 					  .mps_pipe_directory = ""};
 	t->driver = (struct driver){
 		.version = "580.1",
+		.mendable = true,
+		.compat_dir = "/usr/local/cuda/compat",
+		.proc_version = "NVRM version: 580.1\n",
 		.gpus = {gpus,  ARRAY_SIZE(gpus),  0},
 		.nodes = {nodes, ARRAY_SIZE(nodes), 0},
 		.files = {files, ARRAY_SIZE(files), 0}

@@ -66,6 +66,7 @@ static void assert_defaults(const struct config *config)
 	assert_true(config->cgroups);
 	assert_true(config->cuda_compat);
 	assert_int_equal(config->runtime.mode, RUNTIME_MODE_SPEC);
+	assert_int_equal(config->runtime.mounts, RUNTIME_MOUNTS_AUTO);
 	assert_list(&config->runtime.candidates, "runc,crun");
 	assert_string_equal(config->log.file, "");
 	assert_int_equal(config->log.level, LOG_LEVEL_WARNING);
@@ -138,7 +139,7 @@ static const char every_key[] =
 	"  \"image-capabilities\": [\"utility\"], \"features\": [\"gds\", \"imex\"],\n"
 	"  \"imex\": false},\n"
 	"\"cgroups\": \"never\", \"cuda-compat\": \"never\",\n"
-	"\"runtime\": {\"mode\": \"hook\", \"candidates\": [\"/usr/bin/crun\"]},\n"
+	"\"runtime\": {\"mode\": \"hook\", \"mounts\": \"spec\", \"candidates\": [\"/usr/bin/crun\"]},\n"
 	"\"log\": {\"file\": \"/var/log/a \\\"//b\", \"level\": \"debug\"}}";
 
 static void every_key_is_read(void **state)
@@ -168,6 +169,7 @@ static void every_key_is_read(void **state)
 	assert_false(config.cgroups);
 	assert_false(config.cuda_compat);
 	assert_int_equal(config.runtime.mode, RUNTIME_MODE_HOOK);
+	assert_int_equal(config.runtime.mounts, RUNTIME_MOUNTS_SPEC);
 	assert_list(&config.runtime.candidates, "/usr/bin/crun");
 	assert_string_equal(config.log.file, "/var/log/a \"//b");
 	assert_int_equal(config.log.level, LOG_LEVEL_DEBUG);
@@ -360,6 +362,8 @@ static const struct {
 	{"{\"cgroups\":\"always\"}", "cgroups must be \"auto\" or \"never\"", ""},
 	{"{\"cuda-compat\":null}", "cuda-compat must be \"auto\" or \"never\"", ""},
 	{"{\"runtime\":{\"mode\":\"cdi\"}}", "runtime.mode must be \"spec\" or \"hook\"", ""},
+	{"{\"runtime\":{\"mounts\":true}}",
+	 "runtime.mounts must be \"auto\", \"hook\" or \"spec\"", ""},
 	{"{\"runtime\":{\"candidates\":[]}}",
 	 "runtime.candidates must be a list of at least one program", ""},
 	{"{\"runtime\":{\"candidates\":[\"\"]}}", "runtime.candidates must be a list", ""},

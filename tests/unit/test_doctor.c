@@ -170,8 +170,8 @@ static void fail_bundle(struct doctor_host *host, enum doctor_step step)
 	X(bad_config, error_set(&host->config_error, ERROR_BAD_CONFIG, EINVAL, "correct it", "read FILE")) \
 	X(kubelet, host->system.kubelet = true) \
 	X(kubelet_privileged, host->system.kubelet = true; host->config.policy.env = ACCEPT_PRIVILEGED) \
-	X(wsl, host->system.wsl = true) \
-	X(tegra, host->system.tegra = true) \
+	X(wsl, host->driver.driver.platform = PLATFORM_WSL) \
+	X(tegra, host->driver.driver.platform = PLATFORM_TEGRA) \
 	X(no_prepare, host->system.prepare_enabled = false) \
 	X(no_systemd, host->system.systemd = false) \
 	X(no_roots, host->driver.roots_open = false; \
@@ -241,7 +241,7 @@ static void fail_bundle(struct doctor_host *host, enum doctor_step step)
 	X(no_start, host->engines[0].started = 0) \
 	X(no_hooks, host->hooks.count = 0) \
 	X(no_hooks_no_cdi, host->hooks.count = 0; host->cdi.devices.count = 0) \
-	X(rootless_podman, host->system.uid = 1000; host->cdi.devices.count = 0) \
+	X(rootless_podman, host->system.uid = 1000; host->cdi.devices.count = 0; host->hooks.count = 0) \
 	X(no_crio, host->hooks.count = 0; host->engines[2].runtime.name = NULL) \
 	X(bad_hook, error_set(&host->hooks.items[0].error, ERROR_BAD_CONFIG, EINVAL, "", "read hook")) \
 	X(dangling_hook, host->hooks.items[0].program.path = NULL) \
@@ -303,8 +303,8 @@ static const struct {
 	{"config.file",        bad_config,         DOCTOR_FAIL,    "cannot read FILE"                    },
 	{"config.policy",      kubelet,            DOCTOR_WARN,    "Kubernetes"                          },
 	{"config.policy",      kubelet_privileged, DOCTOR_OK,      "privileged"                          },
-	{"host.platform",      wsl,                DOCTOR_FAIL,    "WSL2"                                },
-	{"host.platform",      tegra,              DOCTOR_FAIL,    "Jetson"                              },
+	{"host.platform",      wsl,                DOCTOR_OK,      "WSL2"                                },
+	{"host.platform",      tegra,              DOCTOR_OK,      "Jetson"                              },
 	{"host.boot",          no_prepare,         DOCTOR_WARN,    "davit-prepare.service"               },
 	{"host.boot",          no_systemd,         DOCTOR_SKIP,    "systemd"                             },
 	{"driver.module",      no_roots,           DOCTOR_FAIL,    "open /drv"                           },
@@ -391,7 +391,7 @@ static const struct {
 	{"crio.runtime",       no_crio,            DOCTOR_FAIL,    "hooks.d"                             },
 	{"podman.hook",        no_hooks,           DOCTOR_OK,      "CDI"                                 },
 	{"podman.hook",        no_hooks_no_cdi,    DOCTOR_FAIL,    "neither"                             },
-	{"podman.hook",        rootless_podman,    DOCTOR_WARN,    "rootless"                            },
+	{"podman.hook",        rootless_podman,    DOCTOR_WARN,    "neither"                             },
 	{"podman.hook",        user,               DOCTOR_OK,      "davit-hook"                          },
 	{"podman.hook",        bad_hook,           DOCTOR_FAIL,    "read hook"                           },
 	{"podman.hook",        dangling_hook,      DOCTOR_FAIL,    "no program"                          },

@@ -36,8 +36,8 @@ static struct outcome run(const char *program, const char *mode, int timeout_ms,
 	AUTO_FD fd = nvml_open_program(&program, 1, &outcome.err);
 
 	assert_true(fd >= 0);
-	outcome.r = nvml_run(fd, mode, NULL, timeout_ms, arena, &outcome.text, &outcome.length,
-			     &outcome.err);
+	outcome.r = nvml_run(fd, &(struct nvml_question){.library = mode}, timeout_ms, arena,
+			     &outcome.text, &outcome.length, &outcome.err);
 	/* Whatever became of it: nobody is left behind. */
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 	assert_int_equal(errno, ECHILD);
@@ -142,7 +142,8 @@ static void test_closed_standard_streams_are_no_obstacle(void **state)
 		for (fd = 0; fd < 3; fd++)
 			(void)close(fd);
 		fd = nvml_open_program(&program, 1, &err);
-		r = nvml_run(fd, "answer", NULL, 5000, &arena, &text, &length, &err);
+		r = nvml_run(fd, &(struct nvml_question){.library = "answer"}, 5000, &arena, &text,
+			     &length, &err);
 		_exit(r == 0 && strcmp(text, "{\"ok\": 1}\n") == 0 ? 0 : 1);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);

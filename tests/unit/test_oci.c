@@ -749,9 +749,47 @@ static void rootfs_is_relative_to_the_bundle(void **state)
 	}
 }
 
+static void a_runtimes_words_are_read(void **state)
+{
+#define WORDS(text)                \
+	{                          \
+		text, sizeof(text) \
+	}
+	/* clang-format off */
+	static const struct {
+		struct slice text;
+		const char *bundle, *root;
+		bool names;
+	} rows[] = {
+		{WORDS("crun\0--root\0/s\0create\0--bundle\0/b\0--pid-file\0/p\0c1"), "/b", "/s", true},
+		{WORDS("crun\0--root=/s\0run\0-b\0/b\0c1"), "/b", "/s", true},
+		{WORDS("crun\0run\0-b=/b\0--bundle\0/later\0c1\0"), "/later", "", true},
+		{WORDS("crun\0run\0-b\0.\0c1"), "", "", true},
+		{WORDS("crun\0run\0--bundle\0/b\0c11"), "/b", "", false},
+		{WORDS("crun\0run\0--bundle\0c1"), "", "", false},
+		{WORDS("crun\0--rootless\0/s\0--bundles=/b\0c1"), "", "", true},
+		{WORDS("crun\0run\0c1\0--bundle"), "", "", true},
+		{WORDS("crun\0run\0c1\0--bundle="), "", "", true},
+		{{"", 0}, "", "", false},
+	};
+	/* clang-format on */
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		AUTO_ARENA arena = {0};
+		struct oci_runtime_words words;
+
+		oci_runtime_words_parse(rows[i].text, "c1", &arena, &words);
+		assert_string_equal(words.bundle, rows[i].bundle);
+		assert_string_equal(words.root, rows[i].root);
+		assert_int_equal(words.names, rows[i].names);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_runtimes_words_are_read),
 		cmocka_unit_test(states_are_read),
 		cmocka_unit_test(bad_states_are_refused),
 		cmocka_unit_test(a_nul_byte_in_the_state_is_refused),

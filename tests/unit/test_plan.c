@@ -22,24 +22,33 @@ static struct mig_instance instances[] = {
 	{.gpu_instance = 2, .compute_instance = 0, .gi_minor = 21, .ci_minor = 22},
 };
 static const char *drm_nodes[] = {"dri/card1", "dri/renderD128"};
+static const char *first_nodes[] = {"nvidia5"}, *second_nodes[] = {"nvidia1"};
 static struct gpu gpus[] = {
 	{.index = 0,
 	 .minor = 5,
+	 .nodes = {first_nodes, 1, 0},
 	 .uuid = "GPU-a",
 	 .bus_id = "0000:00:06.0",
 	 .mig = {instances, ARRAY_SIZE(instances), 0},
 	 .drm_nodes = {drm_nodes, ARRAY_SIZE(drm_nodes), 0}},
-	{.index = 1, .minor = 1, .uuid = "GPU-b", .bus_id = "0000:00:07.0"},
+	{.index = 1,
+	 .minor = 1,
+	 .nodes = {second_nodes, 1, 0},
+	 .uuid = "GPU-b",
+	 .bus_id = "0000:00:07.0"},
 };
 #define NODE(...)                            \
 	{                                    \
 		.present = true, __VA_ARGS__ \
 	}
 static const struct device_node all_nodes[] = {
-	NODE(.name = "nvidiactl", .major = 195, .minor = 255),
-	NODE(.name = "nvidia-modeset", .major = 195, .minor = 254),
-	NODE(.name = "nvidia-uvm", .major = 238, .minor = 0),
-	NODE(.name = "nvidia-uvm-tools", .major = 238, .minor = 1),
+	NODE(.name = "nvidiactl", .major = 195, .minor = 255, .control = true),
+	NODE(.name = "nvidia-uvm", .major = 238, .minor = 0, .control = true,
+	     .capabilities = COMPUTE),
+	NODE(.name = "nvidia-uvm-tools", .major = 238, .minor = 1, .control = true,
+	     .capabilities = COMPUTE, .optional = true),
+	NODE(.name = "nvidia-modeset", .major = 195, .minor = 254, .control = true,
+	     .capabilities = GRAPHICS | DISPLAY, .optional = true),
 	NODE(.name = "nvidia5", .major = 195, .minor = 5),
 	NODE(.name = "nvidia1", .major = 195, .minor = 1),
 	NODE(.name = "nvidia-caps/nvidia-cap12", .major = 241, .minor = 12),
@@ -139,6 +148,7 @@ static void table_make(struct table *table, unsigned capabilities)
 			    .mig_monitor = "",
 			    .mps_pipe_directory = ""},
 		.driver = {.version = "580.1",
+			    .mendable = true,
 			    .gpus = {gpus, ARRAY_SIZE(gpus), 0},
 			    .majors = {195, 238, 241, 242, 239},
 			    .proc_version = "NVRM version: 580.1\n",
@@ -146,7 +156,7 @@ static void table_make(struct table *table, unsigned capabilities)
 			    .proc_registry = "Binary: \"\"\n"},
 		.image = {.loader = IMAGE_LOADER_GLIBC,
 			    .lib_dir = "/usr/lib64",
-			    .lib_dir_32 = "/usr/lib"                        },
+			    .lib_dir_32 = "/usr/lib"      },
 	};
 	memcpy(table->nodes, all_nodes, sizeof(all_nodes));
 	table->driver.nodes = (struct device_nodes){table->nodes, ARRAY_SIZE(all_nodes), 0};
@@ -687,6 +697,47 @@ static void x_modules_go_where_x_looks(void **state)
 	}
 }
 
+/* A text that names /nix/store/.../libGLX_nvidia.so.0: a link there to the container's library. */
+static void whole_paths_in_texts_lead_to_the_library(void **state)
+{
+	static const char *const images[][2] = {
+		{"/usr/lib64",       "/usr/lib64/libGLX_nvidia.so.0"},
+		{"/nix/store/a/lib", NULL                           },
+	};
+	struct driver_link link = {"/nix/store/a/lib/libGLX_nvidia.so.0", NULL};
+	struct driver_file file = {
+		.kind = DRIVER_FILE_DATA,
+		.capabilities = GRAPHICS,
+		.path = "/x/nvidia_icd.json",
+		.name = "nvidia_icd.json",
+		.target = "/usr/share/vulkan/icd.d/nvidia_icd.json",
+		.links = {&link, 1, 1},
+		.fd = -1
+        };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(images); i++) {
+		const struct operation *found = NULL;
+		AUTO_TABLE table;
+
+		table_make(&table, GRAPHICS);
+		table.driver.files = (struct driver_files){&file, 1, 1};
+		table.image.lib_dir = images[i][0];
+		table_plan_well(&table);
+		for (size_t j = 0; j < table.plan.count; j++)
+			if (table.plan.items[j].kind == OPERATION_SYMLINK)
+				found = &table.plan.items[j];
+		if (!images[i][1]) {
+			assert_null(found);
+			continue;
+		}
+		assert_non_null(found);
+		assert_string_equal(found->target, link.name);
+		assert_string_equal(found->text, images[i][1]);
+		assert_false(found->required);
+	}
+}
+
 static void mps_directory_is_a_target_only(void **state)
 {
 	const struct operation *bind;
@@ -727,6 +778,7 @@ int main(void)
 		cmocka_unit_test(mask_has_the_selected_gpus_only),
 		cmocka_unit_test(vdpau_goes_where_the_image_keeps_its_drivers),
 		cmocka_unit_test(x_modules_go_where_x_looks),
+		cmocka_unit_test(whole_paths_in_texts_lead_to_the_library),
 		cmocka_unit_test(mps_directory_is_a_target_only),
 	};
 

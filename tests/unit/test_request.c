@@ -158,6 +158,19 @@ static void assert_granted(const struct request_case *row, const struct gpu_requ
 		assert_string_not_equal(request->from, "");
 }
 
+/* What asks, by whichever way, is seen in the text already. */
+static void assert_seen_in_text(const struct oci_spec *spec, const struct config *config,
+				struct arena *arena)
+{
+	const char *text = strings_join(arena, &spec->env, "\",\"");
+
+	for (size_t i = 0; i < spec->annotations.count; i++)
+		text = arena_printf(arena, "%s\"%s", text, spec->annotations.items[i].name);
+	for (size_t i = 0; i < spec->mounts.count; i++)
+		text = arena_printf(arena, "%s\"%s", text, spec->mounts.items[i].destination);
+	assert_true(gpu_request_is_possible(text, strlen(text), config));
+}
+
 static void request_is_as_the_table_says(void **state)
 {
 	const struct request_case *row = *state;
@@ -173,6 +186,8 @@ static void request_is_as_the_table_says(void **state)
 	r = (row->for_runtime ? gpu_request_resolve_for_runtime
 			      : gpu_request_resolve)(&spec, &config, &arena, &request, &err);
 	assert_string_equal(error_code_name(err.code), error_code_name(row->error));
+	if (row->error || row->devices)
+		assert_seen_in_text(&spec, &config, &arena);
 	assert_int_equal(request.privileged, row->privileged && !row->user_namespace);
 	assert_int_equal(request.legacy, row->legacy);
 	assert_part(strings_join(&arena, &request.rules, "\n"), row->rule);
@@ -551,6 +566,37 @@ static void a_path_longer_than_any_is_no_request(void **state)
 	assert_false(request.gpu);
 }
 
+static void what_may_ask_is_told_by_the_text(void **state)
+{
+	static const struct {
+		const char *text;
+		bool possible;
+	} texts[] = {
+		{"",										     false},
+		{"{\"env\":[\"PATH=/bin\",\"NVIDIA_VISIBLE_DEVICE=1\",\"A=\\u003c\\u0026\\u0000\\n\"]}",
+		 false											},
+		{"\"NVIDIA_VISIBLE_DEVICES=void\"",						      true },
+		{"\"CUDA_VERSION=9\"",								   true },
+		{"{\"org.davit.devices\":\"0\"}",							true },
+		{"{\"nvidia.cdi.k8s.io/x\":\"nvidia.com/gpu=0\"}",                                       true },
+		{"\"\\/var\\/run\\/nvidia-container-devices\\/0\"",                                      true },
+		{"\"MY_GPUS=0\"",									true },
+		{"\"NVIDIA\\u005fVISIBLE_DEVICES=0\"",                                                   true },
+		{"\"\\u004",									     true },
+		{"\\u",										  true },
+	};
+	struct config config;
+	AUTO_ARENA arena = {0};
+
+	(void)state;
+	assert_int_equal(config_defaults(&arena, &config), 0);
+	assert_int_equal(strings_add(&arena, &config.policy.env_names, "MY_GPUS"), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		if (gpu_request_is_possible(texts[i].text, strlen(texts[i].text), &config) !=
+		    texts[i].possible)
+			fail_msg("%s", texts[i].text);
+}
+
 static void rules_and_errors_are_printable(void **state)
 {
 	struct gpu_request request;
@@ -592,6 +638,7 @@ int main(void)
 		cmocka_unit_test(many_mounts_take_no_quadratic_time),
 		cmocka_unit_test(long_expressions_take_no_quadratic_time),
 		cmocka_unit_test(a_path_longer_than_any_is_no_request),
+		cmocka_unit_test(what_may_ask_is_told_by_the_text),
 		cmocka_unit_test(rules_and_errors_are_printable),
 	};
 	size_t count = 0;

@@ -340,6 +340,7 @@ static void a_plan_becomes_config_json(void **state)
 			.rules = {&device, edited[i].rule,   1},
 			.mounts = {&bind,   edited[i].mount,  1},
 			.hook = "/h",
+			.poststop = true,
 		};
 		struct error err = {0};
 
@@ -375,8 +376,10 @@ static void a_node_of_a_group_brings_the_group(void **state)
 		struct spec_device node = {"/dev/x", 1, 2, groups[i].mode, 0, groups[i].gid, false};
 		struct document document = DOCUMENT_INIT(&arena, text, strlen(text));
 		struct spec_edits edits = {
-			.variables = NVIDIA_VOID, .devices = {&node, 1, 1},
-                             .hook = "/h"
+			.variables = NVIDIA_VOID,
+			.devices = {&node, 1, 1},
+			.hook = "/h",
+			.poststop = true
                 };
 		struct document_value value;
 		struct error err = {0};
@@ -409,6 +412,26 @@ static void mode_hook_adds_one_hook(void **state)
 	assert_string_equal(document.text, one);
 }
 
+/* dockerd's for --gpus writes down nothing for poststop. */
+static void mode_hook_takes_the_place_of_the_engines(void **state)
+{
+	static const char text[] =
+		"{\"hooks\":{\"prestart\":[{\"path\":\"/usr/bin/nvidia-container-runtime-hook\","
+		"\"args\":[\"nvidia-container-runtime-hook\",\"prestart\"]},{\"path\":\"/net\"}],"
+		"\"createRuntime\":[{\"path\":\"/x/davit-hook\",\"args\":[\"davit-hook\"]}]}}";
+	AUTO_ARENA arena = {0};
+	struct document document = DOCUMENT_INIT(&arena, text, strlen(text));
+	struct error err = {0};
+
+	(void)state;
+	assert_int_equal(spec_add_hook(&document, "/h", &err), 0);
+	assert_string_equal(
+		document.text,
+		"{\"hooks\":{\"prestart\":[{\"path\":\"/net\"},{\"path\":\"/h\",\"args\":"
+		"[\"davit-hook\",\"-record\",\"-runtime\",\"prestart\"]}],\"createRuntime\":[],"
+		"\"poststop\":[" POSTSTOP "]}}");
+}
+
 /* What an image or its engine may have many of: memory by the text's length, not by its square. */
 static void long_texts_take_memory_by_their_length(void **state)
 {
@@ -438,7 +461,8 @@ static void long_texts_take_memory_by_their_length(void **state)
 			.variables = NVIDIA_VOID,
 			.devices = {&group, 1, 1},
 			.rules = {&group, 1, 1},
-			.hook = "/h"
+			.hook = "/h",
+			.poststop = true
                 };
 		struct error err = {0};
 		AUTO_JSON *parsed = NULL;
@@ -542,6 +566,7 @@ static void broken_text_ends_in_an_error_or_a_change(void **state)
 				.rules = {&device, 1, 1},
 				.mounts = {&bind,   1, 1},
 				.hook = "/h",
+				.poststop = true,
 			};
 			AUTO_JSON *parsed = NULL;
 			struct error err = {0};
@@ -954,7 +979,8 @@ static void what_lies_in_a_volume_is_the_hooks(void **state)
 		add_mounts(divided[i].mounts, &arena, &pipeline.spec.mounts);
 		pipeline.spec.shared_propagation = divided[i].shared;
 		pipeline.plan = (struct plan){.items = &operation, .count = 1};
-		assert_int_equal(spec_divide(&pipeline, &root, &arena, &edits, &rest, &err), 0);
+		assert_int_equal(spec_divide(&pipeline, &root, true, &arena, &edits, &rest, &err),
+				 0);
 		by_hook = rest.count == 1;
 		if (by_hook != divided[i].by_hook ||
 		    (!divided[i].device && edits.mounts.count != !by_hook) ||
@@ -979,7 +1005,7 @@ static void a_node_of_the_hooks_brings_its_group_alone(void **state)
 	struct document document = DOCUMENT_INIT(&arena, "{}", 2);
 	struct spec_edits edits = {
 		.devices = {&node, 1, 1},
-                  .hook = "/h"
+                  .hook = "/h", .poststop = true
         };
 	struct document_value value;
 	struct error err = {0};
@@ -1016,6 +1042,7 @@ int main(void)
 		cmocka_unit_test(a_plan_becomes_config_json),
 		cmocka_unit_test(a_node_of_a_group_brings_the_group),
 		cmocka_unit_test(mode_hook_adds_one_hook),
+		cmocka_unit_test(mode_hook_takes_the_place_of_the_engines),
 		cmocka_unit_test(no_text_is_edited_that_can_be_read_otherwise),
 		cmocka_unit_test(long_texts_take_memory_by_their_length),
 		cmocka_unit_test(broken_text_ends_in_an_error_or_a_change),

@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <string.h>
 #include <strings.h>
 
 #include "davit/driver.h"
+
+/* NVML tells Tegra's own GPU's without "GPU-": either form means the same. */
+static const char *plain_uuid(const char *uuid)
+{
+	return strncasecmp(uuid, "GPU-", 4) == 0 ? uuid + 4 : uuid;
+}
 
 const struct gpu *driver_find_uuid(const struct driver *driver, const char *uuid)
 {
 	const struct gpus *gpus = &driver->gpus;
 
 	for (size_t i = 0; i < gpus->count; i++)
-		if (strcasecmp(gpus->items[i].uuid, uuid) == 0)
+		if (strcasecmp(plain_uuid(gpus->items[i].uuid), plain_uuid(uuid)) == 0)
 			return &gpus->items[i];
 	return NULL;
 }
@@ -34,4 +41,42 @@ const struct lost_gpu *driver_find_lost(const struct driver *driver, unsigned in
 		if (lost->items[i].counted && lost->items[i].index == index)
 			return &lost->items[i];
 	return NULL;
+}
+
+bool driver_has_folders(const struct driver *driver)
+{
+	for (size_t i = 0; i < driver->files.count; i++)
+		if (driver->files.items[i].loader.count)
+			return true;
+	return false;
+}
+
+const char *driver_list_folders(const struct driver *driver, struct arena *arena)
+{
+	struct strings folders = {0};
+
+	for (size_t i = 0; i < driver->files.count; i++) {
+		const struct driver_links *loader = &driver->files.items[i].loader;
+
+		for (size_t j = 0; j < loader->count; j++) {
+			const char *path = loader->items[j].text;
+			const char *folder =
+				arena_strndup(arena, path, (size_t)(strrchr(path, '/') - path));
+
+			if (!folder || (!strings_contain(&folders, folder) &&
+					strings_add(arena, &folders, folder) < 0))
+				return NULL;
+		}
+	}
+	return strings_join(arena, &folders, "\n");
+}
+
+const char *driver_version_text(const struct driver *driver)
+{
+	return driver->version ? driver->version : "of unknown version";
+}
+
+const char *gpu_place_text(const struct gpu *gpu)
+{
+	return gpu->bus_id ? gpu->bus_id : "no PCI bus";
 }

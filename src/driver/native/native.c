@@ -3,6 +3,12 @@
 
 #include "inventory.h"
 
+static void prepare(struct driver *driver)
+{
+	driver->mendable = true;
+	driver->compat_dir = "/usr/local/cuda/compat";
+}
+
 static int read_all(const struct driver_roots *roots, const struct config *config,
 		    unsigned capabilities, const struct strings *devices, struct arena *arena,
 		    struct driver *ret, struct error *err)
@@ -19,7 +25,7 @@ static int read_all(const struct driver_roots *roots, const struct config *confi
 	};
 	int r;
 
-	*ret = (struct driver){.root_path = config->driver.root, .mps_path = config->driver.mps};
+	prepare(ret);
 	r = inventory_read_kernel(&inv);
 	if (r == 0)
 		r = inventory_read_majors(&inv);
@@ -59,7 +65,7 @@ static int examine(const struct driver_roots *roots, const struct config *config
 	};
 	int r = 0;
 
-	*ret = (struct driver){.root_path = config->driver.root, .mps_path = config->driver.mps};
+	prepare(ret);
 	*problems = (struct driver_problems){0};
 	for (size_t i = 0; r != -ENOMEM && i < ARRAY_SIZE(parts); i++) {
 		inv.err = parts[i].err;
@@ -72,7 +78,16 @@ static int examine(const struct driver_roots *roots, const struct config *config
 	return r == -ENOMEM ? r : 0;
 }
 
+static bool recognise(const struct platform_signs *signs, struct arena *arena)
+{
+	(void)signs;
+	(void)arena;
+	return true;
+}
+
 const struct platform native_platform = {
+	.id = PLATFORM_NATIVE,
+	.recognise = recognise,
 	.read = read_all,
 	.examine = examine,
 	.read_families = native_read_families,

@@ -12,5 +12,5 @@ int native_read_families(const struct driver_roots *roots, unsigned families,
 const char *native_cuda_version(const struct driver_roots *roots, const struct config *config,
 				const struct driver *driver, struct arena *arena);
 int native_locate_nvml(const struct driver_roots *roots, const struct config *config,
-		       const struct driver *driver, struct arena *arena, const char **ret,
+		       const struct driver *driver, struct arena *arena, struct nvml_question *ret,
 		       struct error *err);

@@ -83,10 +83,11 @@ static int explain_status(const struct spawn_result *result, struct error *err)
 	return 0;
 }
 
-int nvml_run(int program_fd, const char *library, const char *dev, int timeout_ms,
+int nvml_run(int program_fd, const struct nvml_question *question, int timeout_ms,
 	     struct arena *arena, char **ret, size_t *ret_length, struct error *err)
 {
-	const char *const arguments[] = {PROGRAM, library, dev, NULL};
+	const char *const arguments[] = {PROGRAM, question->library, question->dev,
+					 question->before, NULL};
 	const struct spawn spawn = {
 		.program = program_fd,
 		.arguments = arguments,
@@ -115,7 +116,7 @@ int nvml_run(int program_fd, const char *library, const char *dev, int timeout_m
 
 /* ---- asking ----------------------------------------------------------------------------- */
 
-int nvml_ask(const char *library, const char *dev, struct driver *driver, struct arena *arena,
+int nvml_ask(const struct nvml_question *question, struct driver *driver, struct arena *arena,
 	     struct error *err)
 {
 	const char *paths[2] = {path_beside(arena), DAVIT_NVML_PATH};
@@ -127,10 +128,11 @@ int nvml_ask(const char *library, const char *dev, struct driver *driver, struct
 
 	if (program < 0)
 		return program;
-	r = nvml_run(program, library, dev, NVML_TIMEOUT_MS, arena, &text, &length, err);
+	r = nvml_run(program, question, NVML_TIMEOUT_MS, arena, &text, &length, err);
 	if (r == 0)
 		r = nvml_answer_merge(text, length, arena, driver, err);
 	driver->nvml_asked = r == 0;
-	log_line(LOG_LEVEL_INFO, "asked NVML (%s): %s", library, r == 0 ? "done" : err->message);
+	log_line(LOG_LEVEL_INFO, "asked NVML (%s): %s", question->library,
+		 r == 0 ? "done" : err->message);
 	return r;
 }

@@ -13,6 +13,9 @@
 #define CAPITALS "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 /* "MIG-GPU-<uuid>/1/0", as an instance was named before driver 470. */
 #define UUID_CHARACTERS DIGITS LETTERS CAPITALS "-/"
+#define NAMES DIGITS LETTERS CAPITALS " ()/-_.+"
+/* Of a host whose GPUs NVML alone tells. */
+#define GPUS_MAX 64
 
 struct answer {
 	struct driver *driver;
@@ -144,21 +147,41 @@ static int take_instances(const struct answer *a, struct json_object *object, st
 
 /* ---- GPUs ------------------------------------------------------------------------------- */
 
+/* The one that is on no bus: whatever NVML says of its bus, once the others are told by theirs. */
+static struct gpu *find_integrated(const struct answer *a, bool *taken)
+{
+	const struct gpus *gpus = &a->driver->gpus;
+
+	for (size_t i = 0; i < gpus->count; i++)
+		if (!gpus->items[i].bus_id && !taken[i]) {
+			taken[i] = true;
+			return &gpus->items[i];
+		}
+	return NULL;
+}
+
 /* NULL: the error is filled. */
 static struct gpu *find_gpu(const struct answer *a, struct json_object *object, bool *taken)
 {
 	const struct gpus *gpus = &a->driver->gpus;
 	bus_id wanted, id;
 	const char *text, *problem = "/proc doesn't have the GPU";
+	struct gpu *integrated;
 
 	if (read_text(a, object, "bus_id", DIGITS "abcdefABCDEF:.", &text) < 0)
 		return NULL;
+	if (!text) {
+		integrated = find_integrated(a, taken);
+		if (integrated)
+			return integrated;
+	}
 	if (!text || bus_id_parse(text, &wanted) < 0) {
 		(void)odd(a, "bus_id", text ? text : "is absent");
 		return NULL;
 	}
 	for (size_t i = 0; i < gpus->count; i++) {
-		if (bus_id_parse(gpus->items[i].bus_id, &id) < 0 || id != wanted)
+		if (!gpus->items[i].bus_id || bus_id_parse(gpus->items[i].bus_id, &id) < 0 ||
+		    id != wanted)
 			continue;
 		if (!taken[i]) {
 			taken[i] = true;
@@ -166,15 +189,39 @@ static struct gpu *find_gpu(const struct answer *a, struct json_object *object, 
 		}
 		problem = "one GPU twice:";
 	}
-	(void)odd(a, problem, text);
-	return NULL;
+	integrated = strcmp(problem, "one GPU twice:") != 0 ? find_integrated(a, taken) : NULL;
+	if (!integrated)
+		(void)odd(a, problem, text);
+	return integrated;
+}
+
+/*
+ * As many as NVML tells, with the nodes of the one that stood for all. Their bus ids are Windows':
+ * nothing of this host's.
+ */
+static int make_gpus(const struct answer *a, size_t count)
+{
+	const struct gpu *known = &a->driver->gpus.items[0];
+	struct gpus gpus = {0};
+
+	for (size_t i = 0; i < count; i++) {
+		struct gpu *gpu = ARENA_PUSH(a->arena, &gpus);
+
+		if (!gpu)
+			return error_memory(a->err);
+		*gpu = *known;
+		gpu->index = (unsigned)i;
+	}
+	if (count)
+		a->driver->gpus = gpus;
+	return 0;
 }
 
 static int take_gpu(const struct answer *a, struct json_object *object, bool *taken)
 {
 	struct gpu *gpu = find_gpu(a, object, taken);
-	const char *uuid = NULL;
-	int r = gpu ? read_uuid(a, object, "GPU-", &uuid) : -EBADMSG;
+	const char *uuid = NULL, *name = NULL;
+	int r = gpu ? read_uuid(a, object, gpu->bus_id ? "GPU-" : "", &uuid) : -EBADMSG;
 
 	if (!gpu || !uuid || r < 0)
 		return r;
@@ -185,6 +232,10 @@ static int take_gpu(const struct answer *a, struct json_object *object, bool *ta
 	r = read_text(a, object, "brand", DIGITS LETTERS, &gpu->brand);
 	if (r == 0)
 		r = read_text(a, object, "arch", DIGITS ".", &gpu->arch);
+	if (r == 0 && !gpu->bus_id)
+		r = read_text(a, object, "name", NAMES, &name);
+	if (r == 0 && name)
+		gpu->model = name;
 	return r < 0 ? r : take_instances(a, object, gpu);
 }
 
@@ -197,7 +248,9 @@ static int take_versions(const struct answer *a, struct json_object *object)
 		r = read_text(a, object, "cuda", DIGITS ".", &cuda);
 	if (r < 0)
 		return r;
-	if (!string_equal(driver, a->driver->version))
+	if (!a->driver->version)
+		a->driver->version = driver;
+	else if (!string_equal(driver, a->driver->version))
 		return odd(a, "it is of driver", driver ? driver : "unknown");
 	if (!a->driver->cuda_version)
 		a->driver->cuda_version = cuda;
@@ -208,7 +261,8 @@ int nvml_answer_merge(const char *text, size_t length, struct arena *arena, stru
 		      struct error *err)
 {
 	const struct answer a = {driver, arena, err};
-	bool *taken = arena_alloc(arena, driver->gpus.count + 1);
+	size_t most = driver->gpus_by_nvml ? GPUS_MAX : driver->gpus.count;
+	bool *taken = arena_alloc(arena, most + 1);
 	AUTO_JSON *object = NULL;
 	struct json_object *list;
 	int r;
@@ -223,9 +277,11 @@ int nvml_answer_merge(const char *text, size_t length, struct arena *arena, stru
 	r = take_versions(&a, object);
 	if (r < 0)
 		return r;
-	list = read_array(&a, object, "gpus", driver->gpus.count);
+	list = read_array(&a, object, "gpus", most);
 	if (!list)
 		return -EBADMSG;
+	if (driver->gpus_by_nvml)
+		r = make_gpus(&a, json_object_array_length(list));
 	for (size_t i = 0; r == 0 && i < json_object_array_length(list); i++)
 		r = take_gpu(&a, json_object_array_get_idx(list, i), taken);
 	return r;

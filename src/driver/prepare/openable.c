@@ -21,7 +21,8 @@ static bool can_be_made(struct inventory *inv, const struct device_node *node)
 	struct device_node copy = *node;
 	struct stat st;
 
-	return host_stat_node(&inv->roots->dev, node->name, &st) == -ENOENT &&
+	return inv->driver->mendable &&
+	       host_stat_node(&inv->roots->dev, node->name, &st) == -ENOENT &&
 	       privilege_may_make_nodes() && inventory_make_node(inv, &copy, false) == 0 &&
 	       copy.to_be_made;
 }
@@ -57,6 +58,19 @@ static const char *objection(struct inventory *inv, const struct device_node *no
 	return NULL;
 }
 
+static const char *gpu_objection(struct inventory *inv, const struct gpu *gpu, bool as_caller)
+{
+	const char *problem = NULL;
+
+	for (size_t i = 0; !problem && i < gpu->nodes.count; i++) {
+		const struct device_node *node = find_node(inv->driver, gpu->nodes.items[i]);
+
+		if (node && !node->optional)
+			problem = objection(inv, node, as_caller);
+	}
+	return problem;
+}
+
 static int leave_out(struct inventory *inv, const struct gpu *gpu, const char *problem)
 {
 	struct lost_gpu *lost = ARENA_PUSH(inv->arena, &inv->driver->lost);
@@ -87,10 +101,8 @@ int driver_count_openable(const struct driver_roots *roots, const struct config 
 	int left_out = 0;
 
 	for (size_t i = 0; i < gpus->count; i++) {
-		const char *name = arena_printf(arena, "nvidia%u", gpus->items[i].minor);
-		const struct device_node *node = name ? find_node(driver, name) : NULL;
-		const char *problem = node ? objection(&inv, node, as_caller) : NULL;
-		int r = problem ? leave_out(&inv, &gpus->items[i], problem) : name ? 0 : -ENOMEM;
+		const char *problem = gpu_objection(&inv, &gpus->items[i], as_caller);
+		int r = problem ? leave_out(&inv, &gpus->items[i], problem) : 0;
 
 		if (r < 0)
 			return error_memory(err);

@@ -112,7 +112,7 @@ int driver_prepare(const struct driver_roots *roots, const struct config *config
 	};
 	int r;
 
-	*ret = (struct driver){.root_path = config->driver.root};
+	*ret = (struct driver){.root_path = config->driver.root, .mendable = true};
 	*ret_done = (struct strings){0};
 	r = what & PREPARE_MODULES ? prepare_driver(&inv, ret_done) : 0;
 	if (r != 0)

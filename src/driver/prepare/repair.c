@@ -40,7 +40,11 @@ int driver_repair(const struct driver_roots *roots, const struct config *config,
 		.pretend = pretend,
 		.err = &problem,
 	};
-	int r = pretend ? 0 : privilege_set(PRIVILEGE_MOUNT, err);
+	int r;
+
+	if (!driver->mendable)
+		return 0;
+	r = pretend ? 0 : privilege_set(PRIVILEGE_MOUNT, err);
 
 	for (size_t i = 0; r == 0 && i < driver->nodes.count; i++) {
 		struct device_node *node = &driver->nodes.items[i];

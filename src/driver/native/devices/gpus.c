@@ -9,8 +9,6 @@
 
 #define GPUS "driver/nvidia/gpus"
 #define MINORS_TRIED 32
-/* What /proc shows before the GPU is first opened. */
-#define UUID_UNKNOWN "GPU-\?\?\?\?\?\?\?\?-\?\?\?\?-\?\?\?\?-\?\?\?\?-\?\?\?\?\?\?\?\?\?\?\?\?"
 
 static int by_bus_id(const void *a, const void *b)
 {
@@ -71,6 +69,7 @@ static int read_gpu(struct inventory *inv, const char *id)
 	const char *path = arena_printf(inv->arena, GPUS "/%s/information", id);
 	struct slice minor;
 	uint64_t number;
+	const char *node;
 	struct gpu *gpu;
 	char *text;
 	int r = path ? host_read_text(&inv->roots->proc, path, inv->arena, &text) : -ENOMEM;
@@ -94,7 +93,10 @@ static int read_gpu(struct inventory *inv, const char *id)
 		.minor = (unsigned)number,
 		.bus_id = id,
 	};
-	r = copy_value(inv, text, "GPU UUID", UUID_UNKNOWN, &gpu->uuid);
+	node = arena_printf(inv->arena, "nvidia%u", gpu->minor);
+	if (!node || strings_add(inv->arena, &gpu->nodes, node) < 0)
+		return error_memory(inv->err);
+	r = copy_value(inv, text, "GPU UUID", GPU_UUID_UNKNOWN, &gpu->uuid);
 	if (r == 0)
 		r = copy_value(inv, text, "Model", "", &gpu->model);
 	if (r == 0)

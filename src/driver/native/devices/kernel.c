@@ -4,15 +4,6 @@
 
 #include "../inventory.h"
 
-static const struct {
-	enum driver_tree tree;
-	const char *path, *what;
-} other_platforms[] = {
-	{TREE_DEV,  "dxg",                  "a WSL2 one (/dev/dxg), which is not supported"},
-	{TREE_HOST, "etc/nv_tegra_release",
-	 "a Jetson (/etc/nv_tegra_release), which is not supported"                        },
-};
-
 /* "580.159.04": numbers with dots between them. */
 static bool is_version(struct slice word)
 {
@@ -47,15 +38,15 @@ static struct slice parse_version(const char *text)
 
 static int module_absent(struct inventory *inv)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(other_platforms); i++) {
-		const struct root *root = driver_root_of(inv->roots, other_platforms[i].tree);
-		struct stat st;
+	struct stat st;
 
-		if (root_stat(root, other_platforms[i].path, 0, &st) == 0)
-			return error_set(inv->err, ERROR_NO_DRIVER, EOPNOTSUPP,
-					 "use NVIDIA's own toolkit on this host",
-					 "use the driver: the host is %s", other_platforms[i].what);
-	}
+	if (root_stat(&inv->roots->driver, "/usr/lib/wsl/drivers", 0, &st) == 0)
+		return error_set(
+			inv->err, ERROR_NO_DRIVER, ENXIO,
+			"in Windows install NVIDIA's driver and run `wsl --update`; within a "
+			"container pass the device, too",
+			"use the driver: the host is WSL2, but has no %s/dxg",
+			inv->roots->dev.path);
 	return error_set(inv->err, ERROR_NO_DRIVER, ENODEV,
 			 "modprobe nvidia (and check `dmesg | grep NVRM`)",
 			 "use the driver: the kernel module nvidia is not loaded (no "
@@ -84,7 +75,7 @@ int inventory_read_kernel(struct inventory *inv)
 {
 	struct driver *driver = inv->driver;
 	struct slice version;
-	int r = read_driver_text(inv, "version", &driver->proc_version);
+	int r = driver->proc_version ? 0 : read_driver_text(inv, "version", &driver->proc_version);
 
 	if (r == -ENOENT)
 		return module_absent(inv);

@@ -12,11 +12,12 @@ static const struct {
 	unsigned capabilities; /* any of them; 0: always */
 	bool uvm;              /* whose major: nvidia-uvm's, else nvidia's */
 	unsigned minor;
+	bool optional;
 } control_nodes[] = {
-	{"nvidiactl",        0,                  false, 255},
-	{"nvidia-modeset",   GRAPHICS,           false, 254},
-	{"nvidia-uvm",       CAPABILITY_COMPUTE, true,  0  },
-	{"nvidia-uvm-tools", CAPABILITY_COMPUTE, true,  1  },
+	{"nvidiactl",        0,                  false, 255, false},
+	{"nvidia-uvm",       CAPABILITY_COMPUTE, true,  0,   false},
+	{"nvidia-uvm-tools", CAPABILITY_COMPUTE, true,  1,   true },
+	{"nvidia-modeset",   GRAPHICS,           false, 254, true },
 };
 
 static int stale(struct inventory *inv, const struct device_node *node, const struct stat *st)
@@ -100,15 +101,23 @@ static int add_gpu(struct inventory *inv, const struct gpu *gpu)
 int inventory_read_nodes(struct inventory *inv)
 {
 	const struct driver_majors *majors = &inv->driver->majors;
+	struct device_node *node;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(control_nodes); i++) {
 		unsigned wanted = control_nodes[i].capabilities;
 
-		if (!wanted || (wanted & inv->capabilities))
-			r = add_node(inv, control_nodes[i].name,
-				     control_nodes[i].uvm ? majors->uvm : majors->gpu,
-				     control_nodes[i].minor, !inv->stale_allowed);
+		if (wanted && !(wanted & inv->capabilities))
+			continue;
+		r = add_node(inv, control_nodes[i].name,
+			     control_nodes[i].uvm ? majors->uvm : majors->gpu,
+			     control_nodes[i].minor, !inv->stale_allowed);
+		if (r < 0)
+			break;
+		node = &inv->driver->nodes.items[inv->driver->nodes.count - 1];
+		node->control = true;
+		node->capabilities = wanted;
+		node->optional = control_nodes[i].optional;
 	}
 	for (size_t i = 0; r == 0 && i < inv->driver->gpus.count; i++)
 		r = add_gpu(inv, &inv->driver->gpus.items[i]);

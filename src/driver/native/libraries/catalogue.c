@@ -122,7 +122,7 @@ const struct catalogue_row catalogue[] = {
 	TEXT("nvidia_icd_vksc.json",           GRAPHICS,           AT(VULKANSC_ICD)),
 	TEXT("nvidia_layers.json",             GRAPHICS,           AT(VULKAN_LAYER)),
 	/* OpenCL is compute; with graphics it comes as NVIDIA's toolkit has it. */
-	DATA("nvidia.icd",                     COMPUTE,            AT(OPENCL), WITH("libnvidia-opencl.so.")),
+	TEXT("nvidia.icd",                     COMPUTE,            AT(OPENCL), WITH("libnvidia-opencl.so.")),
 	DATA("nvidia.icd",                     GRAPHICS,           AT(OPENCL), WITHOUT("nvidia.icd")),
 	DATA("nvoptix.bin",                    GRAPHICS,           AT(SHARE)),
 	DATA("10-nvidia.conf",                 GRAPHICS,           AT(XORG_CONF)),
@@ -130,6 +130,9 @@ const struct catalogue_row catalogue[] = {
 	DATA("nvidia_drv.so",                  GRAPHICS,           AT(XORG_DRIVERS)),
 	DATA("libglxserver_nvidia.so.@",       GRAPHICS,           AT(XORG_EXTENSIONS),
 	     LINK(XORG_EXTENSIONS "/libglxserver_nvidia.so", "libglxserver_nvidia.so.@")),
+	/* X's own GLX, by NVIDIA: before GLVND. */
+	DATA("libglx.so.@",                    GRAPHICS,           AT(XORG_EXTENSIONS), WITHOUT("libglxserver_nvidia.so."),
+	     LINK(XORG_EXTENSIONS "/libglx.so", "libglx.so.@")),
 
 	/* Known names, so that no directory is read: by chip since 525, one for all before. */
 	FIRMWARE("gsp_ga10x.bin",              ALWAYS),

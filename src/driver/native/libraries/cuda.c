@@ -6,25 +6,55 @@
 
 /*
  * The CUDA version of each branch of the driver, for libraries without a note of it: the same for
- * all releases of a branch. From the table "CUDA Toolkit and Corresponding Driver Versions" of the
- * CUDA Toolkit's release notes (docs.nvidia.com/cuda/cuda-toolkit-release-notes), and for branches
- * that no toolkit came with (340, 565) from what cuDriverGetVersion and nvidia-smi say of them.
- * tests/drivers compares it with cuDriverGetVersion of real drivers. Branches whose releases differ
- * (430 and 435 among them) are left out.
+ * all releases of a branch. Each row's source is the table "CUDA Toolkit and Corresponding Driver
+ * Versions" in the release notes of CUDA 13.2 (docs.nvidia.com/cuda/cuda-toolkit-release-notes),
+ * where the version at the row's end is the first one of the branch; but for these:
+ *   - 340: the installer cuda_6.5.14_linux_64.run brings driver 340.29;
+ *   - 387: the installer is called cuda_9.1.85_387.26_linux.run;
+ *   - 565: no toolkit came with it; `nvidia-smi` of 565.57.01 says 12.7.
+ * tests/drivers compares it with what cuDriverGetVersion of real libraries says: 340, 390, 418,
+ * 450, 460, 470, 525, 535, 550 and 555. Branches whose releases differ (430 and 435 among them) are
+ * left out.
  */
 /* clang-format off */
 static const struct {
 	uint16_t branch;
 	char cuda[6];
 } branches[] = {
-	{340, "6.5"}, {346, "7.0"}, {352, "7.5"}, {367, "8.0"},
-	{375, "8.0"}, {384, "9.0"}, {387, "9.1"}, {390, "9.1"},
-	{396, "9.2"}, {410, "10.0"}, {418, "10.1"}, {440, "10.2"},
-	{450, "11.0"}, {455, "11.1"}, {460, "11.2"}, {465, "11.3"},
-	{470, "11.4"}, {495, "11.5"}, {510, "11.6"}, {515, "11.7"},
-	{520, "11.8"}, {525, "12.0"}, {530, "12.1"}, {535, "12.2"},
-	{545, "12.3"}, {550, "12.4"}, {555, "12.5"}, {560, "12.6"},
-	{565, "12.7"}, {570, "12.8"}, {575, "12.9"}, {580, "13.0"},
+	{340, "6.5"},  /* 340.29 */
+	{346, "7.0"},  /* 346.46 */
+	{352, "7.5"},  /* 352.31 */
+	{367, "8.0"},  /* 367.48 */
+	{375, "8.0"},  /* 375.26 */
+	{384, "9.0"},  /* 384.81 */
+	{387, "9.1"},  /* 387.26 */
+	{390, "9.1"},  /* 390.46 */
+	{396, "9.2"},  /* 396.26 */
+	{410, "10.0"}, /* 410.48 */
+	{418, "10.1"}, /* 418.39 */
+	{440, "10.2"}, /* 440.33 */
+	{450, "11.0"}, /* 450.36.06 */
+	{455, "11.1"}, /* 455.23 */
+	{460, "11.2"}, /* 460.27.03 */
+	{465, "11.3"}, /* 465.19.01 */
+	{470, "11.4"}, /* 470.42.01 */
+	{495, "11.5"}, /* 495.29.05 */
+	{510, "11.6"}, /* 510.39.01 */
+	{515, "11.7"}, /* 515.43.04 */
+	{520, "11.8"}, /* 520.61.05 */
+	{525, "12.0"}, /* 525.60.13 */
+	{530, "12.1"}, /* 530.30.02 */
+	{535, "12.2"}, /* 535.54.03 */
+	{545, "12.3"}, /* 545.23.06 */
+	{550, "12.4"}, /* 550.54.14 */
+	{555, "12.5"}, /* 555.42.02 */
+	{560, "12.6"}, /* 560.28.03 */
+	{565, "12.7"}, /* 565.57.01 */
+	{570, "12.8"}, /* 570.26 */
+	{575, "12.9"}, /* 575.51.03 */
+	{580, "13.0"}, /* 580.65.06 */
+	{590, "13.1"}, /* 590.44.01 */
+	{595, "13.2"}, /* 595.45.04 */
 };
 /* clang-format on */
 

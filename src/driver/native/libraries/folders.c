@@ -117,8 +117,8 @@ static int remember_probe(struct search *s, const struct library_dir *dir)
 /* `.so` links are kept whatever their name: what they link to may be the driver's. */
 static int keep_name(struct inventory *inv, struct library_dir *dir, const char *name)
 {
-	if (!string_starts(name, "lib") || (!is_drivers(inv, name) && !string_ends(name, ".so")) ||
-	    dir->names.count >= NAMES_MAX)
+	if (!string_starts(name, "lib") || dir->names.count >= NAMES_MAX ||
+	    (!is_drivers(inv, name) && !catalogue_is_shared(name) && !string_ends(name, ".so")))
 		return 0;
 	name = arena_strdup(inv->arena, name);
 	return name ? strings_add(inv->arena, &dir->names, name) : -ENOMEM;

@@ -14,7 +14,7 @@ static const char *path_of(const struct library *library, struct arena *arena)
 }
 
 int native_locate_nvml(const struct driver_roots *roots, const struct config *config,
-		       const struct driver *driver, struct arena *arena, const char **ret,
+		       const struct driver *driver, struct arena *arena, struct nvml_question *ret,
 		       struct error *err)
 {
 	static const struct catalogue_row libnvml = {.name = CATALOGUE_LIBNVML};
@@ -43,7 +43,7 @@ int native_locate_nvml(const struct driver_roots *roots, const struct config *co
 				 "install the driver's libnvidia-ml, which nvidia-smi needs too",
 				 "ask NVML: %s has no libnvidia-ml of version %s", dirs.found.path,
 				 driver->version);
-	*ret = path_of(&library, arena);
+	ret->library = path_of(&library, arena);
 	fd_close(&library.fd);
-	return *ret ? 0 : error_memory(err);
+	return ret->library ? 0 : error_memory(err);
 }

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What of the store, and of /usr/lib/wsl/lib, goes into a container, and under which names. */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store.h"
+
+#define FILES_MAX 4096
+#define SMI "nvidia-smi"
+#define GRAPHICS (CAPABILITY_GRAPHICS | CAPABILITY_DISPLAY)
+#define EVERYTHING \
+	(CAPABILITY_COMPUTE | CAPABILITY_UTILITY | CAPABILITY_VIDEO | GRAPHICS | CAPABILITY_NGX)
+
+/* By the beginning of their names; what no row names goes with compute. */
+static const struct {
+	const char *beginning;
+	unsigned capabilities;
+} classes[] = {
+	{"libnvidia-ml",          CAPABILITY_UTILITY       },
+	{SMI,		     CAPABILITY_UTILITY       },
+	{"libnvcuvid.",           CAPABILITY_VIDEO         },
+	{"libnvidia-encode.",     CAPABILITY_VIDEO         },
+	{"libnvidia-opticalflow", CAPABILITY_VIDEO         },
+	{"libnvvamanager.",       CAPABILITY_VIDEO         },
+	{"libnvwgf2umx.",         GRAPHICS                 },
+	{"libnvoptix",            GRAPHICS                 },
+	{"nvoptix.bin",           GRAPHICS                 },
+	{"libnvidia-ngx.",        GRAPHICS | CAPABILITY_NGX},
+};
+
+/*
+ * Names that a file has in /usr/lib/wsl/lib and not in the store. libcuda.so.1 is the shim: it asks
+ * Windows which store is in use and opens libcuda.so.1.1 there. Both have the SONAME libcuda.so.1,
+ * so it isn't left to their order which is found.
+ */
+static const struct {
+	const char *file, *name, *text;
+} names[] = {
+	{"libcuda_loader.so",          "libcuda.so.1",             "libcuda_loader.so"         },
+	{"libcuda_loader.so",          "libcuda.so",               "libcuda.so.1"              },
+	{"libnvoptix_loader.so.1",     "libnvoptix.so.1",          "libnvoptix_loader.so.1"    },
+	{"libnvcuvid.so.1",            "libnvcuvid.so",            "libnvcuvid.so.1"           },
+	{"libnvidia-encode.so.1",      "libnvidia-encode.so",      "libnvidia-encode.so.1"     },
+	{"libnvidia-opticalflow.so.1", "libnvidia-opticalflow.so", "libnvidia-opticalflow.so.1"},
+};
+
+/* Opened by others by their paths, or by another name: none that the loader is to know. */
+static const char *const unnamed[] = {
+	WSL_LIBCUDA,
+	"libcuda_loader.so",
+	"libnvidia-ml_loader.so",
+	"libnvoptix_loader.so.1",
+};
+
+/* Beside the driver's: Microsoft's. */
+static const struct {
+	const char *name;
+	unsigned capabilities; /* 0: always */
+	bool needed;
+} libraries[] = {
+	{"libdxcore.so",    0,        true },
+	{"libd3d12.so",     GRAPHICS, false},
+	{"libd3d12core.so", GRAPHICS, false},
+};
+
+struct reader {
+	const struct wsl_store *store;
+	unsigned capabilities;
+	bool whole; /* the store goes in as one directory */
+	struct arena *arena;
+	struct driver *driver;
+	struct error *err;
+};
+
+/* ---- one file --------------------------------------------------------------------------- */
+
+static bool ends_with_any(const char *name)
+{
+	const char *so = strstr(name, ".so");
+
+	return (so && (so[3] == '.' || !so[3])) || string_ends(name, ".bin") ||
+	       string_ends(name, ".dll");
+}
+
+static unsigned class_of(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(classes); i++)
+		if (string_starts(name, classes[i].beginning))
+			return classes[i].capabilities;
+	return CAPABILITY_COMPUTE;
+}
+
+static bool is_library(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(unnamed); i++)
+		if (strcmp(name, unnamed[i]) == 0)
+			return false;
+	return strstr(name, ".so") != NULL;
+}
+
+static int add_pair(struct reader *r, struct driver_links *links, const char *name,
+		    const char *text)
+{
+	struct driver_link *link = ARENA_PUSH(r->arena, links);
+
+	if (!link || !name || !text)
+		return error_memory(r->err);
+	*link = (struct driver_link){name, text};
+	return 0;
+}
+
+/*
+ * In the store's directory, where the links can be made when it is the container's own; else in
+ * /usr/lib/wsl/lib, where the host has these names.
+ */
+static int add_names(struct reader *r, struct driver_file *file, const char *directory)
+{
+	const char *where = r->whole ? WSL_LIBRARIES : directory;
+	int result = 0;
+
+	for (size_t i = 0; result == 0 && i < ARRAY_SIZE(names); i++) {
+		const char *link, *text = names[i].text;
+
+		if (strcmp(names[i].file, file->name) != 0)
+			continue;
+		link = arena_printf(r->arena, "%s/%s", where, names[i].name);
+		if (r->whole && strcmp(text, file->name) == 0)
+			text = file->target;
+		result = add_pair(r, &file->links, link, text);
+		if (result == 0)
+			result = add_pair(r, &file->loader, names[i].name, link);
+	}
+	if (result == 0 && is_library(file->name))
+		result = add_pair(r, &file->loader, file->name, file->target);
+	return result;
+}
+
+static int add_file(struct reader *r, const char *directory, const char *name,
+		    unsigned capabilities, bool needed, int *fd)
+{
+	struct driver_file *file = ARENA_PUSH(r->arena, &r->driver->files);
+	bool smi = strcmp(name, SMI) == 0;
+	int result;
+
+	if (!file)
+		return error_memory(r->err);
+	*file = (struct driver_file){
+		.kind = smi                   ? DRIVER_FILE_BINARY
+			: strstr(name, ".so") ? DRIVER_FILE_LIBRARY
+					      : DRIVER_FILE_DATA,
+		.capabilities = capabilities,
+		.tree = TREE_DRIVER_ROOT,
+		.fd = -1,
+		.name = name,
+		.class_bits = strstr(name, ".so") ? 64 : 0,
+		.needed = needed,
+	};
+	file->path = file->target = arena_printf(r->arena, "%s/%s", directory, name);
+	if (!file->path)
+		return error_memory(r->err);
+	file->fd = fd_take(fd);
+	result = add_names(r, file, directory);
+	if (result == 0 && smi)
+		result = add_pair(r, &file->links, "/usr/bin/" SMI, file->target);
+	return result;
+}
+
+/* ---- all -------------------------------------------------------------------------------- */
+
+/* What can't be taken is left out, but for what the driver can't do without. */
+static int take(struct reader *r, int directory, const char *path, const char *name,
+		unsigned capabilities, bool needed)
+{
+	AUTO_FD fd = wsl_open_file(directory, name, r->arena);
+
+	if (fd >= 0)
+		return add_file(r, path, name, capabilities, needed, &fd);
+	if (fd == -ENOMEM)
+		return error_memory(r->err);
+	if (needed)
+		return error_set(
+			r->err, ERROR_NO_DRIVER, -fd,
+			"update WSL and Windows' driver (`wsl --update`), and undo what was "
+			"changed in /usr/lib/wsl",
+			"use %s/%s: %s", path, name,
+			fd == -ELOOP   ? "it is a link to elsewhere"
+			: fd == -EPERM ? "others than root can change it"
+				       : strerror(-fd));
+	if (fd != -ENOENT && fd != -EINVAL)
+		log_line(LOG_LEVEL_WARNING, "%s/%s is left out: %s", path, name,
+			 fd == -ELOOP   ? "it is a link out of its folder"
+			 : fd == -EPERM ? "others than root can change it"
+					: strerror(-fd));
+	return 0;
+}
+
+static int take_libraries(struct reader *r, const struct driver_roots *roots)
+{
+	AUTO_FD directory = root_openat(&roots->driver, WSL_LIBRARIES, O_RDONLY | O_DIRECTORY);
+	int result = 0;
+
+	for (size_t i = 0; result == 0 && i < ARRAY_SIZE(libraries); i++)
+		if (!libraries[i].capabilities || (libraries[i].capabilities & r->capabilities))
+			result = take(r, directory, WSL_LIBRARIES, libraries[i].name,
+				      libraries[i].capabilities, libraries[i].needed);
+	return result;
+}
+
+static int take_store(struct reader *r, const struct driver_roots *roots)
+{
+	struct strings entries;
+	int result = host_list(&roots->driver, r->store->path, r->arena, &entries);
+
+	if (result < 0)
+		return error_errno(r->err, -result, "read %s", r->store->path);
+	for (size_t i = 0; result == 0 && i < entries.count && i < FILES_MAX; i++) {
+		const char *name = entries.items[i];
+		unsigned capabilities = class_of(name);
+
+		if ((!ends_with_any(name) && strcmp(name, SMI) != 0) ||
+		    !(capabilities & r->capabilities))
+			continue;
+		result = take(r, r->store->fd, r->store->path, name, capabilities,
+			      strcmp(name, WSL_LIBCUDA) == 0 ||
+				      strcmp(name, "libcuda_loader.so") == 0);
+	}
+	return result;
+}
+
+int wsl_read_files(const struct driver_roots *roots, unsigned capabilities,
+		   const struct wsl_store *store, struct arena *arena, struct driver *driver,
+		   struct error *err)
+{
+	struct reader reader = {
+		.store = store,
+		.capabilities = capabilities,
+		.arena = arena,
+		.driver = driver,
+		.err = err,
+	};
+	int r = take_libraries(&reader, roots);
+
+	return r < 0 ? r : take_store(&reader, roots);
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "store.h"
+
+#define LOADER "libcuda_loader.so"
+/* Windows keeps drivers of years there: some hundreds. */
+#define STORES_MAX 4096
+#define LISTED_MAX 200 /* characters of a message */
+#define COMPARED_MAX ((off_t)16 * 1024 * 1024)
+
+struct search {
+	const struct driver_roots *roots;
+	struct arena *arena;
+	int drivers;        /* WSL_DRIVERS */
+	struct stat loader; /* what /usr/lib/wsl/lib/libcuda.so.1 is */
+	bool loader_known;
+	struct strings all;  /* folders */
+	struct strings cuda; /* those with a libcuda.so.1.1 */
+	struct error *err;
+};
+
+/* What is written about a link beside it: "libcuda.so.1", without a directory. */
+static int follow_beside(int directory, int link, struct arena *arena)
+{
+	char text[256];
+	ssize_t length = readlinkat(link, "", text, sizeof(text));
+	const char *name;
+
+	if (length <= 0 || (size_t)length == sizeof(text))
+		return -ELOOP;
+	name = arena_strndup(arena, text, (size_t)length);
+	if (!name)
+		return -ENOMEM;
+	if (strchr(name, '/') || strcmp(name, "..") == 0 || strcmp(name, ".") == 0)
+		return -ELOOP;
+	int fd = openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int wsl_open_file(int directory, const char *name, struct arena *arena)
+{
+	AUTO_FD fd = openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (S_ISLNK(st.st_mode)) {
+		int target = follow_beside(directory, fd, arena);
+
+		if (target < 0)
+			return target;
+		fd_close(&fd);
+		fd = target;
+		if (fstat(fd, &st) < 0)
+			return -errno;
+		if (S_ISLNK(st.st_mode))
+			return -ELOOP;
+	}
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	if (!owner_is_trusted(fd, &st) || (st.st_mode & (S_IWGRP | S_IWOTH)))
+		return -EPERM;
+	return fd_take(&fd);
+}
+
+static int open_folder(const struct search *s, const char *name)
+{
+	int fd = openat(s->drivers, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* ---- which one -------------------------------------------------------------------------- */
+
+static bool has_regular(int directory, const char *name, struct stat *ret)
+{
+	return fstatat(directory, name, ret, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(ret->st_mode);
+}
+
+/* On two mounts the device differs: inode and size are what both show of one file. */
+static bool is_active(const struct search *s, int folder)
+{
+	struct stat st;
+
+	return s->loader_known && has_regular(folder, LOADER, &st) &&
+	       st.st_ino == s->loader.st_ino && st.st_size == s->loader.st_size;
+}
+
+static int choose(struct search *s, const char *name, int *folder, struct wsl_store *ret)
+{
+	ret->path = arena_printf(s->arena, WSL_DRIVERS "/%s", name);
+	if (!ret->path)
+		return error_memory(s->err);
+	ret->fd = fd_take(folder);
+	return 0;
+}
+
+static bool same_bytes(int a, int b)
+{
+	char one[16384], other[sizeof(one)];
+	ssize_t length;
+
+	do {
+		length = read(a, one, sizeof(one));
+		if (length < 0 || read(b, other, (size_t)sizeof(other)) != length ||
+		    memcmp(one, other, (size_t)length) != 0)
+			return false;
+	} while (length > 0);
+	return true;
+}
+
+/* Whether the folder's loader has the bytes of the one in /usr/lib/wsl/lib. */
+static bool has_same_loader(const struct search *s, int folder)
+{
+	AUTO_FD library = -1, loader = -1;
+	struct stat st;
+
+	if (!s->loader_known || s->loader.st_size > COMPARED_MAX ||
+	    !has_regular(folder, LOADER, &st) || st.st_size != s->loader.st_size)
+		return false;
+	library = root_open_regular(&s->roots->driver, WSL_LIBRARIES "/libcuda.so.1");
+	loader = openat(folder, LOADER, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	return library >= 0 && loader >= 0 && same_bytes(library, loader);
+}
+
+/* Names of NVIDIA's kind first: each look at a folder is a question to Windows. */
+static int look_through(struct search *s, bool nvidias, struct wsl_store *ret)
+{
+	for (size_t i = 0; i < s->all.count; i++) {
+		const char *name = s->all.items[i];
+		AUTO_FD folder = -1;
+		struct stat st;
+
+		if ((strncmp(name, "nv", 2) == 0) != nvidias)
+			continue;
+		folder = open_folder(s, name);
+		if (folder < 0 || !has_regular(folder, WSL_LIBCUDA, &st))
+			continue;
+		if (is_active(s, folder))
+			return choose(s, name, &folder, ret);
+		if (strings_add(s->arena, &s->cuda, name) < 0)
+			return error_memory(s->err);
+	}
+	return 0;
+}
+
+static int find_by_bytes(struct search *s, struct wsl_store *ret)
+{
+	for (size_t i = 0; i < s->cuda.count; i++) {
+		AUTO_FD folder = open_folder(s, s->cuda.items[i]);
+
+		if (folder >= 0 && (s->cuda.count == 1 || has_same_loader(s, folder)))
+			return choose(s, s->cuda.items[i], &folder, ret);
+	}
+	return 0;
+}
+
+static int explain(struct search *s)
+{
+	const struct strings *names = s->cuda.count ? &s->cuda : &s->all;
+	const char *list = strings_list(s->arena, names, LISTED_MAX);
+
+	if (!list)
+		return error_memory(s->err);
+	if (s->all.count == 0)
+		return error_set(
+			s->err, ERROR_NO_DRIVER, ENXIO,
+			"in Windows install NVIDIA's driver and run `wsl --update`; within a "
+			"container mount /usr/lib/wsl, too (-v /usr/lib/wsl:/usr/lib/wsl:ro)",
+			"use the driver: the host is WSL2, but " WSL_DRIVERS
+			" holds no driver of Windows");
+	if (s->cuda.count)
+		return error_set(
+			s->err, ERROR_NO_DRIVER, ENXIO,
+			"remove the old driver in Windows (pnputil /delete-driver), or run "
+			"`wsl --shutdown`",
+			"tell which of Windows' drivers is in use: none of %s has the "
+			"libcuda of " WSL_LIBRARIES,
+			list);
+	return error_set(s->err, ERROR_NO_DRIVER, ENXIO,
+			 "install NVIDIA's driver in Windows, then run `wsl --shutdown`",
+			 "find an NVIDIA GPU in Windows: of the drivers in " WSL_DRIVERS
+			 ", %s, none has " WSL_LIBCUDA,
+			 list);
+}
+
+int wsl_store_open(const struct driver_roots *roots, struct arena *arena, struct wsl_store *ret,
+		   struct error *err)
+{
+	struct search s = {.roots = roots, .arena = arena, .err = err};
+	AUTO_FD drivers = root_openat(&roots->driver, WSL_DRIVERS, O_RDONLY | O_DIRECTORY);
+	int r = host_list(&roots->driver, WSL_DRIVERS, arena, &s.all);
+
+	*ret = (struct wsl_store){.fd = -1};
+	if (r == -ENOMEM)
+		return error_memory(err);
+	s.drivers = drivers;
+	s.loader_known =
+		root_stat(&roots->driver, WSL_LIBRARIES "/libcuda.so.1", 0, &s.loader) == 0 &&
+		S_ISREG(s.loader.st_mode);
+	r = look_through(&s, true, ret);
+	if (r == 0 && ret->fd < 0)
+		r = look_through(&s, false, ret);
+	if (r == 0 && ret->fd < 0)
+		r = find_by_bytes(&s, ret);
+	return r == 0 && ret->fd < 0 ? explain(&s) : r;
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
+#include "davit/request.h"
+#include "davit/vendor.h"
+
+/*
+ * In what every request of a container is written; beside these, the variables of other vendors,
+ * and the names of the configuration.
+ */
+static const char *const words[] = {
+	"NVIDIA_VISIBLE_DEVICES",
+	"CUDA_VERSION", /* the environment */
+	"org.davit.",
+	"cdi.k8s.io",               /* annotations */
+	"nvidia-container-devices", /* mounts of /dev/null */
+};
+
+static bool has_word(const char *text, size_t length, const char *word)
+{
+	return memmem(text, length, word, strlen(word)) != NULL;
+}
+
+/*
+ * Whether a \u stands for a character that could be part of a word. Engines write control
+ * characters and <, >, & so, and the two line separators.
+ */
+static bool may_spell_word(const char *text, size_t length)
+{
+	static const char *const others[] = {"\\u000",  "\\u001",  "\\u003c", "\\u003e",
+					     "\\u0026", "\\u003C", "\\u003E", "\\u202"};
+	const char *end = text + length, *at = text;
+
+	while ((at = memmem(at, (size_t)(end - at), "\\u", 2))) {
+		bool other = false;
+
+		for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+			other |= (size_t)(end - at) >= strlen(others[i]) &&
+				 memcmp(at, others[i], strlen(others[i])) == 0;
+		if (!other)
+			return true;
+		at += 2;
+	}
+	return false;
+}
+
+static bool has_any(const char *text, size_t length, const struct strings *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (memmem(text, length, list->items[i], strcspn(list->items[i], "=/")))
+			return true;
+	return false;
+}
+
+bool gpu_request_is_possible(const char *text, size_t length, const struct config *config)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (has_word(text, length, words[i]))
+			return true;
+	for (size_t i = 0; vendors[i]; i++)
+		if (vendors[i]->variable && has_word(text, length, vendors[i]->variable))
+			return true;
+	/* "NAME", "NAME=KIND" and "PREFIX/" */
+	return has_any(text, length, &config->policy.env_names) ||
+	       has_any(text, length, &config->policy.vendor_env_names) ||
+	       has_any(text, length, &config->cdi.annotation_prefixes) ||
+	       may_spell_word(text, length);
+}

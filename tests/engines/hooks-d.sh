@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The hook as hooks.d registers it, for every container: what can't be read stops nobody who asks for
+# nothing. On $ENGINE: crun's state doesn't tell the bundle of a container with a user namespace and
+# device nodes.
+set -euo pipefail
+# shellcheck source=tests/lib/place.sh
+. "$(dirname "$0")/../lib/place.sh"
+# shellcheck source=tests/lib/container.sh
+. "$repository/tests/lib/container.sh"
+enter_namespace "$@"
+make_work
+host=$work/host
+config=$host/davit.json
+"$fixture/fake-host" "$host"
+with="hooks.d, $ENGINE, cgroup $CGROUP"
+spare_crun_memlock
+registered=$(jq -c '.hook.args[1:-1]' "$DAVIT_BUILD/src/davit.json")
+equal "the file that is installed ($with)" '["-record","-every-container"]' "$registered"
+
+# --- a user namespace and device nodes -------------------------------------------------------------
+
+# namespace_bundle STAGE-ARGUMENTS [NAME=VALUE...]: a root that the mapped users own.
+namespace_bundle() {
+	local arguments=$1
+	shift
+	new_bundle debian "$@"
+	chown -R 100000:100000 "$bundle/upper" "$bundle/rootfs"
+	edit_bundle '.linux.namespaces += [{type: "user"}] |
+		.linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}] |
+		.linux.gidMappings = .linux.uidMappings | del(.linux.resources) |
+		(.mounts[] | select(.type == "sysfs" or .type == "cgroup" or .type == "mqueue")) |= empty |
+		.linux.devices = [{path: "/dev/fuse", type: "c", major: 10, minor: 229, fileMode: 438, uid: 0, gid: 0}] |
+		.hooks.prestart[0].args = ["davit-hook", "-config", $config] + $arguments + ["prestart"] |
+		.hooks.poststop = [{path: $hook, args: ["davit-hook", "poststop"]}] |
+		.annotations = {"run.oci.hooks.stderr": $said} | .process.args = $command' \
+		--arg config "$config" --arg hook "$hook" --argjson arguments "$arguments" --arg said "$work/said" \
+		--argjson command "$(json_strings sh -c 'nvidia-smi -L 2> /dev/null; nodeprobe /dev/nvidia1')"
+	: > "$work/said"
+}
+
+# start WHERE [OPTION...]: where: `absolute` or `relative`, the bundle's name.
+start() {
+	local name=davit-test-$$ path=$bundle
+	[ "$1" = absolute ] || path=.
+	rc=0
+	output=$(cd "$bundle" && "$ENGINE" "${@:2}" run -b "$path" "$name" 2> "$work/errors" < <(:)) || rc=$?
+	output+=$(grep -v 'cgroup' "$work/errors" || true)$(< "$work/said")
+}
+
+# The second root: crun's own, where its copy of config.json is found without being told.
+for options in "--root $work/state" ''; do
+	for where in absolute relative; do
+		for arguments in "$registered" '["-record"]'; do
+			namespace_bundle "$arguments" NVIDIA_VISIBLE_DEVICES=1
+			# shellcheck disable=SC2086 # an option and its value, or nothing
+			start $where $options
+			equal "a user namespace, a device, $where bundle, <${options:+--root}> $arguments ($with): one GPU" \
+				"0 $(smi_line 0 "$uuid1")
+/dev/nvidia1: ENXIO" "$rc $output"
+			drop_bundle
+		done
+		namespace_bundle "$registered"
+		# shellcheck disable=SC2086 # as above
+		start $where $options
+		equal "a user namespace, a device, $where bundle, <${options:+--root}> ($with): nothing is asked for" \
+			'0 /dev/nvidia1: ENOENT' "$rc $output"
+		drop_bundle
+	done
+done
+
+# --- what can't be read ----------------------------------------------------------------------------
+
+sleep 600 &
+sleeper=$!
+at_end "kill $sleeper"
+# call ARGUMENT...: sets rc and errors.
+call() {
+	rc=0
+	errors=$("${as[@]}" "$hook" -config "$config" "$@" prestart 2>&1 \
+		<<< "{\"ociVersion\":\"1.0.2\",\"id\":\"c1\",\"status\":\"creating\",\"pid\":$sleeper,\"bundle\":\"$bundle\"}") || rc=$?
+}
+as=(env)
+bundle=$work/absent
+call -record -every-container
+equal "a bundle that can't be read ($with): one warning, and the container starts" \
+	"0 1 $bundle/config.json" "$rc $(wc -l <<< "$errors") $(grep -o 'warning: container c1 starts without GPUs, if it asks for any: cannot read .*' <<< "$errors" | grep -o "$bundle/config.json")"
+call -record
+equal "the same where the call itself says that GPUs are asked for ($with)" \
+	"1 davit: cannot read $bundle/config.json: No such file or directory (fix: give the directory of an OCI bundle, readable by the hook)" "$rc $errors"
+bundle=/
+call -record -every-container
+equal "the bundle / ($with): the container starts" 0 "$rc"
+
+mkdir -p "$work/plain"
+chmod 0755 "$work" "$work/plain"
+cp "$hook" "$work/plain/davit-hook"
+hook=$work/plain/davit-hook
+cp "$config" "$work/secret.json"
+chmod 0600 "$work/secret.json"
+config=$work/secret.json
+as=(setpriv --reuid 1234 --regid 1234 --clear-groups)
+bundle=$work/plain
+for asks in '' '.process.env = ["NVIDIA_VISIBLE_DEVICES=1"]' '.annotations = {"org.davit.devices": "1"}' \
+	'.mounts = [{destination: "/var/run/nvidia-container-devices/1", source: "/dev/null", type: "bind", options: ["bind"]}]'; do
+	jq -n "{ociVersion: \"1.0.2\", root: {path: \"rootfs\"}, process: {env: [\"A=b\"]}} | ${asks:-.}" > "$bundle/config.json"
+	call -record -every-container
+	if [ -z "$asks" ]; then
+		equal "a configuration that only root can read, nothing is asked for ($with)" '0 ' "$rc $errors"
+		call -record
+		matches "the same without -every-container ($with)" "^1 davit: cannot open $config: Permission denied" "$rc $errors"
+	else
+		matches "a configuration that only root can read, $asks ($with)" \
+			"^1 davit: cannot open $config: Permission denied" "$rc $errors"
+	fi
+done
+report_exit
