@@ -86,6 +86,7 @@ struct cdi_listed {
 };
 enum cdi_problem_kind {
 	CDI_PROBLEM_INVALID, /* a file is no spec, or can't be read */
+	CDI_PROBLEM_DEADLY,  /* dockerd 28 panics at it */
 	CDI_PROBLEM_STALE,   /* it names what the host doesn't have (any more) */
 	CDI_PROBLEM_HOOK,    /* a hook isn't there, or is ours and doesn't know its command */
 	CDI_PROBLEM_NEITHER, /* a device is in two files of one folder */

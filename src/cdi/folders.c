@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "davit/cdi.h"
+#include "check.h"
 #include "davit/json.h"
 
 #define DIRECTORY_FILES_MAX 1024
@@ -172,6 +172,24 @@ static int add_device(struct scan *scan, const char *file, const char *kind, con
 	return device->name ? 0 : -ENOMEM;
 }
 
+/* "vendor/c": a spec that others may read, but not dockerd. */
+static int check_kind(struct scan *scan, const char *path, const char *kind)
+{
+	const char *slash = strchr(kind, '/');
+	const char *vendor = arena_strndup(scan->arena, kind, (size_t)(slash - kind));
+
+	if (!vendor)
+		return -ENOMEM;
+	return cdi_is_deadly(vendor, slash + 1)
+		       ? add_problem(
+				 scan, CDI_PROBLEM_DEADLY,
+				 arena_printf(scan->arena,
+					      "%s is of the kind %s: dockerd 28 panics at a "
+					      "vendor or class of one letter, and doesn't start",
+					      path, kind))
+		       : 0;
+}
+
 static struct json_object *hooks_of(struct json_object *device)
 {
 	return json_object_object_get(json_object_object_get(device, "containerEdits"), "hooks");
@@ -193,7 +211,7 @@ static int scan_file(struct scan *scan, const char *path)
 	stale = find_stale(scan, json_object_object_get(spec, "containerEdits"));
 	hook = find_bad_hook(scan, hooks_of(spec));
 	devices = json_object_object_get(spec, "devices");
-	r = 0;
+	r = check_kind(scan, path, text_of(spec, "kind"));
 	for (size_t i = 0; r == 0 && i < json_object_array_length(devices); i++) {
 		struct json_object *device = json_object_array_get_idx(devices, i);
 
