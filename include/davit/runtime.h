@@ -124,17 +124,18 @@ struct spec_edits {
 	struct spec_mounts mounts;
 	/* "NVIDIA_VISIBLE_DEVICES=void": what other injectors are told by, of each vendor given */
 	struct strings variables;
-	const char *hook; /* the program that does the rest as createContainer hook */
-	bool poststop;    /* as poststop hook, too: it removes what was made for the container */
+	const struct cdi_edits *cdi; /* hooks and groups of CDI specs' devices; NULL: none */
+	const char *hook;            /* the program that does the rest as createContainer hook */
+	bool poststop; /* as poststop hook, too: it removes what was made for the container */
 };
 /* The whole of mode `spec`. 0 or -errno, err filled; the document is undefined then. */
 int spec_edit(struct document *document, const struct spec_edits *edits, struct error *err);
 /*
  * Mode `hook`: the prestart hook, which records what it makes, and the poststop hook, which removes
  * it. Injecting hooks that an engine registered as prestart or createRuntime, ours or NVIDIA's by
- * name, are taken out, as by spec_edit.
+ * name, are taken out, as by spec_edit. `for_runtime`: the hook gives what davit-runtime would.
  */
-int spec_add_hook(struct document *document, const char *hook, struct error *err);
+int spec_add_hook(struct document *document, const char *hook, bool for_runtime, struct error *err);
 
 /*
  * Whether mounts are written into config.json: always or never, or, left to us, for low-level

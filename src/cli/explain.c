@@ -46,13 +46,15 @@ static int follow(struct explanation *e, const struct config *config, const char
 			&e->root, &pipeline->spec.mounts, arena);
 	}
 	r = pipeline_driver(pipeline, arena, err);
+	if (r == 0)
+		r = pipeline_note_groups(pipeline, arena, err);
 	return r < 0 ? r : pipeline_plan(pipeline, &e->root, arena, err);
 }
 
 int explain_bundle(const struct explain_options *options, const char *bundle, struct arena *arena,
 		   struct explanation *ret)
 {
-	ret->pipeline.for_runtime = options->for_runtime;
+	ret->pipeline.for_runtime = ret->pipeline.writes_spec = options->for_runtime;
 	return follow(ret, options->config, bundle, arena, &ret->err);
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "davit/pipeline.h"
+#include "notes.h"
 
 void pipeline_close(struct pipeline *pipeline)
 {
@@ -390,9 +391,7 @@ static int take_choice(struct pipeline *pipeline, const struct wish *wish, struc
 		return r;
 	log_line(LOG_LEVEL_DEBUG, "%s: chosen %zu of %zu GPUs", wish->vendor->title, choice->count,
 		 choice->all.count);
-	if (*choice->all.warning)
-		log_line(LOG_LEVEL_WARNING, "%s: %s", wish->vendor->title, choice->all.warning);
-	return 0;
+	return note_choice(pipeline, choice, arena, err);
 }
 
 int pipeline_driver(struct pipeline *pipeline, struct arena *arena, struct error *err)
@@ -405,6 +404,10 @@ int pipeline_driver(struct pipeline *pipeline, struct arena *arena, struct error
 		r = take_nvidia(pipeline, arena, err);
 	for (size_t i = 0; r == 0 && i < request->wishes.count; i++)
 		r = take_choice(pipeline, &request->wishes.items[i], arena, err);
+	if (r == 0 && request->spec_devices.count)
+		r = cdi_resolve(driver_root_of(&pipeline->roots, TREE_HOST),
+				&pipeline->config->cdi.spec_dirs, &request->spec_devices, arena,
+				&pipeline->cdi, err);
 	if (r == 0)
 		pipeline->stage = PIPELINE_SELECTION;
 	return r;
@@ -464,6 +467,10 @@ int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct are
 		r = plan_make(&pipeline->request, nvidia ? &pipeline->driver : NULL,
 			      &pipeline->selection, &pipeline->choices, &pipeline->image, arena,
 			      &pipeline->plan, err);
+	if (r == 0 && pipeline->request.spec_devices.count && !pipeline->writes_spec)
+		r = cdi_check_for_hook(&pipeline->cdi, err);
+	if (r == 0 && pipeline->request.spec_devices.count)
+		r = cdi_plan(&pipeline->cdi, arena, &pipeline->plan, err);
 	if (r < 0)
 		return r;
 	pipeline->stage = PIPELINE_PLAN;
