@@ -111,6 +111,11 @@ static int write_plan(struct pipeline *pipeline, const char *hook, bool mounts_i
 		r = pipeline_plan(pipeline, &root, arena, err);
 	if (r == 0)
 		r = spec_divide(pipeline, &root, mounts_in_spec, arena, &edits, &rest, err);
+	/* Groups are added by this edit, but for those that a user namespace doesn't have. */
+	if (r == 0 && user_namespace_is_nested())
+		r = pipeline_note_groups(pipeline, arena, err);
+	if (r == 0)
+		pipeline_log_notes(pipeline);
 	if (r == 0)
 		r = privilege_set(PRIVILEGE_PARSE, err);
 	if (r == 0)
