@@ -43,10 +43,15 @@ struct cdi_options {
 	const char *hook;
 	const char *ldconfig; /* what update-ldcache is given as --ldconfig-path; or NULL */
 	const struct strings *disabled_hooks; /* commands that don't go in; or NULL */
-	bool chmod;                           /* directories of nodes get a mode by a hook */
-	bool no_groups, no_sockets;           /* neither additionalGids nor sockets of daemons */
-	bool cuda_compat;          /* images may use newer driver libraries of their own */
-	const struct image *image; /* where images have their libraries */
+	/*
+	 * One hook, `davit-hook cdi`, does all that hooks do; else each of NVIDIA's commands is a
+	 * hook. It does the mounts, too (they aren't in the spec), unless `mounts_in_spec`.
+	 */
+	bool one_hook, mounts_in_spec;
+	bool chmod;                 /* directories of nodes get a mode by a hook */
+	bool no_groups, no_sockets; /* neither additionalGids nor sockets of daemons */
+	bool cuda_compat;           /* images may use newer driver libraries of their own */
+	const struct image *image;  /* where images have their libraries */
 };
 
 /* 0 or -EINVAL with ERROR_BAD_REQUEST: what isn't a vendor (a DNS name), class, ... */

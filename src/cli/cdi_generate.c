@@ -475,6 +475,24 @@ int generate_run(struct generate *generate, const struct config *config, struct 
 	return r;
 }
 
+/*
+ * What davit-hook does for a container it does in one process; who names single hooks, or another
+ * program for them, gets NVIDIA's.
+ */
+static int parse_form(const struct arguments *arguments, struct cdi_options *ret)
+{
+	const char *mounts = value_or(arguments, "mounts", "hook"), *name;
+
+	if (!string_equal(mounts, "hook") && !string_equal(mounts, "spec"))
+		return usage_error(arguments, "--mounts %.100s: it is hook or spec", mounts);
+	name = ret->hook && strrchr(ret->hook, '/') ? strrchr(ret->hook, '/') + 1 : ret->hook;
+	ret->one_hook = ret->mode == CDI_MODE_GPU && (!name || string_equal(name, "davit-hook")) &&
+			!arguments_value(arguments, "enable-hook") &&
+			!arguments_value(arguments, "disable-hook");
+	ret->mounts_in_spec = string_equal(mounts, "spec");
+	return 0;
+}
+
 static int run(const struct arguments *arguments)
 {
 	AUTO_ARENA arena = {0};
@@ -483,7 +501,7 @@ static int run(const struct arguments *arguments)
 	struct config config;
 	int r;
 
-	if (generate_parse(arguments, &generate) != 0)
+	if (generate_parse(arguments, &generate) != 0 || parse_form(arguments, &generate.cdi) != 0)
 		return EXIT_USAGE;
 	r = config_load(arguments->config, &arena, &config, &err);
 	if (r == 0)
@@ -495,8 +513,9 @@ static int run(const struct arguments *arguments)
 
 static const struct command_option options[] = {
 	GENERATE_OPTIONS{"hook-path", OPTION_VALUE, "FILE",
-			 "the program of the hooks (davit-hook beside davit)"},
-	{NULL,        0,            NULL,   NULL             },
+			 "the program of the hooks (davit-hook beside davit)"                           },
+	{"mounts",    OPTION_VALUE, "hook|spec", "what mounts the driver's files (hook)"},
+	{NULL,        0,            NULL,        NULL				   },
 };
 const struct command command_cdi_generate = {
 	.name = "generate",

@@ -219,11 +219,16 @@ static void add_links(struct builder *b, const struct driver_file *file)
 
 	for (size_t i = 0; dir && i < file->links.count; i++) {
 		const struct driver_link *link = &file->links.items[i];
+		const char *text = link->text;
 
+		if (!text)
+			text = join(b, dir, strrchr(link->name, '/') + 1);
+		if (string_equal(text, link->name))
+			continue;
 		add_link(b, file,
 			 link->name[0] == '/' ? image_place(b, link->name)
 					      : join(b, dir, link->name),
-			 link->text, because)
+			 text, because)
 			->required =
 			!file->target || file->kind == DRIVER_FILE_BINARY || file->needed;
 		/* ldconfig lists these links, too: for dlopen("libcuda.so"). */
