@@ -105,6 +105,9 @@ int check_driver_module(const struct doctor_host *host, struct finding *ret)
 {
 	const struct doctor_driver *d = &host->driver;
 
+	if ((!d->roots_open || d->problems.kernel.code) && doctor_has_other_gpus(host))
+		return finding_set(ret, DOCTOR_SKIP, NULL,
+				   "no driver of NVIDIA's; the host has other GPUs (vendors.gpus)");
 	if (!d->roots_open)
 		return finding_error(ret, DOCTOR_FAIL, &d->roots_error);
 	if (d->problems.kernel.code)
