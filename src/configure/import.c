@@ -27,7 +27,10 @@ static int refuse(const struct import *import, const struct pair *pair, const ch
 {
 	size_t at = (size_t)(pair->node->text.data - import->text);
 
-	return json_error_at(import->text, at, ERROR_BAD_CONFIG, import->path, what, import->err);
+	return error_fix(
+		import->err,
+		json_error_at(import->text, at, ERROR_BAD_CONFIG, import->path, what, import->err),
+		"correct that line of %s", import->path);
 }
 
 /* ---- what comes out --------------------------------------------------------------------- */
