@@ -85,12 +85,13 @@ static int parse_mode(const struct arguments *arguments, enum cdi_mode *ret)
 		enum cdi_mode mode;
 	} modes[] = {
 		{"auto",       CDI_MODE_GPU       },
-		{"nvml",       CDI_MODE_GPU       },
-		{"management", CDI_MODE_MANAGEMENT},
+                {"nvml",       CDI_MODE_GPU       },
+		{"wsl",        CDI_MODE_GPU       },
+                {"management", CDI_MODE_MANAGEMENT},
 		{"gds",        CDI_MODE_GDS       },
-		{"mofed",      CDI_MODE_MOFED     },
+                {"mofed",      CDI_MODE_MOFED     },
 		{"gdrcopy",    CDI_MODE_GDRCOPY   },
-		{"nvswitch",   CDI_MODE_NVSWITCH  },
+                {"nvswitch",   CDI_MODE_NVSWITCH  },
 		{"imex",       CDI_MODE_IMEX      },
 	};
 	const char *name = value_or(arguments, "mode", "auto");
@@ -100,12 +101,13 @@ static int parse_mode(const struct arguments *arguments, enum cdi_mode *ret)
 			*ret = modes[i].mode;
 			return 0;
 		}
-	return usage_error(arguments,
-			   strcasecmp(name, "csv") == 0 || strcasecmp(name, "wsl") == 0
-				   ? "--mode %.100s: Tegra and WSL2 aren't supported"
-				   : "--mode %.100s: it is auto, nvml, management, gds, mofed, "
-				     "gdrcopy, nvswitch or imex",
-			   name);
+	return usage_error(
+		arguments,
+		strcasecmp(name, "csv") == 0
+			? "--mode %.100s: the CSV files of Tegra systems aren't read"
+			: "--mode %.100s: it is auto, nvml, wsl, management, gds, mofed, "
+			  "gdrcopy, nvswitch or imex",
+		name);
 }
 
 /* The commands of CDI hooks that davit writes into specs. */
@@ -212,6 +214,7 @@ int generate_parse(const struct arguments *arguments, struct generate *ret)
 	const char *output = arguments_value(arguments, "output");
 	int r = parse_mode(arguments, &cdi->mode);
 
+	ret->wsl = strcasecmp(value_or(arguments, "mode", "auto"), "wsl") == 0;
 	ret->output = output && *output && !string_equal(output, "-") ? output : NULL;
 	if (r == 0)
 		r = parse_format(arguments, ret);
@@ -429,6 +432,9 @@ static int make_spec(struct generate *generate, struct pipeline *pipeline, struc
 		r = find_hook(options, arena, err);
 	if (r == 0)
 		r = pipeline_driver(pipeline, arena, err);
+	if (r == 0 && generate->wsl && pipeline->driver.platform != PLATFORM_WSL)
+		return error_set(err, ERROR_NO_DRIVER, ENODEV, "leave --mode out",
+				 "make a CDI spec of WSL2: the host is not WSL2");
 	if (r == 0 && needs_nvml(&pipeline->driver, options)) {
 		r = pipeline_ask_nvml(pipeline, arena, err);
 		if (r < 0)

@@ -255,7 +255,9 @@ int check_driver_uvm(const struct doctor_host *host, struct finding *ret)
 	if (major)
 		return finding_set(ret, DOCTOR_OK, NULL, "nvidia-uvm has major %u", major);
 	return finding_set(ret, loads ? DOCTOR_WARN : DOCTOR_FAIL,
-			   "run `davit system prepare`, and enable davit-prepare.service",
+			   host->system.nested
+				   ? "have the host's root load nvidia-uvm"
+				   : "run `davit system prepare`, and enable davit-prepare.service",
 			   "nvidia-uvm isn't loaded (not in %s/devices), which CUDA needs%s",
 			   host->config.driver.proc,
 			   loads ? ": the first container loads it, if it may" : "");

@@ -202,12 +202,13 @@ int check_docker_cdi(const struct doctor_host *host, struct finding *ret)
 
 	if (engine->file_error.code || engine->file_hidden)
 		return finding_set(ret, DOCTOR_SKIP, NULL, "its configuration can't be read");
-	if (engine->cdi_off)
-		return finding_set(
-			ret, DOCTOR_WARN,
-			"davit configure docker --cdi, then restart it as it says",
+	if (engine->cdi_off) {
+		(void)finding_set(
+			ret, DOCTOR_WARN, NULL,
 			"features.cdi is false in %s: `--device nvidia.com/gpu=...` fails",
 			engine->file);
+		return remedy_configure(engine, "docker", " --cdi", ret);
+	}
 	if (folders->count && !strings_contain(folders, "/etc/cdi") &&
 	    !strings_contain(folders, "/var/run/cdi")) {
 		(void)finding_set(ret, DOCTOR_WARN, NULL,
