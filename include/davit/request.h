@@ -53,6 +53,9 @@ struct gpu_request {
 	 */
 	const char *mps_pipe_directory;
 	bool privileged;
+	/* Tegra: NVIDIA_REQUIRE_JETPACK is csv-mounts=all, and that is accepted: every list's files
+	 */
+	bool every_list;
 	bool legacy;             /* CUDA_VERSION without NVIDIA_REQUIRE_CUDA */
 	bool requirements_warn;  /* constraints that don't hold are a warning, no refusal */
 	struct strings rules;    /* for explain: each rule that decided something, a sentence */

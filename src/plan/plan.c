@@ -151,7 +151,9 @@ static void add_file(struct builder *b, const struct driver_file *file, const ch
 	bind->tree = file->tree;
 	bind->source = file->path;
 	bind->source_fd = file->fd;
-	bind->source_type = file->kind == DRIVER_FILE_SOCKET ? S_IFSOCK : S_IFREG;
+	bind->source_type = file->directory                    ? S_IFDIR
+			    : file->kind == DRIVER_FILE_SOCKET ? S_IFSOCK
+							       : S_IFREG;
 	bind->flags = file->kind == DRIVER_FILE_SOCKET ? FLAGS_SOCKET : FLAGS_FILE;
 	/* A container does its work without firmware and sockets, too. */
 	bind->required = file->kind == DRIVER_FILE_BINARY || file->needed;
