@@ -14,7 +14,8 @@ struct board {
 	struct csv_entries entries;
 	struct walk files;       /* in the driver's root */
 	struct strings left_out; /* lists that aren't read unless the container asks for all */
-	size_t absent;           /* entries that this host doesn't have */
+	size_t listed; /* how many nodes are from the lists: the others are discrete GPUs' */
+	size_t absent; /* entries that this host doesn't have */
 	struct error *err;
 };
 

@@ -193,15 +193,17 @@ static int add_links_of(struct board *board, struct driver_file *file)
 	const char *dot = first ? strchr(first, '.') : NULL;
 	int r = 0;
 
-	if (!dot)
-		return 0;
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(customs); i++)
-		if (string_starts(file->name, customs[i].beginning))
+		if (dot && string_starts(file->name, customs[i].beginning))
 			r = add_link(board, file,
 				     arena_printf(board->arena, "%.*s%s",
 						  (int)(leaf(file->path) - file->path), file->path,
 						  customs[i].name),
 				     customs[i].text ? customs[i].text : file->name);
+	if (r == 0 && string_starts(file->name, "libGLX_nvidia.so."))
+		r = add_host_link(board, file, "libGLX_indirect.so.0");
+	if (r == 0 && !dot)
+		return 0;
 	if (r == 0)
 		r = add_host_link(
 			board, file,

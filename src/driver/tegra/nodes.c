@@ -280,8 +280,9 @@ static int divide(struct board *board)
 		for (size_t j = 0; r == 0 && j < gpus->count; j++) {
 			struct gpu *gpu = &gpus->items[j];
 
-			if (owner ? owner == gpu
-				  : j == 0 || (!chips && !string_starts(name, "dri/")))
+			if (owner    ? owner == gpu
+			    : j == 0 ? i < board->listed || chips
+				     : !chips && !string_starts(name, "dri/"))
 				r = give(board, gpu, name);
 		}
 	}
@@ -369,6 +370,7 @@ int board_read_gpus(struct board *board)
 	for (size_t i = 0; r == 0 && i < board->entries.count; i++)
 		if (board->entries.items[i].type == CSV_DEV)
 			r = add_listed(board, board->entries.items[i].path);
+	board->listed = driver->nodes.count;
 	if (r == 0)
 		r = add_for_discrete(board);
 	if (r == 0)
