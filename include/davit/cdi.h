@@ -31,6 +31,7 @@ const char *cdi_mode_class(enum cdi_mode mode);
 
 struct cdi_options {
 	enum cdi_mode mode;
+	const char *platform; /* "csv" or "wsl": the host has to be that; NULL: whichever it is */
 	const char *vendor, *class; /* "nvidia.com", "gpu" */
 	/* How GPUs are named: any of 0, gpu0 and GPU-UUID */
 	bool by_index, by_type_index, by_uuid;
@@ -43,10 +44,15 @@ struct cdi_options {
 	const char *hook;
 	const char *ldconfig; /* what update-ldcache is given as --ldconfig-path; or NULL */
 	const struct strings *disabled_hooks; /* commands that don't go in; or NULL */
-	bool chmod;                           /* directories of nodes get a mode by a hook */
-	bool no_groups, no_sockets;           /* neither additionalGids nor sockets of daemons */
-	bool cuda_compat;          /* images may use newer driver libraries of their own */
-	const struct image *image; /* where images have their libraries */
+	/*
+	 * One hook, `davit-hook cdi`, does all that hooks do; else each of NVIDIA's commands is a
+	 * hook. It does the mounts, too (they aren't in the spec), unless `mounts_in_spec`.
+	 */
+	bool one_hook, mounts_in_spec;
+	bool chmod;                 /* directories of nodes get a mode by a hook */
+	bool no_groups, no_sockets; /* neither additionalGids nor sockets of daemons */
+	bool cuda_compat;           /* images may use newer driver libraries of their own */
+	const struct image *image;  /* where images have their libraries */
 };
 
 /* 0 or -EINVAL with ERROR_BAD_REQUEST: what isn't a vendor (a DNS name), class, ... */
@@ -86,6 +92,7 @@ struct cdi_listed {
 };
 enum cdi_problem_kind {
 	CDI_PROBLEM_INVALID, /* a file is no spec, or can't be read */
+	CDI_PROBLEM_DEADLY,  /* dockerd 28 panics at it */
 	CDI_PROBLEM_STALE,   /* it names what the host doesn't have (any more) */
 	CDI_PROBLEM_HOOK,    /* a hook isn't there, or is ours and doesn't know its command */
 	CDI_PROBLEM_NEITHER, /* a device is in two files of one folder */

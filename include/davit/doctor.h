@@ -54,6 +54,16 @@ struct doctor_engine {
 	const char *newest;      /* of the files of its configuration; NULL: there are none */
 	int64_t changed;         /* that one, in seconds since 1970 */
 	const char *cgroups;     /* its cgroup driver: "systemd", "cgroupfs"; NULL: not known */
+	const char *restart;     /* the command that restarts it; NULL: it has no daemon */
+	const char *home,
+		*config_home;     /* HOME and XDG_CONFIG_HOME of the daemon; NULL: not known */
+	bool rootless;            /* a user's own daemon */
+	bool cdi_off;             /* CDI is switched off in its configuration */
+	struct strings spec_dirs; /* where it looks for CDI specs; empty: the usual folders */
+	bool cri_disabled;        /* containerd's CRI plugin is switched off */
+	/* A default runtime that isn't configured; NULL: all is well. */
+	const char *missing_default;
+	bool missing_for_sure; /* false: it depends on containerd's version, which isn't known */
 	struct doctor_program hook, runtime;
 };
 

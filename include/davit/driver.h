@@ -72,7 +72,8 @@ enum driver_tree { TREE_DRIVER_ROOT, TREE_HOST, TREE_DEV, TREE_PROC, TREE_RUN };
 
 /*
  * A symlink that no SONAME tells of: libcuda.so -> libcuda.so.1, gbm/nvidia-drm_gbm.so ->
- * ../libnvidia-allocator.so.1. `name` is relative to the library directory, or absolute.
+ * ../libnvidia-allocator.so.1. `name` is relative to the library directory, or absolute. Without a
+ * text it leads to the library of that file name in the container's library directory.
  */
 struct driver_link {
 	const char *name, *text;

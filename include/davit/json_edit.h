@@ -8,6 +8,15 @@
 #include "davit/configure.h"
 #include "davit/json.h"
 
+/* A byte order mark, which dockerd takes from 23.0 on: how many bytes it has at the start. */
+size_t json_edit_mark(const char *text);
+/*
+ * Parses an engine's file, with or without that mark. -EINVAL with ERROR_BAD_CONFIG: no JSON object
+ * (line and column).
+ */
+int configure_parse_json(const char *text, const char *path, struct json_object **ret,
+			 struct error *err);
+
 struct json_edit {
 	struct arena *arena;
 	const char *path; /* of the file, for messages */

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "davit/base.h"
+#include "davit/cdi_edits.h"
 #include "davit/config.h"
 #include "davit/driver.h"
 #include "davit/image.h"
@@ -39,6 +40,8 @@ struct pipeline {
 	bool as_caller;
 	/* Set by davit-runtime, and who speaks for it: gpu_request_resolve_for_runtime. */
 	bool for_runtime;
+	/* config.json will be written: a CDI spec's edits can all be made. */
+	bool writes_spec;
 	/* Absolute. `rootfs` may be set before the request is decided, by who knows it better. */
 	const char *bundle, *rootfs;
 	char *text; /* config.json */
@@ -49,6 +52,7 @@ struct pipeline {
 	struct driver driver;
 	struct selection selection;
 	struct strings notes;   /* sentences that a user of the container should know */
+	struct cdi_edits cdi;   /* of the devices that specs describe */
 	struct choices choices; /* of the plain vendors; with their reading */
 	struct image image;
 	struct plan plan;

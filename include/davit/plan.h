@@ -44,6 +44,7 @@ struct operation {
 	const char *because;
 	bool owner_root; /* the source must be a directory of root's */
 	bool required;   /* false: what can't be done is left out and logged */
+	bool of_spec;    /* a CDI spec's: the engine may have applied it already */
 	bool replaces;   /* a link: also a file with content, unless `source` covers that */
 };
 

@@ -56,7 +56,11 @@ struct gpu_request {
 	/* Tegra: NVIDIA_REQUIRE_JETPACK is csv-mounts=all, and that is accepted: every list's files
 	 */
 	bool every_list;
-	bool legacy;             /* CUDA_VERSION without NVIDIA_REQUIRE_CUDA */
+	bool legacy; /* CUDA_VERSION without NVIDIA_REQUIRE_CUDA */
+	/* Qualified names of devices that CDI specs describe, each once, and who asks for them. */
+	struct strings spec_devices;
+	const char *spec_from;
+	bool management;         /* management.nvidia.com/gpu=all: whatever nodes there are */
 	bool requirements_warn;  /* constraints that don't hold are a warning, no refusal */
 	struct strings rules;    /* for explain: each rule that decided something, a sentence */
 	struct strings warnings; /* those of them that the log has to tell */
@@ -70,6 +74,8 @@ const char *gpu_request_devices(const struct gpu_request *request, struct arena 
  * Sources in their order, for each vendor the first that speaks of it decides: annotation
  * org.davit.devices, annotations cdi.k8s.io/... of the vendor's kind, mounts of /dev/null, the
  * variables of policy.env-names or policy.vendor-env-names. Where no kind is named NVIDIA is meant.
+ * What is named by a kind that davit doesn't read itself goes into spec_devices. Of annotations
+ * these are NVIDIA's kinds alone (the device plugin's) for the hook: the engine has applied others.
  *
  * -EINVAL with ERROR_BAD_REQUEST (malformed or unsupported), -EPERM with ERROR_REFUSED, -ENODEV
  * with ERROR_UNKNOWN_DEVICE (`none` or `void` as the name of a mount or a CDI device); `ret` then

@@ -124,8 +124,9 @@ struct spec_edits {
 	struct spec_mounts mounts;
 	/* "NVIDIA_VISIBLE_DEVICES=void": what other injectors are told by, of each vendor given */
 	struct strings variables;
-	const char *hook; /* the program that does the rest as createContainer hook */
-	bool poststop;    /* as poststop hook, too: it removes what was made for the container */
+	const struct cdi_edits *cdi; /* hooks and groups of CDI specs' devices; NULL: none */
+	const char *hook;            /* the program that does the rest as createContainer hook */
+	bool poststop; /* as poststop hook, too: it removes what was made for the container */
 };
 /* The whole of mode `spec`. 0 or -errno, err filled; the document is undefined then. */
 int spec_edit(struct document *document, const struct spec_edits *edits, struct error *err);

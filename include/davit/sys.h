@@ -113,6 +113,8 @@ enum mount_flags {
 	MOUNT_FLAG_NOEXEC = 1 << 3,
 	/* Not of the mount, of its source: a link as last component is refused (-ELOOP). */
 	MOUNT_FLAG_NOFOLLOW = 1 << 4,
+	/* Nor is this: mounts beneath the source come along. */
+	MOUNT_FLAG_RECURSIVE = 1 << 5,
 };
 
 /*

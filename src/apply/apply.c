@@ -72,7 +72,8 @@ static int clone_source(const struct operation *operation, const struct driver_r
 	int r = operation->source_fd >= 0
 			? mount_source_clone_fd(operation->source_fd, operation->source_type, root,
 						operation->source, operation->flags, ret)
-			: mount_source_clone(root, operation->source, operation->flags, false, ret);
+			: mount_source_clone(root, operation->source, operation->flags,
+					     operation->flags & MOUNT_FLAG_RECURSIVE, ret);
 
 	if (r < 0)
 		return no_source(operation, roots, -r, err);

@@ -197,6 +197,16 @@ static int decide_by_spec(struct attach *attach, uint64_t id, const struct mount
 	return r;
 }
 
+/*
+ * A launcher's /dev, which may be the host's, or lie on its session's tmpfs (Apptainer's
+ * --contain): nothing is made in it, but the nodes have to be there, so the container gets a view
+ * of it. That is right for /dev alone: what is written to another volume has to arrive there.
+ */
+static bool is_dev(const struct attach *attach, uint64_t id)
+{
+	return leads_to(attach, "/dev", id);
+}
+
 static int decide_anew(struct attach *attach, uint64_t id, const char *path, unsigned depth,
 		       enum place_kind *ret, const char **ret_volume)
 {
@@ -218,9 +228,9 @@ static int decide_anew(struct attach *attach, uint64_t id, const char *path, uns
 	}
 	if (attach->mounts)
 		return decide_by_spec(attach, id, &facts, path, depth, ret, ret_volume);
-	*ret = is_nowhere_else(attach, &facts) ? PLACE_OWN
-	       : facts.read_only               ? PLACE_READ_ONLY
-					       : PLACE_VOLUME;
+	*ret = is_nowhere_else(attach, &facts)         ? PLACE_OWN
+	       : facts.read_only || is_dev(attach, id) ? PLACE_READ_ONLY
+						       : PLACE_VOLUME;
 	return 0;
 }
 

@@ -47,7 +47,18 @@ int cdi_check_kind(const char *vendor, const char *class, struct error *err)
 		return error_set(err, ERROR_BAD_REQUEST, EINVAL, "use one such as gpu",
 				 "use the class %s: it has to be letters, digits, '-', '_' and '.'",
 				 class);
+	if (cdi_is_deadly(vendor, class))
+		return error_set(
+			err, ERROR_BAD_REQUEST, EINVAL, "use one of two letters or more",
+			"use the kind %s/%s: a vendor or class of one letter makes dockerd "
+			"28 panic when it reads the spec",
+			vendor, class);
 	return 0;
+}
+
+bool cdi_is_deadly(const char *vendor, const char *class)
+{
+	return strlen(vendor) == 1 || strlen(class) == 1;
 }
 
 /* ---- fields ----------------------------------------------------------------------------- */

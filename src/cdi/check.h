@@ -19,5 +19,7 @@ struct cdi_object {
 extern const struct cdi_object cdi_spec_object;
 
 bool cdi_is_device_name(const char *text);
+/* Whether dockerd 28 panics at a kind with these names, though the specification allows them. */
+bool cdi_is_deadly(const char *vendor, const char *class);
 /* Its place among the released versions, -1 for any other. A leading v is passed over. */
 int cdi_version_rank(const char *version);

@@ -155,6 +155,56 @@ static struct json_object *mount_options(unsigned flags)
 	return options;
 }
 
+static void add_argument(struct json_object *args, const char *option, const char *value)
+{
+	(void)json_object_array_add(args, json_object_new_string(option));
+	(void)json_object_array_add(args, json_object_new_string(value));
+}
+
+/* A place in the image's library directory: davit-hook may have to choose another one. */
+static const char *hook_target(struct edits_maker *maker, const char *target)
+{
+	const struct image *image = maker->options->image;
+	const struct {
+		const char *dir, *word;
+	} dirs[] = {
+		{image->lib_dir,    "@lib"  },
+		{image->lib_dir_32, "@lib32"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+		const char *rest = dirs[i].dir && string_starts(target, dirs[i].dir)
+					   ? target + strlen(dirs[i].dir)
+					   : "";
+
+		if (rest[0] == '/' && (!strchr(rest + 1, '/') || string_starts(rest, "/gbm/") ||
+				       string_starts(rest, "/vdpau/")))
+			return arena_printf(maker->arena, "%s%s", dirs[i].word, rest);
+	}
+	return target;
+}
+
+static int add_hook_mount(struct edits_maker *maker, const struct operation *operation,
+			  const char *path, struct error *err)
+{
+	const char *names[MOUNT_OPTIONS_MAX + 2], *target = hook_target(maker, operation->target);
+	struct strings options = {names, mount_option_names(operation->flags, names), 0};
+	const char *value;
+
+	if (operation->flags & MOUNT_FLAG_NOFOLLOW)
+		names[options.count++] = "nofollow";
+	if (operation->owner_root)
+		names[options.count++] = "root-owned";
+	value = strings_join(maker->arena, &options, ",");
+	if (value && target)
+		value = arena_printf(maker->arena, "%s::%s::%s", path, target,
+				     *value ? value : "rw");
+	if (!value || !target)
+		return error_memory(err);
+	add_argument(maker->hook_arguments, operation->required ? "--mount" : "--try-mount", value);
+	return 0;
+}
+
 static int add_mount(struct edits_maker *maker, const struct operation *operation,
 		     struct json_object *edits, struct error *err)
 {
@@ -171,6 +221,8 @@ static int add_mount(struct edits_maker *maker, const struct operation *operatio
 		return 0;
 	if (maker->options->no_sockets && (S_ISSOCK(st.st_mode) || operation->owner_root))
 		return 0;
+	if (maker->hook_arguments && !maker->options->mounts_in_spec)
+		return add_hook_mount(maker, operation, path, err);
 	if (operation->owner_root)
 		return edits_leave_out(
 			maker, path, "a spec can't have its owner checked when a container starts",
@@ -219,12 +271,6 @@ static struct json_object *add_hook(struct edits_maker *maker, struct json_objec
 	return args;
 }
 
-static void add_argument(struct json_object *args, const char *option, const char *value)
-{
-	(void)json_object_array_add(args, json_object_new_string(option));
-	(void)json_object_array_add(args, json_object_new_string(value));
-}
-
 static bool plan_has(const struct plan *plan, const struct operation *wanted)
 {
 	for (size_t i = 0; plan && i < plan->count; i++)
@@ -232,6 +278,50 @@ static bool plan_has(const struct plan *plan, const struct operation *wanted)
 		    string_equal(plan->items[i].target, wanted->target))
 			return true;
 	return false;
+}
+
+/*
+ * A link that belongs to a device, for the hook that all devices share: it makes it if the
+ * container has the node, which is one of the plan's by its name.
+ */
+static int add_node_link(struct edits_maker *maker, const struct plan *plan,
+			 const struct operation *link, struct error *err)
+{
+	const char *slash = strrchr(link->text, '/'), *name = slash ? slash + 1 : link->text;
+	const char *value;
+
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct operation *node = &plan->items[i];
+
+		if (node->kind != OPERATION_DEVICE ||
+		    !string_equal(strrchr(node->target, '/') + 1, name))
+			continue;
+		value = arena_printf(maker->arena, "%s::%s::%s", node->target, link->text,
+				     link->target);
+		if (!value)
+			return error_memory(err);
+		if (strings_contain(&maker->node_links, value))
+			return 0;
+		if (strings_add(maker->arena, &maker->node_links, value) < 0)
+			return error_memory(err);
+		add_argument(maker->hook_arguments, "--node-link", value);
+		return 0;
+	}
+	return edits_leave_out(maker, link->target, "it leads to no node of the device", err);
+}
+
+static int add_hook_link(struct edits_maker *maker, const struct plan *plan, bool is_common,
+			 const struct operation *link, struct error *err)
+{
+	const char *target = hook_target(maker, link->target), *value;
+
+	if (!is_common)
+		return add_node_link(maker, plan, link, err);
+	value = target ? arena_printf(maker->arena, "%s::%s", link->text, target) : NULL;
+	if (!value)
+		return error_memory(err);
+	add_argument(maker->hook_arguments, "--link", value);
+	return 0;
 }
 
 /* One hook makes all links. */
@@ -246,6 +336,13 @@ static int add_links(struct edits_maker *maker, const struct plan *plan, const s
 
 		if (operation->kind != OPERATION_SYMLINK || plan_has(common, operation))
 			continue;
+		if (maker->hook_arguments) {
+			int r = add_hook_link(maker, plan, !common, operation, err);
+
+			if (r < 0)
+				return r;
+			continue;
+		}
 		link = arena_printf(maker->arena, "%s::%s", operation->text, operation->target);
 		if (!link)
 			return error_memory(err);
@@ -351,6 +448,24 @@ static int add_loader_cache(struct edits_maker *maker, const struct plan *plan,
 	return 0;
 }
 
+/* The image's newer libraries, by what the host's are compared with. */
+static void add_compat(struct edits_maker *maker, struct json_object *edits)
+{
+	const struct driver *driver = maker->driver;
+	const char *version = driver->compat_by_cuda ? driver->cuda_version : driver->version;
+	struct json_object *args;
+
+	if (!maker->options->cuda_compat || !driver->compat_dir || !version)
+		return;
+	args = add_hook(maker, edits, "enable-cuda-compat");
+	if (!args)
+		return;
+	add_argument(args, driver->compat_by_cuda ? "--host-cuda-version" : "--host-driver-version",
+		     version);
+	if (!string_equal(driver->compat_dir, COMPAT_DIR))
+		add_argument(args, "--cuda-compat-container-root", driver->compat_dir);
+}
+
 static bool plan_has_kind(const struct plan *plan, enum operation_kind kind)
 {
 	for (size_t i = 0; i < plan->count; i++)
@@ -368,10 +483,47 @@ static bool has_minors(const struct driver *driver)
 	return false;
 }
 
+/* What the one hook has to know of the loader. */
+static int add_hook_libraries(struct edits_maker *maker, const struct plan *plan, struct error *err)
+{
+	struct json_object *args = maker->hook_arguments;
+
+	for (size_t i = 0; i < plan->libraries.count; i++) {
+		const struct loader_entry *entry = &plan->libraries.items[i];
+		const char *path = hook_target(maker, entry->path);
+		const char *value =
+			path ? arena_printf(maker->arena, "%s::%s", entry->name, path) : NULL;
+
+		if (!value)
+			return error_memory(err);
+		add_argument(args,
+			     entry->flags == LOADER_FLAGS_NATIVE ? "--library" : "--library32",
+			     value);
+	}
+	if (maker->options->cuda_compat)
+		add_argument(args, "--host-driver-version", maker->driver->version);
+	return 0;
+}
+
+/* The hook that does everything; what the devices add to it follows. */
+static int add_one_hook(struct edits_maker *maker, const struct plan *plan,
+			struct json_object *edits, struct error *err)
+{
+	const struct image *image = maker->options->image;
+	int r;
+
+	maker->hook_arguments = add_hook(maker, edits, "cdi");
+	add_argument(maker->hook_arguments, "--lib-dir", image->lib_dir);
+	if (image->lib_dir_32)
+		add_argument(maker->hook_arguments, "--lib-dir32", image->lib_dir_32);
+	r = edits_add_plan(maker, plan, NULL, edits, err);
+	return r < 0 ? r : add_hook_libraries(maker, plan, err);
+}
+
 int edits_add_common(struct edits_maker *maker, const struct plan *plan, struct json_object *edits,
 		     struct error *err)
 {
-	struct json_object *env = list_of(edits, "env"), *args;
+	struct json_object *env = list_of(edits, "env");
 	const char *directory = arena_printf(maker->arena, LIBCUDA_DIR_VARIABLE "=%s",
 					     maker->options->image->lib_dir);
 	int r;
@@ -381,14 +533,12 @@ int edits_add_common(struct edits_maker *maker, const struct plan *plan, struct 
 	(void)json_object_array_add(env, json_object_new_string(directory));
 	/* So that no hook of the engine acts, too. */
 	(void)json_object_array_add(env, json_object_new_string("NVIDIA_VISIBLE_DEVICES=void"));
+	if (maker->options->one_hook)
+		return add_one_hook(maker, plan, edits, err);
 	r = edits_add_plan(maker, plan, NULL, edits, err);
 	if (r < 0)
 		return r;
-	if (maker->options->cuda_compat && maker->driver->compat_dir && maker->driver->version) {
-		args = add_hook(maker, edits, "enable-cuda-compat");
-		if (args)
-			add_argument(args, "--host-driver-version", maker->driver->version);
-	}
+	add_compat(maker, edits);
 	r = add_loader_cache(maker, plan, edits, err);
 	if (r < 0)
 		return r;

@@ -10,6 +10,8 @@ struct edits_maker {
 	const struct driver *driver;
 	struct arena *arena;
 	struct strings *left_out;
+	struct json_object *hook_arguments; /* of the one hook; NULL: there is none (yet) */
+	struct strings node_links;          /* that it has already */
 };
 
 /* Everything of the plan of a container without devices, and the hooks of all containers. */

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "davit/cdi.h"
+#include "check.h"
 #include "davit/json.h"
 
 #define DIRECTORY_FILES_MAX 1024
@@ -90,6 +90,7 @@ static const char *find_absent(const struct scan *scan, struct json_object *list
 bool cdi_is_hook_command(const char *name)
 {
 	static const char *const names[] = {
+		"cdi",
 		"chmod",
 		"create-symlinks",
 		"disable-device-node-modification",
@@ -151,12 +152,43 @@ static const char *find_bad_hook(const struct scan *scan, struct json_object *ho
 
 /* ---- what a spec names ------------------------------------------------------------------- */
 
+/* What davit's own hook is to mount, "--mount SOURCE::...", without which containers don't start.
+ */
+static const char *find_absent_source(const struct scan *scan, struct json_object *hooks)
+{
+	for (size_t i = 0; hooks && i < json_object_array_length(hooks); i++) {
+		struct json_object *args =
+			json_object_object_get(json_object_array_get_idx(hooks, i), "args");
+		size_t count = args ? json_object_array_length(args) : 0;
+
+		if (!string_equal(cdi_hook_command(args), "cdi"))
+			continue;
+		for (size_t j = 2; j + 1 < count; j++) {
+			const char *option =
+				json_object_get_string(json_object_array_get_idx(args, j));
+			const char *value =
+				json_object_get_string(json_object_array_get_idx(args, j + 1));
+			const char *end = value ? strstr(value, "::") : NULL, *path;
+			struct stat st;
+
+			if (!end || !string_equal(option, "--mount"))
+				continue;
+			path = arena_strndup(scan->arena, value, (size_t)(end - value));
+			if (path && root_stat(scan->root, path, 0, &st) < 0)
+				return arena_printf(scan->arena, "%s isn't there", path);
+		}
+	}
+	return NULL;
+}
+
 static const char *find_stale(const struct scan *scan, struct json_object *edits)
 {
 	const char *stale = find_stale_node(scan, json_object_object_get(edits, "deviceNodes"));
 
 	if (!stale)
 		stale = find_absent(scan, json_object_object_get(edits, "mounts"), "hostPath");
+	if (!stale)
+		stale = find_absent_source(scan, json_object_object_get(edits, "hooks"));
 	return stale;
 }
 
@@ -170,6 +202,24 @@ static int add_device(struct scan *scan, const char *file, const char *kind, con
 	device->file = file;
 	device->directory = scan->directory;
 	return device->name ? 0 : -ENOMEM;
+}
+
+/* "vendor/c": a spec that others may read, but not dockerd. */
+static int check_kind(struct scan *scan, const char *path, const char *kind)
+{
+	const char *slash = strchr(kind, '/');
+	const char *vendor = arena_strndup(scan->arena, kind, (size_t)(slash - kind));
+
+	if (!vendor)
+		return -ENOMEM;
+	return cdi_is_deadly(vendor, slash + 1)
+		       ? add_problem(
+				 scan, CDI_PROBLEM_DEADLY,
+				 arena_printf(scan->arena,
+					      "%s is of the kind %s: dockerd 28 panics at a "
+					      "vendor or class of one letter, and doesn't start",
+					      path, kind))
+		       : 0;
 }
 
 static struct json_object *hooks_of(struct json_object *device)
@@ -193,7 +243,7 @@ static int scan_file(struct scan *scan, const char *path)
 	stale = find_stale(scan, json_object_object_get(spec, "containerEdits"));
 	hook = find_bad_hook(scan, hooks_of(spec));
 	devices = json_object_object_get(spec, "devices");
-	r = 0;
+	r = check_kind(scan, path, text_of(spec, "kind"));
 	for (size_t i = 0; r == 0 && i < json_object_array_length(devices); i++) {
 		struct json_object *device = json_object_array_get_idx(devices, i);
 

@@ -78,33 +78,35 @@ static int parse_strategies(const struct arguments *arguments, struct cdi_option
 	return 0;
 }
 
-static int parse_mode(const struct arguments *arguments, enum cdi_mode *ret)
+static int parse_mode(const struct arguments *arguments, struct cdi_options *ret)
 {
 	static const struct {
 		const char *name;
 		enum cdi_mode mode;
+		bool platform; /* only on hosts of that kind */
 	} modes[] = {
-		{"auto",       CDI_MODE_GPU       },
-		{"nvml",       CDI_MODE_GPU       },
-		{"management", CDI_MODE_MANAGEMENT},
-		{"gds",        CDI_MODE_GDS       },
-		{"mofed",      CDI_MODE_MOFED     },
-		{"gdrcopy",    CDI_MODE_GDRCOPY   },
-		{"nvswitch",   CDI_MODE_NVSWITCH  },
-		{"imex",       CDI_MODE_IMEX      },
+		{"auto",       CDI_MODE_GPU,        false},
+		{"nvml",       CDI_MODE_GPU,        false},
+		{"csv",        CDI_MODE_GPU,        true },
+		{"wsl",        CDI_MODE_GPU,        true },
+		{"management", CDI_MODE_MANAGEMENT, false},
+		{"gds",        CDI_MODE_GDS,        false},
+		{"mofed",      CDI_MODE_MOFED,      false},
+		{"gdrcopy",    CDI_MODE_GDRCOPY,    false},
+		{"nvswitch",   CDI_MODE_NVSWITCH,   false},
+		{"imex",       CDI_MODE_IMEX,       false},
 	};
 	const char *name = value_or(arguments, "mode", "auto");
 
 	for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
 		if (strcasecmp(modes[i].name, name) == 0) {
-			*ret = modes[i].mode;
+			ret->mode = modes[i].mode;
+			ret->platform = modes[i].platform ? modes[i].name : NULL;
 			return 0;
 		}
 	return usage_error(arguments,
-			   strcasecmp(name, "csv") == 0 || strcasecmp(name, "wsl") == 0
-				   ? "--mode %.100s: Tegra and WSL2 aren't supported"
-				   : "--mode %.100s: it is auto, nvml, management, gds, mofed, "
-				     "gdrcopy, nvswitch or imex",
+			   "--mode %.100s: it is auto, nvml, csv, wsl, management, gds, mofed, "
+			   "gdrcopy, nvswitch or imex",
 			   name);
 }
 
@@ -210,7 +212,7 @@ int generate_parse(const struct arguments *arguments, struct generate *ret)
 {
 	struct cdi_options *cdi = &ret->cdi;
 	const char *output = arguments_value(arguments, "output");
-	int r = parse_mode(arguments, &cdi->mode);
+	int r = parse_mode(arguments, cdi);
 
 	ret->output = output && *output && !string_equal(output, "-") ? output : NULL;
 	if (r == 0)
@@ -328,6 +330,24 @@ static bool needs_nvml(const struct driver *driver, const struct cdi_options *op
 	return false;
 }
 
+/* A mode that is a platform's name is for hosts of that platform. */
+static int check_platform(const struct pipeline *pipeline, const struct cdi_options *options,
+			  struct error *err)
+{
+	static const char *const names[] = {
+		[PLATFORM_NATIVE] = "nvml",
+		[PLATFORM_WSL] = "wsl",
+		[PLATFORM_TEGRA] = "csv",
+	};
+	const char *own = names[pipeline->driver.platform];
+
+	if (!options->platform || strcasecmp(options->platform, own) == 0)
+		return 0;
+	error_set(err, ERROR_BAD_REQUEST, EINVAL, NULL,
+		  "make a spec with --mode %s: this host is of another kind", options->platform);
+	return error_fix(err, -EINVAL, "leave --mode out, or write --mode %s", own);
+}
+
 /* An image of the host's own kind, but one with a loader cache: the hook sees what it really is. */
 static int guess_image(struct arena *arena, struct image *ret, struct error *err)
 {
@@ -427,6 +447,11 @@ static int make_spec(struct generate *generate, struct pipeline *pipeline, struc
 		r = find_hook(options, arena, err);
 	if (r == 0)
 		r = pipeline_driver(pipeline, arena, err);
+	if (r == 0)
+		r = check_platform(pipeline, options, err);
+	if (r == 0 && pipeline->driver.compat_by_cuda)
+		pipeline->driver.cuda_version = driver_cuda_version(
+			&pipeline->roots, pipeline->config, &pipeline->driver, arena);
 	if (r == 0 && needs_nvml(&pipeline->driver, options)) {
 		r = pipeline_ask_nvml(pipeline, arena, err);
 		if (r < 0)
@@ -475,6 +500,24 @@ int generate_run(struct generate *generate, const struct config *config, struct 
 	return r;
 }
 
+/*
+ * What davit-hook does for a container it does in one process; who names single hooks, or another
+ * program for them, gets NVIDIA's.
+ */
+static int parse_form(const struct arguments *arguments, struct cdi_options *ret)
+{
+	const char *mounts = value_or(arguments, "mounts", "hook"), *name;
+
+	if (!string_equal(mounts, "hook") && !string_equal(mounts, "spec"))
+		return usage_error(arguments, "--mounts %.100s: it is hook or spec", mounts);
+	name = ret->hook && strrchr(ret->hook, '/') ? strrchr(ret->hook, '/') + 1 : ret->hook;
+	ret->one_hook = ret->mode == CDI_MODE_GPU && (!name || string_equal(name, "davit-hook")) &&
+			!arguments_value(arguments, "enable-hook") &&
+			!arguments_value(arguments, "disable-hook");
+	ret->mounts_in_spec = string_equal(mounts, "spec");
+	return 0;
+}
+
 static int run(const struct arguments *arguments)
 {
 	AUTO_ARENA arena = {0};
@@ -483,7 +526,7 @@ static int run(const struct arguments *arguments)
 	struct config config;
 	int r;
 
-	if (generate_parse(arguments, &generate) != 0)
+	if (generate_parse(arguments, &generate) != 0 || parse_form(arguments, &generate.cdi) != 0)
 		return EXIT_USAGE;
 	r = config_load(arguments->config, &arena, &config, &err);
 	if (r == 0)
@@ -495,8 +538,9 @@ static int run(const struct arguments *arguments)
 
 static const struct command_option options[] = {
 	GENERATE_OPTIONS{"hook-path", OPTION_VALUE, "FILE",
-			 "the program of the hooks (davit-hook beside davit)"},
-	{NULL,        0,            NULL,   NULL             },
+			 "the program of the hooks (davit-hook beside davit)"                           },
+	{"mounts",    OPTION_VALUE, "hook|spec", "what mounts the driver's files (hook)"},
+	{NULL,        0,            NULL,        NULL				   },
 };
 const struct command command_cdi_generate = {
 	.name = "generate",

@@ -3,41 +3,22 @@
 #include <string.h>
 
 #include "cli.h"
-#include "davit/configure.h"
+#include "configure.h"
 
-enum engine { ENGINE_DOCKER, ENGINE_CONTAINERD, ENGINE_CRIO, ENGINE_PODMAN };
 static const struct {
-	const char *name, *file, *drop_in, *restart;
+	const char *name, *file, *drop_in;
 } engines[] = {
-  /* in the order of enum engine */
-	{"docker",     "/etc/docker/daemon.json",     NULL,                                           "systemctl restart docker"},
-	{"containerd", "/etc/containerd/config.toml", "/etc/containerd/conf.d/davit.toml",
-	 "systemctl restart containerd"											 },
-	{"crio",       NULL,			  "/etc/crio/crio.conf.d/50-davit.conf",          "systemctl restart crio"  },
-	{"podman",     NULL,			  "/usr/share/containers/oci/hooks.d/davit.json", NULL                      },
-};
-
-struct job {
-	enum engine engine;
-	const char *root_path, *file, *drop_in;
-	bool dry_run, remove, whole;
-	struct configure configure;
-	struct root root;
-	struct arena *arena;
-	struct error *err;
+  /* in the order of enum engine; containerd's are where its distribution has them */
+	{"docker",     "/etc/docker/daemon.json", NULL                                          },
+	{"containerd", NULL,                      NULL					  },
+	{"crio",       NULL,                      CRIO_FOLDER "/50-davit.conf"                  },
+	{"podman",     NULL,                      "/usr/share/containers/oci/hooks.d/davit.json"},
 };
 
 /* ---- one file --------------------------------------------------------------------------- */
 
-struct change {
-	const char *path;
-	char *before, *original; /* NULL: no such file */
-	char *after;             /* NULL: no file */
-	const char *mark;        /* what tells that `before` is of our making already */
-};
-
-static int open_change(const struct job *job, const char *path, const char *mark,
-		       struct change *ret)
+int configure_open_change(const struct job *job, const char *path, const char *mark,
+			  struct change *ret)
 {
 	const char *backup = arena_printf(job->arena, "%s" CONFIGURE_BACKUP_SUFFIX, path);
 	int r;
@@ -49,8 +30,7 @@ static int open_change(const struct job *job, const char *path, const char *mark
 	return r < 0 ? r : configure_read(&job->root, backup, job->arena, &ret->original, job->err);
 }
 
-/* A file that is ours as a whole. */
-static void set_whole(const struct job *job, struct change *change, char *text)
+void configure_set_whole(const struct job *job, struct change *change, char *text)
 {
 	change->after = job->remove ? change->original : text;
 	/* Somebody else's file of that name stays when there is nothing of ours to remove. */
@@ -108,11 +88,13 @@ static int finish_change(const struct job *job, const struct change *change, uns
 
 /* ---- the engines ------------------------------------------------------------------------ */
 
-static int do_docker(const struct job *job, struct change *change)
+static int do_docker(struct job *job, struct change *change)
 {
+	static const char *const services[] = {"docker"};
 	const char *mark = arena_printf(job->arena, "\"%s\"", job->configure.runtime_path);
-	int r = open_change(job, job->file, mark, change);
+	int r = configure_open_change(job, job->file, mark, change);
 
+	job->restart = configure_restart(&job->root, services, ARRAY_SIZE(services), job->arena);
 	if (r < 0 || (job->remove && !change->before))
 		return r;
 	return job->remove ? configure_docker_remove(change->before, change->original, job->file,
@@ -122,73 +104,53 @@ static int do_docker(const struct job *job, struct change *change)
 					      job->arena, &change->after, job->err);
 }
 
-static int do_imports(const struct job *job, struct change *change)
+static int do_podman(struct job *job, struct change *change)
 {
-	char *made = NULL;
-	int r;
-
-	if (!job->remove)
-		return configure_containerd(change->before, job->file, job->drop_in, job->arena,
-					    &change->after, job->err);
-	if (!change->before)
-		return 0;
-	if (change->original) {
-		struct error ignored;
-
-		r = configure_containerd(change->original, job->file, job->drop_in, job->arena,
-					 &made, &ignored);
-		if (r == 0 && string_equal(made, change->before)) {
-			change->after = change->original;
-			return 0;
-		}
-	}
-	/* Without a backup, an import that was there before is somebody else's. */
-	return configure_containerd_remove(change->before, job->file, job->drop_in, job->arena,
-					   &change->after, job->err);
-}
-
-static int do_containerd(const struct job *job, struct change *file, struct change *drop_in)
-{
-	const char *slash = strrchr(job->drop_in, '/'), *note = NULL;
-	const char *mark = arena_printf(job->arena, "%.*s*.toml",
-					slash ? (int)(slash + 1 - job->drop_in) : 0, job->drop_in);
-	char *text = NULL;
-	int r = open_change(job, job->file, mark, file);
-
-	if (r == 0)
-		r = open_change(job, job->drop_in, "# Made by `davit configure", drop_in);
-	if (r == 0)
-		r = do_imports(job, file);
-	if (r == 0 && !job->remove)
-		r = configure_containerd_drop_in(file->before, job->file, &job->configure,
-						 job->arena, &text, &note, job->err);
-	if (r < 0)
-		return r;
-	set_whole(job, drop_in, text);
-	if (note)
-		(void)fprintf(stderr, "davit: note: %s: %s\n", job->file, note);
-	return 0;
-}
-
-static int do_whole(const struct job *job, struct change *change)
-{
-	bool crio = job->engine == ENGINE_CRIO;
-	char *text = crio ? configure_crio(&job->configure, job->arena)
-			  : arena_strdup(job->arena, configure_hook);
-	int r = open_change(job, job->drop_in, crio ? "# Made by `davit configure" : "davit-hook",
-			    change);
+	char *text = arena_strdup(job->arena, configure_hook);
+	int r = configure_open_change(job, job->drop_in, "davit-hook", change);
 
 	if (r == 0 && !text)
 		r = error_memory(job->err);
 	if (r == 0)
-		set_whole(job, change, text);
+		configure_set_whole(job, change, text);
 	return r;
 }
+
+static int do_crio(struct job *job, struct change *change)
+{
+	static const char *const services[] = {"crio"};
+	const char *main = job->file ? job->file : CRIO_MAIN;
+	struct engine_overlay overlay = {job->drop_in, NULL};
+	struct engine_files files;
+	const struct toml_node *settings;
+	char *text = NULL;
+	int r = configure_open_change(job, job->drop_in, CONFIGURE_MARK, change);
+
+	job->restart = configure_restart(&job->root, services, ARRAY_SIZE(services), job->arena);
+	if (r == 0 && !job->remove)
+		r = crio_load(&job->root, main, CRIO_FOLDER, &overlay, 1, job->arena, &files,
+			      job->err);
+	if (r < 0 || job->remove) {
+		configure_set_whole(job, change, NULL);
+		return r;
+	}
+	settings = crio_merge(&files, job->arena);
+	text = settings ? configure_crio(settings, &job->configure, job->arena) : NULL;
+	if (!text)
+		return error_memory(job->err);
+	configure_set_whole(job, change, text);
+	overlay.text = text;
+	r = crio_load(&job->root, main, CRIO_FOLDER, &overlay, 1, job->arena, &files, job->err);
+	return r < 0 ? r
+		     : configure_crio_check(&files, job->drop_in, &job->configure, job->arena,
+					    job->err);
+}
+
+/* ---- running ----------------------------------------------------------------------------- */
 
 static int run_job(struct job *job)
 {
 	struct change changes[2] = {{0}};
-	const char *restart = engines[job->engine].restart;
 	unsigned changed = 0;
 	int r;
 
@@ -197,10 +159,13 @@ static int run_job(struct job *job)
 		r = do_docker(job, &changes[0]);
 		break;
 	case ENGINE_CONTAINERD:
-		r = do_containerd(job, &changes[1], &changes[0]);
+		r = configure_do_containerd(job, changes);
+		break;
+	case ENGINE_CRIO:
+		r = do_crio(job, &changes[0]);
 		break;
 	default:
-		r = do_whole(job, &changes[0]);
+		r = do_podman(job, &changes[0]);
 	}
 	/* Either all of them or none. */
 	for (size_t i = 0; r == 0 && !job->dry_run && i < ARRAY_SIZE(changes); i++)
@@ -215,9 +180,9 @@ static int run_job(struct job *job)
 		return 0;
 	if (!changed)
 		(void)puts("nothing to change");
-	else if (!job->dry_run && restart)
+	else if (!job->dry_run && job->restart)
 		(void)printf("to be restarted%s: %s\n", *below(job) ? " on that host" : "",
-			     restart);
+			     job->restart);
 	else if (!job->dry_run)
 		(void)puts("nothing has to be restarted");
 	return 0;

@@ -52,7 +52,7 @@ static int follow(struct explanation *e, const struct config *config, const char
 int explain_bundle(const struct explain_options *options, const char *bundle, struct arena *arena,
 		   struct explanation *ret)
 {
-	ret->pipeline.for_runtime = options->for_runtime;
+	ret->pipeline.for_runtime = ret->pipeline.writes_spec = options->for_runtime;
 	return follow(ret, options->config, bundle, arena, &ret->err);
 }
 

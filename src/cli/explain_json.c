@@ -63,6 +63,9 @@ struct json_object *explain_json_request(const struct gpu_request *request)
 	json_object_object_add(object, "imex", cli_json_strings(&request->imex));
 	json_object_object_add(object, "privileged", json_object_new_boolean(request->privileged));
 	json_object_object_add(object, "rules", cli_json_strings(&request->rules));
+	if (request->spec_devices.count)
+		json_object_object_add(object, "spec_devices",
+				       cli_json_strings(&request->spec_devices));
 	if (request->wishes.count)
 		json_object_object_add(object, "wishes", json_wishes(&request->wishes));
 	return object;

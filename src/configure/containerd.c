@@ -1,394 +1,215 @@
 // SPDX-License-Identifier: Apache-2.0
+/* The main file: its list of imports, edited as text. */
 #include <string.h>
 
+#include "containerd.h"
 #include "text.h"
-#include "toml.h"
 
-/* The CRI plugin's runtime part, by the version of the configuration's format. */
-#define PLUGIN_2 "io.containerd.grpc.v1.cri"
-#define PLUGIN_3 "io.containerd.cri.v1.runtime"
+#define FORMAT_MAX 4
 
-static const char fix_version[] =
-	"write `version = 2` at its top, or let `containerd config migrate` do it";
-
-static const char *const key_version[] = {"version", NULL};
-static const char *const key_imports[] = {"imports", NULL};
-static const char *const key_disabled[] = {"disabled_plugins", NULL};
-
-static const struct toml_line *find_pair(const struct toml *toml, const char *const *keys)
-{
-	for (size_t i = 0; i < toml->count; i++) {
-		const struct toml_line *line = &toml->items[i];
-
-		if (line->kind == TOML_PAIR && line->table->count == 0 &&
-		    toml_path_is(&line->keys, keys))
-			return line;
-	}
-	return NULL;
-}
-
-static bool is_blank(const struct toml *toml)
-{
-	for (size_t i = 0; i < toml->count; i++)
-		if (toml->items[i].kind != TOML_BLANK)
-			return false;
-	return true;
-}
-
-static struct slice value_of(const struct toml_line *line)
-{
-	return (struct slice){line->text + line->value, line->value_length};
-}
-
-static int read_version(const struct toml *toml, const char *path, unsigned *ret, struct error *err)
-{
-	const struct toml_line *line = find_pair(toml, key_version);
-
-	*ret = 2;
-	if (line && slice_equal(value_of(line), "3"))
-		*ret = 3;
-	if (is_blank(toml) || *ret == 3 || (line && slice_equal(value_of(line), "2")))
-		return 0;
-	return error_set(err, ERROR_BAD_CONFIG, EINVAL, fix_version,
-			 "edit %s: its format is %s, and only 2 and 3 are known", path,
-			 line ? "another version" : "version 1 (no `version = ...`)");
-}
-
-/* ---- imports ---------------------------------------------------------------------------- */
-
-/* "/etc/containerd/conf.d/davit.toml" -> "/etc/containerd/conf.d/" "*.toml", as one pattern. */
-static const char *pattern_for(const char *drop_in, struct arena *arena)
-{
-	const char *slash = strrchr(drop_in, '/');
-
-	return arena_printf(arena, "\"%.*s*.toml\"", slash ? (int)(slash + 1 - drop_in) : 0,
-			    drop_in);
-}
-
-static char *cut(const char *text, const char *start, const char *end, const char *between,
-		 struct arena *arena)
-{
-	if (!between)
-		return NULL;
-	return arena_printf(arena, "%.*s%s%s", (int)(start - text), text, between, end);
-}
-
-static bool has_import(struct slice value, const char *drop_in, const char *pattern,
-		       struct arena *arena)
-{
-	const char *list = arena_strndup(arena, value.data, value.length);
-	const char *exact = arena_printf(arena, "\"%s\"", drop_in);
-	const char *literal = arena_printf(arena, "'%.*s'", (int)strlen(pattern) - 2, pattern + 1);
-
-	return list && exact && literal &&
-	       (strstr(list, pattern) || strstr(list, exact) || strstr(list, literal));
-}
-
-/* Behind the last thing in a list that is neither blank nor comment; its comma is a thing, too. */
-static const char *find_end(const char *list, const char *close)
-{
-	const char *last = list + 1;
-
-	for (const char *at = list + 1; at < close; at++) {
-		if (*at == '#') {
-			at += strcspn(at, "\n");
-		} else if (*at == '"' || *at == '\'') {
-			for (char quote = *at++; at < close && *at != quote; at++)
-				at += quote == '"' && *at == '\\';
-			last = at + 1;
-		} else if (!strchr(" \t\r\n", *at)) {
-			last = at + 1;
-		}
-	}
-	return last;
-}
-
-static char *add_import(const char *text, const struct toml_line *line, const char *pattern,
-			struct arena *arena)
-{
-	const char *value = line->text + line->value, *close = value + line->value_length - 1;
-	const char *last = find_end(value, close);
-	const char *before = last == value + 1 ? "" : last[-1] == ',' ? " " : ", ";
-	const char *added = arena_printf(arena, "%s%s", before, pattern);
-
-	return added ? cut(text, last, last, added, arena) : NULL;
-}
-
-int configure_containerd(const char *text, const char *path, const char *drop_in,
-			 struct arena *arena, char **ret, struct error *err)
-{
-	const char *pattern = pattern_for(drop_in, arena);
-	const struct toml_line *imports, *version;
-	struct toml toml;
-	unsigned number = 0;
-	int r = toml_parse(text ? text : "", path, arena, &toml, err);
-
-	if (r == 0)
-		r = read_version(&toml, path, &number, err);
-	if (r < 0)
-		return r;
-	imports = find_pair(&toml, key_imports);
-	version = find_pair(&toml, key_version);
-	if (!pattern)
-		return error_memory(err);
-	if (!version)
-		*ret = arena_printf(arena, "version = 2\nimports = [%s]\n%s", pattern,
-				    text ? text : "");
-	else if (!imports)
-		*ret = cut(text, version->text + version->length, version->text + version->length,
-			   arena_printf(arena, "%simports = [%s]\n",
-					version->text[version->length - 1] == '\n' ? "" : "\n",
-					pattern),
-			   arena);
-	else if (value_of(imports).data[0] != '[')
-		return error_set(err, ERROR_BAD_CONFIG, EINVAL, "make `imports` a list",
-				 "edit %s: `imports` is no list", path);
-	else if (has_import(value_of(imports), drop_in, pattern, arena))
-		*ret = arena_strdup(arena, text);
-	else
-		*ret = add_import(text, imports, pattern, arena);
-	return *ret ? 0 : error_memory(err);
-}
-
-/* The pattern goes only when nothing else would: others may have files in that directory. */
-int configure_containerd_remove(const char *text, const char *path, const char *drop_in,
-				struct arena *arena, char **ret, struct error *err)
-{
-	const char *pattern = pattern_for(drop_in, arena), *alone, *at;
-	const struct toml_line *imports;
-	struct toml toml;
-	char *made = NULL;
-	int r = toml_parse(text, path, arena, &toml, err);
-
-	if (r == 0)
-		r = configure_containerd(NULL, path, drop_in, arena, &made, err);
-	if (r < 0)
-		return r;
-	alone = arena_printf(arena, "[%s]", pattern);
-	if (!pattern || !alone)
-		return error_memory(err);
-	imports = find_pair(&toml, key_imports);
-	*ret = NULL;
-	if (string_equal(text, made))
-		return 0;
-	if (imports && slice_equal(value_of(imports), alone)) {
-		*ret = cut(text, imports->text, imports->text + imports->length, "", arena);
-	} else if (imports && (at = strstr(imports->text + imports->value, pattern)) &&
-		   at < imports->text + imports->value + imports->value_length) {
-		const char *start = at, *end = at + strlen(pattern);
-
-		if (string_starts(end, ", "))
-			end += 2;
-		else if (start[-1] == ' ' && (start[-2] == ',' || *end == ']'))
-			start -= start[-2] == ',' ? 2 : 1;
-		*ret = cut(text, start, end, "", arena);
-	} else {
-		*ret = arena_strdup(arena, text);
-	}
-	return *ret ? 0 : error_memory(err);
-}
-
-/* ---- the drop-in ------------------------------------------------------------------------ */
-
-struct drop_in {
-	const struct configure *configure;
-	const char *plugin;
-	const struct toml *toml;
-	const char *base; /* the runtime whose options the new one takes */
+struct main_file {
+	const char *text, *path;
+	const struct toml_node *top, *version, *imports;
 	struct arena *arena;
-	struct text text;
+	struct error *err;
 };
 
-static void add(struct drop_in *d, const char *format, ...) PRINTF_LIKE(2, 3);
-static void add(struct drop_in *d, const char *format, ...)
+/* text NULL: there is none. */
+static int open_main(const char *text, const char *path, struct arena *arena, struct main_file *ret,
+		     struct error *err)
 {
-	char line[4096];
-	va_list arguments;
+	struct toml_node *top;
+	uint64_t format;
+	int r = toml_parse(text ? text : "", path, arena, &top, err);
 
-	va_start(arguments, format);
-	(void)vsnprintf(line, sizeof(line), format, arguments);
-	va_end(arguments);
-	text_add_string(&d->text, line);
+	if (r < 0)
+		return r;
+	*ret = (struct main_file){
+		.text = text ? text : "",
+		.path = path,
+		.top = top,
+		.version = toml_member(top, "version"),
+		.imports = toml_member(top, "imports"),
+		.arena = arena,
+		.err = err,
+	};
+	if (ret->version && (toml_number(ret->version, &format) < 0 || format > FORMAT_MAX))
+		return error_set(err, ERROR_BAD_CONFIG, EINVAL, "upgrade davit",
+				 "edit %s: davit knows its formats 1 to %d, and this one is %.*s",
+				 path, FORMAT_MAX, (int)ret->version->text.length,
+				 ret->version->text.data);
+	if (ret->imports && ret->imports->type != TOML_ARRAY)
+		return error_set(err, ERROR_BAD_CONFIG, EINVAL, "make `imports` a list",
+				 "edit %s: `imports` is not a list", path);
+	return 0;
 }
 
-/* A line of config.toml; the last one may lack its newline. */
-static void add_line(struct drop_in *d, const struct toml_line *line)
+/* The text with `made` in the place of what lies between start and end. NULL without memory. */
+static char *cut(const struct main_file *main, const char *start, const char *end, const char *made)
 {
-	text_add(&d->text, line->text, line->length);
-	if (line->text[line->length - 1] != '\n')
-		text_add_string(&d->text, "\n");
+	if (!made)
+		return NULL;
+	return arena_printf(main->arena, "%.*s%s%s", (int)(start - main->text), main->text, made,
+			    end);
 }
 
-#define NAMES(...) ((const char *const[]){__VA_ARGS__, NULL})
-
-static bool is_own_table(const struct drop_in *d, const struct strings *table)
+static const char *quoted(const struct main_file *main, const char *path)
 {
-	return toml_path_starts(table, NAMES("plugins", d->plugin, "containerd", "runtimes",
-					     d->configure->runtime_name));
+	struct text text = {.arena = main->arena};
+
+	toml_write_string(&text, path);
+	return text.failed ? NULL : text.data;
 }
 
-/* Keys that are set anew, in their tables. */
-static bool is_replaced(const struct drop_in *d, const struct toml_line *line)
+static bool has_import(const struct main_file *main, const char *path)
 {
-	return (d->configure->set_default &&
-		toml_path_is(line->table, NAMES("plugins", d->plugin, "containerd")) &&
-		toml_path_is(&line->keys, NAMES("default_runtime_name"))) ||
-	       (d->configure->cdi && toml_path_is(line->table, NAMES("plugins", d->plugin)) &&
-		toml_path_is(&line->keys, NAMES("enable_cdi")));
-}
-
-/* What a table gets behind its header. */
-static void add_settings(struct drop_in *d, const struct strings *table)
-{
-	if (d->configure->cdi && toml_path_is(table, NAMES("plugins", d->plugin)))
-		add(d, "enable_cdi = true\n");
-	if (d->configure->set_default &&
-	    toml_path_is(table, NAMES("plugins", d->plugin, "containerd")))
-		add(d, "default_runtime_name = \"%s\"\n", d->configure->runtime_name);
-}
-
-/* The plugin's tables as config.toml has them. */
-static void copy_section(struct drop_in *d)
-{
-	bool skipping = false;
-
-	for (size_t i = 0; i < d->toml->count; i++) {
-		const struct toml_line *line = &d->toml->items[i];
-
-		if (!toml_path_starts(line->table, NAMES("plugins", d->plugin)) ||
-		    is_own_table(d, line->table) || line->kind == TOML_BLANK)
-			continue;
-		if (line->kind != TOML_CONTINUED)
-			skipping = line->kind == TOML_PAIR && is_replaced(d, line);
-		if (skipping)
-			continue;
-		add_line(d, line);
-		if (line->kind == TOML_TABLE)
-			add_settings(d, line->table);
-	}
-}
-
-static bool has_table(const struct toml *toml, const char *const *names)
-{
-	for (size_t i = 0; i < toml->count; i++)
-		if (toml->items[i].kind == TOML_TABLE && toml_path_is(toml->items[i].table, names))
+	for (const struct toml_node *item = main->imports ? main->imports->first : NULL; item;
+	     item = item->next)
+		if (item->type == TOML_STRING && string_equal(item->string, path))
 			return true;
 	return false;
 }
 
-/* The lines of a table of the base runtime but for some keys. */
-static void copy_base(struct drop_in *d, const char *const *table, const char *but)
+/* Behind blanks, newlines and comments. */
+static const char *skip_space(const char *at)
 {
-	bool skipping = false;
-
-	for (size_t i = 0; d->base && i < d->toml->count; i++) {
-		const struct toml_line *line = &d->toml->items[i];
-
-		if ((line->kind != TOML_PAIR && line->kind != TOML_CONTINUED) ||
-		    !toml_path_is(line->table, table))
-			continue;
-		if (line->kind == TOML_PAIR)
-			skipping = toml_path_is(&line->keys, NAMES(but)) ||
-				   string_equal(line->keys.items[0], "options");
-		if (!skipping)
-			add_line(d, line);
+	for (;;) {
+		at += strspn(at, " \t\r\n");
+		if (*at != '#')
+			return at;
+		at += strcspn(at, "\n");
 	}
 }
 
-static void add_runtime(struct drop_in *d)
+static const char *end_of(struct slice slice)
 {
-	const struct configure *configure = d->configure;
-
-	add(d, "\n[plugins.\"%s\".containerd.runtimes.\"%s\"]\n", d->plugin,
-	    configure->runtime_name);
-	add(d, "runtime_type = \"io.containerd.runc.v2\"\n");
-	copy_base(d, NAMES("plugins", d->plugin, "containerd", "runtimes", d->base),
-		  "runtime_type");
-	add(d, "\n[plugins.\"%s\".containerd.runtimes.\"%s\".options]\n", d->plugin,
-	    configure->runtime_name);
-	add(d, "BinaryName = \"%s\"\n", configure->runtime_path);
-	copy_base(d, NAMES("plugins", d->plugin, "containerd", "runtimes", d->base, "options"),
-		  "BinaryName");
+	return slice.data + slice.length;
 }
 
-/* Forms that can't be copied table by table. */
-static int check_forms(const struct drop_in *d, const char *path, struct error *err)
+/* At the list's end, in the line of its last item. */
+static char *extend_list(const struct main_file *main, const char *item)
 {
-	for (size_t i = 0; i < d->toml->count; i++) {
-		const struct toml_line *line = &d->toml->items[i];
-		size_t depth = line->table->count;
+	const struct toml_node *last = main->imports->last;
+	const char *at = last ? end_of(last->text) : main->imports->text.data + 1;
+	const char *comma = skip_space(at);
+	const char *before = !last ? "" : *comma == ',' ? " " : ", ";
 
-		if (line->kind == TOML_PAIR &&
-		    ((depth == 1 && string_equal(line->table->items[0], "plugins") &&
-		      string_equal(line->keys.items[0], d->plugin)) ||
-		     (depth == 0 && string_equal(line->keys.items[0], "plugins"))))
-			return error_set(err, ERROR_BAD_CONFIG, EINVAL,
-					 "write that plugin's settings under [plugins.\"...\"] "
-					 "tables",
-					 "edit %s: \"%.60s\" is in a form that can't be merged",
-					 path, line->keys.items[0]);
-	}
-	return 0;
+	if (last && *comma == ',')
+		at = comma + 1;
+	return cut(main, at, at, arena_printf(main->arena, "%s%s", before, item));
 }
 
-/* The default runtime's settings are the ones to take over; runc's, when none is named. */
-static const char *find_base(const struct drop_in *d)
+/* A new line, behind that of `version` when there is one. */
+static char *add_list(const struct main_file *main, const char *item, unsigned version)
 {
-	for (size_t i = 0; i < d->toml->count; i++) {
-		const struct toml_line *line = &d->toml->items[i];
-		struct slice value = value_of(line);
+	struct slice lines = main->version ? main->version->lines : (struct slice){0};
+	const char *at = main->version                               ? end_of(lines)
+			 : string_starts(main->text, "\xef\xbb\xbf") ? main->text + 3
+								     : main->text;
+	bool ended = !main->version || at[-1] == '\n';
+	const char *newline = lines.length > 1 && at[-1] == '\n' && at[-2] == '\r' ? "\r\n" : "\n";
+	const char *head = "";
 
-		if (line->kind == TOML_PAIR && value.length > 2 &&
-		    toml_path_is(line->table, NAMES("plugins", d->plugin, "containerd")) &&
-		    toml_path_is(&line->keys, NAMES("default_runtime_name"))) {
-			const char *name =
-				arena_strndup(d->arena, value.data + 1, value.length - 2);
-
-			if (name && strcmp(name, d->configure->runtime_name) != 0)
-				return name;
-		}
-	}
-	return "runc";
+	if (!main->version && main->top->count == 0)
+		head = arena_printf(main->arena, "version = %u\n", version);
+	if (!head)
+		return NULL;
+	return cut(main, at, at,
+		   arena_printf(main->arena, "%s%simports = [%s]%s", head, ended ? "" : newline,
+				item, newline));
 }
 
-int configure_containerd_drop_in(const char *text, const char *path,
-				 const struct configure *configure, struct arena *arena, char **ret,
-				 const char **ret_note, struct error *err)
+int configure_containerd(const char *text, const char *path, const char *drop_in,
+			 struct containerd_version version, struct arena *arena, char **ret,
+			 struct error *err)
 {
-	struct drop_in d = {.configure = configure, .arena = arena, .text = {.arena = arena}};
-	const struct toml_line *disabled;
-	struct toml toml;
-	unsigned version = 0;
-	int r = toml_parse(text ? text : "", path, arena, &toml, err);
+	struct main_file main;
+	const char *item;
+	int r = open_main(text, path, arena, &main, err);
 
-	if (r == 0)
-		r = read_version(&toml, path, &version, err);
 	if (r < 0)
 		return r;
-	d.toml = &toml;
-	d.plugin = version == 3 ? PLUGIN_3 : PLUGIN_2;
-	r = check_forms(&d, path, err);
+	item = quoted(&main, drop_in);
+	if (!item)
+		return error_memory(err);
+	if (has_import(&main, drop_in))
+		*ret = arena_strdup(arena, main.text);
+	else if (main.imports)
+		*ret = extend_list(&main, item);
+	else
+		*ret = add_list(&main, item, version.major >= 2 ? 3 : 2);
+	return *ret ? 0 : error_memory(err);
+}
+
+int configure_containerd_import_only(const char *text, const char *path,
+				     const struct strings *imports, struct arena *arena, char **ret,
+				     struct error *err)
+{
+	struct text list = {.arena = arena};
+	struct main_file main;
+	int r = open_main(text, path, arena, &main, err);
+
 	if (r < 0)
 		return r;
-	d.base = find_base(&d);
-	add(&d,
-	    "# Made by `davit configure containerd`. Before containerd 2.1 a "
-	    "plugin's settings count in one\n# file alone, so those of %s are "
-	    "repeated here: after changing them, run it again.\nversion = "
-	    "%u\n\n",
-	    path, version);
-	copy_section(&d);
-	if (configure->cdi && !has_table(&toml, NAMES("plugins", d.plugin)))
-		add(&d, "\n[plugins.\"%s\"]\nenable_cdi = true\n", d.plugin);
-	if (configure->set_default && !has_table(&toml, NAMES("plugins", d.plugin, "containerd")))
-		add(&d, "\n[plugins.\"%s\".containerd]\ndefault_runtime_name = \"%s\"\n", d.plugin,
-		    configure->runtime_name);
-	add_runtime(&d);
-	*ret = d.text.failed ? NULL : d.text.data;
-	*ret_note = NULL;
-	disabled = find_pair(&toml, key_disabled);
-	if (disabled && memmem(value_of(disabled).data, value_of(disabled).length, "cri", 3))
-		*ret_note = "disabled_plugins names the CRI plugin: Kubernetes needs it, `ctr` "
-			    "doesn't";
+	for (size_t i = 0; i < imports->count; i++) {
+		text_add_string(&list, i ? ", " : "");
+		toml_write_string(&list, imports->items[i]);
+	}
+	text_add_string(&list, "");
+	if (list.failed)
+		return error_memory(err);
+	if (main.imports)
+		*ret = cut(&main, main.imports->text.data, end_of(main.imports->text),
+			   arena_printf(arena, "[%s]", list.data));
+	else
+		*ret = add_list(&main, list.data, 2);
+	return *ret ? 0 : error_memory(err);
+}
+
+/* ---- taking it back --------------------------------------------------------------------- */
+
+/* The item with its comma, or the whole line when nothing else is in the list. */
+static char *drop_item(const struct main_file *main, const struct toml_node *item)
+{
+	const struct toml_node *before = main->imports->first;
+	const char *start = item->text.data, *end = end_of(item->text), *comma = skip_space(end);
+
+	if (main->imports->count == 1)
+		return cut(main, main->imports->lines.data, end_of(main->imports->lines), "");
+	if (*comma == ',' && comma == end) {
+		end++;
+		end += strspn(end, " ");
+		return cut(main, start, end, "");
+	}
+	/* The last one: a comma that stays behind the one before it does no harm. */
+	while (before->next && before->next != item)
+		before = before->next;
+	comma = skip_space(end_of(before->text));
+	if (before != item && *comma == ',' && comma + 1 + strspn(comma + 1, " ") == start)
+		start = comma;
+	return cut(main, start, end, "");
+}
+
+int configure_containerd_remove(const char *text, const char *path, const char *drop_in,
+				struct arena *arena, char **ret, struct error *err)
+{
+	const struct toml_node *item;
+	struct main_file main;
+	char *made = NULL;
+	int r = open_main(text, path, arena, &main, err);
+
+	*ret = NULL;
+	for (unsigned major = 1; r == 0 && major <= 2; major++) {
+		r = configure_containerd(NULL, path, drop_in, (struct containerd_version){major, 0},
+					 arena, &made, err);
+		if (r == 0 && string_equal(text, made))
+			return 0;
+	}
+	if (r < 0)
+		return r;
+	item = main.imports ? main.imports->first : NULL;
+	while (item && (item->type != TOML_STRING || !string_equal(item->string, drop_in)))
+		item = item->next;
+	*ret = item ? drop_item(&main, item) : arena_strdup(arena, text);
 	return *ret ? 0 : error_memory(err);
 }

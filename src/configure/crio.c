@@ -1,17 +1,246 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "davit/configure.h"
+#include <string.h>
 
-char *configure_crio(const struct configure *configure, struct arena *arena)
+#include "containerd.h"
+#include "text.h"
+
+#define FILES_MAX 1024
+
+/* ---- reading ---------------------------------------------------------------------------- */
+
+static int compare(const void *a, const void *b)
 {
-	const char *name = configure->runtime_name;
-	const char *head = "";
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
 
-	if (configure->set_default)
-		head = arena_printf(arena, "[crio.runtime]\ndefault_runtime = \"%s\"\n\n", name);
-	if (!head)
+static const struct engine_overlay *find_overlay(const struct engine_overlay *overlays,
+						 size_t count, const char *path)
+{
+	for (size_t i = 0; i < count; i++)
+		if (string_equal(overlays[i].path, path))
+			return &overlays[i];
+	return NULL;
+}
+
+/* The paths in the order of their names, those of the overlays in that folder among them. */
+static int list_paths(const struct root *root, const char *main, const char *folder,
+		      const struct engine_overlay *overlays, size_t count, struct arena *arena,
+		      struct strings *ret)
+{
+	struct strings names = {0};
+	size_t length = strlen(folder);
+
+	(void)root_list(root, folder, FILES_MAX, arena, &names);
+	*ret = (struct strings){0};
+	if (strings_add(arena, ret, main) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < names.count; i++) {
+		const char *path = arena_printf(arena, "%s/%s", folder, names.items[i]);
+
+		if (!path || strings_add(arena, ret, path) < 0)
+			return -ENOMEM;
+	}
+	for (size_t i = 0; i < count; i++) {
+		const char *path = overlays[i].path;
+
+		if (!string_starts(path, folder) || path[length] != '/' ||
+		    strchr(path + length + 1, '/') || strings_contain(ret, path))
+			continue;
+		if (strings_add(arena, ret, path) < 0)
+			return -ENOMEM;
+	}
+	return sort_items(arena, ret->items + 1, ret->count - 1, sizeof(*ret->items), compare);
+}
+
+int crio_load(const struct root *root, const char *main, const char *folder,
+	      const struct engine_overlay *overlays, size_t overlay_count, struct arena *arena,
+	      struct engine_files *ret, struct error *err)
+{
+	struct strings paths;
+
+	*ret = (struct engine_files){0};
+	if (list_paths(root, main, folder, overlays, overlay_count, arena, &paths) < 0)
+		return error_memory(err);
+	for (size_t i = 0; i < paths.count; i++) {
+		const struct engine_overlay *overlay =
+			find_overlay(overlays, overlay_count, paths.items[i]);
+		struct engine_file *file;
+		struct toml_node *top;
+		struct stat st;
+		char *text = NULL;
+		int r = 0;
+
+		/* Folders in the folder aren't looked into. */
+		if (!overlay && root_stat(root, paths.items[i], 0, &st) == 0 && S_ISDIR(st.st_mode))
+			continue;
+		if (!overlay)
+			r = configure_read(root, paths.items[i], arena, &text, err);
+		if (r < 0)
+			return r;
+		if (overlay ? !overlay->text : !text)
+			continue;
+		file = ARENA_PUSH(arena, ret);
+		if (!file)
+			return error_memory(err);
+		*file = (struct engine_file){.path = paths.items[i],
+					     .text = overlay ? overlay->text : text};
+		r = toml_parse(file->text, file->path, arena, &top, err);
+		if (r < 0)
+			return r;
+		file->top = top;
+	}
+	return 0;
+}
+
+/* ---- merging ---------------------------------------------------------------------------- */
+
+#define RUNTIMES TOML_PATH("crio", "runtime", "runtimes")
+
+/* Its reader decodes each file into the same maps: an entry of a map is made anew. */
+static int merge_file(struct toml_node *settings, const struct toml_node *top, struct arena *arena)
+{
+	const struct toml_node *named = toml_find(top, RUNTIMES);
+	struct toml_node *runtimes;
+
+	for (named = named && named->type == TOML_TABLE ? named->first : NULL; named;
+	     named = named->next) {
+		runtimes = toml_make_table(settings, RUNTIMES, arena);
+		if (!runtimes)
+			return -ENOMEM;
+		toml_remove(runtimes, named->key);
+	}
+	return toml_merge(settings, top, arena);
+}
+
+struct toml_node *crio_merge(const struct engine_files *files, struct arena *arena)
+{
+	struct toml_node *settings = toml_new_table(arena);
+
+	for (size_t i = 0; settings && i < files->count; i++)
+		if (merge_file(settings, files->items[i].top, arena) < 0)
+			return NULL;
+	return settings;
+}
+
+const char *crio_find_runtime(const struct toml_node *settings, const char *name)
+{
+	return toml_find_string(settings,
+				TOML_PATH("crio", "runtime", "runtimes", name, "runtime_path"));
+}
+
+const char *crio_cgroups(const struct toml_node *settings)
+{
+	return toml_find_string(settings, TOML_PATH("crio", "runtime", "cgroup_manager"));
+}
+
+/* ---- the drop-in ------------------------------------------------------------------------ */
+
+static bool is_oci(const struct toml_node *runtime)
+{
+	const char *type = toml_find_string(runtime, TOML_PATH("runtime_type"));
+
+	return runtime && runtime->type == TOML_TABLE &&
+	       (!type || !type[0] || string_equal(type, "oci"));
+}
+
+/* The default one; when none is named that is crun, and runc before 1.31. */
+static const struct toml_node *find_base(const struct toml_node *settings,
+					 const struct configure *configure)
+{
+	const char *name =
+		toml_find_string(settings, TOML_PATH("crio", "runtime", "default_runtime"));
+	const char *const names[] = {name ? name : "crun", "crun", "runc", configure->runtime_name};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const struct toml_node *base = toml_member(toml_find(settings, RUNTIMES), names[i]);
+
+		if (is_oci(base))
+			return base;
+	}
+	return NULL;
+}
+
+static int set_runtime(struct toml_node *runtimes, const char *name, const struct toml_node *base,
+		       const struct toml_node *old, const char *program, struct arena *arena)
+{
+	/* What is of the other program alone. */
+	static const char *const others[] = {"runtime_path", "runtime_config_path",
+					     "platform_runtime_paths", "inherit_default_runtime"};
+	struct toml_node *made = toml_new_table(arena);
+
+	if (!made || (base && toml_merge(made, base, arena) < 0) ||
+	    (is_oci(old) && toml_merge(made, old, arena) < 0))
+		return -ENOMEM;
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		toml_remove(made, others[i]);
+	if (!toml_set_string(made, "runtime_path", program, arena) ||
+	    !toml_set_string(made, "runtime_type", "oci", arena))
+		return -ENOMEM;
+	return toml_set(runtimes, name, made, arena) ? 0 : -ENOMEM;
+}
+
+char *configure_crio(const struct toml_node *settings, const struct configure *configure,
+		     struct arena *arena)
+{
+	const struct toml_node *base = find_base(settings, configure);
+	struct toml_node *top = toml_new_table(arena);
+	struct toml_node *runtimes = toml_make_table(top, RUNTIMES, arena);
+	struct text text = {.arena = arena};
+	struct strings path = {0};
+
+	if (!runtimes)
 		return NULL;
-	return arena_printf(arena,
-			    "# Made by `davit configure crio`.\n%s[crio.runtime.runtimes.\"%s\"]\n"
-			    "runtime_path = \"%s\"\nruntime_type = \"oci\"\n",
-			    head, name, configure->runtime_path);
+	for (size_t i = 0; i < CONTAINERD_HANDLERS; i++) {
+		const char *name = containerd_handler(configure->runtime_name, i, arena);
+		const struct toml_node *old =
+			name ? toml_member(toml_find(settings, RUNTIMES), name) : NULL;
+
+		if (!name ||
+		    set_runtime(runtimes, name, base, old, configure->runtime_path, arena) < 0)
+			return NULL;
+	}
+	if (configure->set_default &&
+	    !toml_set_string(toml_make_table(top, TOML_PATH("crio", "runtime"), arena),
+			     "default_runtime", configure->runtime_name, arena))
+		return NULL;
+	text_add_string(&text, "# Made by `davit configure crio`.\n");
+	toml_write(&text, &path, top, arena);
+	return text.failed ? NULL : text.data;
+}
+
+int configure_crio_check(const struct engine_files *after, const char *drop_in,
+			 const struct configure *configure, struct arena *arena, struct error *err)
+{
+	const struct toml_node *settings = crio_merge(after, arena);
+	const char *default_name =
+		toml_find_string(settings, TOML_PATH("crio", "runtime", "default_runtime"));
+	bool late = false;
+
+	if (!settings)
+		return error_memory(err);
+	if (string_equal(crio_find_runtime(settings, configure->runtime_name),
+			 configure->runtime_path) &&
+	    (!configure->set_default || string_equal(default_name, configure->runtime_name)))
+		return 0;
+	for (size_t i = 0; i < after->count; i++) {
+		const struct toml_node *top = after->items[i].top;
+		bool wins = crio_find_runtime(top, configure->runtime_name) ||
+			    (configure->set_default &&
+			     toml_find(top, TOML_PATH("crio", "runtime", "default_runtime")));
+
+		if (late && wins)
+			return error_fix(
+				err,
+				error_set(
+					err, ERROR_BAD_CONFIG, EINVAL, NULL,
+					"add the runtime: %s, which CRI-O reads after %s, sets it, too",
+					after->items[i].path, drop_in),
+				"take it out of there, or use --drop-in %s/99-davit.conf",
+				CRIO_FOLDER);
+		late |= string_equal(after->items[i].path, drop_in);
+	}
+	return error_fix(err,
+			 error_set(err, ERROR_BAD_CONFIG, EINVAL, NULL,
+				   "add the runtime: CRI-O doesn't read %s", drop_in),
+			 "use a file in %s", CRIO_FOLDER);
 }

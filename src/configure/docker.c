@@ -21,11 +21,28 @@ static const char *quote(const char *text, struct arena *arena)
 	return quoted;
 }
 
+int configure_parse_json(const char *text, const char *path, struct json_object **ret,
+			 struct error *err)
+{
+	int r;
+
+	text += json_edit_mark(text);
+	r = json_parse(text, strlen(text), ERROR_BAD_CONFIG, path, ret, err);
+	return r < 0 && r != -ENOMEM
+		       ? error_fix(err, r, "correct %s: its engine can't read it, either", path)
+		       : r;
+}
+
+size_t json_edit_mark(const char *text)
+{
+	return string_starts(text, "\xef\xbb\xbf") ? 3 : 0;
+}
+
 static int check(const char *text, const char *path, struct error *err)
 {
 	AUTO_JSON *object = NULL;
 
-	return json_parse(text, strlen(text), ERROR_BAD_CONFIG, path, &object, err);
+	return configure_parse_json(text, path, &object, err);
 }
 
 int configure_docker(const char *text, const char *path, const struct configure *configure,
@@ -34,13 +51,14 @@ int configure_docker(const char *text, const char *path, const struct configure 
 	struct json_edit edit = {.arena = arena, .path = path, .text = "{\n}\n"};
 	const char *runtime = quote(configure->runtime_path, arena);
 	const char *name = quote(configure->runtime_name, arena);
+	size_t mark = text ? json_edit_mark(text) : 0;
 	int r = 0;
 
 	if (!runtime || !name)
 		return error_memory(err);
 	/* An empty file is none to dockerd, too. */
-	if (text && text[strspn(text, " \t\r\n")]) {
-		edit.text = text;
+	if (text && text[mark + strspn(text + mark, " \t\r\n")]) {
+		edit.text = text + mark;
 		r = check(text, path, err);
 	}
 	if (r == 0)
@@ -51,7 +69,7 @@ int configure_docker(const char *text, const char *path, const struct configure 
 		r = json_edit_set(&edit, path_cdi, "true", err);
 	if (r < 0)
 		return r;
-	*ret = arena_strdup(arena, edit.text);
+	*ret = arena_printf(arena, "%.*s%s", (int)mark, text ? text : "", edit.text);
 	return *ret ? 0 : error_memory(err);
 }
 
@@ -94,7 +112,8 @@ int configure_docker_remove(const char *text, const char *original, const char *
 			    const struct configure *configure, struct arena *arena, char **ret,
 			    struct error *err)
 {
-	struct json_edit edit = {.arena = arena, .path = path, .text = text};
+	size_t mark = json_edit_mark(text);
+	struct json_edit edit = {.arena = arena, .path = path, .text = text + mark};
 	const char *runtime, *name = quote(configure->runtime_name, arena), *current;
 	struct configure present = *configure;
 	const char *whole[] = {"runtimes", configure->runtime_name, NULL};
@@ -115,6 +134,8 @@ int configure_docker_remove(const char *text, const char *original, const char *
 	}
 	if (original && check(original, path, &ignored) < 0)
 		original = NULL;
+	if (original)
+		original += json_edit_mark(original);
 	current = json_edit_get(&edit, path_default);
 	r = original ? restore(&edit, original, PATH_RUNTIME(configure), err) : 0;
 	if (r == 0 &&
@@ -127,6 +148,6 @@ int configure_docker_remove(const char *text, const char *original, const char *
 		r = restore(&edit, original, path_cdi, err);
 	if (r < 0)
 		return r;
-	*ret = arena_strdup(arena, edit.text);
+	*ret = arena_printf(arena, "%.*s%s", (int)mark, text, edit.text);
 	return *ret ? 0 : error_memory(err);
 }

@@ -7,7 +7,7 @@
 
 struct pair {
 	const char *name; /* "nvidia-container-cli.root" */
-	const struct toml_line *line;
+	const struct toml_node *node;
 };
 struct log_key {
 	struct pair pair;
@@ -25,7 +25,7 @@ struct import {
 
 static int refuse(const struct import *import, const struct pair *pair, const char *what)
 {
-	size_t at = (size_t)(pair->line->text - import->text) + pair->line->value;
+	size_t at = (size_t)(pair->node->text.data - import->text);
 
 	return json_error_at(import->text, at, ERROR_BAD_CONFIG, import->path, what, import->err);
 }
@@ -63,8 +63,7 @@ static int note(const struct import *import, const struct pair *pair, const char
 	if (!made)
 		return error_memory(import->err);
 	made->key = pair->name;
-	made->value = arena_strndup(import->arena, pair->line->text + pair->line->value,
-				    pair->line->value_length);
+	made->value = arena_strndup(import->arena, pair->node->text.data, pair->node->text.length);
 	made->why = why;
 	return made->value ? 0 : error_memory(import->err);
 }
@@ -73,18 +72,15 @@ static int note(const struct import *import, const struct pair *pair, const char
 
 static int get_bool(const struct import *import, const struct pair *pair, bool *ret)
 {
-	int r = toml_bool(pair->line, ret);
-
-	return r < 0 ? refuse(import, pair, "it must be true or false") : 0;
+	*ret = toml_is_true(pair->node);
+	return pair->node->type == TOML_BOOLEAN ? 0
+						: refuse(import, pair, "it must be true or false");
 }
 
 static int get_string(const struct import *import, const struct pair *pair, const char **ret)
 {
-	int r = toml_string(pair->line, import->arena, ret);
-
-	if (r == -ENOMEM)
-		return error_memory(import->err);
-	return r < 0 ? refuse(import, pair, "it must be a string of one line") : 0;
+	*ret = pair->node->string;
+	return pair->node->type == TOML_STRING ? 0 : refuse(import, pair, "it must be a string");
 }
 
 /* "a, b" as a list. */
@@ -189,11 +185,12 @@ static int import_list(struct import *import, const struct pair *pair, const cha
 {
 	struct strings list;
 	struct json_object *array;
-	int r = toml_strings(pair->line, import->arena, &list);
+	int r = toml_strings(pair->node, import->arena, &list);
 
 	if (r < 0)
-		return r == -ENOMEM ? error_memory(import->err)
-				    : refuse(import, pair, "it must be a list of strings");
+		return error_memory(import->err);
+	if (pair->node->type != TOML_ARRAY || list.count != pair->node->count)
+		return refuse(import, pair, "it must be a list of strings");
 	array = json_object_new_array();
 	for (size_t i = 0; i < list.count; i++)
 		(void)json_object_array_add(array, json_object_new_string(list.items[i]));
@@ -383,16 +380,25 @@ static int import_log(struct import *import)
 	return set_text(import, "log.level", is_file(hook) ? "debug" : level_of(level->value));
 }
 
-static int import_line(struct import *import, const struct toml_line *line)
+/* All pairs of a table, and of those in it. */
+static int import_table(struct import *import, const struct toml_node *table)
 {
-	struct pair pair = {.line = line};
-	const char *table = strings_join(import->arena, line->table, ".");
-	const char *own = strings_join(import->arena, &line->keys, ".");
+	int r = 0;
 
-	pair.name = !table || !own ? NULL
-		    : table[0]     ? arena_printf(import->arena, "%s.%s", table, own)
-				   : own;
-	return pair.name ? import_pair(import, &pair) : error_memory(import->err);
+	for (const struct toml_node *node = table->first; r == 0 && node; node = node->next) {
+		struct pair pair = {.node = node};
+
+		if (node->type == TOML_TABLE) {
+			r = import_table(import, node);
+			continue;
+		}
+		/* [[tables]] aren't in its format. */
+		if (node->origin == TOML_TABLES)
+			continue;
+		pair.name = toml_path_of(node, import->arena);
+		r = pair.name ? import_pair(import, &pair) : error_memory(import->err);
+	}
+	return r;
 }
 
 int configure_import(const char *text, const char *path, struct arena *arena,
@@ -407,13 +413,12 @@ int configure_import(const char *text, const char *path, struct arena *arena,
 		.notes = ret_notes,
 		.err = err,
 	};
-	struct toml toml;
-	int r = toml_parse(text, path, arena, &toml, err);
+	struct toml_node *top;
+	int r = toml_parse(text, path, arena, &top, err);
 
 	*ret_notes = (struct import_notes){0};
-	for (size_t i = 0; r == 0 && i < toml.count; i++)
-		if (toml.items[i].kind == TOML_PAIR)
-			r = import_line(&import, &toml.items[i]);
+	if (r == 0)
+		r = import_table(&import, top);
 	if (r == 0)
 		r = import_log(&import);
 	if (r < 0)

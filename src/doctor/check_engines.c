@@ -7,8 +7,11 @@
 /* /proc tells a start to the second. */
 #define CLOCK_SLACK_S 1
 
-static const char *const restarts[DOCTOR_ENGINES] = {
-	"systemctl restart docker", "systemctl restart containerd", "systemctl restart crio", ""};
+/* The command that restarts it, as the host has it. */
+static const char *restart_of(const struct doctor_engine *engine)
+{
+	return engine->restart ? engine->restart : "restart it";
+}
 
 /* A file of others: what davit says of its own files is no remedy. */
 static int bad_file(const struct error *err, struct finding *ret)
@@ -49,8 +52,16 @@ static int config(const struct doctor_engine *engine, struct finding *ret)
 			   engine->file_exists ? "" : " isn't there: defaults");
 }
 
+/* Set it up, and restart it. */
+static int remedy_configure(const struct doctor_engine *engine, const char *name,
+			    const char *option, struct finding *ret)
+{
+	return finding_remedy(ret, "davit configure %s%s, then %s", name, option,
+			      restart_of(engine));
+}
+
 /* 0 when it has been decided, 1 when there is no runtime: what that means differs. */
-static int runtime(const struct doctor_engine *engine, const char *configure, struct finding *ret)
+static int runtime(const struct doctor_engine *engine, const char *name, struct finding *ret)
 {
 	const struct doctor_program *runtime = &engine->runtime;
 
@@ -66,12 +77,14 @@ static int runtime(const struct doctor_engine *engine, const char *configure, st
 	if (!runtime->path) {
 		(void)finding_set(ret, DOCTOR_FAIL, NULL,
 				  "the runtime nvidia is %s, where no program is", runtime->name);
-		return finding_remedy(ret, "%s", configure);
+		return remedy_configure(engine, name, "", ret);
 	}
-	if (!runtime->ours)
-		return finding_set(ret, DOCTOR_WARN, configure,
-				   "the runtime nvidia is %s, which isn't davit-runtime",
-				   runtime->path);
+	if (!runtime->ours) {
+		(void)finding_set(ret, DOCTOR_WARN, NULL,
+				  "the runtime nvidia is %s, which isn't davit-runtime",
+				  runtime->path);
+		return remedy_configure(engine, name, "", ret);
+	}
 	return finding_set(ret, DOCTOR_OK, NULL, "nvidia is %s", runtime->path);
 }
 
@@ -106,7 +119,7 @@ static int restart(const struct doctor_host *host, enum doctor_engine_kind kind,
 	format_time(engine->started, started, sizeof(started));
 	format_time(changed, then, sizeof(then));
 	if (changed > engine->started + CLOCK_SLACK_S)
-		return finding_set(ret, DOCTOR_WARN, restarts[kind],
+		return finding_set(ret, DOCTOR_WARN, restart_of(engine),
 				   "process %u was started at %s UTC, %s changed later, at %s: "
 				   "unless it was reloaded since, it doesn't know of that",
 				   engine->pid, started, what, then);
@@ -161,20 +174,46 @@ int check_docker_hook(const struct doctor_host *host, struct finding *ret)
 	return finding_remedy(ret,
 			      "install davit's NVIDIA names (or: ln -s %s "
 			      "/usr/bin/nvidia-container-runtime-hook), then %s",
-			      "\"$(command -v davit-hook)\"", restarts[DOCTOR_DOCKER]);
+			      "\"$(command -v davit-hook)\"", restart_of(engine));
 }
 
 int check_docker_runtime(const struct doctor_host *host, struct finding *ret)
 {
-	static const char configure[] = "davit configure docker, then systemctl restart docker";
 	const struct doctor_engine *engine = &host->engines[DOCTOR_DOCKER];
 
-	if (runtime(engine, configure, ret) == 0)
+	if (runtime(engine, "docker", ret) == 0)
 		return 0;
-	return finding_set(ret, DOCTOR_WARN, configure,
-			   "%s has no runtime nvidia: `--runtime nvidia` says `unknown or invalid "
-			   "runtime name`",
-			   engine->file);
+	(void)finding_set(ret, DOCTOR_WARN, NULL,
+			  "%s has no runtime nvidia: `--runtime nvidia` says `unknown or invalid "
+			  "runtime name`",
+			  engine->file);
+	return remedy_configure(engine, "docker", "", ret);
+}
+
+/* What --device nvidia.com/gpu=... needs besides the specs themselves. */
+int check_docker_cdi(const struct doctor_host *host, struct finding *ret)
+{
+	const struct doctor_engine *engine = &host->engines[DOCTOR_DOCKER];
+	const struct strings *folders = &engine->spec_dirs;
+
+	if (engine->file_error.code || engine->file_hidden)
+		return finding_set(ret, DOCTOR_SKIP, NULL, "its configuration can't be read");
+	if (engine->cdi_off)
+		return finding_set(
+			ret, DOCTOR_WARN,
+			"davit configure docker --cdi, then restart it as it says",
+			"features.cdi is false in %s: `--device nvidia.com/gpu=...` fails",
+			engine->file);
+	if (folders->count && !strings_contain(folders, "/etc/cdi") &&
+	    !strings_contain(folders, "/var/run/cdi")) {
+		(void)finding_set(ret, DOCTOR_WARN, NULL,
+				  "cdi-spec-dirs of %s has neither /etc/cdi nor /var/run/cdi: it "
+				  "looks for specs in %s",
+				  engine->file, folders->items[0]);
+		return finding_remedy(ret, "davit cdi generate --output %s/nvidia.json",
+				      folders->items[0]);
+	}
+	return finding_set(ret, DOCTOR_OK, NULL, "not switched off in %s", engine->file);
 }
 
 int check_docker_restart(const struct doctor_host *host, struct finding *ret)
@@ -191,26 +230,44 @@ int check_engine_containerd(const struct doctor_host *host, struct finding *ret)
 
 int check_containerd_config(const struct doctor_host *host, struct finding *ret)
 {
-	return config(&host->engines[DOCTOR_CONTAINERD], ret);
+	const struct doctor_engine *engine = &host->engines[DOCTOR_CONTAINERD];
+
+	if (!engine->missing_default || engine->cri_disabled)
+		return config(engine, ret);
+	(void)finding_set(ret, engine->missing_for_sure ? DOCTOR_FAIL : DOCTOR_WARN, NULL,
+			  "%s and its imports name runtimes, but not the default one, %s: before "
+			  "containerd 2.0 the CRI plugin then doesn't load",
+			  engine->file, engine->missing_default);
+	return finding_remedy(ret, "add containerd.runtimes.%s to %s, then %s",
+			      engine->missing_default,
+			      engine->newest ? engine->newest : engine->file, restart_of(engine));
 }
 
 int check_containerd_runtime(const struct doctor_host *host, struct finding *ret)
 {
-	static const char configure[] =
-		"davit configure containerd, then systemctl restart containerd";
 	const struct doctor_engine *engine = &host->engines[DOCTOR_CONTAINERD];
 
-	if (runtime(engine, configure, ret) == 0)
+	if (engine->cri_disabled && host->system.kubelet)
+		return finding_set(
+			ret, DOCTOR_FAIL,
+			"take it out of disabled_plugins, then davit configure containerd",
+			"disabled_plugins of %s names the CRI plugin, which kubelet needs",
+			engine->file);
+	if (engine->cri_disabled)
+		return finding_set(ret, DOCTOR_SKIP, NULL,
+				   "the CRI plugin, whose runtimes these are, is switched off");
+	if (runtime(engine, "containerd", ret) == 0)
 		return 0;
 	/* Docker uses it for its own containers, and needs no runtime in it. */
 	if (host->required != DOCTOR_CONTAINERD && host->engines[DOCTOR_DOCKER].program)
 		return finding_set(
 			ret, DOCTOR_SKIP, NULL,
 			"no runtime nvidia; Docker, whose containers it runs, needs none");
-	return finding_set(ret, DOCTOR_WARN, configure,
-			   "%s and its imports have no runtime nvidia: pods of the RuntimeClass "
-			   "nvidia can't start",
-			   engine->file);
+	(void)finding_set(ret, DOCTOR_WARN, NULL,
+			  "%s and its imports have no runtime nvidia: pods of the RuntimeClass "
+			  "nvidia can't start",
+			  engine->file);
+	return remedy_configure(engine, "containerd", "", ret);
 }
 
 int check_containerd_restart(const struct doctor_host *host, struct finding *ret)
@@ -255,14 +312,14 @@ int check_crio_config(const struct doctor_host *host, struct finding *ret)
 
 int check_crio_runtime(const struct doctor_host *host, struct finding *ret)
 {
-	static const char configure[] = "davit configure crio, then systemctl restart crio";
 
-	if (runtime(&host->engines[DOCTOR_CRIO], configure, ret) == 0 || hooks_d(host, ret) == 0)
+	if (runtime(&host->engines[DOCTOR_CRIO], "crio", ret) == 0 || hooks_d(host, ret) == 0)
 		return 0;
-	return finding_set(
-		ret, DOCTOR_FAIL, configure,
+	(void)finding_set(
+		ret, DOCTOR_FAIL, NULL,
 		"neither a runtime nvidia in CRI-O's configuration nor a hook of davit in "
 		"hooks.d");
+	return remedy_configure(&host->engines[DOCTOR_CRIO], "crio", "", ret);
 }
 
 int check_crio_restart(const struct doctor_host *host, struct finding *ret)

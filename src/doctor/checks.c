@@ -39,6 +39,7 @@ const struct doctor_check doctor_checks[] = {
 	{"docker.config",      DOCTOR_DOCKER, false, check_docker_config},
 	{"docker.hook",        DOCTOR_DOCKER, false, check_docker_hook},
 	{"docker.runtime",     DOCTOR_DOCKER, false, check_docker_runtime},
+	{"docker.cdi",         DOCTOR_DOCKER, false, check_docker_cdi},
 	{"docker.restart",     DOCTOR_DOCKER, false, check_docker_restart},
 	{"engine.containerd",  DOCTOR_CONTAINERD, false, check_engine_containerd},
 	{"containerd.config",  DOCTOR_CONTAINERD, false, check_containerd_config},

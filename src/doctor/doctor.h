@@ -84,6 +84,7 @@ CHECK(docker_snap);
 CHECK(docker_config);
 CHECK(docker_hook);
 CHECK(docker_runtime);
+CHECK(docker_cdi);
 CHECK(docker_restart);
 CHECK(engine_containerd);
 CHECK(containerd_config);

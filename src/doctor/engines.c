@@ -9,18 +9,6 @@
 #define RUNTIME_NAME "nvidia"
 #define HOOK_NAME "nvidia-container-runtime-hook"
 
-/* How an engine's files are read. */
-struct reader {
-	int (*runtime)(const char *text, const char *path, const char *name, struct arena *arena,
-		       const char **ret, struct error *err);
-	int (*cgroups)(const char *text, const char *path, struct arena *arena, const char **ret,
-		       struct error *err);
-};
-static const struct reader docker_reader = {configure_docker_find, configure_docker_cgroups};
-static const struct reader containerd_reader = {configure_containerd_find,
-						configure_containerd_cgroups};
-static const struct reader crio_reader = {configure_crio_find, configure_crio_cgroups};
-
 /* ---- files of an engine ----------------------------------------------------------------- */
 
 static void take_time(struct doctor_gathering *g, const char *path, struct doctor_engine *engine)
@@ -49,59 +37,50 @@ static int read_file(struct doctor_gathering *g, const char *path, struct doctor
 	return r == -ENOMEM ? r : 0;
 }
 
-/* The last file that names the runtime is the one that counts. */
-static int look_into(struct doctor_gathering *g, const char *path, const struct reader *reader,
-		     struct doctor_engine *engine)
+static int read_docker(struct doctor_gathering *g, struct doctor_engine *engine)
 {
-	const char *runtime = NULL, *cgroups = NULL;
+	struct configure_docker_facts facts = {0};
 	struct error err = {0};
 	char *text;
-	int r = read_file(g, path, engine, &text);
+	int r = read_file(g, engine->file, engine, &text);
 
 	if (r < 0 || !text)
 		return r;
-	take_time(g, path, engine);
-	if (string_equal(path, engine->file))
-		engine->file_exists = true;
-	r = reader->runtime(text, path, RUNTIME_NAME, g->arena, &runtime, &err);
-	if (r == 0)
-		r = reader->cgroups(text, path, g->arena, &cgroups, &err);
+	take_time(g, engine->file, engine);
+	engine->file_exists = true;
+	r = configure_docker_find(text, engine->file, RUNTIME_NAME, g->arena, &facts, &err);
 	if (r < 0 && r != -ENOMEM) {
 		engine->file_error = err;
 		return 0;
 	}
-	if (r == 0 && runtime)
-		engine->runtime.name = runtime;
-	if (r == 0 && cgroups)
-		engine->cgroups = cgroups;
+	if (facts.runtime)
+		engine->runtime.name = facts.runtime;
+	if (facts.cgroups)
+		engine->cgroups = facts.cgroups;
+	engine->cdi_off = facts.cdi_off;
+	engine->spec_dirs = facts.spec_dirs;
 	return r;
 }
 
-/* "/etc/containerd/conf.d/<star>.toml": one star in the last name, or none. */
-static int look_into_all(struct doctor_gathering *g, const char *pattern,
-			 const struct reader *reader, struct doctor_engine *engine)
+/* What couldn't be read is a fact, too. 0 or -ENOMEM. */
+static int take_error(struct doctor_engine *engine, int r, const struct error *err)
 {
-	const char *slash = strrchr(pattern, '/'), *star = slash ? strchr(slash, '*') : NULL;
-	struct strings names = {0};
-	const char *directory, *prefix;
-	int r = 0;
+	if (r == -EACCES || r == -EPERM)
+		engine->file_hidden = true;
+	else if (r < 0 && r != -ENOMEM)
+		engine->file_error = *err;
+	return r == -ENOMEM ? r : 0;
+}
 
-	if (!star)
-		return look_into(g, pattern, reader, engine);
-	directory = arena_strndup(g->arena, pattern, (size_t)(slash - pattern));
-	prefix = arena_strndup(g->arena, slash + 1, (size_t)(star - slash - 1));
-	if (!directory || !prefix)
-		return -ENOMEM;
-	(void)root_list(&g->root, directory, FILES_MAX, g->arena, &names);
-	for (size_t i = 0; r == 0 && i < names.count; i++) {
-		const char *name = names.items[i], *path;
-
-		if (name[0] == '.' || !string_starts(name, prefix) || !string_ends(name, star + 1))
+static void take_files(struct doctor_gathering *g, const struct engine_files *files,
+		       struct doctor_engine *engine)
+{
+	for (size_t i = 0; i < files->count; i++) {
+		if (!files->items[i].text)
 			continue;
-		path = arena_printf(g->arena, "%s/%s", directory, name);
-		r = path ? look_into(g, path, reader, engine) : -ENOMEM;
+		take_time(g, files->items[i].path, engine);
+		engine->file_exists |= string_equal(files->items[i].path, engine->file);
 	}
-	return r;
 }
 
 /* The value of --NAME among a daemon's arguments, or NULL. */
@@ -168,8 +147,21 @@ static const char *default_cgroups(const struct doctor_gathering *g)
 	return system->systemd && system->cgroup == DOCTOR_CGROUP_V2 ? "systemd" : "cgroupfs";
 }
 
+/* NULL without memory. */
+static const char *docker_file(struct doctor_gathering *g, const struct doctor_engine *engine)
+{
+	if (engine->snap)
+		return "/var/snap/docker/current/config/daemon.json";
+	if (engine->rootless && engine->config_home && engine->config_home[0] == '/')
+		return arena_printf(g->arena, "%s/docker/daemon.json", engine->config_home);
+	if (engine->rootless && engine->home)
+		return arena_printf(g->arena, "%s/.config/docker/daemon.json", engine->home);
+	return "/etc/docker/daemon.json";
+}
+
 static int gather_docker(struct doctor_gathering *g, struct doctor_engine *engine)
 {
+	static const char *const services[] = {"snap.docker", "docker"};
 	struct strings arguments = {0};
 	int r = doctor_find_daemon(g, "dockerd", engine, &arguments);
 
@@ -181,11 +173,15 @@ static int gather_docker(struct doctor_gathering *g, struct doctor_engine *engin
 		return r;
 	engine->file = option_of(&arguments, "--config-file");
 	if (!engine->file)
-		engine->file = engine->snap ? "/var/snap/docker/current/config/daemon.json"
-					    : "/etc/docker/daemon.json";
+		engine->file = docker_file(g, engine);
+	if (!engine->file)
+		return -ENOMEM;
+	engine->restart = engine->rootless ? "systemctl --user restart docker"
+					   : configure_restart(&g->root, services + !engine->snap,
+							       1, g->arena);
 	engine->cgroups = default_cgroups(g);
 	take_arguments(&arguments, engine);
-	r = look_into(g, engine->file, &docker_reader, engine);
+	r = read_docker(g, engine);
 	if (r == 0)
 		r = find_runtime(g, engine);
 	if (r < 0 || engine->hidden)
@@ -194,46 +190,98 @@ static int gather_docker(struct doctor_gathering *g, struct doctor_engine *engin
 				   &engine->hook);
 }
 
-static int look_into_imports(struct doctor_gathering *g, struct doctor_engine *engine)
+/* By containerd itself, where it can be asked; else by its files. */
+static int ask_containerd(struct doctor_gathering *g, const char *own,
+			  const struct engine_files *files, struct doctor_engine *engine,
+			  const struct toml_node **ret, unsigned *ret_major)
 {
-	struct error ignored;
-	struct strings patterns = {0};
-	char *text;
-	int r = read_file(g, engine->file, engine, &text);
+	struct containerd_program program = {.fd = -1};
+	struct toml_node *settings = NULL;
+	struct error err = {0};
+	int r = 0;
 
-	if (r == 0 && text)
-		r = configure_containerd_imports(text, engine->file, g->arena, &patterns, &ignored);
-	if (r == -EINVAL)
-		return 0;
-	for (size_t i = 0; r == 0 && i < patterns.count; i++)
-		r = look_into_all(g, patterns.items[i], &containerd_reader, engine);
-	return r;
+	if (string_equal(g->root.path, "/"))
+		containerd_open_program(&g->root, own, g->arena, &program);
+	if (program.path)
+		r = containerd_ask_about(&program, files, &(struct engine_overlay){0}, g->arena,
+					 &settings, &err);
+	else
+		settings = containerd_merge(files, program.version, g->arena);
+	fd_close(&program.fd);
+	*ret_major = program.version.major;
+	*ret = settings;
+	if (r < 0)
+		return take_error(engine, r, &err);
+	return settings ? 0 : -ENOMEM;
+}
+
+static void take_containerd(const struct toml_node *settings, unsigned format, unsigned major,
+			    struct doctor_engine *engine)
+{
+	struct containerd_runtime runtime = containerd_find_runtime(settings, RUNTIME_NAME);
+	struct containerd_runtime other = containerd_find_runtime(settings, NULL);
+
+	engine->runtime.name = runtime.program;
+	engine->cgroups = other.systemd ? "systemd" : "cgroupfs";
+	engine->cri_disabled = containerd_cri_disabled(settings);
+	/* Before 2.0 the built-in default runtime is gone as soon as any runtime is named. */
+	if (!other.exists && containerd_names_runtimes(settings) && format < 3) {
+		engine->missing_default = containerd_default_runtime(settings);
+		engine->missing_for_sure = major == 1;
+	}
 }
 
 static int gather_containerd(struct doctor_gathering *g, struct doctor_engine *engine)
 {
+	struct containerd_distribution distribution;
 	struct strings arguments = {0};
+	struct engine_files files = {0};
+	const struct toml_node *settings = NULL;
+	struct error err = {0};
+	unsigned major = 0;
 	int r = doctor_find_daemon(g, "containerd", engine, &arguments);
 
 	if (r == 0)
 		r = find_installed(g, "containerd", engine);
-	if (r < 0 || !(engine->program || engine->pid))
+	if (r < 0)
 		return r;
-	engine->cgroups = "cgroupfs";
 	engine->file = option_of(&arguments, "--config");
 	if (!engine->file)
 		engine->file = option_of(&arguments, "-c");
-	if (!engine->file)
-		engine->file = "/etc/containerd/config.toml";
-	r = look_into(g, engine->file, &containerd_reader, engine);
-	if (r == 0)
-		r = look_into_imports(g, engine);
-	return r < 0 ? r : find_runtime(g, engine);
+	r = containerd_find_distribution(&g->root, engine->file, g->arena, &distribution, &err);
+	if (r == -EINVAL)
+		r = containerd_find_distribution(&g->root, CONTAINERD_MAIN, g->arena, &distribution,
+						 &err);
+	if (r < 0 || !(engine->program || engine->pid || distribution.name))
+		return r;
+	if (!engine->program && distribution.program && doctor_exists(g, distribution.program))
+		engine->program = distribution.program;
+	engine->cgroups = "cgroupfs";
+	engine->file = distribution.file;
+	engine->restart = configure_restart(&g->root, distribution.services,
+					    distribution.services[1] ? 2 : 1, g->arena);
+	r = containerd_load(&g->root, engine->file, NULL, 0, g->arena, &files, &err);
+	take_files(g, &files, engine);
+	if (r < 0)
+		return take_error(engine, r, &err);
+	r = ask_containerd(g, distribution.program, &files, engine, &settings, &major);
+	if (r < 0 || !settings)
+		return r;
+	take_containerd(
+		settings,
+		major >= 2 ? 3 : containerd_format(&files, (struct containerd_version){major, 0}),
+		major, engine);
+	return find_runtime(g, engine);
 }
 
 static int gather_crio(struct doctor_gathering *g, struct doctor_engine *engine)
 {
+	static const char *const services[] = {"crio"};
 	struct strings arguments = {0};
+	struct engine_files files = {0};
+	const struct toml_node *settings;
+	struct error err = {0};
+	const char *folder, *cgroups;
 	int r = doctor_find_daemon(g, "crio", engine, &arguments);
 
 	if (r == 0)
@@ -243,11 +291,26 @@ static int gather_crio(struct doctor_gathering *g, struct doctor_engine *engine)
 	engine->cgroups = "systemd";
 	engine->file = option_of(&arguments, "--config");
 	if (!engine->file)
-		engine->file = "/etc/crio/crio.conf";
-	r = look_into(g, engine->file, &crio_reader, engine);
-	if (r == 0)
-		r = look_into_all(g, "/etc/crio/crio.conf.d/*", &crio_reader, engine);
-	return r < 0 ? r : find_runtime(g, engine);
+		engine->file = option_of(&arguments, "-c");
+	if (!engine->file)
+		engine->file = CRIO_MAIN;
+	folder = option_of(&arguments, "--config-dir");
+	if (!folder)
+		folder = option_of(&arguments, "-d");
+	engine->restart = configure_restart(&g->root, services, ARRAY_SIZE(services), g->arena);
+	r = crio_load(&g->root, engine->file, folder ? folder : CRIO_FOLDER, NULL, 0, g->arena,
+		      &files, &err);
+	take_files(g, &files, engine);
+	if (r < 0)
+		return take_error(engine, r, &err);
+	settings = crio_merge(&files, g->arena);
+	if (!settings)
+		return -ENOMEM;
+	engine->runtime.name = crio_find_runtime(settings, RUNTIME_NAME);
+	cgroups = crio_cgroups(settings);
+	if (cgroups)
+		engine->cgroups = cgroups;
+	return find_runtime(g, engine);
 }
 
 int doctor_gather_engines(struct doctor_gathering *g)

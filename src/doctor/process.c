@@ -218,6 +218,7 @@ static int take_daemon(struct doctor_gathering *g, const char *pid, struct docto
 	const char *exe = arena_printf(g->arena, "proc/%s/exe", pid);
 	char *text = read_of(g, pid, "cmdline", &length);
 	const char *program = exe ? root_readlink(&g->root, exe, g->arena) : NULL;
+	uint64_t uids[2];
 
 	if (!program)
 		program = text && text[0] ? text : "";
@@ -238,6 +239,9 @@ static int take_daemon(struct doctor_gathering *g, const char *pid, struct docto
 	text = read_of(g, pid, "environ", &length);
 	engine->hidden = !text;
 	engine->search = text ? value_among(text, length, "PATH") : NULL;
+	engine->home = text ? value_among(text, length, "HOME") : NULL;
+	engine->config_home = text ? value_among(text, length, "XDG_CONFIG_HOME") : NULL;
+	engine->rootless = read_uids(g, pid, uids) && uids[0] != 0;
 	return 1;
 }
 

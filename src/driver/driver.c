@@ -81,7 +81,14 @@ int driver_read(const struct driver_roots *roots, const struct config *config,
 int driver_examine(const struct driver_roots *roots, const struct config *config,
 		   struct arena *arena, struct driver *ret, struct driver_problems *ret_problems)
 {
-	return choose(roots, config, arena, ret)->examine(roots, config, arena, ret, ret_problems);
+	struct error *files = &ret_problems->files;
+	int r;
+
+	*ret_problems = (struct driver_problems){0};
+	r = choose(roots, config, arena, ret)->examine(roots, config, arena, ret, ret_problems);
+	if (r == 0 && files->code)
+		(void)explain(roots, config, arena, ret, -ENODEV, files);
+	return r;
 }
 
 int driver_read_families(const struct driver_roots *roots, unsigned families,

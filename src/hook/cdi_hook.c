@@ -369,6 +369,47 @@ static bool print_about(const char *word)
 	return true;
 }
 
+/* The options behind the command, as a list that ends with NULL. NULL: no memory. */
+static char **options_of(const struct cdi_edit_hook *hook, struct arena *arena)
+{
+	char **list = arena_alloc(arena, (hook->arguments.count + 1) * sizeof(*list));
+	size_t at = 0, count = 0;
+
+	while (at < hook->arguments.count &&
+	       !string_equal(hook->arguments.items[at], hook->command))
+		at++;
+	for (at++; list && at < hook->arguments.count; at++) {
+		list[count] = arena_strdup(arena, hook->arguments.items[at]);
+		if (!list[count++])
+			return NULL;
+	}
+	return list;
+}
+
+int cdi_hook_apply(const struct cdi_edit_hook *hook, const struct container *container,
+		   bool shared_propagation, struct arena *arena, struct error *err)
+{
+	struct cdi_call call = {
+		.arena = arena, .container = *container, .shared_propagation = shared_propagation};
+	int command = find_command(hook->command);
+	int r;
+
+	call.arguments = options_of(hook, arena);
+	if (!call.arguments)
+		return error_memory(err);
+	if (command < 0)
+		return error_set(err, ERROR_BAD_REQUEST, EINVAL, NULL, "find the command %s",
+				 hook->command);
+	call.container.mount_namespace = -1;
+	call.container.traces = NULL; /* the record is written */
+	r = privilege_set(PRIVILEGE_READ, err);
+	if (r == 0)
+		r = commands[command].run(&call, err);
+	if (r == 0)
+		r = apply(&call, err);
+	return r < 0 ? error_wrap(err, r, "%s", hook->command) : 0;
+}
+
 int cdi_hook_main(int argc, char **argv)
 {
 	static struct arena arena; /* never freed: the process ends here */

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "davit/apply.h"
+#include "davit/cdi_edits.h"
 #include "davit/oci.h"
 
 /*
@@ -16,6 +17,13 @@
 bool cdi_hook_is_meant(int argc, char **argv);
 /* Does it, with the state on standard input. The exit code. */
 int cdi_hook_main(int argc, char **argv);
+
+/*
+ * Does what a hook of a CDI spec's would do, in the container whose mount namespace the process has
+ * entered (apply_plan has been called). The hook's command is known. 0 or -errno, err filled.
+ */
+int cdi_hook_apply(const struct cdi_edit_hook *hook, const struct container *container,
+		   bool shared_propagation, struct arena *arena, struct error *err);
 
 /* ---- shared by the commands ------------------------------------------------------------- */
 

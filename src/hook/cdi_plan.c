@@ -11,8 +11,9 @@
  *   --library NAME::PATH              goes into the loader cache; --library32
  *   --host-driver-version VERSION     the image's newer libraries may come before these
  *
- * A target "@lib/NAME" is in the directory where the image has its libraries, "@lib32/NAME" in that
- * of the 32-bit ones.
+ *   --lib-dir DIR                     where libraries go; --lib-dir32
+ *
+ * A target "@lib/NAME" is in that directory, "@lib32/NAME" in that of the 32-bit libraries.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -80,6 +81,9 @@ static int read_options(const struct cdi_plan *plan, const char *options,
 
 	while (slice_next(&rest, ',', &word)) {
 		size_t i = 0;
+
+		if (slice_equal(word, "rw"))
+			continue;
 
 		while (i < ARRAY_SIZE(names) && !slice_equal(word, names[i].name))
 			i++;
@@ -262,16 +266,40 @@ static int add_loader_search(struct cdi_plan *plan)
 
 /* ---- all of it -------------------------------------------------------------------------- */
 
-/* What the image says is parsed with no capability in effect where image_inspect does so. */
+static bool takes_mounts(const struct cdi_call *call)
+{
+	size_t at = 0, at_try = 0;
+
+	return cdi_option(call, "mount", &at) || cdi_option(call, "try-mount", &at_try);
+}
+
+/*
+ * The spec's directories of libraries are those of the host's kind of image, and hold everywhere:
+ * the loader cache, on musl the path file, leads there. Where they lie in a volume, the container's
+ * own root gets others.
+ */
 static int look_at_image(struct cdi_plan *plan)
 {
 	struct cdi_call *call = plan->call;
 	const struct root *root = &call->container.root;
-	int r = image_inspect(root, call->arena, &plan->image, plan->err);
+	struct image *image = &plan->image;
+	size_t at = 0, at_32 = 0;
+	const char *dir = cdi_option(call, "lib-dir", &at);
+	const char *dir_32 = cdi_option(call, "lib-dir32", &at_32);
+	int r = image_inspect(root, call->arena, image, plan->err);
 
-	return r < 0 ? r
-		     : image_place_libraries(root, call->container.mounts, call->shared_propagation,
-					     call->arena, &plan->image, plan->err);
+	if (r == 0 && dir && image->loader == IMAGE_LOADER_MUSL &&
+	    !string_equal(dir, image->lib_dir))
+		r = image_lead_musl(image, dir, root, call->arena);
+	if (r < 0)
+		return plan->err->message[0] ? r : error_errno(plan->err, -r, "look at the image");
+	image->lib_dir = dir ? dir : image->lib_dir;
+	image->lib_dir_32 = dir_32 ? dir_32 : image->lib_dir_32;
+	/* Mounts of the spec are where it says. */
+	if (!takes_mounts(call))
+		return 0;
+	return image_place_libraries(root, call->container.mounts, call->shared_propagation,
+				     call->arena, image, plan->err);
 }
 
 int cdi_apply_spec(struct cdi_call *call, struct error *err)

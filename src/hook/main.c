@@ -201,6 +201,10 @@ static int give_gpus(struct pipeline *pipeline, const struct config *config, boo
 	if (r == 0)
 		r = apply_plan(&pipeline->plan, &pipeline->roots, &container, config->cgroups,
 			       arena, err);
+	/* What is left of CDI specs: commands of davit's own. */
+	for (size_t i = 0; r == 0 && i < pipeline->cdi.hooks.count; i++)
+		r = cdi_hook_apply(&pipeline->cdi.hooks.items[i], &container,
+				   pipeline->spec.shared_propagation, arena, err);
 	if (r == 0)
 		pipeline_log_summary(pipeline, state->id, arena);
 	return r;

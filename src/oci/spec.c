@@ -155,7 +155,7 @@ static int read_process(struct reader *r, const struct object *root, struct oci_
 /* By whom a request is made (src/request). All other names are the engine's and the user's. */
 static bool is_request(const char *name)
 {
-	return string_starts(name, "org.davit.") || string_starts(name, "cdi.k8s.io/");
+	return string_starts(name, "org.davit.") || strstr(name, "cdi.k8s.io/");
 }
 
 /* Here case matters: these are no members of a struct, but keys of a map. */

@@ -411,6 +411,10 @@ int pipeline_driver(struct pipeline *pipeline, struct arena *arena, struct error
 		r = take_nvidia(pipeline, arena, err);
 	for (size_t i = 0; r == 0 && i < request->wishes.count; i++)
 		r = take_choice(pipeline, &request->wishes.items[i], arena, err);
+	if (r == 0 && request->spec_devices.count)
+		r = cdi_resolve(driver_root_of(&pipeline->roots, TREE_HOST),
+				&pipeline->config->cdi.spec_dirs, &request->spec_devices, arena,
+				&pipeline->cdi, err);
 	if (r == 0)
 		pipeline->stage = PIPELINE_SELECTION;
 	return r;
@@ -487,6 +491,10 @@ int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct are
 		r = plan_make(&pipeline->request, nvidia ? &pipeline->driver : NULL,
 			      &pipeline->selection, &pipeline->choices, &pipeline->image, arena,
 			      &pipeline->plan, err);
+	if (r == 0 && pipeline->request.spec_devices.count && !pipeline->writes_spec)
+		r = cdi_check_for_hook(&pipeline->cdi, err);
+	if (r == 0 && pipeline->request.spec_devices.count)
+		r = cdi_plan(&pipeline->cdi, arena, &pipeline->plan, err);
 	if (r < 0)
 		return r;
 	pipeline->stage = PIPELINE_PLAN;

@@ -47,6 +47,8 @@ static int add_mig_control(struct builder *b, unsigned family, struct error *err
 	const struct device_node *node = find_family(b->driver, family);
 	bool config = family == FAMILY_MIG_CONFIG;
 
+	if (!node && b->request->management)
+		return 0;
 	if (!node)
 		return error_set(err, ERROR_UNKNOWN_DEVICE, ENODEV,
 				 config ? "unset NVIDIA_MIG_CONFIG_DEVICES"

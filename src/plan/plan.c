@@ -221,11 +221,16 @@ static void add_links(struct builder *b, const struct driver_file *file)
 
 	for (size_t i = 0; dir && i < file->links.count; i++) {
 		const struct driver_link *link = &file->links.items[i];
+		const char *text = link->text;
 
+		if (!text)
+			text = join(b, dir, strrchr(link->name, '/') + 1);
+		if (string_equal(text, link->name))
+			continue;
 		add_link(b, file,
 			 link->name[0] == '/' ? image_place(b, link->name)
 					      : join(b, dir, link->name),
-			 link->text, because)
+			 text, because)
 			->required =
 			!file->target || file->kind == DRIVER_FILE_BINARY || file->needed;
 		/* ldconfig lists these links, too: for dlopen("libcuda.so"). */
@@ -334,7 +339,9 @@ static void add_loader_conf(struct builder *b)
 	if (b->image->no_loader_conf)
 		add_conf(b, PLAN_LOADER_CONF, PLAN_LOADER_CONF_TEXT);
 	if (b->image->compat_used)
-		add_conf(b, COMPAT_CONF, COMPAT_DIR "\n");
+		add_conf(b, COMPAT_CONF,
+			 arena_printf(b->arena, "%s\n",
+				      b->driver->compat_dir ? b->driver->compat_dir : COMPAT_DIR));
 	if (folders)
 		add_conf(b, PLAN_FOLDERS_CONF, arena_printf(b->arena, "%s\n", folders));
 	add_conf(b, PLAN_SYSTEM_CONF, b->image->system_dirs);

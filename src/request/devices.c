@@ -78,38 +78,37 @@ static void drop_others(struct strings *list)
 	list->count = kept;
 }
 
-/* "nvidia.com/gpu=0" is taken for 0, so that names of CDI can be used in the variables. */
-static int strip_kinds(struct resolver *r, struct strings *list)
+static bool says_void(const struct strings *list)
 {
-	for (size_t i = 0; i < list->count; i++) {
-		struct slice device = cdi_device(slice_from(list->items[i]));
-
-		if (device.length == 0)
-			continue;
-		list->items[i] = arena_strndup(r->arena, device.data, device.length);
-		if (!list->items[i])
-			return error_memory(r->err);
-	}
-	return 0;
+	for (size_t i = 0; i < list->count; i++)
+		if (strcmp(list->items[i], "void") == 0)
+			return true;
+	return false;
 }
 
+/* "nvidia.com/gpu=0" is taken for 0, so that names of CDI can be used in the variables. */
 static int from_items(struct resolver *r, const char *from, struct strings list)
 {
+	struct strings of_specs = {0};
 	const char *word = NULL;
-	int result = strip_kinds(r, &list);
+	int result;
 
+	if (list.count == 0)
+		return not_gpu(r, from, "is empty");
+	if (says_void(&list))
+		return not_gpu(r, from, "says void");
+	result = names_divide(r, &list, &of_specs);
+	if (result == 0)
+		result = names_add(r, from, &of_specs);
 	if (result < 0)
 		return result;
 	if (list.count == 0)
-		return not_gpu(r, from, "is empty");
-	for (size_t i = 0; i < list.count; i++) {
-		const char *item = list.items[i];
-
-		if (strcmp(item, "void") == 0)
-			return not_gpu(r, from, "says void");
-		if (!word && (strcmp(item, "all") == 0 || strcmp(item, "none") == 0))
-			word = item;
-	}
+		return SOURCE_DECIDED;
+	if (says_void(&list))
+		return not_gpu(r, from, "says void");
+	for (size_t i = 0; !word && i < list.count; i++)
+		if (strcmp(list.items[i], "all") == 0 || strcmp(list.items[i], "none") == 0)
+			word = list.items[i];
 	return word ? decide_word(r, from, word) : decide_names(r, from, &list);
 }
 
@@ -132,53 +131,99 @@ static int from_names(struct resolver *r, const char *from, const struct strings
 	return names.count ? decide_names(r, from, &names) : decide_word(r, from, "none");
 }
 
-/* Adds the GPUs among the CDI names of one annotation; these lists are not trimmed. */
-static int add_cdi_names(struct resolver *r, const char *value, struct strings *names,
-			 size_t *ret_others)
+/* Of annotations that name CDI devices: those that are ours to read, and those of specs. */
+struct annotated {
+	struct strings names, of_specs;
+	size_t others; /* left to the engine */
+};
+
+/* Adds the CDI names of one annotation; these lists are not trimmed. */
+static int add_cdi_names(struct resolver *r, const char *value, struct annotated *ret)
 {
-	struct slice rest = slice_from(value), item;
+	struct slice rest = slice_from(value), item, device;
 
 	while (slice_next(&rest, ',', &item)) {
-		struct slice device = cdi_device(item);
+		enum name_owner owner = name_owner(item, &device);
+		struct strings *list = owner == NAME_OF_SPEC ? &ret->of_specs : &ret->names;
 		const char *copy;
 
-		if (item.length == 0)
+		if (item.length == 0 || owner == NAME_OF_VENDOR)
 			continue;
-		if (device.length == 0) {
-			*ret_others += !vendor_of_device(item, &device);
+		if (owner == NAME_UNQUALIFIED) {
+			ret->others++;
 			continue;
 		}
-		if (names->count == REQUEST_ITEMS_MAX)
+		if (list->count == REQUEST_ITEMS_MAX)
 			return items_too_many(r, "the annotations cdi.k8s.io");
-		copy = arena_strndup(r->arena, device.data, device.length);
-		if (!copy || strings_add(r->arena, names, copy) < 0)
+		copy = owner == NAME_OF_SPEC ? arena_strndup(r->arena, item.data, item.length)
+					     : arena_strndup(r->arena, device.data, device.length);
+		if (!copy)
+			return error_memory(r->err);
+		/* Engines apply such annotations as well; a hook can't do twice what it can't undo.
+		 */
+		if (owner == NAME_OF_SPEC && !r->for_runtime && !name_is_of_nvidia(copy)) {
+			ret->others++;
+			continue;
+		}
+		r->request->management |= owner == NAME_MANAGEMENT;
+		if (strings_add(r->arena, list, copy) < 0)
 			return error_memory(r->err);
 	}
 	return 0;
+}
+
+/* An annotation that names CDI devices, by what it begins with. */
+static bool is_cdi_annotation(const struct resolver *r, const char *name)
+{
+	const struct strings *prefixes = &r->config->cdi.annotation_prefixes;
+
+	for (size_t i = 0; i < prefixes->count; i++)
+		if (string_starts(name, prefixes->items[i]))
+			return true;
+	return false;
+}
+
+static bool has_name_of_nvidia(const struct strings *names)
+{
+	for (size_t i = 0; i < names->count; i++)
+		if (name_is_of_nvidia(names->items[i]))
+			return true;
+	return false;
 }
 
 static int from_cdi_annotations(struct resolver *r, const struct mount_requests *mounts)
 {
 	static const char from[] = "annotations cdi.k8s.io";
 	const struct oci_pairs *all = &r->spec->annotations;
-	struct strings names = {0};
-	size_t others = 0;
+	struct annotated found = {0};
+	bool management = r->request->management;
 	int result = 0;
 
 	(void)mounts;
 	for (size_t i = 0; result == 0 && i < all->count; i++)
 		/* Each name is there once: oci_spec_parse sees to that. */
-		if (string_starts(all->items[i].name, "cdi.k8s.io/"))
-			result = add_cdi_names(r, all->items[i].value, &names, &others);
-	if (result == 0 && others > 0)
-		result = resolver_rule(
-			r, "values of %s that are not of kind nvidia.com/gpu are ignored: %zu",
-			from, others);
+		if (is_cdi_annotation(r, all->items[i].name))
+			result = add_cdi_names(r, all->items[i].value, &found);
+	if (result == 0 && found.others > 0)
+		result = resolver_rule(r,
+				       "values of %s that name no devices of NVIDIA's are left to "
+				       "the engine: %zu",
+				       from, found.others);
 	if (result < 0)
 		return result;
-	if (names.count == 0 || !resolver_accepts_annotation(r, from))
+	if (found.names.count + found.of_specs.count == 0 ||
+	    !resolver_accepts_annotation(r, from)) {
+		r->request->management = management;
 		return SOURCE_UNSET;
-	return from_names(r, from, &names);
+	}
+	result = names_add(r, from, &found.of_specs);
+	if (result < 0)
+		return result;
+	if (found.names.count)
+		return from_names(r, from, &found.names);
+	/* The device plugin's devices are the container's GPUs; another vendor's say nothing of
+	 * them. */
+	return has_name_of_nvidia(&found.of_specs) ? SOURCE_DECIDED : SOURCE_UNSET;
 }
 
 static int from_annotation(struct resolver *r, const struct mount_requests *mounts)
@@ -203,9 +248,16 @@ static int from_annotation(struct resolver *r, const struct mount_requests *moun
 
 static int from_mounts(struct resolver *r, const struct mount_requests *mounts)
 {
+	int result;
+
 	if (mounts->word)
 		return mount_refuse_word(r, "a mount", mounts->word);
-	return mounts->devices.count ? from_names(r, "mounts", &mounts->devices) : SOURCE_UNSET;
+	result = names_add(r, "mounts", &mounts->of_specs);
+	if (result < 0)
+		return result;
+	if (mounts->devices.count)
+		return from_names(r, "mounts", &mounts->devices);
+	return has_name_of_nvidia(&mounts->of_specs) ? SOURCE_DECIDED : SOURCE_UNSET;
 }
 
 /*

@@ -108,6 +108,23 @@ int mig_resolve(struct resolver *r)
 	return result < 0 ? result : read_mig(r, VARIABLE_MIG_MONITOR, &r->request->mig_monitor);
 }
 
+int management_resolve(struct resolver *r)
+{
+	struct gpu_request *request = r->request;
+
+	request->capabilities_granted = r->config->policy.capabilities;
+	request->capabilities =
+		request->capabilities_granted |
+		(request->capabilities_granted & CAPABILITY_VIDEO ? CAPABILITY_COMPUTE : 0);
+	if (request->privileged)
+		request->mig_config = request->mig_monitor = "all";
+	return resolver_rule(r, "management.nvidia.com/gpu=all: all capabilities%s",
+			     request->privileged
+				     ? ", MIG's config and monitor devices where there are any"
+				     : "; no MIG config device, since the container isn't "
+				       "privileged");
+}
+
 /* ---- IMEX ------------------------------------------------------------------------------- */
 
 static int add_channel(struct resolver *r, const char *from, const char *text)

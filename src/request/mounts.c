@@ -59,22 +59,6 @@ static struct slice strip(struct slice text, size_t length)
 	return (struct slice){text.data + length, text.length - length};
 }
 
-struct slice cdi_device(struct slice name)
-{
-	static const char kind[] = "nvidia.com/gpu=";
-
-	return slice_starts(name, kind) ? strip(name, strlen(kind)) : (struct slice){0};
-}
-
-/* cdi/nvidia.com/gpu/0, or cdi/nvidia.com/gpu=0. */
-static struct slice cdi_of_mount(struct slice name)
-{
-	static const char folder[] = "nvidia.com/gpu/";
-
-	name = strip(name, strlen("cdi/"));
-	return slice_starts(name, folder) ? strip(name, strlen(folder)) : cdi_device(name);
-}
-
 int mount_refuse_word(struct resolver *r, const char *what, const char *word)
 {
 	return error_set(r->err, ERROR_UNKNOWN_DEVICE, ENODEV,
@@ -94,8 +78,8 @@ static int add(struct resolver *r, struct strings *list, struct slice name)
 	return 0;
 }
 
-/* amd.com/gpu=0 or amd.com/gpu/0, in the first form. */
-static int add_other(struct resolver *r, struct slice name, struct mount_requests *ret)
+/* "amd.com/gpu=0" or "amd.com/gpu/0", in the first form. */
+static int add_qualified(struct resolver *r, struct slice name, struct mount_requests *ret)
 {
 	char *copy = arena_strndup(r->arena, name.data, name.length), *slash;
 	struct slice device;
@@ -104,18 +88,26 @@ static int add_other(struct resolver *r, struct slice name, struct mount_request
 		return error_memory(r->err);
 	slash = strchr(copy, '/');
 	slash = slash ? strchr(slash + 1, '/') : NULL;
-	if (slash)
+	if (slash && !memchr(copy, '=', (size_t)(slash - copy)))
 		*slash = '=';
-	if (vendor_of_device(slice_from(copy), &device))
+	switch (name_owner(slice_from(copy), &device)) {
+	case NAME_NVIDIA:
+		return add(r, &ret->devices, device);
+	case NAME_MANAGEMENT:
+		r->request->management = true;
+		return add(r, &ret->devices, device);
+	case NAME_OF_VENDOR:
 		return add(r, &ret->others, slice_from(copy));
-	ret->other_kinds++;
-	return 0;
+	case NAME_OF_SPEC:
+		return add(r, &ret->of_specs, slice_from(copy));
+	default:
+		ret->malformed++;
+		return 0;
+	}
 }
 
 static int add_request(struct resolver *r, struct slice name, struct mount_requests *ret)
 {
-	struct slice device;
-
 	if (slice_starts(name, "imex/"))
 		return add(r, &ret->imex, strip(name, strlen("imex/")));
 	if (!slice_starts(name, "cdi/")) {
@@ -125,10 +117,7 @@ static int add_request(struct resolver *r, struct slice name, struct mount_reque
 			ret->word = "void";
 		return add(r, &ret->devices, name);
 	}
-	device = cdi_of_mount(name);
-	if (device.length > 0)
-		return add(r, &ret->devices, device);
-	return add_other(r, strip(name, strlen("cdi/")), ret);
+	return add_qualified(r, strip(name, strlen("cdi/")), ret);
 }
 
 int mount_requests_read(struct resolver *r, struct mount_requests *ret)
@@ -156,10 +145,8 @@ int mount_requests_read(struct resolver *r, struct mount_requests *ret)
 				     "mounts of /dev/null that name devices are ignored (%zu): "
 				     "policy.accept-mounts is false",
 				     ignored);
-	if (ret->other_kinds > 0)
-		return resolver_rule(
-			r,
-			"mounts that name CDI devices of other kinds than nvidia.com/gpu are ignored: %zu",
-			ret->other_kinds);
+	if (ret->malformed > 0)
+		return resolver_rule(r, "mounts that name no CDI device are ignored: %zu",
+				     ret->malformed);
 	return 0;
 }

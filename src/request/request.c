@@ -114,6 +114,7 @@ static int resolve(struct resolver *r)
 	int result;
 
 	*request = (struct gpu_request){.from = "",
+					.spec_from = "",
 					.disable_require_hint = "",
 					.mig_config = "",
 					.mig_monitor = "",
@@ -135,6 +136,8 @@ static int resolve(struct resolver *r)
 		result = mig_resolve(r);
 	if (result == 0)
 		result = capabilities_resolve(r);
+	if (result == 0 && request->management)
+		result = management_resolve(r);
 	if (result == 0)
 		result = requirements_resolve(r);
 	if (result == 0)
@@ -170,6 +173,10 @@ const char *gpu_request_sources(const struct gpu_request *request, struct arena 
 
 	if (request->from && *request->from && strings_add(arena, &sources, request->from) < 0)
 		return NULL;
+	if (request->spec_from && *request->spec_from &&
+	    !strings_contain(&sources, request->spec_from) &&
+	    strings_add(arena, &sources, request->spec_from) < 0)
+		return NULL;
 	for (size_t i = 0; i < request->wishes.count; i++)
 		if (!strings_contain(&sources, request->wishes.items[i].from) &&
 		    strings_add(arena, &sources, request->wishes.items[i].from) < 0)
@@ -183,6 +190,9 @@ const char *gpu_request_devices(const struct gpu_request *request, struct arena 
 
 	for (size_t i = 0; i < request->devices.count; i++)
 		if (strings_add(arena, &devices, request->devices.items[i]) < 0)
+			return NULL;
+	for (size_t i = 0; i < request->spec_devices.count; i++)
+		if (strings_add(arena, &devices, request->spec_devices.items[i]) < 0)
 			return NULL;
 	for (size_t i = 0; i < request->wishes.count; i++)
 		for (size_t j = 0; j < request->wishes.items[i].devices.count; j++) {

@@ -96,16 +96,35 @@ const char *environment_name(enum variable variable);
 struct mount_requests {
 	struct strings devices; /* names, those of cdi/ for kind nvidia.com/gpu among them */
 	struct strings imex;
-	const char *word;      /* "none" or "void" among the names, or NULL */
-	struct strings others; /* qualified names of plain vendors' devices */
-	size_t other_kinds;    /* of kinds that nobody here has */
+	const char *word;        /* "none" or "void" among the names, or NULL */
+	struct strings others;   /* qualified names of plain vendors' devices */
+	struct strings of_specs; /* and of all that are nobody's here */
+	size_t malformed;        /* beneath cdi/, and no qualified names */
 };
 int mount_requests_read(struct resolver *r, struct mount_requests *ret);
 /* `none` and `void` as the name of a mount: ERROR_UNKNOWN_DEVICE. Returns -ENODEV. */
 int mount_refuse_word(struct resolver *r, const char *what, const char *word);
 
-/* The device's name when `name` is "nvidia.com/gpu=DEVICE", else an empty slice. */
-struct slice cdi_device(struct slice name);
+/* ---- qualified names of CDI devices ------------------------------------------------------ */
+
+enum name_owner {
+	NAME_UNQUALIFIED,
+	NAME_NVIDIA,     /* nvidia.com/gpu=0, runtime.nvidia.com/gpu=0: davit's own reading */
+	NAME_MANAGEMENT, /* management.nvidia.com/gpu=all */
+	NAME_OF_VENDOR,  /* of a plain vendor's kind */
+	NAME_OF_SPEC,    /* all others, and names of nvidia.com/gpu that davit doesn't give */
+};
+/* Whose device it is; *ret_device is what follows the kind. */
+enum name_owner name_owner(struct slice name, struct slice *ret_device);
+/* Whether its kind's vendor is nvidia.com or beneath it: k8s.device-plugin.nvidia.com. */
+bool name_is_of_nvidia(const char *name);
+/*
+ * Takes the names of specs' devices out of the list, into *ret; NVIDIA's lose their kind, and
+ * management's become `all`.
+ */
+int names_divide(struct resolver *r, struct strings *list, struct strings *ret);
+/* Adds them to what is asked for, and sets gpu. */
+int names_add(struct resolver *r, const char *from, const struct strings *names);
 
 /* What is asked for of the plain vendors: sets gpu and wishes. */
 int wishes_resolve(struct resolver *r, const struct mount_requests *mounts);
@@ -116,6 +135,8 @@ int devices_resolve(struct resolver *r, const struct mount_requests *mounts);
 int capabilities_resolve(struct resolver *r);
 int mig_resolve(struct resolver *r);
 int imex_resolve(struct resolver *r, const struct mount_requests *mounts);
+/* What the device for management has beside GPUs, after the two. */
+int management_resolve(struct resolver *r);
 int requirements_resolve(struct resolver *r);
 /* GDS, MOFED, GDRCOPY, NVSWITCH and the MPS pipes. */
 int features_resolve(struct resolver *r);

@@ -213,10 +213,27 @@ static int leave(struct divider *d, const struct operation *operation, struct er
 	return 0;
 }
 
+/* The engine has made this mount of a CDI spec's itself, by the same annotation. */
+static bool is_mounted_already(const struct divider *d, const struct operation *operation)
+{
+	const struct oci_mounts *mounts = &d->pipeline->spec.mounts;
+
+	if (!operation->of_spec || operation->kind != OPERATION_BIND)
+		return false;
+	for (size_t i = 0; i < mounts->count; i++)
+		if (string_equal(mounts->items[i].destination, operation->target) &&
+		    string_equal(mounts->items[i].source, operation->source))
+			return true;
+	return false;
+}
+
 static int divide(struct divider *d, const struct operation *operation, struct error *err)
 {
 	bool for_hook = true;
 	int r = 0;
+
+	if (is_mounted_already(d, operation))
+		return 0;
 
 	if (operation->kind == OPERATION_DEVICE_RULE)
 		return add_rule(d, operation, err);
@@ -315,9 +332,10 @@ static int add_variables(struct divider *d, struct error *err)
 
 		r = entry ? strings_add(d->arena, &d->edits->variables, entry) : -ENOMEM;
 	}
-
 	for (size_t i = 0; r == 0 && i < request->wishes.count; i++)
 		r = add_variable(d, request->wishes.items[i].vendor);
+	for (size_t i = 0; r == 0 && i < d->pipeline->cdi.env.count; i++)
+		r = strings_add(d->arena, &d->edits->variables, d->pipeline->cdi.env.items[i]);
 	return r < 0 ? error_memory(err) : 0;
 }
 

@@ -160,7 +160,9 @@ static const char *mount_text(const struct spec_mount *mount, struct arena *aren
 	json_object_object_add(object, "destination", json_object_new_string(mount->destination));
 	json_object_object_add(object, "type", json_object_new_string("bind"));
 	json_object_object_add(object, "source", json_object_new_string(mount->source));
-	(void)json_object_array_add(list, json_object_new_string("bind"));
+	(void)json_object_array_add(
+		list,
+		json_object_new_string(mount->flags & MOUNT_FLAG_RECURSIVE ? "rbind" : "bind"));
 	for (size_t i = 0; i < count; i++)
 		(void)json_object_array_add(list, json_object_new_string(options[i]));
 	(void)json_object_array_add(list, json_object_new_string("rprivate"));
@@ -182,7 +184,7 @@ static int edit_mounts(struct document *document, const struct spec_mounts *moun
 static int set_variable(struct document *document, const char *entry, struct error *err)
 {
 	size_t name = strcspn(entry, "=") + 1;
-	const char *quoted = arena_printf(document->arena, "\"%s\"", entry);
+	const char *quoted = take_text(json_object_new_string(entry), document->arena);
 	struct document_value array = {0}, item;
 	bool found = false;
 	int r = quoted ? document_find(document, "process.env", &array, err) : error_memory(err);
@@ -312,6 +314,86 @@ int spec_add_hook(struct document *document, const char *hook, struct error *err
 	return r < 0 ? r : document_write(document, err);
 }
 
+/* ---- CDI specs' edits --------------------------------------------------------------------- */
+
+static bool is_same_list(const struct document *document, struct document_value array,
+			 const struct strings *list)
+{
+	struct document_value item;
+	size_t count = 0;
+
+	for (size_t at = array.start; document_next_item(document, array, &at, &item); count++) {
+		AUTO_JSON *owner = NULL;
+		struct slice text;
+
+		if (count == list->count || !document_string(document, item, &owner, &text) ||
+		    !slice_equal(text, list->items[count]))
+			return false;
+	}
+	return count == list->count;
+}
+
+/* Whether the engine has registered it itself, by the same annotation. */
+static int find_hook(const struct document *document, const char *path,
+		     const struct cdi_edit_hook *hook, bool *ret, struct error *err)
+{
+	struct document_value array, item;
+	int r = document_find(document, path, &array, err);
+
+	for (size_t at = array.start; r == 0 && document_next_item(document, array, &at, &item);) {
+		AUTO_JSON *owner = NULL;
+		struct slice text;
+
+		if (document_string(document, document_member(document, item, "path"), &owner,
+				    &text) &&
+		    slice_equal(text, hook->path) &&
+		    is_same_list(document, document_member(document, item, "args"),
+				 &hook->arguments))
+			*ret = true;
+	}
+	return r;
+}
+
+static int add_spec_hook(struct document *document, const struct cdi_edit_hook *hook,
+			 struct error *err)
+{
+	const char *path = arena_printf(document->arena, "hooks.%s", hook->stage);
+	bool found = false;
+	int r = path ? find_hook(document, path, hook, &found, err) : error_memory(err);
+
+	return r < 0 || found ? r : append(document, path, hook->json, err);
+}
+
+static int has_group(const struct document *document, const char *group, bool *ret,
+		     struct error *err)
+{
+	struct document_value array, item;
+	int r = document_find(document, "process.user.additionalGids", &array, err);
+
+	for (size_t at = array.start; r == 0 && document_next_item(document, array, &at, &item);)
+		*ret |= slice_equal(
+			(struct slice){document->text + item.start, item.end - item.start}, group);
+	return r;
+}
+
+static int edit_by_specs(struct document *document, const struct cdi_edits *edits,
+			 struct error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < edits->groups.count; i++) {
+		bool found = false;
+
+		r = has_group(document, edits->groups.items[i], &found, err);
+		if (r == 0 && !found)
+			r = append(document, "process.user.additionalGids", edits->groups.items[i],
+				   err);
+	}
+	for (size_t i = 0; r == 0 && i < edits->hooks.count; i++)
+		r = add_spec_hook(document, &edits->hooks.items[i], err);
+	return r;
+}
+
 int spec_edit(struct document *document, const struct spec_edits *edits, struct error *err)
 {
 	int r = edit_devices(document, &edits->devices, err);
@@ -329,6 +411,9 @@ int spec_edit(struct document *document, const struct spec_edits *edits, struct 
 	if (r == 0)
 		r = add_hook(document, "hooks.createContainer", edits->hook, NULL,
 			     "createContainer", err);
+	/* After ours, which may have to mount something first. */
+	if (r == 0 && edits->cdi)
+		r = edit_by_specs(document, edits->cdi, err);
 	if (r == 0 && edits->poststop)
 		r = add_poststop(document, edits->hook, err);
 	return r < 0 ? r : document_write(document, err);

@@ -87,13 +87,14 @@ static int write_plan(struct pipeline *pipeline, const char *hook, bool mounts_i
 		      struct document *document, struct arena *arena, struct error *err)
 {
 	static struct root root = {.fd = -1};
-	struct spec_edits edits = {.hook = hook};
+	struct spec_edits edits = {.hook = hook, .cdi = &pipeline->cdi};
 	const char *file = arena_printf(arena, "%s/" PLAN_FILE, pipeline->bundle), *text = NULL;
 	struct plan rest;
 	int r;
 
 	if (!file)
 		return error_memory(err);
+	pipeline->writes_spec = true;
 	r = root_open(pipeline->rootfs, &root, err);
 	if (r < 0) {
 		err->code = ERROR_BAD_BUNDLE;

@@ -113,7 +113,7 @@ for root in / /. // ../.. /srv/.. /same /link; do
 	refused "prestart, root.path $root" "$own" "$(state $other)" /davit-hook -config /config.json prestart
 	refused "davit-runtime, root.path $root" "$own" '' /davit-runtime create --bundle /bundle c
 	for call in "create-symlinks $links" 'update-ldcache --folder /lib64' 'enable-cuda-compat --host-driver-version=1' \
-		disable-device-node-modification update-application-profile 'chmod --mode 777 --path /dev/dri'; do
+		disable-device-node-modification update-application-profile 'cdi --mount /etc::/etc::ro' 'chmod --mode 777 --path /dev/dri'; do
 		# shellcheck disable=SC2086 # words
 		refused "nvidia-cdi-hook ${call%% *}, root.path $root" "$own" "$(state 0)" /nvidia-cdi-hook $call
 	done

@@ -134,6 +134,12 @@ for options in '["rbind"]' '["rbind", "rshared"]' '["rbind", "ro", "rshared"]'; 
 done
 volume 'echo x > file'
 cdi 'CDI create-symlinks, a read-only volume' 'done' "$image" '["rbind", "ro"]' /vol "${link[@]}"
+mount=(cdi "--mount=$host/driver/bin/nvidia-smi::/usr/bin/nvidia-smi::ro")
+image='mkdir vol; rm -rf usr/bin/nvidia-smi; ln -s /vol/nvidia-smi usr/bin/nvidia-smi; mv usr/bin usr/bin.own; ln -s /vol usr/bin'
+for options in '["rbind"]' '["rbind", "rshared"]'; do
+	volume "cp -a '$work/roots/debian/bin/.' ." "$([[ $options != *shared* ]] || echo shared)"
+	cdi "davit-hook cdi, /usr/bin is a volume $options" closed "$image" "$options" /vol "${mount[@]}"
+done
 volume "cp -a '$work/roots/debian/etc/.' ."
 cdi 'CDI update-ldcache, /etc is a volume' 'done' true '["rbind"]' /etc update-ldcache --folder "/$lib"
 honest_works 'places'

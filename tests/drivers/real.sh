@@ -20,6 +20,8 @@ fi
 . "$repository/tests/lib/container.sh"
 # shellcheck source=tests/lib/runtime.sh
 . "$repository/tests/lib/runtime.sh"
+# shellcheck source=tests/lib/suite.sh
+. "$repository/tests/lib/suite.sh"
 require_root
 if [ "$(uname -m)" != x86_64 ] || ! command -v mmdebstrap > /dev/null; then
 	skip 'drivers: real ones' 'they are taken on x86_64, by mmdebstrap'
@@ -34,20 +36,14 @@ host=$work/host
 
 # --- roots ---------------------------------------------------------------------------------------
 
-# The first mirror of Debian itself that this machine has.
-mirror() {
-	cat /etc/apt/sources.list /etc/apt/sources.list.d/*.{list,sources} 2> /dev/null |
-		grep -v '^#' | grep -oE 'https?://[^ ]*/debian/?( |$)' | head -n 1 | tr -d ' '
-}
-
 # bootstrap NAME SUITE MMDEBSTRAP-OPTION...: 1, when it can't be had.
 bootstrap() {
 	local root=$roots/$1 suite=$2 components='main contrib non-free non-free-firmware' sources
 	[ "$suite" != bullseye ] || components='main contrib non-free'
 	[ ! -e "$root.made" ] || return 0
-	sources=("deb $(mirror) $suite $components")
+	sources=("deb $(suite_mirror) $suite $components")
 	# Experimental is nothing by itself.
-	[ "$suite" != experimental ] || sources=("deb $(mirror) sid $components" "${sources[@]}")
+	[ "$suite" != experimental ] || sources=("deb $(suite_mirror) sid $components" "${sources[@]}")
 	rm -rf "$root"
 	# A mirror may be of an earlier day: sid's and experimental's lists expire within a week.
 	if ! mmdebstrap --variant=apt --aptopt='APT::Install-Recommends "false"' \
@@ -388,7 +384,7 @@ flavour_packages() { # FLAVOUR
 		"nvidia-$1-vdpau-driver" "libnvidia-$1-nvcuvid1" "libnvidia-$1-encode1"
 }
 
-if [ -z "$(mirror)" ]; then
+if [ -z "$(suite_mirror)" ]; then
 	skip 'drivers: real ones' "this machine's package sources name no Debian mirror"
 	report_exit
 fi

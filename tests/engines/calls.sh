@@ -15,7 +15,7 @@ unset DAVIT_TEST_NAMESPACE
 TMPDIR=/var/tmp make_work
 export host=$work/host work
 "$fixture/fake-host" "$host" --mig > /dev/null
-mkdir -p "$work"/{etc,bin,layers}
+mkdir -p "$work"/{etc,bin,layers,session}
 mount -t tmpfs tmpfs "$work/etc"
 mkdir -p "$work"/etc/{upper/davit,work}
 # The rules of a cgroup would be those of this script's own.
@@ -93,6 +93,22 @@ exit 3' "nvidia-container-cli --user configure $configure --device=1 --utility '
 call 'Pyxis' user "$one
 $cuda" "nvidia-container-cli --user configure $configure --device=$uuid1 --compute --utility \"\$R\" <&- \
 	3< /etc/hostname 4> /dev/null 9< /" "$look"
+
+# --- Apptainer's --contain: the container's /dev is a directory of its session's tmpfs -----------------------
+
+for namespaces in host user; do
+	call "Apptainer, --contain, $namespaces" $namespaces "$one
+$cuda
+null
+null nvidia-uvm nvidia-uvm-tools nvidia1 nvidiactl" 'mkdir -p "$work/session"
+	mount -t tmpfs -o mode=755 tmpfs "$work/session"
+	mkdir "$work/session/dev"
+	touch "$work/session/dev/null"
+	mount --bind /dev/null "$work/session/dev/null"
+	mount --rbind "$work/session/dev" "$R/dev"
+	nvidia-container-cli configure --no-cgroups --device=1 --compute --utility --ldconfig=@/sbin/ldconfig "$R"' \
+		"$look"'; ls "$work/session/dev" | xargs; chroot "$R" ls /dev | xargs'
+done
 
 # --- soperator: complement_jail.sh ---------------------------------------------------------------------
 

@@ -66,6 +66,8 @@ sees() { # NAME DEVICE... -- OUTPUT: the container with these devices lists thes
 # --- the spec of davit cdi generate --------------------------------------------------------------
 
 "$davit" cdi generate --config "$host/davit.json" --output "$spec"
+equal 'one hook does all, for all devices, and the mounts are its work' 'cdi 1 0' \
+	"$(jq -r '"\(.containerEdits.hooks[0].args[1]) \([.. | .hooks? // empty | .[]] | length) \(.containerEdits.mounts // [] | length)"' "$spec")"
 uuid2=$(jq -r '[.devices[].name | select(startswith("GPU-"))] | last' "$spec")
 mapfile -t mig < <(jq -r '.devices[].name | select(startswith("MIG-"))' "$spec")
 one=$(smi_line 0 "$uuid1")
@@ -156,6 +158,29 @@ rm /run/cdi/*
 "$davit" cdi generate --config "$host/davit.json" --output /run/cdi/other.yaml --vendor example.com \
 	--class accelerator --device-name-strategy uuid
 sees 'YAML, of another kind' "example.com/accelerator=$uuid1" -- "$one"
+rm /run/cdi/*
+"$davit" cdi generate --config "$host/davit.json" --output "$spec" --mounts spec
+equal '--mounts spec: the mounts are in the spec, and one hook does the rest' 'true 1' \
+	"$(jq -r '"\(.containerEdits.mounts | length > 30) \([.. | .hooks? // empty | .[]] | length)"' "$spec")"
+sees '--mounts spec' nvidia.com/gpu=1 -- "$one"
+podman_run --device nvidia.com/gpu=1 -- /bin/sh -c 'dlprobe libcuda.so.1; ls /dev/dri/by-path | wc -l'
+equal "--mounts spec ($with): the loader finds it, and links lead to its nodes alone" \
+	'0 libcuda.so.1: /usr/lib/x86_64-linux-gnu/libcuda.so.1 2' "$rc $(tr '\n' ' ' <<< "${output//: \/lib\//: /usr/lib/}" | sed 's/ $//')$errors"
+# The spec's own commands, one by one, when NVIDIA's options are used.
+"$davit" cdi generate --config "$host/davit.json" --output "$spec" --disable-hook=update-application-profile
+sees '--disable-hook: hooks of single commands' nvidia.com/gpu=1 -- "$one"
+equal '--disable-hook: hooks of single commands' 'create-symlinks enable-cuda-compat update-ldcache disable-device-node-modification' \
+	"$(jq -r '[.containerEdits.hooks[].args[1]] | join(" ")' "$spec")"
+rm /run/cdi/*
+# What libraries lie in is the user's to write: nothing is made there, and the loader is led elsewhere.
+mkdir -p "$work/volume"
+cp -a "$rootfs/usr/lib/x86_64-linux-gnu/." "$work/volume/"
+volume_before=$(tree_state "$work/volume")
+"$davit" cdi generate --config "$host/davit.json" --output "$spec"
+podman_run --device nvidia.com/gpu=1 -v "$work/volume:/usr/lib/x86_64-linux-gnu" -- /bin/sh -c 'nvidia-smi -L; dlprobe libcuda.so.1'
+equal "the library directory is a volume ($with)" "0 $one
+libcuda.so.1: /opt/davit/lib/libcuda.so.1" "$rc $output$errors"
+equal "the library directory is a volume ($with): it is as it was" "$volume_before" "$(tree_state "$work/volume")"
 rm /run/cdi/*
 
 # --- as NVIDIA's tool writes them ----------------------------------------------------------------

@@ -85,7 +85,7 @@ cycle() {
 			git apply --unidiff-zero --whitespace=nowarn - > "$work/patch-output" 2>&1) || true
 		# shellcheck disable=SC2086
 		configure "$engine" --root "$root" $options
-		equal "$name $options: it works" '0 ' "$rc $errors"
+		equal "$name $options: it works" '0 ' "$rc $(grep -v '^davit: note: ' <<< "$errors" || true)"
 		equal "$name $options: the diff was it" '' "$(diff -r -x '*.before-davit' "$root" "$work/patched" 2>&1 || true)"
 		rm -rf "$work/patched" "$work/again"
 		cp -a "$root" "$work/again"
@@ -107,6 +107,8 @@ cycle 'docker, odd blanks' docker /etc/docker/daemon.json '{"a":1.50,\t"features
 cycle 'docker, another nvidia' docker /etc/docker/daemon.json \
 	'{\n\t"runtimes": {\n\t\t"nvidia": {\n\t\t\t"args": [],\n\t\t\t"path": "nvidia-container-runtime"\n\t\t}\n\t},\n\t"default-runtime": "nvidia"\n}\n'
 cycle 'containerd, no file' containerd /etc/containerd/config.toml
+cycle "containerd, Docker's package" containerd /etc/containerd/config.toml '# Docker\ndisabled_plugins = ["cri"]\n'
+cycle 'containerd, version 4' containerd /etc/containerd/config.toml 'version = 4\n'
 cycle 'containerd, version 3' containerd /etc/containerd/config.toml \
 	'version = 3\nimports = [\n  "/etc/a/*.toml", # theirs\n]\n[plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options]\n  SystemdCgroup = true\n'
 cycle 'crio' crio /etc/crio/crio.conf
@@ -128,7 +130,7 @@ refused 'daemon.json with runtimes that are no object' docker /etc/docker/daemon
 	'{\n  "runtimes": []\n}\n' 'line 2, column 15'
 refused 'config.toml without a bracket' containerd /etc/containerd/config.toml \
 	'version = 2\n[plugins\n' 'line 2, column 9'
-refused 'config.toml of version 1' containerd /etc/containerd/config.toml 'disabled_plugins = ["cri"]\n' 'version 1.*fix: '
+refused 'config.toml of version 5' containerd /etc/containerd/config.toml 'version = 5\n' 'formats 1 to 4.*fix: upgrade davit'
 rm -rf "$root"
 mkdir -p "$root/etc/docker"
 ln -s elsewhere "$root/etc/docker/daemon.json"

@@ -230,4 +230,33 @@ equal "ctr run without --gpus ($with): nothing is inside" '0 /dev/nvidiactl: ENO
 ctr_run --gpus 7 -- true
 equal "ctr run --gpus 7 ($with): does not start" 1 "$rc"
 matches "ctr run --gpus 7 ($with): our line" 'davit: cannot .*7.*\(fix: ' "$output"
+# --- a device cgroup that refuses a GPU, as those of Slurm and LXC do --------------------------------
+
+# The numbers are NVML's: the GPUs that can be opened here.
+refused=$work/refused
+case $CGROUP in
+v1)
+	refused=/sys/fs/cgroup/devices$cgroup/refused
+	mkdir -p "$refused"
+	printf 'c %d:%d rwm\n' "0x$(stat -c %t "$host/dev/nvidia0")" "0x$(stat -c %T "$host/dev/nvidia0")" > "$refused/devices.deny"
+	;;
+v2)
+	refused=/sys/fs/cgroup$cgroup/refused
+	mkdir -p "$refused"
+	"${CC:-cc}" -O2 -Wall -D_GNU_SOURCE -o "$work/device-filter" "$repository/tests/faults/device-filter.c"
+	"$work/device-filter" deny "$refused" "$((0x$(stat -c %t "$host/dev/nvidia0")))" "$((0x$(stat -c %T "$host/dev/nvidia0")))"
+	;;
+esac
+at_end "rmdir $refused 2> /dev/null"
+in_refused() { (echo "$BASHPID" > "$refused/cgroup.procs" && exec nvidia-container-cli "$@"); }
+equal "$with: a refused GPU is not told of, and the other is number 0" "0,1,$uuid1" \
+	"$(in_refused info --csv 2> /dev/null | sed -n '5,$p' | cut -d, -f1,2,5)"
+equal "$with: index 0 is the one that can be opened" "$host/dev/nvidia1" \
+	"$(in_refused list --device=0 2> /dev/null | grep "/nvidia[0-9]*$")"
+equal "$with: all are those that can be opened" "$host/dev/nvidia1" \
+	"$(in_refused list --device=all 2> /dev/null | grep "/nvidia[0-9]*$")"
+rc=0
+output=$(in_refused list --device=1 2>&1) || rc=$?
+matches "$with: there is no second one" 'davit: cannot .*GPU.* 1.*\(fix: |unknown device' "$rc $output"
+equal "$with: outside both are counted" '0 1' "$(nvidia-container-cli info --csv | sed -n '5,$p' | cut -d, -f1 | xargs)"
 report_exit

@@ -12,8 +12,8 @@ if [ "${DAVIT_TEST_NAMESPACE:-}" != "$$" ]; then
 	exec unshare --mount --propagation private "$script" "$@"
 fi
 unset DAVIT_TEST_NAMESPACE
-# Users have to reach it, and a user's path to it is short enough for a socket.
-TMPDIR=/var/tmp make_work
+# Where users reach it, and no launcher mounts it in its containers.
+TMPDIR=/srv make_work
 host=$work/host
 "$fixture/fake-host" "$host" --mig > /dev/null
 mkdir "$work"/{etc,bin}
@@ -23,7 +23,8 @@ cp "$host/davit.json" "$work/etc/upper/davit/config.json"
 mount -t overlay overlay /etc -o "lowerdir=/etc,upperdir=$work/etc/upper,workdir=$work/etc/work"
 at_end 'umount -l /etc'
 for file in /etc/subuid /etc/subgid; do
-	grep -q '^root:' "$file" 2> /dev/null || echo root:100000:65536 >> "$file"
+	[ ! -e "$file" ] || sed -i '/^root:/d' "$file"
+	echo root:100000:65536 >> "$file"
 done
 grep -q '^davit-test:' /etc/passwd || printf 'davit-test:x:1500:1500::%s/home:/bin/sh\n' "$work" >> /etc/passwd
 grep -q '^davit-test:' /etc/group || echo davit-test:x:1500: >> /etc/group
@@ -41,6 +42,9 @@ cuda='libcuda.so.1: /usr/lib/x86_64-linux-gnu/libcuda.so.1'
 mkdir -p "$work"/root/{proc,sys,dev,run,home,root,etc,usr/local/lib,tmp,var/tmp}
 chmod 1777 "$work"/root/{tmp,var/tmp}
 touch "$work"/root/etc/{resolv.conf,hosts,passwd,group,localtime}
+mkdir -p "$work/root/.singularity.d/actions"
+printf '#!/bin/sh\n' > "$work/root/.singularity.d/actions/start"
+chmod 0755 "$work/root/.singularity.d/actions/start"
 before=$(sort /proc/self/mountinfo)
 
 root_of() { # UID: sets root, a copy that belongs to that user
@@ -181,29 +185,74 @@ apptainer_case() { # WHO NAME EXPECTED OPTION...
 		sh -c 'nvidia-smi -L; dlprobe libcuda.so.1' 2>&1 < /dev/null) || true
 	equal "Apptainer $(apptainer version | sed 's/-.*//'), $who, $name" "$expected" "$seen"
 }
+# The host's own /dev has the nodes: without --contain it is the container's.
+host_dev() {
+	local name
+	mkdir "$work/dev"
+	mount -t tmpfs -o mode=0755 tmpfs "$work/dev"
+	for name in null zero full random urandom tty fuse; do
+		[ ! -e /dev/$name ] || cp -a /dev/$name "$work/dev/"
+	done
+	mkdir "$work"/dev/{pts,shm}
+	mount --rbind /dev/pts "$work/dev/pts"
+	mount -t tmpfs tmpfs "$work/dev/shm"
+	ln -s /proc/self/fd "$work/dev/fd"
+	ln -s fd/0 "$work/dev/stdin"
+	ln -s fd/1 "$work/dev/stdout"
+	ln -s fd/2 "$work/dev/stderr"
+	ln -s pts/ptmx "$work/dev/ptmx"
+	cp -a "$host"/dev/nvidia* "$work/dev/"
+	mount --move "$work/dev" /dev
+	at_end 'umount -l /dev'
+	jq '.driver.dev = "/dev"' "$host/davit.json" > "$work/davit.json"
+	cat "$work/davit.json" > /etc/davit/config.json
+}
+mig="$(smi_line 0 "$uuid0")
+  MIG 1g.18gb     Device  0: (UUID: MIG-194463d8-cedc-4be2-cac4-d9275e063d45)"
 if command -v apptainer > /dev/null; then
 	tested+=' Apptainer'
-	for who in root user; do
-		[ $who = root ] || root_of 1500
-		[ $who = user ] || root_of 0
-		apptainer_case $who '--nv --nvccli' "$one
+	host_dev
+	before=$(sort /proc/self/mountinfo)
+	whoever=(user)
+	# It asks for all capabilities.
+	if grep -q '^CapPrm:.*1ffffffffff$' /proc/self/status; then
+		whoever+=(root)
+	fi
+	for who in "${whoever[@]}"; do
+		[ "$who" = root ] || root_of 1500
+		[ "$who" = user ] || root_of 0
+		# The host's nodes are the container's: NVIDIA_VISIBLE_DEVICES hides none.
+		apptainer_case "$who" '--nv --nvccli' "$(smi_line 0 "$uuid0")
+  MIG 1g.18gb     Device  0: (UUID: MIG-ecc52f4a-afa4-da6c-11d7-0531c67dd826)
+  MIG 1g.18gb     Device  1: (UUID: MIG-194463d8-cedc-4be2-cac4-d9275e063d45)
+$(smi_line 1 "$uuid1")
 $cuda" --nv --nvccli
-		apptainer_case $who '--nv --nvccli --contain' "$one
+		apptainer_case "$who" '--nv --nvccli --contain' "$one
 $cuda" --nv --nvccli -c
-		apptainer_case $who '--nv --nvccli --containall' "$one
+		apptainer_case "$who" '--nv --nvccli --containall' "$one
 $cuda" --nv --nvccli -C
-		apptainer_case $who '--nv --nvccli --pid' "$one
-$cuda" --nv --nvccli --pid
-		devices=0:1 apptainer_case $who '--nv --nvccli, a MIG instance' "$(smi_line 0 "$uuid0")
-  MIG 1g.18gb     Device  0: (UUID: MIG-194463d8-cedc-4be2-cac4-d9275e063d45)
-$cuda" --nv --nvccli
+		apptainer_case "$who" '--nv --nvccli --contain --pid' "$one
+$cuda" --nv --nvccli -c --pid
+		devices=0:1 apptainer_case "$who" '--nv --nvccli --contain, a MIG instance' "$mig
+$cuda" --nv --nvccli -c
 		as=()
-		[ $who = root ] || as=(as_user)
+		[ "$who" = root ] || as=(as_user)
 		seen=$(cd / && export NVIDIA_VISIBLE_DEVICES=1 &&
-			"${as[@]}" apptainer --quiet instance start --nv --nvccli "$root" "davit$$" 2>&1 < /dev/null &&
+			"${as[@]}" apptainer --quiet instance start --nv --nvccli -C "$root" "davit$$" 2>&1 < /dev/null &&
 			"${as[@]}" apptainer --quiet exec "instance://davit$$" nvidia-smi -L 2>&1 < /dev/null) || true
 		equal "Apptainer, $who, an instance" "$one" "$seen"
 		"${as[@]}" apptainer --quiet instance stop "davit$$" > /dev/null 2>&1 < /dev/null || true
+		# --nv doesn't call us, but looks for the libraries in the host's loader cache itself.
+		rm -f "$work/called"
+		printf '#!/bin/sh\ntouch %s\n' "$work/called" > "$work/bin/nvidia-container-cli.new"
+		chmod 0755 "$work/bin/nvidia-container-cli.new"
+		mv "$work/bin/nvidia-container-cli" "$work/bin/real"
+		mv "$work/bin/nvidia-container-cli.new" "$work/bin/nvidia-container-cli"
+		chmod 0777 "$work"
+		(cd / && "${as[@]}" apptainer --quiet exec --nv "$root" true) > /dev/null 2>&1 < /dev/null || true
+		chmod 0755 "$work"
+		mv "$work/bin/real" "$work/bin/nvidia-container-cli"
+		equal "Apptainer, $who, --nv alone calls nobody" no "$([ -e "$work/called" ] && echo yes || echo no)"
 	done
 fi
 

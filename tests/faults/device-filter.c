@@ -2,13 +2,17 @@
 /*
  * device-filter attach CGROUP: attaches a device program that allows everything, as a runtime does,
  * so that other programs may be attached beside it.
+ * device-filter deny CGROUP MAJOR MINOR: one that refuses this device alone, as Slurm and LXC do.
  * device-filter count CGROUP: how many device programs are attached to it.
  * device-filter loaded: how many programs of the name "davit" the kernel has.
  */
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -18,15 +22,27 @@ static int bpf(int command, union bpf_attr *attr)
 	return (int)syscall(SYS_bpf, command, attr, sizeof(*attr));
 }
 
-static int attach(int cgroup)
+static int attach(int cgroup, int major, int minor)
 {
-	const struct bpf_insn allow[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 1},
-		{.code = BPF_JMP | BPF_EXIT                          },
+	const struct bpf_insn instructions[] = {
+		{.code = BPF_LDX | BPF_MEM | BPF_W,
+		 .dst_reg = BPF_REG_2,
+		 .src_reg = BPF_REG_1,
+		 .off = offsetof(struct bpf_cgroup_dev_ctx, major)},
+		{.code = BPF_JMP | BPF_JNE | BPF_K,                      .dst_reg = BPF_REG_2, .off = 4, .imm = major},
+		{.code = BPF_LDX | BPF_MEM | BPF_W,
+		 .dst_reg = BPF_REG_2,
+		 .src_reg = BPF_REG_1,
+		 .off = offsetof(struct bpf_cgroup_dev_ctx, minor)},
+		{.code = BPF_JMP | BPF_JNE | BPF_K,         .dst_reg = BPF_REG_2, .off = 2, .imm = minor},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K,                                 .dst_reg = BPF_REG_0, .imm = 0},
+		{.code = BPF_JMP | BPF_EXIT                                        },
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K,                      .dst_reg = BPF_REG_0, .imm = 1},
+		{.code = BPF_JMP | BPF_EXIT},
 	};
 	union bpf_attr load = {.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE,
-			       .insns = (uintptr_t)allow,
-			       .insn_cnt = 2,
+			       .insns = (uintptr_t)instructions,
+			       .insn_cnt = sizeof(instructions) / sizeof(instructions[0]),
 			       .license = (uintptr_t) "Apache-2.0"};
 	union bpf_attr attr = {.target_fd = (uint32_t)cgroup,
 			       .attach_type = BPF_CGROUP_DEVICE,
@@ -70,17 +86,21 @@ static int loaded(void)
 
 int main(int argc, char **argv)
 {
-	int cgroup = argc == 3 ? open(argv[2], O_RDONLY | O_DIRECTORY) : -1;
+	bool deny = argc == 5 && strcmp(argv[1], "deny") == 0;
+	int cgroup = argc == 3 || deny ? open(argv[2], O_RDONLY | O_DIRECTORY) : -1;
 
 	if (argc == 2 && strcmp(argv[1], "loaded") == 0)
 		return printf("%d\n", loaded()) < 0;
 	if (cgroup < 0) {
-		(void)fputs("usage: device-filter attach|count CGROUP | loaded\n", stderr);
+		(void)fputs(
+			"usage: device-filter attach|count CGROUP | deny CGROUP MAJOR MINOR | loaded\n",
+			stderr);
 		return 2;
 	}
 	if (strcmp(argv[1], "count") == 0)
 		return printf("%d\n", count(cgroup)) < 0;
-	if (attach(cgroup) < 0) {
+	/* There is no device with those numbers. */
+	if (attach(cgroup, deny ? atoi(argv[3]) : -1, deny ? atoi(argv[4]) : -1) < 0) {
 		perror("device-filter");
 		return 1;
 	}

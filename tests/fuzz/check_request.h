@@ -123,8 +123,15 @@ static inline void check_request(const struct gpu_request *request, const struct
 
 	for (size_t i = 0; i < request->rules.count; i++)
 		FUZZ_CHECK(fuzz_printable(request->rules.items[i]));
-	FUZZ_CHECK(request->gpu == (request->nvidia || request->wishes.count > 0));
+	FUZZ_CHECK(request->gpu == (request->nvidia || request->wishes.count > 0 ||
+				    request->spec_devices.count > 0));
 	check_wishes(request, config);
+	FUZZ_CHECK(request->spec_devices.count == 0 || *request->spec_from);
+	for (size_t i = 0; i < request->spec_devices.count; i++)
+		FUZZ_CHECK(fuzz_printable(request->spec_devices.items[i]) &&
+			   strchr(request->spec_devices.items[i], '=') &&
+			   strchr(request->spec_devices.items[i], '/'));
+	check_unique(&request->spec_devices);
 	if (!request->nvidia)
 		return;
 	check_devices(request, config);

@@ -4,7 +4,7 @@
 # cgroup versions that it is run with.
 
 # Scripts that need no runtime, or choose their own; all others run on each.
-single_scripts=(bad-input callers cdi cdi-hook configure container-cli doctor environment docker hooks-d podman runtime-bundles
+single_scripts=(bad-input callers cdi cdi-hook cdi-names configure container-cli containerd-files cri doctor environment docker hooks-d podman runtime-bundles
 	rootless runtime-engines systemd try units log traces launchers calls)
 
 # engine_scripts: a line for each run, `NAME ENGINE CGROUP`.
@@ -17,14 +17,15 @@ engine_scripts() {
 			[[ " ${single_scripts[*]} " = *" $name "* ]] || printf '%s\n' "$name $with"
 		done
 	done
-	for name in bad-input callers cdi-hook environment runtime-bundles doctor units launchers calls; do
+	for name in bad-input callers cdi-hook environment runtime-bundles doctor units launchers calls \
+		containerd-files; do
 		printf '%s\n' "$name runc v2"
 	done
 	for name in docker runtime-engines configure container-cli try; do
 		printf '%s\n' "$name runc v1" "$name runc v2"
 	done
 	for with in runc crun; do
-		for name in systemd rootless podman hooks-d cdi; do
+		for name in systemd rootless podman hooks-d cri cdi cdi-names; do
 			printf '%s\n' "$name $with v2"
 		done
 	done

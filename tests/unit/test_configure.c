@@ -7,12 +7,12 @@
 
 #include <cmocka.h>
 
-#include "davit/configure.h"
+#include "configure/toml.h"
 
 #define NV "\"nvidia\": {\n            \"path\": \"/r\"\n        }"
 #define FILE_PATH "/etc/file"
 #define DROP_IN "/etc/containerd/conf.d/davit.toml"
-#define PATTERN "\"/etc/containerd/conf.d/*.toml\""
+#define IMPORT "\"" DROP_IN "\""
 
 enum { DEFAULT = 1, CDI = 2 };
 
@@ -66,6 +66,8 @@ static const struct {
 	 "{\"nvidia\": {\"path\": \"/r\"}}}"																		},
 	{"names are compared as decoded",           "{\"runti\\u006des\": {\"nvidia\": {\"path\": \"/r\"}}}",
 	 0,															 "{\"runti\\u006des\": {\"nvidia\": {\"path\": \"/r\"}}}"},
+	{"a byte order mark stays",                 "\xef\xbb\xbf{}",                                                0,
+	 "\xef\xbb\xbf{\n    \"runtimes\": {\n        " NV "\n    }\n}"														     },
 	{"a name inside another object isn't it",   "{\"x\": {\"default-runtime\": 1}}",                             DEFAULT,
 	 "{\"x\": {\"default-runtime\": 1}, \"runtimes\": {\"nvidia\": {\"path\": \"/r\"}}, "
 	 "\"default-runtime\": \"nvidia\"}"																		 },
@@ -170,213 +172,10 @@ static void test_docker_refuses(void **state)
 	}
 }
 
-/* ---- containerd ------------------------------------------------------------------------- */
+#include "configure_containerd.inc"
+#include "configure_toml.inc"
 
-static const struct {
-	const char *name, *before, *after;
-} import_cases[] = {
-	{"no file",			      NULL,					  "version = 2\nimports = [" PATTERN "]\n"                    },
-	{"comments only",                        "# none\n",                                    "version = 2\nimports = [" PATTERN "]\n# none\n"            },
-	{"no imports",			   "# a\nversion = 3 # b\n\nroot = \"/x\"\n",
-	 "# a\nversion = 3 # b\nimports = [" PATTERN "]\n\nroot = \"/x\"\n"										 },
-	{"no newline at the end",                "version = 2",                                 "version = 2\nimports = [" PATTERN "]\n"                    },
-	{"an empty list",                        "version = 2\nimports = [ ]\n",
-	 "version = 2\nimports = [" PATTERN " ]\n"													  },
-	{"others' imports",                      "imports = [\"/a\"] # c\nversion = 2\n",
-	 "imports = [\"/a\", " PATTERN "] # c\nversion = 2\n"											       },
-	{"several lines, a comma and a comment", "version = 2\nimports = [\n  '/a#', # ]\n]\n",
-	 "version = 2\nimports = [\n  '/a#', " PATTERN " # ]\n]\n"											  },
-	{"there already",                        "version = 2\nimports = [" PATTERN "]\n",
-	 "version = 2\nimports = [" PATTERN "]\n"													   },
-	{"there already, in other quotes",
-	 "version = 2\nimports = ['/etc/containerd/conf.d/*.toml']\n",			  "version = 2\nimports = ['/etc/containerd/conf.d/*.toml']\n"},
-	{"imports of a table aren't it",         "version = 2\n[x]\nimports = [\"/a\"]\n",
-	 "version = 2\nimports = [" PATTERN "]\n[x]\nimports = [\"/a\"]\n"										  },
-};
-
-static void test_containerd_imports(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(import_cases); i++) {
-		AUTO_ARENA arena = {0};
-		struct error err = {0};
-		char *after = NULL, *again = NULL;
-
-		print_message("%s\n", import_cases[i].name);
-		assert_int_equal(configure_containerd(import_cases[i].before, FILE_PATH, DROP_IN,
-						      &arena, &after, &err),
-				 0);
-		assert_string_equal(after, import_cases[i].after);
-		assert_int_equal(
-			configure_containerd(after, FILE_PATH, DROP_IN, &arena, &again, &err), 0);
-		assert_string_equal(again, after);
-	}
-}
-
-static const struct {
-	const char *before, *after;
-} import_removals[] = {
-	{"version = 2\nimports = [" PATTERN "]\n",                NULL                               },
-	{"version = 2\nimports = [" PATTERN "]\nroot = \"/x\"\n", "version = 2\nroot = \"/x\"\n"     },
-	{"version = 2\nimports = [\"/a\", " PATTERN "]\n",        "version = 2\nimports = [\"/a\"]\n"},
-	{"version = 2\nimports = [" PATTERN ", \"/a\"]\n",        "version = 2\nimports = [\"/a\"]\n"},
-	{"version = 2\nimports = [\"/a\"]\n",                     "version = 2\nimports = [\"/a\"]\n"},
-};
-
-static void test_containerd_imports_removed(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(import_removals); i++) {
-		AUTO_ARENA arena = {0};
-		struct error err = {0};
-		char *after = NULL;
-
-		assert_int_equal(configure_containerd_remove(import_removals[i].before, FILE_PATH,
-							     DROP_IN, &arena, &after, &err),
-				 0);
-		assert_same(after, import_removals[i].after);
-	}
-}
-
-#define CRI "plugins.\"io.containerd.grpc.v1.cri\""
-#define CRI3 "plugins.\"io.containerd.cri.v1.runtime\""
-static const struct {
-	const char *name, *before;
-	unsigned options;
-	const char *after; /* behind the comment */
-} drop_in_cases[] = {
-	{"nothing to repeat",						 NULL,            0,
-	 "version = 2\n\n\n[" CRI ".containerd.runtimes.\"nvidia\"]\nruntime_type = "
-	 "\"io.containerd.runc.v2\"\n\n[" CRI
-	 ".containerd.runtimes.\"nvidia\".options]\nBinaryName = \"/r\"\n"                      },
-	{"version 3, default, CDI",					   "version = 3\n", DEFAULT | CDI,
-	 "version = 3\n\n\n[" CRI3 "]\nenable_cdi = true\n\n[" CRI3
-	 ".containerd]\ndefault_runtime_name = \"nvidia\"\n\n[" CRI3
-	 ".containerd.runtimes.\"nvidia\"]\nruntime_type = \"io.containerd.runc.v2\"\n\n[" CRI3
-	 ".containerd.runtimes.\"nvidia\".options]\nBinaryName = \"/r\"\n"                      },
-	{"the section is repeated, the default runtime's options taken over",
-	 "version = 2\n[" CRI
-	 "]\n  sandbox_image = \"p\" # x\n  enable_cdi = false\n[other]\na = 1\n[" CRI
-	 ".containerd]\n  default_runtime_name = \"crun\"\n  snapshotter = '''\nx'''\n[" CRI
-	 ".containerd.runtimes.crun]\nruntime_type = \"t\"\nprivileged_without_host_devices = "
-	 "true\n[" CRI
-	 ".containerd.runtimes.crun.options]\nBinaryName = \"c\"\nSystemdCgroup = true\n[" CRI
-	 ".containerd.runtimes.nvidia]\nx = 1",						DEFAULT | CDI,
-	 "version = 2\n\n[" CRI "]\nenable_cdi = true\n  sandbox_image = \"p\" # x\n[" CRI
-	 ".containerd]\ndefault_runtime_name = \"nvidia\"\n  snapshotter = '''\nx'''\n[" CRI
-	 ".containerd.runtimes.crun]\nruntime_type = \"t\"\nprivileged_without_host_devices = "
-	 "true\n[" CRI ".containerd.runtimes.crun.options]\nBinaryName = \"c\"\nSystemdCgroup = "
-	 "true\n\n[" CRI ".containerd.runtimes.\"nvidia\"]\nruntime_type = "
-	 "\"io.containerd.runc.v2\"\nprivileged_without_host_devices = true\n\n[" CRI
-	 ".containerd.runtimes.\"nvidia\".options]\nBinaryName = \"/r\"\nSystemdCgroup = true\n"},
-};
-
-static void test_containerd_drop_in(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(drop_in_cases); i++) {
-		struct configure configure = settings(drop_in_cases[i].options);
-		AUTO_ARENA arena = {0};
-		struct error err = {0};
-		const char *note;
-		char *after = NULL;
-
-		print_message("%s\n", drop_in_cases[i].name);
-		assert_int_equal(configure_containerd_drop_in(drop_in_cases[i].before, FILE_PATH,
-							      &configure, &arena, &after, &note,
-							      &err),
-				 0);
-		assert_null(note);
-		assert_string_equal(strstr(after, "version = "), drop_in_cases[i].after);
-	}
-}
-
-static void test_containerd_note(void **state)
-{
-	struct configure configure = settings(0);
-	AUTO_ARENA arena = {0};
-	struct error err = {0};
-	const char *note;
-	char *after;
-
-	(void)state;
-	assert_int_equal(configure_containerd_drop_in("version = 2\ndisabled_plugins = [\"cri\"]\n",
-						      FILE_PATH, &configure, &arena, &after, &note,
-						      &err),
-			 0);
-	assert_non_null(note);
-}
-
-static const struct {
-	const char *text, *message;
-} containerd_refusals[] = {
-	{"version = 1\n",                   "edit " FILE_PATH ": its format is another version"        },
-	{"root = \"/x\"\n",                 "edit " FILE_PATH ": its format is version 1"              },
-	{"version = 2\nimports = \"/a\"\n", "edit " FILE_PATH ": `imports` is no list"                 },
-	{"version = 2\n[plugins\n",         "read " FILE_PATH ": line 2, column 9: a `]` is missing"   },
-	{"version = 2\na = \"x\n",          "read " FILE_PATH ": line 2, column 5: the end of a string"},
-	{"version = 2\na = [1,\n",          "read " FILE_PATH ": line 2, column 5: the end of an array"},
-	{"version = 2\na\n",                "read " FILE_PATH ": line 2, column 2: a `=` is missing"   },
-	{"version = 2\na = \n",             "read " FILE_PATH ": line 2, column 5: a value is missing" },
-	{"version = 2\na = 1 b\n",          "read " FILE_PATH ": line 2, column 7: something stands"   },
-	{"version = 2\na = 1]\n",           "read " FILE_PATH ": line 2, column 6: a bracket"          },
-	{"version = 2\n\"a\\u0020\" = 1\n", "read " FILE_PATH ": line 2, column 3: a key with"         },
-	{"version = 2\n= 1\n",              "read " FILE_PATH ": line 2, column 1: a key is missing"   },
-};
-
-static void test_containerd_refuses(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(containerd_refusals); i++) {
-		AUTO_ARENA arena = {0};
-		struct error err = {0};
-		char *after;
-
-		assert_int_equal(configure_containerd(containerd_refusals[i].text, FILE_PATH,
-						      DROP_IN, &arena, &after, &err),
-				 -EINVAL);
-		if (!string_starts(err.message, containerd_refusals[i].message))
-			assert_string_equal(err.message, containerd_refusals[i].message);
-	}
-}
-
-static void test_containerd_refuses_forms(void **state)
-{
-	static const char *const texts[] = {
-		"version = 2\n[plugins]\n\"io.containerd.grpc.v1.cri\" = {}\n",
-		"version = 2\nplugins.\"io.containerd.grpc.v1.cri\".x = 1\n",
-	};
-	struct configure configure = settings(0);
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		AUTO_ARENA arena = {0};
-		struct error err = {0};
-		const char *note;
-		char *after;
-
-		assert_int_equal(configure_containerd_drop_in(texts[i], FILE_PATH, &configure,
-							      &arena, &after, &note, &err),
-				 -EINVAL);
-		assert_int_equal(err.code, ERROR_BAD_CONFIG);
-	}
-}
-
-/* ---- the rest --------------------------------------------------------------------------- */
-
-static void test_crio(void **state)
-{
-	struct configure plain = settings(0), as_default = settings(DEFAULT);
-	AUTO_ARENA arena = {0};
-
-	(void)state;
-	assert_string_equal(
-		configure_crio(&plain, &arena),
-		"# Made by `davit configure crio`.\n[crio.runtime.runtimes.\"nvidia\"]\n"
-		"runtime_path = \"/r\"\nruntime_type = \"oci\"\n");
-	assert_non_null(strstr(configure_crio(&as_default, &arena),
-			       "[crio.runtime]\ndefault_runtime = \"nvidia\"\n"));
-}
+/* ---- differences ------------------------------------------------------------------------ */
 
 static const struct {
 	const char *before, *after, *diff;
@@ -405,107 +204,75 @@ static void test_diff(void **state)
 /* ---- what a file says --------------------------------------------------------------------- */
 
 #define DOCKER(runtime) "{\"runtimes\": {\"nvidia\": " runtime "}}"
-#define PLUGIN "[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.nvidia"
-
-static int find_runtime(char engine, const char *text, struct arena *arena, const char **ret,
-			struct error *err)
-{
-	switch (engine) {
-	case 'd':
-		return configure_docker_find(text, FILE_PATH, "nvidia", arena, ret, err);
-	case 'c':
-		return configure_containerd_find(text, FILE_PATH, "nvidia", arena, ret, err);
-	default:
-		return configure_crio_find(text, FILE_PATH, "nvidia", arena, ret, err);
-	}
-}
-
-static int find_cgroups(char engine, const char *text, struct arena *arena, const char **ret,
-			struct error *err)
-{
-	switch (engine) {
-	case 'd':
-		return configure_docker_cgroups(text, FILE_PATH, arena, ret, err);
-	case 'c':
-		return configure_containerd_cgroups(text, FILE_PATH, arena, ret, err);
-	default:
-		return configure_crio_cgroups(text, FILE_PATH, arena, ret, err);
-	}
-}
 
 static const struct {
-	char engine; /* docker, containerd or crI-O */
 	const char *text, *runtime, *cgroups;
-} find_cases[] = {
-	{'d', "",							     NULL, NULL      },
-	{'d', "{}",							   NULL, NULL      },
-	{'d', DOCKER("{\"path\": \"/r\"}"),                                   "/r", NULL      },
-	{'d', DOCKER("{\"path\": 5}"),					NULL, NULL      },
-	{'d', DOCKER("\"/r\""),					       NULL, NULL      },
-	{'d', "{\"runtimes\": [], \"exec-opts\": {}}",                        NULL, NULL      },
-	{'d', "{\"exec-opts\": [5, \"a\", \"native.cgroupdriver=systemd\"]}", NULL, "systemd" },
-	{'c', "",							     NULL, NULL      },
-	{'c', PLUGIN ".options]\nBinaryName = \"/r\"\n",                      "/r", NULL      },
-	{'c', PLUGIN "]\noptions.BinaryName = '/r' # it\n",                   "/r", NULL      },
-	{'c', PLUGIN "-old.options]\nBinaryName = \"/r\"\n",                  NULL, NULL      },
-	{'c', PLUGIN ".options]\nSystemdCgroup = true\n",                     NULL, "systemd" },
-	{'c', PLUGIN ".options]\nSystemdCgroup = false\n",                    NULL, "cgroupfs"},
-	{'r', "[crio.runtime.runtimes.nvidia]\nruntime_path = \"/r\"\n",      "/r", NULL      },
-	{'r', "[crio.runtime]\ncgroup_manager = \"cgroupfs\"\n",              NULL, "cgroupfs"},
-	{'r', "[crio]\nruntime.runtimes.\"nvidia\".runtime_path = \"/r\"\n",  "/r", NULL      },
+	bool cdi_off;
+	const char *spec_dirs;
+} docker_find_cases[] = {
+	{"",							     NULL, NULL,      false, ""     },
+	{"{}",							   NULL, NULL,      false, ""     },
+	{DOCKER("{\"path\": \"/r\"}"),                                   "/r", NULL,      false, ""     },
+	{"\xef\xbb\xbf" DOCKER("{\"path\": \"/r\"}"),                    "/r", NULL,      false, ""     },
+	{DOCKER("{\"path\": 5}"),					NULL, NULL,      false, ""     },
+	{DOCKER("\"/r\""),					       NULL, NULL,      false, ""     },
+	{"{\"runtimes\": [], \"exec-opts\": {}}",                        NULL, NULL,      false, ""     },
+	{"{\"exec-opts\": [5, \"a\", \"native.cgroupdriver=systemd\"]}", NULL, "systemd", false,
+	 ""											     },
+	{"{\"features\": {\"cdi\": false}}",                             NULL, NULL,      true,  ""     },
+	{"{\"features\": {\"cdi\": true, \"x\": false}}",                NULL, NULL,      false, ""     },
+	{"{\"cdi-spec-dirs\": [\"/a\", 5, \"/b\"]}",                     NULL, NULL,      false, "/a /b"},
 };
 
-static void test_find(void **state)
+static void test_docker_find(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(find_cases); i++) {
-		const char *runtime, *cgroups;
+	for (size_t i = 0; i < ARRAY_SIZE(docker_find_cases); i++) {
+		struct configure_docker_facts facts;
 		AUTO_ARENA arena = {0};
 		struct error err = {0};
 
-		assert_int_equal(find_runtime(find_cases[i].engine, find_cases[i].text, &arena,
-					      &runtime, &err),
+		assert_int_equal(configure_docker_find(docker_find_cases[i].text, FILE_PATH,
+						       "nvidia", &arena, &facts, &err),
 				 0);
-		assert_int_equal(find_cgroups(find_cases[i].engine, find_cases[i].text, &arena,
-					      &cgroups, &err),
-				 0);
-		assert_same(runtime, find_cases[i].runtime);
-		assert_same(cgroups, find_cases[i].cgroups);
+		assert_same(facts.runtime, docker_find_cases[i].runtime);
+		assert_same(facts.cgroups, docker_find_cases[i].cgroups);
+		assert_int_equal(facts.cdi_off, docker_find_cases[i].cdi_off);
+		assert_string_equal(strings_join(&arena, &facts.spec_dirs, " "),
+				    docker_find_cases[i].spec_dirs);
 	}
 }
 
 static void test_find_refuses_what_is_no_configuration(void **state)
 {
-	static const char engines[] = "dcr";
-
-	(void)state;
-	for (const char *engine = engines; *engine; engine++) {
-		const char *found;
-		AUTO_ARENA arena = {0};
-		struct error err = {0};
-
-		assert_int_equal(find_runtime(*engine, "[{", &arena, &found, &err), -EINVAL);
-		assert_int_equal(err.code, ERROR_BAD_CONFIG);
-		assert_int_equal(find_cgroups(*engine, "[{", &arena, &found, &err), -EINVAL);
-	}
-}
-
-static void test_imports(void **state)
-{
-	static const char text[] = "imports = [\"/a/*.toml\", # \"/no\"\n '/b.toml', \"\"]\n"
-				   "[plugins]\nimports = [\"/no\"]\n";
+	struct configure_docker_facts facts;
 	AUTO_ARENA arena = {0};
 	struct error err = {0};
-	struct strings imports;
+	struct strings folders;
 
 	(void)state;
-	assert_int_equal(configure_containerd_imports(text, FILE_PATH, &arena, &imports, &err), 0);
-	assert_string_equal(strings_join(&arena, &imports, " "), "/a/*.toml /b.toml");
+	assert_int_equal(configure_docker_find("[{", FILE_PATH, "nvidia", &arena, &facts, &err),
+			 -EINVAL);
+	assert_int_equal(err.code, ERROR_BAD_CONFIG);
+	assert_non_null(strstr(err.fix, FILE_PATH));
+	assert_int_equal(configure_podman_hook_folders("[{", FILE_PATH, &arena, &folders, &err),
+			 -EINVAL);
+	assert_int_equal(err.code, ERROR_BAD_CONFIG);
+	assert_non_null(strstr(err.fix, FILE_PATH));
+}
+
+static void test_podman_hook_folders(void **state)
+{
+	AUTO_ARENA arena = {0};
+	struct error err = {0};
+	struct strings folders;
+
+	(void)state;
 	assert_int_equal(configure_podman_hook_folders("hooks_dir = [\"/no\"]\n[engine]\n"
 						       "hooks_dir = [\"/a\", \"/b\"]\n",
-						       FILE_PATH, &arena, &imports, &err),
+						       FILE_PATH, &arena, &folders, &err),
 			 0);
-	assert_string_equal(strings_join(&arena, &imports, " "), "/a /b");
+	assert_string_equal(strings_join(&arena, &folders, " "), "/a /b");
 }
 
 int main(void)
@@ -517,14 +284,20 @@ int main(void)
 		cmocka_unit_test(test_containerd_imports),
 		cmocka_unit_test(test_containerd_imports_removed),
 		cmocka_unit_test(test_containerd_drop_in),
-		cmocka_unit_test(test_containerd_note),
+		cmocka_unit_test(test_containerd_version),
+		cmocka_unit_test(test_containerd_check),
+		cmocka_unit_test(test_containerd_merge),
 		cmocka_unit_test(test_containerd_refuses),
-		cmocka_unit_test(test_containerd_refuses_forms),
+		cmocka_unit_test(test_containerd_template),
+		cmocka_unit_test(test_containerd_inline),
 		cmocka_unit_test(test_crio),
+		cmocka_unit_test(test_crio_check),
 		cmocka_unit_test(test_diff),
-		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_docker_find),
 		cmocka_unit_test(test_find_refuses_what_is_no_configuration),
-		cmocka_unit_test(test_imports),
+		cmocka_unit_test(test_podman_hook_folders),
+		cmocka_unit_test(test_toml),
+		cmocka_unit_test(test_toml_limits),
 	};
 
 	return cmocka_run_group_tests_name("configure", tests, NULL, NULL);

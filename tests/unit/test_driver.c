@@ -83,6 +83,7 @@ int main(void)
 		cmocka_unit_test(files_follow_the_capabilities),
 		cmocka_unit_test(libraries_bring_their_further_links),
 		cmocka_unit_test(gl_of_old_drivers_has_its_names),
+		cmocka_unit_test(whole_paths_in_texts_become_links),
 		cmocka_unit_test(libraries_are_found_by_their_soname),
 		cmocka_unit_test(vdpau_may_have_its_own_folder),
 		cmocka_unit_test(libraries_of_both_word_sizes_are_told_apart),

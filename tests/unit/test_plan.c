@@ -697,6 +697,47 @@ static void x_modules_go_where_x_looks(void **state)
 	}
 }
 
+/* A text that names /nix/store/.../libGLX_nvidia.so.0: a link there to the container's library. */
+static void whole_paths_in_texts_lead_to_the_library(void **state)
+{
+	static const char *const images[][2] = {
+		{"/usr/lib64",       "/usr/lib64/libGLX_nvidia.so.0"},
+		{"/nix/store/a/lib", NULL                           },
+	};
+	struct driver_link link = {"/nix/store/a/lib/libGLX_nvidia.so.0", NULL};
+	struct driver_file file = {
+		.kind = DRIVER_FILE_DATA,
+		.capabilities = GRAPHICS,
+		.path = "/x/nvidia_icd.json",
+		.name = "nvidia_icd.json",
+		.target = "/usr/share/vulkan/icd.d/nvidia_icd.json",
+		.links = {&link, 1, 1},
+		.fd = -1
+        };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(images); i++) {
+		const struct operation *found = NULL;
+		AUTO_TABLE table;
+
+		table_make(&table, GRAPHICS);
+		table.driver.files = (struct driver_files){&file, 1, 1};
+		table.image.lib_dir = images[i][0];
+		table_plan_well(&table);
+		for (size_t j = 0; j < table.plan.count; j++)
+			if (table.plan.items[j].kind == OPERATION_SYMLINK)
+				found = &table.plan.items[j];
+		if (!images[i][1]) {
+			assert_null(found);
+			continue;
+		}
+		assert_non_null(found);
+		assert_string_equal(found->target, link.name);
+		assert_string_equal(found->text, images[i][1]);
+		assert_false(found->required);
+	}
+}
+
 static void mps_directory_is_a_target_only(void **state)
 {
 	const struct operation *bind;
@@ -737,6 +778,7 @@ int main(void)
 		cmocka_unit_test(mask_has_the_selected_gpus_only),
 		cmocka_unit_test(vdpau_goes_where_the_image_keeps_its_drivers),
 		cmocka_unit_test(x_modules_go_where_x_looks),
+		cmocka_unit_test(whole_paths_in_texts_lead_to_the_library),
 		cmocka_unit_test(mps_directory_is_a_target_only),
 	};
 

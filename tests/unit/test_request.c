@@ -37,7 +37,8 @@ struct request_case {
 	const char *requirements;  /* NAME:EXPRESSION;... */
 	const char *imex, *mig_config, *mig_monitor, *mps, *families, *hint;
 	bool legacy;
-	const char *rule; /* part of one of the rules */
+	const char *rule;         /* part of one of the rules */
+	const char *spec_devices; /* names of CDI specs' devices */
 	bool for_runtime;
 	enum requirements requirements_policy;
 	bool warn;           /* of constraints that don't hold */
@@ -200,7 +201,10 @@ static void request_is_as_the_table_says(void **state)
 	assert_int_equal(request.requirements_warn, row->warn);
 	assert_int_equal(request.warnings.count > 0, row->warning != NULL);
 	assert_part(strings_join(&arena, &request.warnings, "\n"), row->warning);
-	assert_int_equal(request.gpu, row->devices != NULL);
+	assert_int_equal(request.gpu, row->devices != NULL || row->spec_devices != NULL);
+	assert_int_equal(request.nvidia, row->devices != NULL);
+	assert_string_equal(strings_join(&arena, &request.spec_devices, ","),
+			    or_empty(row->spec_devices));
 	if (row->devices) {
 		assert_granted(row, &request, &arena);
 	} else {

@@ -122,7 +122,7 @@ const struct catalogue_row catalogue[] = {
 	TEXT("nvidia_icd_vksc.json",           GRAPHICS,           AT(VULKANSC_ICD)),
 	TEXT("nvidia_layers.json",             GRAPHICS,           AT(VULKAN_LAYER)),
 	/* OpenCL is compute; with graphics it comes as NVIDIA's toolkit has it. */
-	DATA("nvidia.icd",                     COMPUTE,            AT(OPENCL), WITH("libnvidia-opencl.so.")),
+	TEXT("nvidia.icd",                     COMPUTE,            AT(OPENCL), WITH("libnvidia-opencl.so.")),
 	DATA("nvidia.icd",                     GRAPHICS,           AT(OPENCL), WITHOUT("nvidia.icd")),
 	DATA("nvoptix.bin",                    GRAPHICS,           AT(SHARE)),
 	DATA("10-nvidia.conf",                 GRAPHICS,           AT(XORG_CONF)),

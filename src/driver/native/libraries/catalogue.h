@@ -39,7 +39,8 @@ struct place {
 	uint8_t kind; /* enum place_kind */
 	/*
 	 * With a leading slash: in the driver's root. Without: beneath the prefix that the
-	 * libraries are in ("/usr", "/usr/local/nvidia"); vdpau's: beneath the library directory.
+	 * libraries are in ("/usr", "/usr/local/nvidia"); vdpau's, and with a leading "./": beneath
+	 * the library directory.
 	 * `@` stands for the driver's version, `+` for the folder in "nvidia" that the libraries
 	 * are in
 	 * ("current", "tesla-470"): without such a folder there is no such place.

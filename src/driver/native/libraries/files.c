@@ -292,12 +292,13 @@ static int file_at(struct inventory *inv, const struct catalogue_row *row,
 	if (dir[0] == '/') {
 		ret->tree = row->kind == DRIVER_FILE_SOCKET ? TREE_RUN : TREE_DRIVER_ROOT;
 	} else {
-		const char *prefix = prefix_of(arena, found->path);
+		bool beside = string_starts(dir, "./");
+		const char *prefix = beside ? found->path : prefix_of(arena, found->path);
 
 		if (!prefix)
 			return 0;
 		ret->tree = found->tree;
-		dir = join(arena, prefix, dir);
+		dir = join(arena, prefix, beside ? dir + 2 : dir);
 	}
 	ret->path = join(arena, dir, ret->name);
 	ret->target = join(arena, target, ret->name);
@@ -406,23 +407,52 @@ static bool gives_library(const struct driver *driver, const char *name)
 	return false;
 }
 
+/* The path that ends with `end` in a text, when it is an absolute one. */
+static const char *path_before(struct arena *arena, const char *text, const char *name,
+			       const char *end)
+{
+	while (name > text && name[-1] > ' ' && name[-1] != '"' && name[-1] != '\'')
+		name--;
+	return arena_strndup(arena, name, (size_t)(end - name));
+}
+
+/*
+ * NixOS and Guix name the library by its whole path, which containers haven't got: a link there
+ * leads to the container's library. 0 or -ENOMEM.
+ */
+static int add_named_path(struct inventory *inv, struct driver_file *file, const char *path)
+{
+	struct driver_link *link;
+
+	if (!path)
+		return error_memory(inv->err);
+	if (path[0] != '/' || strstr(path, "/../") || has_link(file, path))
+		return 0;
+	link = ARENA_PUSH(inv->arena, &file->links);
+	if (!link)
+		return error_memory(inv->err);
+	*link = (struct driver_link){.name = path};
+	return 0;
+}
+
 /*
  * Whether one of the libraries that a text names ("library_path": "libGLX_nvidia.so.0", or a plain
  * line) goes into the container. A text that names none stands for itself. 1, 0 or -ENOMEM.
  */
-static int library_is_given(struct inventory *inv, const struct driver_file *file)
+static int library_is_given(struct inventory *inv, struct driver_file *file)
 {
 	AUTO_FD fd = fd_reopen(file->fd, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	bool named = false, given = false;
 	const char *at;
-	bool named = false;
 	char *text;
+	int r = 0;
 
 	if (fd < 0 || file_read(fd, TEXT_MAX, inv->arena, &text, NULL) < 0)
 		return 1;
-	for (at = text; (at = strstr(at, "lib"));) {
+	for (at = text; r == 0 && (at = strstr(at, "lib"));) {
 		size_t length = strspn(at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 					   "0123456789_.-+");
-		const char *name = arena_strndup(inv->arena, at, length);
+		const char *start = at, *name = arena_strndup(inv->arena, at, length);
 
 		if (!name)
 			return error_memory(inv->err);
@@ -430,17 +460,29 @@ static int library_is_given(struct inventory *inv, const struct driver_file *fil
 		if (!strstr(name, ".so"))
 			continue;
 		named = true;
-		if (gives_library(inv->driver, name))
-			return 1;
+		if (!gives_library(inv->driver, name))
+			continue;
+		given = true;
+		if (start > text && start[-1] == '/')
+			r = add_named_path(inv, file, path_before(inv->arena, text, start, at));
 	}
-	return !named;
+	return r < 0 ? r : given || !named;
+}
+
+/*
+ * Where the catalogue itself says which library a text comes with, and it is where containers have
+ * it, it needn't be read: that is each container with compute.
+ */
+static bool is_read(const struct catalogue_row *row, const struct driver_file *file)
+{
+	return row->names_library && !(row->with && string_equal(file->path, file->target));
 }
 
 static int add_file(struct inventory *inv, const struct catalogue_row *row,
 		    struct driver_file *file)
 {
 	struct driver_file *item;
-	int r = row->names_library ? library_is_given(inv, file) : 1;
+	int r = is_read(row, file) ? library_is_given(inv, file) : 1;
 
 	if (r <= 0) {
 		fd_close(&file->fd);

@@ -48,7 +48,9 @@ static int describe(const struct catalogue_row *row, const char *version, struct
 	for (const struct place *at = NULL; row->place && (at = place_next(row->place, at));) {
 		const char *place = catalogue_expand(arena, at->path, version);
 
-		if (place && place[0] != '/')
+		if (place && string_starts(place, "./"))
+			place = arena_printf(arena, "LIBRARIES/%s", place + 2);
+		else if (place && place[0] != '/')
 			place = arena_printf(arena, "PREFIX/%s", place);
 		if (!place || strings_add(arena, &ret->places, place) < 0)
 			return -ENOMEM;

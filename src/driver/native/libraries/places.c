@@ -25,6 +25,7 @@ static const struct place places[] = {
 	{PLACE_LIBRARIES, "/usr/local/nvidia/lib64"},                           /* GKE's pods, hosts with a prefix */
 	{PLACE_LIBRARIES, MULTIARCH "/nvidia/current"},                         /* Debian without its alternatives */
 	{PLACE_LIBRARIES, "/run/opengl-driver/lib"},                            /* NixOS */
+	{PLACE_LIBRARIES, "/run/current-system/profile/lib"},                   /* Guix System */
 	{PLACE_LIBRARIES, "/usr/local/glibc/usr/lib64"},                        /* Talos: a root of its own for glibc */
 	{PLACE_LIBRARIES, "/usr/local/glibc/usr/lib"},                          /* Talos */
 	{PLACE_LIBRARIES, "/usr/local/lib"},                                    /* Talos, by its current extension */
@@ -45,6 +46,7 @@ static const struct place places[] = {
 	{PLACE_LIBRARIES_32, "/lib"},
 	{PLACE_LIBRARIES_32, "/usr/lib"},                                       /* Fedora, RHEL, SUSE */
 	{PLACE_LIBRARIES_32, "/usr/local/nvidia/lib32"},
+	{PLACE_LIBRARIES_32, "/opt/nvidia/lib32"},                              /* Clear Linux */
 	{PLACE_LIBRARIES_32, MULTIARCH_32 "/nvidia/current"},                   /* Debian without its alternatives */
 	{PLACE_LIBRARIES_32, "/run/opengl-driver-32/lib"},                      /* NixOS */
 	{PLACE_LIBRARIES_32, "/usr/lib/nvidia"},                                /* Fedora's packages before GLVND */
@@ -62,6 +64,7 @@ static const struct place places[] = {
 	{PLACE_PROGRAMS, "/usr/sbin"},
 	{PLACE_PROGRAMS, "/usr/local/bin"},                                     /* Talos */
 	{PLACE_PROGRAMS, "/run/current-system/sw/bin"},                         /* NixOS */
+	{PLACE_PROGRAMS, "/run/current-system/profile/bin"},                    /* Guix System */
 	{PLACE_PROGRAMS, "/usr/libexec/nvidia/tesla/bin"},                      /* Bottlerocket */
 	{PLACE_PROGRAMS, "/usr/local/nvidia/bin"},
 	{PLACE_PROGRAMS, "/home/kubernetes/bin/nvidia/bin"},                    /* GKE's COS */
@@ -116,6 +119,7 @@ static const struct place places[] = {
 	{PLACE_XORG_DRIVERS, "/usr/lib/nvidia/xorg"},                           /* Arch */
 	{PLACE_XORG_DRIVERS, "/usr/lib64/nvidia/xorg"},                         /* RPM Fusion */
 	{PLACE_XORG_DRIVERS, "/usr/lib64/xorg/modules/updates/drivers"},        /* SUSE */
+	{PLACE_XORG_DRIVERS, "./xorg"},                                         /* Ubuntu before GLVND, Mageia */
 	{PLACE_XORG_DRIVERS, "/usr/lib/nvidia/current"},                        /* Debian without its alternatives */
 	{PLACE_XORG_EXTENSIONS, "lib64/xorg/modules/extensions"},
 	{PLACE_XORG_EXTENSIONS, "lib/xorg/modules/extensions"},
@@ -127,6 +131,7 @@ static const struct place places[] = {
 	{PLACE_XORG_EXTENSIONS, "/usr/lib64/nvidia/xorg"},                      /* RPM Fusion */
 	{PLACE_XORG_EXTENSIONS, "/usr/lib64/xorg/modules/updates/extensions"},  /* SUSE */
 	{PLACE_XORG_EXTENSIONS, "/usr/lib64/xorg/modules/extensions/nvidia"},   /* SUSE's older packages */
+	{PLACE_XORG_EXTENSIONS, "./xorg"},                                      /* Ubuntu before GLVND, Mageia */
 	{PLACE_XORG_EXTENSIONS, "/usr/lib/nvidia/current"},                     /* Debian without its alternatives */
 
 	{PLACE_PERSISTENCED, "/nvidia-persistenced"},

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the parts of `davit configure` share. */
+#pragma once
+
+#include "davit/configure.h"
+
+enum engine { ENGINE_DOCKER, ENGINE_CONTAINERD, ENGINE_CRIO, ENGINE_PODMAN };
+
+struct job {
+	enum engine engine;
+	const char *root_path;
+	const char *file, *drop_in; /* as the user names them, or NULL */
+	bool dry_run, remove, whole;
+	struct configure configure;
+	struct root root;
+	struct arena *arena;
+	struct error *err;
+	const char *restart; /* what is to be restarted afterwards, for people; NULL: nothing */
+};
+
+#define CONFIGURE_MARK "# Made by `davit configure"
+
+/* One file. */
+struct change {
+	const char *path;
+	char *before, *original; /* NULL: no such file; original: the one kept aside */
+	char *after;             /* NULL: no file */
+	const char *mark;        /* what tells that `before` is of our making already */
+};
+/* Reads what is there. 0 or -errno. */
+int configure_open_change(const struct job *job, const char *path, const char *mark,
+			  struct change *ret);
+/* A file that is ours as a whole: `text`, or with --remove what it was before. */
+void configure_set_whole(const struct job *job, struct change *change, char *text);
+
+/* Fills the changes in the order in which they are to be made. 0 or -errno. */
+int configure_do_containerd(struct job *job, struct change changes[static 2]);

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the parts that know containerd's format share. */
+#pragma once
+
+#include "toml.h"
+
+/* The CRI plugin's runtime part, by the format of the file. */
+#define CONTAINERD_PLUGIN_1 "cri"
+#define CONTAINERD_PLUGIN_2 "io.containerd.grpc.v1.cri"
+#define CONTAINERD_PLUGIN_3 "io.containerd.cri.v1.runtime"
+
+/* That one's name. */
+const char *containerd_plugin(unsigned format);
+/* Its section in merged files or in a dump, or NULL. */
+const struct toml_node *containerd_section(const struct toml_node *settings);
+
+/* The runtimes that davit makes of one name: it, NAME-cdi and NAME-legacy. */
+#define CONTAINERD_HANDLERS 3
+/* NULL without memory. */
+const char *containerd_handler(const char *name, size_t number, struct arena *arena);
+/* Sets what davit has to say in the plugin's section. 0 or -ENOMEM. */
+int containerd_set_ours(struct toml_node *section, const struct toml_node *base,
+			const struct configure *configure, struct arena *arena);
+/* The runtime whose settings a new one takes, or NULL. */
+const struct toml_node *containerd_base(const struct toml_node *section,
+					const struct configure *configure);

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+/* containerd's files in the order of its LoadConfig: breadth first, each file once. */
+#include <fnmatch.h>
+#include <string.h>
+
+#include "toml.h"
+
+#define FILES_MAX 1024
+
+struct loading {
+	const struct root *root;
+	const struct engine_overlay *overlays;
+	size_t overlay_count;
+	struct arena *arena;
+	struct error *err;
+};
+
+static const struct engine_overlay *find_overlay(const struct loading *l, const char *path)
+{
+	for (size_t i = 0; i < l->overlay_count; i++)
+		if (string_equal(l->overlays[i].path, path))
+			return &l->overlays[i];
+	return NULL;
+}
+
+static bool is_there(const struct loading *l, const char *path)
+{
+	const struct engine_overlay *overlay = find_overlay(l, path);
+	struct stat st;
+
+	return overlay ? overlay->text != NULL : root_stat(l->root, path, 0, &st) == 0;
+}
+
+/* Without "//", "/./" and "/../", as text; `path` is absolute. NULL without memory. */
+static const char *clean(const char *path, struct arena *arena)
+{
+	char *made = arena_alloc(arena, strlen(path) + 2);
+	struct slice rest = slice_from(path), part;
+	size_t length = 0;
+
+	if (!made)
+		return NULL;
+	while (slice_next(&rest, '/', &part)) {
+		if (part.length == 0 || slice_equal(part, "."))
+			continue;
+		if (slice_equal(part, "..")) {
+			while (length > 0 && made[--length] != '/')
+				;
+			made[length] = '\0';
+			continue;
+		}
+		made[length++] = '/';
+		memcpy(made + length, part.data, part.length);
+		length += part.length;
+		made[length] = '\0';
+	}
+	return length ? made : "/";
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* All names in these directories that fit the pattern; "*" is also for hidden ones. */
+static int expand_part(const struct loading *l, const struct strings *directories,
+		       const char *pattern, struct strings *ret)
+{
+	for (size_t i = 0; i < directories->count; i++) {
+		const char *directory = directories->items[i];
+		struct strings names = {0};
+
+		if (!strpbrk(pattern, "*?[\\")) {
+			const char *path = arena_printf(l->arena, "%s/%s", directory, pattern);
+
+			if (!path || strings_add(l->arena, ret, path) < 0)
+				return -ENOMEM;
+			continue;
+		}
+		(void)root_list(l->root, *directory ? directory : "/", FILES_MAX, l->arena, &names);
+		for (size_t j = 0; j < names.count; j++) {
+			const char *path;
+
+			if (fnmatch(pattern, names.items[j], 0) != 0)
+				continue;
+			path = arena_printf(l->arena, "%s/%s", directory, names.items[j]);
+			if (!path || strings_add(l->arena, ret, path) < 0)
+				return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+/* What a pattern leads to, sorted. 0 or -ENOMEM. */
+static int expand(const struct loading *l, const char *pattern, struct strings *ret)
+{
+	const char *first = "";
+	struct strings paths = {.items = &first, .count = 1};
+	struct slice rest = slice_from(pattern + 1), part;
+
+	while (slice_next(&rest, '/', &part)) {
+		const char *name = arena_strndup(l->arena, part.data, part.length);
+		struct strings next = {0};
+
+		if (!name || expand_part(l, &paths, name, &next) < 0)
+			return -ENOMEM;
+		paths = next;
+	}
+	for (size_t i = 0; i < l->overlay_count; i++)
+		if (fnmatch(pattern, l->overlays[i].path, FNM_PATHNAME) == 0 &&
+		    !strings_contain(&paths, l->overlays[i].path) &&
+		    strings_add(l->arena, &paths, l->overlays[i].path) < 0)
+			return -ENOMEM;
+	if (sort_items(l->arena, paths.items, paths.count, sizeof(*paths.items), compare) < 0)
+		return -ENOMEM;
+	*ret = (struct strings){0};
+	for (size_t i = 0; i < paths.count; i++)
+		if (is_there(l, paths.items[i]) && strings_add(l->arena, ret, paths.items[i]) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+static bool is_listed(const struct engine_files *files, const char *path)
+{
+	for (size_t i = 0; i < files->count; i++)
+		if (strcmp(files->items[i].path, path) == 0)
+			return true;
+	return false;
+}
+
+/* At the end of the list, once. The text isn't read yet. */
+static int enqueue(const struct loading *l, struct engine_files *files, const char *path,
+		   bool of_main)
+{
+	struct engine_file *file;
+
+	if (is_listed(files, path))
+		return 0;
+	if (files->count == FILES_MAX)
+		return error_set(l->err, ERROR_BAD_CONFIG, E2BIG, "let it import fewer files",
+				 "read %s: it imports more than %d files", files->items[0].path,
+				 FILES_MAX);
+	file = ARENA_PUSH(l->arena, files);
+	if (!file)
+		return error_memory(l->err);
+	*file = (struct engine_file){.path = path, .of_main = of_main};
+	return 0;
+}
+
+static int read_text(const struct loading *l, struct engine_file *file, bool main)
+{
+	const struct engine_overlay *overlay = find_overlay(l, file->path);
+	char *text = NULL;
+	int r = 0;
+
+	if (!overlay)
+		r = configure_read(l->root, file->path, l->arena, &text, l->err);
+	if (r < 0)
+		return r;
+	file->text = overlay ? overlay->text : text;
+	if (file->text || main)
+		return 0;
+	return error_set(l->err, ERROR_BAD_CONFIG, ENOENT, "remove it from the `imports`",
+			 "read %s: no such file, though an import names it", file->path);
+}
+
+/* An import as a clean path or pattern. NULL without memory. */
+static const char *resolve(const char *import, const char *importer, struct arena *arena)
+{
+	const char *slash = strrchr(importer, '/');
+	const char *path = import;
+
+	if (import[0] != '/')
+		path = arena_printf(arena, "%.*s/%s", (int)(slash - importer), importer, import);
+	return path ? clean(path, arena) : NULL;
+}
+
+static int enqueue_imports(const struct loading *l, struct engine_files *files, size_t of)
+{
+	const char *importer = files->items[of].path;
+	struct strings imports;
+	int r = 0;
+
+	if (toml_strings(toml_member(files->items[of].top, "imports"), l->arena, &imports) < 0)
+		return error_memory(l->err);
+	for (size_t i = 0; r == 0 && i < imports.count; i++) {
+		const char *path = resolve(imports.items[i], importer, l->arena);
+		struct strings matches = {.items = &path, .count = 1};
+
+		if (!path || (strchr(path, '*') && expand(l, path, &matches) < 0))
+			return error_memory(l->err);
+		for (size_t j = 0; r == 0 && j < matches.count; j++)
+			r = enqueue(l, files, matches.items[j], of == 0);
+	}
+	return r;
+}
+
+int containerd_load(const struct root *root, const char *path,
+		    const struct engine_overlay *overlays, size_t overlay_count,
+		    struct arena *arena, struct engine_files *ret, struct error *err)
+{
+	const struct loading l = {root, overlays, overlay_count, arena, err};
+	int r;
+
+	*ret = (struct engine_files){0};
+	r = enqueue(&l, ret, path, false);
+	for (size_t i = 0; r == 0 && i < ret->count; i++) {
+		struct toml_node *top = NULL;
+
+		r = read_text(&l, &ret->items[i], i == 0);
+		if (r == 0)
+			r = toml_parse(ret->items[i].text ? ret->items[i].text : "",
+				       ret->items[i].path, arena, &top, err);
+		if (r < 0)
+			break;
+		ret->items[i].top = top;
+		r = enqueue_imports(&l, ret, i);
+	}
+	return r;
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Names of CDI devices, "VENDOR/CLASS=DEVICE": whose they are. NVIDIA's own kind and its built-in
+ * ones are read by davit itself, those of plain vendors too; all others are a spec's.
+ */
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#include "resolver.h"
+
+static struct slice strip(struct slice text, size_t length)
+{
+	return (struct slice){text.data + length, text.length - length};
+}
+
+/* The length of "VENDOR/CLASS" in a qualified name; 0: it is none. */
+static size_t kind_length(struct slice name)
+{
+	const char *equals = memchr(name.data, '=', name.length);
+	size_t length = equals ? (size_t)(equals - name.data) : 0;
+	const char *slash = length ? memchr(name.data, '/', length) : NULL;
+
+	if (!slash || slash == name.data || slash + 1 == equals || length + 1 == name.length)
+		return 0;
+	for (size_t i = 0; i < length; i++)
+		if (!isalnum((unsigned char)name.data[i]) && !strchr("_-./", name.data[i]))
+			return 0;
+	return memchr(slash + 1, '/', length - (size_t)(slash + 1 - name.data)) ? 0 : length;
+}
+
+static bool is_word(struct slice device)
+{
+	static const char *const words[] = {"all", "none", "void"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (device.length == strlen(words[i]) &&
+		    strncasecmp(device.data, words[i], device.length) == 0)
+			return true;
+	return false;
+}
+
+/* Whether it is a name of the forms that davit gives GPUs: 0, 0:1, GPU-..., MIG-..., a bus id. */
+static bool is_own_name(struct slice device)
+{
+	if (is_word(device) || slice_starts(device, "GPU-") || slice_starts(device, "MIG-"))
+		return true;
+	for (size_t i = 0; i < device.length; i++)
+		if (!isxdigit((unsigned char)device.data[i]) && !strchr(":.", device.data[i]))
+			return false;
+	/* "face" is a name that somebody gave; numbers and bus ids begin with a digit. */
+	return device.length > 0 && isdigit((unsigned char)device.data[0]);
+}
+
+static bool is_kind(struct slice name, size_t length, const char *kind)
+{
+	return length == strlen(kind) && memcmp(name.data, kind, length) == 0;
+}
+
+enum name_owner name_owner(struct slice name, struct slice *ret_device)
+{
+	size_t length = kind_length(name);
+	struct slice device = length ? strip(name, length + 1) : (struct slice){0}, ignored;
+
+	*ret_device = device;
+	if (!length)
+		return NAME_UNQUALIFIED;
+	if (is_kind(name, length, "runtime.nvidia.com/gpu"))
+		return NAME_NVIDIA;
+	if (is_kind(name, length, "nvidia.com/gpu"))
+		return is_own_name(device) ? NAME_NVIDIA : NAME_OF_SPEC;
+	if (is_kind(name, length, "management.nvidia.com/gpu") && slice_equal(device, "all"))
+		return NAME_MANAGEMENT;
+	return vendor_of_device(name, &ignored) ? NAME_OF_VENDOR : NAME_OF_SPEC;
+}
+
+bool name_is_of_nvidia(const char *name)
+{
+	const char *slash = strchr(name, '/');
+	struct slice vendor = {name, slash ? (size_t)(slash - name) : 0};
+	static const char own[] = "nvidia.com";
+	size_t length = strlen(own);
+
+	return vendor.length >= length &&
+	       memcmp(vendor.data + vendor.length - length, own, length) == 0 &&
+	       (vendor.length == length || vendor.data[vendor.length - length - 1] == '.');
+}
+
+int names_add(struct resolver *r, const char *from, const struct strings *names)
+{
+	struct gpu_request *request = r->request;
+	int result = 0;
+
+	for (size_t i = 0; result == 0 && i < names->count; i++) {
+		result = items_check_printable(r, from, names->items[i]);
+		if (result == 0 && request->spec_devices.count == REQUEST_ITEMS_MAX)
+			result = items_too_many(r, from);
+		if (result == 0 &&
+		    strings_add(r->arena, &request->spec_devices, names->items[i]) < 0)
+			result = error_memory(r->err);
+	}
+	if (result == 0)
+		result = items_unique(r, &request->spec_devices);
+	if (result < 0 || names->count == 0)
+		return result;
+	request->gpu = true;
+	if (!*request->spec_from)
+		request->spec_from = from;
+	return resolver_rule(r, "devices of CDI specs come from %s: %.64s%s", from, names->items[0],
+			     names->count > 1 ? " and others" : "");
+}
+
+int names_divide(struct resolver *r, struct strings *list, struct strings *ret)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->count; i++) {
+		struct slice device;
+		const char *name = list->items[i];
+
+		switch (name_owner(slice_from(name), &device)) {
+		case NAME_OF_SPEC:
+			if (strings_add(r->arena, ret, name) < 0)
+				return error_memory(r->err);
+			continue;
+		case NAME_MANAGEMENT:
+			r->request->management = true;
+			name = "all";
+			break;
+		case NAME_NVIDIA:
+			name = device.data; /* it ends where the item does */
+			break;
+		default:
+			break;
+		}
+		list->items[kept++] = name;
+	}
+	list->count = kept;
+	return 0;
+}

@@ -1,0 +1,231 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Devices of CDI specs by their qualified names, in variables, annotations and mounts: by
+# davit-runtime, which makes all of a spec's edits, and by the hook, as far as a hook can.
+set -euo pipefail
+# shellcheck source=tests/lib/place.sh
+. "$(dirname "$0")/../lib/place.sh"
+# shellcheck source=tests/lib/container.sh
+. "$repository/tests/lib/container.sh"
+# shellcheck source=tests/lib/runtime.sh
+. "$repository/tests/lib/runtime.sh"
+enter_namespace "$@"
+make_work
+host=$work/host
+config=$host/davit.json
+"$fixture/fake-host" "$host"
+version=$(cat "$host/driver/version")
+spare_crun_memlock
+low=$(command -v "$ENGINE")
+one=$(smi_line 0 "$uuid1")
+folder=/usr/lib/x86_64-linux-gnu
+mkdir "$work/bin" "$work/cdi" "$work/later" "$work/shared"
+ln -s "$hook" "$work/bin/nvidia-cdi-hook"
+ln -s "$davit" "$work/bin/nvidia-ctk"
+configure_runtime "$low" ".cdi = {\"spec-dirs\": [\"$work/cdi\", \"$work/later\"]} | .policy.\"accept-mounts\" = true"
+cp /etc/davit/config.json "$config"
+low_engine=$ENGINE
+
+# The device plugin's spec, and one of another vendor's with every edit that davit makes.
+installed_spec() { # NAME FILE
+	sed "s|@HOST@|$host|g; s|@BIN@|$work/bin|g; s|@VERSION@|$version|g" \
+		"$repository/tests/engines/cdi-specs/$1.yaml" > "$2"
+}
+installed_spec device-plugin-0.20 "$work/cdi/plugin.yaml"
+mkdir -p "$work/given/beneath"
+echo given > "$work/given/file"
+mount -t tmpfs tmpfs "$work/given/beneath"
+echo beneath > "$work/given/beneath/file"
+printf '#!/bin/sh\ncat > /dev/null\necho "$*" > "%s"\n' "$work/ran" > "$work/program"
+chmod +x "$work/program"
+vendor_spec() { # FILE [JQ-FILTER]
+	jq -n --arg host "$host" --arg given "$work/given" --arg program "$work/program" '
+		{cdiVersion: "0.7.0", kind: "vendor.com/thing", containerEdits: {env: ["THING=a \"b\"", "PATH=/usr/bin:/bin"]},
+		devices: [{name: "a", containerEdits: {additionalGids: [4711], deviceNodes: [{path: "/dev/thing", hostPath: "\($host)/dev/nvidia1"}],
+			mounts: [{hostPath: $given, containerPath: "/opt/given", options: ["ro", "rbind"]}],
+			hooks: [{hookName: "createRuntime", path: $program, args: ["program", "one"], env: ["PATH=/bin:/usr/bin"]}]}},
+			{name: "nodes", containerEdits: {deviceNodes: [{path: "/dev/thing", hostPath: "\($host)/dev/nvidia1"}],
+			mounts: [{hostPath: $given, containerPath: "/opt/given", options: ["ro", "bind"]}]}},
+			{name: "rdt", containerEdits: {intelRdt: {closID: "x"}}},
+			{name: "readonly", containerEdits: {deviceNodes: [{path: "/dev/thing", hostPath: "\($host)/dev/nvidia1", permissions: "r"}]}},
+			{name: "tmpfs", containerEdits: {mounts: [{hostPath: "tmpfs", containerPath: "/x", type: "tmpfs"}]}},
+			{name: "gone", containerEdits: {deviceNodes: [{path: "/dev/gone"}]}}]} | '"${2:-.}" > "$1"
+}
+vendor_spec "$work/cdi/vendor.json"
+chmod 644 "$work"/cdi/*
+
+# says NAME PATTERN: the hook refused it in that line, which crun doesn't pass on.
+says() {
+	if [ "$rc" = 0 ]; then
+		fail "$1 ($with)" 'the container started'
+	elif [ "${low_engine##*/}" = runc ]; then
+		matches "$1 ($with)" "$2" "$errors"
+	else
+		ok "$1 ($with)"
+	fi
+}
+
+# --- davit-runtime -------------------------------------------------------------------------------
+
+with="davit-runtime, ${low_engine##*/}, cgroup $CGROUP"
+ENGINE=$runtime
+plugin="k8s.device-plugin.nvidia.com/gpu=1"
+plugin_look="nvidia-smi -L; dlprobe libcuda.so.1; readlink $folder/libcuda.so; nodeprobe /dev/nvidia0 /dev/nvidia1; echo \$NVIDIA_VISIBLE_DEVICES"
+plugin_sees="0 $one
+libcuda.so.1: /usr/lib/x86_64-linux-gnu/libcuda.so.$version
+libcuda.so.1
+/dev/nvidia0: ENOENT
+/dev/nvidia1: ENXIO
+void"
+plugin_gives() { # NAME
+	run_script "$plugin_look"
+	equal "$1 ($with)" "$plugin_sees" "$rc ${output//: \/lib\//: /usr/lib/}$errors"
+	host_unchanged "$1 ($with)"
+	drop_bundle
+}
+runtime_bundle debian NVIDIA_VISIBLE_DEVICES=all
+edit_bundle '.annotations = {"cdi.k8s.io/nvidia-device-plugin_x": $p}' --arg p "$plugin"
+plugin_gives "the device plugin's annotation"
+runtime_bundle debian NVIDIA_VISIBLE_DEVICES=$plugin
+plugin_gives "the device plugin's name in the variable"
+runtime_bundle debian NVIDIA_VISIBLE_DEVICES=all
+edit_bundle '.mounts += [{destination: "/var/run/nvidia-container-devices/cdi/k8s.device-plugin.nvidia.com/gpu/1", source: "/dev/null", type: "bind", options: ["bind"]}]'
+plugin_gives "the device plugin's name as a mount"
+
+vendor_look='cat /opt/given/file /opt/given/beneath/file; nodeprobe /dev/thing; echo "$THING"; id -G; (: > /opt/given/x) 2>&1 | grep -c "Read-only"'
+runtime_bundle debian 'NVIDIA_VISIBLE_DEVICES=vendor.com/thing=a,vendor.com/thing=a' THING=old
+edit_bundle '.process.user = {uid: 1000, gid: 1000}'
+rm -f "$work/ran"
+run_script "$vendor_look"
+equal "another vendor's device ($with)" '0 given
+beneath
+/dev/thing: ENXIO
+a "b"
+1000 4711
+1 one' "$rc $output$errors $(cat "$work/ran")"
+equal "another vendor's device ($with): its hook is after ours" '["davit-hook"] ["program"] 1' \
+	"$(jq -c '[.hooks.createContainer[0].args[0]], [.hooks.createRuntime[0].args[0]], (.hooks.createRuntime | length)' < "$bundle/config.json" | xargs -d '\n')"
+host_unchanged "another vendor's device ($with)"
+drop_bundle
+
+# What the engine has applied itself by the same annotation isn't made twice.
+runtime_bundle debian
+edit_bundle '.annotations = {"cdi.k8s.io/a": "vendor.com/thing=a"} |
+	.mounts += [{destination: "/opt/given", source: $given, type: "bind", options: ["ro", "rbind"]}] |
+	.hooks.createRuntime = [{path: $program, args: ["program", "one"], env: ["PATH=/bin:/usr/bin"]}] |
+	.process.env += ["THING=a \"b\""]' --arg given "$work/given" --arg program "$work/program"
+run_script 'grep -c " /opt/given " /proc/self/mountinfo; nodeprobe /dev/thing'
+equal "an annotation that the engine has applied ($with)" '0 1
+/dev/thing: ENXIO 1 1' \
+	"$rc $output$errors $(jq '(.hooks.createRuntime | length), ([.mounts[] | select(.destination == "/opt/given")] | length)' < "$bundle/config.json" | xargs)"
+drop_bundle
+
+# A place is davit's to judge, also for what a spec mounts.
+runtime_bundle debian NVIDIA_VISIBLE_DEVICES=vendor.com/thing=nodes
+edit_bundle '.mounts += [{destination: "/opt", source: $volume, type: "bind", options: ["rbind", "rw"]}]' --arg volume "$work/shared"
+run_script true
+says "a spec's mount in a volume is refused" 'davit: cannot put /opt/given into the container: it lies in a volume'
+equal "a spec's mount in a volume ($with): nothing was made there" '' "$(ls "$work/shared")"
+drop_bundle
+runtime_bundle debian NVIDIA_VISIBLE_DEVICES=vendor.com/thing=nodes
+mkdir "$bundle/rootfs/opt"
+ln -s ../../../../../../.. "$bundle/rootfs/opt/given"
+run_script 'ls /opt/given/file; ls -A /tmp | grep -c given'
+host_unchanged "a spec's mount on a link out of the root ($with)"
+drop_bundle
+
+refused() { # NAME PATTERN ENTRY [JQ-FILTER]
+	runtime_bundle debian "$3"
+	edit_bundle "${4:-.}"
+	run_script true
+	matches "$1 ($with)" "^[1-9][0-9]* davit: cannot $2 \(fix: " "$rc $errors"
+	drop_bundle
+}
+refused 'an unknown kind' 'find the CDI device other.com/x=0: no spec is of its kind; there are k8s.device-plugin.nvidia.com/gpu, vendor.com/thing' NVIDIA_VISIBLE_DEVICES=other.com/x=0
+refused 'an unknown device' 'find the CDI device vendor.com/thing=z: the specs of its kind have a, nodes, rdt, readonly, tmpfs, gone' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=z
+refused 'an edit that davit does not make' 'apply CDI vendor.com/thing=rdt: .* intelRdt' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=rdt
+refused 'permissions that davit does not give' 'apply CDI vendor.com/thing=readonly: .* the permissions r' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=readonly
+refused 'a mount that is no bind' 'apply CDI vendor.com/thing=tmpfs: .* mounts of type tmpfs' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=tmpfs
+refused 'a node that is not there' 'apply CDI vendor.com/thing=gone: take /dev/gone of the host: No such file or directory' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=gone
+chmod o+w "$work/cdi/vendor.json"
+refused 'a spec that others can write' 'find the CDI device vendor.com/thing=a: .*vendor.json is passed over: others than root can write it' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=a
+chmod 644 "$work/cdi/vendor.json"
+chown 1000 "$work/cdi/vendor.json"
+refused 'a spec of somebody else' 'find the CDI device vendor.com/thing=a: .*vendor.json is passed over: others than root can write it' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=a
+chown 0 "$work/cdi/vendor.json"
+cp -p "$work/cdi/vendor.json" "$work/cdi/twice.json"
+refused 'a device in two files of one directory' 'use the CDI device vendor.com/thing=a: it is in .*twice.json and in .*vendor.json' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=a
+rm "$work/cdi/twice.json"
+vendor_spec "$work/later/vendor.json" '.containerEdits.env = ["THING=later"]'
+runtime_bundle debian NVIDIA_VISIBLE_DEVICES=vendor.com/thing=nodes
+run_script 'echo $THING'
+equal "of two directories the last one counts ($with)" '0 later' "$rc $output$errors"
+drop_bundle
+rm "$work/later/vendor.json"
+
+# An image's variable is subject to policy, whatever it names.
+for policy in never privileged; do
+	configure_runtime "$low" ".cdi = {\"spec-dirs\": [\"$work/cdi\"]} | .policy.\"accept-env\" = \"$policy\""
+	runtime_bundle debian NVIDIA_VISIBLE_DEVICES=vendor.com/thing=a
+	run_script 'nodeprobe /dev/thing; ls /opt/given'
+	matches "accept-env $policy holds for names of specs ($with)" '/dev/thing: ENOENT' "$output"
+	drop_bundle
+done
+configure_runtime "$low" ".cdi = {\"spec-dirs\": [\"$work/cdi\"]}"
+
+# Names that are built in, and names of our kind that somebody gave.
+runtime_bundle debian NVIDIA_VISIBLE_DEVICES=runtime.nvidia.com/gpu=1 NVIDIA_DRIVER_CAPABILITIES=utility
+run_script 'nvidia-smi -L'
+equal "runtime.nvidia.com/gpu=1 ($with)" "0 $one" "$rc $output$errors"
+drop_bundle
+runtime_bundle debian NVIDIA_VISIBLE_DEVICES=management.nvidia.com/gpu=all NVIDIA_DRIVER_CAPABILITIES=utility
+run_script 'nvidia-smi -L | grep -c GPU; dlprobe libcuda.so.1 | cut -d: -f1'
+equal "management.nvidia.com/gpu=all ($with)" '0 2
+libcuda.so.1' "$rc $output$errors"
+drop_bundle
+installed_spec toolkit-1.20 "$work/cdi/nvidia.yaml"
+sed -i 's/name: "1"/name: "gpu1"/' "$work/cdi/nvidia.yaml"
+runtime_bundle debian NVIDIA_VISIBLE_DEVICES=nvidia.com/gpu=gpu1
+edit_bundle '.process.user = {uid: 1000, gid: 1000}'
+run_script "nvidia-smi -L; id -G"
+equal "a name of nvidia.com/gpu that a spec gives ($with)" "0 $one
+1000 44444" "$rc $output$errors"
+drop_bundle
+
+# --- the hook ------------------------------------------------------------------------------------
+
+with="the hook, ${low_engine##*/}, cgroup $CGROUP"
+ENGINE=$low_engine
+hook_bundle() { # [NAME=VALUE...]
+	new_bundle debian "$@"
+}
+hook_bundle NVIDIA_VISIBLE_DEVICES=all
+edit_bundle '.annotations = {"cdi.k8s.io/nvidia-device-plugin_x": $p}' --arg p "$plugin"
+plugin_sees=${plugin_sees%void}all
+plugin_gives "the device plugin's annotation"
+hook_bundle NVIDIA_VISIBLE_DEVICES=vendor.com/thing=nodes
+run_script true
+says "a spec that sets a variable is refused" 'davit: cannot apply a CDI spec: it sets the variable THING=a'
+drop_bundle
+vendor_spec "$work/cdi/vendor.json" 'del(.containerEdits)'
+hook_bundle NVIDIA_VISIBLE_DEVICES=vendor.com/thing=nodes,1 NVIDIA_DRIVER_CAPABILITIES=utility
+run_script 'nvidia-smi -L; cat /opt/given/file; nodeprobe /dev/thing'
+equal "a spec's nodes and mounts beside a GPU ($with)" "0 $one
+given
+/dev/thing: ENXIO" "$rc $output$errors"
+host_unchanged "a spec's nodes and mounts beside a GPU ($with)"
+drop_bundle
+hook_bundle NVIDIA_VISIBLE_DEVICES=vendor.com/thing=a
+run_script true
+says "a spec with a program of its own is refused" 'davit: cannot apply a CDI spec: its hook .*/program is no command'
+drop_bundle
+rm "$work/cdi/nvidia.yaml"
+"$davit" cdi generate --config "$config" --vendor example.com --output "$work/cdi/example.json"
+hook_bundle NVIDIA_VISIBLE_DEVICES=example.com/gpu=1
+run_script 'nvidia-smi -L; dlprobe libcuda.so.1'
+equal "a spec of davit's of another kind ($with)" "0 $one
+libcuda.so.1: $folder/libcuda.so.1" "$rc ${output//: \/lib\//: /usr/lib/}$errors"
+host_unchanged "a spec of davit's of another kind ($with)"
+drop_bundle
+umount "$work/given/beneath"
+report_exit

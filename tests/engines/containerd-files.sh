@@ -1,0 +1,531 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# `davit configure containerd` with files that people have: what the real containerd makes of them
+# before and after, by its own `config dump`. 1.6 is this machine's, 1.7 is trixie's; SUITES='trixie
+# sid' takes sid's, too.
+# shellcheck disable=SC2317 # cases are called by their names
+set -euo pipefail
+# shellcheck source=tests/lib/place.sh
+. "$(dirname "$0")/../lib/place.sh"
+require_root
+if [ "${DAVIT_TEST_NAMESPACE:-}" != "$$" ]; then
+	export DAVIT_TEST_NAMESPACE=$$
+	exec unshare --mount --propagation private "$0" "$@"
+fi
+# shellcheck source=tests/lib/suite.sh
+. "$repository/tests/lib/suite.sh"
+make_work
+compare=$repository/tests/engines/containerd-files/compare.py
+program=/opt/davit/davit-runtime
+
+if ! command -v containerd > /dev/null; then
+	skip 'containerd: its files' "containerd isn't installed"
+	report_exit
+fi
+mkdir "$work/bin"
+cp "$(command -v containerd)" "$work/bin/containerd"
+containerds=("$work/bin/containerd")
+for suite in ${SUITES-trixie}; do
+	if suite_unpack "$suite" containerd "$work/$suite"; then
+		containerds+=("$work/$suite/usr/bin/containerd")
+	else
+		skip "containerd of $suite: its files" "$suite_problem"
+	fi
+done
+
+# --- files that people have ----------------------------------------------------------------------
+
+etc=$work/etc/containerd
+put() { # NAME: from standard input
+	mkdir -p "$(dirname "$etc/$1")"
+	sed "s|@etc|$etc|g" > "$etc/$1"
+}
+cri='plugins."io.containerd.grpc.v1.cri"'
+cri3="plugins.'io.containerd.cri.v1.runtime'"
+images3="plugins.'io.containerd.cri.v1.images'"
+
+# case_NAME writes files. since and until: of those versions alone; wants: what the CRI plugin's
+# section has afterwards, wants_1: the same for 1.x, where that has more; words: options for davit.
+case_no_file() { :; }
+case_empty_file() { put config.toml < /dev/null; }
+case_debian_package() { put config.toml << END
+version = 2
+
+[plugins]
+  [$cri]
+    [$cri.cni]
+      bin_dir = "/usr/lib/cni"
+      conf_dir = "/etc/cni/net.d"
+  [plugins."io.containerd.internal.v1.opt"]
+    path = "/var/lib/containerd/opt"
+END
+	wants='containerd.default_runtime_name="runc"'
+	wants_1='cni.bin_dir="/usr/lib/cni"'
+}
+case_docker_package() { put config.toml << END
+#   Copyright 2018-2022 Docker Inc.
+
+#   Licensed under the Apache License, Version 2.0 (the "License");
+
+disabled_plugins = ["cri"]
+
+#root = "/var/lib/containerd"
+#state = "/run/containerd"
+
+#[grpc]
+#  address = "/run/containerd/containerd.sock"
+END
+	disabled=yes
+}
+case_default_config() {
+	mkdir -p "$etc"
+	"$containerd" config default | sed 's/SystemdCgroup = false/SystemdCgroup = true/' > "$etc/config.toml"
+	wants='containerd.runtimes.nvidia.options.SystemdCgroup=true'
+}
+kubeadm() {
+	put config.toml << END
+version = 2
+[$cri]
+  sandbox_image = "registry.k8s.io/pause:3.9"
+  [$cri.registry]
+    config_path = "/etc/containerd/certs.d"
+  [$cri.containerd.runtimes.runc]
+    runtime_type = "io.containerd.runc.v2"
+    $1
+END
+	wants='containerd.runtimes.nvidia.options.SystemdCgroup=true containerd.runtimes.runc.options.SystemdCgroup=true'
+}
+case_options_table() { kubeadm "[$cri.containerd.runtimes.runc.options]
+      SystemdCgroup = true"; }
+case_options_inline() { kubeadm 'options = { SystemdCgroup = true }'; }
+case_options_dotted() { kubeadm 'options.SystemdCgroup = true'; }
+case_options_quoted_keys() { kubeadm "\"options\" . 'SystemdCgroup' = true # yes"; }
+case_options_in_conf_d() {
+	put config.toml << END
+version = 2
+imports = ["@etc/conf.d/*.toml"]
+END
+	put conf.d/10-cri.toml << END
+version = 2
+[$cri.containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+  [$cri.containerd.runtimes.runc.options]
+    SystemdCgroup = true
+END
+	wants='containerd.runtimes.nvidia.options.SystemdCgroup=true'
+}
+case_dotted_default() { put config.toml << END
+version = 2
+[$cri]
+  containerd.default_runtime_name = "runc"
+  containerd.snapshotter = "native"
+  cni.bin_dir = "/opt/other/bin"
+  containerd.runtimes.runc.runtime_type = "io.containerd.runc.v2"
+  containerd.runtimes.runc.options.SystemdCgroup = true
+END
+	words=--set-default
+	wants='containerd.default_runtime_name="nvidia" containerd.runtimes.nvidia.options.SystemdCgroup=true'
+	wants_1='containerd.snapshotter="native" cni.bin_dir="/opt/other/bin"'
+}
+case_inline_nvidia() { put config.toml << END
+version = 2
+[$cri.containerd.runtimes]
+  nvidia = { runtime_type = "io.containerd.runc.v2", privileged_without_host_devices = true, options = { BinaryName = "/usr/bin/nvidia-container-runtime" } }
+  runc = { runtime_type = "io.containerd.runc.v2", options = { SystemdCgroup = true } }
+END
+	wants='containerd.runtimes.nvidia.privileged_without_host_devices=true containerd.runtimes.nvidia.options.SystemdCgroup=true'
+}
+case_plugins_inline() { put config.toml << END
+version = 2
+plugins = { "io.containerd.grpc.v1.cri" = { sandbox_image = "registry.example/pause:1", containerd = { runtimes = { runc = { runtime_type = "io.containerd.runc.v2", options = { SystemdCgroup = true } } } } } }
+END
+	wants='containerd.runtimes.nvidia.options.SystemdCgroup=true'
+}
+case_k0s_import() {
+	put config.toml << END
+version = 2
+imports = ["@etc/k0s/containerd-cri.toml"]
+END
+	put k0s/containerd-cri.toml << END
+Version = 2
+version = 2
+
+[plugins]
+
+  [plugins.'io.containerd.grpc.v1.cri']
+    sandbox_image = 'registry.k8s.io/pause:3.10'
+    [plugins.'io.containerd.grpc.v1.cri'.cni]
+      bin_dir = '/var/lib/k0s/cni/bin'
+    [plugins.'io.containerd.grpc.v1.cri'.containerd.runtimes.runc]
+      runtime_type = 'io.containerd.runc.v2'
+      [plugins.'io.containerd.grpc.v1.cri'.containerd.runtimes.runc.options]
+        SystemdCgroup = true
+END
+	wants='containerd.runtimes.nvidia.options.SystemdCgroup=true'
+	wants_1='cni.bin_dir="/var/lib/k0s/cni/bin"'
+}
+case_mirror_elsewhere() {
+	put config.toml << END
+version = 2
+imports = ["@etc/conf.d/*.toml"]
+[$cri.containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+  [$cri.containerd.runtimes.runc.options]
+    SystemdCgroup = true
+END
+	# Before 2.1 this replaces all that config.toml says of the plugin.
+	put conf.d/mirror.toml << END
+version = 2
+[$cri.registry.mirrors."docker.io"]
+  endpoint = ["https://mirror.example"]
+END
+}
+case_eks() { put config.toml << END
+version = 2
+root = "/var/lib/containerd"
+state = "/run/containerd"
+[grpc]
+address = "/run/containerd/containerd.sock"
+[$cri]
+sandbox_image = "localhost/kubernetes/pause"
+[$cri.registry]
+config_path = "/etc/containerd/certs.d:/etc/docker/certs.d"
+[$cri.containerd]
+default_runtime_name = "nvidia"
+discard_unpacked_layers = true
+[$cri.containerd.runtimes.nvidia]
+runtime_type = "io.containerd.runc.v2"
+base_runtime_spec = "/etc/containerd/base-runtime-spec.json"
+[$cri.containerd.runtimes.nvidia.options]
+BinaryName = "/usr/bin/nvidia-container-runtime"
+SystemdCgroup = true
+[$cri.cni]
+bin_dir = "/opt/cni/bin"
+conf_dir = "/etc/cni/net.d"
+END
+	wants='containerd.default_runtime_name="nvidia" containerd.runtimes.nvidia.base_runtime_spec="/etc/containerd/base-runtime-spec.json" containerd.runtimes.nvidia.options.SystemdCgroup=true containerd.runtimes.nvidia-cdi.options.SystemdCgroup=true'
+}
+# nvidia-ctk's own way: a whole file, in tabs, and its three runtimes.
+case_nvidia_ctk() { put config.toml << END
+version = 2
+
+[plugins]
+
+  [$cri]
+    enable_cdi = true
+    cdi_spec_dirs = ["/etc/cdi", "/var/run/cdi"]
+
+    [$cri.containerd]
+      default_runtime_name = "nvidia"
+
+      [$cri.containerd.runtimes]
+
+        [$cri.containerd.runtimes.nvidia]
+          privileged_without_host_devices = false
+          runtime_engine = ""
+          runtime_root = ""
+          runtime_type = "io.containerd.runc.v2"
+
+          [$cri.containerd.runtimes.nvidia.options]
+            BinaryName = "/usr/bin/nvidia-container-runtime"
+            SystemdCgroup = true
+
+        [$cri.containerd.runtimes.runc]
+          runtime_type = "io.containerd.runc.v2"
+
+          [$cri.containerd.runtimes.runc.options]
+            SystemdCgroup = true
+END
+	wants='containerd.default_runtime_name="nvidia" containerd.runtimes.nvidia.options.SystemdCgroup=true'
+}
+case_later_drop_in() {
+	put config.toml << END
+version = 2
+imports = ["@etc/conf.d/*.toml"]
+END
+	put conf.d/zz-site.toml << END
+version = 2
+[$cri]
+  sandbox_image = "registry.example/pause:3"
+  [$cri.containerd.runtimes.runc]
+    runtime_type = "io.containerd.runc.v2"
+    [$cri.containerd.runtimes.runc.options]
+      SystemdCgroup = true
+END
+	wants='containerd.runtimes.nvidia.options.SystemdCgroup=true'
+}
+case_unused_conf_d() {
+	put config.toml << END
+version = 2
+[$cri.cni]
+  bin_dir = "/usr/lib/cni"
+END
+	# Nobody imports it: it must not come into force.
+	put conf.d/old.toml << END
+version = 2
+[$cri]
+  sandbox_image = "gone.example/pause:1"
+END
+}
+case_imports_of_imports() {
+	put config.toml << END
+version = 2
+imports = ["a.toml", "sub/../sub/*.toml"]
+END
+	put a.toml << END
+version = 2
+imports = ["./later.toml", "a.toml"]
+[$cri.cni]
+  bin_dir = "/a"
+END
+	put sub/b.toml << END
+version = 2
+[$cri.cni]
+  bin_dir = "/b"
+END
+	put later.toml << END
+version = 2
+[debug]
+  level = "info"
+END
+	wants_1='cni.bin_dir="/b"'
+}
+case_version_1() { put config.toml << END
+[plugins.cri]
+  sandbox_image = "registry.example/pause:1"
+  [plugins.cri.containerd.runtimes.runc]
+    runtime_type = "io.containerd.runc.v2"
+    [plugins.cri.containerd.runtimes.runc.options]
+      SystemdCgroup = true
+END
+	until=1
+	wants='containerd.runtimes.nvidia.options.SystemdCgroup=true'
+}
+case_crun_default() { put config.toml << END
+version = 2
+[$cri.containerd]
+  default_runtime_name = "crun"
+  [$cri.containerd.runtimes.crun]
+    runtime_type = "io.containerd.runc.v2"
+    pod_annotations = ["run.oci.*"]
+    container_annotations = ["run.oci.*"]
+    [$cri.containerd.runtimes.crun.options]
+      BinaryName = "/usr/bin/crun"
+      SystemdCgroup = true
+END
+	wants='containerd.default_runtime_name="crun" containerd.runtimes.nvidia.options.SystemdCgroup=true containerd.runtimes.nvidia.container_annotations=["run.oci.*","cdi.k8s.io/*"] containerd.runtimes.nvidia.pod_annotations=["run.oci.*"]'
+}
+case_kata_default() { put config.toml << END
+version = 2
+[$cri.containerd]
+  default_runtime_name = "kata"
+  [$cri.containerd.runtimes.kata]
+    runtime_type = "io.containerd.kata.v2"
+    privileged_without_host_devices = true
+    [$cri.containerd.runtimes.kata.options]
+      ConfigPath = "/opt/kata/configuration.toml"
+  [$cri.containerd.runtimes.runc]
+    runtime_type = "io.containerd.runc.v2"
+    [$cri.containerd.runtimes.runc.options]
+      SystemdCgroup = true
+END
+	wants='containerd.default_runtime_name="kata" containerd.runtimes.nvidia.options={"BinaryName":"/opt/davit/davit-runtime","SystemdCgroup":true}'
+}
+case_registry_auth() { put config.toml << END
+version = 2
+[$cri.registry.configs."registry.example:5000".auth]
+  username = "me"
+  password = 'p"\\ä#]='
+[$cri.registry.configs."registry.example:5000".tls]
+  insecure_skip_verify = true
+[$cri.registry.mirrors]
+  [$cri.registry.mirrors."*"]
+    endpoint = [ # in their order
+      "https://a.example", # first
+      'https://b.example',
+    ]
+END
+}
+case_strings_of_all_kinds() { put config.toml << END
+version = 0x2 # hexadecimal
+oom_score = -9_99
+[$cri]
+  sandbox_image = """registry.example/\\
+     pause:1"""
+  stream_server_port = '0'
+  max_container_log_line_size = 16_384
+  [$cri.cni]
+    conf_template = '''
+{"a": "b"}
+''' # a literal of several lines
+END
+}
+case_crlf() {
+	put config.toml << END
+version = 2
+[$cri.containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+  [$cri.containerd.runtimes.runc.options]
+    SystemdCgroup = true
+END
+	sed -i 's/$/\r/' "$etc/config.toml"
+	wants='containerd.runtimes.nvidia.options.SystemdCgroup=true'
+}
+case_cdi() { put config.toml << END
+version = 2
+[$cri]
+  enable_selinux = false
+  cdi_spec_dirs = ["/etc/cdi"]
+END
+	words=--cdi
+	wants='cdi_spec_dirs=["/etc/cdi"] enable_cdi=true'
+	since=1.7
+}
+case_stargz() { put config.toml << END
+version = 2
+[proxy_plugins]
+  [proxy_plugins.stargz]
+    type = "snapshot"
+    address = "/run/containerd-stargz-grpc/containerd-stargz-grpc.sock"
+[$cri.containerd]
+  snapshotter = "stargz"
+  disable_snapshot_annotations = false
+  [$cri.containerd.runtimes.runc]
+    runtime_type = "io.containerd.runc.v2"
+[$cri.image_decryption]
+  key_model = ""
+[stream_processors."io.containerd.ocicrypt.decoder.v1.tar"]
+  accepts = ["application/vnd.oci.image.layer.v1.tar+encrypted"]
+  returns = "application/vnd.oci.image.layer.v1.tar"
+  path = "/usr/local/bin/ctd-decoder"
+  args = ["--decryption-keys-path", "/etc/containerd/ocicrypt/keys"]
+END
+	wants_1='containerd.snapshotter="stargz"'
+}
+# containerd 2.1 overlooks a snapshotter of format 2 as long as no runtime is named: to name one would
+# put it into force.
+case_snapshotter_alone() {
+	put config.toml << END
+version = 2
+[$cri.containerd]
+  snapshotter = "native"
+END
+	wants_1='containerd.snapshotter="native"'
+	refused_2='without losing .*snapshotter = .overlayfs.*config migrate'
+}
+# Of format 3, for containerd 2.
+case_version_3() {
+	put config.toml << END
+version = 3
+imports = ["@etc/conf.d/*.toml"]
+[$images3]
+  snapshotter = "native"
+  [$images3.pinned_images]
+    sandbox = "registry.example/pause:3"
+END
+	put conf.d/10-cri.toml << END
+version = 3
+[$cri3.cni]
+  bin_dirs = ["/x/bin"]
+[$cri3.containerd.runtimes.runc]
+  runtime_type = 'io.containerd.runc.v2'
+  [$cri3.containerd.runtimes.runc.options]
+    SystemdCgroup = true
+END
+	since=2
+	wants='containerd.runtimes.nvidia.options.SystemdCgroup=true'
+}
+case_two_formats() {
+	put config.toml << END
+version = 3
+imports = ["@etc/old.toml"]
+END
+	put old.toml << END
+version = 2
+[$cri.containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+  [$cri.containerd.runtimes.runc.options]
+    SystemdCgroup = true
+END
+	since=2
+	wants='containerd.runtimes.nvidia.options.SystemdCgroup=true'
+}
+
+# --- each of them, with each containerd ------------------------------------------------------------
+
+# A path of a section: plugins of several versions have theirs.
+dump() {
+	if [ -e "$etc/config.toml" ]; then
+		"$containerd" --config "$etc/config.toml" config dump 2> "$work/dump-errors"
+	else
+		: > "$work/empty.toml"
+		"$containerd" --config "$work/empty.toml" config dump 2> "$work/dump-errors"
+	fi
+}
+below() { # VERSION VERSION: whether the first one is lower
+	[ "$1" != "$2" ] && [ "$(printf '%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]
+}
+configure() { # OPTION...
+	rc=0
+	output=$("$davit" configure containerd --file "$etc/config.toml" --runtime-path "$program" \
+		"$@" 2>&1) || rc=$?
+}
+files() {
+	mkdir -p "$etc"
+	(cd "$work" && find etc -type f -not -name '*.before-davit' -exec sha256sum {} + | sort -k 2)
+}
+run_case() { # NAME
+	local name="containerd $version, ${1//_/ }" first later wants='' wants_1='' refused_2='' words='' since=0 until=99 disabled=''
+	rm -rf "${work:?}/etc"
+	"case_$1"
+	! below "$version" "$since" || return 0
+	! below "$until.999" "$version" || return 0
+	[[ $version != 1.* ]] || wants+=" $wants_1"
+	first=$(files)
+	dump > "$work/before.toml"
+	# shellcheck disable=SC2086 # words
+	configure $words --dry-run
+	equal "$name: --dry-run changes nothing" "$([ -n "$refused_2" ] && [[ $version = 2.* ]] && echo 1 || echo 0) $first" "$rc $(files)"
+	# shellcheck disable=SC2086
+	configure $words
+	if [[ $version = 2.* ]] && [ -n "$refused_2" ]; then
+		matches "$name: refused" "^davit: cannot .*$refused_2" "$output"
+		equal "$name: refused, and nothing is changed" "1 $first" "$rc $(files)"
+		return 0
+	fi
+	if [ $rc != 0 ]; then
+		fail "$name: it is configured" "$output"
+		return 0
+	fi
+	if ! dump > "$work/after.toml"; then
+		fail "$name: containerd reads it" "$(tail -n 1 "$work/dump-errors")" "$(cat "$etc/conf.d/davit.toml")"
+		return 0
+	fi
+	if [ -n "$disabled" ]; then
+		matches "$name: it says what that means" 'disabled_plugins names the CRI plugin' "$output"
+		equal "$name: nothing is lost" '' "$(diff <(grep -v imports "$work/before.toml") \
+			<(grep -v imports "$work/after.toml") | grep '^<' || true)"
+	else
+		# shellcheck disable=SC2086 # words
+		equal "$name: nothing is lost, and the runtimes are there" '' \
+			"$(python3 "$compare" "$work/before.toml" "$work/after.toml" "$program" $wants)"
+	fi
+	later=$(files)
+	# shellcheck disable=SC2086
+	configure $words
+	equal "$name: twice is once" "0 $later" "$rc $(files)"
+	configure --remove
+	equal "$name: taken back" "0 $first" "$rc $(files)"
+}
+
+mapfile -t cases < <(compgen -A function case_)
+for containerd in "${containerds[@]}"; do
+	version=$("$containerd" --version | grep -oE '[0-9]+\.[0-9]+\.[0-9]+' | head -n 1)
+	# davit asks the containerd that is installed.
+	mount --bind "$containerd" "$(command -v containerd)"
+	for case in "${cases[@]}"; do
+		run_case "${case#case_}"
+	done
+	umount "$(command -v containerd)"
+done
+report_exit
