@@ -377,7 +377,7 @@ graphics() {
 		inside NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=all LD_LIBRARY_PATH=/opt/loaders -- \
 			"$python" -c "$devices_of_graphics" $what
 		show <<< "$output"
-		matches "$what finds every GPU" "^$what 1 ([0-9]*[1-9])$" "$output"
+		matches "$what finds every GPU" "^$what 1 [1-9][0-9]*$" "$output"
 		drop_bundle
 	done
 }

@@ -65,6 +65,7 @@ struct doctor_engine {
 	const char *missing_default;
 	bool missing_for_sure; /* false: it depends on containerd's version, which isn't known */
 	struct doctor_program hook, runtime;
+	struct doctor_program amd_runtime; /* amd-container-runtime: Docker looks for it */
 };
 
 /* A hooks.d file that runs a program which gives GPUs, davit's or NVIDIA's. */
@@ -108,6 +109,12 @@ struct doctor_driver {
 	struct doctor_nodes nodes;
 };
 
+/* A plain vendor's GPUs, all of them chosen; none: error says why. */
+struct doctor_vendor {
+	struct choice choice;
+	struct error error, nodes_error;
+};
+
 /* One container: how far the hook's way leads, and the error there. */
 enum doctor_step { DOCTOR_STEP_CONFIG, DOCTOR_STEP_REQUEST, DOCTOR_STEP_DRIVER, DOCTOR_STEP_IMAGE };
 struct doctor_bundle {
@@ -128,6 +135,10 @@ struct doctor_host {
 	struct error config_error;
 	struct doctor_system system;
 	struct doctor_driver driver;
+	struct {
+		struct doctor_vendor *items;
+		size_t count, capacity;
+	} vendors;
 	struct doctor_engine engines[DOCTOR_ENGINES];
 	int required; /* enum doctor_engine_kind; -1: whichever there are */
 	struct doctor_hooks hooks;

@@ -61,6 +61,15 @@ struct oci_mounts {
 	size_t count, capacity;
 };
 
+/* A user who isn't root: process.user. */
+struct oci_user {
+	uint32_t uid, gid;
+	struct {
+		uint32_t *items;
+		size_t count, capacity;
+	} groups; /* additionalGids; none for uid 0, to whom groups are nothing */
+};
+
 struct oci_spec {
 	const char *version;          /* ociVersion, "" when absent */
 	struct strings env;           /* process.env as it stands, "NAME=value" */
@@ -68,6 +77,7 @@ struct oci_spec {
 	struct oci_mounts mounts;
 	const char *root_path; /* root.path as it stands: may be relative to the bundle */
 	bool root_readonly;
+	struct oci_user user;
 	uint64_t bounding;   /* process.capabilities: bit n is capability n of linux/capability.h */
 	bool user_namespace; /* linux.namespaces has type user */
 	const char *cgroups_path; /* linux.cgroupsPath, "" when absent */

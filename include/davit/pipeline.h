@@ -51,7 +51,7 @@ struct pipeline {
 	struct driver_roots roots;
 	struct driver driver;
 	struct selection selection;
-	struct strings notes;   /* sentences that a user of the container should know */
+	struct strings notes;   /* warnings: what a user of the container should know */
 	struct cdi_edits cdi;   /* of the devices that specs describe */
 	struct choices choices; /* of the plain vendors; with their reading */
 	struct image image;
@@ -79,11 +79,18 @@ int pipeline_request(struct pipeline *pipeline, struct arena *arena, struct erro
  */
 int pipeline_driver(struct pipeline *pipeline, struct arena *arena, struct error *err);
 /*
+ * Adds to `notes` which groups the container's user lacks for its nodes, where nobody adds them: a
+ * hook can't. Looks at `spec` and `choices`. 0 or -ENOMEM.
+ */
+int pipeline_note_groups(struct pipeline *pipeline, struct arena *arena, struct error *err);
+/*
  * The line of level `info` that a container gets when all is done: its name, GPUs, mounts, and, as
  * every line, the milliseconds.
  */
 void pipeline_log_summary(const struct pipeline *pipeline, const char *container,
 			  struct arena *arena);
+/* The notes as lines of level `warning`. */
+void pipeline_log_notes(const struct pipeline *pipeline);
 /*
  * Has NVML tell what it alone knows of this driver (driver_ask_nvml), with nodes made first that it
  * needs. Where the inventory says that it may be left unproven, a warning takes the place of an

@@ -133,9 +133,9 @@ int spec_edit(struct document *document, const struct spec_edits *edits, struct 
 /*
  * Mode `hook`: the prestart hook, which records what it makes, and the poststop hook, which removes
  * it. Injecting hooks that an engine registered as prestart or createRuntime, ours or NVIDIA's by
- * name, are taken out, as by spec_edit.
+ * name, are taken out, as by spec_edit. `for_runtime`: the hook gives what davit-runtime would.
  */
-int spec_add_hook(struct document *document, const char *hook, struct error *err);
+int spec_add_hook(struct document *document, const char *hook, bool for_runtime, struct error *err);
 
 /*
  * Whether mounts are written into config.json: always or never, or, left to us, for low-level

@@ -93,8 +93,15 @@ int accelerators_read(const struct vendor *vendor, const struct driver_roots *ro
 /* What a wish means: some of them, in their order, each once. */
 struct choice {
 	const struct vendor *vendor;
-	const char *from;                 /* the wish's */
-	struct accelerators all;          /* those of the host */
+	const char *from;        /* the wish's */
+	struct accelerators all; /* those of the host */
+	/*
+	 * Filled by accelerators_choose: the variable by which programs in the container choose
+	 * among what they see; and how the vendor's library fails when it sees GPUs that it may not
+	 * open, or NULL.
+	 */
+	const char *inside, *subset_problem;
+	bool names_by_card; /* the same: a CDI spec names its devices "card1" as well */
 	const struct accelerator **items; /* those chosen */
 	size_t count, capacity;
 };

@@ -14,13 +14,13 @@ extern const struct command command_cdi_generate, command_cdi_list, command_cdi_
 /* The options that `davit cdi generate` and `nvidia-ctk cdi generate` have in common. */
 /* clang-format off */
 #define GENERATE_OPTIONS \
-	{"output",               OPTION_VALUE,    "FILE",    "put it in the place of FILE, as a whole"       }, \
+	{"output",               OPTION_VALUE,    "FILE",    "put it in the place of FILE; DIR/: each vendor's"}, \
 	{"format",               OPTION_VALUE,    "json|yaml", "how (by the name of FILE)"                  }, \
 	{"mode",                 OPTION_VALUE,    "MODE",    "of what devices (auto: GPUs)"                  }, \
 	{"device-id",            OPTION_REPEATED, "IDS",     "these devices alone: indices, UUIDs; or none"  }, \
 	{"device-name-strategy", OPTION_REPEATED, "NAMES",   "index, type-index, uuid (index,uuid)"          }, \
 	{"no-all-device",        OPTION_FLAG,     NULL,      "no device \"all\""                             }, \
-	{"vendor",               OPTION_VALUE,    "NAME",    "the vendor of the kind (nvidia.com)"           }, \
+	{"vendor",               OPTION_VALUE,    "NAME",    "of the kind (nvidia.com); amd, intel: their GPUs"}, \
 	{"class",                OPTION_VALUE,    "NAME",    "the class of the kind (gpu)"                   }, \
 	{"driver-root",          OPTION_VALUE,    "DIR",     "where the driver's files are (driver.root)"    }, \
 	{"dev-root",             OPTION_VALUE,    "DIR",     "the root whose /dev has the nodes"             }, \
@@ -50,6 +50,13 @@ int generate_run(struct generate *generate, const struct config *config, struct 
 /* Writes a spec to a file, or (NULL) to standard output. 0 or -errno. */
 int cdi_write(const char *output, struct json_object *spec, bool yaml, struct arena *arena,
 	      struct error *err);
+
+/* ---- other vendors ------------------------------------------------------------------------ */
+
+/* The spec of a plain vendor's GPUs; the result is to be put. 0 or -errno. */
+int cdi_make_plain(const struct config *config, const struct vendor *vendor,
+		   const struct cdi_options *options, struct arena *arena, struct json_object **ret,
+		   struct strings *ret_left_out, struct error *err);
 
 /* ---- list, transform --------------------------------------------------------------------- */
 

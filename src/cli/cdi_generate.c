@@ -227,6 +227,8 @@ int generate_parse(const struct arguments *arguments, struct generate *ret)
 		       parse_lists(arguments, "library-search-path", &ret->search) < 0))
 		r = 1;
 	cdi->vendor = value_or(arguments, "vendor", cdi_mode_vendor(cdi->mode));
+	if (string_equal(cdi->vendor, "nvidia"))
+		cdi->vendor = "nvidia.com";
 	cdi->class = value_or(arguments, "class", cdi_mode_class(cdi->mode));
 	cdi->no_all = arguments_flag(arguments, "no-all-device");
 	cdi->ldconfig = arguments_value(arguments, "ldconfig-path");
@@ -483,21 +485,82 @@ int cdi_write(const char *output, struct json_object *spec, bool yaml, struct ar
 		       : 0;
 }
 
+/* The vendor whose GPUs need no driver in the container; NULL: the spec is NVIDIA's. */
+static const struct vendor *plain_vendor(const struct generate *generate)
+{
+	const struct vendor *vendor = vendor_find(generate->cdi.vendor);
+
+	return vendor && vendor->plain && generate->cdi.mode == CDI_MODE_GPU ? vendor : NULL;
+}
+
+static int make_plain(struct generate *generate, const struct config *config,
+		      const struct vendor *vendor, struct arena *arena, struct json_object **ret,
+		      struct strings *ret_left_out, struct error *err)
+{
+	int r = find_hook(&generate->cdi, arena, err);
+
+	return r < 0 ? r
+		     : cdi_make_plain(config, vendor, &generate->cdi, arena, ret, ret_left_out,
+				      err);
+}
+
 int generate_run(struct generate *generate, const struct config *config, struct arena *arena,
 		 struct error *err)
 {
 	AUTO_PIPELINE pipeline = PIPELINE_INIT;
+	const struct vendor *vendor = plain_vendor(generate);
 	AUTO_JSON *spec = NULL;
 	struct strings left_out = {0};
 	int r;
 
 	pipeline.config = config;
-	r = make_spec(generate, &pipeline, arena, &spec, &left_out, err);
+	r = vendor ? make_plain(generate, config, vendor, arena, &spec, &left_out, err)
+		   : make_spec(generate, &pipeline, arena, &spec, &left_out, err);
 	if (r == 0)
 		r = cdi_write(generate->output, spec, generate->yaml, arena, err);
 	for (size_t i = 0; r == 0 && i < left_out.count; i++)
 		cli_note("left out: %s", left_out.items[i]);
 	return r;
+}
+
+/*
+ * A file for each vendor that the host has: nvidia.json, amd.json, intel.json. It is no failure
+ * that it doesn't have one of them, unless it has none.
+ */
+static int generate_all(const struct generate *generate, const struct config *config,
+			struct arena *arena, struct error *err)
+{
+	struct error first = {0};
+	size_t made = 0;
+
+	for (size_t i = 0; vendors[i]; i++) {
+		struct generate one = *generate;
+		struct error problem = {0};
+		int r;
+
+		one.cdi.vendor = vendors[i]->plain ? vendors[i]->name : generate->cdi.vendor;
+		one.output = arena_printf(arena, "%s%s.%s", generate->output, vendors[i]->name,
+					  generate->yaml ? "yaml" : "json");
+		r = one.output ? generate_run(&one, config, arena, &problem)
+			       : error_memory(&problem);
+		made += r == 0;
+		if (r < 0 && problem.code != ERROR_NO_DRIVER) {
+			*err = problem;
+			return error_wrap(err, r, "describe the GPUs of %s", vendors[i]->title);
+		}
+		if (r < 0)
+			cli_note("no spec for %s: cannot %s", vendors[i]->title, problem.message);
+		if (r < 0 && first.code == ERROR_NONE)
+			first = problem;
+	}
+	*err = first;
+	return made ? 0 : -ENODEV;
+}
+
+static bool is_for_all(const struct arguments *arguments, const struct generate *generate)
+{
+	return generate->output && string_ends(generate->output, "/") &&
+	       !arguments_value(arguments, "vendor") && generate->cdi.mode == CDI_MODE_GPU;
 }
 
 /*
@@ -532,7 +595,9 @@ static int run(const struct arguments *arguments)
 	if (r == 0)
 		r = generate_set_roots(&generate, &arena, &config, &err);
 	if (r == 0)
-		r = generate_run(&generate, &config, &arena, &err);
+		r = is_for_all(arguments, &generate)
+			    ? generate_all(&generate, &config, &arena, &err)
+			    : generate_run(&generate, &config, &arena, &err);
 	return r < 0 ? cli_fail(&err) : 0;
 }
 
@@ -548,7 +613,9 @@ const struct command command_cdi_generate = {
 	.help = "Prints the spec, or puts it in the place of FILE. What couldn't be written into it is named\n"
 		"on standard error. Lists are separated by commas, and options with one may stand several\n"
 		"times. Modes: auto and nvml (GPUs), management (all nodes, for daemons that manage the\n"
-		"driver), gds, mofed, gdrcopy, nvswitch, imex; each has a kind of its own.\n",
+		"driver), gds, mofed, gdrcopy, nvswitch, imex; each has a kind of its own.\n"
+		"--vendor amd and intel are these vendors' GPUs. With --output DIR/ each vendor that the host\n"
+		"has gets its file there: nvidia.json, amd.json, intel.json.\n",
 	.example = "davit cdi generate --output /var/run/cdi/nvidia.json",
 	.options = options,
 	.run = run,

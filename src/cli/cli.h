@@ -39,6 +39,9 @@ struct json_object *cli_json_strings(const struct strings *strings);
 struct json_object *cli_json_gpus(const struct gpus *gpus);
 /* A plain vendor's GPUs, and what they are called by. */
 struct json_object *cli_json_accelerators(const struct accelerators *all);
+/* Every GPU of a plain vendor's, with models; their nodes aren't looked for. */
+int cli_choose_all(const struct vendor *vendor, const struct driver_roots *roots,
+		   struct arena *arena, struct choice *ret, struct error *err);
 /* "/dev/dri/card1, /dev/dri/renderD128"; NULL without memory. */
 const char *cli_accelerator_nodes(const struct accelerator *one, struct arena *arena);
 struct json_object *cli_json_driver(const struct driver *driver);

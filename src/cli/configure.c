@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "configure.h"
 
+#define DOCKER_FILE "/etc/docker/daemon.json"
+#define ENVIRON_MAX ((size_t)1024 * 1024)
+
 static const struct {
 	const char *name, *file, *drop_in;
 } engines[] = {
-  /* in the order of enum engine; containerd's are where its distribution has them */
-	{"docker",     "/etc/docker/daemon.json", NULL                                          },
-	{"containerd", NULL,                      NULL					  },
-	{"crio",       NULL,                      CRIO_FOLDER "/50-davit.conf"                  },
-	{"podman",     NULL,                      "/usr/share/containers/oci/hooks.d/davit.json"},
+  /* in the order of enum engine; docker's and containerd's are looked for */
+	{"docker",     NULL, NULL					  },
+	{"containerd", NULL, NULL					  },
+	{"crio",       NULL, CRIO_FOLDER "/50-davit.conf"                  },
+	{"podman",     NULL, "/usr/share/containers/oci/hooks.d/davit.json"},
 };
 
 /* ---- one file --------------------------------------------------------------------------- */
@@ -88,20 +93,115 @@ static int finish_change(const struct job *job, const struct change *change, uns
 
 /* ---- the engines ------------------------------------------------------------------------ */
 
+/* A variable of the user's who asks; NULL: not set. Only a file of theirs is found by it. */
+static const char *own_variable(const struct job *job, const char *name)
+{
+	char *text = NULL;
+	size_t length = strlen(name), size = 0;
+	AUTO_FD fd = proc_open(0, "environ", O_RDONLY);
+
+	if (fd < 0 || file_read(fd, ENVIRON_MAX, job->arena, &text, &size) < 0)
+		return NULL;
+	for (const char *at = text; at < text + size; at += strlen(at) + 1)
+		if (strncmp(at, name, length) == 0 && at[length] == '=' && at[length + 1] == '/')
+			return at + length + 1;
+	return NULL;
+}
+
+static bool is_there(const struct job *job, const char *path)
+{
+	struct stat st;
+
+	return path && root_stat(&job->root, path, 0, &st) == 0;
+}
+
+/* The file of a user's own daemon, when the user who asks has one. NULL: no. */
+static const char *find_rootless(const struct job *job)
+{
+	const char *home = own_variable(job, "HOME");
+	const char *folder = own_variable(job, "XDG_CONFIG_HOME");
+	const char *const signs[] = {
+		arena_printf(job->arena, "/run/user/%u/docker.sock", (unsigned)geteuid()),
+		arena_printf(job->arena, "%s/.config/systemd/user/docker.service",
+			     home ? home : ""),
+		arena_printf(job->arena, "%s/.config/docker/daemon.json", home ? home : ""),
+	};
+
+	if (geteuid() == 0 || !string_equal(job->root_path, "/") || (!home && !folder))
+		return NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(signs); i++)
+		if (is_there(job, signs[i]))
+			return folder ? arena_printf(job->arena, "%s/docker/daemon.json", folder)
+				      : signs[ARRAY_SIZE(signs) - 1];
+	return NULL;
+}
+
+/* A snap's Docker alone, or a file of it. */
+static bool is_snap(const struct job *job)
+{
+	static const char *const others[] = {"/usr/bin/dockerd", "/usr/sbin/dockerd",
+					     "/usr/local/bin/dockerd", "/usr/local/sbin/dockerd"};
+
+	if (job->file)
+		return string_starts(job->file, "/var/snap/");
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		if (is_there(job, others[i]))
+			return false;
+	return is_there(job, "/snap/docker/current") || is_there(job, "/var/snap/docker/current");
+}
+
+/* What keeps --device nvidia.com/gpu=... from working, though nothing is wrong with the file. */
+static int tell_docker(const struct job *job, const struct change *change)
+{
+	struct configure_docker_facts facts;
+	int r;
+
+	if (job->remove || !change->after)
+		return 0;
+	r = configure_docker_find(change->after, change->path, job->configure.runtime_name,
+				  job->arena, &facts, job->err);
+	if (r == 0 && facts.cdi_off)
+		(void)fprintf(stderr,
+			      "davit: note: %s: features.cdi is false, so `--device "
+			      "nvidia.com/gpu=...` fails; --cdi switches it on\n",
+			      change->path);
+	if (r == 0 && facts.spec_dirs.count && !strings_contain(&facts.spec_dirs, "/etc/cdi") &&
+	    !strings_contain(&facts.spec_dirs, "/var/run/cdi"))
+		(void)fprintf(stderr,
+			      "davit: note: %s: CDI specs are looked for in %s alone: davit cdi "
+			      "generate --output %s/nvidia.json\n",
+			      change->path, strings_list(job->arena, &facts.spec_dirs, 200),
+			      facts.spec_dirs.items[0]);
+	return r;
+}
+
 static int do_docker(struct job *job, struct change *change)
 {
 	static const char *const services[] = {"docker"};
 	const char *mark = arena_printf(job->arena, "\"%s\"", job->configure.runtime_path);
-	int r = configure_open_change(job, job->file, mark, change);
+	const char *rootless = job->file ? NULL : find_rootless(job);
+	const char *file = job->file ? job->file : rootless ? rootless : DOCKER_FILE;
+	int r;
 
-	job->restart = configure_restart(&job->root, services, ARRAY_SIZE(services), job->arena);
+	if (is_snap(job) && !job->remove)
+		return error_set(
+			job->err, ERROR_BAD_CONFIG, ENOTSUP,
+			"use Docker's own package, or the distribution's (`snap remove "
+			"docker`)",
+			"configure Docker: it is a snap, which runs no program of the host");
+	r = configure_open_change(job, file, mark, change);
+	job->restart =
+		rootless || string_ends(file, "/.config/docker/daemon.json")
+			? "systemctl --user restart docker"
+			: configure_restart(&job->root, services, ARRAY_SIZE(services), job->arena);
 	if (r < 0 || (job->remove && !change->before))
 		return r;
-	return job->remove ? configure_docker_remove(change->before, change->original, job->file,
-						     &job->configure, job->arena, &change->after,
-						     job->err)
-			   : configure_docker(change->before, job->file, &job->configure,
-					      job->arena, &change->after, job->err);
+	r = job->remove
+		    ? configure_docker_remove(change->before, change->original, file,
+					      &job->configure, job->arena, &change->after, job->err)
+		    : configure_docker(change->before, file, &job->configure, job->arena,
+				       &change->after, job->err);
+	return r < 0 ? r : tell_docker(job, change);
 }
 
 static int do_podman(struct job *job, struct change *change)

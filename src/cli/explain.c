@@ -46,6 +46,8 @@ static int follow(struct explanation *e, const struct config *config, const char
 			&e->root, &pipeline->spec.mounts, arena);
 	}
 	r = pipeline_driver(pipeline, arena, err);
+	if (r == 0)
+		r = pipeline_note_groups(pipeline, arena, err);
 	return r < 0 ? r : pipeline_plan(pipeline, &e->root, arena, err);
 }
 

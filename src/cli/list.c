@@ -2,6 +2,33 @@
 #include <stdio.h>
 
 #include "cli.h"
+#include "list.h"
+
+/* A wish for all GPUs of each plain vendor that the host has. */
+static int add_wishes(struct pipeline *pipeline, const struct config *config, struct arena *arena,
+		      struct error *err)
+{
+	struct driver_roots roots = DRIVER_ROOTS_INIT;
+	int r = driver_roots_open_host(config, &roots, err);
+
+	for (size_t i = 0; r == 0 && vendors[i]; i++) {
+		struct error absent = {0};
+		struct choice choice;
+		struct wish *wish;
+
+		if (!vendors[i]->plain ||
+		    cli_choose_all(vendors[i], &roots, arena, &choice, &absent) < 0)
+			continue;
+		wish = ARENA_PUSH(arena, &pipeline->request.wishes);
+		if (!wish) {
+			r = error_memory(err);
+			break;
+		}
+		*wish = (struct wish){vendors[i], "davit list", pipeline->request.devices};
+	}
+	driver_roots_close(&roots);
+	return r;
+}
 
 /* The plan for everything, on an image of the host's own kind. */
 static int plan_for_all(struct pipeline *pipeline, const struct config *config, struct arena *arena,
@@ -23,7 +50,16 @@ static int plan_for_all(struct pipeline *pipeline, const struct config *config, 
 	};
 	if (strings_add(arena, &pipeline->request.devices, "all") < 0)
 		return error_memory(err);
-	r = pipeline_driver(pipeline, arena, err);
+	/* Each vendor's, where the host has it; NVIDIA's problem is the error when it has none. */
+	r = add_wishes(pipeline, config, arena, err);
+	if (r == 0)
+		r = pipeline_driver(pipeline, arena, err);
+	if (r == -ENODEV && pipeline->request.wishes.count && !pipeline->driver.version) {
+		pipeline->request.nvidia = false;
+		pipeline_close(pipeline);
+		pipeline->roots = (struct driver_roots)DRIVER_ROOTS_INIT;
+		r = pipeline_driver(pipeline, arena, err);
+	}
 	return r < 0 ? r : pipeline_plan(pipeline, &root, arena, err);
 }
 
@@ -68,6 +104,8 @@ static int run(const struct arguments *arguments)
 	struct config config;
 	int r = config_load(arguments->config, &arena, &config, &err);
 
+	if (r == 0 && arguments_flag(arguments, "containers"))
+		return list_containers(&config, arguments->json, &arena);
 	if (r == 0)
 		r = plan_for_all(&pipeline, &config, &arena, &err);
 	if (r < 0)
@@ -83,11 +121,17 @@ static int run(const struct arguments *arguments)
 	return fflush(stdout) != 0;
 }
 
+static const struct command_option options[] = {
+	{"containers", OPTION_FLAG, NULL, "which running containers have which GPU"},
+	{NULL,         0,           NULL, NULL				     },
+};
 const struct command command_list = {
 	.name = "list",
 	.summary = "what a container with all GPUs and capabilities gets",
-	.help = "Prints the files and nodes of the host that a container gets when it asks for all GPUs and\n"
-		"all capabilities, a line each.\n",
+	.help = "Prints the files and nodes of the host that a container gets when it asks for all GPUs of\n"
+		"every vendor and all capabilities, a line each. --containers tells which running containers\n"
+		"have which GPU instead: what it sees in /proc, so root sees all of them.\n",
+	.options = options,
 	.example = "davit list --json",
 	.json = true,
 	.run = run,

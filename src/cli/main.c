@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "amd_ctk.h"
 #include "cdi_hook.h"
 #include "cli.h"
 #include "commands.h"
@@ -46,6 +47,8 @@ int main(int argc, char **argv)
 		return is_hook(argc, argv)
 			       ? cdi_hook_main(argc, argv)
 			       : command_run(&command_ctk, "nvidia-ctk", argc - 1, argv + 1);
+	if (argc > 0 && strcmp(slash ? slash + 1 : argv[0], "amd-ctk") == 0)
+		return command_run(&command_amd_ctk, "amd-ctk", argc - 1, argv + 1);
 	if (strcmp(name, "ctk") == 0 && is_hook(argc - 1, argv + 1))
 		return cdi_hook_main(argc - 1, argv + 1);
 	if (strcmp(name, "--complete") == 0)

@@ -27,7 +27,10 @@ static int refuse(const struct import *import, const struct pair *pair, const ch
 {
 	size_t at = (size_t)(pair->node->text.data - import->text);
 
-	return json_error_at(import->text, at, ERROR_BAD_CONFIG, import->path, what, import->err);
+	return error_fix(
+		import->err,
+		json_error_at(import->text, at, ERROR_BAD_CONFIG, import->path, what, import->err),
+		"correct that line of %s", import->path);
 }
 
 /* ---- what comes out --------------------------------------------------------------------- */
@@ -313,6 +316,12 @@ static const struct {
 	{"nvidia-container-runtime.discover-mode",                   "an old release's switch"                                   },
 	{"nvidia-container-runtime.modes.csv.compat-container-root",
 	 "Orin's own directory is known: /usr/local/cuda/compat_orin"                                                            },
+	{"nvidia-container-runtime.modes.cdi.default-kind",
+	 "a name without a kind is one of nvidia.com/gpu"									},
+	{"features.allow-unknown-oci-spec-fields",
+	 "unknown fields of config.json always stay as they are"								 },
+	{"features.no-additional-gids-for-device-nodes",
+	 "a node that only a group may use needs the group"								      },
 	{"nvidia-container-runtime.modes.cdi.",
 	 "davit plans for each container, without specs; engines read theirs"                                                    },
 	{"nvidia-container-runtime.modes.jit-cdi.",

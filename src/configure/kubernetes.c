@@ -25,9 +25,11 @@ static bool is_there(const struct root *root, const char *path)
 	return path && root_stat(root, path, 0, &st) == 0;
 }
 
-/* `data-dir: DIR` of a distribution of Rancher's, or NULL. */
-static const char *find_data_dir(const struct root *root, const char *path, struct arena *arena)
+/* `data-dir: DIR` of one of Rancher's files; NULL: it says nothing. */
+static const char *read_data_dir(const struct root *root, const char *path, struct arena *arena)
 {
+	static const char key[] = "data-dir:";
+	const char *found = NULL;
 	struct slice rest, line;
 	char *text;
 
@@ -35,15 +37,50 @@ static const char *find_data_dir(const struct root *root, const char *path, stru
 		return NULL;
 	rest = slice_from(text);
 	while (slice_next(&rest, '\n', &line)) {
-		if (!slice_starts(line, "data-dir:"))
+		char *word;
+
+		if (!slice_starts(line, key))
 			continue;
-		line = slice_trim((struct slice){line.data + 9, line.length - 9});
-		if (line.length > 2 && (line.data[0] == '"' || line.data[0] == '\''))
-			line = (struct slice){line.data + 1, line.length - 2};
-		if (line.length > 0 && line.data[0] == '/')
-			return arena_strndup(arena, line.data, line.length);
+		line = slice_trim(
+			(struct slice){line.data + strlen(key), line.length - strlen(key)});
+		word = arena_strndup(arena, line.data, line.length);
+		if (word && (word[0] == '"' || word[0] == '\'')) {
+			word++;
+			word[strcspn(word, "\"'")] = '\0';
+		} else if (word) {
+			word[strcspn(word, " #")] = '\0';
+		}
+		if (word && word[0] == '/')
+			found = word;
 	}
-	return NULL;
+	return found;
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* config.yaml, and the files of config.yaml.d by name: the last one that says it counts. */
+static const char *find_data_dir(const struct root *root, const char *name, struct arena *arena)
+{
+	const char *file = arena_printf(arena, "/etc/rancher/%s/config.yaml", name), *found;
+	const char *folder = arena_printf(arena, "%s.d", file ? file : "");
+	struct strings names = {0};
+
+	if (!file || !folder)
+		return NULL;
+	found = read_data_dir(root, file, arena);
+	(void)root_list(root, folder, 1024, arena, &names);
+	if (sort_items(arena, names.items, names.count, sizeof(*names.items), compare) < 0)
+		return found;
+	for (size_t i = 0; i < names.count; i++) {
+		const char *path = arena_printf(arena, "%s/%s", folder, names.items[i]);
+		const char *said = path ? read_data_dir(root, path, arena) : NULL;
+
+		found = said ? said : found;
+	}
+	return found;
 }
 
 static void set_rancher(struct containerd_distribution *ret, bool rke2, const char *file)
@@ -117,15 +154,14 @@ static int find_rancher(const struct root *root, bool rke2, struct arena *arena,
 			struct containerd_distribution *ret)
 {
 	const char *name = rke2 ? "rke2" : "k3s";
-	const char *config = arena_printf(arena, "/etc/rancher/%s/config.yaml", name);
-	const char *data = config ? find_data_dir(root, config, arena) : NULL;
+	const char *data = find_data_dir(root, name, arena);
 	const char *folder, *file;
 
 	if (!data)
 		data = arena_printf(arena, "/var/lib/rancher/%s", name);
 	folder = arena_printf(arena, "%s/agent/etc/containerd", data ? data : "");
 	file = arena_printf(arena, "%s" TAIL_RANCHER, data ? data : "");
-	if (!config || !data || !folder || !file)
+	if (!data || !folder || !file)
 		return -ENOMEM;
 	if (!is_there(root, folder))
 		return 0;

@@ -105,6 +105,9 @@ int check_driver_module(const struct doctor_host *host, struct finding *ret)
 {
 	const struct doctor_driver *d = &host->driver;
 
+	if ((!d->roots_open || d->problems.kernel.code) && doctor_has_other_gpus(host))
+		return finding_set(ret, DOCTOR_SKIP, NULL,
+				   "no driver of NVIDIA's; the host has other GPUs (vendors.gpus)");
 	if (!d->roots_open)
 		return finding_error(ret, DOCTOR_FAIL, &d->roots_error);
 	if (d->problems.kernel.code)
@@ -255,7 +258,9 @@ int check_driver_uvm(const struct doctor_host *host, struct finding *ret)
 	if (major)
 		return finding_set(ret, DOCTOR_OK, NULL, "nvidia-uvm has major %u", major);
 	return finding_set(ret, loads ? DOCTOR_WARN : DOCTOR_FAIL,
-			   "run `davit system prepare`, and enable davit-prepare.service",
+			   host->system.nested
+				   ? "have the host's root load nvidia-uvm"
+				   : "run `davit system prepare`, and enable davit-prepare.service",
 			   "nvidia-uvm isn't loaded (not in %s/devices), which CUDA needs%s",
 			   host->config.driver.proc,
 			   loads ? ": the first container loads it, if it may" : "");

@@ -157,6 +157,8 @@ int check_docker_hook(const struct doctor_host *host, struct finding *ret)
 
 	if (engine->snap)
 		return finding_set(ret, DOCTOR_SKIP, NULL, "a snap's Docker can't use it");
+	if (!engine->hook.path && !host->driver.driver.version && doctor_has_other_gpus(host))
+		return finding_set(ret, DOCTOR_SKIP, NULL, "no driver of NVIDIA's (docker.amd)");
 	if (engine->pid && engine->hidden)
 		return finding_set(ret, DOCTOR_UNKNOWN, "run as root",
 				   "the PATH of process %u can't be read", engine->pid);
@@ -166,11 +168,13 @@ int check_docker_hook(const struct doctor_host *host, struct finding *ret)
 		return finding_set(
 			ret, DOCTOR_WARN, "put a link of that name to davit-hook in its place",
 			"%s is on dockerd's PATH, but isn't davit-hook", engine->hook.path);
-	(void)finding_set(ret, engine->runtime.path ? DOCTOR_WARN : DOCTOR_FAIL, NULL,
-			  "nvidia-container-runtime-hook isn't on dockerd's PATH (%s): `docker run "
-			  "--gpus` says `could not select device driver`%s",
-			  engine->pid && engine->search ? engine->search : DOCTOR_USUAL_SEARCH,
-			  engine->runtime.path ? "; `--runtime nvidia` works" : "");
+	(void)finding_set(
+		ret, engine->runtime.path ? DOCTOR_WARN : DOCTOR_FAIL, NULL,
+		"nvidia-container-runtime-hook isn't on dockerd's PATH (%s): `docker run "
+		"--gpus` says `could not select device driver` (Docker 29.3 and later: `AMD "
+		"CDI spec not found`)%s",
+		engine->pid && engine->search ? engine->search : DOCTOR_USUAL_SEARCH,
+		engine->runtime.path ? "; `--runtime nvidia` works" : "");
 	return finding_remedy(ret,
 			      "install davit's NVIDIA names (or: ln -s %s "
 			      "/usr/bin/nvidia-container-runtime-hook), then %s",
@@ -198,12 +202,13 @@ int check_docker_cdi(const struct doctor_host *host, struct finding *ret)
 
 	if (engine->file_error.code || engine->file_hidden)
 		return finding_set(ret, DOCTOR_SKIP, NULL, "its configuration can't be read");
-	if (engine->cdi_off)
-		return finding_set(
-			ret, DOCTOR_WARN,
-			"davit configure docker --cdi, then restart it as it says",
+	if (engine->cdi_off) {
+		(void)finding_set(
+			ret, DOCTOR_WARN, NULL,
 			"features.cdi is false in %s: `--device nvidia.com/gpu=...` fails",
 			engine->file);
+		return remedy_configure(engine, "docker", " --cdi", ret);
+	}
 	if (folders->count && !strings_contain(folders, "/etc/cdi") &&
 	    !strings_contain(folders, "/var/run/cdi")) {
 		(void)finding_set(ret, DOCTOR_WARN, NULL,

@@ -27,8 +27,11 @@ int check_nodes_present(const struct doctor_host *host, struct finding *ret)
 	}
 	if (!absent[0])
 		return finding_set(ret, DOCTOR_OK, NULL, "all in %s", host->config.driver.dev);
+	/* Nobody makes a node in a user namespace. */
 	return finding_set(ret, made ? DOCTOR_WARN : DOCTOR_FAIL,
-			   "run `davit system prepare`, and enable davit-prepare.service",
+			   host->system.nested
+				   ? "have the host's root give this system those nodes"
+				   : "run `davit system prepare`, and enable davit-prepare.service",
 			   "the kernel module is loaded, but missing in %s: %s%s",
 			   host->config.driver.dev, absent,
 			   made ? " (made when a container needs them)" : "");
@@ -38,6 +41,7 @@ int check_nodes_numbers(const struct doctor_host *host, struct finding *ret)
 {
 	const struct doctor_nodes *nodes = &host->driver.nodes;
 	char wrong[700] = "";
+	bool other = false;
 
 	if (!check_has_numbers(host, ret))
 		return 0;
@@ -46,6 +50,7 @@ int check_nodes_numbers(const struct doctor_host *host, struct finding *ret)
 
 		if (!node->exists || node->right)
 			continue;
+		other |= !S_ISCHR(node->st.st_mode);
 		if (!S_ISCHR(node->st.st_mode))
 			finding_list(wrong, sizeof(wrong), "%s is no character device",
 				     node->node.name);
@@ -64,8 +69,11 @@ int check_nodes_numbers(const struct doctor_host *host, struct finding *ret)
 		return finding_set(ret, DOCTOR_OK, NULL, "as in %s/devices",
 				   host->config.driver.proc);
 	return finding_set(ret, DOCTOR_FAIL,
-			   "run `davit system prepare`: it replaces what is left over from an "
-			   "earlier boot",
+			   host->system.nested
+				   ? "have the host's root give this system the right nodes"
+			   : other ? "remove what is no device, then run `davit system prepare`"
+				   : "run `davit system prepare`: it replaces what is left over "
+				     "from an earlier boot",
 			   "stale in %s: %s", host->config.driver.dev, wrong);
 }
 

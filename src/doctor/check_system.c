@@ -9,6 +9,9 @@ int check_host_boot(const struct doctor_host *host, struct finding *ret)
 		return finding_set(ret, DOCTOR_SKIP, NULL, "no systemd");
 	if (host->system.prepare_enabled)
 		return finding_set(ret, DOCTOR_OK, NULL, "davit-prepare.service is enabled");
+	if (!host->driver.driver.version && doctor_has_other_gpus(host))
+		return finding_set(ret, DOCTOR_SKIP, NULL,
+				   "no driver of NVIDIA's: udev makes the nodes of others");
 	return finding_set(ret, DOCTOR_WARN, "systemctl enable davit-prepare.service",
 			   "davit-prepare.service isn't enabled: containers that start at boot may "
 			   "come before the driver's nodes");

@@ -16,6 +16,7 @@ struct doctor_gathering {
 
 /* Each one fills its part of the host. 0 or -ENOMEM: what can't be seen is a fact, too. */
 int doctor_gather_driver(struct doctor_gathering *g);
+int doctor_gather_vendors(struct doctor_gathering *g);
 int doctor_gather_system(struct doctor_gathering *g);
 int doctor_gather_engines(struct doctor_gathering *g);
 int doctor_gather_hooks(struct doctor_gathering *g);
@@ -47,6 +48,8 @@ int finding_error(struct finding *ret, enum doctor_result result, const struct e
 /* Adds ", TEXT" to a list in a buffer, or " ..." when it doesn't fit any more. */
 void finding_list(char *list, size_t size, const char *format, ...) PRINTF_LIKE(3, 4);
 
+/* Whether there are GPUs of other vendors than NVIDIA. */
+bool doctor_has_other_gpus(const struct doctor_host *host);
 /* Whether the kernel module was found; else the finding is one that says so. */
 bool check_is_native(const struct doctor_host *host, struct finding *ret);
 bool check_has_module(const struct doctor_host *host, struct finding *ret);
@@ -73,6 +76,9 @@ CHECK(nodes_present);
 CHECK(nodes_numbers);
 CHECK(nodes_modes);
 CHECK(nodes_links);
+CHECK(vendors_gpus);
+CHECK(vendors_nodes);
+CHECK(docker_amd);
 CHECK(cgroup_version);
 CHECK(cgroup_driver);
 CHECK(cgroup_systemd);

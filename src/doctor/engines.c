@@ -7,6 +7,7 @@
 
 #define FILES_MAX 1024
 #define RUNTIME_NAME "nvidia"
+#define AMD_RUNTIME_NAME "amd-container-runtime"
 #define HOOK_NAME "nvidia-container-runtime-hook"
 
 /* ---- files of an engine ----------------------------------------------------------------- */
@@ -186,8 +187,13 @@ static int gather_docker(struct doctor_gathering *g, struct doctor_engine *engin
 		r = find_runtime(g, engine);
 	if (r < 0 || engine->hidden)
 		return r;
-	return doctor_find_program(g, HOOK_NAME, engine->pid ? engine->search : DOCTOR_USUAL_SEARCH,
-				   &engine->hook);
+	r = doctor_find_program(g, AMD_RUNTIME_NAME,
+				engine->pid ? engine->search : DOCTOR_USUAL_SEARCH,
+				&engine->amd_runtime);
+	return r < 0 ? r
+		     : doctor_find_program(g, HOOK_NAME,
+					   engine->pid ? engine->search : DOCTOR_USUAL_SEARCH,
+					   &engine->hook);
 }
 
 /* By containerd itself, where it can be asked; else by its files. */

@@ -204,13 +204,13 @@ int doctor_gather_bundle(struct doctor_gathering *g)
 	bundle->loader = pipeline.image.loader;
 	bundle->compat = pipeline.image.compat.count > 0;
 	bundle->gpu = pipeline.request.gpu;
-	bundle->from = pipeline.request.from;
-	bundle->devices = strings_join(g->arena, &pipeline.request.devices, ", ");
+	bundle->from = gpu_request_sources(&pipeline.request, g->arena);
+	bundle->devices = gpu_request_devices(&pipeline.request, g->arena);
 	r = take_near_misses(g, &pipeline.request.rules);
 	bundle->warnings = pipeline.request.warnings;
 	for (size_t i = 0; r == 0 && i < pipeline.notes.count; i++)
 		r = strings_add(g->arena, &bundle->warnings, pipeline.notes.items[i]);
-	return bundle->devices ? r : -ENOMEM;
+	return bundle->devices && bundle->from ? r : -ENOMEM;
 }
 
 /* ---- all -------------------------------------------------------------------------------- */
@@ -226,8 +226,9 @@ int doctor_gather(const struct doctor_options *options, struct arena *arena,
 		  struct doctor_host *ret, struct error *err)
 {
 	static int (*const parts[])(struct doctor_gathering * g) = {
-		gather_config,       doctor_gather_driver,  doctor_gather_system,
-		doctor_gather_hooks, doctor_gather_engines, doctor_gather_bundle,
+		gather_config,        doctor_gather_driver, doctor_gather_vendors,
+		doctor_gather_system, doctor_gather_hooks,  doctor_gather_engines,
+		doctor_gather_bundle,
 	};
 	struct doctor_gathering g = {
 		.options = options,

@@ -86,8 +86,11 @@ int driver_examine(const struct driver_roots *roots, const struct config *config
 
 	*ret_problems = (struct driver_problems){0};
 	r = choose(roots, config, arena, ret)->examine(roots, config, arena, ret, ret_problems);
-	if (r == 0 && files->code)
-		(void)explain(roots, config, arena, ret, -ENODEV, files);
+	if (r == 0 && files->code &&
+	    explain(roots, config, arena, ret, -ENODEV, files) != -ENODEV) {
+		ret->platform = PLATFORM_TEGRA;
+		ret_problems->nodes = *files;
+	}
 	return r;
 }
 

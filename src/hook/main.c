@@ -197,6 +197,10 @@ static int give_gpus(struct pipeline *pipeline, const struct config *config, boo
 		r = filter_install(FILTER_APPLY, err);
 	if (r == 0)
 		r = pipeline_plan(pipeline, &container.root, arena, err);
+	if (r == 0)
+		r = pipeline_note_groups(pipeline, arena, err);
+	if (r == 0)
+		pipeline_log_notes(pipeline);
 	deadline_step("mount the driver's files in the container");
 	if (r == 0)
 		r = apply_plan(&pipeline->plan, &pipeline->roots, &container, config->cgroups,

@@ -32,7 +32,11 @@ static const struct names process_names = {
 };
 enum { CAPABILITIES_BOUNDING };
 static const struct names capabilities_names = {{NAME("bounding")}, 1};
-static const struct names user_names = {{NAME("additionalGids")}, 1};
+enum { USER_GROUPS, USER_UID, USER_GID };
+static const struct names user_names = {
+	{NAME("additionalGids"), NAME("uid"), NAME("gid")},
+        3
+};
 enum { FILESYSTEM_PATH, FILESYSTEM_READONLY };
 static const struct names filesystem_names = {
 	{NAME("path"), NAME("readonly")},
@@ -132,10 +136,42 @@ static int read_capabilities(struct reader *r, const struct object *process, str
 	return read_bounding_list(r, bounding, "process.capabilities.bounding", spec);
 }
 
+/* What is no id is the runtime's to complain of: 0 then, and no group. */
+static uint32_t read_id(const struct reader *r, const struct json_value *value)
+{
+	int64_t id = value && value->kind == JSON_INTEGER ? json_integer(&r->json, value) : 0;
+
+	return id > 0 && id <= UINT32_MAX ? (uint32_t)id : 0;
+}
+
+static int read_user(struct reader *r, const struct object *process, struct oci_user *ret)
+{
+	const struct json_value *groups, *item;
+	struct object user;
+	int result = object_read(r, process->members[PROCESS_USER],
+				 (struct place){.path = "process.user"}, &user_names, &user);
+
+	if (result < 0)
+		return result;
+	ret->uid = read_id(r, user.members[USER_UID]);
+	ret->gid = read_id(r, user.members[USER_GID]);
+	groups = user.members[USER_GROUPS];
+	if (ret->uid == 0 || !groups || groups->kind != JSON_ARRAY)
+		return 0;
+	for (item = json_first(groups); item; item = json_next(groups, item)) {
+		uint32_t *added = ARENA_PUSH(r->arena, &ret->groups);
+
+		if (!added)
+			return error_memory(r->err);
+		*added = read_id(r, item);
+	}
+	return 0;
+}
+
 static int read_process(struct reader *r, const struct object *root, struct oci_spec *spec)
 {
 	const struct json_value *value = NULL;
-	struct object process = {0}, user;
+	struct object process = {0};
 	int result = object_get(r, root, ROOT_PROCESS, JSON_OBJECT, &value);
 
 	if (result == 0)
@@ -145,9 +181,7 @@ static int read_process(struct reader *r, const struct object *root, struct oci_
 		result = read_env(r, &process, spec);
 	if (result == 0)
 		result = read_capabilities(r, &process, spec);
-	return result < 0 ? result
-			  : object_read(r, process.members[PROCESS_USER],
-					(struct place){.path = "process.user"}, &user_names, &user);
+	return result < 0 ? result : read_user(r, &process, &spec->user);
 }
 
 /* ---- annotations ------------------------------------------------------------------------ */

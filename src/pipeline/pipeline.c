@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "davit/pipeline.h"
+#include "notes.h"
 
 void pipeline_close(struct pipeline *pipeline)
 {
@@ -396,9 +397,7 @@ static int take_choice(struct pipeline *pipeline, const struct wish *wish, struc
 		return r;
 	log_line(LOG_LEVEL_DEBUG, "%s: chosen %zu of %zu GPUs", wish->vendor->title, choice->count,
 		 choice->all.count);
-	if (*choice->all.warning)
-		log_line(LOG_LEVEL_WARNING, "%s: %s", wish->vendor->title, choice->all.warning);
-	return 0;
+	return note_choice(pipeline, choice, arena, err);
 }
 
 int pipeline_driver(struct pipeline *pipeline, struct arena *arena, struct error *err)

@@ -45,14 +45,21 @@ static const struct pci_function *find_function(const struct plain_reader *reade
 	return NULL;
 }
 
-/* "../../../amdgpu_xcp_3": the last part of the link that leads from a DRM node to its device. */
+/* "amdgpu_xcp_3" of the link ".../platform/amdgpu_xcp_3/drm/renderD131"; NULL: it has another form.
+ */
 static const char *device_name(struct plain_reader *reader, const char *render)
 {
-	const char *path = arena_printf(reader->arena, "class/drm/%s/device", render);
+	const char *path = arena_printf(reader->arena, "class/drm/%s", render);
 	const char *link = path ? root_readlink(&reader->roots->sys, path, reader->arena) : NULL;
-	const char *slash = link ? strrchr(link, '/') : NULL;
+	const char *end = link ? strstr(link, "/drm/") : NULL, *start = end;
+	char *name;
 
-	return slash && slash[1] ? slash + 1 : link;
+	while (start && start > link && start[-1] != '/')
+		start--;
+	name = end ? arena_strndup(reader->arena, start, (size_t)(end - start)) : NULL;
+	if (name)
+		string_printable(name);
+	return name;
 }
 
 /* Whose the node is, and what other DRM nodes belong to it. 1, 0 (nobody's here) or -ENOMEM. */
@@ -79,6 +86,8 @@ static int find_device(struct plain_reader *reader, struct kfd_gpu *gpu)
 		return 0;
 	gpu->drm = names;
 	gpu->device = device_name(reader, render);
+	if (!gpu->device)
+		gpu->device = render;
 	return strings_contain(&names, render);
 }
 

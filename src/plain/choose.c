@@ -283,6 +283,9 @@ int accelerators_choose(const struct strings *devices, const struct strings *exc
 	int r = c.chosen ? 0 : error_memory(err);
 
 	ret->count = 0;
+	ret->inside = ret->vendor->plain->inside;
+	ret->subset_problem = ret->vendor->plain->subset_problem;
+	ret->names_by_card = ret->vendor->plain->names_by_card;
 	for (size_t i = 0; r == 0 && i < devices->count; i++)
 		r = choose_item(&c, devices->items[i]);
 	for (size_t i = 0; r == 0 && i < ret->all.count; i++) {

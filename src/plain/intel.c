@@ -121,6 +121,7 @@ const struct plain plain_intel = {
 	.drivers = drivers,
 	.pci_vendor = 0x8086,
 	.check_class = true,
+	.names_by_card = true,
 	.absent = "the host has no i915 or xe GPU",
 	.absent_fix = "modprobe xe, or i915 for older GPUs",
 	.inside = "ZE_AFFINITY_MASK",

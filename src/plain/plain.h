@@ -41,6 +41,8 @@ struct plain {
 	/* Whether the vendor's library fails with some of the host's GPUs where no device rules
 	 * hold; NULL, or how it says so. */
 	const char *subset_problem;
+	/* Whether the vendor's own CDI specs name devices "card1". */
+	bool names_by_card;
 	/* NULL: each function is a GPU. Else makes the accelerators of reader->functions. */
 	int (*arrange)(struct plain_reader *reader);
 	/* Fills names, and model and arch with details, of one. */

@@ -302,9 +302,9 @@ static int add_poststop(struct document *document, const char *program, struct e
 
 /* An engine's own hook, dockerd's for --gpus, doesn't write down what it makes: ours takes its
  * place. */
-int spec_add_hook(struct document *document, const char *hook, struct error *err)
+int spec_add_hook(struct document *document, const char *hook, bool for_runtime, struct error *err)
 {
-	static const char *const options[] = {"-record", "-runtime", NULL};
+	const char *const options[] = {"-record", for_runtime ? "-runtime" : NULL, NULL};
 	int r = remove_injectors(document, err);
 
 	if (r == 0)

@@ -111,6 +111,11 @@ static int write_plan(struct pipeline *pipeline, const char *hook, bool mounts_i
 		r = pipeline_plan(pipeline, &root, arena, err);
 	if (r == 0)
 		r = spec_divide(pipeline, &root, mounts_in_spec, arena, &edits, &rest, err);
+	/* Groups are added by this edit, but for those that a user namespace doesn't have. */
+	if (r == 0 && user_namespace_is_nested())
+		r = pipeline_note_groups(pipeline, arena, err);
+	if (r == 0)
+		pipeline_log_notes(pipeline);
 	if (r == 0)
 		r = privilege_set(PRIVILEGE_PARSE, err);
 	if (r == 0)
@@ -136,6 +141,7 @@ struct edit {
 	int self;        /* this program */
 	struct pipeline *pipeline;
 	struct arena *arena;
+	bool legacy; /* called nvidia-container-runtime.legacy: what the hook gives, not more */
 };
 
 static int give_gpus(const struct edit *edit, struct error *err)
@@ -156,7 +162,7 @@ static int give_gpus(const struct edit *edit, struct error *err)
 	 * read the bundle: the hook does everything, from outside.
 	 */
 	if (config->runtime.mode == RUNTIME_MODE_HOOK || pipeline->spec.user_namespace)
-		r = spec_add_hook(&document, hook, err);
+		r = spec_add_hook(&document, hook, !edit->legacy, err);
 	else
 		r = write_plan(pipeline, hook,
 			       runtime_mounts_in_spec(config->runtime.mounts, edit->low), &document,
@@ -174,7 +180,8 @@ static int edit_bundle(const struct edit *edit, struct error *err)
 {
 	int r = filter_install(FILTER_REQUEST, err);
 
-	edit->pipeline->may_repair = edit->pipeline->for_runtime = true;
+	edit->pipeline->may_repair = true;
+	edit->pipeline->for_runtime = !edit->legacy;
 	if (r == 0)
 		r = privilege_set(PRIVILEGE_PARSE, err);
 	if (r == 0)
@@ -282,12 +289,15 @@ static bool is_called(char *const *argv, const char *name)
 }
 
 /* NVIDIA's names for its modes: the name says what the configuration otherwise does. */
-static void take_mode(char *const *argv, struct config *config)
+static bool take_mode(char *const *argv, struct config *config)
 {
-	if (is_called(argv, "nvidia-container-runtime.legacy"))
+	bool legacy = is_called(argv, "nvidia-container-runtime.legacy");
+
+	if (legacy)
 		config->runtime.mode = RUNTIME_MODE_HOOK;
 	else if (is_called(argv, "nvidia-container-runtime.cdi"))
 		config->runtime.mode = RUNTIME_MODE_SPEC;
+	return legacy;
 }
 
 /* Returns only on failure; -ECANCELED: it has been reported. */
@@ -299,6 +309,7 @@ static int become_runtime(const struct runtime_arguments *arguments, char **argv
 	static struct pipeline pipeline = PIPELINE_INIT;
 	const char *runtime = NULL;
 	struct config config;
+	bool legacy;
 	int r = config_load(NULL, arena, &config, err);
 
 	/* Without its configuration nobody gets GPUs; but containers can still be stopped. */
@@ -306,14 +317,14 @@ static int become_runtime(const struct runtime_arguments *arguments, char **argv
 		return r;
 	if (r < 0 && config_defaults(arena, &config) < 0)
 		return error_memory(err);
-	take_mode(argv, &config);
+	legacy = take_mode(argv, &config);
 	r = runtime_find(&config.runtime.candidates, RUNTIME_PATH, self, arena, &runtime, err);
 	if (r < 0)
 		return r;
 	if (makes_container)
-		r = give_what_is_asked(
-			&(const struct edit){arguments, &config, runtime, self, &pipeline, arena},
-			err);
+		r = give_what_is_asked(&(const struct edit){arguments, &config, runtime, self,
+							    &pipeline, arena, legacy},
+				       err);
 	if (makes_container && r < 0)
 		return r;
 	argv[0] = arena_strdup(arena, runtime);

@@ -21,6 +21,8 @@ mkdir -p "$work"/etc/{upper/davit,work}
 cp "$host/davit.json" "$work/etc/upper/davit/config.json"
 mount -t overlay overlay /etc -o "lowerdir=/etc,upperdir=$work/etc/upper,workdir=$work/etc/work"
 at_end 'umount -l /etc'
+# The engines that this machine has configured are no part of it.
+rm -rf /etc/{docker,containerd,crio,cdi}
 for name in nvidia-ctk:davit davit:davit nvidia-container-cli:davit-container-cli nvidia-cdi-hook:davit-hook \
 	nvidia-container-runtime-hook:davit-hook nvidia-container-toolkit:davit-hook \
 	nvidia-container-runtime:davit-runtime nvidia-container-runtime.cdi:davit-runtime \
@@ -48,6 +50,17 @@ explain() { # NAME=VALUE...
 	mkdir -p "$scratch/bundle"
 	mv "$scratch/config.json" "$scratch/bundle/config.json"
 	davit explain --bundle "$scratch/bundle"
+}
+runtime_as() { # PROGRAM NAME=VALUE...: config.json as the low-level runtime would get it
+	local program=$1
+	shift
+	bundle_with "$@"
+	mkdir -p "$scratch/bundle"
+	mv "$scratch/config.json" "$scratch/bundle/config.json"
+	jq '.runtime.candidates = ["/usr/bin/true"]' "$host/davit.json" > "$scratch/true.json"
+	unshare --mount --propagation private sh -c 'cat "$1" > "$2/davit.json" && mount --bind "$2/davit.json" /etc/davit/config.json &&
+		"$3" create --bundle "$2/bundle" c' - "$scratch/true.json" "$scratch" "$program"
+	jq -c .hooks "$scratch/bundle/config.json"
 }
 # in_root SCRIPT ARGUMENT...: in a mount namespace with an overlay of the root at $layers/root; then
 # what is new in it: files, links, and places of mounts.
@@ -89,7 +102,7 @@ hook_as() { # PROGRAM: of a container that asks for nothing
 	# shellcheck disable=SC2086 # words
 	state $$ | $1 ${stage:-prestart}
 }
-export -f set_key bundle_with explain in_root configure state cdi_hook_as hook_as
+export -f runtime_as set_key bundle_with explain in_root configure state cdi_hook_as hook_as
 
 # --- the rows ----------------------------------------------------------------------------------------
 

@@ -180,7 +180,9 @@ version = 2
   endpoint = ["https://mirror.example"]
 END
 }
-case_eks() { put config.toml << END
+case_eks() {
+	put base-runtime-spec.json <<< '{"ociVersion": "1.0.2"}'
+	put config.toml << END
 version = 2
 root = "/var/lib/containerd"
 state = "/run/containerd"
@@ -195,7 +197,7 @@ default_runtime_name = "nvidia"
 discard_unpacked_layers = true
 [$cri.containerd.runtimes.nvidia]
 runtime_type = "io.containerd.runc.v2"
-base_runtime_spec = "/etc/containerd/base-runtime-spec.json"
+base_runtime_spec = "@etc/base-runtime-spec.json"
 [$cri.containerd.runtimes.nvidia.options]
 BinaryName = "/usr/bin/nvidia-container-runtime"
 SystemdCgroup = true
@@ -203,7 +205,7 @@ SystemdCgroup = true
 bin_dir = "/opt/cni/bin"
 conf_dir = "/etc/cni/net.d"
 END
-	wants='containerd.default_runtime_name="nvidia" containerd.runtimes.nvidia.base_runtime_spec="/etc/containerd/base-runtime-spec.json" containerd.runtimes.nvidia.options.SystemdCgroup=true containerd.runtimes.nvidia-cdi.options.SystemdCgroup=true'
+	wants="containerd.default_runtime_name=\"nvidia\" containerd.runtimes.nvidia.base_runtime_spec=\"$etc/base-runtime-spec.json\" containerd.runtimes.nvidia.options.SystemdCgroup=true containerd.runtimes.nvidia-cdi.options.SystemdCgroup=true"
 }
 # nvidia-ctk's own way: a whole file, in tabs, and its three runtimes.
 case_nvidia_ctk() { put config.toml << END
@@ -483,9 +485,11 @@ run_case() { # NAME
 	[[ $version != 1.* ]] || wants+=" $wants_1"
 	first=$(files)
 	dump > "$work/before.toml"
-	# shellcheck disable=SC2086 # words
-	configure $words --dry-run
-	equal "$name: --dry-run changes nothing" "$([ -n "$refused_2" ] && [[ $version = 2.* ]] && echo 1 || echo 0) $first" "$rc $(files)"
+	if [ "$containerd" = "${containerds[0]}" ]; then
+		# shellcheck disable=SC2086 # words
+		configure $words --dry-run
+		equal "$name: --dry-run changes nothing" "0 $first" "$rc $(files)"
+	fi
 	# shellcheck disable=SC2086
 	configure $words
 	if [[ $version = 2.* ]] && [ -n "$refused_2" ]; then
@@ -518,6 +522,92 @@ run_case() { # NAME
 	equal "$name: taken back" "0 $first" "$rc $(files)"
 }
 
+# --- and the daemon itself, with some of them --------------------------------------------------------
+
+# started NAME: whether the CRI plugin of a daemon with these files is in order.
+started() {
+	local i state='' address=$work/run/socket
+	rm -rf "$work/run"
+	mkdir -p "$work/run"
+	"$containerd" --config "$etc/config.toml" --root "$work/run/root" --state "$work/run/state" \
+		--address "$address" < /dev/null > "$work/run/log" 2>&1 &
+	daemon=$!
+	for ((i = 0; i < 100; i++)); do
+		kill -0 $daemon 2> /dev/null || break
+		if [ -S "$address" ] && state=$(timeout 10 "$ctr" --address "$address" plugins ls 2> /dev/null); then
+			break
+		fi
+		sleep 0.1
+	done
+	kill $daemon 2> /dev/null || true
+	wait $daemon 2> /dev/null || true
+	grep -oE 'io\.containerd\.(grpc\.v1 +cri|cri\.v1 +runtime) .*' <<< "$state" | grep -oE '(ok|error|skip) *$' | sort -u | xargs
+}
+# What such a daemon makes is in this namespace alone.
+for folder in /opt /run; do
+	mount -t tmpfs tmpfs $folder
+done
+at_end 'umount -l /opt; umount -l /run'
+
+start_cases() {
+	local case
+	ctr=$(dirname "$containerd")/ctr
+	[ -x "$ctr" ] || ctr=$(command -v ctr)
+	for case in no_file debian_package eks later_drop_in docker_package; do
+		local wants='' wants_1='' refused_2='' words='' since=0 until=99 disabled=''
+		rm -rf "${work:?}/etc"
+		"case_$case"
+		configure
+		if [ $case = docker_package ]; then
+			# What its users do, who want Kubernetes: nothing more is needed then.
+			sed -i '/disabled_plugins/d' "$etc/config.toml"
+		fi
+		equal "containerd $version, ${case//_/ }: the daemon's CRI plugin" ok "$(started)"
+	done
+	# The opposite, which doctor names.
+	printf 'version = 2\n[%s.containerd.runtimes.other]\n  runtime_type = "io.containerd.runc.v2"\n' "$cri" > "$etc/config.toml"
+	if [[ $version = 1.* ]]; then
+		equal "containerd $version, a runtime without the default one: the CRI plugin" error "$(started)"
+		matches "containerd $version, a runtime without the default one: doctor says so" \
+			'FAIL +containerd.config .*not the default one, runc' "$(doctor)"
+	else
+		equal "containerd $version, a runtime without the default one: the CRI plugin" ok "$(started)"
+		matches "containerd $version, a runtime without the default one: doctor" 'ok +containerd.config' "$(doctor)"
+	fi
+}
+# doctor looks at /etc/containerd.
+doctor() {
+	mount --bind "$etc" /etc/containerd
+	"$davit" doctor --engine containerd 2>&1 | grep '^[a-zA-Z?-]* *containerd\.' || true
+	umount /etc/containerd
+}
+# What doctor says of a state, and of its opposite, and what the daemon then does.
+states() {
+	rm -rf "${work:?}/etc"
+	case_debian_package
+	matches "containerd $version: not configured, doctor" 'warn +containerd.runtime .*no runtime nvidia' "$(doctor)"
+	"$davit" configure containerd --file "$etc/config.toml" --runtime-path "$DAVIT_BUILD/davit-runtime" > /dev/null
+	sed -i "s|$etc|/etc/containerd|" "$etc/config.toml"
+	matches "containerd $version: configured, doctor" "ok +containerd.runtime .*$DAVIT_BUILD/davit-runtime" "$(doctor)"
+	mv "$etc/conf.d/davit.toml" "$etc/conf.d/gone"
+	matches "containerd $version: the import is gone, doctor" 'FAIL +containerd.config .*no such file, though an import names it' "$(doctor)"
+	sed -i "s|/etc/containerd|$etc|" "$etc/config.toml"
+	equal "containerd $version: the import is gone, the daemon doesn't start" '' "$(started)"
+	mv "$etc/conf.d/gone" "$etc/conf.d/davit.toml"
+	printf 'version = 2\n[%s.cni]\n  bin_dir = "/x"\n' "$cri" > "$etc/conf.d/zz.toml"
+	sed -i 's|^imports.*|imports = ["/etc/containerd/conf.d/*.toml"]|' "$etc/config.toml"
+	if [[ $version = 1.* ]]; then
+		matches "containerd $version: a later file takes it away, doctor" 'warn +containerd.runtime .*no runtime nvidia' "$(doctor)"
+	else
+		matches "containerd $version: a later file is merged, doctor" 'ok +containerd.runtime ' "$(doctor)"
+	fi
+	printf 'version = 2\n[plugins\n' > "$etc/config.toml"
+	matches "containerd $version: not TOML, doctor" 'FAIL +containerd.config .*line 2, column 9' "$(doctor)"
+	equal "containerd $version: not TOML, the daemon doesn't start" '' "$(started)"
+	printf 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n' > "$etc/config.toml"
+	matches "containerd $version: CRI is switched off, doctor" ' containerd.runtime .*switched off' "$(doctor)"
+}
+
 mapfile -t cases < <(compgen -A function case_)
 for containerd in "${containerds[@]}"; do
 	version=$("$containerd" --version | grep -oE '[0-9]+\.[0-9]+\.[0-9]+' | head -n 1)
@@ -526,6 +616,8 @@ for containerd in "${containerds[@]}"; do
 	for case in "${cases[@]}"; do
 		run_case "${case#case_}"
 	done
+	start_cases
+	states
 	umount "$(command -v containerd)"
 done
 report_exit

@@ -32,7 +32,10 @@ mkdir "$work/home"
 chown 1500:1500 "$work/home"
 cp "$DAVIT_BUILD/davit-container-cli" "$work/bin/nvidia-container-cli"
 cp "$DAVIT_BUILD/davit-nvml" "$work/bin/"
-export PATH=$work/bin:/usr/sbin:/usr/bin:/sbin:/bin
+# Where packages have them: daemons have a PATH of their own.
+mount -t overlay overlay /usr/bin -o "lowerdir=$work/bin:/usr/bin"
+at_end 'umount -l /usr/bin'
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
 one=$(smi_line 0 "$uuid1")
 both="$(smi_line 0 "$uuid0")
 $(smi_line 1 "$uuid1")"
@@ -107,7 +110,7 @@ fi
 
 # daemon_case DAEMON CLIENT: nvidia.runtime, and the node of a GPU as a device.
 daemon_case() {
-	local daemon=$1 client=$2 dir=$work/$1 pid seen
+	local daemon=$1 client=$2 dir=$work/$2-dir pid seen
 	root_of 0
 	printf '#!/bin/sh\nexec sleep 1000\n' > "$root/init"
 	chmod 0755 "$root/init"
@@ -133,11 +136,14 @@ daemon_case() {
 		"$client" start c
 	} > "$dir/steps" 2>&1 < /dev/null || true
 	seen=$("$client" exec c -- sh -c 'dlprobe libcuda.so.1; ls /usr/bin/nvidia-smi; nodeprobe /dev/nvidia1; ls /dev/nvidiactl' 2>&1 < /dev/null) || true
-	equal "$daemon $("$daemon" --version | head -n 1), nvidia.runtime=true" "$cuda
+	equal "${daemon##*/} $("$daemon" --version | head -n 1), nvidia.runtime=true" "$cuda
 /usr/bin/nvidia-smi
 /dev/nvidia1: ENXIO
 /dev/nvidiactl" "$seen"
-	[ "$report_failed" = 0 ] || tail -n 5 "$dir/steps" "$dir/log" | sed 's/^/    /'
+	if [[ $seen != *nvidiactl ]]; then
+		tail -n 3 "$dir/steps" | sed 's/^/    /'
+		"$client" info c --show-log 2>&1 < /dev/null | grep -E 'ERROR|produced' | tail -n 12 | sed 's/^/    /' || true
+	fi
 	"$client" delete -f c > /dev/null 2>&1 || true
 	"$client" admin shutdown > /dev/null 2>&1 || "$daemon" shutdown > /dev/null 2>&1 || kill "$pid" || true
 	wait "$pid" || true
@@ -150,8 +156,8 @@ fi
 for incusd in /usr/libexec/incus/incusd /usr/lib/incus/incusd; do
 	if [ -x $incusd ]; then
 		tested+=' Incus'
-		ln -s $incusd "$work/bin/incusd"
-		daemon_case incusd incus
+		ln -s $incusd "$work/incusd"
+		daemon_case "$work/incusd" incus
 		break
 	fi
 done
@@ -243,16 +249,13 @@ $cuda" --nv --nvccli -c
 		equal "Apptainer, $who, an instance" "$one" "$seen"
 		"${as[@]}" apptainer --quiet instance stop "davit$$" > /dev/null 2>&1 < /dev/null || true
 		# --nv doesn't call us, but looks for the libraries in the host's loader cache itself.
-		rm -f "$work/called"
-		printf '#!/bin/sh\ntouch %s\n' "$work/called" > "$work/bin/nvidia-container-cli.new"
-		chmod 0755 "$work/bin/nvidia-container-cli.new"
-		mv "$work/bin/nvidia-container-cli" "$work/bin/real"
-		mv "$work/bin/nvidia-container-cli.new" "$work/bin/nvidia-container-cli"
-		chmod 0777 "$work"
-		(cd / && "${as[@]}" apptainer --quiet exec --nv "$root" true) > /dev/null 2>&1 < /dev/null || true
-		chmod 0755 "$work"
-		mv "$work/bin/real" "$work/bin/nvidia-container-cli"
-		equal "Apptainer, $who, --nv alone calls nobody" no "$([ -e "$work/called" ] && echo yes || echo no)"
+		rm -rf "$work/called" "$work/fake"
+		mkdir -m 0777 "$work/called"
+		mkdir "$work/fake"
+		printf '#!/bin/sh\ntouch %s\n' "$work/called/yes" > "$work/fake/nvidia-container-cli"
+		chmod 0755 "$work/fake/nvidia-container-cli"
+		(cd / && PATH=$work/fake:$PATH && "${as[@]}" apptainer --quiet exec --nv "$root" true) > /dev/null 2>&1 < /dev/null || true
+		equal "Apptainer, $who, --nv alone calls nobody" no "$([ -e "$work/called/yes" ] && echo yes || echo no)"
 	done
 fi
 

@@ -291,7 +291,8 @@ static void edit(const char *text, bool whole)
 	struct error err = FUZZ_ERROR;
 	AUTO_JSON *expected = parse(text, strlen(text));
 	AUTO_JSON *after = NULL;
-	int r = whole ? spec_edit(&document, &edits, &err) : spec_add_hook(&document, HOOK, &err);
+	int r = whole ? spec_edit(&document, &edits, &err)
+		      : spec_add_hook(&document, HOOK, true, &err);
 	bool fits = whole ? model_edit(expected, &edits) : model_hook(expected);
 
 	FUZZ_CHECK(fits == (r == 0));

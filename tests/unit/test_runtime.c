@@ -405,10 +405,10 @@ static void mode_hook_adds_one_hook(void **state)
 	struct error err = {0};
 
 	(void)state;
-	assert_int_equal(spec_add_hook(&document, "/h", &err), 0);
+	assert_int_equal(spec_add_hook(&document, "/h", true, &err), 0);
 	assert_string_equal(document.text, one);
 	/* What was written is read like any other text. */
-	assert_int_equal(spec_add_hook(&document, "/h", &err), 0);
+	assert_int_equal(spec_add_hook(&document, "/h", true, &err), 0);
 	assert_string_equal(document.text, one);
 }
 
@@ -424,7 +424,7 @@ static void mode_hook_takes_the_place_of_the_engines(void **state)
 	struct error err = {0};
 
 	(void)state;
-	assert_int_equal(spec_add_hook(&document, "/h", &err), 0);
+	assert_int_equal(spec_add_hook(&document, "/h", true, &err), 0);
 	assert_string_equal(
 		document.text,
 		"{\"hooks\":{\"prestart\":[{\"path\":\"/net\"},{\"path\":\"/h\",\"args\":"
