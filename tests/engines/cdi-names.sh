@@ -227,5 +227,49 @@ equal "a spec of davit's of another kind ($with)" "0 $one
 libcuda.so.1: $folder/libcuda.so.1" "$rc ${output//: \/lib\//: /usr/lib/}$errors"
 host_unchanged "a spec of davit's of another kind ($with)"
 drop_bundle
+
+# --- NVIDIA's own configuration, named by -config --------------------------------------------------
+
+mkdir -p "$work/etc-of-nvidia"
+toml=$work/etc-of-nvidia/config.toml
+toml_hook() { # TOML NAME=VALUE...
+	printf '%s\n' "$1" > "$toml"
+	hook_bundle "${@:2}"
+	edit_bundle '.hooks.prestart[0].args = ["nvidia-container-runtime-hook", "-config=\($c)", "prestart"]' --arg c "$toml"
+}
+toml_hook 'accept-nvidia-visible-devices-envvar-when-unprivileged = false' NVIDIA_VISIBLE_DEVICES=all
+run_script 'nodeprobe /dev/nvidiactl'
+equal "a config.toml that doesn't accept the environment ($with)" '0 /dev/nvidiactl: ENOENT' "$rc $output$errors"
+drop_bundle
+toml_hook "[nvidia-container-cli]
+root = \"$work/none\"" NVIDIA_VISIBLE_DEVICES=all
+run_script true
+says "a config.toml with another root" "davit: cannot .*$work/none"
+drop_bundle
+toml_hook 'disable-require = "so"' NVIDIA_VISIBLE_DEVICES=all
+run_script true
+says "a config.toml that is wrong" "davit: cannot .*config.toml.*line 1.*\(fix: "
+drop_bundle
+toml_hook 'disable-require = true' NVIDIA_VISIBLE_DEVICES=all
+chmod o+w "$toml"
+run_script true
+says "a config.toml that others can write" 'davit: cannot trust .*config.toml: others than its owner can write it'
+drop_bundle
+
+# --- mounts that nobody sees -----------------------------------------------------------------------
+
+# Docker puts what CDI mounts before the user's volumes, so a volume on /usr hides it.
+hook_bundle
+cp -a "$work/roots/debian/usr" "$work/usr"
+edit_bundle '.hooks = {createContainer: [{path: $h, args: ["davit-hook", "create-symlinks", "--link",
+		"libcuda.so.1::\($d)/libcuda.so"]}]} |
+	.mounts += [{destination: "\($d)/libcuda.so.\($v)", type: "bind", source: "\($host)/driver/lib64/libcuda.so.\($v)", options: ["bind", "ro"]},
+		{destination: "/usr", type: "bind", source: $usr, options: ["rbind", "ro"]}]' \
+	--arg h "$hook" --arg d "$folder" --arg v "$version" --arg host "$host" --arg usr "$work/usr"
+run_script "readlink $folder/libcuda.so"
+equal "a mount that a later volume hides ($with)" '0 libcuda.so.1' "$rc $output$errors"
+equal "a mount that a later volume hides ($with): nothing is in the volume" '' "$(find "$work/usr" -name 'libcuda*')"
+drop_bundle
+
 umount "$work/given/beneath"
 report_exit

@@ -72,6 +72,23 @@ resolves 'a higher major without a note' $images 590.10.01 ''
 resolves 'a lower major without a note' $hosts 570.10.01 ''
 resolves 'a note that is no JSON, higher major' $images 590.10.01 '{{{'
 
+# What a later ldconfig in the container does: apt-get calls it.
+name="a later ldconfig ($with)"
+new_bundle debian NVIDIA_VISIBLE_DEVICES=0
+image 590.10.01 "$(note 580)"
+run_script "rm /etc/ld.so.cache; ldconfig; dlprobe libcuda.so.1 libnvidia-ml.so.1 | sed 's|: /lib/|: /usr/lib/|; s|/[^/]*\$||'"
+equal "$name: the image's newer libraries stay first" "0 libcuda.so.1: $images
+libnvidia-ml.so.1: $hosts" "$rc $output$errors"
+drop_bundle
+# In a volume that the container writes the driver's libraries lie elsewhere.
+new_bundle debian NVIDIA_VISIBLE_DEVICES=0
+mkdir "$bundle/volume"
+edit_bundle '.mounts += [{destination: $at, type: "bind", source: $volume, options: ["rbind", "rw"]}]' \
+	--arg at $hosts --arg volume "$work/roots/debian$hosts"
+run_script "rm /etc/ld.so.cache; ldconfig; dlprobe libcuda.so.1"
+equal "$name: libraries that lie elsewhere are found" '0 libcuda.so.1: /opt/davit/lib/libcuda.so.1' "$rc $output$errors"
+drop_bundle
+
 jq '."cuda-compat" = "never"' < "$host/davit.json" > "$work/davit.json"
 config=$work/davit.json
 resolves 'cuda-compat never' $hosts 590.10.01 "$(note 580)"

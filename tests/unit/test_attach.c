@@ -208,6 +208,29 @@ static void links_replace_what_is_ours_to_replace(void **state)
 	remove_root();
 }
 
+static void links_over_files_take_the_place_of_content(void **state)
+{
+	static const char path[] = "/usr/lib/libx.so.1";
+
+	(void)state;
+	make_root();
+	begin(&list);
+	assert_int_equal(attach_link(&attach, path, "libx.so.3", &err), 0);
+	assert_int_equal(unlink("root/usr/lib/libx.so.1"), 0);
+	put("root/usr/lib/libx.so.1", "content");
+	assert_int_equal(attach_link(&attach, path, "libx.so.2", &err), -EEXIST);
+	assert_int_equal(attach_link_over_file(&attach, path, "libx.so.2", &err), 0);
+	assert_link("root/usr/lib/libx.so.1", "libx.so.2");
+	/* Nothing else gives way: a directory, a FIFO. */
+	assert_int_equal(unlink("root/usr/lib/libx.so.1"), 0);
+	assert_int_equal(mkfifo("root/usr/lib/libx.so.1", 0600), 0);
+	assert_int_equal(attach_link_over_file(&attach, path, "libx.so.2", &err), -EEXIST);
+	assert_int_equal(unlink("root/usr/lib/libx.so.1"), 0);
+	assert_int_equal(mkdir("root/usr/lib/libx.so.1", 0700), 0);
+	assert_int_equal(attach_link_over_file(&attach, path, "libx.so.2", &err), -EISDIR);
+	remove_root();
+}
+
 static void links_spare_what_has_content(void **state)
 {
 	(void)state;
@@ -517,6 +540,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(links_replace_what_is_ours_to_replace),
+		cmocka_unit_test(links_over_files_take_the_place_of_content),
 		cmocka_unit_test(links_spare_what_has_content),
 		cmocka_unit_test(mounts_replace_links_and_cover_files),
 		cmocka_unit_test(files_are_written_whole_and_never_through_a_link),

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "davit/cdi.h"
+#include "davit/cdi_edits.h"
 #include "davit/json.h"
 
 /* ---- a driver --------------------------------------------------------------------------- */
@@ -496,6 +497,223 @@ static void yaml_is_read_as_tools_write_it(void **state)
 	}
 }
 
+/* ---- devices of others' specs --------------------------------------------------------------- */
+
+#define FOUND_SPEC(devices) \
+	"{\"cdiVersion\": \"0.5.0\", \"kind\": \"v.com/c\", \"devices\": [" devices "]}"
+#define FOUND_DEVICE(name, edits) "{\"name\": \"" name "\", \"containerEdits\": {" edits "}}"
+#define FOUND_MOUNT(options)                                                                      \
+	"\"mounts\": [{\"hostPath\": \"/dev\", \"containerPath\": \"/c\", \"options\": [" options \
+	"]}]"
+#define FOUND_NODE(rest) "\"deviceNodes\": [{\"path\": \"/dev/null\"" rest "}]"
+
+/* What the edits come to, as text. */
+static const char *describe(struct arena *arena, const struct cdi_edits *edits)
+{
+	struct strings list = {0};
+
+	for (size_t i = 0; i < edits->env.count; i++)
+		(void)strings_add(arena, &list, edits->env.items[i]);
+	for (size_t i = 0; i < edits->nodes.count; i++)
+		(void)strings_add(arena, &list,
+				  arena_printf(arena, "%s<%s %u:%u", edits->nodes.items[i].path,
+					       edits->nodes.items[i].host_path,
+					       edits->nodes.items[i].major,
+					       edits->nodes.items[i].minor));
+	for (size_t i = 0; i < edits->mounts.count; i++)
+		(void)strings_add(arena, &list,
+				  arena_printf(arena, "%s<%s %x",
+					       edits->mounts.items[i].container_path,
+					       edits->mounts.items[i].host_path,
+					       edits->mounts.items[i].flags));
+	for (size_t i = 0; i < edits->hooks.count; i++)
+		(void)strings_add(arena, &list,
+				  arena_printf(arena, "%s:%s:%s", edits->hooks.items[i].stage,
+					       edits->hooks.items[i].json,
+					       edits->hooks.items[i].command
+						       ? edits->hooks.items[i].command
+						       : "-"));
+	for (size_t i = 0; i < edits->groups.count; i++)
+		(void)strings_add(arena, &list, edits->groups.items[i]);
+	return strings_join(arena, &list, " ");
+}
+
+static void devices_of_specs_are_found_by_name(void **state)
+{
+	static const struct {
+		const char *early, *late; /* a spec in each directory, or NULL */
+		const char *names[3], *result;
+	} cases[] = {
+		{FOUND_SPEC(FOUND_DEVICE("a",						 "\"env\": [\"A=1\"]")),                                          NULL, {"v.com/c=a"},                                                   "A=1"},
+		{FOUND_SPEC(FOUND_DEVICE("a",									   "\"env\": [\"A=1\"]")),
+		 FOUND_SPEC(FOUND_DEVICE("a",                    "\"env\": [\"A=2\"]")),
+		 {"v.com/c=a"},
+		 "A=2"},
+		{FOUND_SPEC(FOUND_DEVICE("a",							       "\"env\": [\"A=1\"]") "," FOUND_DEVICE(
+			 "b",																	"\"env\": [\"A=1\", \"B=2\"]")),
+		 NULL,																						 {"v.com/c=b", "v.com/c=a"},
+		 "A=1 B=2"},
+		{"{\"cdiVersion\": \"0.7.0\", \"kind\": \"v.com/c\", \"containerEdits\": {\"env\": [\"C=1\"], "
+		 "\"additionalGids\": [5]}, \"devices\": [" FOUND_DEVICE(
+			 "a",					    "\"additionalGids\": [5, 6]") "]}",
+		 NULL,														   {"v.com/c=a"},
+		 "C=1 5 6"},
+		{FOUND_SPEC(FOUND_DEVICE("a",						FOUND_NODE(""))),
+		 NULL,																	       {"v.com/c=a"},
+		 "/dev/null</dev/null 1:3"},
+		{FOUND_SPEC(FOUND_DEVICE(
+			 "a",									   FOUND_NODE(
+				 ", \"hostPath\": \"/dev/zero\", \"type\": \"c\", \"permissions\": \"rwm\""))),
+		 NULL,						     {"v.com/c=a"},
+		 "/dev/null</dev/zero 1:5"},
+		{FOUND_SPEC(FOUND_DEVICE("a",						   FOUND_NODE(", \"major\": 1, \"minor\": 4"))),
+		 NULL,											   {"v.com/c=a"},
+		 "apply CDI v.com/c=a: /dev/null has another number than the spec says"},
+		{FOUND_SPEC(FOUND_DEVICE("a",							      FOUND_NODE(", \"type\": \"b\""))),
+		 NULL,															{"v.com/c=a"},
+		 "apply CDI v.com/c=a: davit doesn't take nodes of type b"},
+		{FOUND_SPEC(FOUND_DEVICE("a",									FOUND_NODE(", \"permissions\": \"w\""))),
+		 NULL,									     {"v.com/c=a"},
+		 "apply CDI v.com/c=a: davit doesn't take the permissions w"},
+		{FOUND_SPEC(FOUND_DEVICE("a",FOUND_NODE(", \"hostPath\": \"/dev\""))),
+		 NULL,         {"v.com/c=a"},
+		 "apply CDI v.com/c=a: davit doesn't take what is no character device: /dev"},
+		{FOUND_SPEC(FOUND_DEVICE(
+			 "a",						 FOUND_MOUNT(
+				 "\"ro\", \"nosuid\", \"nodev\", \"noexec\", \"rbind\", \"rprivate\""))),
+		 NULL,																	       {"v.com/c=a"},
+		 "/c</dev 2f"},
+		{FOUND_SPEC(FOUND_DEVICE(
+			 "a",									   FOUND_MOUNT("\"ro\", \"rbind\", \"rw\", \"bind\", \"noatime\""))),
+		 NULL,												{"v.com/c=a"},
+		 "/c</dev 0"},
+		{FOUND_SPEC(FOUND_DEVICE("a", FOUND_MOUNT("\"rshared\""))),
+		 NULL,					 {"v.com/c=a"},
+		 "apply CDI v.com/c=a: davit doesn't take the mount option rshared"},
+		{FOUND_SPEC(FOUND_DEVICE(
+			 "a",							      "\"hooks\": [{\"hookName\": \"createContainer\", \"path\": \"/usr/bin/nvidia-ctk\", "
+			 "\"args\": [\"nvidia-ctk\", \"hook\", \"chmod\"], \"timeout\": 3}]")),
+		 NULL,																     {"v.com/c=a"},
+		 "createContainer:{\"path\":\"/usr/bin/nvidia-ctk\",\"args\":[\"nvidia-ctk\",\"hook\",\"chmod\"],"
+		 "\"timeout\":3}:chmod"},
+		{FOUND_SPEC(FOUND_DEVICE(
+			 "a",									"\"hooks\": [{\"hookName\": \"poststop\", \"path\": \"/x/other\", "
+			      "\"args\": [\"other\", \"chmod\"]}]")),
+		 NULL,																	{"v.com/c=a"},
+		 "poststop:{\"path\":\"/x/other\",\"args\":[\"other\",\"chmod\"]}:-"},
+		{FOUND_SPEC(FOUND_DEVICE("a",					       "\"env\": [\"A=1\"]")),
+		 NULL,											{"v.com/c=z"},
+		 "find the CDI device v.com/c=z: the specs of its kind have a"},
+		{FOUND_SPEC(FOUND_DEVICE("a",						"\"env\": [\"A=1\"]")),
+		 NULL,																	       {"v.com/d=a"},
+		 "find the CDI device v.com/d=a: no spec is of its kind; there are v.com/c"},
+		{NULL,									   NULL,													       {"v.com/c=a"},						"find the CDI device v.com/c=a: there are no specs"																									       },
+		{"{\"kind\": \"v.com/c\"}",
+		 NULL,									{"v.com/c=a"},
+		 "find the CDI device v.com/c=a: /early/a.json is passed over: use /early/a.json: "
+		 "cdiVersion: missing"					    },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		AUTO_ARENA arena = {0};
+		AUTO_ROOT root = {.fd = -1};
+		char dir[] = "/tmp/test-cdi.XXXXXX", command[256];
+		struct strings directories = {0}, names = {0};
+		struct cdi_edits edits;
+		struct error err = {0};
+		const char *written[][2] = {
+			{"early", cases[i].early},
+                        {"late",  cases[i].late }
+                };
+		int r;
+
+		assert_non_null(mkdtemp(dir));
+		for (size_t j = 0; j < ARRAY_SIZE(written); j++) {
+			const char *path = arena_printf(&arena, "%s/%s", dir, written[j][0]);
+			FILE *file;
+
+			assert_int_equal(mkdir(path, 0755), 0);
+			(void)strings_add(&arena, &directories,
+					  arena_printf(&arena, "/%s", written[j][0]));
+			if (!written[j][1])
+				continue;
+			file = fopen(arena_printf(&arena, "%s/a.json", path), "w");
+			assert_non_null(file);
+			assert_true(fputs(written[j][1], file) >= 0 && fclose(file) == 0);
+			assert_int_equal(chmod(arena_printf(&arena, "%s/a.json", path), 0644), 0);
+		}
+		for (size_t j = 0; j < 3 && cases[i].names[j]; j++)
+			(void)strings_add(&arena, &names, cases[i].names[j]);
+		/* Nodes and mounts are the host's: its root, with the folders of specs by their
+		 * path. */
+		assert_int_equal(
+			root_open(strstr(cases[i].result, "/dev") ? "/" : dir, &root, &err), 0);
+		if (strcmp(root.path, "/") == 0)
+			for (size_t j = 0; j < directories.count; j++)
+				directories.items[j] =
+					arena_printf(&arena, "%s%s", dir, directories.items[j]);
+		r = cdi_resolve(&root, &directories, &names, &arena, &edits, &err);
+		assert_string_equal(r < 0 ? err.message : describe(&arena, &edits),
+				    cases[i].result);
+		assert_true(r == 0 || err.fix[0]);
+		(void)snprintf(command, sizeof(command), "rm -r %s", dir);
+		assert_int_equal(system(command), 0);
+	}
+}
+
+static void a_hook_makes_what_it_can(void **state)
+{
+	const char *env[] = {"NVIDIA_VISIBLE_DEVICES=void", "NVIDIA_CTK_LIBCUDA_DIR=/x", "A=1"};
+	struct cdi_edit_hook hooks[] = {
+		{.path = "/usr/bin/nvidia-ctk", .command = "chmod"},
+                {.path = "/bin/true"                            }
+        };
+	struct cdi_edits edits = {
+		.env = {env,   2, 2},
+                  .hooks = {hooks, 1, 1}
+        };
+	struct error err = {0};
+
+	(void)state;
+	assert_int_equal(cdi_check_for_hook(&edits, &err), 0);
+	edits.env.count = 3;
+	assert_int_equal(cdi_check_for_hook(&edits, &err), -EINVAL);
+	assert_non_null(strstr(err.message, "A=1"));
+	edits.env.count = 2;
+	edits.hooks.count = 2;
+	assert_int_equal(cdi_check_for_hook(&edits, &err), -EINVAL);
+	assert_non_null(strstr(err.message, "/bin/true"));
+}
+
+static void edits_become_operations(void **state)
+{
+	struct cdi_node nodes_given[] = {
+		{"/dev/a", "/dev/null", 1, 3, "CDI x"},
+                {"/dev/a", "/dev/null", 1, 3, "CDI y"}
+        };
+	struct cdi_mount mounts[] = {
+		{"/h", "/c", MOUNT_FLAG_RECURSIVE, "CDI x"}
+        };
+	struct cdi_edits edits = {
+		.nodes = {nodes_given, 2, 2},
+                  .mounts = {mounts,      1, 1}
+        };
+	AUTO_ARENA arena = {0};
+	struct plan plan = {0};
+	struct error err = {0};
+
+	(void)state;
+	assert_int_equal(cdi_plan(&edits, &arena, &plan, &err), 0);
+	assert_int_equal(plan.count, 3); /* a node once, with its rule */
+	assert_int_equal(plan.items[0].kind, OPERATION_DEVICE_RULE);
+	assert_int_equal(plan.items[1].kind, OPERATION_DEVICE);
+	assert_int_equal(plan.items[1].tree, TREE_HOST);
+	assert_int_equal(plan.items[2].kind, OPERATION_BIND);
+	assert_int_equal(plan.items[2].flags, MOUNT_FLAG_RECURSIVE);
+	assert_true(plan.items[2].required && plan.items[2].of_spec);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -510,6 +728,9 @@ int main(void)
 		CASE(what_cannot_be_described_is_an_error),
 		cmocka_unit_test(specs_are_checked_as_strictly_as_engines_do),
 		cmocka_unit_test(yaml_is_read_as_tools_write_it),
+		cmocka_unit_test(devices_of_specs_are_found_by_name),
+		cmocka_unit_test(a_hook_makes_what_it_can),
+		cmocka_unit_test(edits_become_operations),
 	};
 
 	return cmocka_run_group_tests_name("cdi", tests, NULL, NULL);

@@ -136,8 +136,10 @@ static const char every_key[] =
 	"\"policy\": {\"accept-env\": \"privileged\", \"accept-annotations\": \"never\",\n"
 	"  \"accept-mounts\": true, \"env-names\": [\"DOCKER_RESOURCE_GPU\"],\n"
 	"  \"capabilities\": [\"utility\", \"video\"], \"ignore-requirements\": true,\n"
+	"  \"requirements\": \"warn\",\n"
 	"  \"image-capabilities\": [\"utility\"], \"features\": [\"gds\", \"imex\"],\n"
 	"  \"imex\": false},\n"
+	"\"cdi\": {\"spec-dirs\": [\"/a\"], \"annotation-prefixes\": [\"b.io/\"]},\n"
 	"\"cgroups\": \"never\", \"cuda-compat\": \"never\",\n"
 	"\"runtime\": {\"mode\": \"hook\", \"mounts\": \"spec\", \"candidates\": [\"/usr/bin/crun\"]},\n"
 	"\"log\": {\"file\": \"/var/log/a \\\"//b\", \"level\": \"debug\"}}";
@@ -165,6 +167,9 @@ static void every_key_is_read(void **state)
 	assert_int_equal(config.policy.image_capabilities, CAPABILITY_UTILITY);
 	assert_int_equal(config.policy.features, FEATURE_GDS | FEATURE_IMEX);
 	assert_true(config.policy.ignore_requirements);
+	assert_int_equal(config.policy.requirements, REQUIREMENTS_WARN);
+	assert_list(&config.cdi.spec_dirs, "/a");
+	assert_list(&config.cdi.annotation_prefixes, "b.io/");
 	assert_false(config.policy.imex);
 	assert_false(config.cgroups);
 	assert_false(config.cuda_compat);
@@ -309,6 +314,10 @@ static const struct {
 	{"{\"policy\":null}", "policy must be an object", ""},
 	{"{\"runtime\":\"spec\"}", "runtime must be an object", ""},
 	{"{\"log\":1}", "log must be an object", ""},
+	{"{\"policy\":{\"requirements\":true}}",
+	 "policy.requirements must be \"auto\", \"enforce\", \"warn\" or \"ignore\"", ""},
+	{"{\"cdi\":{\"annotation-prefixes\":[\"a\"]}}",
+	 "cdi.annotation-prefixes must be a list of beginnings of annotations", ""},
 	{"{\"driver\":{\"root\":1}}", "driver.root must be an absolute path", ""},
 	{"{\"driver\":{\"root\":\"\"}}", "driver.root must be an absolute path", ""},
 	{"{\"driver\":{\"root\":\"run/x\"}}", "driver.root must be an absolute path", ""},

@@ -300,6 +300,54 @@ static void compat_libraries_come_first(void **state)
 		assert_false(string_starts(table.plan.items[i].target, "/usr/local/cuda"));
 }
 
+static const char *text_of_file(struct table *table, const char *path)
+{
+	for (size_t i = 0; i < table->plan.count; i++)
+		if (table->plan.items[i].kind == OPERATION_FILE &&
+		    string_equal(table->plan.items[i].target, path))
+			return table->plan.items[i].text;
+	return NULL;
+}
+
+static void a_later_ldconfig_finds_what_lies_elsewhere(void **state)
+{
+	static const char system_dirs[] = "/usr/lib64\n/lib\n";
+	struct loader_entry compat = {.flags = LOADER_FLAGS_NATIVE,
+				      .name = "libcuda.so.1",
+				      .path = "/usr/local/cuda/compat/libcuda.so.590.1"};
+
+	(void)state;
+	/* In its own directory; elsewhere; without ld.so.conf; the image's own; an old mark of it.
+	 */
+	for (int i = 0; i < 5; i++) {
+		AUTO_TABLE table;
+
+		table_make(&table, COMPUTE);
+		table.image.system_dirs = system_dirs;
+		if (i == 1 || i == 2)
+			table.image.lib_dir = "/opt/lib";
+		table.image.no_loader_conf = i == 2;
+		table.image.compat_used = i == 3;
+		if (i == 3)
+			table.image.compat = (struct loader_cache){.items = &compat, .count = 1};
+		table.image.compat_stale = i == 4;
+		table_plan_well(&table);
+		if (i == 1 || i == 2)
+			assert_string_equal(text_of_file(&table, PLAN_FOLDERS_CONF), "/opt/lib\n");
+		else
+			assert_null(text_of_file(&table, PLAN_FOLDERS_CONF));
+		assert_int_equal(text_of_file(&table, PLAN_SYSTEM_CONF) != NULL, i >= 1 && i <= 3);
+		assert_int_equal(text_of_file(&table, PLAN_LOADER_CONF) != NULL, i == 2);
+		if (i == 3)
+			assert_string_equal(text_of_file(&table, COMPAT_CONF),
+					    "/usr/local/cuda/compat\n");
+		else if (i == 4)
+			assert_string_equal(text_of_file(&table, COMPAT_CONF), "");
+		else
+			assert_null(text_of_file(&table, COMPAT_CONF));
+	}
+}
+
 static void images_without_glibc_get_no_cache(void **state)
 {
 	AUTO_TABLE table;
@@ -761,6 +809,7 @@ int main(void)
 		cmocka_unit_test(nodes_and_files_follow_the_capabilities),
 		cmocka_unit_test(both_word_sizes_are_in_the_loader_cache),
 		cmocka_unit_test(compat_libraries_come_first),
+		cmocka_unit_test(a_later_ldconfig_finds_what_lies_elsewhere),
 		cmocka_unit_test(images_without_glibc_get_no_cache),
 		cmocka_unit_test(drm_nodes_and_their_links_are_those_of_the_gpu),
 		cmocka_unit_test(egl_is_told_the_gpus_by_their_minors),

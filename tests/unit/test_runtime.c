@@ -395,6 +395,52 @@ static void a_node_of_a_group_brings_the_group(void **state)
 	}
 }
 
+#define SPEC_HOOK "{\"path\":\"/p\",\"args\":[\"p\",\"one\"],\"env\":[\"A=\\\"\"]}"
+
+static void edits_of_cdi_specs_are_made_once(void **state)
+{
+	static const struct {
+		const char *text, *result;
+	} rows[] = {
+		{"{}",
+		 "{\"process\":{\"env\":[\"B=\\\"c\\\"\"],\"user\":{\"additionalGids\":[44,5]}},"
+		 "\"hooks\":{\"createRuntime\":[" SPEC_HOOK "],\"createContainer\":[" HOOK
+		 "," SPEC_HOOK "]}}"},
+ /* What the engine has applied; a hook that only looks like it. */
+		{"{\"process\":{\"env\":[\"B=old\"],\"user\":{\"additionalGids\":[5]}},\"hooks\":{\"createContainer\":["
+		 "{\"args\":[\"p\",\"\\u006fne\"],\"path\":\"/p\"}],"
+		 "\"createRuntime\":[{\"path\":\"/p\",\"args\":[\"p\",\"one\",\"two\"]},{\"path\":\"/p\"}]}}",
+		 "{\"process\":{\"env\":[\"B=\\\"c\\\"\"],\"user\":{\"additionalGids\":[5,44]}},\"hooks\":{\"createContainer\":["
+		 "{\"args\":[\"p\",\"\\u006fne\"],\"path\":\"/p\"}," HOOK "],"
+		 "\"createRuntime\":[{\"path\":\"/p\",\"args\":[\"p\",\"one\",\"two\"]},{\"path\":\"/p\"}," SPEC_HOOK
+		 "]}}"              },
+	};
+	const char *arguments[] = {"p", "one"}, *gids[] = {"44", "5"}, *env[] = {"B=\"c\""};
+	struct cdi_edit_hook hooks[] = {
+		{"createContainer", "/p", {arguments, 2, 2}, SPEC_HOOK, NULL},
+		{"createRuntime",   "/p", {arguments, 2, 2}, SPEC_HOOK, NULL},
+	};
+	struct cdi_edits cdi = {
+		.hooks = {hooks, 2, 2},
+                  .groups = {gids,  2, 2}
+        };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		AUTO_ARENA arena = {0};
+		struct document document =
+			DOCUMENT_INIT(&arena, rows[i].text, strlen(rows[i].text));
+		struct spec_edits edits = {
+			.variables = {env, 1, 1},
+                          .cdi = &cdi, .hook = "/h"
+                };
+		struct error err = {0};
+
+		assert_int_equal(spec_edit(&document, &edits, &err), 0);
+		assert_string_equal(document.text, rows[i].result);
+	}
+}
+
 static void mode_hook_adds_one_hook(void **state)
 {
 	static const char one[] = "{\"hooks\":{\"prestart\":[{\"path\":\"/h\",\"args\":"
@@ -1041,6 +1087,7 @@ int main(void)
 		cmocka_unit_test(changes_are_written_once),
 		cmocka_unit_test(a_plan_becomes_config_json),
 		cmocka_unit_test(a_node_of_a_group_brings_the_group),
+		cmocka_unit_test(edits_of_cdi_specs_are_made_once),
 		cmocka_unit_test(mode_hook_adds_one_hook),
 		cmocka_unit_test(mode_hook_takes_the_place_of_the_engines),
 		cmocka_unit_test(no_text_is_edited_that_can_be_read_otherwise),
