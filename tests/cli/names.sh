@@ -21,8 +21,7 @@ mkdir -p "$work"/etc/{upper/davit,work}
 cp "$host/davit.json" "$work/etc/upper/davit/config.json"
 mount -t overlay overlay /etc -o "lowerdir=/etc,upperdir=$work/etc/upper,workdir=$work/etc/work"
 at_end 'umount -l /etc'
-# The engines that this machine has configured are no part of it.
-rm -rf /etc/{docker,containerd,crio,cdi}
+forget_engines
 for name in nvidia-ctk:davit davit:davit nvidia-container-cli:davit-container-cli nvidia-cdi-hook:davit-hook \
 	nvidia-container-runtime-hook:davit-hook nvidia-container-toolkit:davit-hook \
 	nvidia-container-runtime:davit-runtime nvidia-container-runtime.cdi:davit-runtime \

@@ -43,16 +43,12 @@ none='0 /dev/nvidiactl: ENOENT'
 
 # --- The node --------------------------------------------------------------------------------------
 
-# Of the annotations only these come to the runtime.
-container_annotations='"cdi.k8s.io/*"'
 write_containerd_config 'enable_cdi = false'
 [ "$containerd_version" != 1.6 ] || sed -i '/enable_cdi/d' /etc/containerd/config.toml
 "$davit" configure containerd --runtime-path "$runtime" > "$work/log" 2>&1 || fail "davit configure containerd ($with)" "$(< "$work/log")"
-grep -q container_annotations /etc/containerd/conf.d/davit.toml ||
-	sed -i '/runtimes\."*nvidia"*\]/a container_annotations = ["cdi.k8s.io/*"]' /etc/containerd/conf.d/davit.toml
 start_containerd
-handlers=$(containerd --config /etc/containerd/config.toml config dump 2> /dev/null | grep -oE 'containerd\.runtimes\.[^.]*\]' | sort -u | tr -d "\"']" | sed 's/.*\.//' | xargs)
-matches "The node: the handler nvidia is there ($with)" '(^| )nvidia( |$)' "$handlers"
+handlers=$(containerd --config /etc/containerd/config.toml config dump 2> /dev/null | grep -oE 'containerd\.runtimes\.[^.]*\]' | tr -d "\"']" | sed 's/.*\.//' | sort -u | xargs)
+equal "The node: the handlers ($with)" 'nvidia nvidia-cdi nvidia-legacy runc' "$handlers"
 
 # --- RuntimeClass ----------------------------------------------------------------------------------
 
@@ -103,15 +99,20 @@ if [ "$containerd_version" != 1.6 ]; then
 	gives "volume-mounts: a pod with a user namespace isn't privileged" "$none" nvidia \
 		"$(env_is NVIDIA_VISIBLE_DEVICES=all) | $pod_userns | $sys_admin" "${look[@]}"
 fi
-annotated='.container.annotations = {"cdi.k8s.io/nvidia-device-plugin_x": "nvidia.com/gpu='$uuid1'"}'
+annotated='.container.annotations = {"cdi.k8s.io/nvidia-device-plugin_x": "k8s.device-plugin.nvidia.com/gpu='$uuid1'"}'
 gives 'volume-mounts: annotations are ignored' "$none" nvidia "$annotated" "${look[@]}"
 policy '.policy = {"accept-mounts": true, "accept-env": "never"}'
 gives 'accept-env never: privileged pods, too' "$none" nvidia "$(env_is NVIDIA_VISIBLE_DEVICES=all) | $sys_admin" \
 	sh -c 'nvidia-smi -L 2> /dev/null; ls /dev/nvidiactl 2> /dev/null; echo "/dev/nvidiactl: ENOENT"'
 
-# cdi-annotations by the runtime: the plugin annotates the container, and the policy may be strict.
+# cdi-annotations by the runtime: the plugin annotates the container and writes a spec of its own kind; the
+# policy may be strict. In a user namespace a spec's hooks are a mapped user's: where that one reaches them.
+cp "$hook" "$work/davit-hook"
+"$davit" cdi generate | jq --arg hook "$work/davit-hook" '(.. | objects | select(has("hookName")).path) = $hook' > "$work/nvidia.json"
+mkdir -p /etc/cdi
+jq '.kind = "k8s.device-plugin.nvidia.com/gpu"' < "$work/nvidia.json" > /etc/cdi/plugin.json
 policy '.policy = {"accept-env": "privileged", "accept-annotations": "always"}'
-gives 'cdi-annotations: one GPU, container_annotations has cdi.k8s.io/*' "0 $one" nvidia "$annotated" nvidia-smi -L
+gives 'cdi-annotations: one GPU' "0 $one" nvidia "$annotated" nvidia-smi -L
 gives 'cdi-annotations: the variable brings nothing' "$none" nvidia "$(env_is NVIDIA_VISIBLE_DEVICES=all)" "${look[@]}"
 gives "cdi-annotations: containerd doesn't pass org.davit.devices" "$none" nvidia \
 	'(.container, .sandbox).annotations = {"org.davit.devices": "all"}' "${look[@]}"
@@ -122,20 +123,15 @@ stop_containerd
 # CDI by the engine.
 policy .
 if [ "$containerd_version" != 1.6 ]; then
-	container_annotations=''
 	write_containerd_config "cdi_spec_dirs = [\"$work/cdi\"]"
 	rm -rf /etc/containerd/conf.d
 	cdi_option=()
 	[ "$file_version" = 3 ] || cdi_option=(--cdi)
 	"$davit" configure containerd --runtime-path "$runtime" "${cdi_option[@]}" > "$work/log" 2>&1 ||
 		fail "davit configure containerd --cdi ($with)" "$(< "$work/log")"
-	# In a user namespace the hooks are a mapped user's: where that one can reach them.
-	cp "$hook" "$work/davit-hook"
-	"$davit" cdi generate > "$work/nvidia.json"
-	jq --arg hook "$work/davit-hook" '(.. | objects | select(has("hookName")).path) = $hook' \
-		< "$work/nvidia.json" > "$work/cdi/nvidia.json"
-	# The plugin's own spec: another kind, and NVIDIA's hooks by a name of ours.
-	jq '.kind = "k8s.device-plugin.nvidia.com/gpu"' < "$work/cdi/nvidia.json" > "$work/cdi/plugin.json"
+	cp "$work/nvidia.json" "$work/cdi"
+	# The plugin's own spec, too.
+	cp /etc/cdi/plugin.json "$work/cdi"
 	start_containerd
 	for name in nvidia.com/gpu k8s.device-plugin.nvidia.com/gpu; do
 		for handler in '' nvidia; do
@@ -144,8 +140,6 @@ if [ "$containerd_version" != 1.6 ]; then
 		done
 	done
 	gives 'cdi-annotations: by containerd itself' "0 $one" '' "$annotated" nvidia-smi -L
-	gives "cdi-annotations: by containerd itself, the plugin's kind" "0 $one" '' \
-		"${annotated/nvidia.com/k8s.device-plugin.nvidia.com}" nvidia-smi -L
 	gives "cdi-cri: the image's variable isn't acted on a second time" "0 $one" nvidia \
 		"$(env_is NVIDIA_VISIBLE_DEVICES=all) | .container.CDI_devices = [{name: \"nvidia.com/gpu=$uuid1\"}]" nvidia-smi -L
 	gives 'cdi-cri: read-only root' "0 $one" '' \
@@ -169,7 +163,6 @@ fi
 
 # A driver in a container: its root below /run/nvidia/driver.
 rm -rf /etc/containerd/conf.d
-container_annotations=''
 write_containerd_config
 "$davit" configure containerd --runtime-path "$runtime" --set-default > "$work/log" 2>&1 ||
 	fail "davit configure containerd --set-default ($with)" "$(< "$work/log")"
@@ -181,5 +174,7 @@ for handler in $handlers; do
 done
 gives 'The GPU Operator: its validator, a privileged pod of RuntimeClass nvidia' "0 $both" nvidia \
 	"$(env_is NVIDIA_VISIBLE_DEVICES=all) | (.container, .sandbox).linux.security_context.privileged = true" nvidia-smi -L
+gives 'The GPU Operator: its operands ask for management.nvidia.com/gpu' "0 $both" nvidia \
+	"$(env_is NVIDIA_VISIBLE_DEVICES=management.nvidia.com/gpu=all)" nvidia-smi -L
 stop_containerd
 report_exit

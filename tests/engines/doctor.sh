@@ -23,6 +23,7 @@ mkdir -p "$work"/etc/{upper,work} "$work/etc/upper/davit"
 cp "$host/davit.json" "$work/etc/upper/davit/config.json"
 mount -t overlay overlay /etc -o "lowerdir=/etc,upperdir=$work/etc/upper,workdir=$work/etc/work"
 at_end 'umount -l /etc'
+forget_engines
 
 make_docker
 registered=$work/docker/bin/nvidia-container-runtime-hook

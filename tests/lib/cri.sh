@@ -96,7 +96,6 @@ END
     default_runtime_name = "runc"
   [plugins."$runtime_plugin".containerd.runtimes.runc]
     runtime_type = "io.containerd.runc.v2"
-    ${container_annotations:+container_annotations = [$container_annotations]}
     [plugins."$runtime_plugin".containerd.runtimes.runc.options]
       BinaryName = "$low"
 END

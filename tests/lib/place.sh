@@ -82,6 +82,17 @@ remove_work() {
 	rm -rf --one-file-system "$work"
 }
 
+# What this machine's administrator has configured for engines, in a namespace where /etc is a mount
+# of ours.
+forget_engines() {
+	mountpoint -q /etc || return 1
+	rm -rf /etc/{docker,containerd,crio,cdi} /etc/containers/oci
+	if [ -d /run/cdi ]; then
+		mount -t tmpfs tmpfs /run/cdi
+		at_end 'umount -l /run/cdi'
+	fi
+}
+
 require_root() {
 	if [ "$(id -u)" != 0 ]; then
 		skip "${0##*/}" 'not root'
