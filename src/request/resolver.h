@@ -36,6 +36,7 @@ struct environment {
 	size_t others_count;
 	bool others_set;               /* one of them is */
 	struct oci_pairs requirements; /* NVIDIA_REQUIRE_*, repeated names too */
+	const char *jetpack;           /* NVIDIA_REQUIRE_JETPACK; NULL: not set */
 	const char *require_cuda;      /* NVIDIA_REQUIRE_CUDA, or NULL */
 	size_t malformed;              /* entries that are no NAME=value */
 	struct strings near_misses;    /* sentences about names that are nearly ours */

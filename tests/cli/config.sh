@@ -109,7 +109,7 @@ allow-ldconfig-from-container = false
 something-new = 3
 END
 run config import "$work/config.toml"
-equal 'import: what has a counterpart' '{"policy":{"ignore-requirements":true,"env-names":["DOCKER_RESOURCE_GPU","NVIDIA_VISIBLE_DEVICES"],"accept-env":"privileged","accept-mounts":true,"capabilities":["compute","utility"],"imex":false},"driver":{"root":"/run/nvidia/driver","load-modules":false},"cgroups":"never","runtime":{"candidates":["docker-runc","crun"]},"cdi":{"annotation-prefixes":["cdi.k8s.io/"],"spec-dirs":["/etc/cdi","/var/run/cdi"]},"cuda-compat":"never","log":{"file":"/var/log/nvidia-container-toolkit.log","level":"debug"}}' \
+equal 'import: what has a counterpart' '{"policy":{"ignore-requirements":true,"env-names":["DOCKER_RESOURCE_GPU","NVIDIA_VISIBLE_DEVICES"],"accept-env":"privileged","accept-mounts":true,"capabilities":["compute","utility"],"imex":false},"driver":{"root":"/run/nvidia/driver","load-modules":false,"csv":"/etc/nvidia-container-runtime/host-files-for-container.d"},"cgroups":"never","runtime":{"candidates":["docker-runc","crun"]},"cdi":{"annotation-prefixes":["cdi.k8s.io/"],"spec-dirs":["/etc/cdi","/var/run/cdi"]},"cuda-compat":"never","log":{"file":"/var/log/nvidia-container-toolkit.log","level":"debug"}}' \
 	"$(jq -c . <<< "$output")"
 equal 'import: each key that has none is named' \
 	"features.allow-ldconfig-from-container
@@ -126,7 +126,6 @@ nvidia-container-runtime.debug
 nvidia-container-runtime.log-level
 nvidia-container-runtime.mode
 nvidia-container-runtime.modes.cdi.default-kind
-nvidia-container-runtime.modes.csv.mount-spec-path
 nvidia-ctk.path" \
 	"$(sed -n 's/^davit: left out: \([^ ]*\) = .*: .*/\1/p' <<< "$errors" | sort)"
 matches 'import: with its value and the reason' \
