@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # How fast the hook is, as root on Debian 12: everything in turns in one run. Prints a table, and
-# writes results.json and bench.svg to $OUT_DIR (tests/bench/out).
+# writes results.json, bench.svg and bench-roads.svg to $OUT_DIR (tests/bench/out).
 #   tests/bench.sh              on fake drivers of 1 to 256 GPUs
 #   tests/bench.sh --gpu        on this machine's own driver: hook, floor, an empty program, runc
 #   tests/bench.sh --pack DIR   gathers what --gpu needs, for a machine without packages or network:
 #   tests/bench.sh --gpu --bin DIR
 # ROUNDS (100) and COLD_ROUNDS (the same) say how often; GROUPS_ONLY names some groups of them:
-# gpus early config runc libraries cold. What containers write lies in memory, so that it isn't the
+# roads gpus early config runc libraries cold. Of roads, LOAD_ROUNDS (3) times STARTS (96) are
+# started, SLOTS (32) at once. What containers write lies in memory, so that it isn't the
 # disk that is measured, but for cold, and for all with ON_DISK=1.
 set -euo pipefail
 
@@ -25,6 +26,8 @@ cd "$(dirname "$0")/.."
 . tests/lib/packages.sh
 # shellcheck source=tests/bench/setup.sh
 . tests/bench/setup.sh
+# shellcheck source=tests/bench/roads.sh
+. tests/bench/roads.sh
 
 usage() {
 	echo 'usage: tests/bench.sh [--gpu [--bin DIR] | --pack DIR]' >&2
@@ -281,7 +284,7 @@ if [ -n "$own_driver" ]; then
 	choose_host() { # COUNT
 		devices=$(seq -s , 0 $(($1 - 1)))
 	}
-	groups=(gpus early runc)
+	groups=(roads gpus early runc)
 else
 	root=$(kind_root debian)
 	gpu_counts=(1 2 8 16 64 256)
@@ -290,7 +293,7 @@ else
 		use_host "$1"
 		devices=all
 	}
-	groups=(gpus early config runc libraries cold)
+	groups=(roads gpus early config runc libraries cold)
 fi
 
 : > "$results"

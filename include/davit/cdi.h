@@ -31,6 +31,7 @@ const char *cdi_mode_class(enum cdi_mode mode);
 
 struct cdi_options {
 	enum cdi_mode mode;
+	const char *platform; /* "csv" or "wsl": the host has to be that; NULL: whichever it is */
 	const char *vendor, *class; /* "nvidia.com", "gpu" */
 	/* How GPUs are named: any of 0, gpu0 and GPU-UUID */
 	bool by_index, by_type_index, by_uuid;

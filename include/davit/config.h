@@ -65,7 +65,9 @@ struct config {
 		const char *sys;       /* "/sys" */
 		const char *run;       /* "/run": where the driver's sockets are */
 		const char *mps;       /* "/tmp/nvidia-mps": where the MPS daemon's pipes are */
-		bool load_modules;     /* true */
+		/* "/etc/nvidia-container-runtime/host-files-for-container.d": Tegra\'s lists */
+		const char *csv;
+		bool load_modules; /* true */
 	} driver;
 	struct {
 		enum accept env;         /* always */
@@ -91,6 +93,9 @@ struct config {
 		enum requirements requirements; /* auto */
 		bool ignore_requirements;       /* false; true is requirements at ignore */
 		bool imex;                      /* true */
+		bool csv_mounts;          /* true: NVIDIA_REQUIRE_JETPACK=csv-mounts=all counts */
+		bool csv_debug;           /* true: nodes of Tegra\'s lists for profiling, too */
+		struct strings csv_allow; /* paths that Tegra\'s lists may name besides the usual */
 	} policy;
 	struct {
 		struct strings spec_dirs; /* /etc/cdi, /var/run/cdi: the last has precedence */

@@ -102,9 +102,10 @@ struct driver_file {
 	/* A library with an absolute target: names by which the loader finds it, and their whole
 	 * paths. */
 	struct driver_links loader;
-	bool needed;  /* one with a target: no container is made without it */
-	bool vdpau;   /* libvdpau looks for it in a folder of its own, if there is one */
-	bool unknown; /* no row of the catalogue: by its version alone */
+	bool directory; /* it is one, as a whole: of kind DRIVER_FILE_DATA, with a target */
+	bool needed;    /* one with a target: no container is made without it */
+	bool vdpau;     /* libvdpau looks for it in a folder of its own, if there is one */
+	bool unknown;   /* no row of the catalogue: by its version alone */
 };
 struct driver_files {
 	struct driver_file *items;
@@ -224,6 +225,11 @@ const struct lost_gpu *driver_find_lost(const struct driver *driver, unsigned in
 enum driver_platform driver_recognise(const struct driver_roots *roots, const struct config *config,
 				      struct arena *arena);
 
+struct driver_wanted {
+	unsigned capabilities;         /* enum driver_capability */
+	const struct strings *devices; /* NULL: all GPUs */
+	bool every_list;               /* Tegra: of NVIDIA's lists not only the base ones */
+};
 /*
  * The inventory for these capabilities. No node is opened.
  *
@@ -248,8 +254,8 @@ enum driver_platform driver_recognise(const struct driver_roots *roots, const st
  * driver_close closes the files that ret holds open, also after an error.
  */
 int driver_read(const struct driver_roots *roots, const struct config *config,
-		unsigned capabilities, const struct strings *devices, struct arena *arena,
-		struct driver *ret, struct error *err);
+		const struct driver_wanted *wanted, struct arena *arena, struct driver *ret,
+		struct error *err);
 
 /* What is wrong with each part of the driver; code ERROR_NONE: nothing. */
 struct driver_problems {

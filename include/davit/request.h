@@ -53,6 +53,9 @@ struct gpu_request {
 	 */
 	const char *mps_pipe_directory;
 	bool privileged;
+	/* Tegra: NVIDIA_REQUIRE_JETPACK is csv-mounts=all, and that is accepted: every list's files
+	 */
+	bool every_list;
 	bool legacy; /* CUDA_VERSION without NVIDIA_REQUIRE_CUDA */
 	/* Qualified names of devices that CDI specs describe, each once, and who asks for them. */
 	struct strings spec_devices;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -139,32 +140,66 @@ static bool is_ours(const struct trace *trace, const struct stat *st)
 	       st->st_size == trace->size && trace_time(st) == trace->time;
 }
 
-static int remove_trace(const struct root *root, uint64_t mount, const struct trace *trace)
-{
-	AUTO_ARENA arena = {0};
-	struct error ignored = {0};
-	struct stat st;
-	const char *name;
-	uint64_t there;
-	AUTO_FD fd = root_open_parent(root, trace->path, false, &name, &ignored);
+/* Works in one directory after another: most traces lie in the one of the trace before. */
+struct remover {
+	const struct root *root;
+	uint64_t mount; /* the root's */
+	char parent[PATH_MAX];
+	int fd;       /* of that directory; -1: there is none yet */
+	bool on_root; /* it is on the root's own mount */
+	struct arena *arena;
+};
 
-	if (fd < 0)
-		return fd;
-	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+/* Makes the trace's directory the one to work in. Its name there, or NULL with errno. */
+static const char *reach(struct remover *remover, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	size_t length = slash > path ? (size_t)(slash - path) : 1;
+	struct stat st;
+	uint64_t mount;
+	int r;
+
+	if (!slash[1] || length >= sizeof(remover->parent) || string_equal(slash + 1, ".") ||
+	    string_equal(slash + 1, "..")) {
+		errno = EINVAL;
+		return NULL;
+	}
+	if (remover->fd >= 0 && strlen(remover->parent) == length &&
+	    memcmp(remover->parent, path, length) == 0)
+		return slash + 1;
+	fd_close(&remover->fd);
+	memcpy(remover->parent, path, length);
+	remover->parent[length] = '\0';
+	remover->fd = root_openat(remover->root, remover->parent, O_PATH | O_DIRECTORY);
+	r = remover->fd < 0 ? remover->fd : fd_look(remover->fd, remover->arena, &st, &mount);
+	if (r < 0) {
+		errno = -r;
+		return NULL;
+	}
+	remover->on_root = mount == remover->mount;
+	return slash + 1;
+}
+
+static int remove_trace(struct remover *remover, const struct trace *trace)
+{
+	const char *name = reach(remover, trace->path);
+	struct stat st;
+
+	if (!name || fstatat(remover->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
 	/* On another mount it is another file system's, whatever it is. */
-	if (!is_ours(trace, &st) || mount_id_of(fd, &arena, &there) < 0 || there != mount)
+	if (!remover->on_root || !is_ours(trace, &st))
 		return -EEXIST;
-	return unlinkat(fd, name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0) < 0 ? -errno : 0;
+	return unlinkat(remover->fd, name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0) < 0 ? -errno : 0;
 }
 
 /* Directories stand before what was made in them. */
-static void remove_all(const struct root *root, uint64_t mount, const struct record *record)
+static void remove_all(struct remover *remover, const struct record *record)
 {
 	size_t removed = 0;
 
 	for (size_t i = record->count; i-- > 0;) {
-		int r = remove_trace(root, mount, &record->items[i]);
+		int r = remove_trace(remover, &record->items[i]);
 
 		removed += r == 0;
 		/* What lies on a volume, or was removed by the container, isn't there. */
@@ -172,8 +207,9 @@ static void remove_all(const struct root *root, uint64_t mount, const struct rec
 			log_line(LOG_LEVEL_DEBUG, "%s stays: %s", record->items[i].path,
 				 r == -EEXIST ? "it isn't what was made" : strerror(-r));
 	}
+	fd_close(&remover->fd);
 	log_line(LOG_LEVEL_INFO, "removed %zu traces of %zu in %s", removed, record->count,
-		 root->path);
+		 remover->root->path);
 }
 
 bool traces_exist(const char *bundle, struct arena *arena)
@@ -189,8 +225,8 @@ int traces_remove(const char *bundle, struct arena *arena, struct error *err)
 	const char *path = arena_printf(arena, "%s/" TRACES_FILE, bundle);
 	struct record record = {0};
 	AUTO_ROOT root = {.fd = -1};
+	struct remover remover = {.root = &root, .fd = -1, .arena = arena};
 	struct stat st;
-	uint64_t mount;
 	int r = path ? read_record(path, arena, &record) : -ENOMEM;
 
 	if (r == -ENOENT)
@@ -213,9 +249,9 @@ int traces_remove(const char *bundle, struct arena *arena, struct error *err)
 			 record.root);
 		return 0;
 	}
-	r = mount_id_of(root.fd, arena, &mount);
+	r = fd_look(root.fd, arena, &st, &remover.mount);
 	if (r < 0)
 		return error_errno(err, -r, "look at the mount of %s", record.root);
-	remove_all(&root, mount, &record);
+	remove_all(&remover, &record);
 	return 0;
 }

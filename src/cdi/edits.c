@@ -448,6 +448,24 @@ static int add_loader_cache(struct edits_maker *maker, const struct plan *plan,
 	return 0;
 }
 
+/* The image's newer libraries, by what the host's are compared with. */
+static void add_compat(struct edits_maker *maker, struct json_object *edits)
+{
+	const struct driver *driver = maker->driver;
+	const char *version = driver->compat_by_cuda ? driver->cuda_version : driver->version;
+	struct json_object *args;
+
+	if (!maker->options->cuda_compat || !driver->compat_dir || !version)
+		return;
+	args = add_hook(maker, edits, "enable-cuda-compat");
+	if (!args)
+		return;
+	add_argument(args, driver->compat_by_cuda ? "--host-cuda-version" : "--host-driver-version",
+		     version);
+	if (!string_equal(driver->compat_dir, COMPAT_DIR))
+		add_argument(args, "--cuda-compat-container-root", driver->compat_dir);
+}
+
 static bool plan_has_kind(const struct plan *plan, enum operation_kind kind)
 {
 	for (size_t i = 0; i < plan->count; i++)
@@ -505,7 +523,7 @@ static int add_one_hook(struct edits_maker *maker, const struct plan *plan,
 int edits_add_common(struct edits_maker *maker, const struct plan *plan, struct json_object *edits,
 		     struct error *err)
 {
-	struct json_object *env = list_of(edits, "env"), *args;
+	struct json_object *env = list_of(edits, "env");
 	const char *directory = arena_printf(maker->arena, LIBCUDA_DIR_VARIABLE "=%s",
 					     maker->options->image->lib_dir);
 	int r;
@@ -520,11 +538,7 @@ int edits_add_common(struct edits_maker *maker, const struct plan *plan, struct 
 	r = edits_add_plan(maker, plan, NULL, edits, err);
 	if (r < 0)
 		return r;
-	if (maker->options->cuda_compat && maker->driver->compat_dir && maker->driver->version) {
-		args = add_hook(maker, edits, "enable-cuda-compat");
-		if (args)
-			add_argument(args, "--host-driver-version", maker->driver->version);
-	}
+	add_compat(maker, edits);
 	r = add_loader_cache(maker, plan, edits, err);
 	if (r < 0)
 		return r;

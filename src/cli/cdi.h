@@ -38,7 +38,6 @@ struct generate {
 	bool yaml;          /* set before: the format when neither option nor file tells */
 	const char *driver_root, *dev_root; /* or NULL */
 	const struct strings *search;
-	bool wsl; /* on WSL2 alone */
 };
 /* 0, or the exit code of a usage error that was printed. */
 int generate_parse(const struct arguments *arguments, struct generate *ret);

@@ -78,36 +78,36 @@ static int parse_strategies(const struct arguments *arguments, struct cdi_option
 	return 0;
 }
 
-static int parse_mode(const struct arguments *arguments, enum cdi_mode *ret)
+static int parse_mode(const struct arguments *arguments, struct cdi_options *ret)
 {
 	static const struct {
 		const char *name;
 		enum cdi_mode mode;
+		bool platform; /* only on hosts of that kind */
 	} modes[] = {
-		{"auto",       CDI_MODE_GPU       },
-                {"nvml",       CDI_MODE_GPU       },
-		{"wsl",        CDI_MODE_GPU       },
-                {"management", CDI_MODE_MANAGEMENT},
-		{"gds",        CDI_MODE_GDS       },
-                {"mofed",      CDI_MODE_MOFED     },
-		{"gdrcopy",    CDI_MODE_GDRCOPY   },
-                {"nvswitch",   CDI_MODE_NVSWITCH  },
-		{"imex",       CDI_MODE_IMEX      },
+		{"auto",       CDI_MODE_GPU,        false},
+		{"nvml",       CDI_MODE_GPU,        false},
+		{"csv",        CDI_MODE_GPU,        true },
+		{"wsl",        CDI_MODE_GPU,        true },
+		{"management", CDI_MODE_MANAGEMENT, false},
+		{"gds",        CDI_MODE_GDS,        false},
+		{"mofed",      CDI_MODE_MOFED,      false},
+		{"gdrcopy",    CDI_MODE_GDRCOPY,    false},
+		{"nvswitch",   CDI_MODE_NVSWITCH,   false},
+		{"imex",       CDI_MODE_IMEX,       false},
 	};
 	const char *name = value_or(arguments, "mode", "auto");
 
 	for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
 		if (strcasecmp(modes[i].name, name) == 0) {
-			*ret = modes[i].mode;
+			ret->mode = modes[i].mode;
+			ret->platform = modes[i].platform ? modes[i].name : NULL;
 			return 0;
 		}
-	return usage_error(
-		arguments,
-		strcasecmp(name, "csv") == 0
-			? "--mode %.100s: the CSV files of Tegra systems aren't read"
-			: "--mode %.100s: it is auto, nvml, wsl, management, gds, mofed, "
-			  "gdrcopy, nvswitch or imex",
-		name);
+	return usage_error(arguments,
+			   "--mode %.100s: it is auto, nvml, csv, wsl, management, gds, mofed, "
+			   "gdrcopy, nvswitch or imex",
+			   name);
 }
 
 /* The commands of CDI hooks that davit writes into specs. */
@@ -212,9 +212,8 @@ int generate_parse(const struct arguments *arguments, struct generate *ret)
 {
 	struct cdi_options *cdi = &ret->cdi;
 	const char *output = arguments_value(arguments, "output");
-	int r = parse_mode(arguments, &cdi->mode);
+	int r = parse_mode(arguments, cdi);
 
-	ret->wsl = strcasecmp(value_or(arguments, "mode", "auto"), "wsl") == 0;
 	ret->output = output && *output && !string_equal(output, "-") ? output : NULL;
 	if (r == 0)
 		r = parse_format(arguments, ret);
@@ -333,6 +332,24 @@ static bool needs_nvml(const struct driver *driver, const struct cdi_options *op
 	return false;
 }
 
+/* A mode that is a platform's name is for hosts of that platform. */
+static int check_platform(const struct pipeline *pipeline, const struct cdi_options *options,
+			  struct error *err)
+{
+	static const char *const names[] = {
+		[PLATFORM_NATIVE] = "nvml",
+		[PLATFORM_WSL] = "wsl",
+		[PLATFORM_TEGRA] = "csv",
+	};
+	const char *own = names[pipeline->driver.platform];
+
+	if (!options->platform || strcasecmp(options->platform, own) == 0)
+		return 0;
+	error_set(err, ERROR_BAD_REQUEST, EINVAL, NULL,
+		  "make a spec with --mode %s: this host is of another kind", options->platform);
+	return error_fix(err, -EINVAL, "leave --mode out, or write --mode %s", own);
+}
+
 /* An image of the host's own kind, but one with a loader cache: the hook sees what it really is. */
 static int guess_image(struct arena *arena, struct image *ret, struct error *err)
 {
@@ -432,9 +449,11 @@ static int make_spec(struct generate *generate, struct pipeline *pipeline, struc
 		r = find_hook(options, arena, err);
 	if (r == 0)
 		r = pipeline_driver(pipeline, arena, err);
-	if (r == 0 && generate->wsl && pipeline->driver.platform != PLATFORM_WSL)
-		return error_set(err, ERROR_NO_DRIVER, ENODEV, "leave --mode out",
-				 "make a CDI spec of WSL2: the host is not WSL2");
+	if (r == 0)
+		r = check_platform(pipeline, options, err);
+	if (r == 0 && pipeline->driver.compat_by_cuda)
+		pipeline->driver.cuda_version = driver_cuda_version(
+			&pipeline->roots, pipeline->config, &pipeline->driver, arena);
 	if (r == 0 && needs_nvml(&pipeline->driver, options)) {
 		r = pipeline_ask_nvml(pipeline, arena, err);
 		if (r < 0)
@@ -513,6 +532,7 @@ static int generate_all(const struct generate *generate, const struct config *co
 {
 	struct error first = {0};
 	size_t made = 0;
+	int failed = 0;
 
 	for (size_t i = 0; vendors[i]; i++) {
 		struct generate one = *generate;
@@ -525,15 +545,19 @@ static int generate_all(const struct generate *generate, const struct config *co
 		r = one.output ? generate_run(&one, config, arena, &problem)
 			       : error_memory(&problem);
 		made += r == 0;
+		/* The others get theirs all the same. */
 		if (r < 0 && problem.code != ERROR_NO_DRIVER) {
 			*err = problem;
-			return error_wrap(err, r, "describe the GPUs of %s", vendors[i]->title);
+			failed = error_wrap(err, r, "describe the GPUs of %s", vendors[i]->title);
+			continue;
 		}
 		if (r < 0)
 			cli_note("no spec for %s: cannot %s", vendors[i]->title, problem.message);
 		if (r < 0 && first.code == ERROR_NONE)
 			first = problem;
 	}
+	if (failed)
+		return failed;
 	*err = first;
 	return made ? 0 : -ENODEV;
 }

@@ -25,7 +25,7 @@ static int run_generate(const struct arguments *arguments)
 	return r < 0 ? cli_fail(&err) : 0;
 }
 
-#define TEGRA "leave it out: Tegra systems aren't supported"
+#define TEGRA "leave it out: the lists are those of driver.csv, and davit knows Orin's directory"
 #define VARIABLE(name) "NVIDIA_CTK_CDI_GENERATE_" name
 
 static const struct command_option generate_options[] = {

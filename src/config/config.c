@@ -19,17 +19,20 @@ int config_defaults(struct arena *arena, struct config *ret)
 			   .sys = "/sys",
 			   .run = "/run",
 			   .mps = "/tmp/nvidia-mps",
+			   .csv = "/etc/nvidia-container-runtime/host-files-for-container.d",
 			   .load_modules = true},
 		.policy = {.annotations = ACCEPT_AS_ENV,
 			   .capabilities = CAPABILITY_ALL,
 			   .image_capabilities = CAPABILITY_ALL & ~(unsigned)(CAPABILITY_GRAPHICS |
 									      CAPABILITY_DISPLAY),
 			   .features = FEATURE_ALL,
-			   .imex = true},
+			   .imex = true,
+			   .csv_mounts = true,
+			   .csv_debug = true},
 		.cgroups = true,
 		.cuda_compat = true,
-		.limits = {.seconds = CONFIG_SECONDS          },
-		.log = {.file = "", .level = LOG_LEVEL_WARNING},
+		.limits = {.seconds = CONFIG_SECONDS},
+		.log = {.file = "",				      .level = LOG_LEVEL_WARNING},
 	};
 	if (strings_add(arena, &ret->policy.env_names, DEVICES_VARIABLE) < 0 ||
 	    strings_add(arena, &ret->cdi.spec_dirs, "/etc/cdi") < 0 ||

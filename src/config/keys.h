@@ -14,6 +14,7 @@
 	X("driver.sys", driver.sys, path) \
 	X("driver.run", driver.run, path) \
 	X("driver.mps", driver.mps, path) \
+	X("driver.csv", driver.csv, path) \
 	X("driver.load-modules", driver.load_modules, bool) \
 	X("policy.accept-env", policy.env, accept) \
 	X("policy.accept-annotations", policy.annotations, accept_annotations) \
@@ -27,6 +28,9 @@
 	X("policy.requirements", policy.requirements, requirements) \
 	X("policy.ignore-requirements", policy.ignore_requirements, bool) \
 	X("policy.imex", policy.imex, bool) \
+	X("policy.csv-mounts", policy.csv_mounts, bool) \
+	X("policy.csv-debug", policy.csv_debug, bool) \
+	X("policy.csv-allow", policy.csv_allow, paths) \
 	X("cdi.spec-dirs", cdi.spec_dirs, paths) \
 	X("cdi.annotation-prefixes", cdi.annotation_prefixes, prefixes) \
 	X("cgroups", cgroups, auto) \

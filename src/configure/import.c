@@ -231,6 +231,14 @@ static int import_runtimes(struct import *import, const struct pair *pair)
 	return import_list(import, pair, "runtime.candidates");
 }
 
+static int import_csv(struct import *import, const struct pair *pair)
+{
+	const char *value;
+	int r = get_string(import, pair, &value);
+
+	return r < 0 || !value[0] ? r : set_text(import, "driver.csv", value);
+}
+
 static int import_mode(struct import *import, const struct pair *pair)
 {
 	const char *value;
@@ -241,7 +249,7 @@ static int import_mode(struct import *import, const struct pair *pair)
 	if (string_equal(value, "legacy"))
 		return set_text(import, "runtime.mode", "hook");
 	if (string_equal(value, "csv"))
-		return note(import, pair, "Tegra systems aren't supported");
+		return note(import, pair, "a board with Tegra is recognised by itself");
 	return note(import, pair,
 		    "davit-runtime writes all into config.json: runtime.mode is spec");
 }
@@ -287,6 +295,7 @@ static const struct {
 	{"nvidia-container-runtime.modes.legacy.cuda-compat-mode", import_compat_mode },
 	{"nvidia-container-runtime.modes.cdi.annotation-prefixes", import_prefixes    },
 	{"nvidia-container-runtime.modes.cdi.spec-dirs",           import_spec_dirs   },
+	{"nvidia-container-runtime.modes.csv.mount-spec-path",     import_csv         },
 	{"features.ignore-imex-channel-requests",                  import_imex        },
 	{"features.disable-cuda-compat-lib-hook",                  import_compat_hook },
 };
@@ -296,35 +305,36 @@ static const struct {
 static const struct {
 	const char *name, *why;
 } needless[] = {
-	{"nvidia-container-cli.path",                         "davit-hook does that program's work itself"                },
-	{"nvidia-container-cli.environment",                  "the environment decides nothing"                           },
-	{"nvidia-container-cli.ldcache",                      "the driver's own loader cache below driver.root is read"   },
+	{"nvidia-container-cli.path",                                "davit-hook does that program's work itself"                },
+	{"nvidia-container-cli.environment",                         "the environment decides nothing"                           },
+	{"nvidia-container-cli.ldcache",                             "the driver's own loader cache below driver.root is read"   },
 	{"nvidia-container-cli.ldconfig",
-	 "no ldconfig is run: davit merges the loader cache itself"                                                       },
-	{"nvidia-container-cli.user",                         "davit gives up capabilities instead of taking another user"},
-	{"nvidia-container-cli.no-pivot",                     "nothing is pivoted: mounts go in by descriptor"            },
-	{"nvidia-container-runtime.experimental",             "an old release's switch"                                   },
-	{"nvidia-container-runtime.discover-mode",            "an old release's switch"                                   },
-	{"nvidia-container-runtime.modes.csv.",               "Tegra systems aren't supported"                            },
+	 "no ldconfig is run: davit merges the loader cache itself"                                                              },
+	{"nvidia-container-cli.user",                                "davit gives up capabilities instead of taking another user"},
+	{"nvidia-container-cli.no-pivot",                            "nothing is pivoted: mounts go in by descriptor"            },
+	{"nvidia-container-runtime.experimental",                    "an old release's switch"                                   },
+	{"nvidia-container-runtime.discover-mode",                   "an old release's switch"                                   },
+	{"nvidia-container-runtime.modes.csv.compat-container-root",
+	 "Orin's own directory is known: /usr/local/cuda/compat_orin"                                                            },
 	{"nvidia-container-runtime.modes.cdi.default-kind",
-	 "a name without a kind is one of nvidia.com/gpu"								 },
+	 "a name without a kind is one of nvidia.com/gpu"									},
 	{"features.allow-unknown-oci-spec-fields",
-	 "unknown fields of config.json always stay as they are"                                                          },
+	 "unknown fields of config.json always stay as they are"								 },
 	{"features.no-additional-gids-for-device-nodes",
-	 "a node that only a group may use needs the group"							       },
+	 "a node that only a group may use needs the group"								      },
 	{"nvidia-container-runtime.modes.cdi.",
-	 "davit plans for each container, without specs; engines read theirs"                                             },
+	 "davit plans for each container, without specs; engines read theirs"                                                    },
 	{"nvidia-container-runtime.modes.jit-cdi.",
-	 "davit plans for each container, without specs"								  },
+	 "davit plans for each container, without specs"									 },
 	{"nvidia-container-runtime-hook.path",
-	 "davit-runtime adds davit-hook, which lies beside it"                                                            },
-	{"nvidia-container-runtime-hook.skip-mode-detection", "davit's hook has one mode"                                 },
-	{"nvidia-ctk.path",				   "no such program is called"                                 },
+	 "davit-runtime adds davit-hook, which lies beside it"								   },
+	{"nvidia-container-runtime-hook.skip-mode-detection",        "davit's hook has one mode"                                 },
+	{"nvidia-ctk.path",					  "no such program is called"                                 },
 	{"features.allow-cuda-compat-libs-from-container",
-	 "cuda-compat takes them without mounting a path of the image"                                                    },
-	{"features.allow-ldconfig-from-container",            "no ldconfig is run"                                        },
+	 "cuda-compat takes them without mounting a path of the image"                                                           },
+	{"features.allow-ldconfig-from-container",                   "no ldconfig is run"                                        },
 	{"features.disable-imex-channel-creation",
-	 "driver.load-modules says whether nodes are made"								},
+	 "driver.load-modules says whether nodes are made"								       },
 };
 
 static const char *why_needless(const char *name)

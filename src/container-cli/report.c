@@ -84,7 +84,9 @@ int command_info(const struct arguments *arguments, struct arena *arena, struct 
 	if (r == 0)
 		r = driver_roots_open(&config, &roots, err);
 	if (r == 0)
-		r = driver_read(&roots, &config, CAPABILITY_ALL, NULL, arena, &driver, err);
+		r = driver_read(&roots, &config,
+				&(struct driver_wanted){.capabilities = CAPABILITY_ALL}, arena,
+				&driver, err);
 	if (r == 0)
 		r = driver_count_openable(&roots, &config, true, arena, &driver, err);
 	if (r >= 0) {

@@ -181,7 +181,8 @@ int check_driver_programs(const struct doctor_host *host, struct finding *ret)
 	const struct driver *driver = &host->driver.driver;
 	const char *smi = NULL;
 
-	if (!has_libraries(host, ret))
+	if (!has_libraries(host, ret) ||
+	    (driver->platform == PLATFORM_TEGRA && !check_is_native(host, ret)))
 		return 0;
 	for (size_t i = 0; i < driver->files.count; i++)
 		if (string_equal(driver->files.items[i].name, "nvidia-smi"))
@@ -231,6 +232,8 @@ int check_driver_gpus(const struct doctor_host *host, struct finding *ret)
 		return finding_set(ret, gpus->count ? DOCTOR_WARN : DOCTOR_FAIL,
 				   "see `dmesg | grep -i nvrm`, and reset or remove that GPU",
 				   "%zu usable: %s; not usable: %s", gpus->count, list, lost);
+	if (gpus->count == 0 && host->driver.driver.platform != PLATFORM_NATIVE)
+		return finding_set(ret, DOCTOR_SKIP, NULL, "see host.platform");
 	if (gpus->count == 0 && host->driver.driver.hidden_node)
 		return finding_set(ret, DOCTOR_FAIL,
 				   "see `dmesg | grep NVRM`; within LXD or Incus let the host's "

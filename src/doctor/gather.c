@@ -17,7 +17,8 @@ static int move_places(struct doctor_gathering *g)
 {
 	struct config *config = &g->host->config;
 	const char **places[] = {&config->driver.root, &config->driver.proc, &config->driver.dev,
-				 &config->driver.sys,  &config->driver.run,  &config->driver.mps};
+				 &config->driver.sys,  &config->driver.run,  &config->driver.mps,
+				 &config->driver.csv};
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(places); i++)

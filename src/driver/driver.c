@@ -3,11 +3,13 @@
 #include "host/host.h"
 #include "native/native.h"
 #include "nvml/nvml.h"
+#include "tegra/tegra.h"
 #include "wsl/wsl.h"
 
 /* In this order, since each may show what the next ones are recognised by. */
 static const struct platform *const platforms[] = {
 	&wsl_platform,
+	&tegra_platform,
 	&native_platform,
 };
 
@@ -56,18 +58,40 @@ enum driver_platform driver_recognise(const struct driver_roots *roots, const st
 	return choose(roots, config, arena, &driver)->id;
 }
 
-int driver_read(const struct driver_roots *roots, const struct config *config,
-		unsigned capabilities, const struct strings *devices, struct arena *arena,
-		struct driver *ret, struct error *err)
+/* Where the native driver isn't to be had, the lists of a board may be what is missing. */
+static int explain(const struct driver_roots *roots, const struct config *config,
+		   struct arena *arena, const struct driver *driver, int r, struct error *err)
 {
-	return choose(roots, config, arena, ret)
-		->read(roots, config, capabilities, devices, arena, ret, err);
+	int other = r == -ENODEV && driver->platform == PLATFORM_NATIVE
+			    ? tegra_explain_absence(roots, config, arena, err)
+			    : 0;
+
+	return other < 0 ? other : r;
+}
+
+int driver_read(const struct driver_roots *roots, const struct config *config,
+		const struct driver_wanted *wanted, struct arena *arena, struct driver *ret,
+		struct error *err)
+{
+	int r = choose(roots, config, arena, ret)->read(roots, config, wanted, arena, ret, err);
+
+	return explain(roots, config, arena, ret, r, err);
 }
 
 int driver_examine(const struct driver_roots *roots, const struct config *config,
 		   struct arena *arena, struct driver *ret, struct driver_problems *ret_problems)
 {
-	return choose(roots, config, arena, ret)->examine(roots, config, arena, ret, ret_problems);
+	struct error *files = &ret_problems->files;
+	int r;
+
+	*ret_problems = (struct driver_problems){0};
+	r = choose(roots, config, arena, ret)->examine(roots, config, arena, ret, ret_problems);
+	if (r == 0 && files->code &&
+	    explain(roots, config, arena, ret, -ENODEV, files) != -ENODEV) {
+		ret->platform = PLATFORM_TEGRA;
+		ret_problems->nodes = *files;
+	}
+	return r;
 }
 
 int driver_read_families(const struct driver_roots *roots, unsigned families,

@@ -20,8 +20,8 @@ struct platform {
 	enum driver_platform id;
 	bool (*recognise)(const struct platform_signs *signs, struct arena *arena);
 	int (*read)(const struct driver_roots *roots, const struct config *config,
-		    unsigned capabilities, const struct strings *devices, struct arena *arena,
-		    struct driver *ret, struct error *err);
+		    const struct driver_wanted *wanted, struct arena *arena, struct driver *ret,
+		    struct error *err);
 	int (*examine)(const struct driver_roots *roots, const struct config *config,
 		       struct arena *arena, struct driver *ret,
 		       struct driver_problems *ret_problems);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What a container may know of the host's GPUs: of those whose nodes it has. */
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cdi_hook.h"
@@ -146,14 +147,28 @@ int cdi_mask_proc(struct cdi_call *call, struct error *err)
 	return r < 0 || !cdi_add(call, OPERATION_PROC_MASK, PROC, "") ? error_memory(err) : 0;
 }
 
+/* The minors of the GPUs whose nodes the container has, as bits. */
+static uint64_t find_visible(const struct cdi_call *call)
+{
+	AUTO_FD dev = root_openat(&call->container.root, "/dev", O_PATH | O_DIRECTORY);
+	uint64_t visible = 0;
+
+	for (unsigned minor = 0; dev >= 0 && minor < 64; minor++) {
+		char name[sizeof("nvidia") + 3 * sizeof(minor)];
+		struct stat st;
+
+		(void)snprintf(name, sizeof(name), "nvidia%u", minor);
+		if (fstatat(dev, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISCHR(st.st_mode))
+			visible |= UINT64_C(1) << minor;
+	}
+	return visible;
+}
+
 int cdi_update_profile(struct cdi_call *call, struct error *err)
 {
-	uint64_t visible = 0;
+	uint64_t visible = find_visible(call);
 	struct operation *file;
 
-	for (unsigned minor = 0; minor < 64; minor++)
-		if (cdi_has_node(call, arena_printf(call->arena, "/dev/nvidia%u", minor)))
-			visible |= UINT64_C(1) << minor;
 	if (!visible)
 		return 0;
 	file = cdi_add(call, OPERATION_FILE, PLAN_EGL_PROFILE,

@@ -99,8 +99,14 @@ int pipeline_request(struct pipeline *pipeline, struct arena *arena, struct erro
 static int read_inventory(struct pipeline *pipeline, const struct strings *devices,
 			  struct arena *arena, struct error *err)
 {
-	return driver_read(&pipeline->roots, pipeline->config, pipeline->request.capabilities,
-			   devices, arena, &pipeline->driver, err);
+	const struct driver_wanted wanted = {
+		.capabilities = pipeline->request.capabilities,
+		.devices = devices,
+		.every_list = pipeline->request.every_list,
+	};
+
+	return driver_read(&pipeline->roots, pipeline->config, &wanted, arena, &pipeline->driver,
+			   err);
 }
 
 static int load_and_read(struct pipeline *pipeline, const struct strings *devices,
@@ -439,6 +445,23 @@ static int look_at_image(struct pipeline *pipeline, const struct root *root, str
 				     err);
 }
 
+/* The image's newer libraries that are for this platform. */
+static int find_compat(struct pipeline *pipeline, const struct root *root, struct arena *arena,
+		       struct error *err)
+{
+	const struct driver *driver = &pipeline->driver;
+	const struct compat_host host = {
+		.dir = driver->compat_dir,
+		.driver = driver->compat_by_cuda ? NULL : driver->version,
+		.cuda = driver->compat_by_cuda
+				? driver_cuda_version(&pipeline->roots, pipeline->config, driver,
+						      arena)
+				: NULL,
+	};
+
+	return image_find_compat_for(root, &host, arena, &pipeline->image, err);
+}
+
 /* Whether libraries may lie where the image's ldconfig doesn't look by itself. */
 static bool may_need_loader_conf(const struct pipeline *pipeline)
 {
@@ -458,7 +481,7 @@ int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct are
 
 	if (r == 0 && nvidia && pipeline->config->cuda_compat && pipeline->driver.compat_dir &&
 	    (pipeline->request.capabilities & CAPABILITY_COMPUTE))
-		r = image_find_compat(root, pipeline->driver.version, arena, &pipeline->image, err);
+		r = find_compat(pipeline, root, arena, err);
 	if (r == 0 && nvidia && (pipeline->request.capabilities & CAPABILITY_VIDEO))
 		image_find_vdpau(root, &pipeline->image);
 	if (r == 0 && may_need_loader_conf(pipeline))

@@ -151,7 +151,9 @@ static void add_file(struct builder *b, const struct driver_file *file, const ch
 	bind->tree = file->tree;
 	bind->source = file->path;
 	bind->source_fd = file->fd;
-	bind->source_type = file->kind == DRIVER_FILE_SOCKET ? S_IFSOCK : S_IFREG;
+	bind->source_type = file->directory                    ? S_IFDIR
+			    : file->kind == DRIVER_FILE_SOCKET ? S_IFSOCK
+							       : S_IFREG;
 	bind->flags = file->kind == DRIVER_FILE_SOCKET ? FLAGS_SOCKET : FLAGS_FILE;
 	/* A container does its work without firmware and sockets, too. */
 	bind->required = file->kind == DRIVER_FILE_BINARY || file->needed;
@@ -337,7 +339,9 @@ static void add_loader_conf(struct builder *b)
 	if (b->image->no_loader_conf)
 		add_conf(b, PLAN_LOADER_CONF, PLAN_LOADER_CONF_TEXT);
 	if (b->image->compat_used)
-		add_conf(b, COMPAT_CONF, COMPAT_DIR "\n");
+		add_conf(b, COMPAT_CONF,
+			 arena_printf(b->arena, "%s\n",
+				      b->driver->compat_dir ? b->driver->compat_dir : COMPAT_DIR));
 	if (folders)
 		add_conf(b, PLAN_FOLDERS_CONF, arena_printf(b->arena, "%s\n", folders));
 	add_conf(b, PLAN_SYSTEM_CONF, b->image->system_dirs);

@@ -61,6 +61,8 @@ static int add_requirement(struct resolver *r, struct slice name, const char *va
 {
 	struct oci_pair *pair;
 
+	if (slice_equal(name, REQUIRE_PREFIX "JETPACK"))
+		r->env.jetpack = value;
 	if (slice_starts(name, REQUIRE_PREFIX "JETPACK"))
 		return 0;
 	if (slice_equal(name, REQUIRE_PREFIX "CUDA"))

@@ -95,6 +95,18 @@ static int explain_environment(struct resolver *r)
 	return result;
 }
 
+/* The image widens what it gets by this: it counts where its environment does. */
+static int lists_resolve(struct resolver *r)
+{
+	if (!string_equal(r->env.jetpack, "csv-mounts=all"))
+		return 0;
+	if (!r->config->policy.csv_mounts)
+		return resolver_rule(r, "NVIDIA_REQUIRE_JETPACK is ignored: policy.csv-mounts is "
+					"false");
+	r->request->every_list = resolver_accepts_env(r, "NVIDIA_REQUIRE_JETPACK");
+	return 0;
+}
+
 static int resolve(struct resolver *r)
 {
 	struct mount_requests mounts;
@@ -119,7 +131,9 @@ static int resolve(struct resolver *r)
 		result = devices_resolve(r, &mounts);
 	if (result < 0 || !request->nvidia)
 		return result;
-	result = mig_resolve(r);
+	result = lists_resolve(r);
+	if (result == 0)
+		result = mig_resolve(r);
 	if (result == 0)
 		result = capabilities_resolve(r);
 	if (result == 0 && request->management)

@@ -36,6 +36,7 @@ struct environment {
 	size_t others_count;
 	bool others_set;               /* one of them is */
 	struct oci_pairs requirements; /* NVIDIA_REQUIRE_*, repeated names too */
+	const char *jetpack;           /* NVIDIA_REQUIRE_JETPACK; NULL: not set */
 	const char *require_cuda;      /* NVIDIA_REQUIRE_CUDA, or NULL */
 	size_t malformed;              /* entries that are no NAME=value */
 	struct strings near_misses;    /* sentences about names that are nearly ours */
@@ -125,6 +126,8 @@ int names_divide(struct resolver *r, struct strings *list, struct strings *ret);
 /* Adds them to what is asked for, and sets gpu. */
 int names_add(struct resolver *r, const char *from, const struct strings *names);
 
+/* An annotation that names CDI devices, by what it begins with. */
+bool resolver_is_cdi_annotation(const struct resolver *r, const char *name);
 /* What is asked for of the plain vendors: sets gpu and wishes. */
 int wishes_resolve(struct resolver *r, const struct mount_requests *mounts);
 /* Fills env.others, all of them not set. */

@@ -19,6 +19,8 @@ cd "$(dirname "$0")/../.."
 . tests/lib/container.sh
 # shellcheck source=tests/bench/setup.sh
 . tests/bench/setup.sh
+# shellcheck source=tests/bench/roads.sh
+. tests/bench/roads.sh
 budget=$repository/tests/bench/budget
 
 require_root
@@ -88,6 +90,51 @@ instructions() {
 	check "$1" "$(awk '/^(summary|totals):/ { print $2; exit }' "$profile")"
 }
 
+# fresh_root: an overlay over the image at $bundle's root, alone.
+fresh_root() {
+	! mountpoint -q "$bundle/rootfs" || umount -R "$bundle/rootfs"
+	rm -rf "$bundle"/{upper,work}
+	mkdir -p "$bundle"/{upper,work}
+	mount -t overlay overlay "$bundle/rootfs" -o "lowerdir=$root,upperdir=$bundle/upper,workdir=$bundle/work"
+}
+
+# road_calls NAME CALLS COMMAND...: calls of these kinds (strace's -e), with the state of $bundle.
+road_calls() {
+	local state=$work/state.json
+	printf '{"ociVersion":"1.0.2","id":"bench","status":"creating","pid":0,"bundle":"%s"}' "$bundle" > "$state"
+	if ! strace -f -c -U calls,name -e "trace=$2" -o "$work/calls" "${@:3}" < "$state" > "$work/out" 2>&1; then
+		fail "budget: $1" 'it fails' "$(cat "$work/out")"
+		return
+	fi
+	check "$1" "$(awk '$2 == "total" { print $1 }' "$work/calls")"
+}
+
+# The roads beside the hook: davit-runtime's edit, the hooks that it and CDI's specs leave.
+count_roads() {
+	local words
+	mkdir -p "$work/bundles"
+	mount -t tmpfs tmpfs "$work/bundles"
+	use_host 1
+	configure_low_level "$bench_build/empty"
+	bench_bundle nothing
+	road_calls system-calls-edit-nothing-asked all "$runtime" create -b "$bundle" nobody
+	gpu_bundle road all
+	fresh_root
+	road_calls system-calls-edit all "$runtime" create -b "$bundle" nobody
+	road_calls system-calls-create-container all "$hook" createContainer
+	umount -R "$bundle/rootfs"
+	mount -t overlay overlay "$bundle/rootfs" -o "lowerdir=$root,upperdir=$bundle/upper,workdir=$bundle/work"
+	# It looks at every process of the machine, by two calls that don't count here.
+	road_calls system-calls-poststop '!newfstatat,getdents64' "$hook" poststop
+	umount "$bundle/rootfs"
+	bench_bundle cdi
+	fresh_root
+	apply_cdi
+	mapfile -t words < <(jq -r '.hooks.createContainer[0].args[1:][]' "$bundle/config.json")
+	road_calls system-calls-cdi all "$hook" "${words[@]}"
+	umount -R "$bundle/rootfs"
+}
+
 # --- what is counted -----------------------------------------------------------------------------
 
 root=$(kind_root debian)
@@ -108,6 +155,9 @@ if [ -n "$unified" ] && command -v strace > /dev/null; then
 	hook_calls system-calls-1-of-8-gpus container
 else
 	skip 'budget: system-calls' 'no strace, or no cgroup v2 to be mounted'
+fi
+if command -v strace > /dev/null; then
+	count_roads
 fi
 use_host 1
 docker_bundle early

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * measure [-r ROUNDS] [-c CGROUP] [-d] CASES: runs the commands of a file in turns, so that what
- * else the machine does meets all of them alike, and prints a line of JSON for each.
+ * measure [-r ROUNDS] [-c CGROUP] [-d] [-p SLOTS -n STARTS] CASES: runs the commands of a file in
+ * turns, so that what else the machine does meets all of them alike, and prints a line of JSON for
+ * each.
  *
  * A case is a line of fields with a tab between them:
  *   NAME MODE BUNDLE LOWER COMMAND [ARGUMENT...]
@@ -10,11 +11,16 @@
  *       container  a fresh container stands there (container.h)
  * Standard input is the OCI state that names BUNDLE, and the container's process. Only the time
  * between starting the command and its end is measured. -d drops the kernel's caches before each.
+ *
+ * With -p, a round of a case is STARTS of its command, as many at once as there are slots; each
+ * slot has its own number in the place of every @ of the line. Beside the single times the whole
+ * round is measured.
  */
 #include <err.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +43,7 @@ extern char **environ;
 
 struct settings {
 	unsigned rounds;
+	unsigned slots, starts; /* 0: one at a time */
 	bool drop_caches;
 	const char *cgroup;
 };
@@ -53,6 +60,7 @@ struct test_case {
 	struct container container;
 	char *arguments[WORDS_MAX];
 	double *times; /* microseconds */
+	double *walls; /* of whole rounds, with slots */
 	long memory;   /* KiB, the most of all rounds */
 	long faults;
 	unsigned mounts;
@@ -86,10 +94,12 @@ static void parse_case(char *line, const struct settings *settings, struct test_
 		.name = words[0],
 		.mode = parse_mode(words[1]),
 		.container = {.bundle = words[2], .lower = words[3], .cgroup = settings->cgroup},
-		.times = calloc(settings->rounds, sizeof(*ret->times)),
+		.times = calloc((size_t)settings->rounds * (settings->starts + 1),
+				sizeof(*ret->times)),
+		.walls = calloc(settings->rounds, sizeof(*ret->walls)),
 	};
 	memcpy(ret->arguments, words + 4, (count - 4) * sizeof(*words));
-	if (!ret->times)
+	if (!ret->times || !ret->walls)
 		err(1, "cannot keep the times");
 }
 
@@ -205,6 +215,80 @@ static double run_once(struct test_case *test, bool cold)
 	return time;
 }
 
+/* ---- many at once ----------------------------------------------------------------------- */
+
+static const char *with_number(const char *text, unsigned number)
+{
+	char *result = calloc(strlen(text) * 4 + 1, 1);
+	size_t length = 0;
+
+	if (!result)
+		err(1, "cannot name a slot");
+	for (; *text; text++)
+		if (*text == '@')
+			length += (size_t)sprintf(result + length, "%u", number % 1000);
+		else
+			result[length++] = *text;
+	return result;
+}
+
+struct load {
+	atomic_uint next;
+	double times[];
+};
+
+/* The process of one slot. */
+__attribute__((noreturn)) static void run_slot(struct test_case *test, unsigned slot,
+					       unsigned starts, struct load *load)
+{
+	unsigned start;
+
+	test->container.bundle = with_number(test->container.bundle, slot);
+	test->container.lower = with_number(test->container.lower, slot);
+	for (size_t i = 0; test->arguments[i]; i++)
+		test->arguments[i] = (char *)with_number(test->arguments[i], slot);
+	while ((start = atomic_fetch_add(&load->next, 1)) < starts) {
+		if (test->mode == MODE_MOUNT)
+			container_mount(&test->container);
+		load->times[start] = run_command(test);
+		if (test->mode == MODE_MOUNT)
+			container_clear(&test->container);
+		if (load->times[start] < 0)
+			_exit(1);
+	}
+	_exit(0);
+}
+
+/* Microseconds of the whole; the single times at `times`. */
+static double run_load(struct test_case *test, const struct settings *settings, double *times)
+{
+	size_t size = sizeof(struct load) + settings->starts * sizeof(double);
+	struct load *load =
+		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	double started = now(), ended;
+	bool failed = false;
+	int status;
+
+	if (load == MAP_FAILED)
+		err(1, "cannot share the times");
+	for (unsigned slot = 0; slot < settings->slots; slot++) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			err(1, "cannot fork");
+		if (pid == 0)
+			run_slot(test, slot, settings->starts, load);
+	}
+	for (unsigned slot = 0; slot < settings->slots; slot++)
+		failed |= wait(&status) < 0 || status != 0;
+	ended = now();
+	if (failed)
+		errx(1, "cannot measure %s: a start failed", test->name);
+	memcpy(times, load->times, settings->starts * sizeof(double));
+	(void)munmap(load, size);
+	return ended - started;
+}
+
 /*
  * Each round has an order of its own. What the command before has left to the kernel (a network
  * namespace's end, a cgroup's, unmounting) goes on for milliseconds: in a fixed order the same case
@@ -230,17 +314,36 @@ static int by_time(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
-static void print_result(const struct test_case *test, unsigned rounds)
+static double median_of(double *times, size_t count)
 {
-	const double *times = test->times;
-	size_t last = (size_t)(0.99 * (double)rounds);
+	qsort(times, count, sizeof(*times), by_time);
+	return (times[count / 2] + times[(count - 1) / 2]) / 2;
+}
 
-	qsort(test->times, rounds, sizeof(*times), by_time);
+static void print_result(const struct test_case *test, const struct settings *settings)
+{
+	size_t count = (size_t)settings->rounds * (settings->starts ? settings->starts : 1);
+	size_t last = (size_t)(0.99 * (double)count);
+	double median = median_of(test->times, count);
+
 	(void)printf("{\"name\":\"%s\",\"rounds\":%u,\"median_us\":%.1f,\"p99_us\":%.1f,"
-		     "\"min_us\":%.1f,\"memory_kib\":%ld,\"faults\":%ld,\"mounts\":%u}\n",
-		     test->name, rounds, (times[rounds / 2] + times[(rounds - 1) / 2]) / 2,
-		     times[last < rounds ? last : rounds - 1], times[0], test->memory, test->faults,
-		     test->mounts);
+		     "\"min_us\":%.1f,\"memory_kib\":%ld,\"faults\":%ld,\"mounts\":%u",
+		     test->name, settings->rounds, median,
+		     test->times[last < count ? last : count - 1], test->times[0], test->memory,
+		     test->faults, test->mounts);
+	if (settings->slots)
+		(void)printf(",\"at_once\":%u,\"starts\":%u,\"wall_us\":%.1f", settings->slots,
+			     settings->starts, median_of(test->walls, settings->rounds));
+	(void)puts("}");
+}
+
+static void run_round(struct test_case *test, const struct settings *settings, unsigned round)
+{
+	if (settings->slots)
+		test->walls[round] =
+			run_load(test, settings, &test->times[round * settings->starts]);
+	else
+		test->times[round] = run_once(test, settings->drop_caches);
 }
 
 int main(int argc, char **argv)
@@ -251,16 +354,23 @@ int main(int argc, char **argv)
 	size_t count;
 	int option;
 
-	while ((option = getopt(argc, argv, "r:c:d")) != -1) {
+	while ((option = getopt(argc, argv, "r:c:dp:n:")) != -1) {
 		if (option == 'r')
 			settings.rounds = (unsigned)strtoul(optarg, NULL, 10);
 		else if (option == 'c')
 			settings.cgroup = optarg;
+		else if (option == 'p')
+			settings.slots = (unsigned)strtoul(optarg, NULL, 10);
+		else if (option == 'n')
+			settings.starts = (unsigned)strtoul(optarg, NULL, 10);
 		else if (option == 'd')
 			settings.drop_caches = true;
 		else
 			return 2;
 	}
+	if ((settings.slots == 0) != (settings.starts == 0) || settings.slots > 1000 ||
+	    settings.starts > 100000)
+		return 2;
 	if (optind + 1 != argc || settings.rounds == 0 || settings.rounds > 1000000) {
 		(void)fputs("usage: measure [-r ROUNDS] [-c CGROUP] [-d] CASES\n", stderr);
 		return 2;
@@ -272,14 +382,14 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < count; i++)
 		order[i] = &cases[i];
 	/* A round that doesn't count: whatever is made or read only once. */
-	for (size_t i = 0; i < count && settings.rounds > 1; i++)
+	for (size_t i = 0; i < count && settings.rounds > 1 && !settings.slots; i++)
 		(void)run_once(&cases[i], false);
 	for (unsigned round = 0; round < settings.rounds; round++) {
 		shuffle(order, count);
 		for (size_t i = 0; i < count; i++)
-			order[i]->times[round] = run_once(order[i], settings.drop_caches);
+			run_round(order[i], &settings, round);
 	}
 	for (size_t i = 0; i < count; i++)
-		print_result(&cases[i], settings.rounds);
+		print_result(&cases[i], &settings);
 	return 0;
 }

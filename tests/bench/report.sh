@@ -39,6 +39,74 @@ table_gpus() {
 		}'
 }
 
+# In order, with what a reader knows the roads by.
+road_titles='
+	title["none"] = "the runtime alone"
+	title["empty"] = "an empty program as hook"
+	title["floor"] = "floor program as hook"
+	title["hook"] = "davit-hook"
+	title["record"] = "davit-hook -record, poststop"
+	title["runtime"] = "davit-runtime"
+	title["nothing-asked"] = "davit-runtime, nothing asked"
+	title["edited"] = "createContainer, poststop"
+	title["edited-alone"] = "createContainer"
+	title["cdi"] = "CDI"
+	title["cdi-spec"] = "CDI, --mounts spec"'
+
+table_roads() { # GROUP
+	rows "$1" | awk -F '\t' "$verdict"'
+		BEGIN { '"$road_titles"' }
+		{ order[++n] = $1; median[$1] = $2; high[$1] = $3; least[$1] = $8 }
+		function share(road) { return median[road] - median["none"] }
+		function limit(road) {
+			if (road == "runtime" || road == "cdi")
+				return sprintf("limit 1.5 of the hook: %.2f %s", share(road) / share("hook"),
+					verdict(share(road) / share("hook"), 1.5))
+			if (road == "edited-alone")
+				return sprintf("limit 1.3 of the hook: %.2f %s", share(road) / share("hook"),
+					verdict(share(road) / share("hook"), 1.3))
+			if (road == "nothing-asked")
+				return "limit 0.8: " verdict(share(road), 0.8)
+			if (road == "edited")
+				return sprintf("poststop %+.2f, limit 1: %s", median[road] - median["edited-alone"],
+					verdict(median[road] - median["edited-alone"], 1))
+			return ""
+		}
+		END {
+			printf "%-30s %8s %8s %8s %8s\n", "", "ms", "added", "p99", "least"
+			for (i = 1; i <= n; i++)
+				printf "%-30s %8.2f %+8.2f %8.2f %8.2f  %s\n", title[order[i]], median[order[i]],
+					share(order[i]), high[order[i]], least[order[i]], limit(order[i])
+		}'
+}
+
+table_load() { # GROUP
+	jq -r --arg group "$1" '.results[] | select(.group == $group) | [.name, .wall_us / 1000000, .starts,
+		.median_us / 1000, .p99_us / 1000] | @tsv' "$results" |
+		awk -F '\t' "$verdict"'
+			BEGIN { '"$road_titles"' }
+			$1 == "none" { none = $2 }
+			{ order[++n] = $1; wall[$1] = $2; starts = $3; median[$1] = $4; high[$1] = $5 }
+			END {
+				printf "%-30s %8s %8s %9s %8s %8s\n", "", "s", "added", "per s", "ms", "p99"
+				for (i = 1; i <= n; i++)
+					printf "%-30s %8.3f %+7.1f%% %9.0f %8.1f %8.1f  %s\n", title[order[i]], wall[order[i]],
+						100 * (wall[order[i]] / none - 1), starts / wall[order[i]], median[order[i]],
+						high[order[i]], order[i] == "none" ? "" : \
+						"limit 5%: " verdict(wall[order[i]] / none, 1.05)
+			}'
+}
+
+table_edit() {
+	rows edit | awk -F '\t' '
+		{ median[$1] = $2; high[$1] = $3 }
+		END {
+			printf "asks for all: %+.2f ms; asks for nothing: %+.2f ms (beside the empty runtime, %.2f ms)\n",
+				median["asked"] - median["without"], median["nothing-asked"] - median["without"],
+				median["without"]
+		}'
+}
+
 table_early() {
 	rows early | awk -F '\t' "$verdict"'
 		{ median[$1] = $2; high[$1] = $3; calls[$1] = $4; faults[$1] = $6; memory[$1] = $7 }
@@ -95,6 +163,12 @@ jq -r '"\(.version) \(.commit), Linux \(.kernel), \(.cpus) CPUs, \(.model)",
 rounds=$(jq '[.results[].rounds] | min' "$results")
 printf 'medians and 99th percentiles of at least %s rounds in turns; what containers write lies %s\n' \
 	"$rounds" "$(jq -r .layers "$results")"
+for engine in runc crun; do
+	section roads-$engine "Every road: $engine run /bin/true, cgroup v2" table_roads
+	section load-$engine "Many at once: $(jq -r --arg group load-$engine 'first(.results[] |
+		select(.group == $group) | "\(.starts) starts, \(.at_once) at once")' "$results"), $engine" table_load
+done
+section edit "davit-runtime create with /bin/true as the low-level runtime" table_edit
 section gpus 'The hook and the floor program, which does the same and nothing else' table_gpus
 section early 'Leaving early: a container that asks for nothing, config.json as from Docker' table_early
 section runc-v2 'runc run /bin/true, cgroup v2' table_runc
@@ -108,4 +182,16 @@ section config 'Growth with config.json (a container that asks for nothing)' tab
 if has gpus && has libraries; then
 	{ rows gpus | sed 's/^/gpus\t/' && rows libraries | sed 's/^/libraries\t/'; } |
 		awk -F '\t' -f "$(dirname "$0")/plot.awk" > "$plot"
+fi
+
+# The incumbent can't be had everywhere: its figures are those of one run beside davit, on two H200s
+# (docs/measurements.md).
+if has roads-runc; then
+	{
+		rows roads-runc | awk -F '\t' "BEGIN { $road_titles }"'
+			$1 == "none" { none = $2 }
+			$1 ~ /^(hook|runtime|cdi)$/ { printf "davit\t%s\t%.2f\n", title[$1], $2 - none }'
+		printf 'other\t%s\t%s\n' "NVIDIA's CDI (two H200s)" 54.0 "NVIDIA's hook (two H200s)" 74.5
+	} | awk -f "$(dirname "$0")/plot-roads.awk" -v note="NVIDIA Container Toolkit 1.20, measured beside davit in one run" \
+		-v text="$(jq -r '"runc run /bin/true, median; Linux \(.kernel), \(.cpus) CPUs"' "$results")" > "${plot%.svg}-roads.svg"
 fi

@@ -109,7 +109,7 @@ allow-ldconfig-from-container = false
 something-new = 3
 END
 run config import "$work/config.toml"
-equal 'import: what has a counterpart' '{"policy":{"ignore-requirements":true,"env-names":["DOCKER_RESOURCE_GPU","NVIDIA_VISIBLE_DEVICES"],"accept-env":"privileged","accept-mounts":true,"capabilities":["compute","utility"],"imex":false},"driver":{"root":"/run/nvidia/driver","load-modules":false},"cgroups":"never","runtime":{"candidates":["docker-runc","crun"]},"cdi":{"annotation-prefixes":["cdi.k8s.io/"],"spec-dirs":["/etc/cdi","/var/run/cdi"]},"cuda-compat":"never","log":{"file":"/var/log/nvidia-container-toolkit.log","level":"debug"}}' \
+equal 'import: what has a counterpart' '{"policy":{"ignore-requirements":true,"env-names":["DOCKER_RESOURCE_GPU","NVIDIA_VISIBLE_DEVICES"],"accept-env":"privileged","accept-mounts":true,"capabilities":["compute","utility"],"imex":false},"driver":{"root":"/run/nvidia/driver","load-modules":false,"csv":"/etc/nvidia-container-runtime/host-files-for-container.d"},"cgroups":"never","runtime":{"candidates":["docker-runc","crun"]},"cdi":{"annotation-prefixes":["cdi.k8s.io/"],"spec-dirs":["/etc/cdi","/var/run/cdi"]},"cuda-compat":"never","log":{"file":"/var/log/nvidia-container-toolkit.log","level":"debug"}}' \
 	"$(jq -c . <<< "$output")"
 equal 'import: each key that has none is named' \
 	"features.allow-ldconfig-from-container
@@ -126,7 +126,6 @@ nvidia-container-runtime.debug
 nvidia-container-runtime.log-level
 nvidia-container-runtime.mode
 nvidia-container-runtime.modes.cdi.default-kind
-nvidia-container-runtime.modes.csv.mount-spec-path
 nvidia-ctk.path" \
 	"$(sed -n 's/^davit: left out: \([^ ]*\) = .*: .*/\1/p' <<< "$errors" | sort)"
 matches 'import: with its value and the reason' \
@@ -173,7 +172,7 @@ bad_import() {
 }
 bad_import 'no TOML' $'a = 1\n[b' 'read .*/bad.toml: line 2, column 3: '
 bad_import 'a value of the wrong type' $'\ndisable-require = "yes"' 'line 2, column 19: it must be true or false'
-bad_import 'a list that is none' 'nvidia-container-runtime.runtimes = ["a" "b"]' 'column 37: it must be a list'
+bad_import 'a list that is none' 'nvidia-container-runtime.runtimes = ["a" "b"]' 'column 42: a `,` or the end of an array is missing'
 bad_import 'an unknown capability' 'supported-driver-capabilities = "compute,vidio"' \
 	'import .*/bad.toml: .*there is no capability "vidio"'
 bad_import 'a relative root' 'nvidia-container-cli.root = "x"' 'driver.root must be an absolute path'

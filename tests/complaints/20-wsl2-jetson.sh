@@ -25,4 +25,18 @@ new_bundle debian NVIDIA_VISIBLE_DEVICES=all
 refused 'WSL2 without a driver of NVIDIA' "davit: cannot find an NVIDIA GPU in Windows: of the drivers in /usr/lib/wsl/drivers, \
 u0777777.inf_amd64_fedcba9876543210, none has libcuda.so.1.1 (fix: install NVIDIA's driver in Windows, then run \`wsl --shutdown\`)"
 drop_bundle
+
+# Jetson: `docker run --gpus` is a hook alone, which the incumbent refuses there.
+"$fixture/fake-host" "$host" --platform orin
+new_bundle debian NVIDIA_VISIBLE_DEVICES=0
+works 'Jetson: the hook alone' "dlprobe libcuda.so.1 | sed 's|.*/nvidia/||'; nodeprobe /dev/nvmap" 'libcuda.so.1.1
+/dev/nvmap: ENXIO'
+doctor_says Jetson host.platform ok 'a board with Tegra.*lists of files' ''
+drop_bundle
+
+rm -r "$host/driver/etc/nvidia-container-runtime"
+new_bundle debian NVIDIA_VISIBLE_DEVICES=0
+refused 'Jetson without lists' "davit: cannot use the driver: the host is a board with Tegra, but there are no CSV files in \
+$host/driver/etc/nvidia-container-runtime/host-files-for-container.d (fix: install nvidia-l4t-init, which brings devices.csv and drivers.csv)"
+drop_bundle
 report_exit

@@ -18,7 +18,7 @@ engine_scripts() {
 		done
 	done
 	for name in bad-input callers cdi-hook environment runtime-bundles doctor units launchers calls \
-		containerd-files; do
+		containerd-files docker-files; do
 		printf '%s\n' "$name runc v2"
 	done
 	for name in docker runtime-engines configure container-cli try; do

@@ -191,8 +191,10 @@ static inline int host_read_for(struct host *host, unsigned capabilities,
 		r = driver_roots_open(&host->config, &host->roots, &host->err);
 	host->open = r == 0;
 	if (r == 0)
-		r = driver_read(&host->roots, &host->config, capabilities, devices, &host->arena,
-				&host->driver, &host->err);
+		r = driver_read(
+			&host->roots, &host->config,
+			&(struct driver_wanted){.capabilities = capabilities, .devices = devices},
+			&host->arena, &host->driver, &host->err);
 	if (r < 0)
 		error_line(&host->err, host->line);
 	return r;

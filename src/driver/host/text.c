@@ -62,6 +62,38 @@ int host_stat_node(const struct root *dev, const char *name, struct stat *ret)
 	return S_ISLNK(ret->st_mode) ? root_stat(dev, name, 0, ret) : 0;
 }
 
+/* "580.159.04": numbers with dots between them. */
+static bool is_version(struct slice word)
+{
+	size_t dots = 0;
+
+	for (size_t i = 0; i < word.length; i++) {
+		bool dot = word.data[i] == '.';
+
+		if (!dot && (word.data[i] < '0' || word.data[i] > '9'))
+			return false;
+		if (dot && (i == 0 || i + 1 == word.length || word.data[i - 1] == '.'))
+			return false;
+		dots += dot;
+	}
+	return dots > 0 && word.length < 32;
+}
+
+/*
+ * "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug ..." or
+ * "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.159.04  Release Build ...": the
+ * first word that is a version.
+ */
+struct slice host_driver_version(const char *text)
+{
+	struct slice rest = host_value(text, "NVRM version"), word;
+
+	while (slice_next(&rest, ' ', &word))
+		if (is_version(slice_trim(word)))
+			return slice_trim(word);
+	return (struct slice){0};
+}
+
 const char *host_own_link(const char *name, struct arena *arena)
 {
 	AUTO_FD fd = proc_open(0, name, O_PATH | O_NOFOLLOW);

@@ -10,14 +10,14 @@ static void prepare(struct driver *driver)
 }
 
 static int read_all(const struct driver_roots *roots, const struct config *config,
-		    unsigned capabilities, const struct strings *devices, struct arena *arena,
-		    struct driver *ret, struct error *err)
+		    const struct driver_wanted *wanted, struct arena *arena, struct driver *ret,
+		    struct error *err)
 {
 	struct inventory inv = {
 		.roots = roots,
 		.config = config,
-		.capabilities = capabilities,
-		.devices = devices,
+		.capabilities = wanted->capabilities,
+		.devices = wanted->devices,
 		.arena = arena,
 		.driver = ret,
 		.read_fd = -1,

@@ -87,14 +87,13 @@ static int read_files(const struct driver_roots *roots, unsigned capabilities, s
 }
 
 static int read_all(const struct driver_roots *roots, const struct config *config,
-		    unsigned capabilities, const struct strings *devices, struct arena *arena,
-		    struct driver *ret, struct error *err)
+		    const struct driver_wanted *wanted, struct arena *arena, struct driver *ret,
+		    struct error *err)
 {
 	int r = begin(roots, arena, ret, err);
 
 	(void)config;
-	(void)devices;
-	return r < 0 ? r : read_files(roots, capabilities, arena, ret, err);
+	return r < 0 ? r : read_files(roots, wanted->capabilities, arena, ret, err);
 }
 
 static int examine(const struct driver_roots *roots, const struct config *config,

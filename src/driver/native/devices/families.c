@@ -11,44 +11,11 @@
 #define CAPABILITIES "driver/nvidia/capabilities/"
 #define IMEX_DIRECTORY "nvidia-caps-imex-channels"
 
-/* Names in a directory: `name` itself or, when `numbered`, with a number behind it. */
-static const struct pattern {
-	const char *directory, *name;
-	unsigned family;
-	bool numbered;
-} patterns[] = {
-	{"",           "nvidia-fs",          FAMILY_GDS,      true },
-	{"infiniband", "uverbs",             FAMILY_MOFED,    true },
-	{"infiniband", "rdma_cm",            FAMILY_MOFED,    false},
-	{"",           "gdrdrv",             FAMILY_GDRCOPY,  false},
-	{"",           "nvidia-nvswitchctl", FAMILY_NVSWITCH, false},
-	{"",           "nvidia-nvswitch",    FAMILY_NVSWITCH, true },
-};
-
-static const struct {
-	unsigned family;
-	const char *name;
-} names[] = {
-	{FAMILY_GDS,      "GPUDirect Storage"},
-	{FAMILY_MOFED,    "MOFED"            },
-	{FAMILY_GDRCOPY,  "GDRCopy"          },
-	{FAMILY_NVSWITCH, "NVSwitch"         },
-};
-
 static bool is_number(const char *text)
 {
 	uint64_t number;
 
 	return parse_number(text, strlen(text), 10, UINT32_MAX, &number) == 0;
-}
-
-static bool matches(const struct pattern *pattern, const char *name)
-{
-	size_t length = strlen(pattern->name);
-
-	if (!pattern->numbered)
-		return strcmp(name, pattern->name) == 0;
-	return strncmp(name, pattern->name, length) == 0 && is_number(name + length);
 }
 
 /* ---- by their names --------------------------------------------------------------------- */
@@ -66,74 +33,13 @@ static int check_owner(struct inventory *inv, const struct device_node *node)
 	return error_fix(inv->err, -ENODEV, "remove it: it is left over from an earlier boot");
 }
 
-static int add_found(struct inventory *inv, unsigned family, const char *name)
-{
-	struct device_node *node;
-	struct stat st;
-
-	if (!name)
-		return error_memory(inv->err);
-	/* What is no device, or went away meanwhile, is none of the family. */
-	if (host_stat_node(&inv->roots->dev, name, &st) < 0 || !S_ISCHR(st.st_mode))
-		return 0;
-	node = ARENA_PUSH(inv->arena, &inv->driver->nodes);
-	if (!node)
-		return error_memory(inv->err);
-	*node = (struct device_node){
-		.name = name,
-		.major = major(st.st_rdev),
-		.minor = minor(st.st_rdev),
-		.family = family,
-		.present = true,
-	};
-	return check_owner(inv, node);
-}
-
-static int find_in_directory(struct inventory *inv, unsigned families, const char *directory)
-{
-	struct strings entries;
-	int r = host_list(&inv->roots->dev, *directory ? directory : ".", inv->arena, &entries);
-
-	if (r < 0)
-		return error_errno(inv->err, -r, "list %s/%s", inv->roots->dev.path, directory);
-	for (size_t i = 0; r == 0 && i < entries.count; i++) {
-		const char *entry = entries.items[i];
-		unsigned family = 0;
-
-		for (size_t j = 0; j < ARRAY_SIZE(patterns); j++)
-			if ((patterns[j].family & families) &&
-			    strcmp(patterns[j].directory, directory) == 0 &&
-			    matches(&patterns[j], entry))
-				family = patterns[j].family;
-		if (family)
-			r = add_found(inv, family,
-				      *directory
-					      ? arena_printf(inv->arena, "%s/%s", directory, entry)
-					      : entry);
-	}
-	return r;
-}
-
-static bool has_family(const struct driver *driver, unsigned family)
-{
-	for (size_t i = 0; i < driver->nodes.count; i++)
-		if (driver->nodes.items[i].family == family)
-			return true;
-	return false;
-}
-
 static int find_by_name(struct inventory *inv, unsigned families)
 {
-	int r = 0;
+	size_t first = inv->driver->nodes.count;
+	int r = host_find_families(inv->roots, families, inv->arena, inv->driver, inv->err);
 
-	if (families & FAMILY_MOFED)
-		r = find_in_directory(inv, families, "infiniband");
-	if (r == 0 && (families & (FAMILY_GDS | FAMILY_GDRCOPY | FAMILY_NVSWITCH)))
-		r = find_in_directory(inv, families, "");
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(names); i++)
-		if ((families & names[i].family) && !has_family(inv->driver, names[i].family))
-			log_line(LOG_LEVEL_WARNING,
-				 "%s is asked for, but the host has no such device", names[i].name);
+	for (size_t i = first; r == 0 && i < inv->driver->nodes.count; i++)
+		r = check_owner(inv, &inv->driver->nodes.items[i]);
 	return r;
 }
 

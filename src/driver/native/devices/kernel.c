@@ -4,38 +4,6 @@
 
 #include "../inventory.h"
 
-/* "580.159.04": numbers with dots between them. */
-static bool is_version(struct slice word)
-{
-	size_t dots = 0;
-
-	for (size_t i = 0; i < word.length; i++) {
-		bool dot = word.data[i] == '.';
-
-		if (!dot && (word.data[i] < '0' || word.data[i] > '9'))
-			return false;
-		if (dot && (i == 0 || i + 1 == word.length || word.data[i - 1] == '.'))
-			return false;
-		dots += dot;
-	}
-	return dots > 0 && word.length < 32;
-}
-
-/*
- * "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug ..." or
- * "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.159.04  Release Build ...": the
- * first word that is a version.
- */
-static struct slice parse_version(const char *text)
-{
-	struct slice rest = host_value(text, "NVRM version"), word;
-
-	while (slice_next(&rest, ' ', &word))
-		if (is_version(slice_trim(word)))
-			return slice_trim(word);
-	return (struct slice){0};
-}
-
 static int module_absent(struct inventory *inv)
 {
 	struct stat st;
@@ -81,7 +49,7 @@ int inventory_read_kernel(struct inventory *inv)
 		return module_absent(inv);
 	if (r < 0)
 		return r;
-	version = parse_version(driver->proc_version);
+	version = host_driver_version(driver->proc_version);
 	if (version.length == 0)
 		return error_set(inv->err, ERROR_NO_DRIVER, EINVAL,
 				 "report the text of that file to davit's authors",

@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Which nodes the lists bring, and which GPU each belongs to. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "board.h"
+#include "davit/bus_id.h"
+
+#define GPUS "driver/nvidia/gpus"
+
+/*
+ * What the lists may bring. Whoever can write them can anyway give a container everything; but a
+ * list is copied from board to board, and none of NVIDIA's has other nodes than these.
+ */
+static const char *const allowed[] = {
+	"nvidia*",    "nvhost-*", "nvgpu/*/*",   "nvmap",         "nvsciipc",
+	"nvsciic2c*", "host1x*",  "dri/card*",   "dri/renderD*",  "fb[0-9]*",
+	"tegra*",     "v4l2-*",   "video[0-9]*", "media[0-9]*",   "dma_heap/*",
+	"capture-*",  "camchar*", "cvsfw*",      "nvidia-caps/*",
+};
+
+/* Of the chip's own GPU alone: a discrete one doesn't need them. */
+static const char *const of_the_chip[] = {"nvgpu/*/*", "nvhost-*gpu", "nvidia[0-9]*"};
+
+/* Profiling and debugging of whatever runs on the GPU. */
+static const char *const debugging[] = {
+	"nvgpu/*/dbg",    "nvgpu/*/prof*",    "nvgpu/*/ctxsw",
+	"nvhost-dbg-gpu", "nvhost-prof*-gpu", "nvhost-ctxsw-gpu",
+};
+
+static bool is_any(const char *const *patterns, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (csv_matches_path(patterns[i], name))
+			return true;
+	return false;
+}
+#define IS_ANY(patterns, name) is_any(patterns, ARRAY_SIZE(patterns), name)
+
+/* ---- one node --------------------------------------------------------------------------- */
+
+static bool is_known(const struct driver *driver, const char *name)
+{
+	for (size_t i = 0; i < driver->nodes.count; i++)
+		if (strcmp(driver->nodes.items[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static bool may_come_in(struct board *board, const char *name)
+{
+	const char *path = arena_printf(board->arena, "/dev/%s", name);
+
+	if (!board->config->policy.csv_debug && IS_ANY(debugging, name))
+		return false;
+	if (IS_ANY(allowed, name) || (path && board_allows(board, path)))
+		return true;
+	log_line(
+		LOG_LEVEL_WARNING,
+		"/dev/%s is left out: a list names it, but it is none of the nodes that NVIDIA's do "
+		"(fix: policy.csv-allow)",
+		name);
+	return false;
+}
+
+/* 1: added, 0: it isn't there or may not come in; or -ENOMEM. */
+static int add_node(struct board *board, const char *name)
+{
+	struct device_node *node;
+	struct stat st;
+	int r = host_stat_node(&board->roots->dev, name, &st);
+
+	if (r < 0 || !S_ISCHR(st.st_mode))
+		return 0;
+	if (is_known(board->driver, name))
+		return 1;
+	if (!may_come_in(board, name))
+		return 1;
+	node = ARENA_PUSH(board->arena, &board->driver->nodes);
+	if (!node)
+		return -ENOMEM;
+	*node = (struct device_node){
+		.name = name,
+		.major = major(st.st_rdev),
+		.minor = minor(st.st_rdev),
+		.present = true,
+	};
+	return 1;
+}
+
+/* "nvgpu/igpu0/ctrl" where the driver calls the folder igpu-0000:01:00.0. */
+static int add_from_other_folder(struct board *board, const char *name)
+{
+	static const char usual[] = "nvgpu/igpu0/";
+	struct strings folders;
+	struct stat st;
+	int added = 0;
+
+	if (!string_starts(name, usual) ||
+	    host_stat_node(&board->roots->dev, "nvgpu/igpu0", &st) == 0 ||
+	    host_list(&board->roots->dev, "nvgpu", board->arena, &folders) < 0)
+		return 0;
+	for (size_t i = 0; i < folders.count; i++) {
+		const char *other = arena_printf(board->arena, "nvgpu/%s/%s", folders.items[i],
+						 name + strlen(usual));
+		int r = other ? add_node(board, other) : -ENOMEM;
+
+		if (r < 0)
+			return r;
+		if (r && !added)
+			log_line(LOG_LEVEL_WARNING,
+				 "the list's /dev/%s is taken from /dev/nvgpu/%s: this driver "
+				 "calls it so",
+				 name, folders.items[i]);
+		added |= r;
+	}
+	return added;
+}
+
+static int add_listed(struct board *board, const char *path)
+{
+	struct strings names = {0};
+	struct walk walk;
+	int r, found = 0;
+
+	/* Of JetPack 4's sample: names without /dev are nothing there, either. */
+	if (!string_starts(path, "/dev/"))
+		return 0;
+	walk_begin(&walk, &board->roots->dev, board->arena);
+	r = walk_glob(&walk, path + strlen("/dev"), &names);
+	walk_end(&walk);
+	for (size_t i = 0; r == 0 && i < names.count; i++) {
+		const char *name = names.items[i] + 1;
+
+		r = add_node(board, name);
+		if (r == 0)
+			r = add_from_other_folder(board, name);
+		found |= r > 0;
+		r = r < 0 ? r : 0;
+	}
+	board->absent += r == 0 && !found;
+	return r;
+}
+
+/* ---- the GPUs --------------------------------------------------------------------------- */
+
+/* The chip's own as the driver names it, where it is on a bus of its own (Thor). */
+static bool is_the_chips(const char *model)
+{
+	return strstr(model, "(nvgpu)") || strstr(model, "Thor") || strstr(model, "Orin") ||
+	       strstr(model, "Tegra");
+}
+
+static int add_gpu(struct board *board, struct gpu **ret)
+{
+	struct gpus *gpus = &board->driver->gpus;
+
+	*ret = ARENA_PUSH(board->arena, gpus);
+	if (!*ret)
+		return -ENOMEM;
+	**ret = (struct gpu){.index = (unsigned)gpus->count - 1,
+			     .minor = GPU_NO_MINOR,
+			     .uuid = GPU_UUID_UNKNOWN,
+			     .model = ""};
+	return 0;
+}
+
+static const char *copy_value(struct board *board, const char *text, const char *key,
+			      const char *otherwise)
+{
+	struct slice value = host_value(text, key);
+	char *copy = value.length ? arena_strndup(board->arena, value.data, value.length) : NULL;
+
+	if (!copy)
+		return otherwise;
+	string_printable(copy);
+	return copy;
+}
+
+/* One that the native driver shows: a discrete GPU, or the chip's own once more. 0 or -ENOMEM. */
+static int read_shown(struct board *board, const char *id)
+{
+	const char *path = arena_printf(board->arena, GPUS "/%s/information", id), *model;
+	struct slice number;
+	uint64_t minor;
+	struct gpu *gpu;
+	bus_id ignored;
+	char *text;
+
+	if (!path)
+		return -ENOMEM;
+	if (bus_id_parse(id, &ignored) < 0 ||
+	    host_read_text(&board->roots->proc, path, board->arena, &text) < 0)
+		return 0;
+	model = copy_value(board, text, "Model", "");
+	if (is_the_chips(model)) {
+		gpu = &board->driver->gpus.items[0];
+		gpu->bus_id = id;
+		gpu->model = model;
+		gpu->uuid = copy_value(board, text, "GPU UUID", GPU_UUID_UNKNOWN);
+		return 0;
+	}
+	number = host_value(text, "Device Minor");
+	if (parse_number(number.data, number.length, 10, 0xfffff, &minor) < 0)
+		return 0;
+	if (add_gpu(board, &gpu) < 0)
+		return -ENOMEM;
+	gpu->bus_id = id;
+	gpu->model = model;
+	gpu->minor = (unsigned)minor;
+	gpu->uuid = copy_value(board, text, "GPU UUID", GPU_UUID_UNKNOWN);
+	return 0;
+}
+
+static int by_bus_id(const void *a, const void *b)
+{
+	bus_id x = 0, y = 0;
+
+	(void)bus_id_parse(*(const char *const *)a, &x);
+	(void)bus_id_parse(*(const char *const *)b, &y);
+	return (x > y) - (x < y);
+}
+
+/* ---- whose node it is ------------------------------------------------------------------- */
+
+/* The node "nvidiaN" of a discrete GPU, or NULL. */
+static const struct gpu *gpu_by_minor(const struct driver *driver, const char *name)
+{
+	uint64_t minor;
+
+	if (!string_starts(name, "nvidia") ||
+	    parse_number(name + 6, strlen(name + 6), 10, UINT32_MAX, &minor) < 0)
+		return NULL;
+	for (size_t i = 1; i < driver->gpus.count; i++)
+		if (driver->gpus.items[i].minor == minor)
+			return &driver->gpus.items[i];
+	return NULL;
+}
+
+/* The discrete GPU that sysfs shows a DRM node beneath, or NULL. */
+static const struct gpu *gpu_by_drm(const struct board *board, const char *name)
+{
+	struct stat st;
+
+	if (!string_starts(name, "dri/"))
+		return NULL;
+	for (size_t i = 1; i < board->driver->gpus.count; i++) {
+		const struct gpu *gpu = &board->driver->gpus.items[i];
+		const char *path = arena_printf(board->arena, "bus/pci/devices/%s/drm/%s",
+						gpu->bus_id, name + strlen("dri/"));
+
+		if (path && root_stat(&board->roots->sys, path, 0, &st) == 0)
+			return gpu;
+	}
+	return NULL;
+}
+
+static int give(struct board *board, struct gpu *gpu, const char *name)
+{
+	return strings_add(board->arena, &gpu->nodes, name);
+}
+
+/*
+ * A discrete GPU has its own node and DRM nodes, and what is no GPU's (nvmap, host1x, video). The
+ * chip's own has what is left, but for what is a discrete one's.
+ */
+static int divide(struct board *board)
+{
+	struct gpus *gpus = &board->driver->gpus;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < board->driver->nodes.count; i++) {
+		const char *name = board->driver->nodes.items[i].name;
+		const struct gpu *owner = gpu_by_minor(board->driver, name);
+		bool chips = IS_ANY(of_the_chip, name);
+
+		if (!owner)
+			owner = gpu_by_drm(board, name);
+		for (size_t j = 0; r == 0 && j < gpus->count; j++) {
+			struct gpu *gpu = &gpus->items[j];
+
+			if (owner    ? owner == gpu
+			    : j == 0 ? i < board->listed || chips
+				     : !chips && !string_starts(name, "dri/"))
+				r = give(board, gpu, name);
+		}
+	}
+	return r;
+}
+
+/* What the lists of a board without discrete GPUs don't name. */
+static int add_for_discrete(struct board *board)
+{
+	static const char *const control[] = {"nvidiactl", "nvidia-modeset", "nvidia-uvm",
+					      "nvidia-uvm-tools"};
+	struct driver *driver = board->driver;
+	size_t count = driver->gpus.count;
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && count > 1 && i < ARRAY_SIZE(control); i++)
+		r = add_node(board, control[i]);
+	for (size_t i = 1; r >= 0 && i < count; i++) {
+		const char *name =
+			arena_printf(board->arena, "nvidia%u", driver->gpus.items[i].minor);
+
+		r = name ? add_node(board, name) : -ENOMEM;
+	}
+	/* The chip's display, where no discrete GPU has that number. */
+	for (unsigned i = 1; r >= 0 && count > 1 && i <= 2; i++) {
+		const char *name = arena_printf(board->arena, "nvidia%u", i);
+
+		r = name ? add_node(board, name) : -ENOMEM;
+	}
+	return r < 0 ? r : 0;
+}
+
+static int add_drm_of_discrete(struct board *board)
+{
+	int r = 0;
+
+	for (size_t i = 1; r == 0 && i < board->driver->gpus.count; i++) {
+		const char *path = arena_printf(board->arena, "bus/pci/devices/%s/drm",
+						board->driver->gpus.items[i].bus_id);
+		struct strings names;
+
+		r = path ? host_list(&board->roots->sys, path, board->arena, &names) : -ENOMEM;
+		for (size_t j = 0; r == 0 && j < names.count; j++) {
+			const char *name = arena_printf(board->arena, "dri/%s", names.items[j]);
+
+			if (!string_starts(names.items[j], "card") &&
+			    !string_starts(names.items[j], "renderD"))
+				continue;
+			r = name ? add_node(board, name) : -ENOMEM;
+			r = r < 0 ? r : 0;
+		}
+		r = r == -ENOMEM ? r : 0;
+	}
+	return r;
+}
+
+static const char *read_model(struct board *board)
+{
+	char *text;
+
+	if (host_read_text(&board->roots->sys, "firmware/devicetree/base/model", board->arena,
+			   &text) < 0 ||
+	    !*text)
+		return "the GPU of a board with Tegra";
+	string_printable(text);
+	return text;
+}
+
+int board_read_gpus(struct board *board)
+{
+	struct driver *driver = board->driver;
+	struct strings ids = {0};
+	struct gpu *chips;
+	int r = add_gpu(board, &chips);
+
+	if (r == 0) {
+		chips->model = read_model(board);
+		r = host_list(&board->roots->proc, GPUS, board->arena, &ids);
+		r = r == -ENOMEM ? r : 0;
+	}
+	if (ids.count)
+		qsort(ids.items, ids.count, sizeof(*ids.items), by_bus_id);
+	for (size_t i = 0; r == 0 && i < ids.count; i++)
+		r = read_shown(board, ids.items[i]);
+	for (size_t i = 0; r == 0 && i < board->entries.count; i++)
+		if (board->entries.items[i].type == CSV_DEV)
+			r = add_listed(board, board->entries.items[i].path);
+	board->listed = driver->nodes.count;
+	if (r == 0)
+		r = add_for_discrete(board);
+	if (r == 0)
+		r = add_drm_of_discrete(board);
+	if (r == 0)
+		r = divide(board);
+	if (r < 0)
+		return error_memory(board->err);
+	if (driver->gpus.items[0].nodes.count)
+		return 0;
+	return error_set(
+		board->err, ERROR_NO_DRIVER, ENXIO,
+		"see `dmesg | grep -iE 'nvgpu|nvmap|NVRM'`: the GPU's driver didn't come up",
+		"use the GPU of this board: none of the nodes that the lists in %s name is "
+		"there (/dev/nvmap, /dev/nvgpu, ...)",
+		board->config->driver.csv);
+}

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # variables of bench.sh and tests/lib
+# Every road to a GPU beside the runtime alone, one start at a time and many at once, with runc and
+# crun; and what davit-runtime's edit takes. Sourced by bench.sh.
+
+# davit-runtime reads its configuration at the fixed place alone: it becomes these programs.
+configure_low_level() { # PROGRAM
+	mountpoint -q /etc/davit || { mkdir -p /etc/davit && mount -t tmpfs tmpfs /etc/davit; }
+	jq --arg low "$1" '.runtime = ((.runtime // {}) + {candidates: [$low]})' "$config" > /etc/davit/config.json
+}
+
+# What an engine makes of CDI's `all`, in the bundle.
+apply_cdi() { # [OPTION...]
+	local spec=$work/cdi.json path name nodes='[]'
+	"$davit" cdi generate --config "$config" --output "$spec" "$@" 2> /dev/null
+	jq '[.containerEdits, (.devices[] | select(.name == "all") | .containerEdits)] |
+		{env: map(.env // []) | add, mounts: map(.mounts // []) | add,
+		hooks: map(.hooks // []) | add, nodes: map(.deviceNodes // []) | add}' "$spec" > "$work/edits.json"
+	while IFS=$'\t' read -r name path; do
+		nodes=$(jq -c --arg name "$name" --argjson major "$((16#$(stat -L -c %t "$path")))" \
+			--argjson minor "$((16#$(stat -L -c %T "$path")))" '. + [{path: $name, type: "c",
+			major: $major, minor: $minor, fileMode: 438, uid: 0, gid: 0}]' <<< "$nodes")
+	done < <(jq -r '.nodes[] | [.path, .hostPath // .path] | @tsv' "$work/edits.json")
+	edit_bundle --argjson nodes "$nodes" --slurpfile edits "$work/edits.json" '$edits[0] as $e |
+		.process.env += $e.env | .linux.devices += $nodes |
+		.linux.resources.devices += ($nodes | map({allow: true, type, major, minor, access: "rw"})) |
+		.mounts += ($e.mounts | map({destination: .containerPath, source: .hostPath, type: "bind", options})) |
+		.hooks.createContainer += ($e.hooks | map({path, args}))'
+}
+
+# What davit-runtime would leave of the bundle, for the runtime alone to start.
+edit_before() { # [JQ-FILTER]
+	mkdir -p "$bundle"/{upper,work}
+	mount -t overlay overlay "$bundle/rootfs" -o "lowerdir=$root,upperdir=$bundle/upper,workdir=$bundle/work"
+	configure_low_level /bin/true
+	"$runtime" create -b "$bundle" nobody
+	umount "$bundle/rootfs"
+	edit_bundle "${1:-.}"
+}
+
+# road_bundle ROAD NAME: sets `bundle` and `program`, which starts it.
+road_bundle() {
+	local words=("$hook" prestart)
+	hook_command
+	[ ${#hook_words[@]} -lt 4 ] || words=("$hook" --config "$config" prestart)
+	program=$low
+	case $1 in
+	none | empty | floor) bench_bundle "$2" ;;
+	nothing-asked) bench_bundle "$2" && program=$runtime ;;
+	hook | record | edited | edited-alone) gpu_bundle "$2" "$devices" ;;
+	runtime) gpu_bundle "$2" "$devices" && program=$runtime ;;
+	cdi) bench_bundle "$2" && apply_cdi ;;
+	cdi-spec) bench_bundle "$2" && apply_cdi --mounts spec ;;
+	esac
+	case $1 in
+	empty) add_hook "$bench_build/empty" ;;
+	floor)
+		gpu_bundle "$2" "$devices"
+		[ -e "$work/plan-roads" ] || floor_plan "$root" "$work/plan-roads"
+		sed "s|^root .*|root $bundle/rootfs|" "$work/plan-roads" > "$bundle/plan"
+		add_hook "$bench_build/floor" "$bundle/plan"
+		;;
+	hook) add_hook "${words[@]}" ;;
+	record)
+		add_hook "$hook" -record "${words[@]:1}"
+		edit_bundle '.hooks.poststop = [{path: $hook, args: ["davit-hook", "poststop"]}]' --arg hook "$hook"
+		;;
+	edited) edit_before ;;
+	edited-alone) edit_before 'del(.hooks.poststop)' ;;
+	esac
+	[ "$program" != "$runtime" ] || cp "$bundle/config.json" "$bundle/config.fresh"
+}
+
+road_case() { # ROAD ENGINE
+	road_bundle "$1" "roads-$2-$1"
+	add_case "$cases" "$1" mount "$bundle" "$root" "$program" --root "$work/state-$2" run \
+		-b "$bundle" "davit-bench-$2-$1"
+}
+
+# A bundle for each of those that run at once.
+load_case() { # ROAD ENGINE
+	local first slot
+	road_bundle "$1" "load-$2-$1-0"
+	first=$bundle
+	for ((slot = 1; slot < slots; slot++)); do
+		bundle=${first%-0}-$slot
+		mkdir -p "$bundle/rootfs"
+		for file in config.json config.fresh plan; do
+			[ ! -e "$first/$file" ] ||
+				sed "s|load-$2-$1-0|load-$2-$1-$slot|g" "$first/$file" > "$bundle/$file"
+		done
+	done
+	add_case "$cases" "$1" mount "${first%-0}-@" "$root" "$program" --root "$work/state-$2" run \
+		-b "${first%-0}-@" "davit-bench-load-$2-$1-@"
+}
+
+group_roads() {
+	local engine low program road slots=${SLOTS:-32} starts=${STARTS:-96}
+	if ! within v2 true 2> /dev/null; then
+		printf 'not measured: the roads, without cgroup v2\n' >&2
+		return
+	fi
+	choose_host "${runc_counts[0]}"
+	for engine in runc crun; do
+		low=$(command -v $engine) || continue
+		ENGINE=$engine
+		spare_crun_memlock
+		[ "$ENGINE" = $engine ] || low=$ENGINE
+		# A folder of carried programs may be anybody's, whose programs davit-runtime doesn't run.
+		if [ -n "${bin:-}" ]; then
+			mkdir -p "$work/low-level"
+			cp -L "$low" "$work/low-level/$engine"
+			low=$work/low-level/$engine
+		fi
+		new_cases
+		for road in none empty hook record floor runtime nothing-asked edited edited-alone \
+			cdi cdi-spec; do
+			# crun takes it for a failure when nobody reads the state.
+			[ $road-$engine != empty-crun ] || continue
+			[ $road != floor ] || [ -n "$unified" ] || continue
+			road_case $road $engine
+		done
+		configure_low_level "$low"
+		printf 'measuring: roads, %s\n' $engine >&2
+		within v2 "$measure" -r "$ROUNDS" "$cases" | add_results roads-$engine
+		new_cases
+		for road in none hook record runtime nothing-asked cdi; do
+			load_case $road $engine
+		done
+		configure_low_level "$low"
+		printf 'measuring: roads, %s, %s starts, %s at once\n' $engine "$starts" "$slots" >&2
+		within v2 "$measure" -r "${LOAD_ROUNDS:-3}" -p "$slots" -n "$starts" "$cases" |
+			add_results load-$engine
+	done
+	new_cases
+	low=/bin/true
+	configure_low_level $low
+	gpu_bundle edit-asked "$devices"
+	cp "$bundle/config.json" "$bundle/config.fresh"
+	add_case "$cases" asked mount "$bundle" "$root" "$runtime" create -b "$bundle" nobody
+	bench_bundle edit-nothing
+	add_case "$cases" nothing-asked mount "$bundle" "$root" "$runtime" create -b "$bundle" nobody
+	add_case "$cases" without mount "$bundle" "$root" $low
+	measure_group edit -r "$ROUNDS"
+}
