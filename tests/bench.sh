@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # How fast the hook is, as root on Debian 12: everything in turns in one run. Prints a table, and
-# writes results.json and bench.svg to $OUT_DIR (tests/bench/out).
+# writes results.json, bench.svg and bench-roads.svg to $OUT_DIR (tests/bench/out).
 #   tests/bench.sh              on fake drivers of 1 to 256 GPUs
 #   tests/bench.sh --gpu        on this machine's own driver: hook, floor, an empty program, runc
 #   tests/bench.sh --pack DIR   gathers what --gpu needs, for a machine without packages or network:

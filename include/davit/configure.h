@@ -253,9 +253,10 @@ extern const char configure_hook[];
 
 /* What daemon.json says. */
 struct configure_docker_facts {
-	const char *runtime;      /* the program of the runtime asked about; NULL: none */
-	const char *cgroups;      /* "systemd" or "cgroupfs"; NULL: nothing is said */
-	bool cdi_off;             /* features.cdi is false */
+	const char *runtime; /* the program of the runtime asked about; NULL: none */
+	const char *cgroups; /* "systemd" or "cgroupfs"; NULL: nothing is said */
+	bool cdi_off;        /* features.cdi is false */
+	bool mark; /* it begins with a byte order mark, at which dockerd before 23.0 ends */
 	struct strings spec_dirs; /* cdi-spec-dirs; empty: nothing is said */
 };
 /* -EINVAL with ERROR_BAD_CONFIG as above. */

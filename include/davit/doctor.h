@@ -58,6 +58,7 @@ struct doctor_engine {
 	const char *home,
 		*config_home;     /* HOME and XDG_CONFIG_HOME of the daemon; NULL: not known */
 	bool rootless;            /* a user's own daemon */
+	bool file_mark;           /* it begins with a byte order mark */
 	bool cdi_off;             /* CDI is switched off in its configuration */
 	struct strings spec_dirs; /* where it looks for CDI specs; empty: the usual folders */
 	bool cri_disabled;        /* containerd's CRI plugin is switched off */

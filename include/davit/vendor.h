@@ -101,6 +101,7 @@ struct choice {
 	 * open, or NULL.
 	 */
 	const char *inside, *subset_problem;
+	const char *const *inside_names; /* all such variables; ends with NULL */
 	bool names_by_card; /* the same: a CDI spec names its devices "card1" as well */
 	const struct accelerator **items; /* those chosen */
 	size_t count, capacity;

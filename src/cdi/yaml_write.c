@@ -121,6 +121,9 @@ const char *cdi_yaml_write(struct json_object *spec, struct arena *arena)
 	struct writer writer = {.arena = arena};
 
 	put_text(&writer, "---\n");
-	put_block(&writer, spec, 0, false);
+	if (is_block(spec))
+		put_block(&writer, spec, 0, false);
+	else
+		put_text(&writer, "{}\n");
 	return writer.failed ? NULL : writer.text;
 }

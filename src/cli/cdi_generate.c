@@ -532,6 +532,7 @@ static int generate_all(const struct generate *generate, const struct config *co
 {
 	struct error first = {0};
 	size_t made = 0;
+	int failed = 0;
 
 	for (size_t i = 0; vendors[i]; i++) {
 		struct generate one = *generate;
@@ -544,15 +545,19 @@ static int generate_all(const struct generate *generate, const struct config *co
 		r = one.output ? generate_run(&one, config, arena, &problem)
 			       : error_memory(&problem);
 		made += r == 0;
+		/* The others get theirs all the same. */
 		if (r < 0 && problem.code != ERROR_NO_DRIVER) {
 			*err = problem;
-			return error_wrap(err, r, "describe the GPUs of %s", vendors[i]->title);
+			failed = error_wrap(err, r, "describe the GPUs of %s", vendors[i]->title);
+			continue;
 		}
 		if (r < 0)
 			cli_note("no spec for %s: cannot %s", vendors[i]->title, problem.message);
 		if (r < 0 && first.code == ERROR_NONE)
 			first = problem;
 	}
+	if (failed)
+		return failed;
 	*err = first;
 	return made ? 0 : -ENODEV;
 }

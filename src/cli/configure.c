@@ -160,6 +160,11 @@ static int tell_docker(const struct job *job, const struct change *change)
 		return 0;
 	r = configure_docker_find(change->after, change->path, job->configure.runtime_name,
 				  job->arena, &facts, job->err);
+	if (r == 0 && facts.mark)
+		(void)fprintf(stderr,
+			      "davit: note: %s: it begins with a byte order mark, which dockerd "
+			      "takes from 23.0 on only\n",
+			      change->path);
 	if (r == 0 && facts.cdi_off)
 		(void)fprintf(stderr,
 			      "davit: note: %s: features.cdi is false, so `--device "

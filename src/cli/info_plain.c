@@ -27,6 +27,7 @@ static void print_gpu(const struct choice *choice, const struct accelerator *one
 
 	(void)printf("%s %u   %s  %s  %s  %s", choice->vendor->name, one->index, one->model,
 		     one->uid_name ? one->uid_name : "-", one->bus_id, nodes ? nodes : "");
+	(void)printf("  %s", one->driver);
 	if (one->arch)
 		(void)printf("  %s", one->arch);
 	if (one->split)

@@ -44,6 +44,7 @@ int configure_docker_find(const char *text, const char *path, const char *name, 
 	int r;
 
 	*ret = (struct configure_docker_facts){0};
+	ret->mark = json_edit_mark(text) > 0;
 	text += strspn(text, " \t\r\n");
 	if (!*text)
 		return 0;

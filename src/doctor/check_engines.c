@@ -148,7 +148,14 @@ int check_docker_snap(const struct doctor_host *host, struct finding *ret)
 
 int check_docker_config(const struct doctor_host *host, struct finding *ret)
 {
-	return config(&host->engines[DOCTOR_DOCKER], ret);
+	const struct doctor_engine *engine = &host->engines[DOCTOR_DOCKER];
+
+	if (!engine->file_mark || engine->file_error.code)
+		return config(engine, ret);
+	return finding_set(
+		ret, DOCTOR_WARN, "write it without that mark",
+		"%s begins with a byte order mark, which dockerd takes from 23.0 on only",
+		engine->file);
 }
 
 int check_docker_hook(const struct doctor_host *host, struct finding *ret)

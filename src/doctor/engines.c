@@ -58,6 +58,7 @@ static int read_docker(struct doctor_gathering *g, struct doctor_engine *engine)
 		engine->runtime.name = facts.runtime;
 	if (facts.cgroups)
 		engine->cgroups = facts.cgroups;
+	engine->file_mark = facts.mark;
 	engine->cdi_off = facts.cdi_off;
 	engine->spec_dirs = facts.spec_dirs;
 	return r;

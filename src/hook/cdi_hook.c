@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "davit/pipeline.h"
@@ -426,6 +427,8 @@ int cdi_hook_main(int argc, char **argv)
 	/* "nvidia-cdi-hook --quiet NAME", "nvidia-ctk hook NAME" */
 	while (at < argc && (argv[at][0] == '-' || string_equal(argv[at], "hook")))
 		at++;
+	/* runc's init leaves its own pipes and the exec FIFO open in these hooks. */
+	(void)syscall(SYS_close_range, STDERR_FILENO + 1U, ~0U, 0U);
 	log_to(STDERR_FILENO, LOG_LEVEL_WARNING);
 	(void)umask(022);
 	command = find_command(argv[at]);

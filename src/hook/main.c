@@ -294,6 +294,11 @@ static int decide_request(struct pipeline *pipeline, const struct config *config
 {
 	int r = bundle_read(pipeline, config, state, ret_record, arena, err);
 
+	/* Most containers of a host: nothing of config.json needs to be parsed. */
+	if (r == 0 && !gpu_request_is_possible(pipeline->text, pipeline->text_length, config)) {
+		log_line(LOG_LEVEL_DEBUG, "no GPU is asked for");
+		return 0;
+	}
 	if (r == 0)
 		r = privilege_set(PRIVILEGE_PARSE, err);
 	return r < 0 ? r : pipeline_request(pipeline, arena, err);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What a user should know of a container's GPUs although nothing is wrong with the request. */
 #include "notes.h"
+#include <string.h>
+
 #include "davit/pipeline.h"
 
 #define OVERFLOW_GID 65534 /* how a user namespace shows groups that it doesn't have */
@@ -126,6 +128,54 @@ static const char *subset_note(const struct choice *choice, struct arena *arena)
 		choice->inside);
 }
 
+/* The highest index in a list such as "0,1" or "1.0,3.2": what stands before a dot. -1: none. */
+static int64_t highest_index(const char *list)
+{
+	struct slice rest = slice_from(list), item;
+	int64_t highest = -1;
+
+	while (slice_next(&rest, ',', &item)) {
+		struct slice whole = slice_trim(item), first = {0};
+		uint64_t index;
+
+		if (slice_next(&whole, '.', &first) &&
+		    parse_number(first.data, first.length, 10, UINT32_MAX, &index) == 0 &&
+		    (int64_t)index > highest)
+			highest = (int64_t)index;
+	}
+	return highest;
+}
+
+/* Programs in the container count the GPUs that they see, from 0. */
+static int note_inside(struct pipeline *pipeline, const struct choice *choice, struct arena *arena,
+		       struct error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < pipeline->spec.env.count; i++) {
+		const char *entry = pipeline->spec.env.items[i], *value = strchr(entry, '=');
+
+		for (const char *const *name = choice->inside_names; r == 0 && value && *name;
+		     name++) {
+			size_t length = strlen(*name);
+
+			if ((size_t)(value - entry) != length ||
+			    memcmp(entry, *name, length) != 0 ||
+			    highest_index(value + 1) < (int64_t)choice->count)
+				continue;
+			r = add_note(
+				pipeline,
+				arena_printf(arena,
+					     "%s=%.40s, but the container has %zu %s GPU%s: in it "
+					     "they count from 0",
+					     *name, value + 1, choice->count, choice->vendor->title,
+					     choice->count == 1 ? "" : "s"),
+				arena, err);
+		}
+	}
+	return r;
+}
+
 int note_choice(struct pipeline *pipeline, const struct choice *choice, struct arena *arena,
 		struct error *err)
 {
@@ -140,6 +190,8 @@ int note_choice(struct pipeline *pipeline, const struct choice *choice, struct a
 	if (r == 0 && part && choice->subset_problem &&
 	    (user_namespace_is_nested() || !pipeline->config->cgroups))
 		r = add_note(pipeline, subset_note(choice, arena), arena, err);
+	if (r == 0 && choice->count)
+		r = note_inside(pipeline, choice, arena, err);
 	return r;
 }
 

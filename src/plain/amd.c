@@ -340,12 +340,16 @@ static int describe(struct plain_reader *reader, struct accelerator *accelerator
 
 static const char *const drivers[] = {"amdgpu", NULL};
 
+static const char *const inside_names[] = {"ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES",
+					   "GPU_DEVICE_ORDINAL", NULL};
+
 const struct plain plain_amd = {
 	.drivers = drivers,
 	.pci_vendor = 0x1002,
 	.absent = "the module amdgpu isn't loaded",
 	.absent_fix = "modprobe amdgpu",
 	.inside = "ROCR_VISIBLE_DEVICES",
+	.inside_names = inside_names,
 	.subset_problem = "ROCm's hsa_init fails with 0x1008",
 	.arrange = arrange,
 	.describe = describe,

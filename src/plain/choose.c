@@ -284,6 +284,7 @@ int accelerators_choose(const struct strings *devices, const struct strings *exc
 
 	ret->count = 0;
 	ret->inside = ret->vendor->plain->inside;
+	ret->inside_names = ret->vendor->plain->inside_names;
 	ret->subset_problem = ret->vendor->plain->subset_problem;
 	ret->names_by_card = ret->vendor->plain->names_by_card;
 	for (size_t i = 0; r == 0 && i < devices->count; i++)

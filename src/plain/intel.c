@@ -117,6 +117,8 @@ static int describe(struct plain_reader *reader, struct accelerator *accelerator
 
 static const char *const drivers[] = {"i915", "xe", NULL};
 
+static const char *const inside_names[] = {"ZE_AFFINITY_MASK", NULL};
+
 const struct plain plain_intel = {
 	.drivers = drivers,
 	.pci_vendor = 0x8086,
@@ -125,6 +127,7 @@ const struct plain plain_intel = {
 	.absent = "the host has no i915 or xe GPU",
 	.absent_fix = "modprobe xe, or i915 for older GPUs",
 	.inside = "ZE_AFFINITY_MASK",
+	.inside_names = inside_names,
 	.parts_hint =
 		"ask for the whole GPU, and choose its tile with ZE_AFFINITY_MASK in the container",
 	.describe = describe,

@@ -36,6 +36,8 @@ struct plain {
 	const char *absent, *absent_fix;
 	/* The variable by which a program in the container chooses among what it sees. */
 	const char *inside;
+	/* All such variables that take indices; ends with NULL. */
+	const char *const *inside_names;
 	/* A hint when an item names part of a GPU ("2.0"), or NULL. */
 	const char *parts_hint;
 	/* Whether the vendor's library fails with some of the host's GPUs where no device rules

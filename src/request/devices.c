@@ -172,8 +172,7 @@ static int add_cdi_names(struct resolver *r, const char *value, struct annotated
 	return 0;
 }
 
-/* An annotation that names CDI devices, by what it begins with. */
-static bool is_cdi_annotation(const struct resolver *r, const char *name)
+bool resolver_is_cdi_annotation(const struct resolver *r, const char *name)
 {
 	const struct strings *prefixes = &r->config->cdi.annotation_prefixes;
 
@@ -202,7 +201,7 @@ static int from_cdi_annotations(struct resolver *r, const struct mount_requests 
 	(void)mounts;
 	for (size_t i = 0; result == 0 && i < all->count; i++)
 		/* Each name is there once: oci_spec_parse sees to that. */
-		if (is_cdi_annotation(r, all->items[i].name))
+		if (resolver_is_cdi_annotation(r, all->items[i].name))
 			result = add_cdi_names(r, all->items[i].value, &found);
 	if (result == 0 && found.others > 0)
 		result = resolver_rule(r,

@@ -31,15 +31,15 @@ static bool may_spell_word(const char *text, size_t length)
 					     "\\u0026", "\\u003C", "\\u003E", "\\u202"};
 	const char *end = text + length, *at = text;
 
-	while ((at = memmem(at, (size_t)(end - at), "\\u", 2))) {
-		bool other = false;
+	while ((at = memchr(at, '\\', (size_t)(end - at)))) {
+		bool other = end - at < 2 || at[1] != 'u';
 
 		for (size_t i = 0; i < ARRAY_SIZE(others); i++)
 			other |= (size_t)(end - at) >= strlen(others[i]) &&
 				 memcmp(at, others[i], strlen(others[i])) == 0;
 		if (!other)
 			return true;
-		at += 2;
+		at += end - at < 2 ? 1 : 2;
 	}
 	return false;
 }

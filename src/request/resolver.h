@@ -126,6 +126,8 @@ int names_divide(struct resolver *r, struct strings *list, struct strings *ret);
 /* Adds them to what is asked for, and sets gpu. */
 int names_add(struct resolver *r, const char *from, const struct strings *names);
 
+/* An annotation that names CDI devices, by what it begins with. */
+bool resolver_is_cdi_annotation(const struct resolver *r, const char *name);
 /* What is asked for of the plain vendors: sets gpu and wishes. */
 int wishes_resolve(struct resolver *r, const struct mount_requests *mounts);
 /* Fills env.others, all of them not set. */

@@ -103,7 +103,7 @@ static int from_cdi_annotations(struct resolver *r, const struct vendor *vendor,
 	for (size_t i = 0; result == 0 && i < all->count; i++) {
 		struct slice rest = slice_from(all->items[i].value), item;
 
-		if (!string_starts(all->items[i].name, "cdi.k8s.io/"))
+		if (!resolver_is_cdi_annotation(r, all->items[i].name))
 			continue;
 		while (result == 0 && slice_next(&rest, ',', &item))
 			result = add_own(r, vendor, from, item, &names);

@@ -38,8 +38,10 @@ held() { # NAME OUTPUT: every attempt failed, and the host is as before
 		"$(sha256sum "$place"/*; cat /proc/sys/kernel/core_pattern /proc/sys/kernel/hostname) $(kill -0 "$victim" && echo alive)"
 }
 
+# A machine's own nodes may be a group's: then root stays the user.
+mkdir "$work/no-nodes"
 build open
-output=$("$nvml" "$place/open.so" 2>&1 || true)
+output=$("$nvml" "$place/open.so" "$work/no-nodes" 2>&1 || true)
 matches 'it runs as another user than root' '^root: no$' "$output"
 matches 'it sees neither key nor passwords' '^open /etc/shadow: ENOENT$' "$output"
 held 'a hostile library' "$output"
@@ -47,20 +49,20 @@ held 'a hostile library' "$output"
 # Where others may not read the library, root stays its user: the files are kept by the root of its own.
 chmod 0700 "$place"
 build closed
-output=$("$nvml" "$place/closed.so" 2>&1 || true)
+output=$("$nvml" "$place/closed.so" "$work/no-nodes" 2>&1 || true)
 matches 'only root may read it: it is root' '^root: yes$' "$output"
 held 'a hostile library as root' "$(grep -v "^open $place/key: DONE" <<< "$output")"
 chmod 0755 "$place"
 
 # No privileges at all.
 build user
-output=$(setpriv --reuid 4321 --regid 4321 --clear-groups "$nvml" "$place/user.so" 2>&1 || true)
+output=$(setpriv --reuid 4321 --regid 4321 --clear-groups "$nvml" "$place/user.so" "$work/no-nodes" 2>&1 || true)
 held 'a hostile library, by an ordinary user' "$output"
 build user
-output=$(unshare --user --map-root-user "$nvml" "$place/user.so" 2>&1 || true)
+output=$(unshare --user --map-root-user "$nvml" "$place/user.so" "$work/no-nodes" 2>&1 || true)
 held 'a hostile library, in a user namespace' "$(grep -v "^open $place/key: DONE" <<< "$output")"
 build bare
-output=$(setpriv --bounding-set -all --inh-caps -all "$nvml" "$place/bare.so" 2>&1 || true)
+output=$(setpriv --bounding-set -all --inh-caps -all "$nvml" "$place/bare.so" "$work/no-nodes" 2>&1 || true)
 held 'a hostile library, by root without capabilities' "$(grep -v "^open $place/key: DONE" <<< "$output")"
 
 # Of the driver's nodes those that NVML asks: none that changes MIG instances or is for other things.
@@ -88,7 +90,7 @@ rm "$place/alone.so"
 
 # One that was opened before the limit was lowered is above it.
 build inherited
-output=$(ulimit -n 8192; exec 5000< "$place/key"; ulimit -n 256; "$nvml" "$place/inherited.so" 2>&1 || true)
+output=$(ulimit -n 8192; exec 5000< "$place/key"; ulimit -n 256; "$nvml" "$place/inherited.so" "$work/no-nodes" 2>&1 || true)
 held 'a descriptor with a high number is left open' "$output"
 
 bomb() { # NAME WANTED

@@ -183,3 +183,15 @@ if has gpus && has libraries; then
 	{ rows gpus | sed 's/^/gpus\t/' && rows libraries | sed 's/^/libraries\t/'; } |
 		awk -F '\t' -f "$(dirname "$0")/plot.awk" > "$plot"
 fi
+
+# The incumbent can't be had everywhere: its figures are those of one run beside davit, on two H200s
+# (docs/measurements.md).
+if has roads-runc; then
+	{
+		rows roads-runc | awk -F '\t' "BEGIN { $road_titles }"'
+			$1 == "none" { none = $2 }
+			$1 ~ /^(hook|runtime|cdi)$/ { printf "davit\t%s\t%.2f\n", title[$1], $2 - none }'
+		printf 'other\t%s\t%s\n' "NVIDIA's CDI (two H200s)" 54.0 "NVIDIA's hook (two H200s)" 74.5
+	} | awk -f "$(dirname "$0")/plot-roads.awk" -v note="NVIDIA Container Toolkit 1.20, measured beside davit in one run" \
+		-v text="$(jq -r '"runc run /bin/true, median; Linux \(.kernel), \(.cpus) CPUs"' "$results")" > "${plot%.svg}-roads.svg"
+fi

@@ -107,6 +107,12 @@ group_roads() {
 		ENGINE=$engine
 		spare_crun_memlock
 		[ "$ENGINE" = $engine ] || low=$ENGINE
+		# A folder of carried programs may be anybody's, whose programs davit-runtime doesn't run.
+		if [ -n "${bin:-}" ]; then
+			mkdir -p "$work/low-level"
+			cp -L "$low" "$work/low-level/$engine"
+			low=$work/low-level/$engine
+		fi
 		new_cases
 		for road in none empty hook record floor runtime nothing-asked edited edited-alone \
 			cdi cdi-spec; do

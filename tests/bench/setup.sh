@@ -28,7 +28,8 @@ pack_programs() { # DIR
 	local program library
 	mkdir -p "$1/lib"
 	cp "$hook" "$davit" "$runtime" "$bench_build"/{empty,floor,measure} "$1/"
-	for program in runc jq strace busybox; do
+	for program in runc crun jq strace busybox; do
+		command -v $program > /dev/null || continue
 		cp -L "$(command -v $program)" "$1/"
 		{ ldd "$1/$program" 2> /dev/null || true; } | awk '$2 == "=>" { print $3 }' |
 			{ grep -vE '/(libc|libm|libpthread|libdl|librt)\.so' || true; } | while read -r library; do

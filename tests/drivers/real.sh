@@ -258,6 +258,13 @@ check_smi() { # NAME
 	drop_bundle
 }
 
+# `HOST-PATH CONTAINER-PATH` of each mount of a spec: of its own, or of its hook.
+cdi_mounts() {
+	jq -r '.containerEdits | ((.mounts // [])[] | "\(.hostPath) \(.containerPath)"),
+		(.hooks[].args | . as $words | range(length) | select($words[.] == "--mount" or $words[.] == "--try-mount") |
+			$words[. + 1] | split("::") | "\(.[0]) \(.[1])")' < "$work/cdi.json"
+}
+
 check_cdi() { # NAME ROOT FILE-OF-PATHS
 	local path bad='' missing=''
 	"$davit" cdi generate --config "$config" > "$work/cdi.json" 2> "$work/cdi.errors" || {
@@ -266,9 +273,9 @@ check_cdi() { # NAME ROOT FILE-OF-PATHS
 	}
 	while read -r path; do
 		[ -f "$path" ] && [ ! -L "$path" ] && [ "$(realpath "$path")" = "$path" ] || bad+="$path "
-	done < <(jq -r '.containerEdits.mounts[].hostPath' < "$work/cdi.json" | grep -v '/socket$')
+	done < <(cdi_mounts | cut -d' ' -f1 | grep -v '/socket$')
 	equal "$1: CDI names the files themselves" '' "$bad"
-	jq -r '.containerEdits.mounts[].hostPath' < "$work/cdi.json" | sed "s|^$2/|/|" | sort -u > "$work/given"
+	cdi_mounts | cut -d' ' -f1 | sed "s|^$2/|/|" | sort -u > "$work/given"
 	while read -r path; do
 		why_left_out "$path" > /dev/null || missing+="$path "
 	done < <(comm -13 "$work/given" "$3")

@@ -168,6 +168,12 @@ $cuda" 'state | env -i "$work/bin/nvidia-container-toolkit" -debug prestart 2>&1
 container 'Sarus, with a configuration of davit' "$one
 $cuda" 'state | env -i PATH=/opt/none/bin LD_LIBRARY_PATH=/opt/none/lib "$work/bin/nvidia-container-runtime-hook" \
 	-config="$work/davit.json" prestart'
+# With NVIDIA's file, which says that an unprivileged container's variables don't count.
+printf '%s\n' 'accept-nvidia-visible-devices-envvar-when-unprivileged = false' '[nvidia-container-cli]' \
+	'no-cgroups = true' 'ldconfig = "@/sbin/ldconfig"' > "$work/config.toml"
+container 'Sarus, with a configuration of NVIDIA' 'sh: nvidia-smi: not found
+libcuda.so.1: error: libcuda.so.1: cannot open shared object file: No such file or directory' \
+	'state | env -i PATH=/opt/none/bin "$work/bin/nvidia-container-runtime-hook" -config="$work/config.toml" prestart'
 
 # --- Slurm: oci.conf ---------------------------------------------------------------------------------------
 
@@ -188,4 +194,13 @@ cp -a "$work/plain" "$bundle/rootfs"
 	(.linux.uidMappings[], .linux.gidMappings[]).hostID = 1500' config.json > new && mv new config.json)
 chown -R 1500:1500 "$bundle"
 equal 'Slurm, RunTimeRun' "$one" "$(slurm run n.u.1.0.0 -b "$bundle" || true)"
+
+# --- the administrator's log, which users can't write ---------------------------------------------------
+
+jq '.log.file = "/none/davit.log"' "$work/davit.json" > /etc/davit/config.json
+errors() { # COMMAND...: of `info`
+	"$@" nvidia-container-cli info 2>&1 > /dev/null < /dev/null || echo "exit $?"
+}
+equal 'a log that cannot be written: a user is not told' '' "$(errors setpriv --reuid 1500 --regid 1500 --clear-groups)"
+matches 'a log that cannot be written: root is' '/none/davit\.log' "$(errors env)"
 report_exit

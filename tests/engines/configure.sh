@@ -178,7 +178,8 @@ rc=0
 "$work/nvidia-ctk" runtime configure --bogus > /dev/null 2>&1 || rc=$?
 equal 'nvidia-ctk, an unknown option: a usage error' 2 "$rc"
 equal 'nvidia-ctk config' "$(cat /etc/davit/config.json)" "$("$work/nvidia-ctk" config)"
-"$davit" cdi generate --format yaml > "$work/ours.yaml"
+# By single commands, as the other writes it.
+"$davit" cdi generate --format yaml --disable-hook chmod > "$work/ours.yaml"
 "$work/nvidia-ctk" cdi generate --mode=auto --driver-root "$host/driver" --dev-root "$host" > "$work/theirs.yaml" 2> "$work/errors" || true
 equal 'nvidia-ctk cdi generate' '' "$(diff "$work/ours.yaml" "$work/theirs.yaml" 2>&1 || true)"
 matches 'nvidia-ctk cdi generate: it is a spec' '^cdiVersion:' "$(tr -d '"' < "$work/theirs.yaml")"

@@ -229,9 +229,9 @@ caps=$(awk '$2 == "nvidia-caps" { print $1; exit }' "$host/proc/devices")
 equal "$name: says what it did" "0 loaded the kernel module nvidia-uvm
 loaded the kernel module nvidia-modeset
 made $host/dev/nvidiactl (c 195:255)
-made $host/dev/nvidia-modeset (c 195:254)
 made $host/dev/nvidia-uvm (c $uvm:0)
 made $host/dev/nvidia-uvm-tools (c $uvm:1)
+made $host/dev/nvidia-modeset (c 195:254)
 made $host/dev/nvidia0 (c 195:0)
 replaced the stale $host/dev/nvidia1 (c 195:1)
 made $host/dev/nvidia-caps/nvidia-cap1 (c $caps:1)

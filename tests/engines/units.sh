@@ -65,8 +65,9 @@ in_systemd "$davit" cdi generate --config "$host/davit.json" --output "$work/out
 equal 'davit-cdi.service: the description is the one that is made outside' "success $(jq -S . "$work/outside.json")" \
 	"$result $(in_systemd jq -S . /run/cdi/nvidia.json)$(cat "$work/generate.errors")"
 matches 'davit-cdi.service: it has MIG instances' '^[1-9]' "$(jq '[.devices[].name | select(test("^[0-9]+:[0-9]+$"))] | length' "$work/outside.json")"
-within hostile "$DAVIT_BUILD/davit-nvml" "$place/hostile.so"
-outside=$(in_systemd "$DAVIT_BUILD/davit-nvml" "$place/hostile.so" 2>&1 || true)
+# With nodes of its own: where those of a machine are a group's, davit-nvml stays root.
+within hostile "$DAVIT_BUILD/davit-nvml" "$place/hostile.so" "$host/dev"
+outside=$(in_systemd "$DAVIT_BUILD/davit-nvml" "$place/hostile.so" "$host/dev" 2>&1 || true)
 equal 'davit-nvml within it: its sandbox is the same' "$outside" "$(cat "$work/hostile.errors")"
 matches 'davit-nvml within it: the library is run' '^root: no$' "$(cat "$work/hostile.errors")"
 # What the unit lets its own processes do.

@@ -5,7 +5,7 @@
 
 # Scripts that need no runtime, or choose their own; all others run on each.
 single_scripts=(bad-input callers cdi cdi-hook cdi-names configure container-cli containerd-files cri doctor environment docker hooks-d podman runtime-bundles
-	rootless runtime-engines systemd try units log traces launchers calls)
+	rootless runtime-engines systemd try units log traces launchers calls vendors-engines)
 
 # engine_scripts: a line for each run, `NAME ENGINE CGROUP`.
 engine_scripts() {
@@ -17,8 +17,8 @@ engine_scripts() {
 			[[ " ${single_scripts[*]} " = *" $name "* ]] || printf '%s\n' "$name $with"
 		done
 	done
-	for name in bad-input callers cdi-hook environment runtime-bundles doctor units launchers calls \
-		containerd-files; do
+	for name in vendors-engines bad-input callers cdi-hook environment runtime-bundles doctor units launchers calls \
+		containerd-files docker-files; do
 		printf '%s\n' "$name runc v2"
 	done
 	for name in docker runtime-engines configure container-cli try; do
