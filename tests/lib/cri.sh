@@ -36,7 +36,7 @@ make_low_runtime() { # RUNTIME: sets low
 #!/bin/sh
 for word; do
 	if [ "\$previous" = --bundle ] || [ "\$previous" = -b ]; then
-		jq 'del(.linux.resources.cpu, .linux.resources.memory, .linux.resources.pids, .linux.resources.unified, .linux.resources.hugepageLimits)' \\
+		jq 'del(.linux.resources.cpu, .linux.resources.memory, .linux.resources.pids, .linux.resources.unified, .linux.resources.hugepageLimits, .linux.resources.blockIO)' \\
 			< "\$word/config.json" > "\$word/config.json.low" && mv "\$word/config.json.low" "\$word/config.json"
 	fi
 	previous=\$word
