@@ -45,6 +45,7 @@ int configure_docker_find(const char *text, const char *path, const char *name, 
 
 	*ret = (struct configure_docker_facts){0};
 	ret->mark = json_edit_mark(text) > 0;
+	text += json_edit_mark(text);
 	text += strspn(text, " \t\r\n");
 	if (!*text)
 		return 0;

@@ -271,20 +271,23 @@ int containerd_choose_place(struct containerd_distribution *distribution,
 
 bool containerd_has_block(const char *text)
 {
-	return text && strstr(text, BLOCK_BEGIN) && strstr(text, BLOCK_END);
+	const char *begin = text ? strstr(text, BLOCK_BEGIN) : NULL;
+
+	return begin && strstr(begin, BLOCK_END);
 }
 
 char *containerd_without_block(const char *text, struct arena *arena)
 {
-	const char *end = strstr(text, BLOCK_END), *begin = NULL, *next = text;
+	const char *begin = NULL, *end = NULL, *next = text;
 
-	while (end && (next = strstr(next, BLOCK_BEGIN)) && next < end) {
+	/* The last one that has an end. */
+	while ((next = strstr(next, BLOCK_BEGIN)) && strstr(next, BLOCK_END)) {
 		begin = next;
-		next++;
+		end = strstr(next, BLOCK_END) + strlen(BLOCK_END);
+		next += strlen(BLOCK_BEGIN);
 	}
 	if (!begin)
 		return arena_strdup(arena, text);
-	end += strlen(BLOCK_END);
 	/* With the empty line before it. */
 	if (begin > text && begin[-1] == '\n' && (begin - text == 1 || begin[-2] == '\n'))
 		begin--;

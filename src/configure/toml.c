@@ -149,6 +149,15 @@ static int end_line(struct toml_parser *p)
 	return 0;
 }
 
+static size_t depth_of(const struct toml_node *node)
+{
+	size_t depth = 0;
+
+	for (; node->parent; node = node->parent)
+		depth++;
+	return depth;
+}
+
 static int parse_header(struct toml_parser *p)
 {
 	bool array = p->text[p->at + 1] == '[';
@@ -165,6 +174,8 @@ static int parse_header(struct toml_parser *p)
 	if (r == 0)
 		r = array ? open_array(p, parent, keys.items[keys.count - 1])
 			  : open_table(p, parent, keys.items[keys.count - 1]);
+	if (r == 0 && depth_of(p->table) > TOML_DEPTH_MAX)
+		r = toml_problem(p, p->at, "the file is too deep");
 	if (r < 0)
 		return r;
 	p->at += array ? 2 : 1;
@@ -215,7 +226,7 @@ static int parse_statement(struct toml_parser *p)
 		r = parse_header(p);
 		node = p->table;
 	} else {
-		r = toml_parse_pair(p, p->table, 0, &node);
+		r = toml_parse_pair(p, p->table, depth_of(p->table), &node);
 		if (r == 0)
 			r = end_line(p);
 	}

@@ -378,7 +378,7 @@ static int parse_inline(struct toml_parser *p, size_t depth, struct toml_node *t
 	}
 	for (;;) {
 		struct toml_node *node;
-		int r = toml_parse_pair(p, table, depth + 1, &node);
+		int r = toml_parse_pair(p, table, depth, &node);
 
 		if (r < 0)
 			return r;
