@@ -21,7 +21,7 @@ cd "$(dirname "$0")/.."
 
 all_groups=(build lint unit sanitize analysis fixture golden cli drivers engines complaints attacks fuzz budget packages docs arm64 trixie)
 # Named only.
-other_groups=(sid)
+other_groups=(sid platforms)
 export DAVIT_BUILD=${DAVIT_BUILD:-build}
 export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
@@ -244,6 +244,11 @@ group_packages() {
 # After the packages: docs/packaging.md has them built in the same folder, with nothing left to do.
 group_docs() {
 	script docs tests/docs/run
+}
+
+# Whole trees of boards and of a WSL2 host, where somebody has them: PLATFORM_DATA names the folder.
+group_platforms() {
+	script platforms tests/platforms/run
 }
 
 group_arm64() {

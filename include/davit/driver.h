@@ -102,6 +102,7 @@ struct driver_file {
 	/* A library with an absolute target: names by which the loader finds it, and their whole
 	 * paths. */
 	struct driver_links loader;
+	bool inside;    /* it comes with its directory, another of these files: names alone */
 	bool directory; /* it is one, as a whole: of kind DRIVER_FILE_DATA, with a target */
 	bool needed;    /* one with a target: no container is made without it */
 	bool vdpau;     /* libvdpau looks for it in a folder of its own, if there is one */

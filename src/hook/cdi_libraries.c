@@ -123,6 +123,17 @@ static const char *name_library(const struct cache_update *update, const char *p
 	return path;
 }
 
+static bool has_entry(const struct cache_update *update, const char *name, int flags)
+{
+	const struct loader_cache *libraries = &update->call->plan.libraries;
+
+	for (size_t i = 0; i < libraries->count; i++)
+		if (libraries->items[i].flags == flags &&
+		    strcmp(libraries->items[i].name, name) == 0)
+			return true;
+	return false;
+}
+
 static int add_library(struct cache_update *update, const char *folder, const char *name)
 {
 	struct cdi_call *call = update->call;
@@ -139,7 +150,8 @@ static int add_library(struct cache_update *update, const char *folder, const ch
 	soname = facts.soname ? facts.soname : name;
 	if (flags_of(&facts) == LOADER_FLAGS_NATIVE && is_from_compat(update, soname))
 		return 0;
-	if (is_anothers(update, folder, name, soname))
+	if (is_anothers(update, folder, name, soname) ||
+	    has_entry(update, soname, flags_of(&facts)))
 		return 0;
 	entry = ARENA_PUSH(call->arena, &call->plan.libraries);
 	if (!entry)
@@ -150,8 +162,11 @@ static int add_library(struct cache_update *update, const char *folder, const ch
 	return r;
 }
 
-/* "libcuda.so" that leads to a library which was mounted: for dlopen of that name. */
-static int add_dot_so(struct cache_update *update, const char *folder, const char *name)
+/*
+ * "libcuda.so" that leads to a library which was mounted: for dlopen of that name. In a folder
+ * before the library's own any name: there it says which of several libraries is meant.
+ */
+static int add_linked(struct cache_update *update, const char *folder, const char *name)
 {
 	struct cdi_call *call = update->call;
 	const char *path = arena_printf(call->arena, "%s/%s", folder, name);
@@ -168,7 +183,7 @@ static int add_dot_so(struct cache_update *update, const char *folder, const cha
 	r = read_facts(update, path, &facts);
 	if (r == -ENOMEM || r == -EPERM)
 		return r;
-	if (r < 0 || !flags_of(&facts))
+	if (r < 0 || !flags_of(&facts) || has_entry(update, name, flags_of(&facts)))
 		return 0;
 	entry = ARENA_PUSH(call->arena, &call->plan.libraries);
 	if (!entry)
@@ -200,8 +215,8 @@ static int add_folder(struct cache_update *update, const char *folder)
 		if (string_starts(name, "lib") && strstr(name, ".so") &&
 		    (is_mounted(update, name) || all))
 			r = add_library(update, folder, name);
-		else if (string_starts(name, "lib") && string_ends(name, ".so"))
-			r = add_dot_so(update, folder, name);
+		else if (string_starts(name, "lib") && strstr(name, ".so"))
+			r = add_linked(update, folder, name);
 	}
 	return r;
 }

@@ -143,6 +143,20 @@ static void add_library(struct builder *b, const struct driver_file *file)
 
 /* ---- other files ------------------------------------------------------------------------ */
 
+/* By which the loader finds a library that keeps its directory. */
+static void add_names(struct builder *b, const struct driver_file *file)
+{
+	for (size_t i = 0; i < file->loader.count; i++) {
+		struct loader_entry *entry = ARENA_PUSH(b->arena, &b->plan->libraries);
+
+		if (entry)
+			*entry = (struct loader_entry){.flags = LOADER_FLAGS_NATIVE,
+						       .name = file->loader.items[i].name,
+						       .path = file->loader.items[i].text};
+		b->failed |= !entry;
+	}
+}
+
 static void add_file(struct builder *b, const struct driver_file *file, const char *target)
 {
 	struct operation *bind =
@@ -157,15 +171,7 @@ static void add_file(struct builder *b, const struct driver_file *file, const ch
 	bind->flags = file->kind == DRIVER_FILE_SOCKET ? FLAGS_SOCKET : FLAGS_FILE;
 	/* A container does its work without firmware and sockets, too. */
 	bind->required = file->kind == DRIVER_FILE_BINARY || file->needed;
-	for (size_t i = 0; i < file->loader.count; i++) {
-		struct loader_entry *entry = ARENA_PUSH(b->arena, &b->plan->libraries);
-
-		if (entry)
-			*entry = (struct loader_entry){.flags = LOADER_FLAGS_NATIVE,
-						       .name = file->loader.items[i].name,
-						       .path = file->loader.items[i].text};
-		b->failed |= !entry;
-	}
+	add_names(b, file);
 }
 
 /*
@@ -183,6 +189,10 @@ static const char *image_place(struct builder *b, const char *target)
 
 static void add_driver_file(struct builder *b, const struct driver_file *file)
 {
+	if (file->inside) {
+		add_names(b, file);
+		return;
+	}
 	switch (file->kind) {
 	case DRIVER_FILE_LIBRARY:
 		if (!file->target) {
@@ -237,6 +247,23 @@ static void add_links(struct builder *b, const struct driver_file *file)
 		if (!strchr(link->name, '/') && string_ends(link->name, ".so"))
 			add_cache_entry(b, file, dir, link->name);
 	}
+}
+
+/*
+ * A link may have to give way to a mount of what it leads to, which has to be there before: files
+ * that keep their paths, but for libraries, come after the others' links.
+ */
+static bool is_late(const struct driver_file *file)
+{
+	return file->inside || (file->kind != DRIVER_FILE_LIBRARY && file->target &&
+				string_equal(file->path, file->target));
+}
+
+static void add_all_links(struct builder *b, bool late)
+{
+	for (size_t i = 0; i < b->driver->files.count; i++)
+		if (is_late(&b->driver->files.items[i]) == late)
+			add_links(b, &b->driver->files.items[i]);
 }
 
 static bool is_at_or_above(const char *directory, const char *path)
@@ -427,7 +454,6 @@ int plan_find_missing(const struct gpu_request *request, const struct driver *dr
 /* NVIDIA's part: the driver's nodes, files and what makes them found. */
 static int add_nvidia(struct builder *b, const struct selection *selection, struct error *err)
 {
-	const struct driver *driver = b->driver;
 	int r = plan_add_devices(b, selection, err);
 
 	if (r < 0)
@@ -437,9 +463,9 @@ static int add_nvidia(struct builder *b, const struct selection *selection, stru
 	/* Links by the catalogue may lead to any of the libraries, so they come after all of them.
 	 */
 	add_driver_files(b, true);
-	for (size_t i = 0; i < driver->files.count; i++)
-		add_links(b, &driver->files.items[i]);
+	add_all_links(b, false);
 	add_driver_files(b, false);
+	add_all_links(b, true);
 	plan_add_companions(b, selection);
 	add_loader_search(b);
 	return 0;

@@ -33,7 +33,7 @@ readlink -f \$(dlprobe libcuda.so.1 | sed 's/.*: //')
 echo '== nodes'
 ls -d /dev/dxg /dev/nvidia* 2> /dev/null; nodeprobe /dev/dxg
 "
-new_bundle debian NVIDIA_VISIBLE_DEVICES=all
+new_bundle debian NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
 run_script "$look"
 by_hook=$output
 host_unchanged "hook ($with)"
@@ -70,10 +70,18 @@ equal "stubs in the image ($with)" "0 $store/libcuda_loader.so
 libnvidia-ml.so.1: $store/libnvidia-ml.so.1" "$rc $output$errors"
 drop_bundle
 
+# The image has an nvidia-smi and a libcuda of its own, with content.
+new_bundle debian NVIDIA_VISIBLE_DEVICES=0
+mkdir -p "$bundle/rootfs/usr/bin" "$bundle/rootfs/usr/lib/wsl/lib"
+printf "the image's" | tee "$bundle/rootfs/usr/bin/nvidia-smi" > "$bundle/rootfs/usr/lib/wsl/lib/libcuda.so.1"
+run_script "cmp /usr/bin/nvidia-smi $store/nvidia-smi && cmp /usr/lib/wsl/lib/libcuda.so.1 $store/libcuda_loader.so && echo same"
+equal "files of the image where the links go ($with)" '0 same' "$rc $output$errors"
+drop_bundle
+
 for mode in spec hook; do
 	ENGINE=$runtime
 	configure_runtime "$low" ".runtime.mode = \"$mode\""
-	runtime_bundle debian NVIDIA_VISIBLE_DEVICES=all
+	runtime_bundle debian NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
 	run_script "$look"
 	equal "davit-runtime, mode $mode ($with): the same" "$by_hook" "$output$errors"
 	drop_bundle

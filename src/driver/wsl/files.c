@@ -9,6 +9,8 @@
 
 #define FILES_MAX 4096
 #define SMI "nvidia-smi"
+#define LOADER "libcuda_loader.so"
+#define OPTIX_LOADER "libnvoptix_loader.so.1"
 #define GRAPHICS (CAPABILITY_GRAPHICS | CAPABILITY_DISPLAY)
 #define EVERYTHING \
 	(CAPABILITY_COMPUTE | CAPABILITY_UTILITY | CAPABILITY_VIDEO | GRAPHICS | CAPABILITY_NGX)
@@ -156,6 +158,7 @@ static int add_file(struct reader *r, const char *directory, const char *name,
 		.name = name,
 		.class_bits = strstr(name, ".so") ? 64 : 0,
 		.needed = needed,
+		.inside = r->whole,
 	};
 	file->path = file->target = arena_printf(r->arena, "%s/%s", directory, name);
 	if (!file->path)
@@ -173,8 +176,13 @@ static int add_file(struct reader *r, const char *directory, const char *name,
 static int take(struct reader *r, int directory, const char *path, const char *name,
 		unsigned capabilities, bool needed)
 {
-	AUTO_FD fd = wsl_open_file(directory, name, r->arena);
+	AUTO_FD fd = -1;
 
+	/* Of what comes with its directory, those without further names are nothing to tell of. */
+	if (r->whole && !is_library(name) && strcmp(name, SMI) != 0 && strcmp(name, LOADER) != 0 &&
+	    strcmp(name, OPTIX_LOADER) != 0)
+		return 0;
+	fd = wsl_open_file(directory, name, r->arena);
 	if (fd >= 0)
 		return add_file(r, path, name, capabilities, needed, &fd);
 	if (fd == -ENOMEM)
@@ -208,6 +216,42 @@ static int take_libraries(struct reader *r, const struct driver_roots *roots)
 	return result;
 }
 
+/*
+ * Whether the store can go in as it is, by one mount in place of a hundred: everything in it is a
+ * plain file of root's. Where one isn't, each file is looked at by itself, and that one left out.
+ */
+static bool is_plain(const struct reader *r, const struct strings *entries)
+{
+	for (size_t i = 0; i < entries->count; i++) {
+		struct stat st;
+
+		if (fstatat(r->store->fd, entries->items[i], &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    !S_ISREG(st.st_mode) || st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)))
+			return false;
+	}
+	return true;
+}
+
+static int take_whole(struct reader *r)
+{
+	struct driver_file *file = ARENA_PUSH(r->arena, &r->driver->files);
+
+	if (!file)
+		return error_memory(r->err);
+	*file = (struct driver_file){
+		.kind = DRIVER_FILE_DATA,
+		.capabilities = CAPABILITY_COMPUTE,
+		.tree = TREE_DRIVER_ROOT,
+		.path = r->store->path,
+		.target = r->store->path,
+		.fd = openat(r->store->fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC),
+		.name = strrchr(r->store->path, '/') + 1,
+		.directory = true,
+		.needed = true,
+	};
+	return 0;
+}
+
 static int take_store(struct reader *r, const struct driver_roots *roots)
 {
 	struct strings entries;
@@ -215,6 +259,10 @@ static int take_store(struct reader *r, const struct driver_roots *roots)
 
 	if (result < 0)
 		return error_errno(r->err, -result, "read %s", r->store->path);
+	/* What no class names comes with compute: nearly everything. */
+	r->whole = (r->capabilities & CAPABILITY_COMPUTE) && is_plain(r, &entries);
+	if (r->whole)
+		result = take_whole(r);
 	for (size_t i = 0; result == 0 && i < entries.count && i < FILES_MAX; i++) {
 		const char *name = entries.items[i];
 		unsigned capabilities = class_of(name);
