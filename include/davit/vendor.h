@@ -104,7 +104,7 @@ struct choice {
 	const char *const *inside_names; /* all such variables; ends with NULL */
 	bool names_by_card; /* the same: a CDI spec names its devices "card1" as well */
 	const struct accelerator **items; /* those chosen */
-	size_t count, capacity;
+	size_t count;
 };
 struct choices {
 	struct choice *items;

@@ -49,8 +49,8 @@ static int add_device(struct maker *maker, const char *name, const struct accele
 static int add_by_id(struct maker *maker, const char *name)
 {
 	const struct choice *all = maker->all;
-	const struct accelerator **items =
-		arena_alloc(maker->edits.arena, (all->count + 1) * sizeof(*items));
+	const struct accelerator **items = arena_alloc(
+		maker->edits.arena, (all->count + 1) * sizeof(const struct accelerator *));
 	size_t count = 0;
 
 	if (!items)

@@ -14,13 +14,16 @@
 struct words {
 	char *items[WORDS_MAX];
 	int count;
+	struct arena *arena;
 };
 
-/* Texts of the command line and of ours: nobody changes them. */
+/* Without memory a word is missing, and the command says so. */
 static void add(struct words *words, const char *word)
 {
-	if (words->count < WORDS_MAX)
-		words->items[words->count++] = (char *)(uintptr_t)word;
+	char *copy = arena_strdup(words->arena, word);
+
+	if (copy && words->count < WORDS_MAX)
+		words->items[words->count++] = copy;
 }
 
 static void add_value(struct words *words, const char *option, const char *value)
@@ -36,7 +39,7 @@ static void add_value(struct words *words, const char *option, const char *value
 static int run_generate(const struct arguments *arguments)
 {
 	const char *output = arguments_value(arguments, "output");
-	struct words words = {0};
+	struct words words = {.arena = arguments->arena};
 	int code;
 
 	add_value(&words, "--vendor", "amd");
@@ -209,7 +212,7 @@ static const struct command amd_cdi = {
 
 static int configure(const struct arguments *arguments, bool remove, bool set_default)
 {
-	struct words words = {0};
+	struct words words = {.arena = arguments->arena};
 
 	add(&words, "docker");
 	add_value(&words, "--runtime-name", "amd");
@@ -269,7 +272,7 @@ static const struct command amd_runtime = {
 
 static int run_gpus(const struct arguments *arguments)
 {
-	struct words words = {0};
+	struct words words = {.arena = arguments->arena};
 
 	add_value(&words, "--vendor", "amd");
 	add_value(&words, "--config", arguments->config);

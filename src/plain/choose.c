@@ -280,7 +280,11 @@ int accelerators_choose(const struct strings *devices, const struct strings *exc
 		.from = ret->from,
 		.err = err,
 	};
-	int r = c.chosen ? 0 : error_memory(err);
+	int r = 0;
+
+	ret->items = arena_alloc(arena, (ret->all.count + 1) * sizeof(const struct accelerator *));
+	if (!c.chosen || !ret->items)
+		return error_memory(err);
 
 	ret->count = 0;
 	ret->inside = ret->vendor->plain->inside;
@@ -289,15 +293,8 @@ int accelerators_choose(const struct strings *devices, const struct strings *exc
 	ret->names_by_card = ret->vendor->plain->names_by_card;
 	for (size_t i = 0; r == 0 && i < devices->count; i++)
 		r = choose_item(&c, devices->items[i]);
-	for (size_t i = 0; r == 0 && i < ret->all.count; i++) {
-		const struct accelerator **item;
-
-		if (!c.chosen[i])
-			continue;
-		item = ARENA_PUSH(arena, ret);
-		if (!item)
-			return error_memory(err);
-		*item = &ret->all.items[i];
-	}
+	for (size_t i = 0; r == 0 && i < ret->all.count; i++)
+		if (c.chosen[i])
+			ret->items[ret->count++] = &ret->all.items[i];
 	return r;
 }
