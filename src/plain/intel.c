@@ -11,10 +11,13 @@
 #define NAMES "usr/share/misc/pci.ids"
 #define NAMES_MAX ((size_t)4 * 1024 * 1024)
 
-/* Those that are sold for computing; of the others pci.ids tells, where the host has it. */
+/*
+ * Those that are sold for computing; of the others pci.ids tells, where the host has it. Names are
+ * in the table itself: a pointer would be relocated whenever the hook starts.
+ */
 static const struct {
 	unsigned device;
-	const char *name;
+	char name[28];
 } models[] = {
 	{0x4626, "Iris Xe (Alder Lake-P)"  },
 	{0xa7a0, "Iris Xe (Raptor Lake-P)" },

@@ -127,6 +127,7 @@ runtime_bundle debian AMD_VISIBLE_DEVICES=3,5
 mkfifo "$work/go"
 edit_bundle '.process.args = ["sh", "-c", "echo up; read line < /go"] | .mounts += [{destination: "/go",
 	type: "bind", source: $go, options: ["bind"]}]' --arg go "$work/go"
+: > "$work/up"
 (cd / && exec "$ENGINE" --root "$work/state" run -b "$bundle" davit-listed) > "$work/up" 2> "$work/errors" < <(:) &
 listed=$!
 for ((i = 0; i < 100; i++)); do
