@@ -92,13 +92,15 @@ static int allow_nodes(int ruleset, const char *dev, bool (*is_asked)(const char
 
 static int allow_dev(int ruleset, const char *dev, uint64_t access)
 {
-	char caps[PATH_MAX];
+	char path[PATH_MAX];
 	int r = allow_nodes(ruleset, dev, node_is_asked, access);
 
 	if (r == 0)
 		r = allow(ruleset, "/dev/null", access);
-	if (r == 0 && snprintf(caps, sizeof(caps), "%s/nvidia-caps", dev) < (int)sizeof(caps))
-		r = allow_nodes(ruleset, caps, node_is_asked_capability, access);
+	for (size_t i = 0; r == 0 && i < NODE_FOLDERS; i++)
+		if (snprintf(path, sizeof(path), "%s/%s", dev, node_folders[i].path) <
+		    (int)sizeof(path))
+			r = allow_nodes(ruleset, path, node_folders[i].is_asked, access);
 	return r;
 }
 

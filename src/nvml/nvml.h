@@ -31,6 +31,13 @@ void places_list(const char *library, const char *before, struct places *ret);
  * nvidia-caps. */
 bool node_is_asked(const char *name);
 bool node_is_asked_capability(const char *name);
+/* The same of folders beneath the directory of nodes: nvidia-caps, and Tegra's nvgpu/igpu0. */
+struct node_folder {
+	const char *path;
+	bool (*is_asked)(const char *name);
+};
+#define NODE_FOLDERS 2
+extern const struct node_folder node_folders[NODE_FOLDERS];
 /* In a mount namespace of its own: leaves everything else behind. */
 int root_enter(const struct places *places, const char *dev, struct error *err);
 int landlock_enter(const struct places *places, const char *dev, bool own_root, struct error *err);

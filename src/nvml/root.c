@@ -175,8 +175,10 @@ static bool is_numbered(const char *name, const char *word)
 /* Not nvidia-modeset, nvidia-fs and vGPU's: they change what is others', and nobody asks them. */
 bool node_is_asked(const char *name)
 {
-	static const char *const names[] = {"nvidiactl",          "nvidia-uvm", "nvidia-nvlink",
-					    "nvidia-nvswitchctl", "dxg",        "nvmap"};
+	static const char *const names[] = {"nvidiactl",          "nvidia-uvm",    "nvidia-nvlink",
+					    "nvidia-nvswitchctl", "dxg",           "nvmap",
+					    "nvhost-ctrl-gpu",    "nvhost-gpu",    "nvhost-as-gpu",
+					    "nvhost-power-gpu",   "nvhost-tsg-gpu"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (strcmp(name, names[i]) == 0)
@@ -189,6 +191,22 @@ bool node_is_asked_capability(const char *name)
 {
 	return is_numbered(name, "nvidia-cap") && strcmp(name, "nvidia-cap1") != 0;
 }
+
+/* Of Tegra's own GPU, but for those that debug, profile or schedule what is others'. */
+static bool node_is_asked_integrated(const char *name)
+{
+	static const char *const names[] = {"as", "channel", "ctrl", "power", "tsg"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return false;
+}
+
+const struct node_folder node_folders[NODE_FOLDERS] = {
+	{"nvidia-caps", node_is_asked_capability},
+	{"nvgpu/igpu0", node_is_asked_integrated},
+};
 
 /* ---- /dev -------------------------------------------------------------------------------- */
 
@@ -229,7 +247,6 @@ static int put_nodes_of(int stage, int directory, bool (*is_asked)(const char *n
 
 static int put_dev(int stage, int host_dev, int driver_dev, const char *dev)
 {
-	AUTO_FD caps = openat(driver_dev, "nvidia-caps", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int r = make_below(stage, "/dev", true);
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(usual_nodes); i++) {
@@ -240,10 +257,18 @@ static int put_dev(int stage, int host_dev, int driver_dev, const char *dev)
 	}
 	if (r == 0)
 		r = put_nodes_of(stage, driver_dev, node_is_asked, "/dev");
-	if (r == 0 && caps >= 0)
-		r = make_below(stage, "/dev/nvidia-caps", true);
-	if (r == 0 && caps >= 0)
-		r = put_nodes_of(stage, caps, node_is_asked_capability, "/dev/nvidia-caps");
+	for (size_t i = 0; r == 0 && i < NODE_FOLDERS; i++) {
+		AUTO_FD folder =
+			openat(driver_dev, node_folders[i].path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		char path[64];
+
+		if (folder < 0)
+			continue;
+		(void)snprintf(path, sizeof(path), "/dev/%s", node_folders[i].path);
+		r = make_below(stage, path, true);
+		if (r == 0)
+			r = put_nodes_of(stage, folder, node_folders[i].is_asked, path);
+	}
 	if (r < 0 || strcmp(dev, "/dev") == 0)
 		return r;
 	/* A library that looks for them elsewhere finds the same ones. */
