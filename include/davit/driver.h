@@ -151,6 +151,8 @@ struct driver_majors {
 
 struct driver {
 	enum driver_platform platform;
+	/* enum driver_family: the platform has none; asked for, they are left out */
+	unsigned no_families;
 	/* Of the kernel module: "580.159.04"; NULL: only NVML knows it, and wasn't asked. */
 	const char *version;
 	const char *cuda_version; /* "13.0" from libcuda's note, NULL when it has none or wasn't
@@ -158,6 +160,7 @@ struct driver {
 	const char *root_path;    /* config.driver.root */
 	const char *mps_path;     /* config.driver.mps; "": the platform has no MPS */
 	struct gpus gpus;
+	bool mendable;     /* its modules can be loaded, and its nodes made */
 	bool gpus_partial; /* there may be more, behind those that were asked for */
 	bool gpus_by_nvml; /* how many there are is known to NVML alone; until then there is one */
 	/*
@@ -166,9 +169,6 @@ struct driver {
 	 */
 	bool nvml_optional;
 	const char *unproven;
-	unsigned no_families; /* enum driver_family: the platform has none; asked for, they are left
-				 out */
-	bool mendable;        /* its modules can be loaded, and its nodes made */
 	/* Sentences that explain tells: what this platform can't do, or does otherwise. */
 	struct strings notes;
 	struct lost_gpus lost;

@@ -47,12 +47,12 @@ END
 for way in spec spec-mounts hook; do
 	mode=${way%-mounts}
 	with="davit-runtime, mode $way, $name_of_engine, cgroup $CGROUP"
-	configure_runtime "$low" ".runtime.mode = \"$mode\" | .runtime.mounts = \"$([ $way = $mode ] && echo auto || echo spec)\""
+	configure_runtime "$low" ".runtime.mode = \"$mode\" | .runtime.mounts = \"$([ "$way" = "$mode" ] && echo auto || echo spec)\""
 
 	runtime_bundle debian NVIDIA_VISIBLE_DEVICES=1
 	gets_gpu 'one GPU'
 	equal "the hooks of config.json ($with)" \
-		"$([ $mode = spec ] && echo createContainer poststop || echo poststop prestart)" \
+		"$([ "$mode" = spec ] && echo createContainer poststop || echo poststop prestart)" \
 		"$(jq -r '.hooks | keys | join(" ")' < "$bundle/config.json")"
 	gets_gpu 'the same bundle again'
 	equal "the same bundle again ($with): one hook each" 2 "$(jq '[.hooks[][]] | length' < "$bundle/config.json")"
@@ -68,7 +68,7 @@ for way in spec spec-mounts hook; do
 	edit_bundle '.root.readonly = true'
 	gets_gpu 'a root on a read-only mount'
 	# Nothing can be made in it, so there will be nothing to remove.
-	[ $mode = hook ] || equal "a root on a read-only mount ($with): no poststop hook" createContainer \
+	[ "$mode" = hook ] || equal "a root on a read-only mount ($with): no poststop hook" createContainer \
 		"$(jq -r '.hooks | keys | join(" ")' < "$bundle/config.json")"
 	drop_bundle
 
@@ -90,7 +90,7 @@ for way in spec spec-mounts hook; do
 		edit_bundle '{path: $hook, args: ["nvidia-container-runtime-hook", "prestart"]} as $h |
 			{path: "/bin/true", args: ["true"]} as $o | .hooks = '"$hooks" --arg hook "$hook"
 		gets_gpu "an engine's hook: $hooks"
-		if [ $mode = spec ]; then
+		if [ "$mode" = spec ]; then
 			equal "an engine's hook: $hooks ($with): it is gone" 'createContainer poststop' \
 				"$(jq -r '[.hooks | to_entries[] | .key as $k | .value[] | select(.args[0] != "true") | $k] | join(" ")' < "$bundle/config.json")"
 		fi
@@ -98,7 +98,7 @@ for way in spec spec-mounts hook; do
 	done
 
 	# Not an edit, but another's hook beside it: it finds that there is nothing left to do.
-	if [ $mode = spec ]; then
+	if [ "$mode" = spec ]; then
 		runtime_bundle debian
 		edit_bundle '.annotations = {"org.davit.devices": "1"} | .hooks = {prestart:
 			[{path: $other, args: ["other", "prestart"]}]}' --arg other "$work/other"
@@ -132,7 +132,7 @@ ModifyDeviceFiles: 0
 	runtime_bundle debian NVIDIA_VISIBLE_DEVICES=1 NVIDIA_DRIVER_CAPABILITIES=all
 	edit_bundle '.process.user = {uid: 1000, gid: 1000}'
 	run_script 'nodeprobe /dev/dri/renderD129; id -G; ls /dev/dri/by-path | wc -l'
-	if [ $mode = spec ]; then
+	if [ "$mode" = spec ]; then
 		equal "a node of a group ($with)" '0 1000 44444 2' \
 			"$rc $(tail -n +2 <<< "$output" | xargs)$errors"
 		matches "a node of a group ($with): its members open it" '^/dev/dri/renderD129: (ENXIO|ENODEV|ok)' "$output"
@@ -146,7 +146,7 @@ ModifyDeviceFiles: 0
 	rc=0
 	"$runtime" --root "$work/state" --log "$ENGINE_LOG" --log-format json create --bundle "$bundle" \
 		"davit-test-$$" > /dev/null 2> "$work/errors" < /dev/null || rc=$?
-	if [ $mode = spec ]; then
+	if [ "$mode" = spec ]; then
 		equal "an unknown GPU ($with): exit code 1, config.json as before" "1 $before" \
 			"$rc $(sha256sum < "$bundle/config.json")"
 		matches "an unknown GPU ($with): our line" '^davit: cannot .*7.*\(fix: ' "$(cat "$work/errors")"
