@@ -41,27 +41,27 @@ enum doctor_engine_kind { DOCTOR_DOCKER, DOCTOR_CONTAINERD, DOCTOR_CRIO, DOCTOR_
 extern const char *const doctor_engine_names[DOCTOR_ENGINES];
 
 struct doctor_engine {
-	const char *program; /* its path; NULL: none is installed */
-	bool snap;           /* it is a snap's */
-	unsigned pid;        /* of its daemon; 0: not running */
-	int64_t started;     /* seconds since 1970; 0: not known */
-	bool hidden;         /* the daemon's environment can't be read */
-	const char *search;  /* the PATH that it looks for programs in; NULL: not known */
-	const char *file;    /* its configuration */
-	bool file_exists;
+	const char *program;     /* its path; NULL: none is installed */
+	unsigned pid;            /* of its daemon; 0: not running */
+	int64_t started;         /* seconds since 1970; 0: not known */
+	const char *search;      /* the PATH that it looks for programs in; NULL: not known */
+	const char *file;        /* its configuration */
 	struct error file_error; /* code ERROR_NONE: it could be read */
-	bool file_hidden;        /* for want of rights */
 	const char *newest;      /* of the files of its configuration; NULL: there are none */
 	int64_t changed;         /* that one, in seconds since 1970 */
 	const char *cgroups;     /* its cgroup driver: "systemd", "cgroupfs"; NULL: not known */
 	const char *restart;     /* the command that restarts it; NULL: it has no daemon */
 	const char *home,
-		*config_home;     /* HOME and XDG_CONFIG_HOME of the daemon; NULL: not known */
+		*config_home; /* HOME and XDG_CONFIG_HOME of the daemon; NULL: not known */
+	bool snap;            /* it is a snap's */
+	bool hidden;          /* the daemon's environment can't be read */
+	bool file_exists;
+	bool file_hidden;         /* for want of rights */
 	bool rootless;            /* a user's own daemon */
 	bool file_mark;           /* it begins with a byte order mark */
 	bool cdi_off;             /* CDI is switched off in its configuration */
-	struct strings spec_dirs; /* where it looks for CDI specs; empty: the usual folders */
 	bool cri_disabled;        /* containerd's CRI plugin is switched off */
+	struct strings spec_dirs; /* where it looks for CDI specs; empty: the usual folders */
 	/* A default runtime that isn't configured; NULL: all is well. */
 	const char *missing_default;
 	bool missing_for_sure; /* false: it depends on containerd's version, which isn't known */

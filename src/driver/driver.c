@@ -12,6 +12,7 @@ static const struct platform *const platforms[] = {
 	&tegra_platform,
 	&native_platform,
 };
+#define LAST (ARRAY_SIZE(platforms) - 1) /* takes what no other does */
 
 const char *driver_platform_name(enum driver_platform platform)
 {
@@ -35,7 +36,7 @@ static const struct platform *choose(const struct driver_roots *roots, const str
 	*ret = (struct driver){.root_path = config->driver.root, .mps_path = config->driver.mps};
 	if (host_read_text(&roots->proc, "driver/nvidia/version", arena, &text) == 0)
 		signs.proc_version = ret->proc_version = text;
-	while (!platforms[i]->recognise(&signs, arena))
+	while (i < LAST && !platforms[i]->recognise(&signs, arena))
 		i++;
 	ret->platform = platforms[i]->id;
 	return platforms[i];
@@ -45,7 +46,7 @@ static const struct platform *platform_of(const struct driver *driver)
 {
 	size_t i = 0;
 
-	while (platforms[i]->id != driver->platform)
+	while (i < LAST && platforms[i]->id != driver->platform)
 		i++;
 	return platforms[i];
 }
