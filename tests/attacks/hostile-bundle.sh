@@ -61,10 +61,12 @@ config 'mounts with control characters' either '.mounts += [{destination: $v, so
 config '20,000 mounts' either '.mounts += [range(20000) | {destination: "/run/nvidia-container-devices/\(.)", source: "/dev/null"}]'
 config 'mounts whose names lead out' either '.mounts += [{source: "/dev/null", destination: ("/run/nvidia-container-devices/" + "../" * 1000 + "etc")}]'
 
-# Texts that jq would not write.
-{ printf '{"a":'; printf '[%.0s' {1..100000}; } > "$bundle/config.json"
+# Texts that jq would not write. Where no word of a request is in one, the hook reads no further: the
+# runtime has to refuse it.
+asks='"annotations":{"org.davit.devices":"all"}'
+{ printf '{%s,"a":' "$asks"; printf '[%.0s' {1..100000}; } > "$bundle/config.json"
 direct_text 'brackets without end' closed
-{ printf '{"root":{"path":"x"},"process":'; printf '{"a":%.0s' {1..100000}; printf '1'; printf '}%.0s' {1..100001}; } > "$bundle/config.json"
+{ printf '{%s,"root":{"path":"x"},"process":' "$asks"; printf '{"a":%.0s' {1..100000}; printf '1'; printf '}%.0s' {1..100001}; } > "$bundle/config.json"
 direct_text '100,000 objects in one another' closed
 printf '%s' "${good/\"ociVersion\"/\"root\": {\"path\": \"$canary\"\}, \"ociVersion\"}" > "$bundle/config.json"
 direct_text 'two roots' either
@@ -74,7 +76,7 @@ printf '%s' "${good/NVIDIA_VISIBLE_DEVICES=all/NVIDIA_VISIBLE_DEVICES=all\\u0000
 direct_text 'a zero character in a variable' either
 printf '%s' "${good/NVIDIA_VISIBLE_DEVICES=all/NVIDIA_VISIBLE_DEVICES=$'\xff\xfe'}" > "$bundle/config.json"
 direct_text 'a variable that is no UTF-8' closed
-head -c 40M /dev/zero | tr '\0' ' ' > "$bundle/config.json"
+{ printf '{%s' "$asks"; head -c 40M /dev/zero | tr '\0' ' '; } > "$bundle/config.json"
 direct_text '40 MB of blanks' closed
 truncate -s 1T "$bundle/config.json" 2> /dev/null || truncate -s 100G "$bundle/config.json"
 direct_text 'a text without end' closed

@@ -26,6 +26,8 @@ declare -A host_side=(
 	[src/try/cgroup.c]='a cgroup of its own'
 	[src/try/root.c]='private mounts, and the way into the root'
 	[src/cli/link_nodes.c]='links in the host'"'"'s /dev/char'
+	[src/cli/node_engine.c]='the way into the host'"'"'s root, for the command that restarts its engine'
+	[src/cli/node_files.c]='programs, names and units in the root of the host'
 	[src/cli/replace_file.c]='files of the host'
 	[src/configure/file.c]='files of the host'
 )
