@@ -493,9 +493,12 @@ static int add_name(struct resolution *r, const char *name)
 	const char *because = arena_printf(r->arena, "CDI %s", name);
 	struct json_object *device = NULL, *common;
 	struct spec_file *file = NULL;
-	int n = because ? find_file(r, name, &file, &device) : error_memory(r->err);
+	int n;
 
-	if (n < 0)
+	if (!because)
+		return error_memory(r->err);
+	n = find_file(r, name, &file, &device);
+	if (n < 0 || !file)
 		return n;
 	/* Once, before those of its first device. */
 	if (!file->used && json_object_object_get_ex(file->spec, "containerEdits", &common))

@@ -195,10 +195,9 @@ static size_t flow_scalar_length(struct slice text, bool of_key)
 
 	if (quote == '"' || quote == '\'') {
 		for (i = 1; i < text.length; i++) {
-			if (quote == '"' && text.data[i] == '\\')
-				i++;
-			else if (text.data[i] == quote && quote == '\'' && i + 1 < text.length &&
-				 text.data[i + 1] == quote)
+			if ((quote == '"' && text.data[i] == '\\') ||
+			    (quote == '\'' && text.data[i] == quote && i + 1 < text.length &&
+			     text.data[i + 1] == quote))
 				i++;
 			else if (text.data[i] == quote)
 				return i + 1;
@@ -211,8 +210,6 @@ static size_t flow_scalar_length(struct slice text, bool of_key)
 		i++;
 	return i;
 }
-
-static int parse_scalar(const struct parser *parser, struct slice text, struct json_object **ret);
 
 static int flow_scalar(struct flow *flow, bool of_key, struct json_object **ret)
 {

@@ -252,7 +252,7 @@ int generate_set_roots(const struct generate *generate, struct arena *arena, str
 	const char *dev_root = generate->dev_root ? cli_absolute(generate->dev_root, arena) : root;
 	const char *control = dev_root ? arena_printf(arena, "%s/dev/nvidiactl", dev_root) : NULL;
 
-	if ((generate->driver_root && !root) || (dev_root && !control))
+	if ((generate->driver_root && !root) || ((generate->dev_root || root) && !control))
 		return error_memory(err);
 	if (root)
 		config->driver.root = root;
@@ -301,13 +301,17 @@ static int find_hook(struct cdi_options *options, struct arena *arena, struct er
 {
 	const char *asked = options->hook;
 	const char *name = asked && strrchr(asked, '/') ? strrchr(asked, '/') + 1 : asked;
+	const char *beside = NULL;
 	int r;
 
 	if (asked && asked[0] == '/' && name[0])
 		return 0;
-	r = find_beside(asked && name[0] ? name : "davit-hook", arena, &options->hook, err);
-	if (r < 0 || access(options->hook, X_OK) == 0)
+	r = find_beside(asked && name[0] ? name : "davit-hook", arena, &beside, err);
+	if (r < 0 || !beside)
 		return r;
+	options->hook = beside;
+	if (access(beside, X_OK) == 0)
+		return 0;
 	if (!asked)
 		return error_set(err, ERROR_SYSTEM, errno, "install davit-hook beside davit",
 				 "find the hook %s: %s", options->hook, strerror(errno));
@@ -520,6 +524,7 @@ int generate_run(struct generate *generate, const struct config *config, struct 
 		r = cdi_write(generate->output, spec, generate->yaml, arena, err);
 	for (size_t i = 0; r == 0 && i < left_out.count; i++)
 		cli_note("left out: %s", left_out.items[i]);
+	generate->cdi.image = NULL; /* it was the pipeline's */
 	return r;
 }
 

@@ -112,9 +112,9 @@ static const char *toml_list(const char *value, const char *separator, struct ar
 {
 	const char *list = "";
 	struct slice rest = slice_from(value), item;
-	char by = strstr(value, separator) ? separator[0] : ',';
+	const char *by = strstr(value, separator) ? separator : ",";
 
-	while (*value && list && slice_next(&rest, by, &item)) {
+	while (*value && list && slice_next(&rest, by[0], &item)) {
 		const char *text = arena_strndup(arena, item.data, item.length);
 
 		text = text ? quote(text, arena) : NULL;
@@ -327,6 +327,8 @@ static int run(const struct arguments *arguments)
 	path = cli_absolute(path && *path ? path : CONFIG_PATH, &arena);
 	r = path && arguments_values(arguments, "set", &sets) == 0 ? read_config(&job, path)
 								   : error_memory(&err);
+	if (r < 0 || !job.text || !job.edit.text)
+		return cli_fail(&err);
 	for (size_t i = 0; r == 0 && i < sets.count; i++)
 		r = set_key(&job, sets.items[i]);
 	if (r == 0)

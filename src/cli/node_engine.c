@@ -115,7 +115,7 @@ static bool answers(const struct node *node)
 
 static int wait_for_engine(const struct node *node)
 {
-	const struct timespec pause = {.tv_nsec = 500 * 1000 * 1000};
+	const struct timespec pause = {.tv_nsec = 500L * 1000 * 1000};
 
 	for (int i = 0; i < 2 * NODE_SECONDS; i++) {
 		if (answers(node)) {
@@ -163,7 +163,7 @@ static int configure(const struct node *node, bool remove, const char **ret_rest
 	if (!remove && node->cdi)
 		argv[argc++] = cdi;
 	r = run_configure(node, argc, argv, &output);
-	if (r < 0)
+	if (r < 0 || !output)
 		return r;
 	*ret_restart = strstr(output, RESTART);
 	if (*ret_restart) {

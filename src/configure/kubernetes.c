@@ -477,13 +477,13 @@ int configure_containerd_inline(const char *text, const char *path,
 	struct text block = {.arena = arena};
 	struct engine_file file = {.path = path, .text = edit.text};
 	const struct engine_files files = {.items = &file, .count = 1};
-	struct toml_node *top, *settings;
+	struct toml_node *top = NULL, *settings;
 	const struct toml_node *runtimes;
 	const char *plugin;
 	unsigned format;
 	int r = edit.text ? toml_parse(edit.text, path, arena, &top, err) : error_memory(err);
 
-	if (r < 0)
+	if (r < 0 || !edit.text)
 		return r;
 	file.top = top;
 	format = containerd_format(&files, (struct containerd_version){0, 0});

@@ -28,8 +28,10 @@ static int add_new(struct toml_parser *p, struct toml_node *parent, const char *
 {
 	struct toml_node *node = arena_alloc(p->arena, sizeof(*node));
 
-	if (!node)
-		return error_memory(p->err);
+	if (!node) {
+		(void)error_memory(p->err);
+		return -ENOMEM;
+	}
 	*node = (struct toml_node){.type = type, .origin = origin, .key = key};
 	*ret = node;
 	return toml_add(p, parent, p->at, node);
@@ -123,6 +125,8 @@ static int parse_key(struct toml_parser *p, struct strings *ret)
 		r = parse_part(p, ret);
 		if (r < 0)
 			return r;
+		if (!ret->items)
+			return -ENOMEM;
 		skip_blanks(p);
 		if (p->text[p->at] != '.')
 			return 0;

@@ -344,7 +344,7 @@ static int parse_array(struct toml_parser *p, size_t depth, struct toml_node *ar
 	int r;
 
 	for (;;) {
-		struct toml_node *item;
+		struct toml_node *item = NULL;
 
 		r = skip_space(p);
 		if (r < 0 || p->text[p->at] == ']')

@@ -274,7 +274,7 @@ static int open_root_without_bundle(struct cdi_call *call, const struct oci_stat
 	AUTO_ROOT root = {.fd = -1};
 	struct error ignored = {0};
 
-	if (state->root[0] != '/' || root_open(state->root, &root, &ignored) < 0) {
+	if (!state->root || state->root[0] != '/' || root_open(state->root, &root, &ignored) < 0) {
 		root.path = start < 0 || !fd_is_top_of_mount(start) ? NULL
 								    : fd_path(start, call->arena);
 		root.fd = root.path ? fcntl(start, F_DUPFD_CLOEXEC, 0) : -1;

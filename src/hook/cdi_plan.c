@@ -40,11 +40,17 @@ static int split(const struct cdi_plan *plan, const char *option, const char *va
 {
 	const char *separator = strstr(value, "::");
 
-	if (!separator || separator == value || !separator[2])
-		return bad_value(plan, option, value, "two parts with :: between them");
+	if (!separator || separator == value || !separator[2]) {
+		(void)bad_value(plan, option, value, "two parts with :: between them");
+		return -EINVAL;
+	}
 	*ret_first = arena_strndup(plan->call->arena, value, (size_t)(separator - value));
 	*ret_second = separator + 2;
-	return *ret_first ? 0 : error_memory(plan->err);
+	if (!*ret_first) {
+		(void)error_memory(plan->err);
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 /* NULL without memory. */
@@ -102,7 +108,7 @@ static int add_mounts(struct cdi_plan *plan, const char *option, bool required)
 	size_t at = 0;
 
 	while ((value = cdi_option(call, option, &at))) {
-		const char *source, *target, *options = NULL;
+		const char *source = NULL, *target = NULL, *options = NULL;
 		struct operation *operation;
 		int r = split(plan, option, value, &source, &target);
 
@@ -168,7 +174,7 @@ static int add_link(struct cdi_plan *plan, const char *text, const char *target)
 
 static int add_links(struct cdi_plan *plan)
 {
-	const char *value, *text, *target;
+	const char *value, *text = NULL, *target = NULL;
 	size_t at = 0;
 	int r = 0;
 
@@ -184,7 +190,7 @@ static int add_links(struct cdi_plan *plan)
  */
 static int add_node_links(struct cdi_plan *plan)
 {
-	const char *value, *node, *text, *target;
+	const char *value, *node = NULL, *text = NULL, *target = NULL;
 	size_t at = 0;
 	int r = 0;
 
@@ -207,7 +213,7 @@ static int add_libraries(struct cdi_plan *plan, const char *option, int flags)
 	size_t at = 0;
 
 	while ((value = cdi_option(call, option, &at))) {
-		const char *name, *path;
+		const char *name = NULL, *path = NULL;
 		struct loader_entry *entry;
 		int r = split(plan, option, value, &name, &path);
 

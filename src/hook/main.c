@@ -136,7 +136,11 @@ static int parse_toml(const char *text, const char *path, struct arena *arena, s
 	if (r < 0)
 		return r;
 	json = json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN);
-	return json ? config_parse(json, strlen(json), path, arena, ret, err) : error_memory(err);
+	if (!json) {
+		(void)error_memory(err);
+		return -ENOMEM;
+	}
+	return config_parse(json, strlen(json), path, arena, ret, err);
 }
 
 static int load_config(const char *path, struct arena *arena, struct config *ret, struct error *err)
@@ -149,12 +153,12 @@ static int load_config(const char *path, struct arena *arena, struct config *ret
 	r = config_read(path, arena, &text, err);
 	if (r == 0)
 		r = parse_toml(text, path, arena, ret, err);
-	return r < 0 && !err->fix[0]
-		       ? error_fix(err, r,
-				   "make a configuration of it: davit config import %s "
-				   "--output " CONFIG_PATH ", and leave -config out",
-				   path)
-		       : r;
+	if (r < 0 && !err->fix[0])
+		(void)error_fix(err, r,
+				"make a configuration of it: davit config import %s "
+				"--output " CONFIG_PATH ", and leave -config out",
+				path);
+	return r;
 }
 
 static void open_log(const struct config *config, bool debug)

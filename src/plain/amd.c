@@ -108,7 +108,7 @@ static int by_number(const void *a, const void *b)
 static int read_node(struct plain_reader *reader, const char *number, struct kfd_gpus *ret)
 {
 	const char *path = arena_printf(reader->arena, NODES "/%s/properties", number);
-	struct topology_node node;
+	struct topology_node node = {0};
 	struct kfd_gpu gpu = {0};
 	struct kfd_gpu *added;
 	uint64_t value;

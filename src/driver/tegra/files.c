@@ -128,9 +128,13 @@ static int add_loader_names(struct board *board, struct driver_file *file)
 static int take_file(struct board *board, const char *path, struct walk_result *found,
 		     struct driver_file **ret)
 {
-	struct driver_file *file = found->path ? find_file(board, found->path) : NULL;
+	struct driver_file *file;
 	bool directory = S_ISDIR(found->st.st_mode);
 
+	*ret = NULL;
+	if (!found->path)
+		return -ENOMEM;
+	file = find_file(board, found->path);
 	*ret = file;
 	if (file)
 		return 0;
@@ -220,8 +224,7 @@ static int add_links_of(struct board *board, struct driver_file *file)
 static int take_path(struct board *board, enum csv_type type, const char *path)
 {
 	struct walk_result found;
-	struct driver_file *file;
-	AUTO_FD fd = -1;
+	struct driver_file *file = NULL;
 	int r = walk_open(&board->files, path, &found);
 
 	if (r == -ENOMEM)
@@ -236,7 +239,7 @@ static int take_path(struct board *board, enum csv_type type, const char *path)
 		return 0;
 	}
 	r = take_file(board, path, &found, &file);
-	fd = found.fd;
+	fd_close(&found.fd);
 	if (r < 0 || !file)
 		return r;
 	for (size_t i = 0; r == 0 && type == CSV_SYM && i < found.links.count; i++)

@@ -205,8 +205,8 @@ static int add_matches(struct walk *walk, const char *directory, const char *pat
 int walk_glob(struct walk *walk, const char *pattern, struct strings *ret)
 {
 	struct slice rest = slice_from(pattern + 1), part;
-	static const char *const top[] = {"/"};
-	struct strings found = {(const char **)(uintptr_t)top, 1, 0};
+	const char *top[] = {"/"};
+	struct strings found = {top, 1, 0};
 	int r = 0;
 
 	if (!csv_is_pattern(pattern))
