@@ -499,7 +499,7 @@ static int add_name(struct resolution *r, const char *name)
 		return error_memory(r->err);
 	n = find_file(r, name, &file, &device);
 	if (n < 0 || !file)
-		return n;
+		return n < 0 ? n : -ENOMEM;
 	/* Once, before those of its first device. */
 	if (!file->used && json_object_object_get_ex(file->spec, "containerEdits", &common))
 		n = add_edits(r, common, because);

@@ -308,7 +308,7 @@ static int find_hook(struct cdi_options *options, struct arena *arena, struct er
 		return 0;
 	r = find_beside(asked && name[0] ? name : "davit-hook", arena, &beside, err);
 	if (r < 0 || !beside)
-		return r;
+		return r < 0 ? r : -ENOMEM;
 	options->hook = beside;
 	if (access(beside, X_OK) == 0)
 		return 0;

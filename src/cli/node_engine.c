@@ -164,7 +164,7 @@ static int configure(const struct node *node, bool remove, const char **ret_rest
 		argv[argc++] = cdi;
 	r = run_configure(node, argc, argv, &output);
 	if (r < 0 || !output)
-		return r;
+		return r < 0 ? r : -ENOMEM;
 	*ret_restart = strstr(output, RESTART);
 	if (*ret_restart) {
 		*ret_restart += strlen(RESTART);

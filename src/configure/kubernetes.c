@@ -484,7 +484,7 @@ int configure_containerd_inline(const char *text, const char *path,
 	int r = edit.text ? toml_parse(edit.text, path, arena, &top, err) : error_memory(err);
 
 	if (r < 0 || !edit.text)
-		return r;
+		return r < 0 ? r : -ENOMEM;
 	file.top = top;
 	format = containerd_format(&files, (struct containerd_version){0, 0});
 	plugin = containerd_plugin(format);
