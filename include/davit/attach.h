@@ -65,7 +65,7 @@ struct attach {
 	void (*made)(void *arg, int dir_fd, const char *name, const char *path);
 	void *made_arg;
 
-	/* attach.c's and place.c's own */
+	/* the module's own */
 	struct mount_facts root_mount;
 	struct known_mounts known;
 	struct views views;

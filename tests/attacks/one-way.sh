@@ -57,7 +57,7 @@ equal 'only attach makes anything in a container' '' "$found"
 # Those whose job is the container, but for what is named above, call attach.
 container_side=$(grep -lE 'mount_(source|tmpfs|new|overlay)_attach|mount_make_' -r src --include='*.c' | sort | tr '\n' ' ')
 equal 'mounts are attached by attach alone' \
-	'src/attach/attach.c src/attach/place.c src/attach/view.c src/sys/mount.c ' "$container_side"
+	'src/attach/attach.c src/attach/file.c src/attach/place.c src/attach/view.c src/sys/mount.c ' "$container_side"
 # The test can fail.
 probe=$(mktemp --suffix=.c)
 trap 'rm -f "$probe"' EXIT
