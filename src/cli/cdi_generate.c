@@ -579,7 +579,7 @@ static bool is_for_all(const struct arguments *arguments, const struct generate 
  */
 static int parse_form(const struct arguments *arguments, struct cdi_options *ret)
 {
-	const char *mounts = value_or(arguments, "mounts", "hook"), *name;
+	const char *mounts = value_or(arguments, "mounts", "spec"), *name;
 
 	if (!string_equal(mounts, "hook") && !string_equal(mounts, "spec"))
 		return usage_error(arguments, "--mounts %.100s: it is hook or spec", mounts);
@@ -614,7 +614,7 @@ static int run(const struct arguments *arguments)
 static const struct command_option options[] = {
 	GENERATE_OPTIONS{"hook-path", OPTION_VALUE, "FILE",
 			 "the program of the hooks (davit-hook beside davit)"                           },
-	{"mounts",    OPTION_VALUE, "hook|spec", "what mounts the driver's files (hook)"},
+	{"mounts",    OPTION_VALUE, "hook|spec", "what mounts the driver's files (spec)"},
 	{NULL,        0,            NULL,        NULL				   },
 };
 const struct command command_cdi_generate = {

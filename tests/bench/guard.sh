@@ -129,7 +129,7 @@ count_roads() {
 	umount "$bundle/rootfs"
 	bench_bundle cdi
 	fresh_root
-	apply_cdi
+	apply_cdi --mounts hook
 	mapfile -t words < <(jq -r '.hooks.createContainer[0].args[1:][]' "$bundle/config.json")
 	road_calls system-calls-cdi all "$hook" "${words[@]}"
 	umount -R "$bundle/rootfs"

@@ -50,8 +50,8 @@ road_titles='
 	title["nothing-asked"] = "davit-runtime, nothing asked"
 	title["edited"] = "createContainer, poststop"
 	title["edited-alone"] = "createContainer"
-	title["cdi"] = "CDI"
-	title["cdi-spec"] = "CDI, --mounts spec"'
+	title["cdi"] = "CDI, --mounts hook"
+	title["cdi-spec"] = "CDI"'
 
 table_roads() { # GROUP
 	rows "$1" | awk -F '\t' "$verdict"'
@@ -59,7 +59,7 @@ table_roads() { # GROUP
 		{ order[++n] = $1; median[$1] = $2; high[$1] = $3; least[$1] = $8 }
 		function share(road) { return median[road] - median["none"] }
 		function limit(road) {
-			if (road == "runtime" || road == "cdi")
+			if (road ~ /^(runtime|cdi|cdi-spec)$/)
 				return sprintf("limit 1.5 of the hook: %.2f %s", share(road) / share("hook"),
 					verdict(share(road) / share("hook"), 1.5))
 			if (road == "edited-alone")
@@ -190,7 +190,7 @@ if has roads-runc; then
 	{
 		rows roads-runc | awk -F '\t' "BEGIN { $road_titles }"'
 			$1 == "none" { none = $2 }
-			$1 ~ /^(hook|runtime|cdi)$/ { printf "davit\t%s\t%.2f\n", title[$1], $2 - none }'
+			$1 ~ /^(hook|runtime|cdi|cdi-spec)$/ { printf "davit\t%s\t%.2f\n", title[$1], $2 - none }'
 		printf 'other\t%s\t%s\n' "NVIDIA's CDI (two H200s)" 54.0 "NVIDIA's hook (two H200s)" 74.5
 	} | awk -f "$(dirname "$0")/plot-roads.awk" -v note="NVIDIA Container Toolkit 1.20, measured beside davit in one run" \
 		-v text="$(jq -r '"runc run /bin/true, median; Linux \(.kernel), \(.cpus) CPUs"' "$results")" > "${plot%.svg}-roads.svg"

@@ -50,7 +50,7 @@ road_bundle() {
 	nothing-asked) bench_bundle "$2" && program=$runtime ;;
 	hook | record | edited | edited-alone) gpu_bundle "$2" "$devices" ;;
 	runtime) gpu_bundle "$2" "$devices" && program=$runtime ;;
-	cdi) bench_bundle "$2" && apply_cdi ;;
+	cdi) bench_bundle "$2" && apply_cdi --mounts hook ;;
 	cdi-spec) bench_bundle "$2" && apply_cdi --mounts spec ;;
 	esac
 	case $1 in

@@ -77,7 +77,10 @@ chown 0:44 "$host/dev/nvidia0" "$host/dev/dri/card1"
 chmod 0660 "$host/dev/nvidia0" "$host/dev/dri/card1"
 spec
 equal 'cdi: a link of the driver root is resolved in it' "$host/driver/store/nvidia-smi" \
-	"$(jq -r '[.containerEdits.hooks[].args[] | select(test("::/usr/bin/nvidia-smi::")) | split("::")[0]] | join(" ")' "$work/spec.json")"
+	"$(jq -r '.containerEdits.mounts[] | select(.containerPath == "/usr/bin/nvidia-smi").hostPath' "$work/spec.json")"
+"$davit" cdi generate --config "$config" --mounts hook > "$work/hook.json" 2> "$work/errors"
+equal 'cdi: a link of the driver root is resolved in it, for the hook, too' "$host/driver/store/nvidia-smi" \
+	"$(jq -r '[.containerEdits.hooks[].args[] | select(test("::/usr/bin/nvidia-smi::")) | split("::")[0]] | join(" ")' "$work/hook.json")"
 equal 'cdi: engines fill in the numbers of nodes' '[]' "$(jq -c '[.. | objects | select(has("major"))]' "$work/spec.json")"
 equal 'cdi: a node that only a group may open carries it' '[[44],44,432]' \
 	"$(jq -c '.devices[] | select(.name == "0").containerEdits |

@@ -66,8 +66,8 @@ sees() { # NAME DEVICE... -- OUTPUT: the container with these devices lists thes
 # --- the spec of davit cdi generate --------------------------------------------------------------
 
 "$davit" cdi generate --config "$host/davit.json" --output "$spec"
-equal 'one hook does all, for all devices, and the mounts are its work' 'cdi 1 0' \
-	"$(jq -r '"\(.containerEdits.hooks[0].args[1]) \([.. | .hooks? // empty | .[]] | length) \(.containerEdits.mounts // [] | length)"' "$spec")"
+equal 'the mounts are in the spec, and one hook does the rest, for all devices' 'cdi 1 true' \
+	"$(jq -r '"\(.containerEdits.hooks[0].args[1]) \([.. | .hooks? // empty | .[]] | length) \(.containerEdits.mounts | length > 30)"' "$spec")"
 uuid2=$(jq -r '[.devices[].name | select(startswith("GPU-"))] | last' "$spec")
 mapfile -t mig < <(jq -r '.devices[].name | select(startswith("MIG-"))' "$spec")
 one=$(smi_line 0 "$uuid1")
@@ -159,12 +159,18 @@ rm /run/cdi/*
 	--class accelerator --device-name-strategy uuid
 sees 'YAML, of another kind' "example.com/accelerator=$uuid1" -- "$one"
 rm /run/cdi/*
-"$davit" cdi generate --config "$host/davit.json" --output "$spec" --mounts spec
-equal '--mounts spec: the mounts are in the spec, and one hook does the rest' 'true 1' \
-	"$(jq -r '"\(.containerEdits.mounts | length > 30) \([.. | .hooks? // empty | .[]] | length)"' "$spec")"
-sees '--mounts spec' nvidia.com/gpu=1 -- "$one"
+"$davit" cdi generate --config "$host/davit.json" --output "$spec" --mounts hook
+equal '--mounts hook: the mounts are the work of the one hook' '0 1' \
+	"$(jq -r '"\(.containerEdits.mounts // [] | length) \([.. | .hooks? // empty | .[]] | length)"' "$spec")"
+sees '--mounts hook' nvidia.com/gpu=1 -- "$one"
+for kind in rhel musl; do
+	rootfs=$(kind_root $kind)
+	podman_run --device nvidia.com/gpu=1 -- dlprobe libcuda.so.1
+	equal "--mounts hook: a root of kind $kind ($with)" 0 "$rc$errors"
+done
+rootfs=$(kind_root debian)
 podman_run --device nvidia.com/gpu=1 -- /bin/sh -c 'dlprobe libcuda.so.1; ls /dev/dri/by-path | wc -l'
-equal "--mounts spec ($with): the loader finds it, and links lead to its nodes alone" \
+equal "--mounts hook ($with): the loader finds it, and links lead to its nodes alone" \
 	'0 libcuda.so.1: /usr/lib/x86_64-linux-gnu/libcuda.so.1 2' "$rc $(tr '\n' ' ' <<< "${output//: \/lib\//: /usr/lib/}" | sed 's/ $//')$errors"
 # The spec's own commands, one by one, when NVIDIA's options are used.
 "$davit" cdi generate --config "$host/davit.json" --output "$spec" --disable-hook=update-application-profile
@@ -176,7 +182,7 @@ rm /run/cdi/*
 mkdir -p "$work/volume"
 cp -a "$rootfs/usr/lib/x86_64-linux-gnu/." "$work/volume/"
 volume_before=$(tree_state "$work/volume")
-"$davit" cdi generate --config "$host/davit.json" --output "$spec"
+"$davit" cdi generate --config "$host/davit.json" --output "$spec" --mounts hook
 podman_run --device nvidia.com/gpu=1 -v "$work/volume:/usr/lib/x86_64-linux-gnu" -- /bin/sh -c 'nvidia-smi -L; dlprobe libcuda.so.1'
 equal "the library directory is a volume ($with)" "0 $one
 libcuda.so.1: /opt/davit/lib/libcuda.so.1" "$rc $output$errors"
