@@ -68,6 +68,9 @@ void pipeline_close(struct pipeline *pipeline);
 /* Reads config.json of the bundle (absolute, must outlive the pipeline), as text. */
 int pipeline_read(struct pipeline *pipeline, const struct config *config, const char *bundle,
 		  struct arena *arena, struct error *err);
+/* The same of the file that stands in the place of config.json. */
+int pipeline_read_file(struct pipeline *pipeline, const struct config *config, const char *bundle,
+		       const char *path, struct arena *arena, struct error *err);
 /*
  * Parses it and decides the request, without a system call: that is what a container without GPUs
  * costs. `request.gpu` false: nothing more is to be done.

@@ -15,6 +15,7 @@
 struct runtime_arguments {
 	const char *command; /* "create"; NULL: none is given */
 	const char *bundle;  /* of create and run; NULL or "": the working directory */
+	const char *config;  /* crun's --config: a file that it takes for config.json; or NULL */
 	const char *name;    /* the container's, of create and run; or NULL */
 	const char *log;     /* --log FILE, or NULL */
 	bool debug;          /* --debug */

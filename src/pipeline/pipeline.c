@@ -15,16 +15,13 @@ void pipeline_close(struct pipeline *pipeline)
  * The bundle is the runtime's, not the image's: its config.json is opened as any file of the host.
  * A FIFO there doesn't block, since nothing but a regular file is read.
  */
-int pipeline_read(struct pipeline *pipeline, const struct config *config, const char *bundle,
-		  struct arena *arena, struct error *err)
+int pipeline_read_file(struct pipeline *pipeline, const struct config *config, const char *bundle,
+		       const char *path, struct arena *arena, struct error *err)
 {
-	const char *path = arena_printf(arena, "%s/config.json", bundle);
 	struct stat st;
 	AUTO_FD fd = -1;
 	int r;
 
-	if (!path)
-		return error_memory(err);
 	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	r = fd < 0 || fstat(fd, &st) < 0 ? -errno : S_ISREG(st.st_mode) ? 0 : -EINVAL;
 	if (r == 0)
@@ -37,6 +34,15 @@ int pipeline_read(struct pipeline *pipeline, const struct config *config, const 
 	pipeline->config = config;
 	pipeline->bundle = bundle;
 	return 0;
+}
+
+int pipeline_read(struct pipeline *pipeline, const struct config *config, const char *bundle,
+		  struct arena *arena, struct error *err)
+{
+	const char *path = arena_printf(arena, "%s/config.json", bundle);
+
+	return path ? pipeline_read_file(pipeline, config, bundle, path, arena, err)
+		    : error_memory(err);
 }
 
 /* Whatever else it still asks with: the GPUs are in config.json itself. */

@@ -36,30 +36,64 @@ static bool is_same_source(const char *a, const char *b)
 	return strncmp(a, b, strlen("env")) == 0;
 }
 
+static int refuse(struct resolver *r, unsigned bit, const char *from, const char *allowed)
+{
+	int result = error_set(r->err, ERROR_REFUSED, EPERM, NULL,
+			       "grant feature %s of %s: policy.features allows %s",
+			       feature_name(bit), from, allowed);
+
+	return error_fix(r->err, result, "don't ask for it in %s, or add it to policy.features",
+			 from);
+}
+
 /*
  * What policy.features doesn't allow is refused to whoever gets the GPUs by the same means. From
  * elsewhere it is left over: an image's variable in a container that an orchestrator gives GPUs.
  */
 static int refuse_feature(struct resolver *r, unsigned bit, const char *from)
 {
-	const char *name = feature_name(bit), *allowed = allowed_names(r);
-	int result;
+	const char *allowed = allowed_names(r);
 
 	if (!allowed)
 		return error_memory(r->err);
 	if (!is_same_source(from, r->request->from))
-		return resolver_rule(r, "%s of %s is ignored: policy.features allows %s", name,
-				     from, allowed);
-	result =
-		error_set(r->err, ERROR_REFUSED, EPERM, NULL,
-			  "grant feature %s of %s: policy.features allows %s", name, from, allowed);
-	return error_fix(r->err, result, "don't ask for it in %s, or add it to policy.features",
-			 from);
+		return resolver_rule(r, "%s of %s is ignored: policy.features allows %s",
+				     feature_name(bit), from, allowed);
+	return refuse(r, bit, from, allowed);
 }
 
 static bool is_allowed(const struct resolver *r, unsigned bit)
 {
 	return (r->config->policy.features & bit) == bit;
+}
+
+static const char imex_ignored[] = "requests for IMEX channels are ignored: policy.imex is false";
+
+/* "k8s.device-plugin.nvidia.com/gds=all": the family that the class stands for, or 0. */
+static unsigned bit_of_name(const char *name)
+{
+	const char *slash = strchr(name, '/');
+	struct slice class = {slash ? slash + 1 : "", slash ? strcspn(slash + 1, "=") : 0};
+
+	if (!name_is_of_nvidia(name))
+		return 0;
+	if (slice_equal(class, "imex") || slice_equal(class, "imex-channel"))
+		return FEATURE_IMEX;
+	return feature_bit(class);
+}
+
+int feature_check_name(struct resolver *r, const char *from, const char *name, bool *ret_ignored)
+{
+	unsigned bit = bit_of_name(name);
+	const char *allowed;
+
+	*ret_ignored = bit == FEATURE_IMEX && !r->config->policy.imex;
+	if (*ret_ignored)
+		return resolver_rule(r, "%s", imex_ignored);
+	if (is_allowed(r, bit))
+		return 0;
+	allowed = allowed_names(r);
+	return allowed ? refuse(r, bit, from, allowed) : error_memory(r->err);
 }
 
 /* ---- MIG -------------------------------------------------------------------------------- */
@@ -191,8 +225,7 @@ int imex_resolve(struct resolver *r, const struct mount_requests *mounts)
 	if (!annotation && !value && mounts->imex.count == 0)
 		return 0;
 	if (!r->config->policy.imex)
-		return resolver_rule(r, "requests for IMEX channels are ignored: policy.imex is "
-					"false");
+		return resolver_rule(r, "%s", imex_ignored);
 	if (annotation && resolver_accepts_annotation(r, "annotation " ANNOTATION_IMEX)) {
 		from = "annotation " ANNOTATION_IMEX;
 		value = annotation;

@@ -86,28 +86,38 @@ bool name_is_of_nvidia(const char *name)
 	       (vendor.length == length || vendor.data[vendor.length - length - 1] == '.');
 }
 
+static int add_name(struct resolver *r, const char *from, const char *name)
+{
+	bool ignored = false;
+	int result = items_check_printable(r, from, name);
+
+	if (result == 0)
+		result = feature_check_name(r, from, name, &ignored);
+	if (result < 0 || ignored)
+		return result;
+	if (r->request->spec_devices.count == REQUEST_ITEMS_MAX)
+		return items_too_many(r, from);
+	return strings_add(r->arena, &r->request->spec_devices, name) < 0 ? error_memory(r->err)
+									  : 0;
+}
+
 int names_add(struct resolver *r, const char *from, const struct strings *names)
 {
 	struct gpu_request *request = r->request;
+	size_t before = request->spec_devices.count;
 	int result = 0;
 
-	for (size_t i = 0; result == 0 && i < names->count; i++) {
-		result = items_check_printable(r, from, names->items[i]);
-		if (result == 0 && request->spec_devices.count == REQUEST_ITEMS_MAX)
-			result = items_too_many(r, from);
-		if (result == 0 &&
-		    strings_add(r->arena, &request->spec_devices, names->items[i]) < 0)
-			result = error_memory(r->err);
-	}
-	if (result == 0)
-		result = items_unique(r, &request->spec_devices);
-	if (result < 0 || names->count == 0)
+	for (size_t i = 0; result == 0 && i < names->count; i++)
+		result = add_name(r, from, names->items[i]);
+	if (result < 0 || request->spec_devices.count == before)
 		return result;
 	request->gpu = true;
 	if (!*request->spec_from)
 		request->spec_from = from;
-	return resolver_rule(r, "devices of CDI specs come from %s: %.64s%s", from, names->items[0],
-			     names->count > 1 ? " and others" : "");
+	result = resolver_rule(r, "devices of CDI specs come from %s: %.64s%s", from,
+			       request->spec_devices.items[before],
+			       request->spec_devices.count - before > 1 ? " and others" : "");
+	return result < 0 ? result : items_unique(r, &request->spec_devices);
 }
 
 int names_divide(struct resolver *r, struct strings *list, struct strings *ret)

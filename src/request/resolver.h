@@ -123,7 +123,10 @@ bool name_is_of_nvidia(const char *name);
  * management's become `all`.
  */
 int names_divide(struct resolver *r, struct strings *list, struct strings *ret);
-/* Adds them to what is asked for, and sets gpu. */
+/*
+ * Adds them to what is asked for, and sets gpu. What policy.features refuses is refused under a
+ * spec's name, too.
+ */
 int names_add(struct resolver *r, const char *from, const struct strings *names);
 
 /* An annotation that names CDI devices, by what it begins with. */
@@ -135,6 +138,11 @@ int wishes_list_variables(struct resolver *r);
 /* What is asked for of NVIDIA: sets gpu, nvidia, from and devices. */
 int devices_resolve(struct resolver *r, const struct mount_requests *mounts);
 int capabilities_resolve(struct resolver *r);
+/*
+ * Whether policy.features allows a spec's device of NVIDIA's, by its class ("nvidia.com/gds=all"):
+ * ERROR_REFUSED if not. *ret_ignored: it is a channel of IMEX, and policy.imex is false.
+ */
+int feature_check_name(struct resolver *r, const char *from, const char *name, bool *ret_ignored);
 int mig_resolve(struct resolver *r);
 int imex_resolve(struct resolver *r, const struct mount_requests *mounts);
 /* What the device for management has beside GPUs, after the two. */

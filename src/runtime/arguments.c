@@ -22,6 +22,12 @@ static bool is_listed(struct slice name, const char *const *list, size_t count)
 	return false;
 }
 
+/* Whether what follows the letter is its value, "-b/bundle": both runtimes take the bundle so. */
+static bool is_short(char letter)
+{
+	return letter == 'b' || letter == 'f';
+}
+
 /* One flag: its name without dashes, and its value, when it has one. */
 struct flag {
 	struct slice name;
@@ -30,7 +36,7 @@ struct flag {
 
 /*
  * Takes argv[*index], which begins with a dash, apart: --name, -name (Go takes one dash or two),
- * --name=value, --name value and, for -b, -bvalue. *index is on its last word then.
+ * --name=value, --name value and, for -b and -f, -bvalue. *index is on its last word then.
  */
 static struct flag read_flag(int argc, char *const *argv, int *index, const char *const *values,
 			     size_t count)
@@ -45,7 +51,7 @@ static struct flag read_flag(int argc, char *const *argv, int *index, const char
 	} else if (is_listed(flag.name, values, count)) {
 		if (*index + 1 < argc)
 			flag.value = argv[++*index];
-	} else if (argv[*index][1] == 'b' && word[1]) {
+	} else if (is_short(argv[*index][1]) && word[1]) {
 		flag = (struct flag){
 			{word, 1},
                         word + 1
@@ -100,6 +106,8 @@ void runtime_arguments_parse(int argc, char *const *argv, struct runtime_argumen
 		flag = read_flag(argc, argv, &i, command_values, ARRAY_SIZE(command_values));
 		if (slice_equal(flag.name, "b") || slice_equal(flag.name, "bundle"))
 			ret->bundle = flag.value;
+		else if (slice_equal(flag.name, "f") || slice_equal(flag.name, "config"))
+			ret->config = flag.value;
 	}
 	if (i + 1 < argc)
 		ret->name = argv[i + 1];

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,7 +34,9 @@ static void report(const struct runtime_arguments *arguments, const struct error
 
 /* ---- the bundle ------------------------------------------------------------------------- */
 
-static int find_bundle(const char *given, struct arena *arena, const char **ret, struct error *err)
+/* NULL or "": the working directory. */
+static int make_absolute(const char *given, struct arena *arena, const char **ret,
+			 struct error *err)
 {
 	char cwd[PATH_MAX];
 
@@ -46,6 +49,18 @@ static int find_bundle(const char *given, struct arena *arena, const char **ret,
 	*ret = given && given[0] ? arena_printf(arena, "%s/%s", cwd, given)
 				 : arena_strdup(arena, cwd);
 	return *ret ? 0 : error_memory(err);
+}
+
+/* Whether crun's --config is another file than the bundle's, which its bare name means. */
+static bool is_elsewhere(const char *file, const char *bundle, struct arena *arena)
+{
+	const char *usual = arena_printf(arena, "%s/config.json", bundle);
+	struct stat given, own;
+
+	if (!file || string_equal(file, "config.json"))
+		return false;
+	return !usual || stat(file, &given) < 0 || stat(usual, &own) < 0 ||
+	       given.st_dev != own.st_dev || given.st_ino != own.st_ino;
 }
 
 /* davit-hook lies beside this program. */
@@ -141,6 +156,7 @@ struct edit {
 	int self;        /* this program */
 	struct pipeline *pipeline;
 	struct arena *arena;
+	const char *elsewhere; /* the file in config.json's place, or NULL */
 	bool legacy; /* called nvidia-container-runtime.legacy: what the hook gives, not more */
 };
 
@@ -153,6 +169,11 @@ static int give_gpus(const struct edit *edit, struct error *err)
 		DOCUMENT_INIT(edit->arena, pipeline->text, pipeline->text_length);
 	int r = privilege_set(PRIVILEGE_READ, err);
 
+	/* Hooks and poststop know the bundle alone. */
+	if (r == 0 && edit->elsewhere)
+		return error_set(err, ERROR_BAD_BUNDLE, EINVAL,
+				 "call it config.json, in the bundle's directory",
+				 "give the container GPUs by %s (--config)", edit->elsewhere);
 	if (r == 0)
 		r = find_hook(edit->self, edit->arena, &hook, err);
 	if (r < 0)
@@ -268,14 +289,18 @@ static int edit_in_child(const struct edit *edit, struct error *err)
 }
 
 /* Nothing that a container's image or user wrote is parsed here, so this needs no child. */
-static int give_what_is_asked(const struct edit *edit, struct error *err)
+static int give_what_is_asked(struct edit *edit, struct error *err)
 {
+	const char *bundle = NULL, *file = edit->arguments->config;
 	struct pipeline *pipeline = edit->pipeline;
-	const char *bundle = NULL;
-	int r = find_bundle(edit->arguments->bundle, edit->arena, &bundle, err);
+	int r = make_absolute(edit->arguments->bundle, edit->arena, &bundle, err);
 
-	if (r == 0)
+	if (r == 0 && is_elsewhere(file, bundle, edit->arena)) {
+		edit->elsewhere = file;
+		r = pipeline_read_file(pipeline, edit->config, bundle, file, edit->arena, err);
+	} else if (r == 0) {
 		r = pipeline_read(pipeline, edit->config, bundle, edit->arena, err);
+	}
 	if (r < 0 || !gpu_request_is_possible(pipeline->text, pipeline->text_length, edit->config))
 		return r;
 	return edit_in_child(edit, err);
@@ -322,8 +347,13 @@ static int become_runtime(const struct runtime_arguments *arguments, char **argv
 	if (r < 0)
 		return r;
 	if (makes_container)
-		r = give_what_is_asked(&(const struct edit){arguments, &config, runtime, self,
-							    &pipeline, arena, legacy},
+		r = give_what_is_asked(&(struct edit){.arguments = arguments,
+						      .config = &config,
+						      .low = runtime,
+						      .self = self,
+						      .pipeline = &pipeline,
+						      .arena = arena,
+						      .legacy = legacy},
 				       err);
 	if (makes_container && r < 0)
 		return r;

@@ -95,6 +95,35 @@ for pair in gds:NVIDIA_GDS=enabled mofed:NVIDIA_MOFED=enabled gdrcopy:NVIDIA_GDR
 		"$code $(comm -13 <(printf '%s\n' "$usual") <(printf '%s\n' "$devices"))"
 done
 
+# The same families by the names that they have in CDI specs: by the policy alone, whatever specs say.
+mkdir "$work/cdi"
+for mode in gds mofed gdrcopy nvswitch imex; do
+	"$davit" cdi generate --config "$config" --mode $mode --format json --output "$work/cdi/$mode.json" > /dev/null
+done
+jq --arg dir "$work/cdi" '.cdi["spec-dirs"] = [$dir]' < "$config" > "$work/specs.json"
+config=$work/specs.json
+for pair in gds:gds=all mofed:mofed=all gdrcopy:gdrcopy=all nvswitch:nvswitch=all imex:imex-channel=0; do
+	feature=${pair%%:*} name=nvidia.com/${pair#*:}
+	for asks in ".process.env += [\"NVIDIA_VISIBLE_DEVICES=0,$name\"]" ".process.env += [\"NVIDIA_VISIBLE_DEVICES=$name\"]" \
+		".annotations = {\"cdi.k8s.io/x\": \"$name\"}" \
+		".mounts += [{source: \"/dev/null\", destination: \"/run/nvidia-container-devices/cdi/$name\"}]"; do
+		explain_with '{"features": [], "accept-mounts": true}' "$asks"
+		equal "$name is refused: $asks" "3 refused" "$code $(jq -r .error.code <<< "$answer")"
+		explain_with "{\"features\": [\"$feature\"], \"accept-mounts\": true}" "$asks"
+		equal "$name is granted: $asks" '0 some' "$code ${devices:+some}"
+	done
+done
+explain_with '{"features": [], "imex": false}' '.process.env += ["NVIDIA_VISIBLE_DEVICES=nvidia.com/imex-channel=0"]'
+equal 'a channel by its name, where policy.imex is false' '0 ' "$code $devices"
+jq '.policy.features = []' < "$config" > "$work/none.json"
+config=$work/none.json
+new_bundle debian NVIDIA_VISIBLE_DEVICES=0,nvidia.com/nvswitch=all
+run_script 'ls /dev'
+equal 'in a container' '1 ' "$rc $output"
+drop_bundle
+config=$host/davit.json
+new_bundle debian
+
 # --- annotations of a pod ------------------------------------------------------------------------------
 
 for annotation in org.davit.devices=all cdi.k8s.io/x=nvidia.com/gpu=all cdi.k8s.io/nvidia-device-plugin_1=nvidia.com/gpu=0; do

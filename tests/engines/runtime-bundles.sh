@@ -142,6 +142,25 @@ place_config 'ln -s "$work/elsewhere.json" "$bundle/config.json"'
 equal 'config.json is a link: it stays one' 'symbolic link createContainer' \
 	"$(stat -c %F "$bundle/config.json") $(jq -r '.hooks | keys[0]' < "$work/elsewhere.json")"
 
+# crun's --config: another file than the one that hooks will read.
+place_config 'jq ".process.env = []" "$work/fresh.json" > "$bundle/config.json"'
+cp "$work/fresh.json" "$bundle/other.json"
+cp "$bundle/config.json" "$bundle/none.json"
+for option in "--config $bundle/other.json" "--config=$bundle/other.json" "-f $bundle/other.json" "-f$bundle/other.json" \
+	'--config other.json'; do
+	# shellcheck disable=SC2086 # an option and its value
+	fails "$option, which asks for a GPU" 'give the container GPUs by .*other.json \(--config\) \(fix: call it config.json' \
+		create $option -b "$bundle" c || true
+done
+for option in "--config $bundle/none.json" '--config config.json' "--config $bundle/config.json"; do
+	# shellcheck disable=SC2086 # as above
+	equal "$option, which asks for nothing" "create $option -b $bundle c" \
+		"$("$runtime" create $option -b "$bundle" c 2>&1 | head -n 1)"
+done
+cp "$work/fresh.json" "$bundle/config.json"
+"$runtime" create --config "$bundle/config.json" -b "$bundle" c > /dev/null
+equal 'the bundle'"'"'s own file by --config: edited' createContainer "$(jq -r '.hooks | keys[0]' < "$bundle/config.json")"
+
 mkdir "$work/read-only"
 cp "$work/fresh.json" "$work/read-only/config.json"
 mount --bind "$work/read-only" "$work/read-only"

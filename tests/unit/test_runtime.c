@@ -71,6 +71,15 @@ static const struct {
 	{{"-"},									       "-",        NULL,  NULL, false, false},
 };
 
+/* crun's. */
+static const char *const config_words[][2] = {
+	{"--config", "/c"},
+        {"--config=/c"         },
+        {"-f", "/c"},
+        {"-f/c"     },
+        {"-f=/c"    },
+};
+
 static void command_lines_are_read_as_runc_and_crun_do(void **state)
 {
 	(void)state;
@@ -90,6 +99,15 @@ static void command_lines_are_read_as_runc_and_crun_do(void **state)
 			fail_msg("line %zu: command %s, bundle %s, log %s", i,
 				 got.command ? got.command : "-", got.bundle ? got.bundle : "-",
 				 got.log ? got.log : "-");
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(config_words); i++) {
+		char *argv[] = {(char *)"davit-runtime", (char *)"create",
+				(char *)config_words[i][0], (char *)config_words[i][1], NULL};
+		struct runtime_arguments got;
+
+		runtime_arguments_parse(config_words[i][1] ? 4 : 3, argv, &got);
+		assert_string_equal(got.config, "/c");
+		assert_null(got.bundle);
 	}
 	{
 		char *none[] = {NULL};
