@@ -538,125 +538,129 @@ static const char *describe(struct arena *arena, const struct cdi_edits *edits)
 	return strings_join(arena, &list, " ");
 }
 
+static const struct {
+	const char *early, *late; /* a spec in each directory, or NULL */
+	const char *names[3], *result;
+} found[] = {
+	{FOUND_SPEC(FOUND_DEVICE("a",						 "\"env\": [\"A=1\"]")),                                          NULL, {"v.com/c=a"},                                   "A=1"},
+	{FOUND_SPEC(FOUND_DEVICE("a",									   "\"env\": [\"A=1\"]")),
+	 FOUND_SPEC(FOUND_DEVICE("a",                    "\"env\": [\"A=2\"]")),
+	 {"v.com/c=a"},
+	 "A=2"},
+	{FOUND_SPEC(FOUND_DEVICE("a",							       "\"env\": [\"A=1\"]") "," FOUND_DEVICE(
+		 "b",																	"\"env\": [\"A=1\", \"B=2\"]")),
+	 NULL,																				 {"v.com/c=b", "v.com/c=a"},
+	 "A=1 B=2"},
+	{"{\"cdiVersion\": \"0.7.0\", \"kind\": \"v.com/c\", \"containerEdits\": {\"env\": [\"C=1\"], "
+	 "\"additionalGids\": [5]}, \"devices\": [" FOUND_DEVICE("a",
+         "\"additionalGids\": [5, 6]") "]}",
+	 NULL,														   {"v.com/c=a"},
+	 "C=1 5 6"},
+	{FOUND_SPEC(FOUND_DEVICE("a",        FOUND_NODE(""))),
+	 NULL,																	       {"v.com/c=a"},
+	 "/dev/null</dev/null 1:3"},
+	{FOUND_SPEC(FOUND_DEVICE(
+		 "a",									   FOUND_NODE(
+			 ", \"hostPath\": \"/dev/zero\", \"type\": \"c\", \"permissions\": \"rwm\""))),
+	 NULL,											     {"v.com/c=a"},
+	 "/dev/null</dev/zero 1:5"},
+	{FOUND_SPEC(FOUND_DEVICE("a",						   FOUND_NODE(", \"major\": 1, \"minor\": 4"))),
+	 NULL,												   {"v.com/c=a"},
+	 "apply CDI v.com/c=a: /dev/null has another number than the spec says"},
+	{FOUND_SPEC(FOUND_DEVICE("a",							      FOUND_NODE(", \"type\": \"b\""))),
+	 NULL,															{"v.com/c=a"},
+	 "apply CDI v.com/c=a: davit doesn't take nodes of type b"},
+	{FOUND_SPEC(FOUND_DEVICE("a",									FOUND_NODE(", \"permissions\": \"w\""))),
+	 NULL,									     {"v.com/c=a"},
+	 "apply CDI v.com/c=a: davit doesn't take the permissions w"},
+	{FOUND_SPEC(FOUND_DEVICE("a",FOUND_NODE(", \"hostPath\": \"/dev\""))),
+	 NULL,	 {"v.com/c=a"},
+	 "apply CDI v.com/c=a: davit doesn't take what is no character device: /dev"},
+	{FOUND_SPEC(FOUND_DEVICE(
+		 "a",						 FOUND_MOUNT(
+			 "\"ro\", \"nosuid\", \"nodev\", \"noexec\", \"rbind\", \"rprivate\""))),
+	 NULL,																	       {"v.com/c=a"},
+	 "/c</dev 2f"},
+	{FOUND_SPEC(FOUND_DEVICE("a",
+         FOUND_MOUNT("\"ro\", \"rbind\", \"rw\", \"bind\", \"noatime\""))),
+	 NULL,												{"v.com/c=a"},
+	 "/c</dev 0"},
+	{FOUND_SPEC(FOUND_DEVICE("a", FOUND_MOUNT("\"rshared\""))),
+	 NULL,						 {"v.com/c=a"},
+	 "apply CDI v.com/c=a: davit doesn't take the mount option rshared"},
+	{FOUND_SPEC(FOUND_DEVICE(
+		 "a",							      "\"hooks\": [{\"hookName\": \"createContainer\", \"path\": \"/usr/bin/nvidia-ctk\", "
+		 "\"args\": [\"nvidia-ctk\", \"hook\", \"chmod\"], \"timeout\": 3}]")),
+	 NULL,																     {"v.com/c=a"},
+	 "createContainer:{\"path\":\"/usr/bin/nvidia-ctk\",\"args\":[\"nvidia-ctk\",\"hook\",\"chmod\"],"
+	 "\"timeout\":3}:chmod"},
+	{FOUND_SPEC(FOUND_DEVICE("a",
+         "\"hooks\": [{\"hookName\": \"poststop\", \"path\": \"/x/other\", "
+				 "\"args\": [\"other\", \"chmod\"]}]")),
+	 NULL,																	{"v.com/c=a"},
+	 "poststop:{\"path\":\"/x/other\",\"args\":[\"other\",\"chmod\"]}:-"},
+	{FOUND_SPEC(FOUND_DEVICE("a",					       "\"env\": [\"A=1\"]")),
+	 NULL,										{"v.com/c=z"},
+	 "find the CDI device v.com/c=z: the specs of its kind have a"},
+	{FOUND_SPEC(FOUND_DEVICE("a",							"\"env\": [\"A=1\"]")),
+	 NULL,																	       {"v.com/d=a"},
+	 "find the CDI device v.com/d=a: no spec is of its kind; there are v.com/c"},
+	{NULL,									   NULL,														{"v.com/c=a"},										     "find the CDI device v.com/c=a: there are no specs"																							       },
+	{"{\"kind\": \"v.com/c\"}",
+	 NULL,									{"v.com/c=a"},
+	 "find the CDI device v.com/c=a: /early/a.json is passed over: use /early/a.json: "
+	 "cdiVersion: missing"                            },
+};
+
+/* A spec as the only file of a directory, or an empty directory. */
+static void write_spec(struct arena *arena, const char *directory, const char *text)
+{
+	const char *path = arena_printf(arena, "%s/a.json", directory);
+	FILE *file;
+
+	assert_int_equal(mkdir(directory, 0755), 0);
+	if (!text)
+		return;
+	file = fopen(path, "w");
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0 && fclose(file) == 0);
+	assert_int_equal(chmod(path, 0644), 0);
+}
+
+/* What the case's names are in its two directories, as describe says it, or the error. */
+static void check_found(size_t i, const char *dir)
+{
+	AUTO_ARENA arena = {0};
+	AUTO_ROOT root = {.fd = -1};
+	/* Nodes and mounts are the host's: then its root, and the directories by their whole path.
+	 */
+	bool by_host = strstr(found[i].result, "/dev") != NULL;
+	const char *top = by_host ? dir : "";
+	struct strings directories = {0}, names = {0};
+	struct cdi_edits edits;
+	struct error err = {0};
+	int r;
+
+	write_spec(&arena, arena_printf(&arena, "%s/early", dir), found[i].early);
+	write_spec(&arena, arena_printf(&arena, "%s/late", dir), found[i].late);
+	(void)strings_add(&arena, &directories, arena_printf(&arena, "%s/early", top));
+	(void)strings_add(&arena, &directories, arena_printf(&arena, "%s/late", top));
+	for (size_t j = 0; j < ARRAY_SIZE(found[i].names) && found[i].names[j]; j++)
+		(void)strings_add(&arena, &names, found[i].names[j]);
+	assert_int_equal(root_open(by_host ? "/" : dir, &root, &err), 0);
+	r = cdi_resolve(&root, &directories, &names, &arena, &edits, &err);
+	assert_string_equal(r < 0 ? err.message : describe(&arena, &edits), found[i].result);
+	assert_true(r == 0 || err.fix[0]);
+}
+
 static void devices_of_specs_are_found_by_name(void **state)
 {
-	static const struct {
-		const char *early, *late; /* a spec in each directory, or NULL */
-		const char *names[3], *result;
-	} cases[] = {
-		{FOUND_SPEC(FOUND_DEVICE("a",						 "\"env\": [\"A=1\"]")),                                          NULL, {"v.com/c=a"},                                                   "A=1"},
-		{FOUND_SPEC(FOUND_DEVICE("a",									   "\"env\": [\"A=1\"]")),
-		 FOUND_SPEC(FOUND_DEVICE("a",                    "\"env\": [\"A=2\"]")),
-		 {"v.com/c=a"},
-		 "A=2"},
-		{FOUND_SPEC(FOUND_DEVICE("a",							       "\"env\": [\"A=1\"]") "," FOUND_DEVICE(
-			 "b",																	"\"env\": [\"A=1\", \"B=2\"]")),
-		 NULL,																						 {"v.com/c=b", "v.com/c=a"},
-		 "A=1 B=2"},
-		{"{\"cdiVersion\": \"0.7.0\", \"kind\": \"v.com/c\", \"containerEdits\": {\"env\": [\"C=1\"], "
-		 "\"additionalGids\": [5]}, \"devices\": [" FOUND_DEVICE(
-			 "a",					    "\"additionalGids\": [5, 6]") "]}",
-		 NULL,														   {"v.com/c=a"},
-		 "C=1 5 6"},
-		{FOUND_SPEC(FOUND_DEVICE("a",						FOUND_NODE(""))),
-		 NULL,																	       {"v.com/c=a"},
-		 "/dev/null</dev/null 1:3"},
-		{FOUND_SPEC(FOUND_DEVICE(
-			 "a",									   FOUND_NODE(
-				 ", \"hostPath\": \"/dev/zero\", \"type\": \"c\", \"permissions\": \"rwm\""))),
-		 NULL,						     {"v.com/c=a"},
-		 "/dev/null</dev/zero 1:5"},
-		{FOUND_SPEC(FOUND_DEVICE("a",						   FOUND_NODE(", \"major\": 1, \"minor\": 4"))),
-		 NULL,											   {"v.com/c=a"},
-		 "apply CDI v.com/c=a: /dev/null has another number than the spec says"},
-		{FOUND_SPEC(FOUND_DEVICE("a",							      FOUND_NODE(", \"type\": \"b\""))),
-		 NULL,															{"v.com/c=a"},
-		 "apply CDI v.com/c=a: davit doesn't take nodes of type b"},
-		{FOUND_SPEC(FOUND_DEVICE("a",									FOUND_NODE(", \"permissions\": \"w\""))),
-		 NULL,									     {"v.com/c=a"},
-		 "apply CDI v.com/c=a: davit doesn't take the permissions w"},
-		{FOUND_SPEC(FOUND_DEVICE("a",FOUND_NODE(", \"hostPath\": \"/dev\""))),
-		 NULL,         {"v.com/c=a"},
-		 "apply CDI v.com/c=a: davit doesn't take what is no character device: /dev"},
-		{FOUND_SPEC(FOUND_DEVICE(
-			 "a",						 FOUND_MOUNT(
-				 "\"ro\", \"nosuid\", \"nodev\", \"noexec\", \"rbind\", \"rprivate\""))),
-		 NULL,																	       {"v.com/c=a"},
-		 "/c</dev 2f"},
-		{FOUND_SPEC(FOUND_DEVICE(
-			 "a",									   FOUND_MOUNT("\"ro\", \"rbind\", \"rw\", \"bind\", \"noatime\""))),
-		 NULL,												{"v.com/c=a"},
-		 "/c</dev 0"},
-		{FOUND_SPEC(FOUND_DEVICE("a", FOUND_MOUNT("\"rshared\""))),
-		 NULL,					 {"v.com/c=a"},
-		 "apply CDI v.com/c=a: davit doesn't take the mount option rshared"},
-		{FOUND_SPEC(FOUND_DEVICE(
-			 "a",							      "\"hooks\": [{\"hookName\": \"createContainer\", \"path\": \"/usr/bin/nvidia-ctk\", "
-			 "\"args\": [\"nvidia-ctk\", \"hook\", \"chmod\"], \"timeout\": 3}]")),
-		 NULL,																     {"v.com/c=a"},
-		 "createContainer:{\"path\":\"/usr/bin/nvidia-ctk\",\"args\":[\"nvidia-ctk\",\"hook\",\"chmod\"],"
-		 "\"timeout\":3}:chmod"},
-		{FOUND_SPEC(FOUND_DEVICE(
-			 "a",									"\"hooks\": [{\"hookName\": \"poststop\", \"path\": \"/x/other\", "
-			      "\"args\": [\"other\", \"chmod\"]}]")),
-		 NULL,																	{"v.com/c=a"},
-		 "poststop:{\"path\":\"/x/other\",\"args\":[\"other\",\"chmod\"]}:-"},
-		{FOUND_SPEC(FOUND_DEVICE("a",					       "\"env\": [\"A=1\"]")),
-		 NULL,											{"v.com/c=z"},
-		 "find the CDI device v.com/c=z: the specs of its kind have a"},
-		{FOUND_SPEC(FOUND_DEVICE("a",						"\"env\": [\"A=1\"]")),
-		 NULL,																	       {"v.com/d=a"},
-		 "find the CDI device v.com/d=a: no spec is of its kind; there are v.com/c"},
-		{NULL,									   NULL,													       {"v.com/c=a"},						"find the CDI device v.com/c=a: there are no specs"																									       },
-		{"{\"kind\": \"v.com/c\"}",
-		 NULL,									{"v.com/c=a"},
-		 "find the CDI device v.com/c=a: /early/a.json is passed over: use /early/a.json: "
-		 "cdiVersion: missing"					    },
-	};
-
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		AUTO_ARENA arena = {0};
-		AUTO_ROOT root = {.fd = -1};
+	for (size_t i = 0; i < ARRAY_SIZE(found); i++) {
 		char dir[] = "/tmp/test-cdi.XXXXXX", command[256];
-		struct strings directories = {0}, names = {0};
-		struct cdi_edits edits;
-		struct error err = {0};
-		const char *written[][2] = {
-			{"early", cases[i].early},
-                        {"late",  cases[i].late }
-                };
-		int r;
 
 		assert_non_null(mkdtemp(dir));
-		for (size_t j = 0; j < ARRAY_SIZE(written); j++) {
-			const char *path = arena_printf(&arena, "%s/%s", dir, written[j][0]);
-			FILE *file;
-
-			assert_int_equal(mkdir(path, 0755), 0);
-			(void)strings_add(&arena, &directories,
-					  arena_printf(&arena, "/%s", written[j][0]));
-			if (!written[j][1])
-				continue;
-			file = fopen(arena_printf(&arena, "%s/a.json", path), "w");
-			assert_non_null(file);
-			assert_true(fputs(written[j][1], file) >= 0 && fclose(file) == 0);
-			assert_int_equal(chmod(arena_printf(&arena, "%s/a.json", path), 0644), 0);
-		}
-		for (size_t j = 0; j < 3 && cases[i].names[j]; j++)
-			(void)strings_add(&arena, &names, cases[i].names[j]);
-		/* Nodes and mounts are the host's: its root, with the folders of specs by their
-		 * path. */
-		assert_int_equal(
-			root_open(strstr(cases[i].result, "/dev") ? "/" : dir, &root, &err), 0);
-		if (strcmp(root.path, "/") == 0)
-			for (size_t j = 0; j < directories.count; j++)
-				directories.items[j] =
-					arena_printf(&arena, "%s%s", dir, directories.items[j]);
-		r = cdi_resolve(&root, &directories, &names, &arena, &edits, &err);
-		assert_string_equal(r < 0 ? err.message : describe(&arena, &edits),
-				    cases[i].result);
-		assert_true(r == 0 || err.fix[0]);
+		check_found(i, dir);
 		(void)snprintf(command, sizeof(command), "rm -r %s", dir);
 		assert_int_equal(system(command), 0);
 	}
