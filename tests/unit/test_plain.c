@@ -213,16 +213,31 @@ static void a_device_is_told_by_its_kind(void **state)
 		const struct vendor *vendor;
 		const char *device;
 	} devices[] = {
-		{"amd.com/gpu=0",       &vendor_amd,    "0"    },
-		{"intel.com/gpu=card1", &vendor_intel,  "card1"},
-		{"nvidia.com/gpu=all",  &vendor_nvidia, "all"  },
-		{"amd.com/gpu=",        NULL,           NULL   },
-		{"amd.com/gpu",         NULL,           NULL   },
-		{"amd.com/gpus=0",      NULL,           NULL   },
-		{"amd.com/gpu-mei=0",   NULL,           NULL   },
-		{"AMD.com/gpu=0",       NULL,           NULL   },
-		{"0",                   NULL,           NULL   },
-		{"",                    NULL,           NULL   },
+		{"amd.com/gpu=0",                     &vendor_amd,    "0"                   },
+		{"intel.com/gpu=card1",               &vendor_intel,  "card1"               },
+		{"nvidia.com/gpu=all",                &vendor_nvidia, "all"                 },
+		{"amd.com/gpu=",                      NULL,           NULL                  },
+		{"amd.com/gpu",                       NULL,           NULL                  },
+		{"amd.com/gpus=0",                    NULL,           NULL                  },
+		{"amd.com/gpu-mei=0",                 NULL,           NULL                  },
+		{"AMD.com/gpu=0",                     NULL,           NULL                  },
+ /* Names of davit's forms, whether the host has them or not; all others are a
+  spec's. */
+		{"amd.com/gpu=0-3",                   &vendor_amd,    "0-3"                 },
+		{"amd.com/gpu=ALL",                   &vendor_amd,    "ALL"                 },
+		{"amd.com/gpu=b7:00.0",               &vendor_amd,    "b7:00.0"             },
+		{"amd.com/gpu=ef2c3a1b5d6e7f80",      &vendor_amd,    "ef2c3a1b5d6e7f80"    },
+		{"amd.com/gpu=0xEF2C3A1B5D6E7F80",    &vendor_amd,    "0xEF2C3A1B5D6E7F80"  },
+		{"amd.com/gpu=GPU-ef2c3a1b5d6e7f80",  &vendor_amd,    "GPU-ef2c3a1b5d6e7f80"},
+		{"intel.com/gpu=2.0",                 &vendor_intel,  "2.0"                 },
+		{"intel.com/gpu=0000-03-00-0-0xe20b", &vendor_intel,  "0000-03-00-0-0xe20b" },
+		{"intel.com/gpu=gpu0",                NULL,           NULL                  },
+		{"intel.com/gpu=card",                NULL,           NULL                  },
+		{"intel.com/gpu=cards1",              NULL,           NULL                  },
+		{"amd.com/gpu=face",                  NULL,           NULL                  },
+		{"amd.com/gpu=fast",                  NULL,           NULL                  },
+		{"0",				 NULL,           NULL                  },
+		{"",				  NULL,           NULL                  },
 	};
 
 	(void)state;
