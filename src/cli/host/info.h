@@ -4,7 +4,7 @@
 #include "cli.h"
 
 /* The vendor's GPUs; false when it has none here, err says why. */
-bool info_read_plain(const struct vendor *vendor, const struct driver_roots *roots,
-		     struct arena *arena, struct choice *ret, struct error *err);
+bool info_read_vendor(const struct vendor *vendor, const struct driver_roots *roots,
+		      struct arena *arena, struct choice *ret, struct error *err);
 /* A line for each: index, model, id, place on the bus, nodes, and what is odd. */
-void info_print_plain(const struct choice *choice, struct arena *arena);
+void info_print_vendor(const struct choice *choice, struct arena *arena);
