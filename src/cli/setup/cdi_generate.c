@@ -368,9 +368,9 @@ static int run(const struct arguments *arguments)
 
 static const struct command_option options[] = {
 	GENERATE_OPTIONS{"hook-path", OPTION_VALUE, "FILE",
-			 "the program of the hooks (davit-hook beside davit)"                           },
-	{"mounts",    OPTION_VALUE, "hook|spec", "what mounts the driver's files (spec)"},
-	{NULL,        0,            NULL,        NULL				   },
+			 "the program of the hooks (davit-hook beside davit)"},
+	{"mounts", OPTION_VALUE, "hook|spec", "what mounts the driver's files (spec)"},
+	{NULL, 0, NULL, NULL},
 };
 const struct command command_cdi_generate = {
 	.name = "generate",
