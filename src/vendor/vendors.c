@@ -74,7 +74,7 @@ const struct vendor *vendor_of_device(struct slice name, struct slice *ret_devic
 		    name.data[length] != '=')
 			continue;
 		*ret_device = (struct slice){name.data + length + 1, name.length - length - 1};
-		return !vendors[i]->plain || is_own_name(*ret_device) ? vendors[i] : NULL;
+		return !vendors[i]->table || is_own_name(*ret_device) ? vendors[i] : NULL;
 	}
 	return NULL;
 }
