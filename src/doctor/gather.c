@@ -177,14 +177,14 @@ static int walk(struct pipeline *pipeline, struct doctor_gathering *g)
 	return r < 0 ? r : doctor_check_image(&root, pipeline, g->arena, err);
 }
 
-/* The request's rules that are about misspelt names. */
-static int take_near_misses(struct doctor_gathering *g, const struct strings *rules)
+static int take_near_misses(struct doctor_gathering *g, const struct request_rules *rules)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < rules->count; i++)
-		if (strstr(rules->items[i], " is not read"))
-			r = strings_add(g->arena, &g->host->bundle.near_misses, rules->items[i]);
+		if (rules->items[i].kind == RULE_MISSPELT)
+			r = strings_add(g->arena, &g->host->bundle.near_misses,
+					rules->items[i].text);
 	return r;
 }
 
