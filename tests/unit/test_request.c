@@ -632,7 +632,7 @@ static void rules_have_the_kind_of_what_they_say(void **state)
 		enum request_rule_kind kind;
 	} rows[] = {
 		{{.env = {"NVIDIA_VISIBLE_DEVICES=0"}}, "devices come from env", RULE_APPLIED},
-		{{.env = {"NVIDIA_VISIBLE_DEVICES=none"}}, "says none", RULE_APPLIED},
+		{{.env = {"NVIDIA_VISIBLE_DEVICES=void"}}, "says void", RULE_APPLIED},
 		{{.env = {"NVIDIA_VISIBLE_DEVICES=0"}, .env_policy = ACCEPT_NEVER},
 		 "env NVIDIA_VISIBLE_DEVICES is ignored",
 		 RULE_POLICY},
