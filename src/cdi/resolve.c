@@ -325,20 +325,20 @@ static const struct {
 	const char *option;
 	unsigned set, clear;
 } options[] = {
-	{"ro",       MOUNT_FLAG_RDONLY,    0                   },
-	{"rw",       0,		    MOUNT_FLAG_RDONLY   },
-	{"nosuid",   MOUNT_FLAG_NOSUID,    0                   },
-	{"suid",     0,		    MOUNT_FLAG_NOSUID   },
-	{"nodev",    MOUNT_FLAG_NODEV,     0                   },
-	{"dev",      0,		    MOUNT_FLAG_NODEV    },
-	{"noexec",   MOUNT_FLAG_NOEXEC,    0                   },
-	{"exec",     0,		    MOUNT_FLAG_NOEXEC   },
-	{"rbind",    MOUNT_FLAG_RECURSIVE, 0                   },
-	{"bind",     0,		    MOUNT_FLAG_RECURSIVE},
-	{"private",  0,                    0                   },
-	{"rprivate", 0,                    0                   },
-	{"slave",    0,                    0                   }, /* made private: it gets less */
-	{"rslave",   0,                    0                   },
+	{"ro", MOUNT_FLAG_RDONLY, 0},
+	{"rw", 0, MOUNT_FLAG_RDONLY},
+	{"nosuid", MOUNT_FLAG_NOSUID, 0},
+	{"suid", 0, MOUNT_FLAG_NOSUID},
+	{"nodev", MOUNT_FLAG_NODEV, 0},
+	{"dev", 0, MOUNT_FLAG_NODEV},
+	{"noexec", MOUNT_FLAG_NOEXEC, 0},
+	{"exec", 0, MOUNT_FLAG_NOEXEC},
+	{"rbind", MOUNT_FLAG_RECURSIVE, 0},
+	{"bind", 0, MOUNT_FLAG_RECURSIVE},
+	{"private", 0, 0},
+	{"rprivate", 0, 0},
+	{"slave", 0, 0}, /* made private: it gets less */
+	{"rslave", 0, 0},
 };
 
 static int add_option(struct resolution *r, const char *option, struct cdi_mount *mount)
