@@ -507,6 +507,21 @@ static void yaml_is_read_as_tools_write_it(void **state)
 	"]}]"
 #define FOUND_NODE(rest) "\"deviceNodes\": [{\"path\": \"/dev/null\"" rest "}]"
 
+/* What it is more than a character device of the host that is read and written. */
+static const char *describe_node(struct arena *arena, const struct cdi_node *node)
+{
+	return arena_printf(arena, "%s%s%s%s%s",
+			    node->type == 'b'   ? " b"
+			    : node->type == 'p' ? " p"
+						: "",
+			    node->no_rule ? " none" : "",
+			    node->access == ACCESS_READ    ? " r"
+			    : node->access == ACCESS_WRITE ? " w"
+							   : "",
+			    node->on_host ? "" : " made",
+			    node->mode == CDI_NODE_UNSAID ? "" : " mode");
+}
+
 /* What the edits come to, as text. */
 static const char *describe(struct arena *arena, const struct cdi_edits *edits)
 {
@@ -516,16 +531,19 @@ static const char *describe(struct arena *arena, const struct cdi_edits *edits)
 		(void)strings_add(arena, &list, edits->env.items[i]);
 	for (size_t i = 0; i < edits->nodes.count; i++)
 		(void)strings_add(arena, &list,
-				  arena_printf(arena, "%s<%s %u:%u", edits->nodes.items[i].path,
+				  arena_printf(arena, "%s<%s %u:%u%s", edits->nodes.items[i].path,
 					       edits->nodes.items[i].host_path,
 					       edits->nodes.items[i].major,
-					       edits->nodes.items[i].minor));
+					       edits->nodes.items[i].minor,
+					       describe_node(arena, &edits->nodes.items[i])));
 	for (size_t i = 0; i < edits->mounts.count; i++)
 		(void)strings_add(arena, &list,
-				  arena_printf(arena, "%s<%s %x",
-					       edits->mounts.items[i].container_path,
-					       edits->mounts.items[i].host_path,
-					       edits->mounts.items[i].flags));
+				  edits->mounts.items[i].as_given
+					  ? edits->mounts.items[i].json
+					  : arena_printf(arena, "%s<%s %x",
+							 edits->mounts.items[i].container_path,
+							 edits->mounts.items[i].host_path,
+							 edits->mounts.items[i].flags));
 	for (size_t i = 0; i < edits->hooks.count; i++)
 		(void)strings_add(arena, &list,
 				  arena_printf(arena, "%s:%s:%s", edits->hooks.items[i].stage,
@@ -535,6 +553,19 @@ static const char *describe(struct arena *arena, const struct cdi_edits *edits)
 						       : "-"));
 	for (size_t i = 0; i < edits->groups.count; i++)
 		(void)strings_add(arena, &list, edits->groups.items[i]);
+	for (size_t i = 0; i < edits->net_devices.count; i++)
+		(void)strings_add(arena, &list,
+				  arena_printf(arena, "%s>%s", edits->net_devices.items[i].host,
+					       edits->net_devices.items[i].name));
+	if (edits->intel_rdt)
+		(void)strings_add(arena, &list, edits->intel_rdt);
+	for (size_t i = 0; i < edits->beyond_hook.count; i++)
+		if (!strstr(edits->beyond_hook.items[i], "variable") &&
+		    !strstr(edits->beyond_hook.items[i], "command"))
+			(void)strings_add(
+				arena, &list,
+				arena_printf(arena, "(%s)",
+					     strstr(edits->beyond_hook.items[i], ": ") + 2));
 	return strings_join(arena, &list, " ");
 }
 
@@ -542,74 +573,119 @@ static const struct {
 	const char *early, *late; /* a spec in each directory, or NULL */
 	const char *names[3], *result;
 } found[] = {
-	{FOUND_SPEC(FOUND_DEVICE("a",						 "\"env\": [\"A=1\"]")),                                          NULL, {"v.com/c=a"},                                   "A=1"},
-	{FOUND_SPEC(FOUND_DEVICE("a",									   "\"env\": [\"A=1\"]")),
-	 FOUND_SPEC(FOUND_DEVICE("a",                    "\"env\": [\"A=2\"]")),
+	{FOUND_SPEC(FOUND_DEVICE("a",						       "\"env\": [\"A=1\"]")),								NULL, {"v.com/c=a"},     "A=1"},
+	{FOUND_SPEC(FOUND_DEVICE("a",										 "\"env\": [\"A=1\"]")),
+	 FOUND_SPEC(FOUND_DEVICE("a",					  "\"env\": [\"A=2\"]")),
 	 {"v.com/c=a"},
 	 "A=2"},
-	{FOUND_SPEC(FOUND_DEVICE("a",							       "\"env\": [\"A=1\"]") "," FOUND_DEVICE(
-		 "b",																	"\"env\": [\"A=1\", \"B=2\"]")),
-	 NULL,																				 {"v.com/c=b", "v.com/c=a"},
+	{FOUND_SPEC(FOUND_DEVICE("a",								     "\"env\": [\"A=1\"]") "," FOUND_DEVICE(
+		 "b",																				    "\"env\": [\"A=1\", \"B=2\"]")),
+	 NULL,																			       {"v.com/c=b", "v.com/c=a"},
 	 "A=1 B=2"},
 	{"{\"cdiVersion\": \"0.7.0\", \"kind\": \"v.com/c\", \"containerEdits\": {\"env\": [\"C=1\"], "
 	 "\"additionalGids\": [5]}, \"devices\": [" FOUND_DEVICE("a",
          "\"additionalGids\": [5, 6]") "]}",
-	 NULL,														   {"v.com/c=a"},
-	 "C=1 5 6"},
-	{FOUND_SPEC(FOUND_DEVICE("a",        FOUND_NODE(""))),
 	 NULL,																	       {"v.com/c=a"},
+	 "C=1 5 6"},
+	{FOUND_SPEC(FOUND_DEVICE("a",              FOUND_NODE(""))),
+	 NULL,																					   {"v.com/c=a"},
 	 "/dev/null</dev/null 1:3"},
 	{FOUND_SPEC(FOUND_DEVICE(
-		 "a",									   FOUND_NODE(
+		 "a",										 FOUND_NODE(
 			 ", \"hostPath\": \"/dev/zero\", \"type\": \"c\", \"permissions\": \"rwm\""))),
-	 NULL,											     {"v.com/c=a"},
+	 NULL,														   {"v.com/c=a"},
 	 "/dev/null</dev/zero 1:5"},
-	{FOUND_SPEC(FOUND_DEVICE("a",						   FOUND_NODE(", \"major\": 1, \"minor\": 4"))),
-	 NULL,												   {"v.com/c=a"},
+	{FOUND_SPEC(FOUND_DEVICE("a",							 FOUND_NODE(", \"major\": 1, \"minor\": 4"))),
+	 NULL,															       {"v.com/c=a"},
 	 "apply CDI v.com/c=a: /dev/null has another number than the spec says"},
-	{FOUND_SPEC(FOUND_DEVICE("a",							      FOUND_NODE(", \"type\": \"b\""))),
-	 NULL,															{"v.com/c=a"},
-	 "apply CDI v.com/c=a: davit doesn't take nodes of type b"},
-	{FOUND_SPEC(FOUND_DEVICE("a",									FOUND_NODE(", \"permissions\": \"w\""))),
-	 NULL,									     {"v.com/c=a"},
-	 "apply CDI v.com/c=a: davit doesn't take the permissions w"},
+	{FOUND_SPEC(FOUND_DEVICE("a",								    FOUND_NODE(", \"type\": \"b\""))),
+	 NULL,																		    {"v.com/c=a"},
+	 "apply CDI v.com/c=a: the spec says another type than it has: /dev/null"},
+	{FOUND_SPEC(FOUND_DEVICE("a",									      FOUND_NODE(", \"permissions\": \"w\""))),
+	 NULL,													 {"v.com/c=a"},
+	 "/dev/null</dev/null 1:3 w"},
 	{FOUND_SPEC(FOUND_DEVICE("a",FOUND_NODE(", \"hostPath\": \"/dev\""))),
 	 NULL,	 {"v.com/c=a"},
-	 "apply CDI v.com/c=a: davit doesn't take what is no character device: /dev"},
+	 "apply CDI v.com/c=a: it is no device node: /dev"},
 	{FOUND_SPEC(FOUND_DEVICE(
-		 "a",						 FOUND_MOUNT(
+		 "a",						       FOUND_MOUNT(
 			 "\"ro\", \"nosuid\", \"nodev\", \"noexec\", \"rbind\", \"rprivate\""))),
-	 NULL,																	       {"v.com/c=a"},
+	 NULL,																					   {"v.com/c=a"},
 	 "/c</dev 2f"},
 	{FOUND_SPEC(FOUND_DEVICE("a",
          FOUND_MOUNT("\"ro\", \"rbind\", \"rw\", \"bind\", \"noatime\""))),
+	 NULL,															    {"v.com/c=a"},
+	 "{\"destination\":\"/c\",\"type\":\"bind\",\"source\":\"/dev\",\"options\":[\"ro\",\"rbind\",\"rw\","
+	 "\"bind\",\"noatime\"]} (a hook can't give the mount on /c the option noatime)"},
+	{FOUND_SPEC(FOUND_DEVICE("a",                                 FOUND_MOUNT("\"rshared\""))),
+	 NULL,												       {"v.com/c=a"},
+	 "{\"destination\":\"/c\",\"type\":\"bind\",\"source\":\"/dev\",\"options\":[\"rshared\",\"bind\"]} "
+	 "(a hook can't give the mount on /c the option rshared)"},
+	{FOUND_SPEC(FOUND_DEVICE(
+		 "a",								    FOUND_NODE(", \"type\": \"u\", \"permissions\": \"none\", \"fileMode\": 384"))),
+	 NULL,																				 {"v.com/c=a"},
+	 "/dev/null</dev/null 1:3 none mode"},
+	{FOUND_SPEC(FOUND_DEVICE("a",									      FOUND_NODE(", \"permissions\": \"rm\""))),
 	 NULL,												{"v.com/c=a"},
-	 "/c</dev 0"},
-	{FOUND_SPEC(FOUND_DEVICE("a", FOUND_MOUNT("\"rshared\""))),
-	 NULL,						 {"v.com/c=a"},
-	 "apply CDI v.com/c=a: davit doesn't take the mount option rshared"},
+	 "/dev/null</dev/null 1:3 r"},
+	{FOUND_SPEC(FOUND_DEVICE(
+		 "a",		     "\"deviceNodes\": [{\"path\": \"/dev/gone\", \"type\": \"b\", \"major\": 8, \"minor\": 1}, "
+		 "{\"path\": \"/dev/fifo\", \"type\": \"p\"}]")),
+	 NULL,						      {"v.com/c=a"},
+	 "/dev/gone</dev/gone 8:1 b made /dev/fifo</dev/fifo 0:0 p made "
+	 "(a hook can't make the node /dev/gone) (a hook can't make the node /dev/fifo)"},
+	{FOUND_SPEC(FOUND_DEVICE("a",
+         "\"deviceNodes\": [{\"path\": \"/dev/gone\", \"type\": \"b\"}]")),
+	 NULL,																					   {"v.com/c=a"},
+	 "apply CDI v.com/c=a: take /dev/gone of the host: No such file or directory"},
+	{FOUND_SPEC(FOUND_DEVICE("a",										 "\"deviceNodes\": [{\"path\": \"dev/null\"}]")),
+	 NULL,			  {"v.com/c=a"},
+	 "apply CDI v.com/c=a: its node has a relative path, dev/null"},
+ /* A bind above a mount that is the runtime's, and one beneath it. */
+	{FOUND_SPEC(FOUND_DEVICE(
+		 "a",						       "\"mounts\": [{\"hostPath\": \"/dev\", \"containerPath\": \"/a\"}, "
+		 "{\"hostPath\": \"none\", \"containerPath\": \"/a/b\", \"type\": \"tmpfs\", \"options\": [\"size=1m\"]}, "
+		 "{\"hostPath\": \"/dev\", \"containerPath\": \"/a/b/c\", \"type\": \"bind\"}]")),
+	 NULL,															     {"v.com/c=a"},
+	 "{\"destination\":\"/a\",\"type\":\"bind\",\"source\":\"/dev\",\"options\":[\"bind\"]} "
+	 "{\"destination\":\"/a/b\",\"type\":\"tmpfs\",\"source\":\"none\",\"options\":[\"size=1m\"]} "
+	 "/a/b/c</dev 0 (a hook can't mount the tmpfs on /a/b)"},
+	{"{\"cdiVersion\": \"1.1.0\", \"kind\": \"v.com/c\", \"devices\": [" FOUND_DEVICE(
+		 "a",								    "\"intelRdt\": {\"closID\": \"x\"}, \"netDevices\": [{\"hostInterfaceName\": \"eth5\", \"name\": \"net\"}], "
+		 "\"additionalGids\": [0, 7]") "," FOUND_DEVICE("b",
+         "\"netDevices\": [{\"hostInterfaceName\": \"eth5\", \"name\": \"other\"}]") "]}",
+	 NULL,										     {"v.com/c=a"},
+	 "7 eth5>net {\"closID\":\"x\"} (a hook can't move the network interface eth5) (a hook can't set intelRdt)"},
+	{"{\"cdiVersion\": \"1.1.0\", \"kind\": \"v.com/c\", \"devices\": [" FOUND_DEVICE("a",                                                                              "\"netDevices\": [{\"hostInterfaceName\": \"eth5\", \"name\": \"net\"}]") "," FOUND_DEVICE(
+		 "b",																		      "\"netDevices\": [{\"hostInterfaceName\": \"eth5\", \"name\": \"other\"}]") "]}",
+	 NULL,														    {"v.com/c=a", "v.com/c=b"},
+	 "apply CDI v.com/c=b: another device has the network interface eth5"},
+	{"{\"cdiVersion\": \"1.1.0\", \"kind\": \"v.com/c\", \"devices\": [" FOUND_DEVICE(
+		 "a","\"netDevices\": [{\"hostInterfaceName\": \"eth5\", \"name\": \"a\\\"b\"}]") "]}",
+	 NULL,																   {"v.com/c=a"},
+	 "apply CDI v.com/c=a: no network interface can be called a\"b"},
 	{FOUND_SPEC(FOUND_DEVICE(
 		 "a",							      "\"hooks\": [{\"hookName\": \"createContainer\", \"path\": \"/usr/bin/nvidia-ctk\", "
 		 "\"args\": [\"nvidia-ctk\", \"hook\", \"chmod\"], \"timeout\": 3}]")),
-	 NULL,																     {"v.com/c=a"},
+	 NULL,																					   {"v.com/c=a"},
 	 "createContainer:{\"path\":\"/usr/bin/nvidia-ctk\",\"args\":[\"nvidia-ctk\",\"hook\",\"chmod\"],"
 	 "\"timeout\":3}:chmod"},
 	{FOUND_SPEC(FOUND_DEVICE("a",
          "\"hooks\": [{\"hookName\": \"poststop\", \"path\": \"/x/other\", "
 				 "\"args\": [\"other\", \"chmod\"]}]")),
-	 NULL,																	{"v.com/c=a"},
+	 NULL,										     {"v.com/c=a"},
 	 "poststop:{\"path\":\"/x/other\",\"args\":[\"other\",\"chmod\"]}:-"},
-	{FOUND_SPEC(FOUND_DEVICE("a",					       "\"env\": [\"A=1\"]")),
-	 NULL,										{"v.com/c=z"},
+	{FOUND_SPEC(FOUND_DEVICE("a",								    "\"env\": [\"A=1\"]")),
+	 NULL,								   {"v.com/c=z"},
 	 "find the CDI device v.com/c=z: the specs of its kind have a"},
-	{FOUND_SPEC(FOUND_DEVICE("a",							"\"env\": [\"A=1\"]")),
+	{FOUND_SPEC(FOUND_DEVICE("a", "\"env\": [\"A=1\"]")),
 	 NULL,																	       {"v.com/d=a"},
 	 "find the CDI device v.com/d=a: no spec is of its kind; there are v.com/c"},
-	{NULL,									   NULL,														{"v.com/c=a"},										     "find the CDI device v.com/c=a: there are no specs"																							       },
+	{NULL,							      NULL,														 {"v.com/c=a"},																					   "find the CDI device v.com/c=a: there are no specs"                                            },
 	{"{\"kind\": \"v.com/c\"}",
-	 NULL,									{"v.com/c=a"},
+	 NULL,																		   {"v.com/c=a"},
 	 "find the CDI device v.com/c=a: /early/a.json is passed over: use /early/a.json: "
-	 "cdiVersion: missing"                            },
+	 "cdiVersion: missing"																							     },
 };
 
 /* A spec as the only file of a directory, or an empty directory. */
@@ -668,40 +744,73 @@ static void devices_of_specs_are_found_by_name(void **state)
 
 static void a_hook_makes_what_it_can(void **state)
 {
-	const char *env[] = {"NVIDIA_VISIBLE_DEVICES=void", "NVIDIA_CTK_LIBCUDA_DIR=/x", "A=1"};
-	struct cdi_edit_hook hooks[] = {
-		{.path = "/usr/bin/nvidia-ctk", .command = "chmod"},
-                {.path = "/bin/true"                            }
+	const char *beyond[] = {"CDI v.com/c=a: a hook can't set A=1"}, *groups[] = {"5", "6"};
+	uint32_t group = 6;
+	const struct oci_user root = {0};
+	struct oci_user member = {
+		.uid = 1, .gid = 5, .groups = {&group, 1, 1}
         };
 	struct cdi_edits edits = {
-		.env = {env,   2, 2},
-                  .hooks = {hooks, 1, 1}
+		.beyond_hook = {beyond, 0, 1},
+                  .groups = {groups, 0, 2}
         };
 	struct error err = {0};
 
 	(void)state;
-	assert_int_equal(cdi_check_for_hook(&edits, &err), 0);
-	edits.env.count = 3;
-	assert_int_equal(cdi_check_for_hook(&edits, &err), -EINVAL);
-	assert_non_null(strstr(err.message, "A=1"));
-	edits.env.count = 2;
-	edits.hooks.count = 2;
-	assert_int_equal(cdi_check_for_hook(&edits, &err), -EINVAL);
-	assert_non_null(strstr(err.message, "/bin/true"));
+	assert_int_equal(cdi_check_for_hook(&edits, &root, &err), 0);
+	edits.beyond_hook.count = 1;
+	assert_int_equal(cdi_check_for_hook(&edits, &root, &err), -EINVAL);
+	assert_string_equal(err.message, "apply CDI v.com/c=a: a hook can't set A=1");
+	edits.beyond_hook.count = 0;
+	edits.groups.count = 2;
+	assert_int_equal(cdi_check_for_hook(&edits, &root, &err), 0);
+	assert_int_equal(cdi_check_for_hook(&edits, &member, &err), 0);
+	member.groups.count = 0;
+	assert_int_equal(cdi_check_for_hook(&edits, &member, &err), -EINVAL);
+	assert_non_null(strstr(err.message, "the group 6"));
 }
 
 static void edits_become_operations(void **state)
 {
 	struct cdi_node nodes_given[] = {
-		{"/dev/a", "/dev/null", 1, 3, "CDI x"},
-                {"/dev/a", "/dev/null", 1, 3, "CDI y"}
-        };
+		{.path = "/dev/a",
+		 .host_path = "/dev/null",
+		 .type = 'c',
+		 .major = 1,
+		 .minor = 3,
+		 .because = "CDI x"},
+		{.path = "/dev/a",
+		 .host_path = "/dev/null",
+		 .type = 'c',
+		 .major = 1,
+		 .minor = 3,
+		 .because = "CDI y"},
+		{.path = "/dev/b",
+		 .type = 'b',
+		 .major = 8,
+		 .minor = 3,
+		 .access = ACCESS_READ,
+		 .because = "CDI y"},
+		{.path = "/dev/n",
+		 .type = 'c',
+		 .major = 8,
+		 .minor = 3,
+		 .no_rule = true,
+		 .because = "CDI y"},
+	};
 	struct cdi_mount mounts[] = {
-		{"/h", "/c", MOUNT_FLAG_RECURSIVE, "CDI x"}
+		{.host_path = "/h",
+		 .container_path = "/c",
+		 .flags = MOUNT_FLAG_RECURSIVE,
+		 .because = "CDI x"},
+		{.host_path = "tmpfs",
+		 .container_path = "/t",
+		 .as_given = true,
+		 .because = "CDI x"}
         };
 	struct cdi_edits edits = {
-		.nodes = {nodes_given, 2, 2},
-                  .mounts = {mounts,      1, 1}
+		.nodes = {nodes_given, 4, 4},
+                  .mounts = {mounts,      2, 2}
         };
 	AUTO_ARENA arena = {0};
 	struct plan plan = {0};
@@ -709,13 +818,17 @@ static void edits_become_operations(void **state)
 
 	(void)state;
 	assert_int_equal(cdi_plan(&edits, &arena, &plan, &err), 0);
-	assert_int_equal(plan.count, 3); /* a node once, with its rule */
+	assert_int_equal(plan.count, 6); /* a node once, with its rule, where it has one */
 	assert_int_equal(plan.items[0].kind, OPERATION_DEVICE_RULE);
 	assert_int_equal(plan.items[1].kind, OPERATION_DEVICE);
 	assert_int_equal(plan.items[1].tree, TREE_HOST);
-	assert_int_equal(plan.items[2].kind, OPERATION_BIND);
-	assert_int_equal(plan.items[2].flags, MOUNT_FLAG_RECURSIVE);
-	assert_true(plan.items[2].required && plan.items[2].of_spec);
+	assert_int_equal(plan.items[2].kind, OPERATION_DEVICE_RULE);
+	assert_true(plan.items[2].block && plan.items[2].access == ACCESS_READ);
+	assert_int_equal(plan.items[4].kind, OPERATION_DEVICE);
+	assert_ptr_equal(plan.items[4].node, &nodes_given[3]);
+	assert_int_equal(plan.items[5].kind, OPERATION_BIND);
+	assert_int_equal(plan.items[5].flags, MOUNT_FLAG_RECURSIVE);
+	assert_true(plan.items[5].required && plan.items[5].of_spec);
 }
 
 int main(void)
