@@ -201,9 +201,10 @@ int runtime_find(const struct strings *candidates, const char *path, int self, s
 int file_replace(const char *path, int like, const char *text, size_t length, struct error *err);
 
 /*
- * Whether the low-level runtime can make what specs ask for that not every runtime knows, and that
- * one which doesn't know it would pass over: network interfaces, RDT's newer members. Runs
- * `RUNTIME features` when such a thing is asked for, else nothing. 0 or -errno, err filled.
+ * Whether host and low-level runtime can make what specs ask for and what a runtime that can't
+ * would pass over: RDT (its file system has to be mounted, its newer members be known) and network
+ * interfaces. Runs `RUNTIME features` when one of the last two is asked for. 0 or -errno, err
+ * filled.
  */
 int runtime_check_features(const char *runtime, const struct cdi_edits *edits, struct arena *arena,
 			   struct error *err);

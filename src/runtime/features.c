@@ -2,12 +2,15 @@
 /* What the low-level runtime says of itself: runtime-spec, features.md. */
 #include <fcntl.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 
 #include "davit/json.h"
 #include "davit/runtime.h"
 #include "davit/sys.h"
 
+#define RESCTRL_MOUNT "/sys/fs/resctrl"
+#define RESCTRL_MAGIC 0x7655821 /* linux/magic.h: RDTGROUP_SUPER_MAGIC */
 #define FEATURES_MAX ((size_t)256 * 1024)
 #define FEATURES_MS 5000
 
@@ -46,6 +49,19 @@ static int ask(const char *runtime, struct arena *arena, struct spawn_result *re
 	return r < 0 ? error_errno(err, -r, "run %s features", runtime) : 0;
 }
 
+/* Without it crun 1.8 starts the container as if nothing had been asked for, and so may runc. */
+static int check_resctrl(struct error *err)
+{
+	struct statfs fs;
+
+	if (statfs(RESCTRL_MOUNT, &fs) == 0 && fs.f_type == RESCTRL_MAGIC)
+		return 0;
+	return error_set(
+		err, ERROR_BAD_REQUEST, ENOTSUP,
+		"mount -t resctrl resctrl " RESCTRL_MOUNT ", if the processor has RDT",
+		"apply a CDI spec: it sets intelRdt, and no resctrl is mounted on " RESCTRL_MOUNT);
+}
+
 int runtime_check_features(const char *runtime, const struct cdi_edits *edits, struct arena *arena,
 			   struct error *err)
 {
@@ -60,6 +76,8 @@ int runtime_check_features(const char *runtime, const struct cdi_edits *edits, s
 	struct spawn_result said = {0};
 	bool asked = false;
 
+	if (edits->intel_rdt && check_resctrl(err) < 0)
+		return -ENOTSUP;
 	for (size_t i = 0; i < ARRAY_SIZE(needs); i++) {
 		if (!needs[i].wanted)
 			continue;
