@@ -99,9 +99,9 @@ static int clone_mask(const struct proc_mask *mask, const struct driver_roots *r
 		const char *below;
 		const struct strings *names;
 	} parts[] = {
-		{"driver/nvidia/gpus", &mask->bus_ids         },
-		{"driver/nvidia",      &mask->capabilities    },
-		{"driver/nvidia",      &mask->capability_files},
+		{"driver/nvidia/gpus", &mask->bus_ids},
+		{"driver/nvidia", &mask->capabilities},
+		{"driver/nvidia", &mask->capability_files},
 	};
 	size_t count = 0;
 

@@ -167,18 +167,18 @@ static const struct {
 	const char *option;
 	unsigned set, clear;
 } options[] = {
-	{"ro",       MOUNT_FLAG_RDONLY,    0                   },
-	{"rw",       0,		    MOUNT_FLAG_RDONLY   },
-	{"nosuid",   MOUNT_FLAG_NOSUID,    0                   },
-	{"suid",     0,		    MOUNT_FLAG_NOSUID   },
-	{"nodev",    MOUNT_FLAG_NODEV,     0                   },
-	{"dev",      0,		    MOUNT_FLAG_NODEV    },
-	{"noexec",   MOUNT_FLAG_NOEXEC,    0                   },
-	{"exec",     0,		    MOUNT_FLAG_NOEXEC   },
-	{"rbind",    MOUNT_FLAG_RECURSIVE, 0                   },
-	{"bind",     0,		    MOUNT_FLAG_RECURSIVE},
-	{"private",  0,                    0                   },
-	{"rprivate", 0,                    0                   },
+	{"ro", MOUNT_FLAG_RDONLY, 0},
+	{"rw", 0, MOUNT_FLAG_RDONLY},
+	{"nosuid", MOUNT_FLAG_NOSUID, 0},
+	{"suid", 0, MOUNT_FLAG_NOSUID},
+	{"nodev", MOUNT_FLAG_NODEV, 0},
+	{"dev", 0, MOUNT_FLAG_NODEV},
+	{"noexec", MOUNT_FLAG_NOEXEC, 0},
+	{"exec", 0, MOUNT_FLAG_NOEXEC},
+	{"rbind", MOUNT_FLAG_RECURSIVE, 0},
+	{"bind", 0, MOUNT_FLAG_RECURSIVE},
+	{"private", 0, 0},
+	{"rprivate", 0, 0},
 };
 
 /* Whether davit's own way into the container has the option. */

@@ -14,9 +14,9 @@ size_t mount_option_names(unsigned flags, const char *names[static MOUNT_OPTIONS
 		unsigned flag;
 		const char *name;
 	} options[MOUNT_OPTIONS_MAX] = {
-		{MOUNT_FLAG_RDONLY, "ro"    },
+		{MOUNT_FLAG_RDONLY, "ro"},
 		{MOUNT_FLAG_NOSUID, "nosuid"},
-		{MOUNT_FLAG_NODEV,  "nodev" },
+		{MOUNT_FLAG_NODEV, "nodev"},
 		{MOUNT_FLAG_NOEXEC, "noexec"},
 	};
 	size_t count = 0;

@@ -290,9 +290,9 @@ static int read_features(struct resolver *r)
 		enum variable variable;
 		unsigned bit;
 	} switches[] = {
-		{VARIABLE_GDS,      FEATURE_GDS     },
-		{VARIABLE_MOFED,    FEATURE_MOFED   },
-		{VARIABLE_GDRCOPY,  FEATURE_GDRCOPY },
+		{VARIABLE_GDS, FEATURE_GDS},
+		{VARIABLE_MOFED, FEATURE_MOFED},
+		{VARIABLE_GDRCOPY, FEATURE_GDRCOPY},
 		{VARIABLE_NVSWITCH, FEATURE_NVSWITCH},
 	};
 	static const char from[] = "annotation " ANNOTATION_FEATURES;

@@ -131,7 +131,8 @@ static int from_env(struct resolver *r, const struct vendor *vendor,
 {
 	const struct vendor_variable *variable = r->env.others;
 	const struct vendor_variable *end = variable + r->env.others_count;
-	struct strings names = {0};
+	struct strings names = {0}, of_specs = {0};
+	size_t kept = 0;
 	const char *from;
 	int result;
 
@@ -149,11 +150,23 @@ static int from_env(struct resolver *r, const struct vendor *vendor,
 	/* "amd.com/gpu=0" is taken for 0, so that names of CDI can be used in the variables. */
 	for (size_t i = 0; result == 0 && i < names.count; i++) {
 		struct slice device;
+		const char *name = names.items[i];
 
-		if (vendor_of_device(slice_from(names.items[i]), &device) == vendor)
-			names.items[i] = device.data; /* it ends where the item does */
+		if (name_owner(slice_from(name), &device) == NAME_OF_SPEC) {
+			result = strings_add(r->arena, &of_specs, name) < 0 ? error_memory(r->err)
+									    : 0;
+			continue;
+		}
+		if (vendor_of_device(slice_from(name), &device) == vendor)
+			name = device.data; /* it ends where the item does */
+		names.items[kept++] = name;
 	}
-	return result < 0 ? result : decide(r, vendor, from, &names);
+	names.count = kept;
+	if (result == 0)
+		result = names_add(r, from, &of_specs);
+	if (result < 0)
+		return result;
+	return of_specs.count && kept == 0 ? SOURCE_DECIDED : decide(r, vendor, from, &names);
 }
 
 static int resolve(struct resolver *r, const struct vendor *vendor,

@@ -69,9 +69,9 @@ int runtime_check_features(const char *runtime, const struct cdi_edits *edits, s
 		bool wanted;
 		const char *path, *what;
 	} needs[] = {
-		{edits->net_devices.count > 0, "linux.netDevices.enabled",  "network interfaces"       },
-		{edits->rdt_schemata,          "linux.intelRdt.schemata",   "intelRdt.schemata"        },
-		{edits->rdt_monitoring,        "linux.intelRdt.monitoring", "intelRdt.enableMonitoring"},
+		{edits->net_devices.count > 0, "linux.netDevices.enabled", "network interfaces"},
+		{edits->rdt_schemata, "linux.intelRdt.schemata", "intelRdt.schemata"},
+		{edits->rdt_monitoring, "linux.intelRdt.monitoring", "intelRdt.enableMonitoring"},
 	};
 	struct spawn_result said = {0};
 	bool asked = false;

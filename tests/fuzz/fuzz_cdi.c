@@ -57,15 +57,13 @@ static void take_device(struct json_object *spec, const char *device)
 	struct cdi_edits edits = {0};
 	struct error err = FUZZ_ERROR;
 	struct spec_file file = {.spec = spec, .path = "spec", .kind = cdi_text_of(spec, "kind")};
-	struct resolution r = {
-		.root = &root,
-		.directories = &directories,
-		.names = &names,
-		.arena = &arena,
-		.files = {&file, 1, 1},
-		.edits = &edits,
-		.err = &err
-        };
+	struct resolution r = {.root = &root,
+			       .directories = &directories,
+			       .names = &names,
+			       .arena = &arena,
+			       .files = {&file, 1, 1},
+			       .edits = &edits,
+			       .err = &err};
 	struct plan made = {0};
 	const char *name = arena_printf(&arena, "%s=%s", file.kind, device);
 	int n;

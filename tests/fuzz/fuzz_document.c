@@ -286,7 +286,7 @@ static void edit(const char *text, bool whole)
 		 .minor = 1,
 		 .mode = 0660,
 		 .gid = 104,
-		 .by_hook = true },
+		 .by_hook = true},
 		{.path = "/dev/dri/card2",
 		 .major = 226,
 		 .minor = 2,
@@ -298,14 +298,12 @@ static void edit(const char *text, bool whole)
 		{"/usr/lib/libcuda.so.1", "/usr/lib/\"x\\", MOUNT_FLAG_RDONLY | MOUNT_FLAG_NOSUID},
 	};
 	static const char *variables[] = {"NVIDIA_VISIBLE_DEVICES=void"};
-	const struct spec_edits edits = {
-		.variables = {variables, 1,                   1},
-		.devices = {devices,   ARRAY_SIZE(devices), 3},
-		.rules = {devices,   2,                   3},
-		.mounts = {mounts,    ARRAY_SIZE(mounts),  1},
-		.hook = HOOK,
-		.poststop = true
-        };
+	const struct spec_edits edits = {.variables = {variables, 1, 1},
+					 .devices = {devices, ARRAY_SIZE(devices), 3},
+					 .rules = {devices, 2, 3},
+					 .mounts = {mounts, ARRAY_SIZE(mounts), 1},
+					 .hook = HOOK,
+					 .poststop = true};
 	AUTO_ARENA arena = {0};
 	struct document document = DOCUMENT_INIT(&arena, text, strlen(text));
 	struct error err = FUZZ_ERROR;

@@ -403,9 +403,7 @@ static char *numbers(struct arena *arena, const char *prefix, unsigned count, un
 static int resolve_env(struct arena *arena, const char *first, const char *second,
 		       struct gpu_request *request, struct error *err)
 {
-	const struct request_case row = {
-		.env = {first, second}
-        };
+	const struct request_case row = {.env = {first, second}};
 	struct config config;
 	struct oci_spec spec;
 
@@ -572,18 +570,18 @@ static void what_may_ask_is_told_by_the_text(void **state)
 		const char *text;
 		bool possible;
 	} texts[] = {
-		{"",										     false},
+		{"", false},
 		{"{\"env\":[\"PATH=/bin\",\"NVIDIA_VISIBLE_DEVICE=1\",\"A=\\u003c\\u0026\\u0000\\n\"]}",
-		 false											},
-		{"\"NVIDIA_VISIBLE_DEVICES=void\"",						      true },
-		{"\"CUDA_VERSION=9\"",								   true },
-		{"{\"org.davit.devices\":\"0\"}",							true },
-		{"{\"nvidia.cdi.k8s.io/x\":\"nvidia.com/gpu=0\"}",                                       true },
-		{"\"\\/var\\/run\\/nvidia-container-devices\\/0\"",                                      true },
-		{"\"MY_GPUS=0\"",									true },
-		{"\"NVIDIA\\u005fVISIBLE_DEVICES=0\"",                                                   true },
-		{"\"\\u004",									     true },
-		{"\\u",										  true },
+		 false},
+		{"\"NVIDIA_VISIBLE_DEVICES=void\"", true},
+		{"\"CUDA_VERSION=9\"", true},
+		{"{\"org.davit.devices\":\"0\"}", true},
+		{"{\"nvidia.cdi.k8s.io/x\":\"nvidia.com/gpu=0\"}", true},
+		{"\"\\/var\\/run\\/nvidia-container-devices\\/0\"", true},
+		{"\"MY_GPUS=0\"", true},
+		{"\"NVIDIA\\u005fVISIBLE_DEVICES=0\"", true},
+		{"\"\\u004", true},
+		{"\\u", true},
 	};
 	struct config config;
 	AUTO_ARENA arena = {0};

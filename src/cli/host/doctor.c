@@ -42,10 +42,8 @@ static void count(struct report *report, const struct finding *finding)
 static const struct {
 	const char *mark, *colour;
 } looks[] = {
-	[DOCTOR_OK] = {"ok  ", "\033[32m"},
-          [DOCTOR_WARN] = {"warn", "\033[33m"},
-	[DOCTOR_FAIL] = {"FAIL", "\033[31m"},
-          [DOCTOR_UNKNOWN] = {"?   ", "\033[36m"},
+	[DOCTOR_OK] = {"ok  ", "\033[32m"},   [DOCTOR_WARN] = {"warn", "\033[33m"},
+	[DOCTOR_FAIL] = {"FAIL", "\033[31m"}, [DOCTOR_UNKNOWN] = {"?   ", "\033[36m"},
 	[DOCTOR_SKIP] = {"-   ", "\033[90m"},
 };
 
@@ -166,11 +164,11 @@ static int run(const struct arguments *arguments)
 
 static const struct command_option options[] = {
 	{"bundle", OPTION_VALUE, "DIR",
-	 "check what the container of this OCI bundle would get, too"                                      },
+	 "check what the container of this OCI bundle would get, too"},
 	{"engine", OPTION_VALUE, "docker|containerd|crio|podman",
-	 "this engine has to be there, and no other counts"                                                },
-	{"root",   OPTION_VALUE, "DIR",                           "examine the host that is mounted at DIR"},
-	{NULL,     0,            NULL,			    NULL				     },
+	 "this engine has to be there, and no other counts"},
+	{"root", OPTION_VALUE, "DIR", "examine the host that is mounted at DIR"},
+	{NULL, 0, NULL, NULL},
 };
 
 const struct command command_doctor = {
