@@ -22,6 +22,7 @@ const struct doctor_check doctor_checks[] = {
 	{"driver.uvm",         -1, false, check_driver_uvm},
 	{"driver.graphics",    -1, false, check_driver_graphics},
 	{"driver.persistence", -1, false, check_driver_persistence},
+	{"driver.fabric",      -1, false, check_driver_fabric},
 	{"driver.mig",         -1, false, check_driver_mig},
 	{"driver.mps",         -1, false, check_driver_mps},
 	{"nodes.present",      -1, false, check_nodes_present},

@@ -33,6 +33,10 @@ int doctor_find_daemon(struct doctor_gathering *g, const char *name, struct doct
 int doctor_find_program(struct doctor_gathering *g, const char *name, const char *search,
 			struct doctor_program *ret);
 #define DOCTOR_USUAL_SEARCH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin"
+/* The process id of a system's process of that name, in whichever container; 0: none was found. */
+unsigned doctor_find_process(struct doctor_gathering *g, const char *name);
+/* Whether processes of the host are hidden: another pid namespace, or a /proc that hides them. */
+bool doctor_processes_are_hidden(const struct doctor_gathering *g);
 /* Whether there is something at that path beneath the root. */
 bool doctor_exists(const struct doctor_gathering *g, const char *path);
 
@@ -70,6 +74,7 @@ CHECK(driver_gpus);
 CHECK(driver_uvm);
 CHECK(driver_graphics);
 CHECK(driver_persistence);
+CHECK(driver_fabric);
 CHECK(driver_mig);
 CHECK(driver_mps);
 CHECK(nodes_present);

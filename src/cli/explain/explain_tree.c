@@ -33,7 +33,7 @@ static void add_request(struct tree *root, const struct gpu_request *request)
 		(void)tree_add(node, "capabilities: %s", devices && *devices ? devices : "none");
 	}
 	for (size_t i = 0; i < request->rules.count; i++)
-		(void)tree_add(node, "rule: %s", request->rules.items[i]);
+		(void)tree_add(node, "rule: %s", request->rules.items[i].text);
 }
 
 static void add_selection(struct tree *root, const struct pipeline *pipeline)

@@ -232,8 +232,8 @@ static void answer_not_requested(const struct why_question *question,
 	ret->reason = "the container asks for no GPU";
 	ret->fix = "set NVIDIA_VISIBLE_DEVICES";
 	for (size_t i = 0; i < request->rules.count; i++) {
-		add_note(question, ret, request->rules.items[i]);
-		if (strstr(request->rules.items[i], "is ignored: policy.")) {
+		add_note(question, ret, request->rules.items[i].text);
+		if (request->rules.items[i].kind == RULE_POLICY) {
 			ret->verdict = WHY_REFUSED;
 			ret->reason = "policy lets the container ask for no GPU";
 			ret->fix = "let policy of the configuration accept the request";
