@@ -501,7 +501,7 @@ int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct are
 			      &pipeline->selection, &pipeline->choices, &pipeline->image, arena,
 			      &pipeline->plan, err);
 	if (r == 0 && pipeline->request.spec_devices.count && !pipeline->writes_spec)
-		r = cdi_check_for_hook(&pipeline->cdi, err);
+		r = cdi_check_for_hook(&pipeline->cdi, &pipeline->spec.user, err);
 	if (r == 0 && pipeline->request.spec_devices.count)
 		r = cdi_plan(&pipeline->cdi, arena, &pipeline->plan, err);
 	if (r < 0)

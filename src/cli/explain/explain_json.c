@@ -121,7 +121,8 @@ const char *explain_source(const struct pipeline *pipeline, const struct operati
 {
 	switch (operation->kind) {
 	case OPERATION_DEVICE_RULE:
-		return arena_printf(arena, "c %u:%u rw", operation->major, operation->minor);
+		return arena_printf(arena, "%s %s", operation_numbers(operation, arena),
+				    device_access_name(operation->access));
 	case OPERATION_SYMLINK:
 		return operation->text;
 	case OPERATION_DEVICE:

@@ -83,8 +83,9 @@ static void answer_inside(const struct why_question *question,
 	ret->source = explain_source(&explanation->pipeline, operation, arena);
 	if (operation->kind == OPERATION_DEVICE)
 		add_note(question, ret,
-			 arena_printf(arena, "the device rule c %u:%u rw goes with it",
-				      operation->major, operation->minor));
+			 arena_printf(arena, "the device rule %s %s goes with it",
+				      operation_numbers(operation, arena),
+				      device_access_name(operation->access)));
 	if (operation->kind != OPERATION_LOADER_CACHE &&
 	    image_has(&explanation->root, operation->target, &size))
 		add_note(question, ret,
