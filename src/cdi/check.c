@@ -204,8 +204,18 @@ static const struct cdi_field net_fields[] = {
 	{"name", .check = check_text, .required = true},
 	{.name = NULL}};
 static const struct cdi_object net = {net_fields};
+/* The name of a directory in resctrl, or "/": its root. */
+static bool check_class(struct json_object *value)
+{
+	const char *text = json_object_get_string(value);
+
+	return check_string(value) &&
+	       (string_equal(text, "/") || (strlen(text) < 4096 && !strpbrk(text, "/\n") &&
+					    !string_equal(text, ".") && !string_equal(text, "..")));
+}
+
 static const struct cdi_field rdt_fields[] = {
-	{"closID", .check = check_string},
+	{"closID", .check = check_class},
 	{"l3CacheSchema", .check = check_string},
 	{"memBwSchema", .check = check_string},
 	{"enableCMT", .check = check_boolean},

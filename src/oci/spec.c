@@ -39,8 +39,8 @@ static const struct names mount_names = {
 enum { LINUX_CGROUPS_PATH, LINUX_PROPAGATION, LINUX_NAMESPACES, LINUX_DEVICES, LINUX_RESOURCES };
 static const struct names linux_names = {
 	{NAME("cgroupsPath"), NAME("rootfsPropagation"), NAME("namespaces"), NAME("devices"),
-	 NAME("resources")},
-	5,
+	 NAME("resources"), NAME("intelRdt"), NAME("netDevices")},
+	7,
 };
 enum { NAMESPACE_TYPE };
 static const struct names namespace_names = {{NAME("type")}, 1};

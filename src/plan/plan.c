@@ -42,6 +42,20 @@ const char *operation_name(enum operation_kind kind)
 	return names[kind];
 }
 
+const char *operation_numbers(const struct operation *operation, struct arena *arena)
+{
+	return arena_printf(arena, "%c %u:%u", operation->block ? 'b' : 'c', operation->major,
+			    operation->minor);
+}
+
+const char *device_access_name(enum device_access access)
+{
+	static const char *const names[] = {
+		[ACCESS_READ_WRITE] = "rw", [ACCESS_READ] = "r", [ACCESS_WRITE] = "w"};
+
+	return names[access];
+}
+
 struct operation *plan_add(struct builder *b, enum operation_kind kind, const char *target,
 			   const char *because)
 {

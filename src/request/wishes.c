@@ -28,11 +28,11 @@ static int wish(struct resolver *r, const struct vendor *vendor, const char *fro
 	*added = (struct wish){vendor, from, *names};
 	r->request->gpu = true;
 	if (names->count == 1)
-		result = resolver_rule(r, "%s devices come from %s: %.64s", vendor->title, from,
-				       names->items[0]);
+		result = resolver_rule(r, RULE_APPLIED, "%s devices come from %s: %.64s",
+				       vendor->title, from, names->items[0]);
 	else
-		result = resolver_rule(r, "%s devices come from %s: a list of %zu", vendor->title,
-				       from, names->count);
+		result = resolver_rule(r, RULE_APPLIED, "%s devices come from %s: a list of %zu",
+				       vendor->title, from, names->count);
 	return result < 0 ? result : SOURCE_DECIDED;
 }
 
@@ -55,7 +55,7 @@ static int decide(struct resolver *r, const struct vendor *vendor, const char *f
 		word = "says none";
 	if (!word)
 		return wish(r, vendor, from, names);
-	result = resolver_rule(r, "%s %s: no %s GPU", from, word, vendor->title);
+	result = resolver_rule(r, RULE_APPLIED, "%s %s: no %s GPU", from, word, vendor->title);
 	return result < 0 ? result : SOURCE_DECIDED;
 }
 

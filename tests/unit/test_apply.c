@@ -126,6 +126,63 @@ static void the_filter_opens_the_plans_devices_alone(void **state)
 	}
 }
 
+/* Devices of CDI specs: block devices, and less than both ways. */
+static void the_filter_keeps_to_type_and_access(void **state)
+{
+	struct operation operations[] = {
+		{.kind = OPERATION_DEVICE_RULE,
+		 .major = 195,
+		 .minor = 0,
+		 .block = false,
+		 .access = ACCESS_READ_WRITE},
+		{.kind = OPERATION_DEVICE_RULE,
+		 .major = 8,
+		 .minor = 1,
+		 .block = true,
+		 .access = ACCESS_READ_WRITE},
+		{.kind = OPERATION_DEVICE_RULE,
+		 .major = 9,
+		 .minor = 1,
+		 .block = false,
+		 .access = ACCESS_READ},
+		{.kind = OPERATION_DEVICE_RULE,
+		 .major = 9,
+		 .minor = 2,
+		 .block = false,
+		 .access = ACCESS_WRITE},
+		{.kind = OPERATION_DEVICE_RULE,
+		 .major = 9,
+		 .minor = 3,
+		 .block = true,
+		 .access = ACCESS_READ},
+	};
+	const struct plan plan = {.items = operations, .count = ARRAY_SIZE(operations)};
+	static const struct {
+		uint32_t type, access, major, minor;
+		bool allowed;
+	} cases[] = {
+		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE, 195, 0, true},
+		{BPF_DEVCG_DEV_BLOCK, BPF_DEVCG_ACC_READ, 195, 0, false},
+		{BPF_DEVCG_DEV_BLOCK, BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE, 8, 1, true},
+		{BPF_DEVCG_DEV_BLOCK, BPF_DEVCG_ACC_MKNOD, 8, 1, false},
+		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ, 8, 1, false},
+		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ, 9, 1, true},
+		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_WRITE, 9, 1, false},
+		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE, 9, 1, false},
+		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_WRITE, 9, 2, true},
+		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ, 9, 2, false},
+		{BPF_DEVCG_DEV_BLOCK, BPF_DEVCG_ACC_READ, 9, 3, true},
+		{BPF_DEVCG_DEV_BLOCK, BPF_DEVCG_ACC_WRITE, 9, 3, false},
+		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ, 9, 3, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(filter_allows(&plan, deny_all, 2, cases[i].type, cases[i].access,
+					       cases[i].major, cases[i].minor),
+				 cases[i].allowed);
+}
+
 static void a_filter_over_itself_still_decides_right(void **state)
 {
 	struct operation operation = {.kind = OPERATION_DEVICE_RULE, .major = 195, .minor = 7};
@@ -170,6 +227,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_filter_opens_the_plans_devices_alone),
+		cmocka_unit_test(the_filter_keeps_to_type_and_access),
 		cmocka_unit_test(a_filter_over_itself_still_decides_right),
 		cmocka_unit_test(a_filter_that_is_too_long_is_refused),
 		cmocka_unit_test(a_scope_is_found_in_the_path_of_a_cgroup),

@@ -504,6 +504,21 @@ static void yaml_is_read_as_tools_write_it(void **state)
 	"]}]"
 #define FOUND_NODE(rest) "\"deviceNodes\": [{\"path\": \"/dev/null\"" rest "}]"
 
+/* What it is more than a character device of the host that is read and written. */
+static const char *describe_node(struct arena *arena, const struct cdi_node *node)
+{
+	return arena_printf(arena, "%s%s%s%s%s",
+			    node->type == 'b'   ? " b"
+			    : node->type == 'p' ? " p"
+						: "",
+			    node->no_rule ? " none" : "",
+			    node->access == ACCESS_READ    ? " r"
+			    : node->access == ACCESS_WRITE ? " w"
+							   : "",
+			    node->on_host ? "" : " made",
+			    node->mode == CDI_NODE_UNSAID ? "" : " mode");
+}
+
 /* What the edits come to, as text. */
 static const char *describe(struct arena *arena, const struct cdi_edits *edits)
 {
@@ -513,16 +528,19 @@ static const char *describe(struct arena *arena, const struct cdi_edits *edits)
 		(void)strings_add(arena, &list, edits->env.items[i]);
 	for (size_t i = 0; i < edits->nodes.count; i++)
 		(void)strings_add(arena, &list,
-				  arena_printf(arena, "%s<%s %u:%u", edits->nodes.items[i].path,
+				  arena_printf(arena, "%s<%s %u:%u%s", edits->nodes.items[i].path,
 					       edits->nodes.items[i].host_path,
 					       edits->nodes.items[i].major,
-					       edits->nodes.items[i].minor));
+					       edits->nodes.items[i].minor,
+					       describe_node(arena, &edits->nodes.items[i])));
 	for (size_t i = 0; i < edits->mounts.count; i++)
 		(void)strings_add(arena, &list,
-				  arena_printf(arena, "%s<%s %x",
-					       edits->mounts.items[i].container_path,
-					       edits->mounts.items[i].host_path,
-					       edits->mounts.items[i].flags));
+				  edits->mounts.items[i].as_given
+					  ? edits->mounts.items[i].json
+					  : arena_printf(arena, "%s<%s %x",
+							 edits->mounts.items[i].container_path,
+							 edits->mounts.items[i].host_path,
+							 edits->mounts.items[i].flags));
 	for (size_t i = 0; i < edits->hooks.count; i++)
 		(void)strings_add(arena, &list,
 				  arena_printf(arena, "%s:%s:%s", edits->hooks.items[i].stage,
@@ -532,6 +550,19 @@ static const char *describe(struct arena *arena, const struct cdi_edits *edits)
 						       : "-"));
 	for (size_t i = 0; i < edits->groups.count; i++)
 		(void)strings_add(arena, &list, edits->groups.items[i]);
+	for (size_t i = 0; i < edits->net_devices.count; i++)
+		(void)strings_add(arena, &list,
+				  arena_printf(arena, "%s>%s", edits->net_devices.items[i].host,
+					       edits->net_devices.items[i].name));
+	if (edits->intel_rdt)
+		(void)strings_add(arena, &list, edits->intel_rdt);
+	for (size_t i = 0; i < edits->beyond_hook.count; i++)
+		if (!strstr(edits->beyond_hook.items[i], "variable") &&
+		    !strstr(edits->beyond_hook.items[i], "command"))
+			(void)strings_add(
+				arena, &list,
+				arena_printf(arena, "(%s)",
+					     strstr(edits->beyond_hook.items[i], ": ") + 2));
 	return strings_join(arena, &list, " ");
 }
 
@@ -573,15 +604,15 @@ static const struct {
 	{FOUND_SPEC(FOUND_DEVICE("a", FOUND_NODE(", \"type\": \"b\""))),
 	 NULL,
 	 {"v.com/c=a"},
-	 "apply CDI v.com/c=a: davit doesn't take nodes of type b"},
+	 "apply CDI v.com/c=a: the spec says another type than it has: /dev/null"},
 	{FOUND_SPEC(FOUND_DEVICE("a", FOUND_NODE(", \"permissions\": \"w\""))),
 	 NULL,
 	 {"v.com/c=a"},
-	 "apply CDI v.com/c=a: davit doesn't take the permissions w"},
+	 "/dev/null</dev/null 1:3 w"},
 	{FOUND_SPEC(FOUND_DEVICE("a", FOUND_NODE(", \"hostPath\": \"/dev\""))),
 	 NULL,
 	 {"v.com/c=a"},
-	 "apply CDI v.com/c=a: davit doesn't take what is no character device: /dev"},
+	 "apply CDI v.com/c=a: it is no device node: /dev"},
 	{FOUND_SPEC(FOUND_DEVICE(
 		 "a",
 		 FOUND_MOUNT(
@@ -593,11 +624,71 @@ static const struct {
 				 FOUND_MOUNT("\"ro\", \"rbind\", \"rw\", \"bind\", \"noatime\""))),
 	 NULL,
 	 {"v.com/c=a"},
-	 "/c</dev 0"},
+	 "{\"destination\":\"/c\",\"type\":\"bind\",\"source\":\"/dev\",\"options\":[\"ro\",\"rbind\",\"rw\","
+	 "\"bind\",\"noatime\"]} (a hook can't give the mount on /c the option noatime)"},
 	{FOUND_SPEC(FOUND_DEVICE("a", FOUND_MOUNT("\"rshared\""))),
 	 NULL,
 	 {"v.com/c=a"},
-	 "apply CDI v.com/c=a: davit doesn't take the mount option rshared"},
+	 "{\"destination\":\"/c\",\"type\":\"bind\",\"source\":\"/dev\",\"options\":[\"rshared\",\"bind\"]} "
+	 "(a hook can't give the mount on /c the option rshared)"},
+	{FOUND_SPEC(FOUND_DEVICE(
+		 "a",
+		 FOUND_NODE(", \"type\": \"u\", \"permissions\": \"none\", \"fileMode\": 384"))),
+	 NULL,
+	 {"v.com/c=a"},
+	 "/dev/null</dev/null 1:3 none mode"},
+	{FOUND_SPEC(FOUND_DEVICE("a", FOUND_NODE(", \"permissions\": \"rm\""))),
+	 NULL,
+	 {"v.com/c=a"},
+	 "/dev/null</dev/null 1:3 r"},
+	{FOUND_SPEC(FOUND_DEVICE(
+		 "a",
+		 "\"deviceNodes\": [{\"path\": \"/dev/gone\", \"type\": \"b\", \"major\": 8, \"minor\": 1}, "
+		 "{\"path\": \"/dev/fifo\", \"type\": \"p\"}]")),
+	 NULL,
+	 {"v.com/c=a"},
+	 "/dev/gone</dev/gone 8:1 b made /dev/fifo</dev/fifo 0:0 p made "
+	 "(a hook can't make the node /dev/gone) (a hook can't make the node /dev/fifo)"},
+	{FOUND_SPEC(FOUND_DEVICE("a",
+				 "\"deviceNodes\": [{\"path\": \"/dev/gone\", \"type\": \"b\"}]")),
+	 NULL,
+	 {"v.com/c=a"},
+	 "apply CDI v.com/c=a: take /dev/gone of the host: No such file or directory"},
+	{FOUND_SPEC(FOUND_DEVICE("a", "\"deviceNodes\": [{\"path\": \"dev/null\"}]")),
+	 NULL,
+	 {"v.com/c=a"},
+	 "apply CDI v.com/c=a: its node has a relative path, dev/null"},
+	/* A bind above a mount that is the runtime's, and one beneath it. */
+	{FOUND_SPEC(FOUND_DEVICE(
+		 "a",
+		 "\"mounts\": [{\"hostPath\": \"/dev\", \"containerPath\": \"/a\"}, "
+		 "{\"hostPath\": \"none\", \"containerPath\": \"/a/b\", \"type\": \"tmpfs\", \"options\": [\"size=1m\"]}, "
+		 "{\"hostPath\": \"/dev\", \"containerPath\": \"/a/b/c\", \"type\": \"bind\"}]")),
+	 NULL,
+	 {"v.com/c=a"},
+	 "{\"destination\":\"/a\",\"type\":\"bind\",\"source\":\"/dev\",\"options\":[\"bind\"]} "
+	 "{\"destination\":\"/a/b\",\"type\":\"tmpfs\",\"source\":\"none\",\"options\":[\"size=1m\"]} "
+	 "/a/b/c</dev 0 (a hook can't mount the tmpfs on /a/b)"},
+	{"{\"cdiVersion\": \"1.1.0\", \"kind\": \"v.com/c\", \"devices\": [" FOUND_DEVICE(
+		 "a",
+		 "\"intelRdt\": {\"closID\": \"x\"}, \"netDevices\": [{\"hostInterfaceName\": \"eth5\", \"name\": \"net\"}], "
+		 "\"additionalGids\": [0, 7]") "," FOUND_DEVICE("b",
+								"\"netDevices\": [{\"hostInterfaceName\": \"eth5\", \"name\": \"other\"}]") "]}",
+	 NULL,
+	 {"v.com/c=a"},
+	 "7 eth5>net {\"closID\":\"x\"} (a hook can't move the network interface eth5) (a hook can't set intelRdt)"},
+	{"{\"cdiVersion\": \"1.1.0\", \"kind\": \"v.com/c\", \"devices\": [" FOUND_DEVICE("a", "\"netDevices\": [{\"hostInterfaceName\": \"eth5\", \"name\": \"net\"}]") "," FOUND_DEVICE(
+		 "b",
+		 "\"netDevices\": [{\"hostInterfaceName\": \"eth5\", \"name\": \"other\"}]") "]}",
+	 NULL,
+	 {"v.com/c=a", "v.com/c=b"},
+	 "apply CDI v.com/c=b: another device has the network interface eth5"},
+	{"{\"cdiVersion\": \"1.1.0\", \"kind\": \"v.com/c\", \"devices\": [" FOUND_DEVICE(
+		 "a",
+		 "\"netDevices\": [{\"hostInterfaceName\": \"eth5\", \"name\": \"a\\\"b\"}]") "]}",
+	 NULL,
+	 {"v.com/c=a"},
+	 "apply CDI v.com/c=a: no network interface can be called a\"b"},
 	{FOUND_SPEC(FOUND_DEVICE(
 		 "a",
 		 "\"hooks\": [{\"hookName\": \"createContainer\", \"path\": \"/usr/bin/nvidia-ctk\", "
@@ -684,42 +775,81 @@ static void devices_of_specs_are_found_by_name(void **state)
 
 static void a_hook_makes_what_it_can(void **state)
 {
-	const char *env[] = {"NVIDIA_VISIBLE_DEVICES=void", "NVIDIA_CTK_LIBCUDA_DIR=/x", "A=1"};
-	struct cdi_edit_hook hooks[] = {{.path = "/usr/bin/nvidia-ctk", .command = "chmod"},
-					{.path = "/bin/true"}};
-	struct cdi_edits edits = {.env = {env, 2, 2}, .hooks = {hooks, 1, 1}};
+	const char *beyond[] = {"CDI v.com/c=a: a hook can't set A=1"}, *groups[] = {"5", "6"};
+	uint32_t group = 6;
+	const struct oci_user root = {0};
+	struct oci_user member = {.uid = 1, .gid = 5, .groups = {&group, 1, 1}};
+	struct cdi_edits edits = {.beyond_hook = {beyond, 0, 1}, .groups = {groups, 0, 2}};
 	struct error err = {0};
 
 	(void)state;
-	assert_int_equal(cdi_check_for_hook(&edits, &err), 0);
-	edits.env.count = 3;
-	assert_int_equal(cdi_check_for_hook(&edits, &err), -EINVAL);
-	assert_non_null(strstr(err.message, "A=1"));
-	edits.env.count = 2;
-	edits.hooks.count = 2;
-	assert_int_equal(cdi_check_for_hook(&edits, &err), -EINVAL);
-	assert_non_null(strstr(err.message, "/bin/true"));
+	assert_int_equal(cdi_check_for_hook(&edits, &root, &err), 0);
+	edits.beyond_hook.count = 1;
+	assert_int_equal(cdi_check_for_hook(&edits, &root, &err), -EINVAL);
+	assert_string_equal(err.message, "apply CDI v.com/c=a: a hook can't set A=1");
+	edits.beyond_hook.count = 0;
+	edits.groups.count = 2;
+	assert_int_equal(cdi_check_for_hook(&edits, &root, &err), 0);
+	assert_int_equal(cdi_check_for_hook(&edits, &member, &err), 0);
+	member.groups.count = 0;
+	assert_int_equal(cdi_check_for_hook(&edits, &member, &err), -EINVAL);
+	assert_non_null(strstr(err.message, "the group 6"));
 }
 
 static void edits_become_operations(void **state)
 {
-	struct cdi_node nodes_given[] = {{"/dev/a", "/dev/null", 1, 3, "CDI x"},
-					 {"/dev/a", "/dev/null", 1, 3, "CDI y"}};
-	struct cdi_mount mounts[] = {{"/h", "/c", MOUNT_FLAG_RECURSIVE, "CDI x"}};
-	struct cdi_edits edits = {.nodes = {nodes_given, 2, 2}, .mounts = {mounts, 1, 1}};
+	struct cdi_node nodes_given[] = {
+		{.path = "/dev/a",
+		 .host_path = "/dev/null",
+		 .type = 'c',
+		 .major = 1,
+		 .minor = 3,
+		 .because = "CDI x"},
+		{.path = "/dev/a",
+		 .host_path = "/dev/null",
+		 .type = 'c',
+		 .major = 1,
+		 .minor = 3,
+		 .because = "CDI y"},
+		{.path = "/dev/b",
+		 .type = 'b',
+		 .major = 8,
+		 .minor = 3,
+		 .access = ACCESS_READ,
+		 .because = "CDI y"},
+		{.path = "/dev/n",
+		 .type = 'c',
+		 .major = 8,
+		 .minor = 3,
+		 .no_rule = true,
+		 .because = "CDI y"},
+	};
+	struct cdi_mount mounts[] = {{.host_path = "/h",
+				      .container_path = "/c",
+				      .flags = MOUNT_FLAG_RECURSIVE,
+				      .because = "CDI x"},
+				     {.host_path = "tmpfs",
+				      .container_path = "/t",
+				      .as_given = true,
+				      .because = "CDI x"}};
+	struct cdi_edits edits = {.nodes = {nodes_given, 4, 4}, .mounts = {mounts, 2, 2}};
 	AUTO_ARENA arena = {0};
 	struct plan plan = {0};
 	struct error err = {0};
 
 	(void)state;
 	assert_int_equal(cdi_plan(&edits, &arena, &plan, &err), 0);
-	assert_int_equal(plan.count, 3); /* a node once, with its rule */
+	assert_int_equal(plan.count, 6); /* a node once, with its rule, where it has one */
 	assert_int_equal(plan.items[0].kind, OPERATION_DEVICE_RULE);
 	assert_int_equal(plan.items[1].kind, OPERATION_DEVICE);
 	assert_int_equal(plan.items[1].tree, TREE_HOST);
-	assert_int_equal(plan.items[2].kind, OPERATION_BIND);
-	assert_int_equal(plan.items[2].flags, MOUNT_FLAG_RECURSIVE);
-	assert_true(plan.items[2].required && plan.items[2].of_spec);
+	assert_int_equal(plan.items[2].kind, OPERATION_DEVICE_RULE);
+	assert_true(plan.items[2].block && plan.items[2].access == ACCESS_READ);
+	assert_int_equal(plan.items[4].kind, OPERATION_DEVICE);
+	assert_ptr_equal(plan.items[4].node, &nodes_given[3]);
+	assert_int_equal(plan.items[5].kind, OPERATION_BIND);
+	assert_int_equal(plan.items[5].flags, MOUNT_FLAG_RECURSIVE);
+	assert_true(plan.items[5].required && plan.items[5].of_spec);
 }
 
 int main(void)

@@ -309,7 +309,7 @@ static size_t memory_in_use(void)
 	return info.uordblks + info.hblkhd;
 }
 
-static struct spec_device device = {"/dev/nvidia0", 195, 0, 0666, 0, 0, false};
+static struct spec_device device = {.path = "/dev/nvidia0", .major = 195, .mode = 0666};
 static struct spec_mount bind = {"/host/lib", "/lib", MOUNT_FLAG_RDONLY | MOUNT_FLAG_NOSUID};
 
 static const struct {
@@ -395,7 +395,11 @@ static void a_node_of_a_group_brings_the_group(void **state)
 					       "{\"process\":{\"user\":{\"additionalGids\":%s}}}",
 					       groups[i].gids)
 				: "{\"process\":{\"user\":{}}}";
-		struct spec_device node = {"/dev/x", 1, 2, groups[i].mode, 0, groups[i].gid, false};
+		struct spec_device node = {.path = "/dev/x",
+					   .major = 1,
+					   .minor = 2,
+					   .mode = groups[i].mode,
+					   .gid = groups[i].gid};
 		struct document document = DOCUMENT_INIT(&arena, text, strlen(text));
 		struct spec_edits edits = {.variables = NVIDIA_VOID,
 					   .devices = {&node, 1, 1},
@@ -453,6 +457,86 @@ static void edits_of_cdi_specs_are_made_once(void **state)
 		assert_int_equal(spec_edit(&document, &edits, &err), 0);
 		assert_string_equal(document.text, rows[i].result);
 	}
+}
+
+static void members_of_objects_are_set(void **state)
+{
+	static const struct {
+		const char *text, *result;
+	} rows[] = {
+		{"{}",
+		 "{\"linux\":{\"intelRdt\":{\"closID\":\"a\"},\"netDevices\":{\"eth0.5\":{}}}}"},
+		{"{\"linux\":null}",
+		 "{\"linux\":{\"intelRdt\":{\"closID\":\"a\"},\"netDevices\":{\"eth0.5\":{}}}}"},
+		{"{\"linux\":{\"a\":1}}",
+		 "{\"linux\":{\"a\":1,\"intelRdt\":{\"closID\":\"a\"},\"netDevices\":{\"eth0.5\":{}}}}"},
+		{"{\"linux\":{\"intelRdt\":null,\"netDevices\":{\"eth0.5\":{\"name\":\"x\"},\"e\":{}}}}",
+		 "{\"linux\":{\"intelRdt\":{\"closID\":\"a\"},\"netDevices\":{\"eth0.5\":{},\"e\":{}}}}"},
+		{"{\"linux\":[]}", "edit config.json: linux is no object"},
+		{"{\"linux\":{\"netDevices\":3}}",
+		 "edit config.json: linux.netDevices is no object"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		AUTO_ARENA arena = {0};
+		struct document document =
+			DOCUMENT_INIT(&arena, rows[i].text, strlen(rows[i].text));
+		struct error err = {0};
+		int r = document_set(&document, "linux", "intelRdt", "{\"closID\":\"a\"}", &err);
+
+		if (r == 0)
+			r = document_set(&document, "linux.netDevices", "eth0.5", "{}", &err);
+		if (r == 0)
+			r = document_write(&document, &err);
+		assert_string_equal(r < 0 ? err.message : document.text, rows[i].result);
+	}
+}
+
+static void edits_that_runtimes_alone_make(void **state)
+{
+	static const char text[] = "{\"process\":{\"env\":[" VOID_ENV "]}}";
+	static const char result[] =
+		"{\"process\":{\"env\":[" VOID_ENV "]},"
+		"\"linux\":{\"devices\":[{\"path\":\"/dev/b\",\"type\":\"b\",\"major\":8,\"minor\":1,"
+		"\"uid\":5,\"gid\":0},{\"path\":\"/dev/f\",\"type\":\"p\",\"fileMode\":384,\"uid\":0,\"gid\":0}],"
+		"\"resources\":{\"devices\":[{\"allow\":true,\"type\":\"b\",\"major\":8,\"minor\":1,\"access\":\"r\"}]},"
+		"\"netDevices\":{\"eth5\":{\"name\":\"net\"}},\"intelRdt\":{\"closID\":\"c\"}},"
+		"\"mounts\":[{\"destination\":\"/t\"}],\"hooks\":{\"createContainer\":[" HOOK "]}}";
+	struct spec_device devices[] = {
+		{.path = "/dev/b", .major = 8, .minor = 1, .type = 'b', .no_mode = true, .uid = 5},
+		{.path = "/dev/f", .type = 'p', .mode = 0600},
+	};
+	struct spec_device rule = {.major = 8, .minor = 1, .type = 'b', .access = ACCESS_READ};
+	struct cdi_net_device net = {"eth5", "net"};
+	const char *given[] = {"{\"destination\":\"/t\"}"};
+	const struct cdi_edits cdi = {.net_devices = {&net, 1, 1},
+				      .intel_rdt = "{\"closID\":\"c\"}"};
+	const struct spec_edits edits = {.devices = {devices, 2, 2},
+					 .rules = {&rule, 1, 1},
+					 .given_mounts = {given, 1, 1},
+					 .cdi = &cdi,
+					 .hook = "/h"};
+	AUTO_ARENA arena = {0};
+	struct document document = DOCUMENT_INIT(&arena, text, strlen(text));
+	struct error err = {0};
+
+	(void)state;
+	assert_int_equal(spec_edit(&document, &edits, &err), 0);
+	assert_string_equal(document.text, result);
+}
+
+static void features_are_read(void **state)
+{
+	static const char text[] =
+		"{\"linux\":{\"netDevices\":{\"enabled\":true},\"intelRdt\":{\"enabled\":false,\"a\":1}}}";
+
+	(void)state;
+	assert_true(runtime_features_have(text, strlen(text), "linux.netDevices.enabled"));
+	assert_false(runtime_features_have(text, strlen(text), "linux.intelRdt.enabled"));
+	assert_false(runtime_features_have(text, strlen(text), "linux.intelRdt.schemata"));
+	assert_false(runtime_features_have(text, strlen(text), "linux.intelRdt.a.b"));
+	assert_false(runtime_features_have("runc: unknown", 13, "linux.netDevices.enabled"));
 }
 
 static void mode_hook_adds_one_hook(void **state)
@@ -516,7 +600,8 @@ static void long_texts_take_memory_by_their_length(void **state)
 		size_t length = strlen(texts[i].item) + 1, head = strlen(texts[i].head), before;
 		char *text = arena_alloc(&arena, head + count * length + strlen(texts[i].tail) + 1);
 		struct document document = DOCUMENT_INIT(&arena, text, 0);
-		struct spec_device group = {"/dev/x", 1, 2, 0660, 0, 44, false};
+		struct spec_device group = {
+			.path = "/dev/x", .major = 1, .minor = 2, .mode = 0660, .gid = 44};
 		struct spec_edits edits = {.variables = NVIDIA_VOID,
 					   .devices = {&group, 1, 1},
 					   .rules = {&group, 1, 1},
@@ -1064,7 +1149,8 @@ static void what_lies_in_a_volume_is_the_hooks(void **state)
 static void a_node_of_the_hooks_brings_its_group_alone(void **state)
 {
 	AUTO_ARENA arena = {0};
-	struct spec_device node = {"/dev/x", 1, 2, 0660, 0, 44, true};
+	struct spec_device node = {
+		.path = "/dev/x", .major = 1, .minor = 2, .mode = 0660, .gid = 44, .by_hook = true};
 	struct document document = DOCUMENT_INIT(&arena, "{}", 2);
 	struct spec_edits edits = {.devices = {&node, 1, 1}, .hook = "/h", .poststop = true};
 	struct document_value value;
@@ -1102,6 +1188,9 @@ int main(void)
 		cmocka_unit_test(a_plan_becomes_config_json),
 		cmocka_unit_test(a_node_of_a_group_brings_the_group),
 		cmocka_unit_test(edits_of_cdi_specs_are_made_once),
+		cmocka_unit_test(members_of_objects_are_set),
+		cmocka_unit_test(edits_that_runtimes_alone_make),
+		cmocka_unit_test(features_are_read),
 		cmocka_unit_test(mode_hook_adds_one_hook),
 		cmocka_unit_test(mode_hook_takes_the_place_of_the_engines),
 		cmocka_unit_test(no_text_is_edited_that_can_be_read_otherwise),
