@@ -139,7 +139,8 @@ count_roads() {
 	umount "$bundle/rootfs"
 	bench_bundle cdi
 	fresh_root
-	apply_cdi --mounts hook
+	write_spec --mounts hook
+	apply_cdi "$work/cdi.json"
 	mapfile -t words < <(jq -r '.hooks.createContainer[0].args[1:][]' "$bundle/config.json")
 	road_calls system-calls-cdi all "$hook" "${words[@]}"
 	umount -R "$bundle/rootfs"
