@@ -81,6 +81,21 @@ int root_open_regular(const struct root *root, const char *path);
 int root_read(const struct root *root, const char *path, size_t limit, struct arena *arena,
 	      char **ret, size_t *ret_length);
 /*
+ * The same for a file of the host by its path. It is opened with `flags` besides (O_NOFOLLOW, or
+ * 0), without waiting for a FIFO's writer. -EINVAL: not a regular file.
+ */
+int file_load(const char *path, int flags, size_t limit, struct arena *arena, char **ret,
+	      size_t *ret_length);
+/* Whether davit may act on what an open file says, or run it, and why not. */
+enum file_trust {
+	FILE_TRUSTED,
+	FILE_NOT_REGULAR,
+	FILE_OTHER_OWNER,        /* see owner_is_trusted */
+	FILE_WRITABLE_BY_OTHERS, /* by its group or everybody */
+};
+/* fd may be O_PATH. An enum file_trust, or -errno. */
+int file_trust(int fd);
+/*
  * The names in the directory `path`, in no order, at most `limit` of them (-E2BIG: more; `ret`
  * holds that many), without "." and "..". 0 or -errno, no message.
  */
