@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # How fast the hook is, as root on Debian 12: everything in turns in one run. Prints a table, and
-# writes results.json, bench.svg and bench-roads.svg to $OUT_DIR (tests/bench/out).
+# writes results.json, tables (*.tsv) and charts (*.svg) to $OUT_DIR (tests/bench/out).
 #   tests/bench.sh              on fake drivers of 1 to 256 GPUs
 #   tests/bench.sh --gpu        on this machine's own driver: hook, floor, an empty program, runc
 #   tests/bench.sh --pack DIR   gathers what --gpu needs, for a machine without packages or network:
 #   tests/bench.sh --gpu --bin DIR
 # ROUNDS (100) and COLD_ROUNDS (the same) say how often; GROUPS_ONLY names some groups of them:
 # roads gpus early config runc libraries cold. Of roads, LOAD_ROUNDS (3) times STARTS (96) are
-# started, SLOTS (32) at once. What containers write lies in memory, so that it isn't the
+# started, SLOTS (32) at once. NVIDIA_TOOLKIT names a folder with nvidia-container-runtime, nvidia-ctk
+# and nvidia-cdi-hook to measure beside davit's. What containers write lies in memory, so that it isn't the
 # disk that is measured, but for cold, and for all with ON_DISK=1.
 set -euo pipefail
 
@@ -313,4 +314,4 @@ jq -s --arg kernel "$(uname -r)" --argjson cpus "$(nproc)" --argjson size "$(sta
 	--arg layers "${ON_DISK:+on disk}" \
 	'{version: $version, layers: (if $layers == "" then "in memory" else $layers end), commit: $commit, kernel: $kernel, cpus: $cpus, model: $model,
 	hook_bytes: $size, results: .}' "$results" > "$OUT_DIR/results.json"
-tests/bench/report.sh "$OUT_DIR/results.json" "$OUT_DIR/bench.svg"
+tests/bench/report.sh "$OUT_DIR/results.json" "$OUT_DIR"

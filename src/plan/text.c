@@ -117,6 +117,8 @@ static void put_operation(struct output *output, const struct operation *operati
 	put_number(output, &first, "flags", operation->flags);
 	put_number(output, &first, "major", operation->major);
 	put_number(output, &first, "minor", operation->minor);
+	if (operation->block)
+		put_number(output, &first, "block", true);
 	put_number(output, &first, "owner_root", operation->owner_root);
 	put_number(output, &first, "required", operation->required);
 	put(output, "}", 1);
@@ -303,6 +305,7 @@ static void read_operation(struct reader *r, struct json_object *object, struct 
 	ret->flags = (unsigned)get_number(r, object, "flags");
 	ret->major = (unsigned)get_number(r, object, "major");
 	ret->minor = (unsigned)get_number(r, object, "minor");
+	ret->block = get_number(r, object, "block") != 0;
 	ret->owner_root = get_number(r, object, "owner_root") != 0;
 	ret->required = get_number(r, object, "required") != 0;
 	ret->because = "";
