@@ -39,9 +39,9 @@ static inline int capabilities_set(const struct capabilities *want)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	const struct __user_cap_data_struct parts[_LINUX_CAPABILITY_U32S_3] = {
-		{(uint32_t)want->effective,         (uint32_t)want->permitted,         (uint32_t)want->inheritable},
+		{(uint32_t)want->effective, (uint32_t)want->permitted, (uint32_t)want->inheritable},
 		{(uint32_t)(want->effective >> 32), (uint32_t)(want->permitted >> 32),
-		 (uint32_t)(want->inheritable >> 32)							      },
+		 (uint32_t)(want->inheritable >> 32)},
 	};
 
 	return syscall(SYS_capset, &header, parts) < 0 ? -errno : 0;
