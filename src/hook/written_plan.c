@@ -45,15 +45,17 @@ int written_plan_apply(const struct config *config, const struct oci_state *stat
 	static struct container container = CONTAINER_INIT;
 	struct plan plan = {0};
 	const char *rootfs = NULL;
-	int r = read_plan(state->bundle, arena, &plan, &rootfs, err);
+	int r;
 
+	deadline_step("mount the driver's files in the container");
+	deadline_watch();
+	/* No program is started here: the narrow filter is the only one. */
+	r = filter_install(FILTER_APPLY, err);
+	if (r == 0)
+		r = read_plan(state->bundle, arena, &plan, &rootfs, err);
 	if (r == 0)
 		r = needs_driver_root(&plan) ? driver_roots_open(config, &roots, err)
 					     : driver_roots_open_host(config, &roots, err);
-	deadline_step("mount the driver's files in the container");
-	deadline_watch();
-	if (r == 0)
-		r = filter_install(FILTER_APPLY, err);
 	if (r == 0)
 		r = container_open_own(rootfs, &container, err);
 	if (r == 0) {
