@@ -15,7 +15,7 @@ matches 'release: SECURITY.md has it among the supported versions' "^\| ${versio
 # --- what is refused -----------------------------------------------------------------------------
 
 # A clone, in which a tag may be made and a file may change.
-git -c safe.directory='*' clone -q --no-hardlinks "$repository" "$work/clone" 2> "$work/log"
+git -c safe.directory='*' clone -q --depth 1 "file://$repository" "$work/clone" 2> "$work/log"
 git_clone() {
 	git -C "$work/clone" -c user.name=n -c user.email=n@localhost "$@" > "$work/log" 2>&1
 }
@@ -37,7 +37,7 @@ refused
 matches 'release: a tree with changes is refused' '^1 .*not committed' "$output"
 git_clone checkout README.md
 sed -i "s/^## $version.*/## $version (not released yet)/" "$work/clone/CHANGELOG.md"
-git_clone commit -am 'no date'
+git_clone commit --allow-empty -am 'no date'
 git_clone tag -f "v$version"
 refused
 matches 'release: a changelog without the date is refused' '^1 .*CHANGELOG.md has no date' "$output"
