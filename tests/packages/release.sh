@@ -53,8 +53,8 @@ if ! make "$work/out"; then
 fi
 machine=$(dpkg --print-architecture) architecture=$(uname -m)
 equal 'release: all files are there, and no others' "$(printf '%s\n' SHA256SUMS "davit-$version.tar.gz" \
-	"davit_${version}_$machine.deb" "davit-nvidia-compat_${version}_all.deb" "davit-$version-1.$architecture.rpm" \
-	"davit-nvidia-compat-$version-1.noarch.rpm" "davit-$version.$architecture.spdx.json" | LC_ALL=C sort)" \
+	"davit_${version}_$machine.deb" davit-{nvidia,amd}-compat_"${version}_all.deb" "davit-$version-1.$architecture.rpm" \
+	davit-{nvidia,amd}-compat-"$version-1.noarch.rpm" "davit-$version.$architecture.spdx.json" | LC_ALL=C sort)" \
 	"$(cd "$work/out" && printf '%s\n' * | LC_ALL=C sort)"
 equal 'release: SHA256SUMS has each of them' "$(cd "$work/out" && printf '%s\n' davit* | LC_ALL=C sort)" \
 	"$(cd "$work/out" && sha256sum --strict -c SHA256SUMS | sed 's/: OK$//' | LC_ALL=C sort)"
@@ -76,7 +76,7 @@ equal 'release: the SPDX document is as the specification has it' '' \
 	"$("$repository/tests/packages/spdx.py" "$document")"
 equal 'release: it lists the libraries that are linked in' 'elfutils gcc glibc json-c libcap2 libseccomp zlib' \
 	"$(jq -r '.packages[] | select(.primaryPackagePurpose == "LIBRARY") | .name' "$document" | sed 's/^gcc-.*/gcc/' | sort | xargs)"
-equal "release: their versions are the installed packages'" "$(dpkg-query -W -f '${source:Version}' libelf-dev)" \
+equal "release: their versions are the installed packages'" "$(dpkg-query -W -f '${source:Version}' "libelf-dev:$machine")" \
 	"$(jq -r '.packages[] | select(.name == "elfutils") | .versionInfo' "$document")"
 jq 'del(.packages[0].downloadLocation) | .packages[1].SPDXID = .packages[2].SPDXID | .packages[-1].licenseDeclared = "Own"' \
 	"$document" > "$work/out/broken.json"
