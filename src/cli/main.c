@@ -3,17 +3,17 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "amd_ctk.h"
 #include "cdi_hook.h"
 #include "cli.h"
-#include "commands.h"
+#include "command/commands.h"
+#include "setup/ctk/amd_ctk.h"
 
 #define LIST_COMMAND(name) &command_##name,
 static const struct command *const commands[] = {COMMANDS(LIST_COMMAND) NULL};
 
 static const struct command_option options[] = {
 	{"version", OPTION_FLAG, NULL, "print which davit it is"},
-	{NULL,      0,           NULL, NULL                     },
+	{NULL, 0, NULL, NULL},
 };
 
 static const struct command davit = {

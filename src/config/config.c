@@ -32,7 +32,7 @@ int config_defaults(struct arena *arena, struct config *ret)
 		.cgroups = true,
 		.cuda_compat = true,
 		.limits = {.seconds = CONFIG_SECONDS},
-		.log = {.file = "",				      .level = LOG_LEVEL_WARNING},
+		.log = {.file = "", .level = LOG_LEVEL_WARNING},
 	};
 	if (strings_add(arena, &ret->policy.env_names, DEVICES_VARIABLE) < 0 ||
 	    strings_add(arena, &ret->cdi.spec_dirs, "/etc/cdi") < 0 ||

@@ -48,13 +48,17 @@ int pipeline_read(struct pipeline *pipeline, const struct config *config, const 
 /* Whatever else it still asks with: the GPUs are in config.json itself. */
 static int written_already(struct pipeline *pipeline, struct arena *arena, struct error *err)
 {
+	struct request_rule *rule;
+
 	pipeline->request = (struct gpu_request){
 		.from = "", .mig_config = "", .mig_monitor = "", .mps_pipe_directory = ""};
 	pipeline->stage = PIPELINE_REQUEST;
-	return strings_add(arena, &pipeline->request.rules,
-			   "davit-runtime has written what it gets into config.json") < 0
-		       ? error_memory(err)
-		       : 0;
+	rule = ARENA_PUSH(arena, &pipeline->request.rules);
+	if (!rule)
+		return error_memory(err);
+	*rule = (struct request_rule){RULE_APPLIED,
+				      "davit-runtime has written what it gets into config.json"};
+	return 0;
 }
 
 static void log_request(const struct gpu_request *request, struct arena *arena)
@@ -540,7 +544,7 @@ int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct are
 			      &pipeline->selection, &pipeline->choices, &pipeline->image, arena,
 			      &pipeline->plan, err);
 	if (r == 0 && pipeline->request.spec_devices.count && !pipeline->writes_spec)
-		r = cdi_check_for_hook(&pipeline->cdi, err);
+		r = cdi_check_for_hook(&pipeline->cdi, &pipeline->spec.user, err);
 	if (r == 0 && pipeline->request.spec_devices.count)
 		r = cdi_plan(&pipeline->cdi, arena, &pipeline->plan, err);
 	if (r < 0)

@@ -38,6 +38,8 @@ static struct json_object *write_operation(const struct operation *operation)
 	put_number(object, "flags", operation->flags);
 	put_number(object, "major", operation->major);
 	put_number(object, "minor", operation->minor);
+	if (operation->block)
+		put_number(object, "block", true);
 	put_number(object, "owner_root", operation->owner_root);
 	put_number(object, "required", operation->required);
 	return object;
@@ -250,6 +252,7 @@ static void read_operation(struct reader *r, struct json_object *object, struct 
 	ret->flags = (unsigned)get_number(r, object, "flags");
 	ret->major = (unsigned)get_number(r, object, "major");
 	ret->minor = (unsigned)get_number(r, object, "minor");
+	ret->block = get_number(r, object, "block") != 0;
 	ret->owner_root = get_number(r, object, "owner_root") != 0;
 	ret->required = get_number(r, object, "required") != 0;
 	ret->because = "";

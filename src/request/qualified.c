@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Names of CDI devices, "VENDOR/CLASS=DEVICE": whose they are. NVIDIA's own kind and its built-in
- * ones are read by davit itself, those of plain vendors too; all others are a spec's.
+ * ones are read by davit itself, those of other vendors too; all others are a spec's.
  */
 #include <ctype.h>
 #include <string.h>
@@ -114,7 +114,7 @@ int names_add(struct resolver *r, const char *from, const struct strings *names)
 	request->gpu = true;
 	if (!*request->spec_from)
 		request->spec_from = from;
-	result = resolver_rule(r, "devices of CDI specs come from %s: %.64s%s", from,
+	result = resolver_rule(r, RULE_APPLIED, "devices of CDI specs come from %s: %.64s%s", from,
 			       request->spec_devices.items[before],
 			       request->spec_devices.count - before > 1 ? " and others" : "");
 	return result < 0 ? result : items_unique(r, &request->spec_devices);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What is asked for of the plain vendors. For each of them the sources are the same as NVIDIA's, in
- * the same order, and the first that speaks of the vendor decides.
+ * What is asked for of vendors other than NVIDIA. For each of them the sources are the same as
+ * NVIDIA's, in the same order, and the first that speaks of the vendor decides.
  */
 #include <string.h>
 #include <strings.h>
@@ -28,11 +28,11 @@ static int wish(struct resolver *r, const struct vendor *vendor, const char *fro
 	*added = (struct wish){vendor, from, *names};
 	r->request->gpu = true;
 	if (names->count == 1)
-		result = resolver_rule(r, "%s devices come from %s: %.64s", vendor->title, from,
-				       names->items[0]);
+		result = resolver_rule(r, RULE_APPLIED, "%s devices come from %s: %.64s",
+				       vendor->title, from, names->items[0]);
 	else
-		result = resolver_rule(r, "%s devices come from %s: a list of %zu", vendor->title,
-				       from, names->count);
+		result = resolver_rule(r, RULE_APPLIED, "%s devices come from %s: a list of %zu",
+				       vendor->title, from, names->count);
 	return result < 0 ? result : SOURCE_DECIDED;
 }
 
@@ -55,7 +55,7 @@ static int decide(struct resolver *r, const struct vendor *vendor, const char *f
 		word = "says none";
 	if (!word)
 		return wish(r, vendor, from, names);
-	result = resolver_rule(r, "%s %s: no %s GPU", from, word, vendor->title);
+	result = resolver_rule(r, RULE_APPLIED, "%s %s: no %s GPU", from, word, vendor->title);
 	return result < 0 ? result : SOURCE_DECIDED;
 }
 
@@ -131,7 +131,8 @@ static int from_env(struct resolver *r, const struct vendor *vendor,
 {
 	const struct vendor_variable *variable = r->env.others;
 	const struct vendor_variable *end = variable + r->env.others_count;
-	struct strings names = {0};
+	struct strings names = {0}, of_specs = {0};
+	size_t kept = 0;
 	const char *from;
 	int result;
 
@@ -149,11 +150,23 @@ static int from_env(struct resolver *r, const struct vendor *vendor,
 	/* "amd.com/gpu=0" is taken for 0, so that names of CDI can be used in the variables. */
 	for (size_t i = 0; result == 0 && i < names.count; i++) {
 		struct slice device;
+		const char *name = names.items[i];
 
-		if (vendor_of_device(slice_from(names.items[i]), &device) == vendor)
-			names.items[i] = device.data; /* it ends where the item does */
+		if (name_owner(slice_from(name), &device) == NAME_OF_SPEC) {
+			result = strings_add(r->arena, &of_specs, name) < 0 ? error_memory(r->err)
+									    : 0;
+			continue;
+		}
+		if (vendor_of_device(slice_from(name), &device) == vendor)
+			name = device.data; /* it ends where the item does */
+		names.items[kept++] = name;
 	}
-	return result < 0 ? result : decide(r, vendor, from, &names);
+	names.count = kept;
+	if (result == 0)
+		result = names_add(r, from, &of_specs);
+	if (result < 0)
+		return result;
+	return of_specs.count && kept == 0 ? SOURCE_DECIDED : decide(r, vendor, from, &names);
 }
 
 static int resolve(struct resolver *r, const struct vendor *vendor,
@@ -184,7 +197,7 @@ int wishes_resolve(struct resolver *r, const struct mount_requests *mounts)
 	if (r->spec->annotations.count == 0 && mounts->others.count == 0 && !r->env.others_set)
 		return 0;
 	for (size_t i = 0; result == 0 && vendors[i]; i++)
-		if (vendors[i]->plain)
+		if (vendors[i]->table)
 			result = resolve(r, vendors[i], mounts);
 	return result;
 }
@@ -194,7 +207,7 @@ int wishes_resolve(struct resolver *r, const struct mount_requests *mounts)
 static const struct vendor *vendor_of_kind(struct slice kind)
 {
 	for (size_t i = 0; vendors[i]; i++)
-		if (vendors[i]->plain && slice_equal(kind, vendors[i]->kind))
+		if (vendors[i]->table && slice_equal(kind, vendors[i]->kind))
 			return vendors[i];
 	return NULL;
 }
@@ -205,7 +218,7 @@ static int unknown_kind(struct resolver *r, const char *entry)
 	const char *list;
 
 	for (size_t i = 0; vendors[i]; i++)
-		if (vendors[i]->plain && strings_add(r->arena, &kinds, vendors[i]->kind) < 0)
+		if (vendors[i]->table && strings_add(r->arena, &kinds, vendors[i]->kind) < 0)
 			return error_memory(r->err);
 	list = strings_join(r->arena, &kinds, ", ");
 	if (!list)
@@ -226,7 +239,7 @@ int wishes_list_variables(struct resolver *r)
 	size_t count = 0, room = configured->count;
 
 	for (size_t i = 0; vendors[i]; i++)
-		room += vendors[i]->plain && vendors[i]->variable;
+		room += vendors[i]->table && vendors[i]->variable;
 	list = arena_alloc(r->arena, (room + 1) * sizeof(*list));
 	if (!list)
 		return error_memory(r->err);
@@ -243,7 +256,7 @@ int wishes_list_variables(struct resolver *r)
 			return unknown_kind(r, configured->items[i]);
 	}
 	for (size_t i = 0; vendors[i]; i++)
-		if (vendors[i]->plain && vendors[i]->variable)
+		if (vendors[i]->table && vendors[i]->variable)
 			list[count++] = (struct vendor_variable){.vendor = vendors[i],
 								 .name = vendors[i]->variable};
 	r->env.others = list;

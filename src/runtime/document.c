@@ -200,6 +200,7 @@ struct document_node {
 	struct document_value value; /* in the text; start 0: absent; end == start: null */
 	struct document_node *first, *last, *next; /* what is in it; its neighbour */
 	struct strings items;                      /* to be put at an array's end */
+	const char *text;                          /* what it becomes as a whole, or NULL */
 	bool emptied; /* all that the array has in the text is to be removed */
 };
 
@@ -290,6 +291,25 @@ int document_append(struct document *document, const char *path, const char *ite
 	return strings_add(document->arena, &node->items, item) < 0 ? error_memory(err) : 0;
 }
 
+int document_set(struct document *document, const char *path, const char *name, const char *text,
+		 struct error *err)
+{
+	struct document_node *parent = NULL, *node;
+	int r = get_node(document, path, &parent, err);
+
+	if (r < 0 || !parent)
+		return r;
+	if (is_there(parent->value) && char_at(document, parent->value.start) != '{')
+		return wrong_type(path, strlen(path), "object", err);
+	node = find_node(parent, slice_from(name));
+	if (!node)
+		node = add_node(document, parent, slice_from(name));
+	if (!node)
+		return error_memory(err);
+	node->text = text;
+	return 0;
+}
+
 /* Items from `first` to the end of the array go: with the comma before them when others stay. */
 static int remove_tail(struct document *document, struct document_value items, bool others,
 		       struct error *err)
@@ -355,7 +375,7 @@ static void put_text(struct output *output, const char *text)
 
 static bool has_content(const struct document_node *node)
 {
-	bool content = node->items.count > 0;
+	bool content = node->items.count > 0 || node->text;
 
 	for (const struct document_node *child = node->first; child && !content;
 	     child = child->next)
@@ -386,6 +406,10 @@ static void put_inside(struct output *output, const struct document_node *node, 
 
 static void put_value(struct output *output, const struct document_node *node)
 {
+	if (node->text) {
+		put_text(output, node->text);
+		return;
+	}
 	put_text(output, node->first ? "{" : "[");
 	put_inside(output, node, false);
 	put_text(output, node->first ? "}" : "]");
@@ -429,6 +453,13 @@ static int add_insertions(struct document *document, const struct document_node 
 
 	if (!node->value.start && node != document->changes)
 		return 0; /* made with what it is in */
+	if (node->text) {
+		struct document_value place = node->value;
+
+		if (!is_there(place))
+			place.end = place.start + strlen("null");
+		return add_edit(document, place, node->text, err);
+	}
 	if (has_content(node))
 		r = add_insertion(document, node, err);
 	if (!is_there(node->value))

@@ -98,7 +98,7 @@ static int write_config(const struct pipeline *pipeline, const struct document *
 }
 
 /* Mode `spec`: all of the plan, partly by the createContainer hook, which finds it in a file. */
-static int write_plan(struct pipeline *pipeline, const char *hook, bool mounts_in_spec,
+static int write_plan(struct pipeline *pipeline, const char *hook, const char *low,
 		      struct document *document, struct arena *arena, struct error *err)
 {
 	static struct root root = {.fd = -1};
@@ -119,13 +119,17 @@ static int write_plan(struct pipeline *pipeline, const char *hook, bool mounts_i
 	r = root_refuse_own(&root, err);
 	if (r == 0)
 		r = pipeline_driver(pipeline, arena, err);
+	if (r == 0)
+		r = runtime_check_features(low, &pipeline->cdi, arena, err);
 	deadline_watch();
 	if (r == 0)
 		r = filter_install(FILTER_APPLY, err);
 	if (r == 0)
 		r = pipeline_plan(pipeline, &root, arena, err);
 	if (r == 0)
-		r = spec_divide(pipeline, &root, mounts_in_spec, arena, &edits, &rest, err);
+		r = spec_divide(pipeline, &root,
+				runtime_mounts_in_spec(pipeline->config->runtime.mounts, low),
+				arena, &edits, &rest, err);
 	/* Groups are added by this edit, but for those that a user namespace doesn't have. */
 	if (r == 0 && user_namespace_is_nested())
 		r = pipeline_note_groups(pipeline, arena, err);
@@ -185,9 +189,7 @@ static int give_gpus(const struct edit *edit, struct error *err)
 	if (config->runtime.mode == RUNTIME_MODE_HOOK || pipeline->spec.user_namespace)
 		r = spec_add_hook(&document, hook, !edit->legacy, err);
 	else
-		r = write_plan(pipeline, hook,
-			       runtime_mounts_in_spec(config->runtime.mounts, edit->low), &document,
-			       edit->arena, err);
+		r = write_plan(pipeline, hook, edit->low, &document, edit->arena, err);
 	if (r == 0)
 		r = privilege_set(PRIVILEGE_MOUNT, err);
 	if (r == 0)

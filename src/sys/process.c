@@ -139,18 +139,18 @@ static const struct {
 #define IN(phase) (1u << PRIVILEGE_##phase)
 	{CAP_DAC_READ_SEARCH, IN(READ) | IN(MOUNT)}, /* a bundle below a directory of mode 0700 */
 	{CAP_SYS_PTRACE,
-						   IN(READ) | IN(MOUNT)                     }, /* /proc/PID/root and ns of another user's process */
-	{CAP_DAC_OVERRIDE,    IN(MOUNT) | IN(BPF) }, /* directories of the image with any owner */
-	{CAP_FOWNER,          IN(MOUNT)           }, /* replacing a link in a sticky directory */
-	{CAP_CHOWN,           IN(MOUNT)           }, /* the cache file keeps the image's owner */
-	{CAP_MKNOD,           IN(MOUNT)           }, /* nodes that the driver would create */
-	{CAP_SETUID,          IN(MOUNT)           }, /* setfsuid in user namespaces */
-	{CAP_SETGID,          IN(MOUNT)           },
-	{CAP_SYS_CHROOT,      IN(MOUNT)           }, /* setns to a mount namespace */
-	{CAP_SYS_ADMIN,       IN(MOUNT) | IN(BPF) },
-	{CAP_NET_ADMIN,       IN(BPF)             }, /* BPF_PROG_ATTACH before CAP_BPF (Linux 5.8) */
-	{CAP_BPF,             IN(BPF)             },
-	{CAP_PERFMON,         IN(BPF)             }, /* reading back the instructions of a program */
+	 IN(READ) | IN(MOUNT)}, /* /proc/PID/root and ns of another user's process */
+	{CAP_DAC_OVERRIDE, IN(MOUNT) | IN(BPF)}, /* directories of the image with any owner */
+	{CAP_FOWNER, IN(MOUNT)},                 /* replacing a link in a sticky directory */
+	{CAP_CHOWN, IN(MOUNT)},                  /* the cache file keeps the image's owner */
+	{CAP_MKNOD, IN(MOUNT)},                  /* nodes that the driver would create */
+	{CAP_SETUID, IN(MOUNT)},                 /* setfsuid in user namespaces */
+	{CAP_SETGID, IN(MOUNT)},
+	{CAP_SYS_CHROOT, IN(MOUNT)}, /* setns to a mount namespace */
+	{CAP_SYS_ADMIN, IN(MOUNT) | IN(BPF)},
+	{CAP_NET_ADMIN, IN(BPF)}, /* BPF_PROG_ATTACH before CAP_BPF (Linux 5.8) */
+	{CAP_BPF, IN(BPF)},
+	{CAP_PERFMON, IN(BPF)}, /* reading back the instructions of a program */
 #undef IN
 };
 

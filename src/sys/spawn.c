@@ -234,7 +234,7 @@ static int collect(struct child *child)
 {
 	while (child->out >= 0 || child->err_out >= 0) {
 		struct pollfd fds[] = {
-			{child->out,     POLLIN, 0},
+			{child->out, POLLIN, 0},
 			{child->err_out, POLLIN, 0},
 		};
 		int64_t left = child->deadline - now_ms();

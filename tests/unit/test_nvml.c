@@ -155,12 +155,12 @@ static const struct {
 	int r;
 	const char *message;
 } failures[] = {
-	{"fail",          -EIO,       "ask NVML: nvml is out of order"              },
-	{"fail-silently", -EIO,       "ask NVML: davit-nvml exited with code 3"     },
-	{"signal",        -EIO,       "ask NVML: davit-nvml was killed by signal 15"},
-	{"hang",          -ETIMEDOUT, "ask NVML: no answer within 300 ms"           },
-	{"hang-closed",   -ETIMEDOUT, "ask NVML: no answer within 300 ms"           },
-	{"flood",         -EFBIG,     "ask NVML: the answer has more than 256 KiB"  },
+	{"fail", -EIO, "ask NVML: nvml is out of order"},
+	{"fail-silently", -EIO, "ask NVML: davit-nvml exited with code 3"},
+	{"signal", -EIO, "ask NVML: davit-nvml was killed by signal 15"},
+	{"hang", -ETIMEDOUT, "ask NVML: no answer within 300 ms"},
+	{"hang-closed", -ETIMEDOUT, "ask NVML: no answer within 300 ms"},
+	{"flood", -EFBIG, "ask NVML: the answer has more than 256 KiB"},
 };
 
 static void test_each_failure_is_named(void **state)

@@ -59,9 +59,9 @@ static int examine(const struct driver_roots *roots, const struct config *config
 	} parts[] = {
 		{inventory_read_kernel, &problems->kernel},
 		{inventory_read_majors, &problems->majors},
-		{inventory_read_gpus,   &problems->gpus  },
-		{inventory_read_nodes,  &problems->nodes },
-		{inventory_read_files,  &problems->files },
+		{inventory_read_gpus, &problems->gpus},
+		{inventory_read_nodes, &problems->nodes},
+		{inventory_read_files, &problems->files},
 	};
 	int r = 0;
 

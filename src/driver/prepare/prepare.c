@@ -45,10 +45,7 @@ static int prepare_modules(struct inventory *inv, struct strings *done)
 	static const struct {
 		const char *node;
 		bool required;
-	} modules[] = {
-		{"nvidia-uvm",     true },
-                {"nvidia-modeset", false}
-        };
+	} modules[] = {{"nvidia-uvm", true}, {"nvidia-modeset", false}};
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(modules); i++) {

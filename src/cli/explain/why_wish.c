@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What would have to be asked for: the same way through with other requests. */
+#include <string.h>
+
+#include "why.h"
+
+#define IMEX_NODES "/dev/nvidia-caps-imex-channels/channel"
+
+struct wisher {
+	const struct why_question *question;
+	const struct explanation *explanation;
+	struct why_answer *answer;
+};
+
+/* Whether the container would get the path with this request; then the operation's reason. */
+static bool would_have(const struct wisher *w, const struct gpu_request *request,
+		       const char **ret_because)
+{
+	const struct pipeline *real = &w->explanation->pipeline;
+	const struct operation *operation = NULL;
+	AUTO_PIPELINE pipeline = PIPELINE_INIT;
+	struct error ignored = {0};
+
+	pipeline.config = real->config;
+	pipeline.bundle = real->bundle;
+	pipeline.rootfs = real->rootfs;
+	pipeline.request = *request;
+	/* Whether the image would be content is not the question. */
+	pipeline.request.requirements = (struct oci_pairs){0};
+	if (pipeline_driver(&pipeline, w->question->arena, &ignored) == 0 &&
+	    pipeline_plan(&pipeline, &w->explanation->root, w->question->arena, &ignored) == 0)
+		operation = why_find(w->question, &pipeline, &w->explanation->root);
+	if (operation && why_source_exists(&pipeline, operation)) {
+		*ret_because = operation->because;
+		return true;
+	}
+	return false;
+}
+
+static struct gpu_request with_all_gpus(const struct wisher *w)
+{
+	static const char *all[] = {"all"};
+	struct gpu_request request = w->explanation->pipeline.request;
+	struct wish *wishes = arena_alloc(
+		w->question->arena, (request.wishes.count + 1) * sizeof(*request.wishes.items));
+
+	if (!wishes)
+		return request;
+
+	request.devices = (struct strings){all, 1, 1};
+	for (size_t i = 0; i < request.wishes.count; i++)
+		wishes[i] = (struct wish){request.wishes.items[i].vendor,
+					  request.wishes.items[i].from, request.devices};
+	request.wishes.items = wishes;
+	return request;
+}
+
+static struct gpu_request with_capability(const struct gpu_request *from, unsigned bit)
+{
+	struct gpu_request request = *from;
+
+	request.capabilities |= bit | (bit == CAPABILITY_VIDEO ? CAPABILITY_COMPUTE : 0);
+	return request;
+}
+
+/* The names of a set, joined by `separator`. NULL without memory. */
+static const char *names_of(unsigned capabilities, const char *separator, struct arena *arena)
+{
+	struct strings names = {0};
+
+	for (unsigned bit = 1; bit <= CAPABILITY_ALL; bit <<= 1)
+		if (capabilities & bit && strings_add(arena, &names, capability_name(bit)) < 0)
+			return NULL;
+	return strings_join(arena, &names, separator);
+}
+
+/* One of a set, to name in a remedy: display is what few containers mean. */
+static unsigned first_of(unsigned capabilities)
+{
+	if (capabilities != CAPABILITY_DISPLAY)
+		capabilities &= ~(unsigned)CAPABILITY_DISPLAY;
+	return capabilities & -capabilities;
+}
+
+/* Whether a variable of the container would count. */
+static bool accepts_env(const struct wisher *w)
+{
+	const struct pipeline *pipeline = &w->explanation->pipeline;
+	enum accept policy = pipeline->config->policy.env;
+
+	return policy == ACCEPT_ALWAYS ||
+	       (policy == ACCEPT_PRIVILEGED && pipeline->request.privileged);
+}
+
+static bool answer_capability(struct wisher *w, unsigned brings, bool other_gpu)
+{
+	const struct pipeline *pipeline = &w->explanation->pipeline;
+	struct arena *arena = w->question->arena;
+	unsigned granted = pipeline->request.capabilities_granted;
+	bool env = accepts_env(w);
+	unsigned by_policy = pipeline->config->policy.capabilities & brings;
+	unsigned allowed =
+		env ? by_policy : by_policy & pipeline->config->policy.image_capabilities;
+	unsigned first = first_of(allowed ? allowed : brings);
+	const char *brought = names_of(brings, " or ", arena);
+	const char *have = names_of(granted, ",", arena);
+
+	if (!brought || !have)
+		return false;
+	w->answer->reason =
+		arena_printf(arena, "it comes with capability %s%s; the container has %s", brought,
+			     other_gpu ? ", and is another GPU's" : "", *have ? have : "none");
+	w->answer->fix = arena_printf(arena, "set NVIDIA_DRIVER_CAPABILITIES=%s%s%s%s%s", have,
+				      *have ? "," : "", capability_name(first),
+				      other_gpu ? ", and ask for that GPU" : "",
+				      allowed     ? ""
+				      : by_policy ? ", and let policy.image-capabilities allow it"
+						  : ", and let policy.capabilities allow it");
+	w->answer->verdict = allowed ? WHY_CAPABILITY : WHY_REFUSED;
+	return true;
+}
+
+static bool try_capabilities(struct wisher *w, const struct gpu_request *from, bool other_gpu)
+{
+	unsigned brings = 0;
+	const char *because;
+
+	for (unsigned bit = 1; bit <= CAPABILITY_ALL; bit <<= 1) {
+		struct gpu_request request = with_capability(from, bit);
+
+		if (!(from->capabilities & bit) && would_have(w, &request, &because))
+			brings |= bit;
+	}
+	return brings && answer_capability(w, brings, other_gpu);
+}
+
+static bool try_gpus(struct wisher *w)
+{
+	const struct pipeline *pipeline = &w->explanation->pipeline;
+	struct arena *arena = w->question->arena;
+	struct gpu_request request = with_all_gpus(w);
+	const char *because, *devices = gpu_request_devices(&pipeline->request, arena);
+	const char *sources = gpu_request_sources(&pipeline->request, arena);
+
+	if (!would_have(w, &request, &because))
+		return try_capabilities(w, &request, true);
+	w->answer->verdict = WHY_OTHER_GPU;
+	w->answer->reason =
+		strstr(because, "GPU ") || string_starts(because, "MIG ")
+			? arena_printf(arena, "it is of %s, which isn't selected: %s asks for %s",
+				       because, sources ? sources : "", devices ? devices : "")
+			: arena_printf(arena, "it is of a GPU that isn't selected: %s asks for %s",
+				       sources ? sources : "", devices ? devices : "");
+	w->answer->fix = "add that GPU to the devices asked for";
+	return true;
+}
+
+/* `feature` 0: policy.features doesn't speak of it. */
+static void answer_feature(struct wisher *w, const char *variable, const char *value,
+			   unsigned feature)
+{
+	struct arena *arena = w->question->arena;
+	struct why_answer *answer = w->answer;
+
+	answer->verdict = WHY_REFUSED;
+	if (feature & ~w->explanation->pipeline.config->policy.features) {
+		answer->reason = arena_printf(
+			arena, "it comes with %s, which policy.features doesn't allow", variable);
+		answer->fix =
+			arena_printf(arena, "add %s to policy.features", feature_name(feature));
+	} else if (!accepts_env(w)) {
+		answer->reason = arena_printf(
+			arena, "it comes with %s, and policy.accept-env accepts no variables here",
+			variable);
+		answer->fix = feature ? "ask for it by an annotation of davit's that policy accepts"
+				      : "let policy.accept-env accept the container's environment";
+	} else {
+		answer->verdict = WHY_FEATURE;
+		answer->reason = arena_printf(arena, "it comes with %s, which isn't set", variable);
+		answer->fix = arena_printf(arena, "set %s=%s", variable, value);
+	}
+}
+
+/* Each has a variable of its own. */
+static bool try_features(struct wisher *w)
+{
+	const char *path = w->question->path, *because;
+	const char *channel = string_starts(path, IMEX_NODES) ? path + strlen(IMEX_NODES) : "";
+	const struct {
+		const char *variable, *value;
+		unsigned feature; /* 0: policy.features doesn't speak of it */
+	} variables[] = {{"NVIDIA_GDS", "enabled", FEATURE_GDS},
+			 {"NVIDIA_MOFED", "enabled", FEATURE_MOFED},
+			 {"NVIDIA_GDRCOPY", "enabled", FEATURE_GDRCOPY},
+			 {"NVIDIA_NVSWITCH", "enabled", FEATURE_NVSWITCH},
+			 {"NVIDIA_MIG_CONFIG_DEVICES", "all", 0},
+			 {"NVIDIA_MIG_MONITOR_DEVICES", "all", 0},
+			 {"NVIDIA_IMEX_CHANNELS", channel, FEATURE_IMEX}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(variables); i++) {
+		struct gpu_request request = w->explanation->pipeline.request;
+		const char *number = variables[i].value;
+
+		request.gds = i == 0;
+		request.mofed = i == 1;
+		request.gdrcopy = i == 2;
+		request.nvswitch = i == 3;
+		request.mig_config = i == 4 ? "all" : "";
+		request.mig_monitor = i == 5 ? "all" : "";
+		request.imex = (struct strings){&number, i == 6, 1};
+		if (!*number)
+			continue;
+		if (!would_have(w, &request, &because))
+			continue;
+		answer_feature(w, variables[i].variable, number, variables[i].feature);
+		return true;
+	}
+	return false;
+}
+
+bool why_find_wish(const struct why_question *question, const struct explanation *explanation,
+		   struct why_answer *ret)
+{
+	struct wisher w = {.question = question, .explanation = explanation, .answer = ret};
+
+	return try_capabilities(&w, &explanation->pipeline.request, false) || try_gpus(&w) ||
+	       try_features(&w);
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+
+#include "info.h"
+
+static void print_text(const struct driver *driver)
+{
+	if (driver->platform != PLATFORM_NATIVE)
+		(void)printf("platform %s\n", driver_platform_name(driver->platform));
+	(void)printf("driver  %s\ncuda    %s\nroot    %s\n", driver_version_text(driver),
+		     driver->cuda_version ? driver->cuda_version : "unknown", driver->root_path);
+	for (size_t i = 0; i < driver->gpus.count; i++) {
+		const struct gpu *gpu = &driver->gpus.items[i];
+
+		(void)printf("gpu %u   %s  %s  %s  /dev/%s\n", gpu->index, gpu->model, gpu->uuid,
+			     gpu_place_text(gpu), gpu->nodes.count ? gpu->nodes.items[0] : "null");
+		for (size_t j = 0; j < gpu->mig.count; j++)
+			(void)printf("  mig %u:%zu  gpu instance %u, compute instance %u%s%s\n",
+				     gpu->index, j, gpu->mig.items[j].gpu_instance,
+				     gpu->mig.items[j].compute_instance,
+				     gpu->mig.items[j].uuid ? "  " : "",
+				     gpu->mig.items[j].uuid ? gpu->mig.items[j].uuid : "");
+	}
+	for (size_t i = 0; i < driver->lost.count; i++)
+		(void)printf("lost    %s  %s\n", driver->lost.items[i].bus_id,
+			     driver->lost.items[i].problem);
+	for (size_t i = 0; i < driver->notes.count; i++)
+		(void)printf("note    %s\n", driver->notes.items[i]);
+	if (driver->gpus.count == 0)
+		(void)puts("no GPUs");
+}
+
+/* What is wrong with the kernel's side: without it there is nothing to show. */
+static const struct error *first_problem(const struct driver_problems *problems)
+{
+	const struct error *parts[] = {&problems->kernel, &problems->majors, &problems->gpus};
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		if (parts[i]->code != ERROR_NONE)
+			return parts[i];
+	return NULL;
+}
+
+/* ---- other vendors ---------------------------------------------------------------------- */
+
+/* The GPUs of vendors other than NVIDIA that the host has. */
+struct found {
+	struct choice *items;
+	size_t count, capacity;
+};
+
+/* `name` NULL: every vendor's. The error is that of a vendor which was named. */
+static int find_others(const char *name, const struct driver_roots *roots, struct arena *arena,
+		       struct found *ret, struct error *err)
+{
+	for (size_t i = 0; vendors[i]; i++) {
+		struct choice choice, *added;
+		struct error problem = {0};
+
+		if (!vendors[i]->table || (name && vendor_find(name) != vendors[i]))
+			continue;
+		if (!info_read_vendor(vendors[i], roots, arena, &choice, &problem)) {
+			*err = problem;
+			continue;
+		}
+		added = ARENA_PUSH(arena, ret);
+		if (!added)
+			return error_memory(err);
+		*added = choice;
+	}
+	return ret->count || !name ? 0 : -ENODEV;
+}
+
+static struct json_object *json_found(const struct found *found)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < found->count; i++)
+		(void)json_object_array_add(array, cli_json_accelerators(&found->items[i].all));
+	return array;
+}
+
+static int print_found(const struct arguments *arguments, const struct found *found,
+		       struct arena *arena)
+{
+	struct json_object *object;
+
+	if (arguments->json) {
+		object = json_object_new_object();
+		json_object_object_add(object, "vendors", json_found(found));
+		return cli_print_json(object);
+	}
+	for (size_t i = 0; i < found->count; i++)
+		info_print_vendor(&found->items[i], arena);
+	return fflush(stdout) != 0;
+}
+
+/* ---- all -------------------------------------------------------------------------------- */
+
+/* A host may lack libraries and have its GPUs all the same: then both are told. */
+static int print_nvidia(const struct arguments *arguments, const struct config *config,
+			const struct driver_roots *roots, const struct found *found,
+			struct arena *arena, struct driver *driver)
+{
+	struct driver_problems problems;
+	struct json_object *object;
+	const struct error *problem;
+	struct error err = {0};
+	int code = 0;
+
+	if (driver_examine(roots, config, arena, driver, &problems) < 0) {
+		(void)error_memory(&err);
+		return cli_fail(&err);
+	}
+	problem = first_problem(&problems);
+	/* Other vendors' GPUs are no reason to miss NVIDIA's, whose module isn't there. */
+	if (problem && found->count && problem == &problems.kernel)
+		return print_found(arguments, found, arena);
+	if (problem)
+		return cli_fail(problem);
+	driver->cuda_version = driver_cuda_version(roots, config, driver, arena);
+	if (arguments->json) {
+		object = cli_json_driver(driver);
+		if (found->count)
+			json_object_object_add(object, "vendors", json_found(found));
+		code = cli_print_json(object);
+	} else {
+		print_text(driver);
+		code = print_found(arguments, found, arena);
+	}
+	if (fflush(stdout) != 0)
+		code = 1;
+	return problems.files.code != ERROR_NONE ? cli_fail(&problems.files) : code;
+}
+
+static int print(const struct arguments *arguments, const struct config *config,
+		 struct driver_roots *roots, struct arena *arena, struct driver *driver)
+{
+	const char *name = arguments_value(arguments, "vendor");
+	bool other = name && vendor_find(name) && vendor_find(name)->table;
+	struct found found = {0};
+	struct error err = {0}, of_driver = {0};
+	int r = driver_roots_open_host(config, roots, &err);
+
+	if (r == 0 && (!name || other))
+		r = find_others(other ? name : NULL, roots, arena, &found, &err);
+	if (r < 0)
+		return cli_fail(&err);
+	if (other)
+		return print_found(arguments, &found, arena);
+	driver_roots_close(roots);
+	*roots = (struct driver_roots)DRIVER_ROOTS_INIT;
+	if (driver_roots_open(config, roots, &of_driver) < 0)
+		return found.count ? print_found(arguments, &found, arena) : cli_fail(&of_driver);
+	return print_nvidia(arguments, config, roots, &found, arena, driver);
+}
+
+static int run(const struct arguments *arguments)
+{
+	struct driver_roots roots = DRIVER_ROOTS_INIT;
+	AUTO_ARENA arena = {0};
+	struct error err = {0};
+	struct config config;
+	struct driver driver = {0};
+	int code, r = config_load(arguments->config, &arena, &config, &err);
+
+	code = r < 0 ? cli_fail(&err) : print(arguments, &config, &roots, &arena, &driver);
+	driver_close(&driver);
+	driver_roots_close(&roots);
+	return code;
+}
+
+static const struct command_option options[] = {
+	{"vendor", OPTION_VALUE, "nvidia|amd|intel", "that vendor's GPUs alone"},
+	{NULL, 0, NULL, NULL},
+};
+const struct command command_info = {
+	.name = "info",
+	.summary = "the driver and the GPUs of this host",
+	.help = "Prints the driver's version, the CUDA version and the GPUs of every vendor; on standard error\n"
+		"what is wrong with the driver's libraries, with exit code 1. For AMD's GPUs HIP is the place\n"
+		"that HIP_VISIBLE_DEVICES and ROCm's programs count by, where it is another.\n",
+	.example = "davit info --json",
+	.options = options,
+	.json = true,
+	.run = run,
+};

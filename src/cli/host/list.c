@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+
+#include "cli.h"
+#include "list.h"
+
+/* Requests all GPUs of each vendor other than NVIDIA that the host has. */
+static int add_wishes(struct pipeline *pipeline, const struct config *config, struct arena *arena,
+		      struct error *err)
+{
+	struct driver_roots roots = DRIVER_ROOTS_INIT;
+	int r = driver_roots_open_host(config, &roots, err);
+
+	for (size_t i = 0; r == 0 && vendors[i]; i++) {
+		struct error absent = {0};
+		struct choice choice;
+		struct wish *wish;
+
+		if (!vendors[i]->table ||
+		    cli_choose_all(vendors[i], &roots, arena, &choice, &absent) < 0)
+			continue;
+		wish = ARENA_PUSH(arena, &pipeline->request.wishes);
+		if (!wish) {
+			r = error_memory(err);
+			break;
+		}
+		*wish = (struct wish){vendors[i], "davit list", pipeline->request.devices};
+	}
+	driver_roots_close(&roots);
+	return r;
+}
+
+/* The plan for everything, on an image of the host's own kind. */
+static int plan_for_all(struct pipeline *pipeline, const struct config *config, struct arena *arena,
+			struct error *err)
+{
+	AUTO_ROOT root = {.fd = -1};
+	int r = root_open("/", &root, err);
+
+	if (r < 0)
+		return r;
+	pipeline->config = config;
+	pipeline->request = (struct gpu_request){
+		.gpu = true,
+		.nvidia = true,
+		.capabilities = CAPABILITY_ALL,
+		.mig_config = "",
+		.mig_monitor = "",
+		.mps_pipe_directory = "",
+	};
+	if (strings_add(arena, &pipeline->request.devices, "all") < 0)
+		return error_memory(err);
+	/* Each vendor's, where the host has it; NVIDIA's problem is the error when it has none. */
+	r = add_wishes(pipeline, config, arena, err);
+	if (r == 0)
+		r = pipeline_driver(pipeline, arena, err);
+	if (r == -ENODEV && pipeline->request.wishes.count && !pipeline->driver.version) {
+		pipeline->request.nvidia = false;
+		pipeline_close(pipeline);
+		pipeline->roots = (struct driver_roots)DRIVER_ROOTS_INIT;
+		r = pipeline_driver(pipeline, arena, err);
+	}
+	return r < 0 ? r : pipeline_plan(pipeline, &root, arena, err);
+}
+
+/* A file or a node of the host; NULL for an operation that has none. */
+static const char *source_of(const struct pipeline *pipeline, const struct operation *operation,
+			     struct arena *arena)
+{
+	if (operation->kind != OPERATION_BIND && operation->kind != OPERATION_DEVICE)
+		return NULL;
+	return cli_host_path(&pipeline->roots, operation->tree, operation->source, arena);
+}
+
+static struct json_object *json_plan(const struct pipeline *pipeline, struct arena *arena)
+{
+	struct json_object *object = json_object_new_object();
+	struct json_object *nodes = json_object_new_array(), *files = json_object_new_array();
+
+	for (size_t i = 0; i < pipeline->plan.count; i++) {
+		const struct operation *operation = &pipeline->plan.items[i];
+		const char *source = source_of(pipeline, operation, arena);
+		struct json_object *item;
+
+		if (!source)
+			continue;
+		item = json_object_new_object();
+		json_object_object_add(item, "path", json_object_new_string(source));
+		json_object_object_add(item, "target", json_object_new_string(operation->target));
+		json_object_object_add(item, "because", json_object_new_string(operation->because));
+		(void)json_object_array_add(operation->kind == OPERATION_DEVICE ? nodes : files,
+					    item);
+	}
+	json_object_object_add(object, "nodes", nodes);
+	json_object_object_add(object, "files", files);
+	return object;
+}
+
+static int run(const struct arguments *arguments)
+{
+	AUTO_ARENA arena = {0}; /* outlives what it holds */
+	AUTO_PIPELINE pipeline = PIPELINE_INIT;
+	struct error err = {0};
+	struct config config;
+	int r = config_load(arguments->config, &arena, &config, &err);
+
+	if (r == 0 && arguments_flag(arguments, "containers"))
+		return list_containers(&config, arguments->json, &arena);
+	if (r == 0)
+		r = plan_for_all(&pipeline, &config, &arena, &err);
+	if (r < 0)
+		return cli_fail(&err);
+	if (arguments->json)
+		return cli_print_json(json_plan(&pipeline, &arena));
+	for (size_t i = 0; i < pipeline.plan.count; i++) {
+		const char *source = source_of(&pipeline, &pipeline.plan.items[i], &arena);
+
+		if (source)
+			(void)puts(source);
+	}
+	return fflush(stdout) != 0;
+}
+
+static const struct command_option options[] = {
+	{"containers", OPTION_FLAG, NULL, "which running containers have which GPU"},
+	{NULL, 0, NULL, NULL},
+};
+const struct command command_list = {
+	.name = "list",
+	.summary = "what a container with all GPUs and capabilities gets",
+	.help = "Prints the files and nodes of the host that a container gets when it asks for all GPUs of\n"
+		"every vendor and all capabilities, a line each. --containers tells which running containers\n"
+		"have which GPU instead: what it sees in /proc, so root sees all of them.\n",
+	.options = options,
+	.example = "davit list --json",
+	.json = true,
+	.run = run,
+};

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The parts of `davit cdi`. */
+#pragma once
+
+#include "cli.h"
+#include "davit/cdi.h"
+#include "davit/json.h"
+
+extern const struct command command_cdi_generate, command_cdi_list, command_cdi_transform,
+	command_transform_root;
+
+/* ---- generate ---------------------------------------------------------------------------- */
+
+/* The options that `davit cdi generate` and `nvidia-ctk cdi generate` have in common. */
+/* clang-format off */
+#define GENERATE_OPTIONS \
+	{"output",               OPTION_VALUE,    "FILE",    "put it in the place of FILE; DIR/: each vendor's"}, \
+	{"format",               OPTION_VALUE,    "json|yaml", "how (by the name of FILE)"                  }, \
+	{"mode",                 OPTION_VALUE,    "MODE",    "of what devices (auto: GPUs)"                  }, \
+	{"device-id",            OPTION_REPEATED, "IDS",     "these devices alone: indices, UUIDs; or none"  }, \
+	{"device-name-strategy", OPTION_REPEATED, "NAMES",   "index, type-index, uuid (index,uuid)"          }, \
+	{"no-all-device",        OPTION_FLAG,     NULL,      "no device \"all\""                             }, \
+	{"vendor",               OPTION_VALUE,    "NAME",    "of the kind (nvidia.com); amd, intel: their GPUs"}, \
+	{"class",                OPTION_VALUE,    "NAME",    "the class of the kind (gpu)"                   }, \
+	{"driver-root",          OPTION_VALUE,    "DIR",     "where the driver's files are (driver.root)"    }, \
+	{"dev-root",             OPTION_VALUE,    "DIR",     "the root whose /dev has the nodes"             }, \
+	{"library-search-path",  OPTION_REPEATED, "DIRS",    "further library directories (driver.search)"   }, \
+	{"ldconfig-path",        OPTION_VALUE,    "FILE",    "for update-ldcache of others: davit runs none" }, \
+	{"disable-hook",         OPTION_REPEATED, "NAMES",   "hooks that are left out, or all"               }, \
+	{"enable-hook",          OPTION_REPEATED, "NAMES",   "hooks that go in nevertheless; chmod"          }, \
+	{"feature-flag",         OPTION_REPEATED, "NAMES",   "no-additional-gids-for-device-nodes, disable-ipc-discoverer"},
+/* clang-format on */
+
+/* What a command line asks for. */
+struct generate {
+	struct cdi_options cdi;
+	const char *output; /* NULL: standard output */
+	bool yaml;          /* set before: the format when neither option nor file tells */
+	const char *driver_root, *dev_root; /* or NULL */
+	const struct strings *search;
+};
+/* 0, or the exit code of a usage error that was printed. */
+int generate_parse(const struct arguments *arguments, struct generate *ret);
+/*
+ * davit's own: one hook does everything, unless the command line names single hooks or another
+ * program for them. 0, or the exit code of a usage error that was printed.
+ */
+int generate_parse_form(const struct arguments *arguments, struct cdi_options *ret);
+/* What of it changes the configuration. 0 or -errno. */
+int generate_set_roots(const struct generate *generate, struct arena *arena, struct config *config,
+		       struct error *err);
+/* Makes and writes the spec. 0 or -errno. */
+int generate_run(struct generate *generate, const struct config *config, struct arena *arena,
+		 struct error *err);
+/* Writes a spec to a file, or (NULL) to standard output. 0 or -errno. */
+int cdi_write(const char *output, struct json_object *spec, bool yaml, struct arena *arena,
+	      struct error *err);
+
+/* ---- other vendors ------------------------------------------------------------------------ */
+
+/* The spec of another vendor's GPUs; the result is to be put. 0 or -errno. */
+int cdi_make_vendor(const struct config *config, const struct vendor *vendor,
+		    const struct cdi_options *options, struct arena *arena,
+		    struct json_object **ret, struct strings *ret_left_out, struct error *err);
+
+/* ---- list, transform --------------------------------------------------------------------- */
+
+/* Prints names alone, one a line; the exit code doesn't tell of problems. */
+int cdi_list_names(const struct arguments *arguments);

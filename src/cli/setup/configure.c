@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "configure.h"
+
+#define DOCKER_FILE "/etc/docker/daemon.json"
+#define ENVIRON_MAX ((size_t)1024 * 1024)
+
+static const struct {
+	const char *name, *file, *drop_in;
+} engines[] = {
+	/* in the order of enum engine; docker's and containerd's are looked for */
+	{"docker", NULL, NULL},
+	{"containerd", NULL, NULL},
+	{"crio", NULL, CRIO_FOLDER "/50-davit.conf"},
+	{"podman", NULL, "/usr/share/containers/oci/hooks.d/davit.json"},
+};
+
+/* ---- one file --------------------------------------------------------------------------- */
+
+int configure_open_change(const struct job *job, const char *path, const char *mark,
+			  struct change *ret)
+{
+	const char *backup = arena_printf(job->arena, "%s" CONFIGURE_BACKUP_SUFFIX, path);
+	int r;
+
+	*ret = (struct change){.path = path, .mark = mark};
+	if (!backup || !mark)
+		return error_memory(job->err);
+	r = configure_read(&job->root, path, job->arena, &ret->before, job->err);
+	return r < 0 ? r : configure_read(&job->root, backup, job->arena, &ret->original, job->err);
+}
+
+void configure_set_whole(const struct job *job, struct change *change, char *text)
+{
+	change->after = job->remove ? change->original : text;
+	/* Somebody else's file of that name stays when there is nothing of ours to remove. */
+	if (job->remove && change->before && !strstr(change->before, change->mark))
+		change->after = change->before;
+}
+
+/* What comes before the path of a file of the host at --root. */
+static const char *below(const struct job *job)
+{
+	return string_equal(job->root_path, "/") ? "" : job->root_path;
+}
+
+static int make_change(const struct job *job, const struct change *change)
+{
+	bool ours = change->before && strstr(change->before, change->mark);
+	const char *backup = arena_printf(job->arena, "%s" CONFIGURE_BACKUP_SUFFIX, change->path);
+	bool keep = !job->remove && change->before && !ours;
+	int r;
+
+	if (!backup)
+		return error_memory(job->err);
+	r = configure_write(&job->root, change->path, change->after, keep, job->arena, job->err);
+	if (r == 0 && job->remove && change->original)
+		r = configure_write(&job->root, backup, NULL, false, job->arena, job->err);
+	if (r < 0)
+		return r;
+	if (cli_is_quiet())
+		return 0;
+	(void)printf("%s %s%s%s%s%s\n", change->after ? "wrote" : "removed", below(job),
+		     change->path, keep ? ", as it was: " : "", keep ? below(job) : "",
+		     keep ? backup : "");
+	return 0;
+}
+
+static int finish_change(const struct job *job, const struct change *change, unsigned *changed)
+{
+	const char *diff;
+
+	if (string_equal(change->before, change->after) && !(job->whole && job->dry_run))
+		return 0;
+	(*changed)++;
+	if (!job->dry_run)
+		return make_change(job, change);
+	if (job->whole) {
+		(void)fputs(change->after ? change->after : "", stdout);
+		return 0;
+	}
+	diff = configure_diff(change->path, change->before, change->after, job->arena);
+	if (!diff)
+		return error_memory(job->err);
+	(void)fputs(diff, stdout);
+	return 0;
+}
+
+/* ---- the engines ------------------------------------------------------------------------ */
+
+/* A variable of the user's who asks; NULL: not set. Only a file of theirs is found by it. */
+static const char *own_variable(const struct job *job, const char *name)
+{
+	char *text = NULL;
+	size_t length = strlen(name), size = 0;
+	AUTO_FD fd = proc_open(0, "environ", O_RDONLY);
+
+	if (fd < 0 || file_read(fd, ENVIRON_MAX, job->arena, &text, &size) < 0)
+		return NULL;
+	for (const char *at = text; at < text + size; at += strlen(at) + 1)
+		if (strncmp(at, name, length) == 0 && at[length] == '=' && at[length + 1] == '/')
+			return at + length + 1;
+	return NULL;
+}
+
+static bool is_there(const struct job *job, const char *path)
+{
+	struct stat st;
+
+	return path && root_stat(&job->root, path, 0, &st) == 0;
+}
+
+/* The file of a user's own daemon, when the user who asks has one. NULL: no. */
+static const char *find_rootless(const struct job *job)
+{
+	const char *home = own_variable(job, "HOME");
+	const char *folder = own_variable(job, "XDG_CONFIG_HOME");
+	const char *const signs[] = {
+		arena_printf(job->arena, "/run/user/%u/docker.sock", (unsigned)geteuid()),
+		arena_printf(job->arena, "%s/.config/systemd/user/docker.service",
+			     home ? home : ""),
+		arena_printf(job->arena, "%s/.config/docker/daemon.json", home ? home : ""),
+	};
+
+	if (geteuid() == 0 || !string_equal(job->root_path, "/") || (!home && !folder))
+		return NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(signs); i++)
+		if (is_there(job, signs[i]))
+			return folder ? arena_printf(job->arena, "%s/docker/daemon.json", folder)
+				      : signs[ARRAY_SIZE(signs) - 1];
+	return NULL;
+}
+
+/* A snap's Docker alone, or a file of it. */
+static bool is_snap(const struct job *job)
+{
+	static const char *const others[] = {"/usr/bin/dockerd", "/usr/sbin/dockerd",
+					     "/usr/local/bin/dockerd", "/usr/local/sbin/dockerd"};
+
+	if (job->file)
+		return string_starts(job->file, "/var/snap/");
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		if (is_there(job, others[i]))
+			return false;
+	return is_there(job, "/snap/docker/current") || is_there(job, "/var/snap/docker/current");
+}
+
+/* What keeps --device nvidia.com/gpu=... from working, though nothing is wrong with the file. */
+static int tell_docker(const struct job *job, const struct change *change)
+{
+	struct configure_docker_facts facts;
+	int r;
+
+	if (job->remove || !change->after)
+		return 0;
+	r = configure_docker_find(change->after, change->path, job->configure.runtime_name,
+				  job->arena, &facts, job->err);
+	if (r == 0 && facts.mark)
+		(void)fprintf(stderr,
+			      "davit: note: %s: it begins with a byte order mark, which dockerd "
+			      "takes from 23.0 on only\n",
+			      change->path);
+	if (r == 0 && facts.cdi_off)
+		(void)fprintf(stderr,
+			      "davit: note: %s: features.cdi is false, so `--device "
+			      "nvidia.com/gpu=...` fails; --cdi switches it on\n",
+			      change->path);
+	if (r == 0 && facts.spec_dirs.count && !strings_contain(&facts.spec_dirs, "/etc/cdi") &&
+	    !strings_contain(&facts.spec_dirs, "/var/run/cdi"))
+		(void)fprintf(stderr,
+			      "davit: note: %s: CDI specs are looked for in %s alone: davit cdi "
+			      "generate --output %s/nvidia.json\n",
+			      change->path, strings_list(job->arena, &facts.spec_dirs, 200),
+			      facts.spec_dirs.items[0]);
+	return r;
+}
+
+static int do_docker(struct job *job, struct change *change)
+{
+	static const char *const services[] = {"docker"};
+	const char *mark = arena_printf(job->arena, "\"%s\"", job->configure.runtime_path);
+	const char *rootless = job->file ? NULL : find_rootless(job);
+	const char *file = job->file ? job->file : rootless ? rootless : DOCKER_FILE;
+	int r;
+
+	if (is_snap(job) && !job->remove)
+		return error_set(
+			job->err, ERROR_BAD_CONFIG, ENOTSUP,
+			"use Docker's own package, or the distribution's (`snap remove "
+			"docker`)",
+			"configure Docker: it is a snap, which runs no program of the host");
+	r = configure_open_change(job, file, mark, change);
+	job->restart =
+		rootless || string_ends(file, "/.config/docker/daemon.json")
+			? "systemctl --user restart docker"
+			: configure_restart(&job->root, services, ARRAY_SIZE(services), job->arena);
+	if (r < 0 || (job->remove && !change->before))
+		return r;
+	r = job->remove
+		    ? configure_docker_remove(change->before, change->original, file,
+					      &job->configure, job->arena, &change->after, job->err)
+		    : configure_docker(change->before, file, &job->configure, job->arena,
+				       &change->after, job->err);
+	return r < 0 ? r : tell_docker(job, change);
+}
+
+static int do_podman(struct job *job, struct change *change)
+{
+	char *text = arena_strdup(job->arena, configure_hook);
+	int r = configure_open_change(job, job->drop_in, "davit-hook", change);
+
+	if (r == 0 && !text)
+		r = error_memory(job->err);
+	if (r == 0)
+		configure_set_whole(job, change, text);
+	return r;
+}
+
+static int do_crio(struct job *job, struct change *change)
+{
+	static const char *const services[] = {"crio"};
+	const char *main = job->file ? job->file : CRIO_MAIN;
+	struct engine_overlay overlay = {job->drop_in, NULL};
+	struct engine_files files;
+	const struct toml_node *settings;
+	char *text = NULL;
+	int r = configure_open_change(job, job->drop_in, CONFIGURE_MARK, change);
+
+	job->restart = configure_restart(&job->root, services, ARRAY_SIZE(services), job->arena);
+	if (r == 0 && !job->remove)
+		r = crio_load(&job->root, main, CRIO_FOLDER, &overlay, 1, job->arena, &files,
+			      job->err);
+	if (r < 0 || job->remove) {
+		configure_set_whole(job, change, NULL);
+		return r;
+	}
+	settings = crio_merge(&files, job->arena);
+	text = settings ? configure_crio(settings, &job->configure, job->arena) : NULL;
+	if (!text)
+		return error_memory(job->err);
+	configure_set_whole(job, change, text);
+	overlay.text = text;
+	r = crio_load(&job->root, main, CRIO_FOLDER, &overlay, 1, job->arena, &files, job->err);
+	return r < 0 ? r
+		     : configure_crio_check(&files, job->drop_in, &job->configure, job->arena,
+					    job->err);
+}
+
+/* ---- running ----------------------------------------------------------------------------- */
+
+static int run_job(struct job *job)
+{
+	struct change changes[2] = {{0}};
+	unsigned changed = 0;
+	int r;
+
+	switch (job->engine) {
+	case ENGINE_DOCKER:
+		r = do_docker(job, &changes[0]);
+		break;
+	case ENGINE_CONTAINERD:
+		r = configure_do_containerd(job, changes);
+		break;
+	case ENGINE_CRIO:
+		r = do_crio(job, &changes[0]);
+		break;
+	default:
+		r = do_podman(job, &changes[0]);
+	}
+	/* Either all of them or none. */
+	for (size_t i = 0; r == 0 && !job->dry_run && i < ARRAY_SIZE(changes); i++)
+		if (changes[i].path && !string_equal(changes[i].before, changes[i].after))
+			r = configure_may_write(&job->root, changes[i].path, job->arena, job->err);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(changes); i++)
+		if (changes[i].path)
+			r = finish_change(job, &changes[i], &changed);
+	if (r < 0)
+		return r;
+	if (cli_is_quiet() || (job->whole && job->dry_run))
+		return 0;
+	if (!changed)
+		(void)puts("nothing to change");
+	else if (!job->dry_run && job->restart)
+		(void)printf("to be restarted%s: %s\n", *below(job) ? " on that host" : "",
+			     job->restart);
+	else if (!job->dry_run)
+		(void)puts("nothing has to be restarted");
+	return 0;
+}
+
+/* ---- arguments -------------------------------------------------------------------------- */
+
+/* Texts that stand between quotation marks in JSON and TOML. */
+static bool is_plain(const char *text)
+{
+	size_t length = strlen(text);
+
+	if (length == 0 || length > 1000)
+		return false;
+	for (; *text; text++)
+		if (*text < 0x20 || *text > 0x7e || *text == '"' || *text == '\\')
+			return false;
+	return true;
+}
+
+/* Where the parser has let through only what is listed. */
+static enum engine find_engine(const char *name)
+{
+	size_t i = 0;
+
+	while (i + 1 < ARRAY_SIZE(engines) && strcmp(engines[i].name, name) != 0)
+		i++;
+	return (enum engine)i;
+}
+
+static void take_arguments(const struct arguments *arguments, struct job *job)
+{
+	const char *root = arguments_value(arguments, "root");
+	const char *file = arguments_value(arguments, "file");
+	const char *drop_in = arguments_value(arguments, "drop-in");
+	const char *name = arguments_value(arguments, "runtime-name");
+	const char *path = arguments_value(arguments, "runtime-path");
+
+	job->engine = find_engine(arguments->words.items[0]);
+	job->root_path = root ? root : "/";
+	job->file = file ? file : engines[job->engine].file;
+	job->drop_in = drop_in ? drop_in : engines[job->engine].drop_in;
+	job->dry_run = arguments_flag(arguments, "dry-run");
+	job->remove = arguments_flag(arguments, "remove");
+	job->whole = arguments_flag(arguments, "whole");
+	job->configure = (struct configure){
+		.runtime_name = name ? name : "nvidia",
+		.runtime_path = path ? path : DAVIT_BINDIR "/davit-runtime",
+		.set_default = arguments_flag(arguments, "set-default"),
+		.cdi = arguments_flag(arguments, "cdi"),
+	};
+}
+
+/* dockerd looks a name up on its PATH: scripts give it NVIDIA's. */
+static bool may_be_found(const struct job *job)
+{
+	const char *path = job->configure.runtime_path;
+
+	return job->engine == ENGINE_DOCKER && !strchr(path, '/') &&
+	       string_starts(path, "nvidia-container-runtime");
+}
+
+static int check_job(const struct arguments *arguments, const struct job *job)
+{
+	const struct configure *configure = &job->configure;
+	const char *const paths[] = {configure->runtime_path, job->file, job->drop_in};
+
+	if (!is_plain(configure->runtime_name) || strpbrk(configure->runtime_name, "/ "))
+		return usage_error(arguments, "no name of a runtime: %.100s",
+				   configure->runtime_name);
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+		if (paths[i] &&
+		    (!is_plain(paths[i]) || (paths[i][0] != '/' && !(i == 0 && may_be_found(job)))))
+			return usage_error(arguments, "not an absolute path: %.100s", paths[i]);
+	if (configure->set_default && job->engine == ENGINE_PODMAN)
+		return usage_error(arguments,
+				   "podman's hook sees every container: --set-default has no use");
+	return 0;
+}
+
+static int run(const struct arguments *arguments)
+{
+	AUTO_ARENA arena = {0};
+	struct error err = {0};
+	struct job job = {.root = {.fd = -1}, .arena = &arena, .err = &err};
+	int r;
+
+	take_arguments(arguments, &job);
+	if (check_job(arguments, &job) != 0)
+		return EXIT_USAGE;
+	r = root_open(job.root_path, &job.root, &err);
+	if (r == 0)
+		r = run_job(&job);
+	root_close(&job.root);
+	if (fflush(stdout) != 0 && r == 0)
+		return 1;
+	return r < 0 ? cli_fail(&err) : 0;
+}
+
+static const struct command_option options[] = {
+	{"dry-run", OPTION_FLAG, NULL, "print the change as a diff, and change nothing"},
+	{"whole", OPTION_FLAG, NULL, "with --dry-run: print the files as they would be"},
+	{"set-default", OPTION_FLAG, NULL, "every container, not only those with --runtime nvidia"},
+	{"cdi", OPTION_FLAG, NULL, "switch CDI devices on"},
+	{"remove", OPTION_FLAG, NULL, "take it back"},
+	{"root", OPTION_VALUE, "DIR", "the files are below DIR"},
+	{"file", OPTION_VALUE, "FILE", "the engine's file, if it isn't at its usual place"},
+	{"drop-in", OPTION_VALUE, "FILE", "the file to be written for containerd, crio or podman"},
+	{"runtime-name", OPTION_VALUE, "NAME", "the runtime's name (nvidia)"},
+	{"runtime-path", OPTION_VALUE, "FILE", "the runtime (" DAVIT_BINDIR "/davit-runtime)"},
+	{NULL, 0, NULL, NULL},
+};
+
+const struct command command_configure = {
+	.name = "configure",
+	.summary = "make docker, containerd, CRI-O or podman use davit",
+	.help = "Makes an engine give GPUs to its containers by davit; everything else in its files stays as\n"
+		"it is. A file that is changed is kept under its name with " CONFIGURE_BACKUP_SUFFIX
+		".\n",
+	.example = "davit configure docker --dry-run",
+	.options = options,
+	.words = "docker|containerd|crio|podman",
+	.words_min = 1,
+	.words_max = 1,
+	.run = run,
+};

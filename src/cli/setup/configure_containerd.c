@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: Apache-2.0
+/* `davit configure containerd`: what the daemon makes of the files is asked before and after. */
+#include <string.h>
+
+#include "cli.h"
+#include "configure.h"
+
+struct asking {
+	struct job *job;
+	struct containerd_distribution distribution;
+	struct containerd_program program;
+	struct containerd_version version;
+};
+
+/* What containerd itself makes of files that aren't written yet. */
+static int ask(const struct asking *asking, const struct engine_files *files,
+	       const char *drop_in_text, struct toml_node **ret)
+{
+	const struct engine_overlay drop_in = {asking->distribution.drop_in, drop_in_text};
+
+	return containerd_ask_about(&asking->program, files, &drop_in, asking->job->arena, ret,
+				    asking->job->err);
+}
+
+/* ---- checking ---------------------------------------------------------------------------- */
+
+/* By the files alone. For an unknown version, both ways to merge must be right. */
+static int check_files(const struct asking *asking, const struct engine_files *before,
+		       const struct engine_files *after)
+{
+	const struct containerd_version both[] = {
+		asking->version.major ? asking->version : (struct containerd_version){2, 1},
+		asking->version};
+	struct job *job = asking->job;
+	int r = 0;
+
+	/* A file of format 1 or 2 may be a version's before 2.0. */
+	for (size_t i = containerd_format(before, asking->version) < 3; r == 0 && i < 2; i++) {
+		const struct toml_node *then = containerd_merge(before, both[i], job->arena);
+		const struct toml_node *now = containerd_merge(after, both[i], job->arena);
+
+		if (!then || !now)
+			return error_memory(job->err);
+		r = configure_containerd_check(then, now, &job->configure,
+					       asking->distribution.file, job->arena, job->err);
+	}
+	return r;
+}
+
+/* What is written has to leave all else as it was. `truth`: containerd's answer before, or NULL. */
+static int check(const struct asking *asking, const struct engine_files *before,
+		 const struct toml_node *truth, const struct change *file, const char *drop_in_text)
+{
+	struct job *job = asking->job;
+	const struct engine_overlay overlays[] = {
+		{asking->distribution.drop_in, drop_in_text},
+		{asking->distribution.file, file->after},
+	};
+	struct engine_files after;
+	struct toml_node *now;
+	int r = containerd_load(&job->root, asking->distribution.file, overlays, file->path ? 2 : 1,
+				job->arena, &after, job->err);
+
+	if (r == 0)
+		r = check_files(asking, before, &after);
+	if (r < 0 || !truth)
+		return r;
+	r = ask(asking, &after, drop_in_text, &now);
+	return r < 0 ? r
+		     : configure_containerd_check(truth, now, &job->configure,
+						  asking->distribution.file, job->arena, job->err);
+}
+
+/* ---- the ways to write it ----------------------------------------------------------------- */
+
+static void tell(const struct job *job, const char *path, const char *what)
+{
+	if (!job->remove)
+		(void)fprintf(stderr, "davit: note: %s: %s\n", path, what);
+}
+
+/* What the user has to know besides. */
+static void tell_notes(const struct asking *asking, const struct toml_node *settings)
+{
+	const char *file = asking->distribution.file;
+	const struct job *job = asking->job;
+
+	if (containerd_cri_disabled(settings))
+		tell(job, file,
+		     "disabled_plugins names the CRI plugin: Kubernetes needs it, Docker and "
+		     "`ctr` don't");
+	if (job->configure.cdi && asking->version.major == 1 && asking->version.minor < 7)
+		tell(job, file, "containerd knows CDI from 1.7 on: enable_cdi has no effect yet");
+}
+
+/* The main file's import is what it was before, or gone. */
+static int remove_import(const struct asking *asking, struct change *change)
+{
+	struct job *job = asking->job;
+	char *made = NULL;
+
+	if (!change->before)
+		return 0;
+	for (unsigned major = 1; change->original && major <= 2; major++) {
+		struct error ignored;
+
+		if (configure_containerd(change->original, change->path,
+					 asking->distribution.drop_in,
+					 (struct containerd_version){major, 0}, job->arena, &made,
+					 &ignored) == 0 &&
+		    string_equal(made, change->before)) {
+			change->after = change->original;
+			return 0;
+		}
+	}
+	return configure_containerd_remove(change->before, change->path,
+					   asking->distribution.drop_in, job->arena, &change->after,
+					   job->err);
+}
+
+static bool is_read(const struct engine_files *files, const char *path)
+{
+	for (size_t i = 0; i < files->count; i++)
+		if (string_equal(files->items[i].path, path))
+			return true;
+	return false;
+}
+
+/* An import, unless one that is there already leads to our file. *ret: what then is read. */
+static int add_import(const struct asking *asking, struct change *change, struct engine_files *ret)
+{
+	struct job *job = asking->job;
+	const struct engine_overlay overlays[] = {{asking->distribution.drop_in, ""},
+						  {change->path, change->before}};
+	struct engine_overlay with[2];
+	int r = containerd_load(&job->root, change->path, overlays, 2, job->arena, ret, job->err);
+
+	if (r < 0)
+		return r;
+	change->after = change->before;
+	if (is_read(ret, asking->distribution.drop_in))
+		return 0;
+	r = configure_containerd(change->before, change->path, asking->distribution.drop_in,
+				 asking->version, job->arena, &change->after, job->err);
+	if (r < 0)
+		return r;
+	with[0] = overlays[0];
+	with[1] = (struct engine_overlay){change->path, change->after};
+	return containerd_load(&job->root, change->path, with, 2, job->arena, ret, job->err);
+}
+
+/* The same, at the end of the imports when a file behind ours would take it away. */
+static int choose_import(struct asking *asking, struct change *change)
+{
+	struct containerd_distribution *distribution = &asking->distribution;
+	struct engine_files files;
+	int r = add_import(asking, change, &files);
+
+	if (r < 0 || !distribution->last_drop_in ||
+	    !containerd_is_replaced(&files, distribution->drop_in, asking->version))
+		return r;
+	distribution->drop_in = distribution->last_drop_in;
+	return add_import(asking, change, &files);
+}
+
+/* Where it was put before, it stays. */
+static int find_drop_in(struct asking *asking)
+{
+	struct containerd_distribution *distribution = &asking->distribution;
+	char *text = NULL;
+	int r = 0;
+
+	if (asking->job->drop_in || distribution->place != CONTAINERD_IMPORT)
+		distribution->last_drop_in = NULL;
+	if (distribution->last_drop_in)
+		r = configure_read(&asking->job->root, distribution->last_drop_in,
+				   asking->job->arena, &text, asking->job->err);
+	if (text && strstr(text, CONFIGURE_MARK))
+		distribution->drop_in = distribution->last_drop_in;
+	return r;
+}
+
+/* The first form in which nothing is lost; the error is that of the first one. */
+static int make_drop_in(const struct asking *asking, const struct engine_files *files,
+			const struct toml_node *truth, const struct change *file, char **ret)
+{
+	struct containerd_form forms[CONTAINERD_FORMS_MAX];
+	struct job *job = asking->job;
+	size_t count = containerd_forms(files, asking->version, forms);
+	int r = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		struct error first = *job->err;
+		int tried =
+			configure_containerd_drop_in(files, asking->version, truth, &forms[i],
+						     &job->configure, job->arena, ret, job->err);
+
+		if (tried == 0)
+			tried = check(asking, files, truth, file, *ret);
+		if (tried == 0)
+			return 0;
+		if (i > 0)
+			*job->err = first;
+		else
+			r = tried;
+	}
+	return r;
+}
+
+/* In a folder that the distribution has imported, and merged key by key, k0s by itself. */
+static int do_folder(struct asking *asking, const struct engine_files *files,
+		     struct change *drop_in)
+{
+	const struct containerd_version merging = {2, 1};
+	const struct containerd_form form = {containerd_format(files, asking->version), false};
+	struct job *job = asking->job;
+	char *text = NULL;
+	int r = configure_open_change(job, asking->distribution.drop_in, CONFIGURE_MARK, drop_in);
+
+	if (r == 0 && !job->remove)
+		r = configure_containerd_drop_in(files, merging, NULL, &form, &job->configure,
+						 job->arena, &text, job->err);
+	if (r == 0)
+		configure_set_whole(job, drop_in, text);
+	return r;
+}
+
+static int do_import(struct asking *asking, const struct engine_files *files,
+		     const struct toml_node *truth, struct change *file, struct change *drop_in)
+{
+	struct job *job = asking->job;
+	char *text = NULL;
+	int r = configure_open_change(job, asking->distribution.file, asking->distribution.drop_in,
+				      file);
+
+	if (r == 0)
+		r = job->remove ? remove_import(asking, file) : choose_import(asking, file);
+	if (r < 0)
+		return r;
+	file->mark = asking->distribution.drop_in;
+	r = configure_open_change(job, asking->distribution.drop_in, CONFIGURE_MARK, drop_in);
+	if (r == 0 && !job->remove)
+		r = make_drop_in(asking, files, truth, file, &text);
+	if (r == 0)
+		configure_set_whole(job, drop_in, text);
+	return r;
+}
+
+/* A block in somebody's file, or in a new template. */
+static int do_block(struct asking *asking, const struct engine_files *files, struct change *change)
+{
+	struct job *job = asking->job;
+	bool is_template = asking->distribution.place == CONTAINERD_TEMPLATE;
+	const char *path = asking->distribution.drop_in;
+	int r = configure_open_change(job, path, CONFIGURE_MARK, change);
+	struct error ignored;
+	char *made = NULL;
+
+	if (r < 0)
+		return r;
+	if (!job->remove)
+		return is_template
+			       ? configure_containerd_template(change->before, path, files,
+							       &job->configure, job->arena,
+							       &change->after, job->err)
+			       : configure_containerd_inline(change->before, path, &job->configure,
+							     job->arena, &change->after, job->err);
+	change->after = change->before;
+	if (!change->before || !containerd_has_block(change->before))
+		return 0;
+	change->after = containerd_without_block(change->before, job->arena);
+	if (!change->after)
+		return error_memory(job->err);
+	/* What was made of the kept one is put back as a whole, values included. */
+	if (change->original && !is_template) {
+		for (unsigned options = 0; options < 4; options++) {
+			struct configure tried = job->configure;
+
+			tried.set_default = options & 1;
+			tried.cdi = options & 2;
+			if (configure_containerd_inline(change->original, path, &tried, job->arena,
+							&made, &ignored) == 0 &&
+			    string_equal(made, change->before))
+				change->after = change->original;
+		}
+	} else if (is_template && !change->original &&
+		   string_equal(change->after, "{{ template \"base\" . }}\n")) {
+		change->after = NULL;
+	}
+	return 0;
+}
+
+/* Our own file, when it is there, isn't what ours has to go with. */
+static int load(struct asking *asking, struct engine_files *files)
+{
+	struct job *job = asking->job;
+	const struct engine_overlay overlay = {asking->distribution.drop_in, NULL};
+	const struct engine_overlay *overlays = overlay.path ? &overlay : NULL;
+	struct containerd_distribution *distribution = &asking->distribution;
+	struct engine_overlay without[2];
+	char *main = NULL, *stripped = NULL;
+	int r = 0;
+
+	/* An import of a file that isn't read has to go, too. */
+	if (distribution->place == CONTAINERD_IMPORT) {
+		r = configure_read(&job->root, distribution->file, job->arena, &main, job->err);
+		if (r == 0 && main)
+			r = configure_containerd_remove(main, distribution->file,
+							distribution->drop_in, job->arena,
+							&stripped, job->err);
+		if (r < 0)
+			return r;
+		without[0] = overlay;
+		without[1] = (struct engine_overlay){distribution->file, stripped};
+		overlays = without;
+	}
+	return containerd_load(&job->root, distribution->file, overlays,
+			       overlays == without ? 2
+			       : overlays          ? 1
+						   : 0,
+			       job->arena, files, job->err);
+}
+
+static int truth_before(const struct asking *asking, const struct engine_files *files,
+			struct toml_node **ret)
+{
+	*ret = NULL;
+	/* k3s and its like write their file when they start: it is theirs to have read. */
+	if (!asking->program.path || asking->job->remove ||
+	    asking->distribution.place != CONTAINERD_IMPORT)
+		return 0;
+	return ask(asking, files, NULL, ret);
+}
+
+static int run(struct asking *asking, struct change changes[static 2])
+{
+	struct job *job = asking->job;
+	struct engine_files files = {0};
+	const struct toml_node *settings;
+	struct toml_node *truth = NULL;
+	int r = find_drop_in(asking);
+
+	if (r == 0)
+		r = load(asking, &files);
+	if (r == 0)
+		r = containerd_choose_place(&asking->distribution, &files, asking->version,
+					    job->arena, job->err);
+	/* The folder of k3s is known only now. */
+	if (r == 0 && asking->distribution.place == CONTAINERD_FOLDER)
+		r = load(asking, &files);
+	if (r == 0)
+		r = truth_before(asking, &files, &truth);
+	if (r < 0)
+		return r;
+	settings = containerd_merge(&files, asking->version, job->arena);
+	if (!settings)
+		return error_memory(job->err);
+	tell_notes(asking, settings);
+	if (asking->distribution.place == CONTAINERD_TEMPLATE ||
+	    asking->distribution.place == CONTAINERD_INLINE)
+		return do_block(asking, &files, &changes[0]);
+	if (asking->distribution.place == CONTAINERD_FOLDER)
+		return do_folder(asking, &files, &changes[0]);
+	/* What an import names has to be there: it comes first and goes last. */
+	return do_import(asking, &files, truth, &changes[job->remove ? 0 : 1],
+			 &changes[job->remove ? 1 : 0]);
+}
+
+int configure_do_containerd(struct job *job, struct change changes[static 2])
+{
+	struct asking asking = {.job = job, .program = {.fd = -1}};
+	int r = containerd_find_distribution(&job->root, job->file, job->arena,
+					     &asking.distribution, job->err);
+
+	if (r < 0)
+		return r;
+	if (!asking.distribution.drop_in && asking.distribution.place == CONTAINERD_IMPORT)
+		return error_memory(job->err);
+	/* Whoever names the file that is to be written, wants it so. */
+	if (job->drop_in) {
+		asking.distribution.drop_in = job->drop_in;
+		if (asking.distribution.place != CONTAINERD_FOLDER)
+			asking.distribution.place = CONTAINERD_IMPORT;
+	}
+	/* Of another root nothing is run: it may be of another architecture, or being built. */
+	if (string_equal(job->root_path, "/"))
+		containerd_open_program(&job->root, asking.distribution.program, job->arena,
+					&asking.program);
+	asking.version = asking.program.version;
+	r = run(&asking, changes);
+	fd_close(&asking.program.fd);
+	if (r < 0)
+		return r;
+	if (asking.distribution.name)
+		(void)printf("%s configures its containerd itself: %s\n", asking.distribution.name,
+			     asking.distribution.drop_in);
+	job->restart = configure_restart(&job->root, asking.distribution.services,
+					 asking.distribution.services[1] ? 2 : 1, job->arena);
+	return 0;
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+/* `davit node`: what config/kubernetes runs on each node, on hosts without a shell. */
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "node.h"
+
+static int open_node(const struct arguments *arguments, struct node *node)
+{
+	const char *host = arguments_value(arguments, "host");
+	int r;
+
+	node->path = host ? host : "/";
+	node->set_default = arguments_flag(arguments, "set-default");
+	node->cdi = arguments_flag(arguments, "cdi");
+	node->no_restart = arguments_flag(arguments, "no-restart");
+	r = root_open(node->path, &node->host, node->err);
+	return r < 0 ? r : node_check_host(node);
+}
+
+/* A call that fails leaves the node as it was, unless an earlier one had set it up. */
+static int put_on_node(struct node *node)
+{
+	struct node again = *node;
+	struct error ignored = {0};
+	bool fresh = node_read_record(&again) == -ENOENT;
+	/* Before the first change, so that it is known whatever happens. */
+	int r = node_write_record(node);
+
+	if (r == 0)
+		r = node_copy_programs(node);
+	if (r == 0)
+		r = node_make_names(node);
+	if (r == 0)
+		r = node_configure(node, false);
+	again.err = &ignored;
+	if (r < 0 && fresh)
+		(void)node_remove_files(&again);
+	return r;
+}
+
+static int set_up(const struct arguments *arguments, struct node *node)
+{
+	int r = node_find_engine(node, arguments_value(arguments, "engine"));
+
+	if (r == 0)
+		r = node_check_restart(node);
+	return r < 0 ? r : put_on_node(node);
+}
+
+static int take_back(struct node *node)
+{
+	int r = node_read_record(node);
+
+	if (r == -ENOENT) {
+		(void)puts("nothing to take back");
+		return 0;
+	}
+	if (r == 0)
+		r = node_configure(node, true);
+	return r < 0 ? r : node_remove_files(node);
+}
+
+/* A container's first process has no signal's default action: it waits for them. */
+static void stay(const sigset_t *ends)
+{
+	(void)puts("set up; on SIGTERM all of it is taken back");
+	(void)fflush(stdout);
+	while (sigwaitinfo(ends, NULL) < 0)
+		;
+}
+
+static int install(const struct arguments *arguments)
+{
+	AUTO_ARENA arena = {0};
+	struct error err = {0};
+	struct node node = {.host = {.fd = -1}, .arena = &arena, .err = &err};
+	bool stays = arguments_flag(arguments, "stay");
+	sigset_t ends;
+	int r;
+
+	(void)sigemptyset(&ends);
+	(void)sigaddset(&ends, SIGTERM);
+	(void)sigaddset(&ends, SIGINT);
+	/* Half a node is worse than one that is late. */
+	if (stays)
+		(void)sigprocmask(SIG_BLOCK, &ends, NULL);
+	r = open_node(arguments, &node);
+	if (r == 0)
+		r = set_up(arguments, &node);
+	if (r == 0 && stays) {
+		stay(&ends);
+		r = take_back(&node);
+	}
+	root_close(&node.host);
+	return r < 0 ? cli_fail(&err) : 0;
+}
+
+static int remove_node(const struct arguments *arguments)
+{
+	AUTO_ARENA arena = {0};
+	struct error err = {0};
+	struct node node = {.host = {.fd = -1}, .arena = &arena, .err = &err};
+	int r = open_node(arguments, &node);
+
+	if (r == 0)
+		r = take_back(&node);
+	root_close(&node.host);
+	return r < 0 ? cli_fail(&err) : 0;
+}
+
+static const struct command_option install_options[] = {
+	{"host", OPTION_VALUE, "DIR", "the host's root directory (/)"},
+	{"engine", OPTION_VALUE, "containerd|crio", "the engine, if the host has both"},
+	{"set-default", OPTION_FLAG, NULL, "pods without a RuntimeClass, too"},
+	{"cdi", OPTION_FLAG, NULL, "switch CDI devices on"},
+	{"no-restart", OPTION_FLAG, NULL, "leave the engine's restart to others"},
+	{"stay", OPTION_FLAG, NULL, "wait for SIGTERM, and take all of it back then"},
+	{NULL, 0, NULL, NULL},
+};
+
+static const struct command node_install = {
+	.name = "install",
+	.summary = "put davit on a node, and make its engine use it",
+	.help = "Copies davit's programs and their names to the host's root, configures containerd (k3s,\n"
+		"RKE2, k0s and MicroK8s as well) or CRI-O there, restarts it and waits until it answers.\n"
+		"What it can't do safely it refuses before anything is changed.\n",
+	.example = "davit node install --host /host --stay",
+	.options = install_options,
+	.run = install,
+};
+
+static const struct command_option remove_options[] = {
+	{"host", OPTION_VALUE, "DIR", "the host's root directory (/)"},
+	{"no-restart", OPTION_FLAG, NULL, "leave the engine's restart to others"},
+	{NULL, 0, NULL, NULL},
+};
+
+static const struct command node_remove = {
+	.name = "remove",
+	.summary = "take back what `davit node install` did",
+	.help = "The programs stay as long as a container needs them to be stopped.\n",
+	.example = "davit node remove --host /host",
+	.options = remove_options,
+	.run = remove_node,
+};
+
+static const struct command *const commands[] = {&node_install, &node_remove, NULL};
+
+const struct command command_node = {
+	.name = "node",
+	.summary = "set up a Kubernetes node through its root directory",
+	.help = "For nodes without a shell: config/kubernetes runs it in a DaemonSet.\n",
+	.example = "davit node install --host /host --stay",
+	.commands = commands,
+};

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What kind of node it is, which engine it has, and what was written down of it. */
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "davit/configure.h"
+#include "node.h"
+
+/* A distribution's own engine comes before the plain one, which may be a leftover beside it. */
+static const struct node_engine engines[] = {
+	{"k3s", "containerd", "/var/lib/rancher/k3s/agent/etc/containerd",
+	 "/run/k3s/containerd/containerd.sock"},
+	{"RKE2", "containerd", "/var/lib/rancher/rke2/agent/etc/containerd",
+	 "/run/k3s/containerd/containerd.sock"},
+	{"k0s", "containerd", "/var/lib/k0s", "/run/k0s/containerd.sock"},
+	{"MicroK8s", "containerd", "/var/snap/microk8s/current",
+	 "/var/snap/microk8s/common/run/containerd.sock"},
+	{"CRI-O", "crio", "/etc/crio /usr/bin/crio /usr/local/bin/crio", "/run/crio/crio.sock"},
+	{"containerd", "containerd", "/usr/bin/containerd /usr/local/bin/containerd",
+	 "/run/containerd/containerd.sock"},
+};
+
+/* Systems that bring NVIDIA's toolkit themselves, and whose root nobody may write. */
+static const struct {
+	const char *id, *fix;
+} others[] = {
+	{"bottlerocket", "use a -nvidia variant of Bottlerocket, which gives GPUs by itself"},
+	{"talos",
+	 "add the system extension nvidia-container-toolkit to the machine's image, as Talos "
+	 "documents it"},
+	{"flatcar",
+	 "add the sysext nvidia-runtime to the machine's Butane configuration, as Flatcar "
+	 "documents it"},
+};
+
+/* ---- the host --------------------------------------------------------------------------- */
+
+/* ID= of os-release; "" without one. */
+static const char *read_id(const struct node *node)
+{
+	static const char *const files[] = {"/etc/os-release", "/usr/lib/os-release"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		struct slice rest, line;
+		char *text;
+
+		if (root_read(&node->host, files[i], 65536, node->arena, &text, NULL) < 0)
+			continue;
+		rest = slice_from(text);
+		while (slice_next(&rest, '\n', &line)) {
+			if (!slice_starts(line, "ID="))
+				continue;
+			line = (struct slice){line.data + 3, line.length - 3};
+			if (line.length > 1 && line.data[0] == '"')
+				line = (struct slice){line.data + 1, line.length - 2};
+			return arena_strndup(node->arena, line.data, line.length);
+		}
+	}
+	return "";
+}
+
+static bool is_there(const struct node *node, const char *path)
+{
+	struct stat st;
+
+	return root_stat(&node->host, path, 0, &st) == 0;
+}
+
+int node_check_host(struct node *node)
+{
+	const char *id = read_id(node);
+
+	if (!id)
+		return error_memory(node->err);
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		if (string_equal(id, others[i].id))
+			return error_set(node->err, ERROR_REFUSED, EPERM, others[i].fix,
+					 "set up %s: this system's root is its own, and it has a "
+					 "way to GPUs of its own",
+					 id);
+	if (!is_there(node, "/usr") || !is_there(node, "/etc"))
+		return error_set(node->err, ERROR_SYSTEM, ENOENT,
+				 "mount the host's / there, with what is mounted beneath it",
+				 "set up the node: %s isn't a host's root directory", node->path);
+	return 0;
+}
+
+/* ---- the engine ------------------------------------------------------------------------- */
+
+static bool has_marker(const struct node *node, const struct node_engine *engine)
+{
+	struct slice rest = slice_from(engine->markers), word;
+
+	while (slice_next(&rest, ' ', &word)) {
+		const char *path = arena_strndup(node->arena, word.data, word.length);
+
+		if (path && is_there(node, path))
+			return true;
+	}
+	return false;
+}
+
+int node_find_engine(struct node *node, const char *name)
+{
+	const struct node_engine *found[2] = {NULL, NULL}; /* containerd's, CRI-O */
+
+	for (size_t i = 0; i < ARRAY_SIZE(engines); i++) {
+		bool crio = string_equal(engines[i].command, "crio");
+
+		if (!found[crio] && (!name || string_equal(engines[i].command, name)) &&
+		    has_marker(node, &engines[i]))
+			found[crio] = &engines[i];
+	}
+	/* The one that runs. */
+	if (found[0] && found[1])
+		for (int i = 0; i < 2; i++)
+			if (found[!i] && !is_there(node, found[i]->socket) &&
+			    is_there(node, found[!i]->socket))
+				found[i] = NULL;
+	if (found[0] && found[1])
+		return error_set(node->err, ERROR_REFUSED, EEXIST, "name the kubelet's by --engine",
+				 "tell which engine is meant: both %s and CRI-O are here",
+				 found[0]->name);
+	node->engine = found[0] ? found[0] : found[1];
+	if (!node->engine)
+		return error_set(node->err, ERROR_SYSTEM, ENOENT,
+				 "run it on a node, with the host's / at --host", "find %s on %s",
+				 name ? name : "containerd or CRI-O", node->path);
+	return 0;
+}
+
+/* ---- the record ------------------------------------------------------------------------- */
+
+int node_read_record(struct node *node)
+{
+	char *text = NULL;
+	int r = root_read(&node->host, NODE_RECORD, 4096, node->arena, &text, NULL);
+
+	if (r == -ENOENT)
+		return r;
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(engines); i++)
+		if (string_starts(text, engines[i].name) && text[strlen(engines[i].name)] == '\n') {
+			node->engine = &engines[i];
+			return 0;
+		}
+	return error_set(node->err, ERROR_SYSTEM, r < 0 ? -r : EINVAL,
+			 "remove that file, and take davit back by hand: davit configure --remove",
+			 "read %s", NODE_RECORD);
+}
+
+int node_write_record(const struct node *node)
+{
+	return configure_write(&node->host, NODE_RECORD,
+			       arena_printf(node->arena, "%s\n", node->engine->name), false,
+			       node->arena, node->err);
+}

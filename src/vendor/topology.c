@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "topology.h"
+
+#include <string.h>
+
+static int take(struct slice name, struct slice value, struct topology_node *ret)
+{
+	const struct {
+		const char *name;
+		uint64_t max;
+		unsigned *number;
+	} known[] = {
+		{"drm_render_minor", 0xfffff, &ret->render_minor},
+		{"domain", UINT32_MAX, &ret->domain},
+		{"location_id", UINT32_MAX, &ret->location},
+		{"gfx_target_version", 999999, &ret->gfx_version},
+	};
+	uint64_t number;
+
+	if (slice_equal(name, "unique_id"))
+		return parse_number(value.data, value.length, 10, UINT64_MAX, &ret->unique_id);
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
+		if (!slice_equal(name, known[i].name))
+			continue;
+		/* -1: the kernel couldn't tell. */
+		if (slice_equal(value, "-1"))
+			return 0;
+		if (parse_number(value.data, value.length, 10, known[i].max, &number) < 0)
+			return -EINVAL;
+		*known[i].number = (unsigned)number;
+		return 0;
+	}
+	return 0;
+}
+
+int topology_parse(const char *text, size_t length, struct topology_node *ret)
+{
+	struct slice rest = {text, length}, line;
+
+	*ret = (struct topology_node){0};
+	while (slice_next(&rest, '\n', &line)) {
+		struct slice value = slice_trim(line), name;
+
+		if (!slice_next(&value, ' ', &name) || !value.data)
+			continue;
+		if (take(name, slice_trim(value), ret) < 0)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+const char *topology_arch(unsigned gfx_version, struct arena *arena)
+{
+	if (!gfx_version)
+		return NULL;
+	return arena_printf(arena, "gfx%u%x%x", gfx_version / 10000, gfx_version / 100 % 100,
+			    gfx_version % 100);
+}
