@@ -151,6 +151,16 @@ const char *crio_cgroups(const struct toml_node *settings)
 	return toml_find_string(settings, TOML_PATH("crio", "runtime", "cgroup_manager"));
 }
 
+int crio_hook_folders(const struct toml_node *settings, struct arena *arena, struct strings *ret)
+{
+	const struct toml_node *named =
+		toml_find(settings, TOML_PATH("crio", "runtime", "hooks_dir"));
+
+	*ret = (struct strings){0};
+	return named ? toml_strings(named, arena, ret)
+		     : strings_add(arena, ret, "/usr/share/containers/oci/hooks.d");
+}
+
 /* ---- the drop-in ------------------------------------------------------------------------ */
 
 static bool is_oci(const struct toml_node *runtime)
