@@ -127,6 +127,8 @@ static int mount_on_present(struct target *target, const struct place *place,
 	if (place->kind == PLACE_SHARED ||
 	    (place->kind == PLACE_VOLUME && !may_cover_in_volume(attach, place, source)))
 		return place_refuse(place, target->path, err);
+	if (attach->dir.kind == PLACE_OWN && place->mount == attach->dir.mount && !is_directory)
+		target_keep(target);
 	return put_on(attach, place->fd, target->path, source, err);
 }
 

@@ -13,24 +13,16 @@ void pipeline_close(struct pipeline *pipeline)
 
 /*
  * The bundle is the runtime's, not the image's: its config.json is opened as any file of the host.
- * A FIFO there doesn't block, since nothing but a regular file is read.
  */
 int pipeline_read_file(struct pipeline *pipeline, const struct config *config, const char *bundle,
 		       const char *path, struct arena *arena, struct error *err)
 {
-	struct stat st;
-	AUTO_FD fd = -1;
-	int r;
+	int r = file_load(path, 0, OCI_CONFIG_MAX, arena, &pipeline->text, &pipeline->text_length);
 
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	r = fd < 0 || fstat(fd, &st) < 0 ? -errno : S_ISREG(st.st_mode) ? 0 : -EINVAL;
-	if (r == 0)
-		r = file_read(fd, OCI_CONFIG_MAX, arena, &pipeline->text, &pipeline->text_length);
 	if (r < 0)
-		return error_set(err, ERROR_BAD_BUNDLE, -r,
-				 "give the directory of an OCI bundle, readable by the hook",
-				 "read %s: %s", path,
-				 r == -EINVAL ? "it is no regular file" : strerror(-r));
+		return error_read(err, ERROR_BAD_BUNDLE, -r,
+				  "give the directory of an OCI bundle, readable by the hook", "%s",
+				  path);
 	pipeline->config = config;
 	pipeline->bundle = bundle;
 	return 0;

@@ -30,8 +30,8 @@ static int append(struct document *document, const char *path, const char *item,
  * Which of the devices the engine has given the container already (--device, --privileged): those
  * keep their form. The devices are few, what config.json holds may be much: it is read once.
  */
-static int find_present(const struct document *document, const struct spec_devices *devices,
-			bool *ret, struct error *err)
+static int find_present(struct document *document, const struct spec_devices *devices, bool *ret,
+			struct error *err)
 {
 	struct document_value array, item;
 	int r = document_find(document, "linux.devices", &array, err);
@@ -118,7 +118,7 @@ static bool is_number(const struct document *document, struct document_value ite
 }
 
 /* Marks the devices whose group the container's user has, and those of a group named before. */
-static int find_members(const struct document *document, const char *path,
+static int find_members(struct document *document, const char *path,
 			const struct spec_devices *devices, bool *ret, struct error *err)
 {
 	struct document_value array, item;
@@ -263,7 +263,7 @@ static bool item_is_injector(const struct document *document, struct document_va
 }
 
 /* Whether one of the engine's hooks at that path injects GPUs. */
-static int find_injector(const struct document *document, const char *path, bool *ret_found,
+static int find_injector(struct document *document, const char *path, bool *ret_found,
 			 struct error *err)
 {
 	struct document_value array, item;
@@ -370,8 +370,8 @@ static bool is_same_list(const struct document *document, struct document_value 
 }
 
 /* Whether the engine has registered it itself, by the same annotation. */
-static int find_hook(const struct document *document, const char *path,
-		     const struct cdi_edit_hook *hook, bool *ret, struct error *err)
+static int find_hook(struct document *document, const char *path, const struct cdi_edit_hook *hook,
+		     bool *ret, struct error *err)
 {
 	struct document_value array, item;
 	int r = document_find(document, path, &array, err);
@@ -400,8 +400,7 @@ static int add_spec_hook(struct document *document, const struct cdi_edit_hook *
 	return r < 0 || found ? r : append(document, path, hook->json, err);
 }
 
-static int has_group(const struct document *document, const char *group, bool *ret,
-		     struct error *err)
+static int has_group(struct document *document, const char *group, bool *ret, struct error *err)
 {
 	struct document_value array, item;
 	int r = document_find(document, "process.user.additionalGids", &array, err);
