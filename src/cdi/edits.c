@@ -524,8 +524,10 @@ int edits_add_common(struct edits_maker *maker, const struct plan *plan, struct 
 		     struct error *err)
 {
 	struct json_object *env = list_of(edits, "env");
-	const char *directory = arena_printf(maker->arena, LIBCUDA_DIR_VARIABLE "=%s",
-					     maker->options->image->lib_dir);
+	const char *folder =
+		driver_libcuda_folder(maker->driver, maker->options->image->lib_dir, maker->arena);
+	const char *directory =
+		folder ? arena_printf(maker->arena, LIBCUDA_DIR_VARIABLE "=%s", folder) : NULL;
 	int r;
 
 	if (!directory)

@@ -20,6 +20,7 @@ int config_defaults(struct arena *arena, struct config *ret)
 			   .run = "/run",
 			   .mps = "/tmp/nvidia-mps",
 			   .csv = "/etc/nvidia-container-runtime/host-files-for-container.d",
+			   .csv_compat = "/usr/local/cuda/compat_orin",
 			   .load_modules = true},
 		.policy = {.annotations = ACCEPT_AS_ENV,
 			   .capabilities = CAPABILITY_ALL,
@@ -32,7 +33,7 @@ int config_defaults(struct arena *arena, struct config *ret)
 		.cgroups = true,
 		.cuda_compat = true,
 		.limits = {.seconds = CONFIG_SECONDS},
-		.log = {.file = "",				      .level = LOG_LEVEL_WARNING},
+		.log = {.file = "",								 .level = LOG_LEVEL_WARNING},
 	};
 	if (strings_add(arena, &ret->policy.env_names, DEVICES_VARIABLE) < 0 ||
 	    strings_add(arena, &ret->cdi.spec_dirs, "/etc/cdi") < 0 ||

@@ -239,6 +239,14 @@ static int import_csv(struct import *import, const struct pair *pair)
 	return r < 0 || !value[0] ? r : set_text(import, "driver.csv", value);
 }
 
+static int import_csv_compat(struct import *import, const struct pair *pair)
+{
+	const char *value;
+	int r = get_string(import, pair, &value);
+
+	return r < 0 || !value[0] ? r : set_text(import, "driver.csv-compat", value);
+}
+
 static int import_mode(struct import *import, const struct pair *pair)
 {
 	const char *value;
@@ -279,25 +287,26 @@ static const struct {
 	const char *name;
 	int (*import)(struct import *import, const struct pair *pair);
 } keys[] = {
-	{"disable-require",					import_requirements},
-	{"swarm-resource",					 import_swarm       },
-	{"accept-nvidia-visible-devices-envvar-when-unprivileged", import_unprivileged},
-	{"accept-nvidia-visible-devices-as-volume-mounts",         import_mounts      },
-	{"supported-driver-capabilities",                          import_capabilities},
-	{"nvidia-container-cli.root",                              import_root        },
-	{"nvidia-container-cli.no-cgroups",                        import_cgroups     },
-	{"nvidia-container-cli.load-kmods",                        import_modules     },
-	{"nvidia-container-cli.debug",                             import_hook_log    },
-	{"nvidia-container-runtime.debug",                         import_runtime_log },
-	{"nvidia-container-runtime.log-level",                     import_level       },
-	{"nvidia-container-runtime.runtimes",                      import_runtimes    },
-	{"nvidia-container-runtime.mode",                          import_mode        },
-	{"nvidia-container-runtime.modes.legacy.cuda-compat-mode", import_compat_mode },
-	{"nvidia-container-runtime.modes.cdi.annotation-prefixes", import_prefixes    },
-	{"nvidia-container-runtime.modes.cdi.spec-dirs",           import_spec_dirs   },
-	{"nvidia-container-runtime.modes.csv.mount-spec-path",     import_csv         },
-	{"features.ignore-imex-channel-requests",                  import_imex        },
-	{"features.disable-cuda-compat-lib-hook",                  import_compat_hook },
+	{"disable-require",					  import_requirements},
+	{"swarm-resource",					   import_swarm       },
+	{"accept-nvidia-visible-devices-envvar-when-unprivileged",   import_unprivileged},
+	{"accept-nvidia-visible-devices-as-volume-mounts",           import_mounts      },
+	{"supported-driver-capabilities",                            import_capabilities},
+	{"nvidia-container-cli.root",                                import_root        },
+	{"nvidia-container-cli.no-cgroups",                          import_cgroups     },
+	{"nvidia-container-cli.load-kmods",                          import_modules     },
+	{"nvidia-container-cli.debug",                               import_hook_log    },
+	{"nvidia-container-runtime.debug",                           import_runtime_log },
+	{"nvidia-container-runtime.log-level",                       import_level       },
+	{"nvidia-container-runtime.runtimes",                        import_runtimes    },
+	{"nvidia-container-runtime.mode",                            import_mode        },
+	{"nvidia-container-runtime.modes.legacy.cuda-compat-mode",   import_compat_mode },
+	{"nvidia-container-runtime.modes.cdi.annotation-prefixes",   import_prefixes    },
+	{"nvidia-container-runtime.modes.cdi.spec-dirs",             import_spec_dirs   },
+	{"nvidia-container-runtime.modes.csv.mount-spec-path",       import_csv         },
+	{"nvidia-container-runtime.modes.csv.compat-container-root", import_csv_compat  },
+	{"features.ignore-imex-channel-requests",                    import_imex        },
+	{"features.disable-cuda-compat-lib-hook",                    import_compat_hook },
 };
 
 /* ---- and those that have none; a name that ends with "." stands for all that begin so ----- */
@@ -305,36 +314,34 @@ static const struct {
 static const struct {
 	const char *name, *why;
 } needless[] = {
-	{"nvidia-container-cli.path",                                "davit-hook does that program's work itself"                },
-	{"nvidia-container-cli.environment",                         "the environment decides nothing"                           },
-	{"nvidia-container-cli.ldcache",                             "the driver's own loader cache below driver.root is read"   },
+	{"nvidia-container-cli.path",                         "davit-hook does that program's work itself"                },
+	{"nvidia-container-cli.environment",                  "the environment decides nothing"                           },
+	{"nvidia-container-cli.ldcache",                      "the driver's own loader cache below driver.root is read"   },
 	{"nvidia-container-cli.ldconfig",
-	 "no ldconfig is run: davit merges the loader cache itself"                                                              },
-	{"nvidia-container-cli.user",                                "davit gives up capabilities instead of taking another user"},
-	{"nvidia-container-cli.no-pivot",                            "nothing is pivoted: mounts go in by descriptor"            },
-	{"nvidia-container-runtime.experimental",                    "an old release's switch"                                   },
-	{"nvidia-container-runtime.discover-mode",                   "an old release's switch"                                   },
-	{"nvidia-container-runtime.modes.csv.compat-container-root",
-	 "Orin's own directory is known: /usr/local/cuda/compat_orin"                                                            },
+	 "no ldconfig is run: davit merges the loader cache itself"                                                       },
+	{"nvidia-container-cli.user",                         "davit gives up capabilities instead of taking another user"},
+	{"nvidia-container-cli.no-pivot",                     "nothing is pivoted: mounts go in by descriptor"            },
+	{"nvidia-container-runtime.experimental",             "an old release's switch"                                   },
+	{"nvidia-container-runtime.discover-mode",            "an old release's switch"                                   },
 	{"nvidia-container-runtime.modes.cdi.default-kind",
-	 "a name without a kind is one of nvidia.com/gpu"									},
+	 "a name without a kind is one of nvidia.com/gpu"								 },
 	{"features.allow-unknown-oci-spec-fields",
-	 "unknown fields of config.json always stay as they are"								 },
+	 "unknown fields of config.json always stay as they are"                                                          },
 	{"features.no-additional-gids-for-device-nodes",
-	 "a node that only a group may use needs the group"								      },
+	 "a node that only a group may use needs the group"							       },
 	{"nvidia-container-runtime.modes.cdi.",
-	 "davit plans for each container, without specs; engines read theirs"                                                    },
+	 "davit plans for each container, without specs; engines read theirs"                                             },
 	{"nvidia-container-runtime.modes.jit-cdi.",
-	 "davit plans for each container, without specs"									 },
+	 "davit plans for each container, without specs"								  },
 	{"nvidia-container-runtime-hook.path",
-	 "davit-runtime adds davit-hook, which lies beside it"								   },
-	{"nvidia-container-runtime-hook.skip-mode-detection",        "davit's hook has one mode"                                 },
-	{"nvidia-ctk.path",					  "no such program is called"                                 },
+	 "davit-runtime adds davit-hook, which lies beside it"                                                            },
+	{"nvidia-container-runtime-hook.skip-mode-detection", "davit's hook has one mode"                                 },
+	{"nvidia-ctk.path",				   "no such program is called"                                 },
 	{"features.allow-cuda-compat-libs-from-container",
-	 "cuda-compat takes them without mounting a path of the image"                                                           },
-	{"features.allow-ldconfig-from-container",                   "no ldconfig is run"                                        },
+	 "cuda-compat takes them without mounting a path of the image"                                                    },
+	{"features.allow-ldconfig-from-container",            "no ldconfig is run"                                        },
 	{"features.disable-imex-channel-creation",
-	 "driver.load-modules says whether nodes are made"								       },
+	 "driver.load-modules says whether nodes are made"								},
 };
 
 static const char *why_needless(const char *name)

@@ -67,11 +67,29 @@ int wsl_open_file(int directory, const char *name, struct arena *arena)
 	return fd_take(&fd);
 }
 
+/*
+ * Where others may write they may put a hard link to a secret of root's, which no look at the file
+ * would tell from a driver's: such a directory is none of Windows'.
+ */
+static bool is_roots(int directory)
+{
+	struct stat st;
+
+	return fstat(directory, &st) == 0 && owner_is_trusted(directory, &st) &&
+	       !(st.st_mode & (S_IWGRP | S_IWOTH));
+}
+
 static int open_folder(const struct search *s, const char *name)
 {
-	int fd = openat(s->drivers, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	AUTO_FD fd = openat(s->drivers, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	if (is_roots(fd))
+		return fd_take(&fd);
+	log_line(LOG_LEVEL_WARNING, WSL_DRIVERS "/%s is passed over: others than root can write it",
+		 name);
+	return -EPERM;
 }
 
 /* ---- which one -------------------------------------------------------------------------- */
@@ -188,16 +206,28 @@ static int explain(struct search *s)
 			 list);
 }
 
+static int refuse_directory(const char *path, struct error *err)
+{
+	error_set(err, ERROR_NO_DRIVER, EPERM, NULL, "trust %s: others than root can write it",
+		  path);
+	return error_fix(err, -EPERM, "chown root:root %s; chmod 0755 %s", path, path);
+}
+
 int wsl_store_open(const struct driver_roots *roots, struct arena *arena, struct wsl_store *ret,
 		   struct error *err)
 {
 	struct search s = {.roots = roots, .arena = arena, .err = err};
 	AUTO_FD drivers = root_openat(&roots->driver, WSL_DRIVERS, O_RDONLY | O_DIRECTORY);
+	AUTO_FD libraries = root_openat(&roots->driver, WSL_LIBRARIES, O_RDONLY | O_DIRECTORY);
 	int r = host_list(&roots->driver, WSL_DRIVERS, arena, &s.all);
 
 	*ret = (struct wsl_store){.fd = -1};
 	if (r == -ENOMEM)
 		return error_memory(err);
+	if (drivers >= 0 && !is_roots(drivers))
+		return refuse_directory(WSL_DRIVERS, err);
+	if (libraries >= 0 && !is_roots(libraries))
+		return refuse_directory(WSL_LIBRARIES, err);
 	s.drivers = drivers;
 	s.loader_known =
 		root_stat(&roots->driver, WSL_LIBRARIES "/libcuda.so.1", 0, &s.loader) == 0 &&

@@ -66,7 +66,7 @@ static int begin(const struct driver_roots *roots, struct arena *arena, struct d
 	if (r < 0)
 		return r;
 	return strings_add(arena, &driver->notes,
-			   "WSL2: all GPUs of Windows, of other makers too, are behind /dev/dxg; "
+			   "all GPUs of Windows, of other makers too, are behind /dev/dxg; "
 			   "an index or a UUID hides none of them") < 0
 		       ? error_memory(err)
 		       : 0;
