@@ -8,7 +8,8 @@
 #   tests/bench.sh --gpu --bin DIR
 # ROUNDS (100) and COLD_ROUNDS (the same) say how often; GROUPS_ONLY names some groups of them:
 # roads gpus early config runc libraries cold. Of roads, LOAD_ROUNDS (3) times STARTS (96) are
-# started, SLOTS (32) at once. What containers write lies in memory, so that it isn't the
+# started, SLOTS (32) at once. NVIDIA_TOOLKIT names a folder with nvidia-container-runtime, nvidia-ctk
+# and nvidia-cdi-hook to measure beside davit's. What containers write lies in memory, so that it isn't the
 # disk that is measured, but for cold, and for all with ON_DISK=1.
 set -euo pipefail
 

@@ -74,13 +74,13 @@ int cdi_spec_make(const struct gpu_request *request, const struct driver *driver
 		  struct error *err);
 
 /*
- * The spec for a plain vendor's GPUs, of its kind: each by index and by the names that people have
+ * The spec for another vendor's GPUs, of its kind: each by index and by the names that people have
  * for it, and "all". `all` has chosen every one, and their nodes have been found. Otherwise as
  * above.
  */
-int cdi_spec_make_plain(const struct choice *all, const struct driver_roots *roots,
-			const struct cdi_options *options, struct arena *arena,
-			struct json_object **ret, struct strings *ret_left_out, struct error *err);
+int cdi_spec_make_vendor(const struct choice *all, const struct driver_roots *roots,
+			 const struct cdi_options *options, struct arena *arena,
+			 struct json_object **ret, struct strings *ret_left_out, struct error *err);
 
 /* The lowest version of the specification whose fields and names the spec keeps to. */
 const char *cdi_lowest_version(struct json_object *spec);

@@ -110,7 +110,7 @@ struct doctor_driver {
 	struct doctor_nodes nodes;
 };
 
-/* A plain vendor's GPUs, all of them chosen; none: error says why. */
+/* Another vendor's GPUs, all of them chosen; none: error says why. */
 struct doctor_vendor {
 	struct choice choice;
 	struct error error, nodes_error;

@@ -53,7 +53,7 @@ struct pipeline {
 	struct selection selection;
 	struct strings notes;   /* warnings: what a user of the container should know */
 	struct cdi_edits cdi;   /* of the devices that specs describe */
-	struct choices choices; /* of the plain vendors; with their reading */
+	struct choices choices; /* of vendors other than NVIDIA; with their reading */
 	struct image image;
 	struct plan plan;
 };

@@ -82,7 +82,7 @@ int plan_find_missing(const struct gpu_request *request, const struct driver *dr
 
 /*
  * NVIDIA's part when `driver` isn't NULL (else selection and image aren't looked at), then what was
- * chosen of the plain vendors, whose nodes have been looked for.
+ * chosen of other vendors' GPUs, whose nodes have been looked for.
  *
  * 0, -ENOMEM, or -ENODEV when something that it can't do without isn't there: ERROR_NO_DRIVER (a
  * node), ERROR_UNKNOWN_DEVICE (an IMEX channel, MIG's config or monitor device). `missing` is

@@ -12,7 +12,7 @@
 /* Items of one list, and NVIDIA_REQUIRE_* variables; more are ERROR_BAD_REQUEST. */
 #define REQUEST_ITEMS_MAX 65536
 
-/* What is asked for of one plain vendor: items as accelerators_choose takes them. */
+/* What is requested of one vendor other than NVIDIA: items as accelerators_choose takes them. */
 struct wish {
 	const struct vendor *vendor;
 	const char *from; /* as gpu_request.from, "env AMD_VISIBLE_DEVICES" */
@@ -26,7 +26,7 @@ struct wishes {
 /* Each vendor's wish by itself: all that are set hold, and none means another's GPUs. */
 struct gpu_request {
 	bool gpu;             /* false: not a GPU container, nothing else holds */
-	struct wishes wishes; /* of the plain vendors (vendor.h), in their order */
+	struct wishes wishes; /* of vendors other than NVIDIA (vendor.h), in their order */
 	bool nvidia;          /* NVIDIA's: false: of what follows only privileged and rules hold */
 	const char *from;     /* "env NVIDIA_VISIBLE_DEVICES", "annotation org.davit.devices",
 				 "annotations cdi.k8s.io", "mounts", "env CUDA_VERSION"; "" */

@@ -88,6 +88,12 @@ int root_list(const struct root *root, const char *path, size_t limit, struct ar
 	      struct strings *ret);
 /* Writes all of it. 0 or -errno. */
 int file_write(int fd, const void *data, size_t length);
+/*
+ * Replaces the file at `path` on the host with `text`, all of it or nothing. The old file's mode
+ * and owner are kept, and a missing directory is made. `fresh`: an existing file is an error.
+ */
+int file_save(const char *path, const char *text, bool fresh, struct arena *arena,
+	      struct error *err);
 /* The path of what is open there, as the kernel knows it. NULL without one, or memory. */
 const char *fd_path(int fd, struct arena *arena);
 /* Opens the object behind an O_PATH descriptor anew, by way of /proc/self/fd. fd or -errno. */

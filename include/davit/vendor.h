@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * vendor: whose GPUs davit gives. NVIDIA's have a driver with libraries and a way of their own
- * (driver.h). All others are plain: the image brings the whole userland, and the host gives device
- * nodes, their rules and groups, and links. A plain vendor is a table (src/plain/VENDOR.c) and a
- * line in src/plain/vendors.c; what the table can't say is a reader of sysfs.
+ * (driver.h). For every other vendor the image brings the whole userland, and the host gives device
+ * nodes, their rules and groups, and links: such a vendor is a table (src/vendor/VENDOR.c) and a
+ * line in src/vendor/vendors.c; what the table can't say is a reader of sysfs.
  */
 #pragma once
 
 #include "davit/base.h"
 #include "davit/driver.h"
 
-struct plain;
+struct vendor_table;
 struct vendor {
 	const char *name;  /* "amd" */
 	const char *title; /* "AMD", for messages */
@@ -19,7 +19,7 @@ struct vendor {
 	const char *variable;
 	/* What davit-runtime sets that variable to afterwards, or NULL: it stays as it is. */
 	const char *void_text;
-	const struct plain *plain; /* NULL: NVIDIA */
+	const struct vendor_table *table; /* NULL: NVIDIA */
 };
 /* NVIDIA first; ends with NULL. */
 extern const struct vendor *const vendors[];
@@ -30,7 +30,7 @@ const struct vendor *vendor_find(const char *name);
 /* Whose device "amd.com/gpu=0" is; *ret_device is what follows the kind. NULL: nobody's here. */
 const struct vendor *vendor_of_device(struct slice name, struct slice *ret_device);
 
-/* ---- a plain vendor's GPUs -------------------------------------------------------------- */
+/* ---- GPUs of vendors other than NVIDIA ------------------------------------------------- */
 
 struct accelerator_node {
 	const char *name; /* beneath the device folder: "dri/card1", "dri/renderD128", "kfd" */
@@ -46,7 +46,7 @@ struct accelerator_nodes {
 	size_t count, capacity;
 };
 
-/* What a plain vendor's users choose among: a GPU, or one partition of it. */
+/* What a request for another vendor's GPUs chooses among: a GPU, or one partition of it. */
 struct accelerator {
 	unsigned index;     /* bus order; the partitions of a GPU by their render nodes */
 	const char *bus_id; /* of the PCI function that it is, or is a part of: "0000:05:00.0" */

@@ -4,7 +4,7 @@
 
 #include <json-c/json.h>
 
-#include "command.h"
+#include "command/command.h"
 #include "davit/pipeline.h"
 
 /* `davit system`, and by the same names of `davit ctk system`. */
@@ -37,9 +37,9 @@ const char *cli_absolute(const char *path, struct arena *arena);
 struct json_object *cli_json_capabilities(unsigned capabilities);
 struct json_object *cli_json_strings(const struct strings *strings);
 struct json_object *cli_json_gpus(const struct gpus *gpus);
-/* A plain vendor's GPUs, and what they are called by. */
+/* Another vendor's GPUs, and what they are called by. */
 struct json_object *cli_json_accelerators(const struct accelerators *all);
-/* Every GPU of a plain vendor's, with models; their nodes aren't looked for. */
+/* Every GPU of another vendor, with models; their nodes aren't looked for. */
 int cli_choose_all(const struct vendor *vendor, const struct driver_roots *roots,
 		   struct arena *arena, struct choice *ret, struct error *err);
 /* "/dev/dri/card1, /dev/dri/renderD128"; NULL without memory. */
@@ -47,9 +47,3 @@ const char *cli_accelerator_nodes(const struct accelerator *one, struct arena *a
 struct json_object *cli_json_driver(const struct driver *driver);
 /* {"code", "message", "fix"}, or null for no error. */
 struct json_object *cli_json_error(const struct error *err);
-/*
- * Puts a text in the place of a file, all of it or nothing: mode and owner of the old one stay. The
- * directory is made when it is missing. `fresh`: a file that is there is an error.
- */
-int cli_replace_file(const char *path, const char *text, bool fresh, struct arena *arena,
-		     struct error *err);

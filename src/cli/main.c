@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "amd_ctk.h"
 #include "cdi_hook.h"
 #include "cli.h"
-#include "commands.h"
+#include "command/commands.h"
+#include "setup/ctk/amd_ctk.h"
 
 #define LIST_COMMAND(name) &command_##name,
 static const struct command *const commands[] = {COMMANDS(LIST_COMMAND) NULL};

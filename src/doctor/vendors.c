@@ -32,7 +32,7 @@ int doctor_gather_vendors(struct doctor_gathering *g)
 	for (size_t i = 0; r == 0 && vendors[i]; i++) {
 		struct doctor_vendor *added;
 
-		if (!vendors[i]->plain)
+		if (!vendors[i]->table)
 			continue;
 		added = ARENA_PUSH(g->arena, &g->host->vendors);
 		if (!added)

@@ -28,7 +28,7 @@ void plan_need_node(struct builder *b, const char *name, const char *because, bo
 /* /dev/dri/by-path/pci-BUS-card -> ../card0, of "dri/card0"; likewise render. Optional. */
 void plan_add_drm_link(struct builder *b, const char *bus_id, const char *name,
 		       const char *because);
-/* What was chosen of a plain vendor's. */
+/* What was chosen of other vendors' GPUs. */
 void plan_add_choice(struct builder *b, const struct choice *choice);
 int plan_add_families(struct builder *b, struct error *err);
 /* What goes with devices: files that GPUDirect Storage and EGL look for. */

@@ -72,7 +72,7 @@ static void drop_others(struct strings *list)
 		struct slice device;
 		const struct vendor *vendor = vendor_of_device(slice_from(list->items[i]), &device);
 
-		if (!vendor || !vendor->plain)
+		if (!vendor || !vendor->table)
 			list->items[kept++] = list->items[i];
 	}
 	list->count = kept;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Names of CDI devices, "VENDOR/CLASS=DEVICE": whose they are. NVIDIA's own kind and its built-in
- * ones are read by davit itself, those of plain vendors too; all others are a spec's.
+ * ones are read by davit itself, those of other vendors too; all others are a spec's.
  */
 #include <ctype.h>
 #include <string.h>

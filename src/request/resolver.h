@@ -23,7 +23,7 @@ enum variable {
 	VARIABLE_COUNT,
 };
 
-/* A variable that asks for a plain vendor's GPUs, in the order of preference. */
+/* A variable that asks for another vendor's GPUs, in the order of preference. */
 struct vendor_variable {
 	const struct vendor *vendor;
 	const char *name, *value; /* value NULL: not set */
@@ -97,7 +97,7 @@ struct mount_requests {
 	struct strings devices; /* names, those of cdi/ for kind nvidia.com/gpu among them */
 	struct strings imex;
 	const char *word;        /* "none" or "void" among the names, or NULL */
-	struct strings others;   /* qualified names of plain vendors' devices */
+	struct strings others;   /* qualified names of other vendors' devices */
 	struct strings of_specs; /* and of all that are nobody's here */
 	size_t malformed;        /* beneath cdi/, and no qualified names */
 };
@@ -111,7 +111,7 @@ enum name_owner {
 	NAME_UNQUALIFIED,
 	NAME_NVIDIA,     /* nvidia.com/gpu=0, runtime.nvidia.com/gpu=0: davit's own reading */
 	NAME_MANAGEMENT, /* management.nvidia.com/gpu=all */
-	NAME_OF_VENDOR,  /* of a plain vendor's kind */
+	NAME_OF_VENDOR,  /* of another vendor's kind */
 	NAME_OF_SPEC,    /* all others, and names of nvidia.com/gpu that davit doesn't give */
 };
 /* Whose device it is; *ret_device is what follows the kind. */
@@ -131,7 +131,7 @@ int names_add(struct resolver *r, const char *from, const struct strings *names)
 
 /* An annotation that names CDI devices, by what it begins with. */
 bool resolver_is_cdi_annotation(const struct resolver *r, const char *name);
-/* What is asked for of the plain vendors: sets gpu and wishes. */
+/* What is asked for of vendors other than NVIDIA: sets gpu and wishes. */
 int wishes_resolve(struct resolver *r, const struct mount_requests *mounts);
 /* Fills env.others, all of them not set. */
 int wishes_list_variables(struct resolver *r);

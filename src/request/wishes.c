@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What is asked for of the plain vendors. For each of them the sources are the same as NVIDIA's, in
- * the same order, and the first that speaks of the vendor decides.
+ * What is asked for of vendors other than NVIDIA. For each of them the sources are the same as
+ * NVIDIA's, in the same order, and the first that speaks of the vendor decides.
  */
 #include <string.h>
 #include <strings.h>
@@ -184,7 +184,7 @@ int wishes_resolve(struct resolver *r, const struct mount_requests *mounts)
 	if (r->spec->annotations.count == 0 && mounts->others.count == 0 && !r->env.others_set)
 		return 0;
 	for (size_t i = 0; result == 0 && vendors[i]; i++)
-		if (vendors[i]->plain)
+		if (vendors[i]->table)
 			result = resolve(r, vendors[i], mounts);
 	return result;
 }
@@ -194,7 +194,7 @@ int wishes_resolve(struct resolver *r, const struct mount_requests *mounts)
 static const struct vendor *vendor_of_kind(struct slice kind)
 {
 	for (size_t i = 0; vendors[i]; i++)
-		if (vendors[i]->plain && slice_equal(kind, vendors[i]->kind))
+		if (vendors[i]->table && slice_equal(kind, vendors[i]->kind))
 			return vendors[i];
 	return NULL;
 }
@@ -205,7 +205,7 @@ static int unknown_kind(struct resolver *r, const char *entry)
 	const char *list;
 
 	for (size_t i = 0; vendors[i]; i++)
-		if (vendors[i]->plain && strings_add(r->arena, &kinds, vendors[i]->kind) < 0)
+		if (vendors[i]->table && strings_add(r->arena, &kinds, vendors[i]->kind) < 0)
 			return error_memory(r->err);
 	list = strings_join(r->arena, &kinds, ", ");
 	if (!list)
@@ -226,7 +226,7 @@ int wishes_list_variables(struct resolver *r)
 	size_t count = 0, room = configured->count;
 
 	for (size_t i = 0; vendors[i]; i++)
-		room += vendors[i]->plain && vendors[i]->variable;
+		room += vendors[i]->table && vendors[i]->variable;
 	list = arena_alloc(r->arena, (room + 1) * sizeof(*list));
 	if (!list)
 		return error_memory(r->err);
@@ -243,7 +243,7 @@ int wishes_list_variables(struct resolver *r)
 			return unknown_kind(r, configured->items[i]);
 	}
 	for (size_t i = 0; vendors[i]; i++)
-		if (vendors[i]->plain && vendors[i]->variable)
+		if (vendors[i]->table && vendors[i]->variable)
 			list[count++] = (struct vendor_variable){.vendor = vendors[i],
 								 .name = vendors[i]->variable};
 	r->env.others = list;

@@ -25,10 +25,10 @@ declare -A host_side=(
 	[src/driver/prepare/make_node.c]='nodes in the host'"'"'s /dev'
 	[src/try/cgroup.c]='a cgroup of its own'
 	[src/try/root.c]='private mounts, and the way into the root'
-	[src/cli/link_nodes.c]='links in the host'"'"'s /dev/char'
-	[src/cli/node_engine.c]='the way into the host'"'"'s root, for the command that restarts its engine'
-	[src/cli/node_files.c]='programs, names and units in the root of the host'
-	[src/cli/replace_file.c]='files of the host'
+	[src/cli/setup/link_nodes.c]='links in the host'"'"'s /dev/char'
+	[src/cli/setup/node_engine.c]='the way into the host'"'"'s root, for the command that restarts its engine'
+	[src/cli/setup/node_files.c]='programs, names and units in the root of the host'
+	[src/sys/file_save.c]='files of the host'
 	[src/configure/file.c]='files of the host'
 )
 

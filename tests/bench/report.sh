@@ -51,7 +51,9 @@ road_titles='
 	title["edited"] = "createContainer, poststop"
 	title["edited-alone"] = "createContainer"
 	title["cdi"] = "CDI, --mounts hook"
-	title["cdi-spec"] = "CDI"'
+	title["cdi-spec"] = "CDI"
+	title["nvidia-cdi"] = "NVIDIA\047s toolkit, CDI"
+	title["nvidia-runtime"] = "nvidia-container-runtime"'
 
 table_roads() { # GROUP
 	rows "$1" | awk -F '\t' "$verdict"'
@@ -168,6 +170,7 @@ for engine in runc crun; do
 	section load-$engine "Many at once: $(jq -r --arg group load-$engine 'first(.results[] |
 		select(.group == $group) | "\(.starts) starts, \(.at_once) at once")' "$results"), $engine" table_load
 done
+section roads-lifecycle 'As an engine starts it: runc create, start and delete of /bin/true, cgroup v2' table_roads
 section edit "davit-runtime create with /bin/true as the low-level runtime" table_edit
 section gpus 'The hook and the floor program, which does the same and nothing else' table_gpus
 section early 'Leaving early: a container that asks for nothing, config.json as from Docker' table_early

@@ -10,10 +10,35 @@ configure_low_level() { # PROGRAM
 	jq --arg low "$1" '.runtime = ((.runtime // {}) + {candidates: [$low]})' "$config" > /etc/davit/config.json
 }
 
-# What an engine makes of CDI's `all`, in the bundle.
-apply_cdi() { # [OPTION...]
-	local spec=$work/cdi.json path name nodes='[]'
-	"$davit" cdi generate --config "$config" --output "$spec" "$@" 2> /dev/null
+# NVIDIA's toolkit beside davit, where NVIDIA_TOOLKIT names the folder of its programs.
+configure_nvidia() { # LOW-LEVEL
+	local driver_root
+	[ -n "${NVIDIA_TOOLKIT:-}" ] || return 0
+	driver_root=$(jq -r '.driver.root // "/"' "$config")
+	export XDG_CONFIG_HOME=$work/nvidia PATH=$NVIDIA_TOOLKIT:$PATH
+	mkdir -p "$XDG_CONFIG_HOME/nvidia-container-runtime"
+	cat > "$XDG_CONFIG_HOME/nvidia-container-runtime/config.toml" <<- END
+		[nvidia-container-cli]
+		root = "$driver_root"
+		[nvidia-container-runtime]
+		log-level = "error"
+		runtimes = ["$1"]
+		[nvidia-ctk]
+		path = "$NVIDIA_TOOLKIT/nvidia-ctk"
+	END
+	[ -e "$work/nvidia.json" ] || "$NVIDIA_TOOLKIT/nvidia-ctk" --quiet cdi generate --driver-root "$driver_root" \
+		--dev-root / --nvidia-cdi-hook-path "$NVIDIA_TOOLKIT/nvidia-cdi-hook" --format json \
+		--output "$work/nvidia.json"
+}
+
+# The CDI spec of davit.
+write_spec() { # [OPTION...]
+	"$davit" cdi generate --config "$config" --output "$work/cdi.json" "$@" 2> /dev/null
+}
+
+# Applies the device `all` of a CDI spec to the bundle, as an engine does.
+apply_cdi() { # SPEC
+	local spec=$1 path name nodes='[]'
 	jq '[.containerEdits, (.devices[] | select(.name == "all") | .containerEdits)] |
 		{env: map(.env // []) | add, mounts: map(.mounts // []) | add,
 		hooks: map(.hooks // []) | add, nodes: map(.deviceNodes // []) | add}' "$spec" > "$work/edits.json"
@@ -50,8 +75,10 @@ road_bundle() {
 	nothing-asked) bench_bundle "$2" && program=$runtime ;;
 	hook | record | edited | edited-alone) gpu_bundle "$2" "$devices" ;;
 	runtime) gpu_bundle "$2" "$devices" && program=$runtime ;;
-	cdi) bench_bundle "$2" && apply_cdi --mounts hook ;;
-	cdi-spec) bench_bundle "$2" && apply_cdi --mounts spec ;;
+	cdi) bench_bundle "$2" && write_spec --mounts hook && apply_cdi "$work/cdi.json" ;;
+	cdi-spec) bench_bundle "$2" && write_spec --mounts spec && apply_cdi "$work/cdi.json" ;;
+	nvidia-cdi) bench_bundle "$2" && apply_cdi "$work/nvidia.json" ;;
+	nvidia-runtime) gpu_bundle "$2" "$devices" && program=$NVIDIA_TOOLKIT/nvidia-container-runtime ;;
 	esac
 	case $1 in
 	empty) add_hook "$bench_build/empty" ;;
@@ -69,13 +96,21 @@ road_bundle() {
 	edited) edit_before ;;
 	edited-alone) edit_before 'del(.hooks.poststop)' ;;
 	esac
-	[ "$program" != "$runtime" ] || cp "$bundle/config.json" "$bundle/config.fresh"
+	[ "$program" = "$low" ] || cp "$bundle/config.json" "$bundle/config.fresh"
 }
 
 road_case() { # ROAD ENGINE
 	road_bundle "$1" "roads-$2-$1"
 	add_case "$cases" "$1" mount "$bundle" "$root" "$program" --root "$work/state-$2" run \
 		-b "$bundle" "davit-bench-$2-$1"
+}
+
+# As an engine starts a container: create, start, delete. nvidia-container-runtime edits nothing on
+# `run`.
+lifecycle_case() { # ROAD
+	road_bundle "$1" "lifecycle-$1"
+	add_case "$cases" "$1" mount "$bundle" "$root" /bin/sh "$work/lifecycle" "$program" \
+		"$work/state-lifecycle" "$bundle" "davit-bench-lifecycle-$1"
 }
 
 # A bundle for each of those that run at once.
@@ -96,7 +131,8 @@ load_case() { # ROAD ENGINE
 }
 
 group_roads() {
-	local engine low program road slots=${SLOTS:-32} starts=${STARTS:-96}
+	local engine low program road slots=${SLOTS:-32} starts=${STARTS:-96} nvidia=()
+	[ -z "${NVIDIA_TOOLKIT:-}" ] || nvidia=(nvidia-cdi nvidia-runtime)
 	if ! within v2 true 2> /dev/null; then
 		printf 'not measured: the roads, without cgroup v2\n' >&2
 		return
@@ -117,22 +153,35 @@ group_roads() {
 		for road in none empty hook record floor runtime nothing-asked edited edited-alone \
 			cdi cdi-spec; do
 			# crun takes it for a failure when nobody reads the state.
-			[ $road-$engine != empty-crun ] || continue
-			[ $road != floor ] || [ -n "$unified" ] || continue
-			road_case $road $engine
+			[ "$road-$engine" != empty-crun ] || continue
+			[ "$road" != floor ] || [ -n "$unified" ] || continue
+			road_case "$road" $engine
 		done
 		configure_low_level "$low"
 		printf 'measuring: roads, %s\n' $engine >&2
 		within v2 "$measure" -r "$ROUNDS" "$cases" | add_results roads-$engine
 		new_cases
-		for road in none hook record runtime nothing-asked cdi; do
-			load_case $road $engine
+		for road in none hook record runtime nothing-asked cdi cdi-spec; do
+			load_case "$road" $engine
 		done
 		configure_low_level "$low"
 		printf 'measuring: roads, %s, %s starts, %s at once\n' $engine "$starts" "$slots" >&2
 		within v2 "$measure" -r "${LOAD_ROUNDS:-3}" -p "$slots" -n "$starts" "$cases" |
 			add_results load-$engine
 	done
+	low=$work/low-level/runc
+	[ -e "$low" ] || low=$(command -v runc)
+	cat > "$work/lifecycle" << 'END'
+"$1" --root "$2" create -b "$3" "$4" && "$1" --root "$2" start "$4" && "$1" --root "$2" delete --force "$4"
+END
+	configure_nvidia "$low"
+	new_cases
+	for road in none hook runtime cdi cdi-spec "${nvidia[@]}"; do
+		lifecycle_case "$road"
+	done
+	configure_low_level "$low"
+	printf 'measuring: roads, create, start, delete\n' >&2
+	within v2 "$measure" -r "$ROUNDS" "$cases" | add_results roads-lifecycle
 	new_cases
 	low=/bin/true
 	configure_low_level $low

@@ -34,7 +34,7 @@ static inline void check_wishes(const struct gpu_request *request, const struct 
 	for (size_t i = 0; i < request->wishes.count; i++) {
 		const struct wish *wish = &request->wishes.items[i];
 
-		FUZZ_CHECK(wish->vendor->plain && wish->devices.count > 0);
+		FUZZ_CHECK(wish->vendor->table && wish->devices.count > 0);
 		FUZZ_CHECK(i == 0 || wish->vendor != wish[-1].vendor);
 		check_source(request, wish->from, config);
 		check_unique(&wish->devices);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A file `properties` of KFD's topology. */
 #include "fuzz.h"
-#include "plain/topology.h"
+#include "vendor/topology.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

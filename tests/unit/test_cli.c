@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "commands.h"
+#include "command/commands.h"
 
 #define WORDS_MAX 8
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "explain.h"
-#include "tree.h"
+#include "output/tree.h"
 
 /* ---- request, driver, GPUs, image ------------------------------------------------------- */
 

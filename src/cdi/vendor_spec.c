@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The spec of a plain vendor's GPUs: nodes, groups and links, each device whole by itself. */
+/* The spec of another vendor's GPUs: nodes, groups and links, each device whole by itself. */
 #include <string.h>
 
 #include "check.h"
@@ -110,9 +110,9 @@ static void add_common(const struct vendor *vendor, struct json_object *spec, st
 	json_object_object_add(spec, "containerEdits", edits);
 }
 
-int cdi_spec_make_plain(const struct choice *all, const struct driver_roots *roots,
-			const struct cdi_options *options, struct arena *arena,
-			struct json_object **ret, struct strings *ret_left_out, struct error *err)
+int cdi_spec_make_vendor(const struct choice *all, const struct driver_roots *roots,
+			 const struct cdi_options *options, struct arena *arena,
+			 struct json_object **ret, struct strings *ret_left_out, struct error *err)
 {
 	struct maker maker = {
 		.all = all,

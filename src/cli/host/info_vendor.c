@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-bool info_read_plain(const struct vendor *vendor, const struct driver_roots *roots,
-		     struct arena *arena, struct choice *ret, struct error *err)
+bool info_read_vendor(const struct vendor *vendor, const struct driver_roots *roots,
+		      struct arena *arena, struct choice *ret, struct error *err)
 {
 	return cli_choose_all(vendor, roots, arena, ret, err) == 0;
 }
@@ -40,7 +40,7 @@ static void print_gpu(const struct choice *choice, const struct accelerator *one
 	(void)putchar('\n');
 }
 
-void info_print_plain(const struct choice *choice, struct arena *arena)
+void info_print_vendor(const struct choice *choice, struct arena *arena)
 {
 	for (size_t i = 0; i < choice->count; i++)
 		print_gpu(choice, choice->items[i], arena);

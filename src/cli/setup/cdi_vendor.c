@@ -24,9 +24,9 @@ int cli_choose_all(const struct vendor *vendor, const struct driver_roots *roots
 	return choose(vendor, roots, &all, arena, ret, err);
 }
 
-int cdi_make_plain(const struct config *config, const struct vendor *vendor,
-		   const struct cdi_options *options, struct arena *arena, struct json_object **ret,
-		   struct strings *ret_left_out, struct error *err)
+int cdi_make_vendor(const struct config *config, const struct vendor *vendor,
+		    const struct cdi_options *options, struct arena *arena,
+		    struct json_object **ret, struct strings *ret_left_out, struct error *err)
 {
 	struct driver_roots roots = DRIVER_ROOTS_INIT;
 	struct choice all;
@@ -38,7 +38,7 @@ int cdi_make_plain(const struct config *config, const struct vendor *vendor,
 	if (r == 0)
 		r = accelerators_find_nodes(&all, &roots, arena, err);
 	if (r == 0)
-		r = cdi_spec_make_plain(&all, &roots, options, arena, ret, ret_left_out, err);
+		r = cdi_spec_make_vendor(&all, &roots, options, arena, ret, ret_left_out, err);
 	driver_roots_close(&roots);
 	return r;
 }

@@ -82,23 +82,23 @@ static const struct error *first_problem(const struct driver_problems *problems)
 
 /* ---- other vendors ---------------------------------------------------------------------- */
 
-/* Those of the plain vendors that the host has GPUs of. */
+/* The GPUs of vendors other than NVIDIA that the host has. */
 struct found {
 	struct choice *items;
 	size_t count, capacity;
 };
 
 /* `name` NULL: every vendor's. The error is that of a vendor which was named. */
-static int find_plain(const char *name, const struct driver_roots *roots, struct arena *arena,
-		      struct found *ret, struct error *err)
+static int find_others(const char *name, const struct driver_roots *roots, struct arena *arena,
+		       struct found *ret, struct error *err)
 {
 	for (size_t i = 0; vendors[i]; i++) {
 		struct choice choice, *added;
 		struct error problem = {0};
 
-		if (!vendors[i]->plain || (name && vendor_find(name) != vendors[i]))
+		if (!vendors[i]->table || (name && vendor_find(name) != vendors[i]))
 			continue;
-		if (!info_read_plain(vendors[i], roots, arena, &choice, &problem)) {
+		if (!info_read_vendor(vendors[i], roots, arena, &choice, &problem)) {
 			*err = problem;
 			continue;
 		}
@@ -130,7 +130,7 @@ static int print_found(const struct arguments *arguments, const struct found *fo
 		return cli_print_json(object);
 	}
 	for (size_t i = 0; i < found->count; i++)
-		info_print_plain(&found->items[i], arena);
+		info_print_vendor(&found->items[i], arena);
 	return fflush(stdout) != 0;
 }
 
@@ -177,16 +177,16 @@ static int print(const struct arguments *arguments, const struct config *config,
 		 struct driver_roots *roots, struct arena *arena, struct driver *driver)
 {
 	const char *name = arguments_value(arguments, "vendor");
-	bool plain = name && vendor_find(name) && vendor_find(name)->plain;
+	bool other = name && vendor_find(name) && vendor_find(name)->table;
 	struct found found = {0};
 	struct error err = {0}, of_driver = {0};
 	int r = driver_roots_open_host(config, roots, &err);
 
-	if (r == 0 && (!name || plain))
-		r = find_plain(plain ? name : NULL, roots, arena, &found, &err);
+	if (r == 0 && (!name || other))
+		r = find_others(other ? name : NULL, roots, arena, &found, &err);
 	if (r < 0)
 		return cli_fail(&err);
-	if (plain)
+	if (other)
 		return print_found(arguments, &found, arena);
 	driver_roots_close(roots);
 	*roots = (struct driver_roots)DRIVER_ROOTS_INIT;

@@ -2,8 +2,8 @@
 /* nvidia-ctk cdi: generate, list, transform root. */
 #include <string.h>
 
-#include "cdi.h"
 #include "ctk.h"
+#include "setup/cdi.h"
 
 /* ---- generate --------------------------------------------------------------------------- */
 

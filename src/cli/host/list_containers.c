@@ -117,8 +117,8 @@ static int add_nvidia(const struct config *config, struct arena *arena, struct g
 	return r;
 }
 
-static int add_plain(const struct config *config, const struct vendor *vendor, struct arena *arena,
-		     struct gpu_nodes *ret)
+static int add_vendor_gpus(const struct config *config, const struct vendor *vendor,
+			   struct arena *arena, struct gpu_nodes *ret)
 {
 	struct driver_roots roots = DRIVER_ROOTS_INIT;
 	struct error ignored;
@@ -150,7 +150,7 @@ static int find_nodes(const struct config *config, struct arena *arena, struct g
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && vendors[i]; i++)
-		r = vendors[i]->plain ? add_plain(config, vendors[i], arena, ret)
+		r = vendors[i]->table ? add_vendor_gpus(config, vendors[i], arena, ret)
 				      : add_nvidia(config, arena, ret);
 	return r;
 }

@@ -60,10 +60,10 @@ int cdi_write(const char *output, struct json_object *spec, bool yaml, struct ar
 
 /* ---- other vendors ------------------------------------------------------------------------ */
 
-/* The spec of a plain vendor's GPUs; the result is to be put. 0 or -errno. */
-int cdi_make_plain(const struct config *config, const struct vendor *vendor,
-		   const struct cdi_options *options, struct arena *arena, struct json_object **ret,
-		   struct strings *ret_left_out, struct error *err);
+/* The spec of another vendor's GPUs; the result is to be put. 0 or -errno. */
+int cdi_make_vendor(const struct config *config, const struct vendor *vendor,
+		    const struct cdi_options *options, struct arena *arena,
+		    struct json_object **ret, struct strings *ret_left_out, struct error *err);
 
 /* ---- list, transform --------------------------------------------------------------------- */
 

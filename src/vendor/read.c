@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A plain vendor's GPUs, by what sysfs has of its drivers. */
+/* Reads the GPUs of a vendor other than NVIDIA from sysfs. */
 #include <string.h>
 #include <sys/sysmacros.h>
 
 #include "../driver/host/host.h"
-#include "plain.h"
+#include "table.h"
 
 #define DRM_MAJOR 226 /* Documentation/admin-guide/devices.txt */
 /* The largest file of a function's folder that is read: a name, a number. */
 #define VALUE_MAX ((size_t)4096)
 
-int plain_no_memory(struct plain_reader *reader)
+int vendor_no_memory(struct vendor_reader *reader)
 {
 	return error_memory(reader->err);
 }
 
-bool plain_is_drm(const char *name, const char *prefix, unsigned *ret)
+bool vendor_is_drm(const char *name, const char *prefix, unsigned *ret)
 {
 	size_t length = strlen(prefix);
 	uint64_t number;
@@ -29,7 +29,7 @@ bool plain_is_drm(const char *name, const char *prefix, unsigned *ret)
 
 /* ---- functions -------------------------------------------------------------------------- */
 
-struct slice plain_read_value(struct plain_reader *reader, const char *id, const char *file)
+struct slice vendor_read_value(struct vendor_reader *reader, const char *id, const char *file)
 {
 	const char *path = arena_printf(reader->arena, "bus/pci/devices/%s/%s", id, file);
 	char *text;
@@ -40,10 +40,10 @@ struct slice plain_read_value(struct plain_reader *reader, const char *id, const
 	return slice_trim(slice_from(text));
 }
 
-bool plain_read_number(struct plain_reader *reader, const char *id, const char *file, uint64_t max,
-		       uint64_t *ret)
+bool vendor_read_number(struct vendor_reader *reader, const char *id, const char *file,
+			uint64_t max, uint64_t *ret)
 {
-	struct slice value = plain_read_value(reader, id, file);
+	struct slice value = vendor_read_value(reader, id, file);
 
 	if (slice_starts(value, "0x"))
 		value = (struct slice){value.data + 2, value.length - 2};
@@ -51,36 +51,36 @@ bool plain_read_number(struct plain_reader *reader, const char *id, const char *
 }
 
 /* Intel's drivers have nothing but GPUs; a device of another kind would be none of ours. */
-static bool is_gpu(struct plain_reader *reader, const char *id)
+static bool is_gpu(struct vendor_reader *reader, const char *id)
 {
 	uint64_t vendor, class;
 
-	if (!reader->vendor->plain->check_class)
+	if (!reader->vendor->table->check_class)
 		return true;
-	return plain_read_number(reader, id, "vendor", UINT16_MAX, &vendor) &&
-	       vendor == reader->vendor->plain->pci_vendor &&
-	       plain_read_number(reader, id, "class", 0xffffff, &class) &&
+	return vendor_read_number(reader, id, "vendor", UINT16_MAX, &vendor) &&
+	       vendor == reader->vendor->table->pci_vendor &&
+	       vendor_read_number(reader, id, "class", 0xffffff, &class) &&
 	       (class >> 8 == 0x0300 || class >> 8 == 0x0380);
 }
 
-static int read_drm(struct plain_reader *reader, const char *folder, struct strings *ret)
+static int read_drm(struct vendor_reader *reader, const char *folder, struct strings *ret)
 {
 	struct strings names;
 	unsigned number;
 	int r = folder ? host_list(&reader->roots->sys, folder, reader->arena, &names) : -ENOMEM;
 
 	if (r == -ENOMEM)
-		return plain_no_memory(reader);
+		return vendor_no_memory(reader);
 	/* A GPU whose folder can't be read has no nodes: it is told so when it is asked for. */
 	for (size_t i = 0; r == 0 && i < names.count; i++)
-		if ((plain_is_drm(names.items[i], "card", &number) ||
-		     plain_is_drm(names.items[i], "renderD", &number)) &&
+		if ((vendor_is_drm(names.items[i], "card", &number) ||
+		     vendor_is_drm(names.items[i], "renderD", &number)) &&
 		    strings_add(reader->arena, ret, names.items[i]) < 0)
-			return plain_no_memory(reader);
+			return vendor_no_memory(reader);
 	return 0;
 }
 
-static int add_function(struct plain_reader *reader, const char *driver, const char *id)
+static int add_function(struct vendor_reader *reader, const char *driver, const char *id)
 {
 	struct pci_function *function;
 	bus_id address;
@@ -89,7 +89,7 @@ static int add_function(struct plain_reader *reader, const char *driver, const c
 		return 0;
 	function = ARENA_PUSH(reader->arena, &reader->functions);
 	if (!function)
-		return plain_no_memory(reader);
+		return vendor_no_memory(reader);
 	*function = (struct pci_function){.address = address, .bus_id = id, .driver = driver};
 	return read_drm(reader, arena_printf(reader->arena, "bus/pci/devices/%s/drm", id),
 			&function->drm);
@@ -103,9 +103,9 @@ static int by_address(const void *a, const void *b)
 }
 
 /* The functions bound to one of the vendor's drivers, in bus order. */
-static int read_functions(struct plain_reader *reader)
+static int read_functions(struct vendor_reader *reader)
 {
-	const char *const *drivers = reader->vendor->plain->drivers;
+	const char *const *drivers = reader->vendor->table->drivers;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && drivers[i]; i++) {
@@ -121,19 +121,19 @@ static int read_functions(struct plain_reader *reader)
 	}
 	if (r == 0 && sort_items(reader->arena, reader->functions.items, reader->functions.count,
 				 sizeof(*reader->functions.items), by_address) < 0)
-		r = plain_no_memory(reader);
+		r = vendor_no_memory(reader);
 	return r;
 }
 
 /* ---- accelerators ----------------------------------------------------------------------- */
 
-static bool add_node(struct plain_reader *reader, struct accelerator *accelerator, const char *leaf,
-		     const char *prefix, bool required)
+static bool add_node(struct vendor_reader *reader, struct accelerator *accelerator,
+		     const char *leaf, const char *prefix, bool required)
 {
 	struct accelerator_node *node;
 	unsigned minor;
 
-	if (!plain_is_drm(leaf, prefix, &minor))
+	if (!vendor_is_drm(leaf, prefix, &minor))
 		return true;
 	node = ARENA_PUSH(reader->arena, &accelerator->nodes);
 	if (!node)
@@ -147,8 +147,8 @@ static bool add_node(struct plain_reader *reader, struct accelerator *accelerato
 	return node->name != NULL;
 }
 
-struct accelerator *plain_add(struct plain_reader *reader, const struct pci_function *function,
-			      const struct strings *drm)
+struct accelerator *vendor_add(struct vendor_reader *reader, const struct pci_function *function,
+			       const struct strings *drm)
 {
 	struct accelerator *accelerator = ARENA_PUSH(reader->arena, reader->ret);
 	bool fine = accelerator != NULL;
@@ -171,17 +171,17 @@ struct accelerator *plain_add(struct plain_reader *reader, const struct pci_func
 	return fine ? accelerator : NULL;
 }
 
-static int add_unusable(struct plain_reader *reader, const char *id, const char *problem)
+static int add_unusable(struct vendor_reader *reader, const char *id, const char *problem)
 {
 	struct unusable *unusable = ARENA_PUSH(reader->arena, &reader->ret->unusable);
 
 	if (!unusable)
-		return plain_no_memory(reader);
+		return vendor_no_memory(reader);
 	*unusable = (struct unusable){id, problem};
 	return 0;
 }
 
-static int arrange(struct plain_reader *reader)
+static int arrange(struct vendor_reader *reader)
 {
 	for (size_t i = 0; i < reader->functions.count; i++) {
 		const struct pci_function *function = &reader->functions.items[i];
@@ -191,15 +191,15 @@ static int arrange(struct plain_reader *reader)
 				return -ENOMEM;
 			continue;
 		}
-		if (!plain_add(reader, function, &function->drm))
-			return plain_no_memory(reader);
+		if (!vendor_add(reader, function, &function->drm))
+			return vendor_no_memory(reader);
 	}
 	return 0;
 }
 
-static bool has_driver(const struct plain_reader *reader)
+static bool has_driver(const struct vendor_reader *reader)
 {
-	const char *const *drivers = reader->vendor->plain->drivers;
+	const char *const *drivers = reader->vendor->table->drivers;
 	struct stat st;
 
 	for (size_t i = 0; drivers[i]; i++) {
@@ -213,14 +213,14 @@ static bool has_driver(const struct plain_reader *reader)
 }
 
 /* Virtual machines of WSL2 have their GPUs behind this node, and no driver of a vendor's. */
-static bool is_wsl(const struct plain_reader *reader)
+static bool is_wsl(const struct vendor_reader *reader)
 {
 	struct stat st;
 
 	return root_stat(&reader->roots->dev, "dxg", 0, &st) == 0;
 }
 
-static int no_driver(const struct plain_reader *reader)
+static int no_driver(const struct vendor_reader *reader)
 {
 	const struct vendor *vendor = reader->vendor;
 
@@ -230,12 +230,12 @@ static int no_driver(const struct plain_reader *reader)
 				 "find an %s GPU: this host is WSL2 (/dev/dxg), which has no %s",
 				 vendor->title, vendor == &vendor_amd ? "/dev/kfd" : "/dev/dri");
 	if (!has_driver(reader))
-		return error_set(reader->err, ERROR_NO_DRIVER, ENODEV, vendor->plain->absent_fix,
-				 "find an %s GPU: %s", vendor->title, vendor->plain->absent);
+		return error_set(reader->err, ERROR_NO_DRIVER, ENODEV, vendor->table->absent_fix,
+				 "find an %s GPU: %s", vendor->title, vendor->table->absent);
 	return error_set(reader->err, ERROR_NO_DRIVER, ENODEV,
 			 "check `dmesg | grep -iE 'drm|kfd'` on the host",
 			 "find an %s GPU: the driver %s has no device that containers can use%s%s",
-			 vendor->title, vendor->plain->drivers[0],
+			 vendor->title, vendor->table->drivers[0],
 			 reader->ret->unusable.count ? "; of " : "",
 			 reader->ret->unusable.count
 				 ? arena_printf(reader->arena, "%s: %s",
@@ -245,7 +245,7 @@ static int no_driver(const struct plain_reader *reader)
 }
 
 /* Devices that another driver holds: they are nobody's GPUs until they are given back. */
-static int read_unbound(struct plain_reader *reader)
+static int read_unbound(struct vendor_reader *reader)
 {
 	static const char *const others[] = {"vfio-pci", "xe-vfio-pci"};
 	struct strings ids;
@@ -257,16 +257,16 @@ static int read_unbound(struct plain_reader *reader)
 		const char *problem = arena_printf(reader->arena, "it is bound to %s", others[i]);
 
 		if (!folder || !problem)
-			return plain_no_memory(reader);
+			return vendor_no_memory(reader);
 		if (host_list(&reader->roots->sys, folder, reader->arena, &ids) < 0)
 			continue;
 		for (size_t j = 0; r == 0 && j < ids.count; j++) {
 			uint64_t vendor;
 
 			if (bus_id_parse(ids.items[j], &address) == 0 &&
-			    plain_read_number(reader, ids.items[j], "vendor", UINT16_MAX,
-					      &vendor) &&
-			    vendor == reader->vendor->plain->pci_vendor)
+			    vendor_read_number(reader, ids.items[j], "vendor", UINT16_MAX,
+					       &vendor) &&
+			    vendor == reader->vendor->table->pci_vendor)
 				r = add_unusable(reader, ids.items[j], problem);
 		}
 	}
@@ -276,7 +276,7 @@ static int read_unbound(struct plain_reader *reader)
 int accelerators_read(const struct vendor *vendor, const struct driver_roots *roots, bool details,
 		      struct arena *arena, struct accelerators *ret, struct error *err)
 {
-	struct plain_reader reader = {
+	struct vendor_reader reader = {
 		.vendor = vendor,
 		.roots = roots,
 		.details = details,
@@ -289,10 +289,10 @@ int accelerators_read(const struct vendor *vendor, const struct driver_roots *ro
 	*ret = (struct accelerators){.vendor = vendor, .warning = ""};
 	r = read_functions(&reader);
 	if (r == 0)
-		r = vendor->plain->arrange ? vendor->plain->arrange(&reader) : arrange(&reader);
+		r = vendor->table->arrange ? vendor->table->arrange(&reader) : arrange(&reader);
 	for (size_t i = 0; r == 0 && i < ret->count; i++) {
 		ret->items[i].index = (unsigned)i;
-		r = vendor->plain->describe(&reader, &ret->items[i]);
+		r = vendor->table->describe(&reader, &ret->items[i]);
 	}
 	if (r == 0)
 		r = read_unbound(&reader);

@@ -4,7 +4,7 @@
 #include "cli.h"
 #include "list.h"
 
-/* A wish for all GPUs of each plain vendor that the host has. */
+/* Requests all GPUs of each vendor other than NVIDIA that the host has. */
 static int add_wishes(struct pipeline *pipeline, const struct config *config, struct arena *arena,
 		      struct error *err)
 {
@@ -16,7 +16,7 @@ static int add_wishes(struct pipeline *pipeline, const struct config *config, st
 		struct choice choice;
 		struct wish *wish;
 
-		if (!vendors[i]->plain ||
+		if (!vendors[i]->table ||
 		    cli_choose_all(vendors[i], &roots, arena, &choice, &absent) < 0)
 			continue;
 		wish = ARENA_PUSH(arena, &pipeline->request.wishes);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 
-#include "plain.h"
+#include "table.h"
 
 const struct vendor vendor_nvidia = {
 	.name = "nvidia",
@@ -16,13 +16,13 @@ const struct vendor vendor_amd = {
 	.kind = "amd.com/gpu",
 	.variable = "AMD_VISIBLE_DEVICES",
 	.void_text = "void",
-	.plain = &plain_amd,
+	.table = &vendor_table_amd,
 };
 const struct vendor vendor_intel = {
 	.name = "intel",
 	.title = "Intel",
 	.kind = "intel.com/gpu",
-	.plain = &plain_intel,
+	.table = &vendor_table_intel,
 };
 
 const struct vendor *const vendors[] = {&vendor_nvidia, &vendor_amd, &vendor_intel, NULL};

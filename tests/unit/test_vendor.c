@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "../../src/plain/topology.h"
+#include "../../src/vendor/topology.h"
 #include "davit/vendor.h"
 
 /* ---- topology --------------------------------------------------------------------------- */

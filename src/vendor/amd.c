@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "../driver/host/host.h"
-#include "plain.h"
+#include "table.h"
 #include "topology.h"
 
 #define KFD "class/kfd/kfd"
@@ -33,7 +33,7 @@ struct kfd_gpus {
 /* ---- KFD's nodes ------------------------------------------------------------------------ */
 
 /* The function at that place; `exact` or any function of the device. */
-static const struct pci_function *find_function(const struct plain_reader *reader, bus_id address,
+static const struct pci_function *find_function(const struct vendor_reader *reader, bus_id address,
 						bool exact)
 {
 	for (size_t i = 0; i < reader->functions.count; i++) {
@@ -47,7 +47,7 @@ static const struct pci_function *find_function(const struct plain_reader *reade
 
 /* "amdgpu_xcp_3" of the link ".../platform/amdgpu_xcp_3/drm/renderD131"; NULL: it has another form.
  */
-static const char *device_name(struct plain_reader *reader, const char *render)
+static const char *device_name(struct vendor_reader *reader, const char *render)
 {
 	const char *path = arena_printf(reader->arena, "class/drm/%s", render);
 	const char *link = path ? root_readlink(&reader->roots->sys, path, reader->arena) : NULL;
@@ -63,7 +63,7 @@ static const char *device_name(struct plain_reader *reader, const char *render)
 }
 
 /* Whose the node is, and what other DRM nodes belong to it. 1, 0 (nobody's here) or -ENOMEM. */
-static int find_device(struct plain_reader *reader, struct kfd_gpu *gpu)
+static int find_device(struct vendor_reader *reader, struct kfd_gpu *gpu)
 {
 	const char *render = arena_printf(reader->arena, "renderD%u", gpu->node.render_minor);
 	bus_id address = (bus_id)gpu->node.domain << 16 | (gpu->node.location & 0xffff);
@@ -105,7 +105,7 @@ static int by_number(const void *a, const void *b)
  * One node. A read is refused (EPERM) where the reader's device cgroup has not the GPU: that node
  * isn't there.
  */
-static int read_node(struct plain_reader *reader, const char *number, struct kfd_gpus *ret)
+static int read_node(struct vendor_reader *reader, const char *number, struct kfd_gpus *ret)
 {
 	const char *path = arena_printf(reader->arena, NODES "/%s/properties", number);
 	struct topology_node node = {0};
@@ -171,14 +171,14 @@ static unsigned count_before(const struct kfd_gpus *gpus, unsigned number)
 	return count;
 }
 
-static int add_gpus(struct plain_reader *reader, const struct kfd_gpus *gpus)
+static int add_gpus(struct vendor_reader *reader, const struct kfd_gpus *gpus)
 {
 	for (size_t i = 0; i < gpus->count; i++) {
 		const struct kfd_gpu *gpu = &gpus->items[i];
-		struct accelerator *added = plain_add(reader, gpu->function, &gpu->drm);
+		struct accelerator *added = vendor_add(reader, gpu->function, &gpu->drm);
 
 		if (!added)
-			return plain_no_memory(reader);
+			return vendor_no_memory(reader);
 		added->split = is_split(gpus, i);
 		added->partition = gpu->node.location & 7;
 		added->device = gpu->device;
@@ -199,7 +199,7 @@ static bool has_gpu(const struct kfd_gpus *gpus, const struct pci_function *func
 }
 
 /* The functions that KFD doesn't know: they aren't counted, and can't be had. */
-static int add_others(struct plain_reader *reader, const struct kfd_gpus *gpus)
+static int add_others(struct vendor_reader *reader, const struct kfd_gpus *gpus)
 {
 	for (size_t i = 0; i < reader->functions.count; i++) {
 		struct unusable *unusable;
@@ -208,7 +208,7 @@ static int add_others(struct plain_reader *reader, const struct kfd_gpus *gpus)
 			continue;
 		unusable = ARENA_PUSH(reader->arena, &reader->ret->unusable);
 		if (!unusable)
-			return plain_no_memory(reader);
+			return vendor_no_memory(reader);
 		*unusable = (struct unusable){
 			reader->functions.items[i].bus_id,
 			"the kernel's KFD has no node for it that can be read here"};
@@ -217,19 +217,19 @@ static int add_others(struct plain_reader *reader, const struct kfd_gpus *gpus)
 }
 
 /* Without KFD (a GPU or kernel that it isn't for) they still draw. */
-static int add_for_graphics(struct plain_reader *reader)
+static int add_for_graphics(struct vendor_reader *reader)
 {
 	for (size_t i = 0; i < reader->functions.count; i++)
 		if (reader->functions.items[i].drm.count &&
-		    !plain_add(reader, &reader->functions.items[i],
-			       &reader->functions.items[i].drm))
-			return plain_no_memory(reader);
+		    !vendor_add(reader, &reader->functions.items[i],
+				&reader->functions.items[i].drm))
+			return vendor_no_memory(reader);
 	reader->ret->warning = "no /dev/kfd: graphics only";
 	return 0;
 }
 
 /* Its major is given out when the module is loaded. */
-static int read_kfd(struct plain_reader *reader)
+static int read_kfd(struct vendor_reader *reader)
 {
 	struct slice rest, major;
 	uint64_t number;
@@ -247,7 +247,7 @@ static int read_kfd(struct plain_reader *reader)
 	return 0;
 }
 
-static int arrange(struct plain_reader *reader)
+static int arrange(struct vendor_reader *reader)
 {
 	struct strings numbers;
 	struct kfd_gpus gpus = {0};
@@ -262,14 +262,14 @@ static int arrange(struct plain_reader *reader)
 		return error_errno(reader->err, -r, "read %s/" NODES, reader->roots->sys.path);
 	if (sort_items(reader->arena, numbers.items, numbers.count, sizeof(*numbers.items),
 		       by_number) < 0)
-		return plain_no_memory(reader);
+		return vendor_no_memory(reader);
 	for (size_t i = 0; r == 0 && i < numbers.count; i++)
 		r = read_node(reader, numbers.items[i], &gpus);
 	if (r == 0)
 		r = sort_items(reader->arena, gpus.items, gpus.count, sizeof(*gpus.items),
 			       by_bus_and_render);
 	if (r < 0)
-		return plain_no_memory(reader);
+		return vendor_no_memory(reader);
 	r = add_gpus(reader, &gpus);
 	return r < 0 ? r : add_others(reader, &gpus);
 }
@@ -277,7 +277,7 @@ static int arrange(struct plain_reader *reader)
 /* ---- names ------------------------------------------------------------------------------ */
 
 /* "744C, C8, AMD Radeon RX 7900 XTX" of libdrm's table, where the host has it. */
-static struct slice find_name(struct plain_reader *reader, uint64_t device, uint64_t revision)
+static struct slice find_name(struct vendor_reader *reader, uint64_t device, uint64_t revision)
 {
 	struct slice rest, line;
 	char *text;
@@ -302,14 +302,14 @@ static struct slice find_name(struct plain_reader *reader, uint64_t device, uint
 	return (struct slice){0};
 }
 
-static const char *model_of(struct plain_reader *reader, const char *id)
+static const char *model_of(struct vendor_reader *reader, const char *id)
 {
-	struct slice name = plain_read_value(reader, id, "product_name");
+	struct slice name = vendor_read_value(reader, id, "product_name");
 	uint64_t device = 0, revision = 0;
 	char *text;
 
-	(void)plain_read_number(reader, id, "device", UINT16_MAX, &device);
-	(void)plain_read_number(reader, id, "revision", UINT16_MAX, &revision);
+	(void)vendor_read_number(reader, id, "device", UINT16_MAX, &device);
+	(void)vendor_read_number(reader, id, "revision", UINT16_MAX, &revision);
 	if (name.length == 0)
 		name = find_name(reader, device, revision);
 	text = name.length ? arena_strndup(reader->arena, name.data, name.length)
@@ -319,7 +319,7 @@ static const char *model_of(struct plain_reader *reader, const char *id)
 	return text;
 }
 
-static int describe(struct plain_reader *reader, struct accelerator *accelerator)
+static int describe(struct vendor_reader *reader, struct accelerator *accelerator)
 {
 	const struct accelerator *before = accelerator - 1;
 
@@ -327,7 +327,7 @@ static int describe(struct plain_reader *reader, struct accelerator *accelerator
 		accelerator->uid_name =
 			arena_printf(reader->arena, "0x%jX", (uintmax_t)accelerator->unique_id);
 		if (!accelerator->uid_name)
-			return plain_no_memory(reader);
+			return vendor_no_memory(reader);
 	}
 	if (!reader->details)
 		return 0;
@@ -335,7 +335,7 @@ static int describe(struct plain_reader *reader, struct accelerator *accelerator
 	accelerator->model = accelerator->index > 0 && before->address == accelerator->address
 				     ? before->model
 				     : model_of(reader, accelerator->bus_id);
-	return accelerator->model ? 0 : plain_no_memory(reader);
+	return accelerator->model ? 0 : vendor_no_memory(reader);
 }
 
 static const char *const drivers[] = {"amdgpu", NULL};
@@ -343,7 +343,7 @@ static const char *const drivers[] = {"amdgpu", NULL};
 static const char *const inside_names[] = {"ROCR_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES",
 					   "GPU_DEVICE_ORDINAL", NULL};
 
-const struct plain plain_amd = {
+const struct vendor_table vendor_table_amd = {
 	.drivers = drivers,
 	.pci_vendor = 0x1002,
 	.absent = "the module amdgpu isn't loaded",

@@ -266,42 +266,43 @@ int cdi_write(const char *output, struct json_object *spec, bool yaml, struct ar
 	if (!text)
 		return error_memory(err);
 	if (output)
-		return cli_replace_file(output, text, false, arena, err);
+		return file_save(output, text, false, arena, err);
 	return fputs(text, stdout) < 0 || fflush(stdout) != 0
 		       ? error_errno(err, errno, "write to standard output")
 		       : 0;
 }
 
 /* The vendor whose GPUs need no driver in the container; NULL: the spec is NVIDIA's. */
-static const struct vendor *plain_vendor(const struct generate *generate)
+static const struct vendor *other_vendor(const struct generate *generate)
 {
 	const struct vendor *vendor = vendor_find(generate->cdi.vendor);
 
-	return vendor && vendor->plain && generate->cdi.mode == CDI_MODE_GPU ? vendor : NULL;
+	return vendor && vendor->table && generate->cdi.mode == CDI_MODE_GPU ? vendor : NULL;
 }
 
-static int make_plain(struct generate *generate, const struct config *config,
-		      const struct vendor *vendor, struct arena *arena, struct json_object **ret,
-		      struct strings *ret_left_out, struct error *err)
+static int make_vendor_spec(struct generate *generate, const struct config *config,
+			    const struct vendor *vendor, struct arena *arena,
+			    struct json_object **ret, struct strings *ret_left_out,
+			    struct error *err)
 {
 	int r = find_hook(&generate->cdi, arena, err);
 
 	return r < 0 ? r
-		     : cdi_make_plain(config, vendor, &generate->cdi, arena, ret, ret_left_out,
-				      err);
+		     : cdi_make_vendor(config, vendor, &generate->cdi, arena, ret, ret_left_out,
+				       err);
 }
 
 int generate_run(struct generate *generate, const struct config *config, struct arena *arena,
 		 struct error *err)
 {
 	AUTO_PIPELINE pipeline = PIPELINE_INIT;
-	const struct vendor *vendor = plain_vendor(generate);
+	const struct vendor *vendor = other_vendor(generate);
 	AUTO_JSON *spec = NULL;
 	struct strings left_out = {0};
 	int r;
 
 	pipeline.config = config;
-	r = vendor ? make_plain(generate, config, vendor, arena, &spec, &left_out, err)
+	r = vendor ? make_vendor_spec(generate, config, vendor, arena, &spec, &left_out, err)
 		   : make_spec(generate, &pipeline, arena, &spec, &left_out, err);
 	if (r == 0)
 		r = cdi_write(generate->output, spec, generate->yaml, arena, err);
@@ -327,7 +328,7 @@ static int generate_all(const struct generate *generate, const struct config *co
 		struct error problem = {0};
 		int r;
 
-		one.cdi.vendor = vendors[i]->plain ? vendors[i]->name : generate->cdi.vendor;
+		one.cdi.vendor = vendors[i]->table ? vendors[i]->name : generate->cdi.vendor;
 		one.output = arena_printf(arena, "%s%s.%s", generate->output, vendors[i]->name,
 					  generate->yaml ? "yaml" : "json");
 		r = one.output ? generate_run(&one, config, arena, &problem)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "command.h"
+#include "command/command.h"
 
 extern const struct command command_config_import;

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli.h"
+#include "davit/sys.h"
 
 static int fill(int fd, const char *path, const char *text, struct error *err)
 {
@@ -48,8 +48,8 @@ static int put(const char *temporary, const char *path, bool fresh, struct error
 	return r < 0 ? error_errno(err, errno, "write %s", path) : 0;
 }
 
-int cli_replace_file(const char *path, const char *text, bool fresh, struct arena *arena,
-		     struct error *err)
+int file_save(const char *path, const char *text, bool fresh, struct arena *arena,
+	      struct error *err)
 {
 	/* No name that an engine would read as a spec. */
 	char *temporary = arena_printf(arena, "%s.XXXXXX", path);

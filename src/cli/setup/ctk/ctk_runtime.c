@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "commands.h"
+#include "command/commands.h"
 #include "ctk.h"
 #include "davit/configure.h"
 
@@ -63,7 +63,7 @@ static int write_hook(const struct arguments *arguments)
 		return 1;
 	if (!path || !*path || arguments_flag(arguments, "dry-run"))
 		return fputs(text, stdout) < 0 || fflush(stdout) != 0;
-	if (cli_replace_file(path, text, false, arguments->arena, &err) < 0)
+	if (file_save(path, text, false, arguments->arena, &err) < 0)
 		return cli_fail(&err);
 	if (!cli_is_quiet())
 		(void)printf("wrote %s\n", path);

@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "commands.h"
+#include "command/commands.h"
 #include "node.h"
 
 #define OUTPUT_MAX ((size_t)256 * 1024)

@@ -6,7 +6,7 @@
  */
 #include <string.h>
 
-#include "plain.h"
+#include "table.h"
 
 #define NAMES "usr/share/misc/pci.ids"
 #define NAMES_MAX ((size_t)4 * 1024 * 1024)
@@ -57,7 +57,7 @@ static const struct {
 };
 
 /* pci.ids: "8086  Intel Corporation", then "\te20b  Name" until the next vendor. */
-static struct slice find_name(struct plain_reader *reader, uint64_t device)
+static struct slice find_name(struct vendor_reader *reader, uint64_t device)
 {
 	struct slice rest, line;
 	bool intel = false;
@@ -83,7 +83,7 @@ static struct slice find_name(struct plain_reader *reader, uint64_t device)
 	return (struct slice){0};
 }
 
-static const char *model_of(struct plain_reader *reader, uint64_t device)
+static const char *model_of(struct vendor_reader *reader, uint64_t device)
 {
 	struct slice name;
 	char *text;
@@ -99,15 +99,15 @@ static const char *model_of(struct plain_reader *reader, uint64_t device)
 	return text;
 }
 
-static int describe(struct plain_reader *reader, struct accelerator *accelerator)
+static int describe(struct vendor_reader *reader, struct accelerator *accelerator)
 {
 	uint64_t device = 0;
 	char *name;
 
-	(void)plain_read_number(reader, accelerator->bus_id, "device", UINT16_MAX, &device);
+	(void)vendor_read_number(reader, accelerator->bus_id, "device", UINT16_MAX, &device);
 	name = arena_printf(reader->arena, "%s-0x%04x", accelerator->bus_id, (unsigned)device);
 	if (!name)
-		return plain_no_memory(reader);
+		return vendor_no_memory(reader);
 	for (char *c = name; *c; c++)
 		if (*c == ':' || *c == '.')
 			*c = '-';
@@ -115,14 +115,14 @@ static int describe(struct plain_reader *reader, struct accelerator *accelerator
 	if (!reader->details)
 		return 0;
 	accelerator->model = model_of(reader, device);
-	return accelerator->model ? 0 : plain_no_memory(reader);
+	return accelerator->model ? 0 : vendor_no_memory(reader);
 }
 
 static const char *const drivers[] = {"i915", "xe", NULL};
 
 static const char *const inside_names[] = {"ZE_AFFINITY_MASK", NULL};
 
-const struct plain plain_intel = {
+const struct vendor_table vendor_table_intel = {
 	.drivers = drivers,
 	.pci_vendor = 0x8086,
 	.check_class = true,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What a plain vendor's file says of it, and what its reader may use. */
+/* What a vendor's file (VENDOR.c) defines, and what its reader may use. */
 #pragma once
 
 #include "davit/bus_id.h"
@@ -16,7 +16,7 @@ struct pci_functions {
 	size_t count, capacity;
 };
 
-struct plain_reader {
+struct vendor_reader {
 	const struct vendor *vendor;
 	const struct driver_roots *roots;
 	bool details;
@@ -26,7 +26,7 @@ struct plain_reader {
 	struct error *err;
 };
 
-struct plain {
+struct vendor_table {
 	/* The kernel's drivers of its GPUs; ends with NULL. */
 	const char *const *drivers;
 	unsigned pci_vendor;
@@ -46,22 +46,22 @@ struct plain {
 	/* Whether the vendor's own CDI specs name devices "card1". */
 	bool names_by_card;
 	/* NULL: each function is a GPU. Else makes the accelerators of reader->functions. */
-	int (*arrange)(struct plain_reader *reader);
+	int (*arrange)(struct vendor_reader *reader);
 	/* Fills names, and model and arch with details, of one. */
-	int (*describe)(struct plain_reader *reader, struct accelerator *accelerator);
+	int (*describe)(struct vendor_reader *reader, struct accelerator *accelerator);
 };
 
 /* One accelerator for a function, with its card and render nodes. NULL: no memory. */
-struct accelerator *plain_add(struct plain_reader *reader, const struct pci_function *function,
-			      const struct strings *drm);
+struct accelerator *vendor_add(struct vendor_reader *reader, const struct pci_function *function,
+			       const struct strings *drm);
 /* A device or file name of the kernel's list: "card12", "renderD128"; its number. */
-bool plain_is_drm(const char *name, const char *prefix, unsigned *ret);
+bool vendor_is_drm(const char *name, const char *prefix, unsigned *ret);
 /* A file of the function's folder, white space at its ends cut off; no data: there is none. */
-struct slice plain_read_value(struct plain_reader *reader, const char *id, const char *file);
+struct slice vendor_read_value(struct vendor_reader *reader, const char *id, const char *file);
 /* The same as a number of that base ("0x1002" with 16); false: it is none. */
-bool plain_read_number(struct plain_reader *reader, const char *id, const char *file, uint64_t max,
-		       uint64_t *ret);
+bool vendor_read_number(struct vendor_reader *reader, const char *id, const char *file,
+			uint64_t max, uint64_t *ret);
 /* Without memory: fills the error. */
-int plain_no_memory(struct plain_reader *reader);
+int vendor_no_memory(struct vendor_reader *reader);
 
-extern const struct plain plain_amd, plain_intel;
+extern const struct vendor_table vendor_table_amd, vendor_table_intel;

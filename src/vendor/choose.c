@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Which of a plain vendor's GPUs the items of a wish mean. Pure. */
+/* Which GPUs the items of a request mean, for vendors other than NVIDIA. Pure. */
 #include <string.h>
 #include <strings.h>
 
-#include "plain.h"
+#include "table.h"
 
 /* A list longer than this is cut: the line has to keep room for the rest. */
 #define LIST_MAX 150
@@ -261,10 +261,10 @@ static int choose_item(struct chooser *c, const char *item)
 	}
 	if (bus_id_parse(item, &address) == 0)
 		return choose_bus(c, item, address);
-	if (c->all->vendor->plain->parts_hint && is_part(item)) {
+	if (c->all->vendor->table->parts_hint && is_part(item)) {
 		int r = unknown(c, item, NAMES_INDICES);
 
-		return error_fix(c->err, r, "%s", c->all->vendor->plain->parts_hint);
+		return error_fix(c->err, r, "%s", c->all->vendor->table->parts_hint);
 	}
 	return unknown(c, item, string_starts(item, "GPU-") ? NAMES_IDS : NAMES_INDICES);
 }
@@ -287,10 +287,10 @@ int accelerators_choose(const struct strings *devices, const struct strings *exc
 		return error_memory(err);
 
 	ret->count = 0;
-	ret->inside = ret->vendor->plain->inside;
-	ret->inside_names = ret->vendor->plain->inside_names;
-	ret->subset_problem = ret->vendor->plain->subset_problem;
-	ret->names_by_card = ret->vendor->plain->names_by_card;
+	ret->inside = ret->vendor->table->inside;
+	ret->inside_names = ret->vendor->table->inside_names;
+	ret->subset_problem = ret->vendor->table->subset_problem;
+	ret->names_by_card = ret->vendor->table->names_by_card;
 	for (size_t i = 0; r == 0 && i < devices->count; i++)
 		r = choose_item(&c, devices->items[i]);
 	for (size_t i = 0; r == 0 && i < ret->all.count; i++)

@@ -88,8 +88,7 @@ static int run(const struct arguments *arguments)
 	if (r == 0)
 		r = make_text(config, path, &arena, &made, &err);
 	if (r == 0 && output)
-		r = cli_replace_file(output, made, !arguments_flag(arguments, "force"), &arena,
-				     &err);
+		r = file_save(output, made, !arguments_flag(arguments, "force"), &arena, &err);
 	if (r != 0)
 		return cli_fail(&err);
 	if (arguments->json)

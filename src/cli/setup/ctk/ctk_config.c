@@ -298,7 +298,7 @@ static int write_config(const struct job *job, const char *output)
 		return fputs(job->text, stdout) < 0 || fflush(stdout) != 0
 			       ? error_errno(job->err, errno, "write to standard output")
 			       : 0;
-	r = cli_replace_file(output, job->text, false, job->arena, job->err);
+	r = file_save(output, job->text, false, job->arena, job->err);
 	if (r == 0 && !cli_is_quiet())
 		(void)printf("wrote %s\n", output);
 	return r;
@@ -343,7 +343,7 @@ static int run_default(const struct arguments *arguments)
 
 	if (!output)
 		return fputs(cli_config_default, stdout) < 0 || fflush(stdout) != 0;
-	if (cli_replace_file(output, cli_config_default, false, arguments->arena, &err) < 0)
+	if (file_save(output, cli_config_default, false, arguments->arena, &err) < 0)
 		return cli_fail(&err);
 	if (!cli_is_quiet())
 		(void)printf("wrote %s\n", output);

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "amd_ctk.h"
-#include "cdi.h"
-#include "commands.h"
+#include "command/commands.h"
+#include "setup/cdi.h"
 
 #define SPEC "/var/run/cdi/amd.json"
 #define WORDS_MAX 16
@@ -150,7 +150,7 @@ static int run_validate(const struct arguments *arguments)
 	if (r == 0)
 		r = config_load(arguments->config, arena, &config, &err);
 	if (r == 0)
-		r = cdi_make_plain(&config, &vendor_amd, &options, arena, &now, &left_out, &err);
+		r = cdi_make_vendor(&config, &vendor_amd, &options, arena, &now, &left_out, &err);
 	if (r == 0)
 		r = compare(path ? path : SPEC, spec, now, arena, &err);
 	if (r < 0)
