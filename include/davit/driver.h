@@ -169,6 +169,9 @@ struct driver {
 	 */
 	bool nvml_optional;
 	const char *unproven;
+	/* Of requirements that don't hold davit-runtime makes an error, too (policy.requirements:
+	 * auto): NVIDIA's does so with Tegra's lists. */
+	bool enforces;
 	/* Sentences that explain tells: what this platform can't do, or does otherwise. */
 	struct strings notes;
 	struct lost_gpus lost;

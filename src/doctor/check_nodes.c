@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
 #include <sys/sysmacros.h>
 
 #include "doctor.h"
@@ -107,6 +108,7 @@ static bool is_first_of_group(const struct doctor_nodes *nodes, size_t index)
 static int tell_groups(const struct doctor_nodes *nodes, struct finding *ret)
 {
 	char list[700] = "", options[300] = "";
+	size_t length = 0;
 
 	for (size_t i = 0; i < nodes->count; i++) {
 		gid_t group = nodes->items[i].st.st_gid;
@@ -119,17 +121,19 @@ static int tell_groups(const struct doctor_nodes *nodes, struct finding *ret)
 		finding_list(list, sizeof(list), "%zu node%s by group %u (%s%s)", count,
 			     count > 1 ? "s" : "", (unsigned)group, nodes->items[i].node.name,
 			     count > 1 ? ", ..." : "");
-		if (group)
-			finding_list(options, sizeof(options), "--group-add %u", (unsigned)group);
+		if (group && length < sizeof(options))
+			length += (size_t)snprintf(options + length, sizeof(options) - length,
+						   "%s--group-add %u", length ? " " : "",
+						   (unsigned)group);
 	}
 	(void)finding_set(ret, DOCTOR_WARN, NULL,
 			  "can be opened by groups alone: %s; a process in a container that isn't "
 			  "root needs these groups",
 			  list);
 	return finding_remedy(ret,
-			      "nothing for davit-runtime and CDI, which give them; with the hook "
-			      "alone (docker run --gpus): %s",
-			      options[0] ? options : "run it as root");
+			      "with the hook alone (docker run --gpus) add %s; davit-runtime and "
+			      "CDI give them",
+			      options[0] ? options : "--user root");
 }
 
 int check_nodes_modes(const struct doctor_host *host, struct finding *ret)

@@ -203,7 +203,7 @@ static int begin(struct board *board)
 	struct strings gpus;
 
 	board->chip = read_chip(board->roots, board->arena);
-	driver->nvml_optional = true;
+	driver->nvml_optional = driver->enforces = true;
 	driver->mps_path = "";
 	driver->no_families = FAMILY_IMEX;
 	if (driver->proc_version) {

@@ -19,6 +19,7 @@ struct search {
 	bool loader_known;
 	struct strings all;  /* folders */
 	struct strings cuda; /* those with a libcuda.so.1.1 */
+	const char *refused; /* one that isn't root's alone */
 	struct error *err;
 };
 
@@ -79,25 +80,29 @@ static bool is_roots(int directory)
 	       !(st.st_mode & (S_IWGRP | S_IWOTH));
 }
 
-static int open_folder(const struct search *s, const char *name)
+static bool has_regular(int directory, const char *name, struct stat *ret)
+{
+	return fstatat(directory, name, ret, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(ret->st_mode);
+}
+
+static int open_folder(struct search *s, const char *name)
 {
 	AUTO_FD fd = openat(s->drivers, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
 
 	if (fd < 0)
 		return -errno;
 	if (is_roots(fd))
 		return fd_take(&fd);
-	log_line(LOG_LEVEL_WARNING, WSL_DRIVERS "/%s is passed over: others than root can write it",
-		 name);
+	if (has_regular(fd, WSL_LIBCUDA, &st)) {
+		log_line(LOG_LEVEL_WARNING,
+			 WSL_DRIVERS "/%s is passed over: others than root can write it", name);
+		s->refused = name;
+	}
 	return -EPERM;
 }
 
 /* ---- which one -------------------------------------------------------------------------- */
-
-static bool has_regular(int directory, const char *name, struct stat *ret)
-{
-	return fstatat(directory, name, ret, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(ret->st_mode);
-}
 
 /* On two mounts the device differs: inode and size are what both show of one file. */
 static bool is_active(const struct search *s, int folder)
@@ -177,6 +182,15 @@ static int find_by_bytes(struct search *s, struct wsl_store *ret)
 	return 0;
 }
 
+static int refuse_directory(const char *path, struct error *err)
+{
+	if (!path)
+		return error_memory(err);
+	error_set(err, ERROR_NO_DRIVER, EPERM, NULL, "trust %s: others than root can write it",
+		  path);
+	return error_fix(err, -EPERM, "chown root:root %s; chmod 0755 %s", path, path);
+}
+
 static int explain(struct search *s)
 {
 	const struct strings *names = s->cuda.count ? &s->cuda : &s->all;
@@ -184,6 +198,9 @@ static int explain(struct search *s)
 
 	if (!list)
 		return error_memory(s->err);
+	if (s->refused)
+		return refuse_directory(arena_printf(s->arena, WSL_DRIVERS "/%s", s->refused),
+					s->err);
 	if (s->all.count == 0)
 		return error_set(
 			s->err, ERROR_NO_DRIVER, ENXIO,
@@ -204,13 +221,6 @@ static int explain(struct search *s)
 			 "find an NVIDIA GPU in Windows: of the drivers in " WSL_DRIVERS
 			 ", %s, none has " WSL_LIBCUDA,
 			 list);
-}
-
-static int refuse_directory(const char *path, struct error *err)
-{
-	error_set(err, ERROR_NO_DRIVER, EPERM, NULL, "trust %s: others than root can write it",
-		  path);
-	return error_fix(err, -EPERM, "chown root:root %s; chmod 0755 %s", path, path);
 }
 
 int wsl_store_open(const struct driver_roots *roots, struct arena *arena, struct wsl_store *ret,
