@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The packages that `cpack -G DEB` and `cpack -G RPM` make of a build whose prefix is /usr
-# (docs/packaging.md): davit, and davit-nvidia-compat with the links under NVIDIA's names.
+# (docs/packaging.md): davit, and davit-nvidia-compat and davit-amd-compat with the links under these
+# vendors' names.
 set(DAVIT_PACKAGER "davit maintainers <davit@localhost>" CACHE STRING "Whom packages name as maintainer")
 
 set(package_files ${CMAKE_CURRENT_BINARY_DIR}/packages)
@@ -22,7 +23,7 @@ string(TIMESTAMP package_day "%a %b %d %Y" UTC)
 # --- files that only packages have ---------------------------------------------------------------
 
 find_program(GZIP gzip)
-foreach(package davit davit-nvidia-compat)
+foreach(package davit davit-nvidia-compat davit-amd-compat)
   set(directory ${package_files}/${package})
   file(MAKE_DIRECTORY ${directory})
   configure_file(${package_source}/changelog.in ${directory}/changelog @ONLY)
@@ -49,7 +50,7 @@ set(CPACK_PACKAGE_VENDOR davit)
 set(CPACK_PACKAGE_CONTACT "${DAVIT_PACKAGER}")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "") # each package has its own
 set(CPACK_RESOURCE_FILE_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)
-set(CPACK_COMPONENTS_ALL davit davit-nvidia-compat)
+set(CPACK_COMPONENTS_ALL davit davit-nvidia-compat davit-amd-compat)
 set(CPACK_COMPONENTS_GROUPING ONE_PER_GROUP)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_SET_DESTDIR ON)
@@ -69,14 +70,18 @@ set(CPACK_COMPONENT_DAVIT_DESCRIPTION "\
 An OCI hook and a runtime that put device nodes, driver libraries, nvidia-smi
 and device rules into containers, for Docker, containerd, Podman and CRI-O.
 Installing it changes no engine: davit configure does, when it is called.")
-set(compat_summary "davit under the names of NVIDIA's container toolkit")
+set(compat_summary_NVIDIA "davit under the names of NVIDIA's container toolkit")
 set(CPACK_COMPONENT_DAVIT-NVIDIA-COMPAT_DESCRIPTION "\
 Links by which engines and launchers that look for the programs of NVIDIA's
 container toolkit find those of davit, among them the hook that
 docker run --gpus needs.")
-set(replaced nvidia-container-toolkit nvidia-container-toolkit-base nvidia-container-runtime
-             nvidia-container-runtime-hook libnvidia-container-tools)
-list(JOIN replaced ", " replaced)
+set(replaced_NVIDIA nvidia-container-toolkit nvidia-container-toolkit-base nvidia-container-runtime
+                    nvidia-container-runtime-hook libnvidia-container-tools)
+set(compat_summary_AMD "davit under the names of AMD's container toolkit")
+set(CPACK_COMPONENT_DAVIT-AMD-COMPAT_DESCRIPTION "\
+Links by which Docker and scripts that look for the programs of AMD's container
+toolkit find those of davit: amd-container-runtime and amd-ctk.")
+set(replaced_AMD amd-container-toolkit)
 
 # --- .deb ----------------------------------------------------------------------------------------
 
@@ -91,18 +96,22 @@ set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_DAVIT_PACKAGE_NAME davit)
 set(CPACK_DEBIAN_DAVIT_DESCRIPTION "${davit_summary}\n${CPACK_COMPONENT_DAVIT_DESCRIPTION}")
 set(CPACK_DEBIAN_DAVIT_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_DAVIT_PACKAGE_SUGGESTS "davit-nvidia-compat")
+set(CPACK_DEBIAN_DAVIT_PACKAGE_SUGGESTS "davit-nvidia-compat, davit-amd-compat")
 file(WRITE ${package_files}/conffiles "/etc/davit/config.json\n")
 set(scripts postinst prerm postrm)
 list(TRANSFORM scripts PREPEND ${package_source}/)
 set(CPACK_DEBIAN_DAVIT_PACKAGE_CONTROL_EXTRA ${package_files}/conffiles ${scripts})
-set(CPACK_DEBIAN_DAVIT-NVIDIA-COMPAT_PACKAGE_NAME davit-nvidia-compat)
-set(CPACK_DEBIAN_DAVIT-NVIDIA-COMPAT_DESCRIPTION
-    "${compat_summary}\n${CPACK_COMPONENT_DAVIT-NVIDIA-COMPAT_DESCRIPTION}")
-set(CPACK_DEBIAN_DAVIT-NVIDIA-COMPAT_PACKAGE_ARCHITECTURE all)
-set(CPACK_DEBIAN_DAVIT-NVIDIA-COMPAT_PACKAGE_DEPENDS "davit (= ${PROJECT_VERSION})")
-foreach(field CONFLICTS REPLACES PROVIDES)
-  set(CPACK_DEBIAN_DAVIT-NVIDIA-COMPAT_PACKAGE_${field} "${replaced}")
+foreach(vendor NVIDIA AMD)
+  string(TOLOWER davit-${vendor}-compat package)
+  list(JOIN replaced_${vendor} ", " replaced_${vendor})
+  set(deb CPACK_DEBIAN_DAVIT-${vendor}-COMPAT)
+  set(${deb}_PACKAGE_NAME ${package})
+  set(${deb}_DESCRIPTION "${compat_summary_${vendor}}\n${CPACK_COMPONENT_DAVIT-${vendor}-COMPAT_DESCRIPTION}")
+  set(${deb}_PACKAGE_ARCHITECTURE all)
+  set(${deb}_PACKAGE_DEPENDS "davit (= ${PROJECT_VERSION})")
+  foreach(field CONFLICTS REPLACES PROVIDES)
+    set(${deb}_PACKAGE_${field} "${replaced_${vendor}}")
+  endforeach()
 endforeach()
 
 # --- .rpm ----------------------------------------------------------------------------------------
@@ -113,7 +122,7 @@ set(CPACK_RPM_FILE_NAME RPM-DEFAULT)
 set(CPACK_RPM_PACKAGE_ARCHITECTURE ${CMAKE_SYSTEM_PROCESSOR})
 set(CPACK_RPM_PACKAGE_LICENSE Apache-2.0)
 file(WRITE ${package_files}/rpm-changelog "* ${package_day} ${DAVIT_PACKAGER} - ${PROJECT_VERSION}-1
-- Version ${PROJECT_VERSION}; what changed is in the history of the repository.
+- Version ${PROJECT_VERSION}; CHANGELOG.md of the source says what changed.
 ")
 set(CPACK_RPM_CHANGELOG_FILE ${package_files}/rpm-changelog)
 set(CPACK_RPM_DAVIT_PACKAGE_NAME davit)
@@ -122,17 +131,21 @@ set(CPACK_RPM_DAVIT_USER_FILELIST "%config(noreplace) /etc/davit/config.json")
 set(CPACK_RPM_DAVIT_POST_INSTALL_SCRIPT_FILE ${package_source}/postinst)
 set(CPACK_RPM_DAVIT_PRE_UNINSTALL_SCRIPT_FILE ${package_source}/prerm)
 set(CPACK_RPM_DAVIT_POST_UNINSTALL_SCRIPT_FILE ${package_source}/postrm)
-set(CPACK_RPM_DAVIT-NVIDIA-COMPAT_PACKAGE_NAME davit-nvidia-compat)
-set(CPACK_RPM_DAVIT-NVIDIA-COMPAT_PACKAGE_ARCHITECTURE noarch)
-set(CPACK_RPM_DAVIT-NVIDIA-COMPAT_PACKAGE_SUMMARY "${compat_summary}")
-set(CPACK_RPM_DAVIT-NVIDIA-COMPAT_PACKAGE_REQUIRES "davit = ${PROJECT_VERSION}")
-# Not Obsoletes: an upgrade must not put davit in the place of what is installed.
-foreach(field CONFLICTS PROVIDES)
-  set(CPACK_RPM_DAVIT-NVIDIA-COMPAT_PACKAGE_${field} "${replaced}")
+foreach(vendor NVIDIA AMD)
+  string(TOLOWER davit-${vendor}-compat package)
+  set(rpm CPACK_RPM_DAVIT-${vendor}-COMPAT)
+  set(${rpm}_PACKAGE_NAME ${package})
+  set(${rpm}_PACKAGE_ARCHITECTURE noarch)
+  set(${rpm}_PACKAGE_SUMMARY "${compat_summary_${vendor}}")
+  set(${rpm}_PACKAGE_REQUIRES "davit = ${PROJECT_VERSION}")
+  # Not Obsoletes: an upgrade must not put davit in the place of what is installed.
+  foreach(field CONFLICTS PROVIDES)
+    set(${rpm}_PACKAGE_${field} "${replaced_${vendor}}")
+  endforeach()
 endforeach()
 # Directories that belong to the system's own packages.
 set(CPACK_RPM_EXCLUDE_FROM_AUTO_FILELIST_ADDITION /etc /usr/libexec /usr/lib/systemd
-    /usr/lib/systemd/system /usr/share/lintian /usr/share/lintian/overrides /usr/share/man /usr/share/man/man1 /usr/share/man/man5
+    /usr/lib/systemd/system /usr/lib/udev /usr/lib/udev/rules.d /usr/share/lintian /usr/share/lintian/overrides /usr/share/man /usr/share/man/man1 /usr/share/man/man5
     /usr/share/man/man8 /usr/share/bash-completion /usr/share/bash-completion/completions
     /usr/share/zsh /usr/share/zsh/site-functions /usr/share/zsh/vendor-completions
     /usr/share/fish /usr/share/fish/vendor_completions.d)

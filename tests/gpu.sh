@@ -525,7 +525,7 @@ explanation() {
 self_help() {
 	local failed
 	title 'davit doctor'
-	output=$("$davit" doctor --config "$config" 2>&1) || true
+	output=$("$davit" doctor --all --config "$config" 2>&1) || true
 	show <<< "$output"
 	failed=$({ "$davit" doctor --config "$config" --json || true; } | "$python" -c '
 import json, sys

@@ -8,15 +8,32 @@
 
 #include "davit/plan.h"
 
+#define CDI_NODE_UNSAID (-1)
+
 struct cdi_node {
 	const char *path, *host_path;
+	char type; /* 'c', 'b', 'p': a FIFO, without numbers */
 	unsigned major, minor;
-	const char *because; /* "CDI vendor.com/class=name" */
+	enum device_access access;
+	bool no_rule; /* the cgroup isn't told of it */
+	bool on_host; /* the host has it: it can be bound. Else only a runtime can make it */
+	int64_t mode, uid, gid; /* as the spec says, or CDI_NODE_UNSAID */
+	const char *because;    /* "CDI vendor.com/class=name" */
 };
 struct cdi_mount {
-	const char *host_path, *container_path;
+	const char *host_path, *container_path, *type;
 	unsigned flags; /* enum mount_flags */
+	bool bind;      /* of a file or directory of the host */
+	/*
+	 * It goes into config.json as `json`: no bind, a bind with an option that davit's own way
+	 * into a container lacks, or one above such a mount.
+	 */
+	bool as_given;
+	const char *json;
 	const char *because;
+};
+struct cdi_net_device {
+	const char *host, *name; /* of the interface on the host, and in the container */
 };
 struct cdi_edit_hook {
 	const char *stage; /* "createContainer" */
@@ -40,6 +57,13 @@ struct cdi_edits {
 		size_t count, capacity;
 	} hooks;
 	struct strings groups; /* additionalGids, decimal */
+	struct {
+		struct cdi_net_device *items;
+		size_t count, capacity;
+	} net_devices;
+	const char *intel_rdt;             /* as config.json has it, or NULL */
+	bool rdt_schemata, rdt_monitoring; /* it has these, which runtimes know since 2025 */
+	struct strings beyond_hook;        /* what a hook can't do of it, a sentence an edit */
 };
 
 /*
@@ -55,12 +79,15 @@ struct cdi_edits {
 int cdi_resolve(const struct root *root, const struct strings *directories,
 		const struct strings *names, struct arena *arena, struct cdi_edits *ret,
 		struct error *err);
-/* Adds their nodes, rules and mounts to the plan. 0 or -ENOMEM, err filled. */
+/* Adds their nodes, rules and mounts to the plan, but what goes into config.json as it is given.
+ * 0 or -ENOMEM, err filled.
+ */
 int cdi_plan(const struct cdi_edits *edits, struct arena *arena, struct plan *plan,
 	     struct error *err);
 /*
- * Whether a hook, which can't write config.json, can make these edits: no variables but those that
- * say nothing to the container, no programs but davit's own commands. -EINVAL with
- * ERROR_BAD_REQUEST.
+ * Whether a hook, which can't write config.json, can make these edits for a container's user: no
+ * variables but those that say nothing to the container, no programs but davit's own commands, no
+ * mounts but binds. -EINVAL with ERROR_BAD_REQUEST, which names the device and the edit.
  */
-int cdi_check_for_hook(const struct cdi_edits *edits, struct error *err);
+int cdi_check_for_hook(const struct cdi_edits *edits, const struct oci_user *user,
+		       struct error *err);

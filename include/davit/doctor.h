@@ -59,7 +59,7 @@ struct doctor_engine {
 	bool file_hidden;         /* for want of rights */
 	bool rootless;            /* a user's own daemon */
 	bool file_mark;           /* it begins with a byte order mark */
-	bool cdi_off;             /* CDI is switched off in its configuration */
+	bool cdi_off;             /* CDI is disabled in its configuration, or by default */
 	bool cri_disabled;        /* containerd's CRI plugin is switched off */
 	struct strings spec_dirs; /* where it looks for CDI specs; empty: the usual folders */
 	/* A default runtime that isn't configured; NULL: all is well. */
@@ -96,6 +96,9 @@ struct doctor_system {
 	bool selinux, selinux_enforcing, selinux_devices; /* devices: container_use_devices */
 	bool apparmor;
 	bool persistenced, persistenced_wrong; /* wrong: no socket */
+	size_t nvswitches;                     /* NVSwitches that the host has */
+	unsigned fabric_manager;               /* process of nv-fabricmanager; 0: none was found */
+	bool processes_hidden; /* the host's processes aren't all visible from here */
 	bool mps, mps_control;
 	uid_t mps_uid;
 	struct strings toolkit; /* programs of NVIDIA's own toolkit */
@@ -181,10 +184,16 @@ struct finding {
 	char remedy[400];    /* what to do; "" when nothing */
 };
 
+/* What a failed check stops: one engine (its enum doctor_engine_kind), or one of these. */
+enum doctor_scope {
+	DOCTOR_CDI = DOCTOR_ENGINES,
+	DOCTOR_BUNDLE, /* the container of --bundle; the check applies only with one */
+	DOCTOR_HOST,
+	DOCTOR_SCOPES
+};
 struct doctor_check {
 	const char *id;
-	int engine;     /* enum doctor_engine_kind, when it is of one; else -1 */
-	bool of_bundle; /* only with a bundle */
+	unsigned scope;
 	int (*decide)(const struct doctor_host *host, struct finding *ret);
 };
 extern const struct doctor_check doctor_checks[];
@@ -194,3 +203,20 @@ bool doctor_check_applies(const struct doctor_check *check, const struct doctor_
 /* Runs one check. */
 void doctor_decide(const struct doctor_check *check, const struct doctor_host *host,
 		   struct finding *ret);
+
+/* How an engine can give containers their GPUs. Any of them is enough. */
+enum doctor_method {
+	DOCTOR_BY_HOOK = 1 << 0,    /* Docker's --gpus, or a hook of davit in hooks.d */
+	DOCTOR_BY_RUNTIME = 1 << 1, /* a runtime named nvidia */
+	DOCTOR_BY_CDI = 1 << 2,     /* CDI devices that the engine finds */
+};
+/* The methods that are set up for the engine, as a mask; 0 where the engine isn't installed. */
+unsigned doctor_methods(const struct doctor_host *host, enum doctor_engine_kind kind);
+
+#define DOCTOR_VERDICT_MAX 300
+/*
+ * One sentence on all findings: "1 problem stops Docker", "Docker and Podman can use the GPUs, with
+ * 2 warnings". `findings` are those of the checks that apply, in any order. Printable.
+ */
+void doctor_verdict(const struct doctor_host *host, const struct finding *findings, size_t count,
+		    char ret[static DOCTOR_VERDICT_MAX]);

@@ -27,6 +27,12 @@ enum operation_kind {
 /* The name in `davit explain`: "device-rule", "proc-mask", ... */
 const char *operation_name(enum operation_kind kind);
 
+/* What a device rule allows: devices of CDI specs alone have less than both. */
+enum device_access { ACCESS_READ_WRITE, ACCESS_READ, ACCESS_WRITE };
+/* "rw", "r", "w" */
+const char *device_access_name(enum device_access access);
+struct cdi_node;
+
 #define MOUNT_OPTIONS_MAX 4
 /* The options of a mount with these MOUNT_FLAG_*, as mount(8) names them: how many of `names`. */
 size_t mount_option_names(unsigned flags, const char *names[static MOUNT_OPTIONS_MAX]);
@@ -40,13 +46,19 @@ struct operation {
 	const char *target; /* absolute in the container */
 	const char *text;   /* of a link or file */
 	unsigned flags;     /* enum mount_flags */
-	unsigned major, minor; /* devices and rules: character devices all */
+	unsigned major, minor;       /* devices and rules */
+	bool block;                  /* a block device; else a character device */
+	enum device_access access;   /* of a rule */
+	const struct cdi_node *node; /* of a CDI spec's device: what more that says; or NULL */
 	const char *because;
 	bool owner_root; /* the source must be a directory of root's */
 	bool required;   /* false: what can't be done is left out and logged */
 	bool of_spec;    /* a CDI spec's: the engine may have applied it already */
 	bool replaces;   /* a link: also a file with content, unless `source` covers that */
 };
+
+/* "c 195:0", "b 8:0": of a device or rule. NULL without memory. */
+const char *operation_numbers(const struct operation *operation, struct arena *arena);
 
 /* What the mask over /proc/driver/nvidia holds. */
 struct proc_mask {

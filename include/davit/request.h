@@ -23,6 +23,22 @@ struct wishes {
 	size_t count, capacity;
 };
 
+/* What decided something about a request, for explanations: one printable sentence each. */
+enum request_rule_kind {
+	RULE_APPLIED,  /* part of the request, and what it means */
+	RULE_IGNORED,  /* part of the request has no effect, whatever the policy */
+	RULE_POLICY,   /* part of the request has no effect because policy doesn't accept it */
+	RULE_MISSPELT, /* a variable that isn't read, although its name is close to one that is */
+};
+struct request_rule {
+	enum request_rule_kind kind;
+	const char *text;
+};
+struct request_rules {
+	struct request_rule *items;
+	size_t count, capacity;
+};
+
 /* Each vendor's wish by itself: all that are set hold, and none means another's GPUs. */
 struct gpu_request {
 	bool gpu;             /* false: not a GPU container, nothing else holds */
@@ -60,10 +76,10 @@ struct gpu_request {
 	/* Qualified names of devices that CDI specs describe, each once, and who asks for them. */
 	struct strings spec_devices;
 	const char *spec_from;
-	bool management;         /* management.nvidia.com/gpu=all: whatever nodes there are */
-	bool requirements_warn;  /* constraints that don't hold are a warning, no refusal */
-	struct strings rules;    /* for explain: each rule that decided something, a sentence */
-	struct strings warnings; /* those of them that the log has to tell */
+	bool management;            /* management.nvidia.com/gpu=all: whatever nodes there are */
+	bool requirements_warn;     /* constraints that don't hold are a warning, no refusal */
+	struct request_rules rules; /* those that decided something, in the order applied */
+	struct strings warnings;    /* the texts of those that are logged as warnings */
 };
 /* "env NVIDIA_VISIBLE_DEVICES, env AMD_VISIBLE_DEVICES"; "" for none. NULL without memory. */
 const char *gpu_request_sources(const struct gpu_request *request, struct arena *arena);

@@ -52,7 +52,7 @@ struct document {
 	const char *text; /* one object, checked by json_parse before; ends with a NUL */
 	size_t length;    /* less than 4 GiB */
 	struct document_edits edits;
-	struct document_node *changes; /* arrays that get or lose items, by their paths */
+	struct document_node *changes; /* what was looked for or changed, by paths */
 };
 #define DOCUMENT_INIT(in_arena, of_text, of_length)                           \
 	{                                                                     \
@@ -62,8 +62,8 @@ struct document {
 struct document_value {
 	size_t start, end;
 };
-/* 0, or -EINVAL with ERROR_BAD_BUNDLE when something on the way is no object. */
-int document_find(const struct document *document, const char *path, struct document_value *ret,
+/* 0, -ENOMEM, or -EINVAL with ERROR_BAD_BUNDLE when something on the way is no object. */
+int document_find(struct document *document, const char *path, struct document_value *ret,
 		  struct error *err);
 /* The last member of that name; absent, too, when `object` is something else. */
 struct document_value document_member(const struct document *document, struct document_value object,
@@ -87,6 +87,12 @@ bool document_string(const struct document *document, struct document_value stri
 /* Puts an item at the end of the array at `path`, which is made when absent. */
 int document_append(struct document *document, const char *path, const char *item,
 		    struct error *err);
+/*
+ * Makes `text` the member `name` (without what JSON escapes) of the object at `path`, which is made
+ * when absent: in the place of what it was.
+ */
+int document_set(struct document *document, const char *path, const char *name, const char *text,
+		 struct error *err);
 int document_replace(struct document *document, struct document_value value, const char *text,
 		     struct error *err);
 /* Takes the items for which `goes` says so, with their commas, out of the array at `path`. */
@@ -105,6 +111,9 @@ struct spec_device {
 	unsigned mode; /* permission bits of the host's node */
 	uint32_t uid, gid;
 	bool by_hook; /* its place isn't the runtime's to make it in: only its group counts here */
+	char type;    /* 'b', 'p'; else it is a character device */
+	enum device_access access; /* of a rule */
+	bool no_mode;              /* the runtime's own default */
 };
 struct spec_devices {
 	struct spec_device *items;
@@ -123,11 +132,13 @@ struct spec_edits {
 	struct spec_devices devices;
 	struct spec_devices rules; /* only the numbers count */
 	struct spec_mounts mounts;
+	struct strings given_mounts; /* of CDI specs, as config.json has them */
 	/* "NVIDIA_VISIBLE_DEVICES=void": what other injectors are told by, of each vendor given */
 	struct strings variables;
-	const struct cdi_edits *cdi; /* hooks and groups of CDI specs' devices; NULL: none */
-	const char *hook;            /* the program that does the rest as createContainer hook */
-	bool poststop; /* as poststop hook, too: it removes what was made for the container */
+	/* hooks, groups, network interfaces and RDT of CDI specs' devices; NULL: none */
+	const struct cdi_edits *cdi;
+	const char *hook; /* the program that does the rest as createContainer hook */
+	bool poststop;    /* as poststop hook, too: it removes what was made for the container */
 };
 /* The whole of mode `spec`. 0 or -errno, err filled; the document is undefined then. */
 int spec_edit(struct document *document, const struct spec_edits *edits, struct error *err);
@@ -153,6 +164,16 @@ bool runtime_mounts_in_spec(enum runtime_mounts mounts, const char *low_level_ru
 int spec_divide(const struct pipeline *pipeline, const struct root *root, bool mounts_in_spec,
 		struct arena *arena, struct spec_edits *ret, struct plan *ret_rest,
 		struct error *err);
+/* Whether the engine has made that mount itself, by the same annotation. */
+bool spec_has_mount(const struct oci_mounts *mounts, const char *destination, const char *source);
+/*
+ * Those mounts of CDI specs that the runtime has to make (cdi_mount.as_given), as edits; *ret:
+ * config.json's mounts and these, or none when there is no such mount. -EINVAL or -EXDEV with
+ * ERROR_BAD_REQUEST for one whose place isn't the container's own.
+ */
+int spec_take_given_mounts(const struct pipeline *pipeline, const struct root *root,
+			   struct arena *arena, struct spec_edits *edits, struct oci_mounts *ret,
+			   struct error *err);
 /*
  * Where nothing is in the container's own root as yet: what the runtime makes there to mount on,
  * directories before what is in them; their paths without links. 0 or -errno.
@@ -178,6 +199,20 @@ int runtime_find(const struct strings *candidates, const char *path, int self, s
  * or the new one. Mode and owner are those of `like` (a descriptor), or 0600 and ours when -1.
  */
 int file_replace(const char *path, int like, const char *text, size_t length, struct error *err);
+
+/*
+ * Whether host and low-level runtime can make what specs ask for and what a runtime that can't
+ * would pass over: RDT (its file system has to be mounted, its newer members be known) and network
+ * interfaces. Runs `RUNTIME features` when one of the last two is asked for. 0 or -errno, err
+ * filled.
+ */
+int runtime_check_features(const char *runtime, const struct cdi_edits *edits, struct arena *arena,
+			   struct error *err);
+/*
+ * The same of its output (pure): whether the object at those names, "linux.netDevices.enabled", is
+ * true.
+ */
+bool runtime_features_have(const char *text, size_t length, const char *path);
 
 /* Appends the error to the runtime's log as runc would write it. Does what it can. */
 void runtime_log_error(const char *file, bool json, const char *line);

@@ -81,6 +81,21 @@ int root_open_regular(const struct root *root, const char *path);
 int root_read(const struct root *root, const char *path, size_t limit, struct arena *arena,
 	      char **ret, size_t *ret_length);
 /*
+ * The same for a file of the host by its path. It is opened with `flags` besides (O_NOFOLLOW, or
+ * 0), without waiting for a FIFO's writer. -EINVAL: not a regular file.
+ */
+int file_load(const char *path, int flags, size_t limit, struct arena *arena, char **ret,
+	      size_t *ret_length);
+/* Whether davit may act on what an open file says, or run it, and why not. */
+enum file_trust {
+	FILE_TRUSTED,
+	FILE_NOT_REGULAR,
+	FILE_OTHER_OWNER,        /* see owner_is_trusted */
+	FILE_WRITABLE_BY_OTHERS, /* by its group or everybody */
+};
+/* fd may be O_PATH. An enum file_trust, or -errno. */
+int file_trust(int fd);
+/*
  * The names in the directory `path`, in no order, at most `limit` of them (-E2BIG: more; `ret`
  * holds that many), without "." and "..". 0 or -errno, no message.
  */
@@ -228,6 +243,8 @@ int mount_id_of(int fd, struct arena *arena, uint64_t *ret);
 int fd_look(int fd, struct arena *arena, struct stat *ret_st, uint64_t *ret_mount);
 /* Whether an open directory is the top of its mount; false, too, where the kernel doesn't say. */
 bool fd_is_top_of_mount(int fd);
+/* When it was made, in seconds since 1970; 0: the file system doesn't tell. */
+int64_t fd_birth(int fd);
 /* What there is to know of a mount before anything is put on it. */
 struct mount_facts {
 	uint64_t parent;
@@ -331,12 +348,14 @@ int files_owned_by(uid_t uid, gid_t gid);
  * keeps what later phases need and loses the rest for good.
  */
 enum privilege {
-	PRIVILEGE_READ,  /* reading the bundle, the host's files and the image: DAC_READ_SEARCH,
-			    SYS_PTRACE */
-	PRIVILEGE_PARSE, /* none at all */
-	PRIVILEGE_MOUNT, /* SYS_ADMIN, SYS_CHROOT, DAC_*, FOWNER, CHOWN, MKNOD, SETUID/GID,
-			    SYS_PTRACE */
-	PRIVILEGE_BPF,   /* SYS_ADMIN, BPF, NET_ADMIN, DAC_OVERRIDE: the device filter */
+	PRIVILEGE_READ,   /* reading the bundle, the host's files and the image: DAC_READ_SEARCH,
+			     SYS_PTRACE */
+	PRIVILEGE_PARSE,  /* none at all */
+	PRIVILEGE_MOUNT,  /* SYS_ADMIN, SYS_CHROOT, DAC_*, FOWNER, CHOWN, MKNOD, SETUID/GID,
+			     SYS_PTRACE */
+	PRIVILEGE_FILTER, /* SYS_ADMIN: a filter of system calls that leaves new privileges possible
+			   */
+	PRIVILEGE_BPF,    /* SYS_ADMIN, BPF, NET_ADMIN, DAC_OVERRIDE: the device filter */
 };
 int privilege_set(enum privilege phase, struct error *err);
 /* Whether PRIVILEGE_MOUNT has, or would have, its SYS_ADMIN. */
@@ -371,11 +390,11 @@ int deadline_error(unsigned seconds, struct error *err);
  */
 void deadline_watch(void);
 /*
- * Does the work in a child, whose standard outputs are passed on to standard error, and waits for
- * it that long: then it is killed, or left behind where no signal reaches it. 0 and the child's
- * status as wait(2) has it, -ETIMEDOUT or -errno.
+ * Waits for a child, but no longer than so many seconds (0: no end): then it is killed, or left
+ * behind where no signal reaches it. 0 and the child's status as wait(2) has it, -ETIMEDOUT or
+ * -errno.
  */
-int deadline_run_worker(unsigned seconds, int (*work)(void *arg), void *arg, int *ret_status);
+int deadline_wait(pid_t pid, unsigned seconds, int *ret_status);
 
 /* Most of what a host with 256 GPUs takes is 2 MiB, what images bring about is bounded to 30. */
 #define MEMORY_LIMIT_MIB 256

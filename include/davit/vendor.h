@@ -27,7 +27,11 @@ extern const struct vendor vendor_nvidia, vendor_amd, vendor_intel;
 
 /* By its name or its kind's vendor ("amd", "amd.com"), or NULL. */
 const struct vendor *vendor_find(const char *name);
-/* Whose device "amd.com/gpu=0" is; *ret_device is what follows the kind. NULL: nobody's here. */
+/*
+ * Whose device "amd.com/gpu=0" is; *ret_device is what follows the kind. NULL: it is of another
+ * kind, or a plain vendor's with a name that davit doesn't give ("intel.com/gpu=gpu0"), which is
+ * for the CDI specs.
+ */
 const struct vendor *vendor_of_device(struct slice name, struct slice *ret_device);
 
 /* ---- GPUs of vendors other than NVIDIA ------------------------------------------------- */

@@ -54,7 +54,8 @@ static int check_device(const struct operation *operation, const struct mount_so
 {
 	const struct stat *st = &source->st;
 
-	if (S_ISCHR(st->st_mode) && st->st_rdev == makedev(operation->major, operation->minor)) {
+	if ((operation->block ? S_ISBLK(st->st_mode) : S_ISCHR(st->st_mode)) &&
+	    st->st_rdev == makedev(operation->major, operation->minor)) {
 		tell_of_mode(operation, st);
 		return 0;
 	}
@@ -98,9 +99,9 @@ static int clone_mask(const struct proc_mask *mask, const struct driver_roots *r
 		const char *below;
 		const struct strings *names;
 	} parts[] = {
-		{"driver/nvidia/gpus", &mask->bus_ids         },
-		{"driver/nvidia",      &mask->capabilities    },
-		{"driver/nvidia",      &mask->capability_files},
+		{"driver/nvidia/gpus", &mask->bus_ids},
+		{"driver/nvidia", &mask->capabilities},
+		{"driver/nvidia", &mask->capability_files},
 	};
 	size_t count = 0;
 

@@ -146,8 +146,9 @@ static int allow_in_file(int cgroup_fd, const struct plan *plan, struct error *e
 
 		if (operation->kind != OPERATION_DEVICE_RULE)
 			continue;
-		length = snprintf(rule, sizeof(rule), "c %u:%u rw", operation->major,
-				  operation->minor);
+		length = snprintf(rule, sizeof(rule), "%c %u:%u %s", operation->block ? 'b' : 'c',
+				  operation->major, operation->minor,
+				  device_access_name(operation->access));
 		if (write(fd, rule, (size_t)length) < 0)
 			return error_errno(err, errno, "allow %s in the container's cgroup",
 					   operation->target);

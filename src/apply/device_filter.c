@@ -8,6 +8,7 @@
 #define INSTRUCTIONS_MAX 4096
 #define PROLOGUE_SIZE 8
 #define RULE_SIZE 4
+#define FULL_RULE_SIZE 6
 
 static struct bpf_insn load_context(uint8_t reg, size_t offset)
 {
@@ -38,6 +39,7 @@ static struct bpf_insn leave(void)
  * Loads the question (linux/bpf.h: access_type is access << 16 | type) and passes over the rules
  * when it is about a block device or about mknod: the rules open devices, they make none.
  * Register 1, the context, stays as it is, since what follows the rules expects it there.
+ * Registers 2 to 5 are the type, the access, the major and the minor.
  */
 static void put_prologue(struct bpf_insn at[static PROLOGUE_SIZE], size_t rules)
 {
@@ -48,9 +50,9 @@ static void put_prologue(struct bpf_insn at[static PROLOGUE_SIZE], size_t rules)
 	at[2] = load_context(BPF_REG_5, offsetof(struct bpf_cgroup_dev_ctx, minor));
 	at[3] = copy_register(BPF_REG_3, BPF_REG_2);
 	at[4] = with_number(BPF_ALU64 | BPF_AND | BPF_K, BPF_REG_2, 0xffff, 0);
-	at[5] = with_number(BPF_JMP | BPF_JNE | BPF_K, BPF_REG_2, BPF_DEVCG_DEV_CHAR,
-			    (int16_t)(past_rules + 2));
-	at[6] = with_number(BPF_ALU64 | BPF_RSH | BPF_K, BPF_REG_3, 16, 0);
+	at[5] = with_number(BPF_ALU64 | BPF_RSH | BPF_K, BPF_REG_3, 16, 0);
+	at[6] = with_number(BPF_JMP | BPF_JNE | BPF_K, BPF_REG_2, BPF_DEVCG_DEV_CHAR,
+			    (int16_t)(past_rules + 1));
 	at[7] = with_number(BPF_JMP | BPF_JSET | BPF_K, BPF_REG_3, BPF_DEVCG_ACC_MKNOD, past_rules);
 }
 
@@ -62,34 +64,66 @@ static void put_rule(struct bpf_insn at[static RULE_SIZE], const struct operatio
 	at[3] = leave();
 }
 
+/* Whether it takes a rule of its own for type and access: devices of CDI specs alone. */
+static bool is_full(const struct operation *rule)
+{
+	return rule->block || rule->access != ACCESS_READ_WRITE;
+}
+
+static void put_full_rule(struct bpf_insn at[static FULL_RULE_SIZE], const struct operation *rule)
+{
+	const uint32_t type = rule->block ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR;
+	const uint32_t others = BPF_DEVCG_ACC_MKNOD |
+				(rule->access == ACCESS_READ ? (uint32_t)BPF_DEVCG_ACC_WRITE : 0) |
+				(rule->access == ACCESS_WRITE ? (uint32_t)BPF_DEVCG_ACC_READ : 0);
+
+	at[0] = with_number(BPF_JMP | BPF_JNE | BPF_K, BPF_REG_2, type, 5);
+	at[1] = with_number(BPF_JMP | BPF_JSET | BPF_K, BPF_REG_3, others, 4);
+	put_rule(at + 2, rule);
+}
+
+static size_t count_rules(const struct plan *plan, bool full)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < plan->count; i++)
+		count += plan->items[i].kind == OPERATION_DEVICE_RULE &&
+			 is_full(&plan->items[i]) == full;
+	return count;
+}
+
 int device_filter_build(const struct plan *plan, const struct bpf_insn *original,
 			size_t original_count, struct arena *arena, struct bpf_insn **ret,
 			size_t *ret_count)
 {
 	const struct bpf_insn deny[] = {with_number(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0),
 					leave()};
-	size_t rules = 0, count;
+	const size_t rules = count_rules(plan, false), full = count_rules(plan, true);
 	struct bpf_insn *program, *at;
+	size_t count;
 
 	if (original_count == 0) {
 		original = deny;
 		original_count = ARRAY_SIZE(deny);
 	}
-	for (size_t i = 0; i < plan->count; i++)
-		rules += plan->items[i].kind == OPERATION_DEVICE_RULE;
-	if (original_count > INSTRUCTIONS_MAX - PROLOGUE_SIZE ||
-	    rules > (INSTRUCTIONS_MAX - PROLOGUE_SIZE - original_count) / RULE_SIZE)
+	count = PROLOGUE_SIZE + rules * RULE_SIZE + full * FULL_RULE_SIZE;
+	if (count > INSTRUCTIONS_MAX || original_count > INSTRUCTIONS_MAX - count)
 		return -E2BIG;
-	count = PROLOGUE_SIZE + rules * RULE_SIZE + original_count;
+	count += original_count;
 	program = arena_alloc(arena, count * sizeof(*program));
 	if (!program)
 		return -ENOMEM;
 	put_prologue(program, rules);
 	at = program + PROLOGUE_SIZE;
 	for (size_t i = 0; i < plan->count; i++)
-		if (plan->items[i].kind == OPERATION_DEVICE_RULE) {
+		if (plan->items[i].kind == OPERATION_DEVICE_RULE && !is_full(&plan->items[i])) {
 			put_rule(at, &plan->items[i]);
 			at += RULE_SIZE;
+		}
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->items[i].kind == OPERATION_DEVICE_RULE && is_full(&plan->items[i])) {
+			put_full_rule(at, &plan->items[i]);
+			at += FULL_RULE_SIZE;
 		}
 	memcpy(at, original, original_count * sizeof(*program));
 	*ret = program;

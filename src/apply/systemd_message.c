@@ -115,15 +115,17 @@ static size_t put_header(struct message *message)
 	return body_length_at;
 }
 
-/* /dev/char/MAJOR:MINOR is read as the numbers it holds, whether or not that link exists. */
+/* /dev/char/MAJOR:MINOR (and /dev/block) is read as the numbers it holds, whether or not that link
+ * exists. */
 static void put_rule(struct message *message, const struct operation *operation)
 {
-	char path[sizeof("/dev/char/4294967295:4294967295")];
+	char path[sizeof("/dev/block/4294967295:4294967295")];
 
-	(void)snprintf(path, sizeof(path), "/dev/char/%u:%u", operation->major, operation->minor);
+	(void)snprintf(path, sizeof(path), "/dev/%s/%u:%u", operation->block ? "block" : "char",
+		       operation->major, operation->minor);
 	align(message, 8);
 	put_string(message, path);
-	put_string(message, "rw");
+	put_string(message, device_access_name(operation->access));
 }
 
 static void put_body(struct message *message, const char *unit, const struct plan *plan)

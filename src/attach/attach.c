@@ -80,7 +80,7 @@ static bool is_the_same(const struct mount_source *source, const struct place *p
 		return false;
 	if (!st.st_ino && fstat(source->fd, &st) < 0)
 		return false;
-	if (S_ISCHR(st.st_mode))
+	if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode))
 		return st.st_rdev == place->st.st_rdev;
 	return st.st_dev == place->st.st_dev && st.st_ino == place->st.st_ino;
 }
@@ -101,7 +101,8 @@ static int mount_on_present(struct target *target, const struct place *place,
 	struct attach *attach = target->attach;
 	bool is_directory = S_ISDIR(source->st.st_mode);
 	/* Nodes of the container's own are bound all the same: the host's keep mode and owner. */
-	bool is_node = S_ISCHR(source->st.st_mode) && place->kind == PLACE_OWN;
+	bool is_node = (S_ISCHR(source->st.st_mode) || S_ISBLK(source->st.st_mode)) &&
+		       place->kind == PLACE_OWN;
 
 	if (S_ISDIR(place->st.st_mode) && !is_directory)
 		return error_set(err, ERROR_IMAGE, EISDIR, "remove that directory from the image",
@@ -126,6 +127,8 @@ static int mount_on_present(struct target *target, const struct place *place,
 	if (place->kind == PLACE_SHARED ||
 	    (place->kind == PLACE_VOLUME && !may_cover_in_volume(attach, place, source)))
 		return place_refuse(place, target->path, err);
+	if (attach->dir.kind == PLACE_OWN && place->mount == attach->dir.mount && !is_directory)
+		target_keep(target);
 	return put_on(attach, place->fd, target->path, source, err);
 }
 

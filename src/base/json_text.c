@@ -185,8 +185,8 @@ static int parse_word(struct parser *p, struct json_value *value)
 		struct slice word;
 		enum json_kind kind;
 	} words[] = {
-		{{"null", 4},  JSON_NULL   },
-		{{"true", 4},  JSON_BOOLEAN},
+		{{"null", 4}, JSON_NULL},
+		{{"true", 4}, JSON_BOOLEAN},
 		{{"false", 5}, JSON_BOOLEAN},
 	};
 	size_t left = p->length - p->at;

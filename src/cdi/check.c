@@ -173,78 +173,80 @@ static bool check_hook_name(struct json_object *value)
 static const struct cdi_object edits;
 
 static const struct cdi_field node_fields[] = {
-	{"path",		 .check = check_text, .required = true},
-	{"hostPath",      .check = check_string, .version = "0.5.0"},
-	{"type",             .check = check_node_type},
-	{"major",    .check = check_number},
-	{"minor",                 .check = check_number},
-	{"fileMode",		      .check = check_number},
-	{"permissions",.check = check_permissions},
-	{"uid",		.check = check_number},
-	{"gid",		      .check = check_number},
-	{.name = NULL}
-};
+	{"path", .check = check_text, .required = true},
+	{"hostPath", .check = check_string, .version = "0.5.0"},
+	{"type", .check = check_node_type},
+	{"major", .check = check_number},
+	{"minor", .check = check_number},
+	{"fileMode", .check = check_number},
+	{"permissions", .check = check_permissions},
+	{"uid", .check = check_number},
+	{"gid", .check = check_number},
+	{.name = NULL}};
 static const struct cdi_object node = {node_fields};
 static const struct cdi_field mount_fields[] = {
-	{"hostPath",        .check = check_text, .required = true},
+	{"hostPath", .check = check_text, .required = true},
 	{"containerPath", .check = check_text, .required = true},
-	{"options",   .check = check_strings},
+	{"options", .check = check_strings},
 	{"type", .check = check_string, .version = "0.4.0"},
-	{.name = NULL        }
-};
+	{.name = NULL}};
 static const struct cdi_object mount = {mount_fields};
 static const struct cdi_field hook_fields[] = {
-	{"hookName",        .check = check_hook_name, .required = true},
+	{"hookName", .check = check_hook_name, .required = true},
 	{"path", .check = check_text, .required = true},
-	{"args",            .check = check_strings},
+	{"args", .check = check_strings},
 	{"env", .check = check_variables},
-	{"timeout",            .check = check_number},
-	{.name = NULL                }
-};
+	{"timeout", .check = check_number},
+	{.name = NULL}};
 static const struct cdi_object hook = {hook_fields};
 static const struct cdi_field net_fields[] = {
 	{"hostInterfaceName", .check = check_text, .required = true},
-	{"name",   .check = check_text, .required = true},
-	{.name = NULL             }
-};
+	{"name", .check = check_text, .required = true},
+	{.name = NULL}};
 static const struct cdi_object net = {net_fields};
+/* The name of a directory in resctrl, or "/": its root. */
+static bool check_class(struct json_object *value)
+{
+	const char *text = json_object_get_string(value);
+
+	return check_string(value) &&
+	       (string_equal(text, "/") || (strlen(text) < 4096 && !strpbrk(text, "/\n") &&
+					    !string_equal(text, ".") && !string_equal(text, "..")));
+}
+
 static const struct cdi_field rdt_fields[] = {
-	{"closID",                .check = check_string},
-	{"l3CacheSchema",                       .check = check_string},
-	{"memBwSchema",.check = check_string},
-	{"enableCMT",           .check = check_boolean},
-	{"enableMBM",		       .check = check_boolean},
-	{"schemata",.check = check_strings, .version = "1.1.0"},
-	{"enableMonitoring",             .check = check_boolean, .version = "1.1.0"},
-	{.name = NULL		      }
-};
+	{"closID", .check = check_class},
+	{"l3CacheSchema", .check = check_string},
+	{"memBwSchema", .check = check_string},
+	{"enableCMT", .check = check_boolean},
+	{"enableMBM", .check = check_boolean},
+	{"schemata", .check = check_strings, .version = "1.1.0"},
+	{"enableMonitoring", .check = check_boolean, .version = "1.1.0"},
+	{.name = NULL}};
 static const struct cdi_object rdt = {rdt_fields};
 static const struct cdi_field edits_fields[] = {
-	{"env",             .check = check_variables},
-	{"deviceNodes",                 .object = &node, .list = true},
-	{"mounts",.object = &mount, .list = true},
-	{"hooks",                 .object = &hook, .list = true},
-	{"intelRdt",                .object = &rdt, .version = "0.7.0"},
-	{"additionalGids",                 .check = check_numbers, .version = "0.7.0"},
-	{"netDevices",.object = &net, .list = true, .version = "1.1.0"},
-	{.name = NULL                }
-};
+	{"env", .check = check_variables},
+	{"deviceNodes", .object = &node, .list = true},
+	{"mounts", .object = &mount, .list = true},
+	{"hooks", .object = &hook, .list = true},
+	{"intelRdt", .object = &rdt, .version = "0.7.0"},
+	{"additionalGids", .check = check_numbers, .version = "0.7.0"},
+	{"netDevices", .object = &net, .list = true, .version = "1.1.0"},
+	{.name = NULL}};
 static const struct cdi_object edits = {edits_fields};
 static const struct cdi_field device_fields[] = {
-	{"name",              .check = check_name, .required = true},
-	{"annotations",   .check = check_texts_by_name, .version = "0.6.0"},
-	{"containerEdits",       .object = &edits, .required = true},
-	{.name = NULL}
-};
+	{"name", .check = check_name, .required = true},
+	{"annotations", .check = check_texts_by_name, .version = "0.6.0"},
+	{"containerEdits", .object = &edits, .required = true},
+	{.name = NULL}};
 static const struct cdi_object device = {device_fields};
 static const struct cdi_field spec_fields[] = {
-	{"cdiVersion",        .check = check_version, .required = true},
-	{"kind",   .check = check_kind, .required = true},
-	{"annotations",              .check = check_texts_by_name, .version = "0.6.0"},
-	{"devices",   .object = &device, .list = true, .required = true},
-	{"containerEdits",       .object = &edits},
-	{.name = NULL}
-};
+	{"cdiVersion", .check = check_version, .required = true},
+	{"kind", .check = check_kind, .required = true},
+	{"annotations", .check = check_texts_by_name, .version = "0.6.0"},
+	{"devices", .object = &device, .list = true, .required = true},
+	{"containerEdits", .object = &edits},
+	{.name = NULL}};
 const struct cdi_object cdi_spec_object = {spec_fields};
 
 /* ---- walking ---------------------------------------------------------------------------- */

@@ -168,7 +168,7 @@ static const char *hook_target(struct edits_maker *maker, const char *target)
 	const struct {
 		const char *dir, *word;
 	} dirs[] = {
-		{image->lib_dir,    "@lib"  },
+		{image->lib_dir, "@lib"},
 		{image->lib_dir_32, "@lib32"},
 	};
 

@@ -4,32 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
-#include "davit/cdi.h"
-#include "davit/cdi_edits.h"
 #include "davit/json.h"
+#include "resolve.h"
 
 #define DIRECTORY_FILES_MAX 1024
-
-struct spec_file {
-	struct json_object *spec;
-	const char *path, *kind;
-	size_t directory;
-	bool used; /* its edits for all devices are made */
-};
-struct resolution {
-	const struct root *root;
-	const struct strings *directories, *names;
-	struct arena *arena;
-	struct {
-		struct spec_file *items;
-		size_t count, capacity;
-	} files;
-	const char *problem; /* of the first file that was passed over */
-	struct cdi_edits *edits;
-	struct error *err;
-};
 
 /* ---- reading ------------------------------------------------------------------------------ */
 
@@ -55,14 +34,13 @@ static void pass_over(struct resolution *r, const char *path, const char *why)
 static int read_trusted(struct resolution *r, const char *path, char **ret, size_t *ret_length)
 {
 	AUTO_FD fd = root_open_regular(r->root, path);
-	struct stat st;
-	int n;
+	int n = fd < 0 ? fd : file_trust(fd);
 
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		pass_over(r, path, fd == -EINVAL ? "it is no regular file" : strerror(-fd));
+	if (n < 0) {
+		pass_over(r, path, n == -EINVAL ? "it is not a regular file" : strerror(-n));
 		return -EAGAIN;
 	}
-	if (!owner_is_trusted(fd, &st) || st.st_mode & (S_IWGRP | S_IWOTH)) {
+	if (n != FILE_TRUSTED) {
 		pass_over(r, path, "others than root can write it");
 		return -EAGAIN;
 	}
@@ -74,7 +52,7 @@ static int read_trusted(struct resolution *r, const char *path, char **ret, size
 	return n < 0 ? -EAGAIN : 0;
 }
 
-static const char *text_of(struct json_object *object, const char *name)
+const char *cdi_text_of(struct json_object *object, const char *name)
 {
 	struct json_object *value = json_object_object_get(object, name);
 
@@ -119,8 +97,10 @@ static int read_file(struct resolution *r, const char *path, size_t directory)
 	file = ARENA_PUSH(r->arena, &r->files);
 	if (!file)
 		return -ENOMEM;
-	*file = (struct spec_file){
-		.spec = spec, .path = path, .kind = text_of(spec, "kind"), .directory = directory};
+	*file = (struct spec_file){.spec = spec,
+				   .path = path,
+				   .kind = cdi_text_of(spec, "kind"),
+				   .directory = directory};
 	spec = NULL;
 	return 0;
 }
@@ -165,7 +145,7 @@ static struct json_object *find_device(const struct spec_file *file, const char 
 	for (size_t i = 0; i < json_object_array_length(devices); i++) {
 		struct json_object *one = json_object_array_get_idx(devices, i);
 
-		if (string_equal(text_of(one, "name"), device))
+		if (string_equal(cdi_text_of(one, "name"), device))
 			return one;
 	}
 	return NULL;
@@ -182,9 +162,14 @@ static const char *list_alternatives(struct resolution *r, const char *name, boo
 	size_t length = strcspn(name, "=");
 	struct cdi_listing listing;
 	struct strings list = {0};
+	int n;
 
 	*ret_kind = false;
-	if (cdi_scan(r->root, r->directories->items, r->directories->count, r->arena, &listing) < 0)
+	/* They are read by their owner, root, which takes no capability; parsing has none. */
+	if (privilege_set(PRIVILEGE_PARSE, r->err) < 0)
+		return NULL;
+	n = cdi_scan(r->root, r->directories->items, r->directories->count, r->arena, &listing);
+	if (privilege_set(PRIVILEGE_READ, r->err) < 0 || n < 0)
 		return NULL;
 	for (size_t pass = 0; pass < 2 && list.count == 0; pass++)
 		for (size_t i = 0; i < listing.devices.count && list.count < 12; i++) {
@@ -258,236 +243,6 @@ static int find_file(struct resolution *r, const char *name, struct spec_file **
 	return 0;
 }
 
-/* ---- what it says ------------------------------------------------------------------------- */
-
-static const char *copy(struct resolution *r, const char *text, int *result)
-{
-	const char *made = arena_strdup(r->arena, text);
-
-	if (!made)
-		*result = error_memory(r->err);
-	return made;
-}
-
-static int cannot(struct resolution *r, const char *because, const char *what, const char *value)
-{
-	return error_set(r->err, ERROR_BAD_REQUEST, EINVAL,
-			 "have the engine apply it: --device, or a CDI annotation",
-			 "apply %.80s: davit doesn't take %s %.80s", because, what, value);
-}
-
-/* Rules are for reading and writing: nobody in a container has to make nodes. */
-static bool is_read_write(const char *permissions)
-{
-	return !*permissions || (strchr(permissions, 'r') && strchr(permissions, 'w'));
-}
-
-static int add_node(struct resolution *r, struct json_object *object, const char *because)
-{
-	struct json_object *number;
-	struct cdi_node *node = ARENA_PUSH(r->arena, &r->edits->nodes);
-	const char *type = text_of(object, "type");
-	struct stat st;
-	int n = 0;
-
-	if (!node)
-		return error_memory(r->err);
-	node->because = because;
-	node->path = copy(r, text_of(object, "path"), &n);
-	node->host_path = text_of(object, "hostPath");
-	node->host_path = *node->host_path ? copy(r, node->host_path, &n) : node->path;
-	if (n < 0)
-		return n;
-	if (*type && !string_equal(type, "c") && !string_equal(type, "u"))
-		return cannot(r, because, "nodes of type", type);
-	if (!is_read_write(text_of(object, "permissions")))
-		return cannot(r, because, "the permissions", text_of(object, "permissions"));
-	n = root_stat(r->root, node->host_path, 0, &st);
-	if (n < 0)
-		return error_set(r->err, ERROR_NO_DRIVER, -n,
-				 "have the spec written anew, or load the device's driver",
-				 "apply %.80s: take %.80s of the host: %s", because,
-				 node->host_path, strerror(-n));
-	if (!S_ISCHR(st.st_mode))
-		return cannot(r, because, "what is no character device:", node->host_path);
-	node->major = major(st.st_rdev);
-	node->minor = minor(st.st_rdev);
-	if (json_object_object_get_ex(object, "major", &number) &&
-	    (json_object_get_int64(number) != node->major ||
-	     json_object_get_int64(json_object_object_get(object, "minor")) != node->minor))
-		return error_set(r->err, ERROR_NO_DRIVER, ENODEV, "have the spec written anew",
-				 "apply %.80s: %.80s has another number than the spec says",
-				 because, node->host_path);
-	return 0;
-}
-
-static const struct {
-	const char *option;
-	unsigned set, clear;
-} options[] = {
-	{"ro",       MOUNT_FLAG_RDONLY,    0                   },
-	{"rw",       0,		    MOUNT_FLAG_RDONLY   },
-	{"nosuid",   MOUNT_FLAG_NOSUID,    0                   },
-	{"suid",     0,		    MOUNT_FLAG_NOSUID   },
-	{"nodev",    MOUNT_FLAG_NODEV,     0                   },
-	{"dev",      0,		    MOUNT_FLAG_NODEV    },
-	{"noexec",   MOUNT_FLAG_NOEXEC,    0                   },
-	{"exec",     0,		    MOUNT_FLAG_NOEXEC   },
-	{"rbind",    MOUNT_FLAG_RECURSIVE, 0                   },
-	{"bind",     0,		    MOUNT_FLAG_RECURSIVE},
-	{"private",  0,                    0                   },
-	{"rprivate", 0,                    0                   },
-	{"slave",    0,                    0                   }, /* made private: it gets less */
-	{"rslave",   0,                    0                   },
-};
-
-static int add_option(struct resolution *r, const char *option, struct cdi_mount *mount)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
-		if (string_equal(option, options[i].option)) {
-			mount->flags = (mount->flags | options[i].set) & ~options[i].clear;
-			return 0;
-		}
-	if (strstr(option, "atime"))
-		return 0;
-	return cannot(r, mount->because, "the mount option", option);
-}
-
-static int add_mount(struct resolution *r, struct json_object *object, const char *because)
-{
-	struct json_object *list = json_object_object_get(object, "options");
-	struct cdi_mount *mount = ARENA_PUSH(r->arena, &r->edits->mounts);
-	const char *type = text_of(object, "type");
-	int n = 0;
-
-	if (!mount)
-		return error_memory(r->err);
-	mount->because = because;
-	mount->host_path = copy(r, text_of(object, "hostPath"), &n);
-	mount->container_path = copy(r, text_of(object, "containerPath"), &n);
-	if (n < 0)
-		return n;
-	if (*type && !string_equal(type, "bind") && !string_equal(type, "none"))
-		return cannot(r, because, "mounts of type", type);
-	if (mount->host_path[0] != '/' || mount->container_path[0] != '/')
-		return cannot(r, because, "a relative path,", mount->host_path);
-	for (size_t i = 0; list && n == 0 && i < json_object_array_length(list); i++)
-		n = add_option(r, json_object_get_string(json_object_array_get_idx(list, i)),
-			       mount);
-	return n;
-}
-
-/* The hook's args, env and timeout, without the name of its stage. */
-static const char *hook_json(struct resolution *r, struct json_object *object)
-{
-	AUTO_JSON *hook = json_object_new_object();
-	const char *text;
-
-	json_object_object_foreach(object, name, value)
-	{
-		if (strcmp(name, "hookName") != 0)
-			json_object_object_add(hook, name, json_object_get(value));
-	}
-	text = json_object_to_json_string_ext(hook, JSON_C_TO_STRING_PLAIN |
-							    JSON_C_TO_STRING_NOSLASHESCAPE);
-	return text ? arena_strdup(r->arena, text) : NULL;
-}
-
-/* Whether the hook is one that davit is called for, by the name of the program. */
-static bool is_known_program(const char *path)
-{
-	static const char *const names[] = {"/nvidia-cdi-hook", "/nvidia-ctk", "/davit-hook",
-					    "/davit"};
-	const char *slash = strrchr(path, '/');
-
-	for (size_t i = 0; slash && i < ARRAY_SIZE(names); i++)
-		if (strcmp(slash, names[i]) == 0)
-			return true;
-	return false;
-}
-
-static int add_hook(struct resolution *r, struct json_object *object)
-{
-	struct json_object *list = json_object_object_get(object, "args");
-	struct cdi_edit_hook *hook = ARENA_PUSH(r->arena, &r->edits->hooks);
-	const char *command = cdi_hook_command(list);
-	int n = 0;
-
-	if (!hook)
-		return error_memory(r->err);
-	hook->stage = copy(r, text_of(object, "hookName"), &n);
-	hook->path = copy(r, text_of(object, "path"), &n);
-	hook->json = hook_json(r, object);
-	for (size_t i = 0; list && n == 0 && i < json_object_array_length(list); i++) {
-		const char *word =
-			copy(r, json_object_get_string(json_object_array_get_idx(list, i)), &n);
-
-		if (n == 0 && strings_add(r->arena, &hook->arguments, word) < 0)
-			n = error_memory(r->err);
-	}
-	if (n == 0 && !hook->json)
-		n = error_memory(r->err);
-	if (n == 0 && is_known_program(hook->path) && cdi_is_hook_command(command))
-		hook->command = copy(r, command, &n);
-	return n;
-}
-
-static int add_groups(struct resolution *r, struct json_object *list)
-{
-	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
-		const char *group = arena_printf(
-			r->arena, "%ju",
-			(uintmax_t)json_object_get_int64(json_object_array_get_idx(list, i)));
-
-		if (!group || (!strings_contain(&r->edits->groups, group) &&
-			       strings_add(r->arena, &r->edits->groups, group) < 0))
-			return error_memory(r->err);
-	}
-	return 0;
-}
-
-static int add_variables(struct resolution *r, struct json_object *list)
-{
-	int n = 0;
-
-	for (size_t i = 0; list && n == 0 && i < json_object_array_length(list); i++) {
-		const char *entry =
-			copy(r, json_object_get_string(json_object_array_get_idx(list, i)), &n);
-
-		if (n == 0 && !strings_contain(&r->edits->env, entry) &&
-		    strings_add(r->arena, &r->edits->env, entry) < 0)
-			n = error_memory(r->err);
-	}
-	return n;
-}
-
-static size_t length_of(struct json_object *list)
-{
-	return list ? json_object_array_length(list) : 0;
-}
-
-static int add_edits(struct resolution *r, struct json_object *edits, const char *because)
-{
-	struct json_object *nodes = json_object_object_get(edits, "deviceNodes");
-	struct json_object *mounts = json_object_object_get(edits, "mounts");
-	struct json_object *hooks = json_object_object_get(edits, "hooks");
-	int n = 0;
-
-	if (json_object_object_get_ex(edits, "intelRdt", NULL))
-		return cannot(r, because, "the edit", "intelRdt");
-	if (length_of(json_object_object_get(edits, "netDevices")))
-		return cannot(r, because, "the edit", "netDevices");
-	for (size_t i = 0; n == 0 && i < length_of(nodes); i++)
-		n = add_node(r, json_object_array_get_idx(nodes, i), because);
-	for (size_t i = 0; n == 0 && i < length_of(mounts); i++)
-		n = add_mount(r, json_object_array_get_idx(mounts, i), because);
-	for (size_t i = 0; n == 0 && i < length_of(hooks); i++)
-		n = add_hook(r, json_object_array_get_idx(hooks, i));
-	if (n == 0)
-		n = add_groups(r, json_object_object_get(edits, "additionalGids"));
-	return n < 0 ? n : add_variables(r, json_object_object_get(edits, "env"));
-}
-
 static int add_name(struct resolution *r, const char *name)
 {
 	const char *because = arena_printf(r->arena, "CDI %s", name);
@@ -502,9 +257,10 @@ static int add_name(struct resolution *r, const char *name)
 		return n < 0 ? n : -ENOMEM;
 	/* Once, before those of its first device. */
 	if (!file->used && json_object_object_get_ex(file->spec, "containerEdits", &common))
-		n = add_edits(r, common, because);
+		n = cdi_take_edits(r, common, because);
 	file->used = true;
-	return n < 0 ? n : add_edits(r, json_object_object_get(device, "containerEdits"), because);
+	return n < 0 ? n
+		     : cdi_take_edits(r, json_object_object_get(device, "containerEdits"), because);
 }
 
 int cdi_resolve(const struct root *root, const struct strings *directories,
@@ -526,96 +282,9 @@ int cdi_resolve(const struct root *root, const struct strings *directories,
 		n = error_memory(err);
 	for (size_t i = 0; n == 0 && i < names->count; i++)
 		n = add_name(&r, names->items[i]);
+	if (n == 0)
+		cdi_order_mounts(&r);
 	for (size_t i = 0; i < r.files.count; i++)
 		(void)json_object_put(r.files.items[i].spec);
 	return n;
-}
-
-/* ---- planning ------------------------------------------------------------------------------ */
-
-static struct operation *plan(struct arena *arena, struct plan *to, enum operation_kind kind,
-			      const char *target, const char *because)
-{
-	struct operation *operation = ARENA_PUSH(arena, to);
-
-	if (!operation)
-		return NULL;
-	operation->kind = kind;
-	operation->source_fd = -1;
-	operation->target = target;
-	operation->because = because;
-	operation->required = operation->of_spec = true;
-	return operation;
-}
-
-static bool has_node(const struct plan *plan, const char *target)
-{
-	for (size_t i = 0; i < plan->count; i++)
-		if (plan->items[i].kind == OPERATION_DEVICE &&
-		    string_equal(plan->items[i].target, target))
-			return true;
-	return false;
-}
-
-static int plan_node(const struct cdi_node *node, struct arena *arena, struct plan *to)
-{
-	struct operation *rule, *device;
-
-	/* Several devices of one spec have the same control nodes. */
-	if (has_node(to, node->path))
-		return 0;
-	rule = plan(arena, to, OPERATION_DEVICE_RULE, node->path, node->because);
-	if (!rule)
-		return -ENOMEM;
-	rule->major = node->major;
-	rule->minor = node->minor;
-	device = plan(arena, to, OPERATION_DEVICE, node->path, node->because);
-	if (!device)
-		return -ENOMEM;
-	device->tree = TREE_HOST;
-	device->source = node->host_path;
-	device->major = node->major;
-	device->minor = node->minor;
-	device->flags = MOUNT_FLAG_RDONLY | MOUNT_FLAG_NOSUID | MOUNT_FLAG_NOEXEC;
-	return 0;
-}
-
-int cdi_plan(const struct cdi_edits *edits, struct arena *arena, struct plan *to, struct error *err)
-{
-	for (size_t i = 0; i < edits->nodes.count; i++)
-		if (plan_node(&edits->nodes.items[i], arena, to) < 0)
-			return error_memory(err);
-	for (size_t i = 0; i < edits->mounts.count; i++) {
-		const struct cdi_mount *mount = &edits->mounts.items[i];
-		struct operation *bind =
-			plan(arena, to, OPERATION_BIND, mount->container_path, mount->because);
-
-		if (!bind)
-			return error_memory(err);
-		bind->tree = TREE_HOST;
-		bind->source = mount->host_path;
-		bind->flags = mount->flags;
-	}
-	return 0;
-}
-
-int cdi_check_for_hook(const struct cdi_edits *edits, struct error *err)
-{
-	static const char fix[] = "use davit-runtime (docker run --runtime nvidia), or have the "
-				  "engine apply it: --device";
-
-	for (size_t i = 0; i < edits->env.count; i++)
-		if (!string_starts(edits->env.items[i], "NVIDIA_VISIBLE_DEVICES=") &&
-		    !string_starts(edits->env.items[i], LIBCUDA_DIR_VARIABLE "="))
-			return error_set(err, ERROR_BAD_REQUEST, EINVAL, fix,
-					 "apply a CDI spec: it sets the variable %.60s, which a "
-					 "hook can't",
-					 edits->env.items[i]);
-	for (size_t i = 0; i < edits->hooks.count; i++)
-		if (!edits->hooks.items[i].command)
-			return error_set(err, ERROR_BAD_REQUEST, EINVAL, fix,
-					 "apply a CDI spec: its hook %.100s is no command of "
-					 "davit's, and a hook starts no others",
-					 edits->hooks.items[i].path);
-	return 0;
 }

@@ -199,14 +199,14 @@ static int add_devices(struct maker *maker)
 static const struct {
 	const char *vendor, *class, *what;
 } modes[] = {
-	[CDI_MODE_GPU] = {"nvidia.com",            "gpu",          NULL                                      },
-	[CDI_MODE_MANAGEMENT] = {"management.nvidia.com", "gpu",          "node of the driver"                      },
-	[CDI_MODE_GDS] = {"nvidia.com",            "gds",          "device of GPUDirect Storage (nvidia-fs*)"},
-	[CDI_MODE_MOFED] = {"nvidia.com",            "mofed",        "InfiniBand device (infiniband/uverbs*)"  },
-	[CDI_MODE_GDRCOPY] = {"nvidia.com",            "gdrcopy",      "device of GDRCopy (gdrdrv)"              },
-	[CDI_MODE_NVSWITCH] = {"nvidia.com",            "nvswitch",     "NVSwitch (nvidia-nvswitch*)"             },
-	[CDI_MODE_IMEX] = {"nvidia.com",            "imex-channel",
-                          "IMEX channel (nvidia-caps-imex-channels/channel*)"                                },
+	[CDI_MODE_GPU] = {"nvidia.com", "gpu", NULL},
+	[CDI_MODE_MANAGEMENT] = {"management.nvidia.com", "gpu", "node of the driver"},
+	[CDI_MODE_GDS] = {"nvidia.com", "gds", "device of GPUDirect Storage (nvidia-fs*)"},
+	[CDI_MODE_MOFED] = {"nvidia.com", "mofed", "InfiniBand device (infiniband/uverbs*)"},
+	[CDI_MODE_GDRCOPY] = {"nvidia.com", "gdrcopy", "device of GDRCopy (gdrdrv)"},
+	[CDI_MODE_NVSWITCH] = {"nvidia.com", "nvswitch", "NVSwitch (nvidia-nvswitch*)"},
+	[CDI_MODE_IMEX] = {"nvidia.com", "imex-channel",
+			   "IMEX channel (nvidia-caps-imex-channels/channel*)"},
 };
 
 const char *cdi_mode_vendor(enum cdi_mode mode)
@@ -321,9 +321,9 @@ static int add_managed(struct maker *maker)
 	static const struct {
 		const char *folder, *prefix;
 	} nodes[] = {
-		{"",			  "nvidia"    },
-		{"nvidia-caps",               "nvidia-cap"},
-		{"nvidia-caps-imex-channels", "channel"   },
+		{"", "nvidia"},
+		{"nvidia-caps", "nvidia-cap"},
+		{"nvidia-caps-imex-channels", "channel"},
 	};
 	struct json_object *edits = json_object_new_object();
 	int r = 0;

@@ -483,10 +483,7 @@ static int parse_block(struct parser *parser, unsigned depth, struct json_object
 int cdi_yaml_parse(const char *text, size_t length, const char *what, struct json_object **ret,
 		   struct error *err)
 {
-	struct parser parser = {
-		.what = what, .rest = {text, length},
-                     .err = err
-        };
+	struct parser parser = {.what = what, .rest = {text, length}, .err = err};
 	AUTO_JSON *object = NULL;
 	int r;
 

@@ -13,7 +13,7 @@ static const struct command *const commands[] = {COMMANDS(LIST_COMMAND) NULL};
 
 static const struct command_option options[] = {
 	{"version", OPTION_FLAG, NULL, "print which davit it is"},
-	{NULL,      0,           NULL, NULL                     },
+	{NULL, 0, NULL, NULL},
 };
 
 static const struct command davit = {

@@ -26,18 +26,17 @@ enum {
 };
 
 static const struct option global_options[] = {
-	{"debug",		   required_argument, NULL, 'd'           },
-	{"load-kmods",              no_argument,       NULL, 'k'           },
-	{"no-pivot",                no_argument,       NULL, 'n'           },
-	{"user",		    optional_argument, NULL, 'u'           },
-	{"root",		    required_argument, NULL, 'r'           },
-	{"ldcache",                 required_argument, NULL, 'l'           },
-	{"no-create-imex-channels", no_argument,       NULL, OPTION_IGNORED},
-	{"version",                 no_argument,       NULL, 'V'           },
-	{"usage",		   no_argument,       NULL, OPTION_USAGE  },
-	{"help",		    no_argument,       NULL, '?'           },
-	{NULL,		      0,                 NULL, 0             }
-};
+	{"debug", required_argument, NULL, 'd'},
+	{"load-kmods", no_argument, NULL, 'k'},
+	{"no-pivot", no_argument, NULL, 'n'},
+	{"user", optional_argument, NULL, 'u'},
+	{"root", required_argument, NULL, 'r'},
+	{"ldcache", required_argument, NULL, 'l'},
+	{"no-create-imex-channels", no_argument, NULL, OPTION_IGNORED},
+	{"version", no_argument, NULL, 'V'},
+	{"usage", no_argument, NULL, OPTION_USAGE},
+	{"help", no_argument, NULL, '?'},
+	{NULL, 0, NULL, 0}};
 #define REQUEST_OPTIONS                                                            \
 	{"compat32", no_argument, NULL, OPTION_COMPAT32},                          \
 		{"mig-config", required_argument, NULL, OPTION_MIG_CONFIG},        \
@@ -53,31 +52,24 @@ static const struct option global_options[] = {
 		NULL, 0, NULL, 0                                                   \
 	}
 static const struct option configure_options[] = {
-	{"pid",        required_argument, NULL, 'p'              },
-	{"require",    required_argument, NULL, 'r'              },
-	{"ldconfig",   required_argument, NULL, 'l'              },
-	{"compute",    no_argument,       NULL, 'c'              },
-	{"utility",    no_argument,       NULL, 'u'              },
-	{"video",      no_argument,       NULL, 'v'              },
-	{"graphics",   no_argument,       NULL, 'g'              },
-	{"display",    no_argument,       NULL, 'D'              },
-	{"ngx",        no_argument,       NULL, 'n'              },
-	{"no-cgroups", no_argument,       NULL, OPTION_NO_CGROUPS},
-	{"no-devbind", no_argument,       NULL, OPTION_NO_DEVICES},
-	REQUEST_OPTIONS
-};
+	{"pid", required_argument, NULL, 'p'},
+	{"require", required_argument, NULL, 'r'},
+	{"ldconfig", required_argument, NULL, 'l'},
+	{"compute", no_argument, NULL, 'c'},
+	{"utility", no_argument, NULL, 'u'},
+	{"video", no_argument, NULL, 'v'},
+	{"graphics", no_argument, NULL, 'g'},
+	{"display", no_argument, NULL, 'D'},
+	{"ngx", no_argument, NULL, 'n'},
+	{"no-cgroups", no_argument, NULL, OPTION_NO_CGROUPS},
+	{"no-devbind", no_argument, NULL, OPTION_NO_DEVICES},
+	REQUEST_OPTIONS};
 static const struct option list_options[] = {
-	{"libraries", no_argument, NULL, 'l'       },
-        {"binaries",  no_argument, NULL, 'b'       },
-	{"ipcs",      no_argument, NULL, 'i'       },
-        {"firmwares", no_argument, NULL, 'f'       },
-	{"all",       no_argument, NULL, OPTION_ALL},
-        REQUEST_OPTIONS
-};
-static const struct option info_options[] = {
-	{"csv", no_argument, NULL, OPTION_CSV},
-        {NULL,  0,           NULL, 0         }
-};
+	{"libraries", no_argument, NULL, 'l'},  {"binaries", no_argument, NULL, 'b'},
+	{"ipcs", no_argument, NULL, 'i'},       {"firmwares", no_argument, NULL, 'f'},
+	{"all", no_argument, NULL, OPTION_ALL}, REQUEST_OPTIONS};
+static const struct option info_options[] = {{"csv", no_argument, NULL, OPTION_CSV},
+					     {NULL, 0, NULL, 0}};
 
 static int usage_error(const char *what, const char *word)
 {
@@ -172,12 +164,8 @@ static int take_configure(int option, struct arena *arena, struct arguments *ret
 		int option;
 		unsigned capability;
 	} capabilities[] = {
-		{'c', CAPABILITY_COMPUTE },
-                {'u', CAPABILITY_UTILITY },
-                {'v', CAPABILITY_VIDEO   },
-		{'g', CAPABILITY_GRAPHICS},
-                {'D', CAPABILITY_DISPLAY },
-                {'n', CAPABILITY_NGX     },
+		{'c', CAPABILITY_COMPUTE},  {'u', CAPABILITY_UTILITY}, {'v', CAPABILITY_VIDEO},
+		{'g', CAPABILITY_GRAPHICS}, {'D', CAPABILITY_DISPLAY}, {'n', CAPABILITY_NGX},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(capabilities); i++)
@@ -209,12 +197,10 @@ static int take_list(int option, struct arena *arena, struct arguments *ret)
 	static const struct {
 		int option;
 		unsigned listed;
-	} kinds[] = {
-		{'l', LIST_LIBRARIES},
-		{'b', LIST_BINARIES },
-		{'i', LIST_IPCS     },
-		{'f', LIST_FIRMWARE }
-        };
+	} kinds[] = {{'l', LIST_LIBRARIES},
+		     {'b', LIST_BINARIES},
+		     {'i', LIST_IPCS},
+		     {'f', LIST_FIRMWARE}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (kinds[i].option == option) {
@@ -268,8 +254,8 @@ static const struct command {
 	int words;
 } commands[] = {
 	{"configure", "p:d:r:l:cuvgDn", configure_options, take_configure, 1},
-	{"list",      "d:lbif",         list_options,      take_list,      0},
-	{"info",      "",               info_options,      take_info,      0},
+	{"list", "d:lbif", list_options, take_list, 0},
+	{"info", "", info_options, take_info, 0},
 };
 
 static int parse_options(int argc, char **argv, const char *letters, const struct option *options,

@@ -44,8 +44,8 @@ static const struct {
 	int (*run)(const struct arguments *arguments, struct arena *arena, struct error *err);
 } commands[] = {
 	{"configure", command_configure},
-	{"info",      command_info     },
-	{"list",      command_list     },
+	{"info", command_info},
+	{"list", command_list},
 };
 
 static int run(const struct arguments *arguments, struct arena *arena)

@@ -330,6 +330,34 @@ int check_driver_persistence(const struct doctor_host *host, struct finding *ret
 	return finding_set(ret, DOCTOR_OK, NULL, "%s/nvidia-persistenced/socket", run);
 }
 
+/* GPUs behind NVSwitches can't be initialised before nv-fabricmanager has set up the switches. */
+int check_driver_fabric(const struct doctor_host *host, struct finding *ret)
+{
+	const struct doctor_system *system = &host->system;
+
+	if (!check_has_module(host, ret) || !check_is_native(host, ret))
+		return 0;
+	if (system->nvswitches == 0)
+		return finding_set(ret, DOCTOR_SKIP, NULL, "no NVSwitch");
+	if (system->fabric_manager)
+		return finding_set(ret, DOCTOR_OK, NULL,
+				   "NVSwitches: %zu; nv-fabricmanager is process %u",
+				   system->nvswitches, system->fabric_manager);
+	if (system->processes_hidden)
+		return finding_set(ret, DOCTOR_UNKNOWN, "run davit doctor on the host, as root",
+				   "NVSwitches: %zu; the host's processes aren't visible, so "
+				   "nv-fabricmanager can't be looked for",
+				   system->nvswitches);
+	(void)finding_set(ret, DOCTOR_FAIL, NULL,
+			  "NVSwitches: %zu, but nv-fabricmanager isn't running: CUDA fails with "
+			  "error 802 (system not yet initialized)",
+			  system->nvswitches);
+	return finding_remedy(ret,
+			      "install nvidia-fabricmanager %s and run `systemctl enable --now "
+			      "nvidia-fabricmanager`",
+			      host->driver.driver.version);
+}
+
 static const struct doctor_node *absent_cap(const struct doctor_host *host)
 {
 	for (size_t i = 0; i < host->driver.nodes.count; i++) {

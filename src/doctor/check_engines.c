@@ -60,10 +60,24 @@ static int remedy_configure(const struct doctor_engine *engine, const char *name
 			      restart_of(engine));
 }
 
-/* 0 when it has been decided, 1 when there is no runtime: what that means differs. */
-static int runtime(const struct doctor_engine *engine, const char *name, struct finding *ret)
+/* What else than the runtime gives this engine's containers their GPUs; NULL: nothing. */
+static const char *other_method(const struct doctor_host *host, enum doctor_engine_kind kind)
 {
+	unsigned methods = doctor_methods(host, kind);
+
+	if (methods & DOCTOR_BY_HOOK)
+		return kind == DOCTOR_DOCKER ? "`docker run --gpus` works without"
+					     : "davit's hook in hooks.d works without";
+	return methods & DOCTOR_BY_CDI ? "CDI devices work without" : NULL;
+}
+
+/* 0 when it has been decided, 1 when there is no runtime: what that means differs. */
+static int runtime(const struct doctor_host *host, enum doctor_engine_kind kind,
+		   struct finding *ret)
+{
+	const struct doctor_engine *engine = &host->engines[kind];
 	const struct doctor_program *runtime = &engine->runtime;
+	const char *other = other_method(host, kind), *name = doctor_engine_names[kind];
 
 	if (engine->snap)
 		return finding_set(ret, DOCTOR_SKIP, NULL, "a snap's engine can't use it");
@@ -72,11 +86,15 @@ static int runtime(const struct doctor_engine *engine, const char *name, struct 
 	if (!runtime->name && engine->file_hidden)
 		return finding_set(ret, DOCTOR_UNKNOWN, "run as root", "%s can't be read",
 				   engine->file);
+	if (!runtime->name && other)
+		return finding_set(ret, DOCTOR_SKIP, NULL, "no runtime nvidia in %s: %s",
+				   engine->file, other);
 	if (!runtime->name)
 		return 1;
 	if (!runtime->path) {
-		(void)finding_set(ret, DOCTOR_FAIL, NULL,
-				  "the runtime nvidia is %s, where no program is", runtime->name);
+		(void)finding_set(ret, other ? DOCTOR_WARN : DOCTOR_FAIL, NULL,
+				  "the runtime nvidia is %s, but no such program exists%s%s",
+				  runtime->name, other ? "; " : "", other ? other : "");
 		return remedy_configure(engine, name, "", ret);
 	}
 	if (!runtime->ours) {
@@ -161,6 +179,7 @@ int check_docker_config(const struct doctor_host *host, struct finding *ret)
 int check_docker_hook(const struct doctor_host *host, struct finding *ret)
 {
 	const struct doctor_engine *engine = &host->engines[DOCTOR_DOCKER];
+	unsigned methods;
 
 	if (engine->snap)
 		return finding_set(ret, DOCTOR_SKIP, NULL, "a snap's Docker can't use it");
@@ -175,13 +194,16 @@ int check_docker_hook(const struct doctor_host *host, struct finding *ret)
 		return finding_set(
 			ret, DOCTOR_WARN, "put a link of that name to davit-hook in its place",
 			"%s is on dockerd's PATH, but isn't davit-hook", engine->hook.path);
+	methods = doctor_methods(host, DOCTOR_DOCKER);
 	(void)finding_set(
-		ret, engine->runtime.path ? DOCTOR_WARN : DOCTOR_FAIL, NULL,
+		ret, methods ? DOCTOR_WARN : DOCTOR_FAIL, NULL,
 		"nvidia-container-runtime-hook isn't on dockerd's PATH (%s): `docker run "
 		"--gpus` says `could not select device driver` (Docker 29.3 and later: `AMD "
 		"CDI spec not found`)%s",
 		engine->pid && engine->search ? engine->search : DOCTOR_USUAL_SEARCH,
-		engine->runtime.path ? "; `--runtime nvidia` works" : "");
+		methods & DOCTOR_BY_RUNTIME ? "; `--runtime nvidia` works"
+		: methods                   ? "; `--device nvidia.com/gpu=all` works"
+					    : "");
 	return finding_remedy(ret,
 			      "install davit's NVIDIA names (or: ln -s %s "
 			      "/usr/bin/nvidia-container-runtime-hook), then %s",
@@ -192,7 +214,7 @@ int check_docker_runtime(const struct doctor_host *host, struct finding *ret)
 {
 	const struct doctor_engine *engine = &host->engines[DOCTOR_DOCKER];
 
-	if (runtime(engine, "docker", ret) == 0)
+	if (runtime(host, DOCTOR_DOCKER, ret) == 0)
 		return 0;
 	(void)finding_set(ret, DOCTOR_WARN, NULL,
 			  "%s has no runtime nvidia: `--runtime nvidia` says `unknown or invalid "
@@ -268,7 +290,7 @@ int check_containerd_runtime(const struct doctor_host *host, struct finding *ret
 	if (engine->cri_disabled)
 		return finding_set(ret, DOCTOR_SKIP, NULL,
 				   "the CRI plugin, whose runtimes these are, is switched off");
-	if (runtime(engine, "containerd", ret) == 0)
+	if (runtime(host, DOCTOR_CONTAINERD, ret) == 0)
 		return 0;
 	/* Docker uses it for its own containers, and needs no runtime in it. */
 	if (host->required != DOCTOR_CONTAINERD && host->engines[DOCTOR_DOCKER].program)
@@ -324,8 +346,10 @@ int check_crio_config(const struct doctor_host *host, struct finding *ret)
 
 int check_crio_runtime(const struct doctor_host *host, struct finding *ret)
 {
-
-	if (runtime(&host->engines[DOCTOR_CRIO], "crio", ret) == 0 || hooks_d(host, ret) == 0)
+	/* Without a runtime, hooks.d decides, then CDI. */
+	if (!host->engines[DOCTOR_CRIO].runtime.name && hooks_d(host, ret) == 0)
+		return 0;
+	if (runtime(host, DOCTOR_CRIO, ret) == 0)
 		return 0;
 	(void)finding_set(
 		ret, DOCTOR_FAIL, NULL,

@@ -231,6 +231,7 @@ static void take_containerd(const struct toml_node *settings, unsigned format, u
 	engine->runtime.name = runtime.program;
 	engine->cgroups = other.systemd ? "systemd" : "cgroupfs";
 	engine->cri_disabled = containerd_cri_disabled(settings);
+	engine->cdi_off = !containerd_cdi(settings, major >= 2);
 	/* Before 2.0 the built-in default runtime is gone as soon as any runtime is named. */
 	if (!other.exists && containerd_names_runtimes(settings) && format < 3) {
 		engine->missing_default = containerd_default_runtime(settings);

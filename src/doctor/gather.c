@@ -4,6 +4,11 @@
 
 #include "doctor.h"
 
+#define PCI_DEVICES_MAX 16384
+#define PCI_FILE_MAX ((size_t)4096)
+#define DEV_ENTRIES_MAX 16384
+#define SWITCH_NODE "nvidia-nvswitch"
+
 /* ---- the configuration ------------------------------------------------------------------ */
 
 static int beneath(struct doctor_gathering *g, const char **path)
@@ -124,8 +129,51 @@ static int look_at_driver(struct doctor_gathering *g, const struct driver_roots 
 	return r;
 }
 
+static bool has_text(struct doctor_gathering *g, const struct root *sys, const char *device,
+		     const char *file, const char *start)
+{
+	const char *path = arena_printf(g->arena, "bus/pci/devices/%s/%s", device, file);
+	char *text;
+
+	return path && root_read(sys, path, PCI_FILE_MAX, g->arena, &text, NULL) == 0 &&
+	       string_starts(text, start);
+}
+
+/* NVIDIA's PCI devices of the class "other bridge": a GPU is a display or 3D controller. */
+static size_t count_pci_switches(struct doctor_gathering *g, const struct root *sys)
+{
+	struct strings devices = {0};
+	size_t found = 0;
+
+	(void)root_list(sys, "bus/pci/devices", PCI_DEVICES_MAX, g->arena, &devices);
+	for (size_t i = 0; i < devices.count; i++)
+		found += has_text(g, sys, devices.items[i], "vendor", "0x10de") &&
+			 has_text(g, sys, devices.items[i], "class", "0x0680");
+	return found;
+}
+
+/* Those on the PCI bus or, where none is visible, those with a node (nvidia-nvswitch0, ...). */
+static void gather_fabric(struct doctor_gathering *g, const struct driver_roots *roots)
+{
+	struct doctor_system *system = &g->host->system;
+	size_t length = strlen(SWITCH_NODE);
+	struct strings names = {0};
+
+	system->nvswitches = count_pci_switches(g, &roots->sys);
+	if (system->nvswitches == 0)
+		(void)root_list(&roots->dev, ".", DEV_ENTRIES_MAX, g->arena, &names);
+	for (size_t i = 0; i < names.count; i++)
+		system->nvswitches += string_starts(names.items[i], SWITCH_NODE) &&
+				      names.items[i][length] >= '0' &&
+				      names.items[i][length] <= '9';
+	if (system->nvswitches == 0)
+		return;
+	system->fabric_manager = doctor_find_process(g, "nv-fabricmanager");
+	system->processes_hidden = doctor_processes_are_hidden(g);
+}
+
 /* What nvidia-persistenced shows beneath the driver's places. */
-static void look_around(struct doctor_gathering *g, const struct driver_roots *roots)
+static void probe_daemons(struct doctor_gathering *g, const struct driver_roots *roots)
 {
 	struct doctor_system *system = &g->host->system;
 	struct stat st;
@@ -145,7 +193,8 @@ int doctor_gather_driver(struct doctor_gathering *g)
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;
 	d->roots_open = true;
-	look_around(g, &roots);
+	probe_daemons(g, &roots);
+	gather_fabric(g, &roots);
 	r = look_at_driver(g, &roots);
 	driver_roots_close(&roots);
 	return r;
@@ -181,14 +230,14 @@ static int walk(struct pipeline *pipeline, struct doctor_gathering *g)
 	return r < 0 ? r : doctor_check_image(&root, pipeline, g->arena, err);
 }
 
-/* The request's rules that are about misspelt names. */
-static int take_near_misses(struct doctor_gathering *g, const struct strings *rules)
+static int take_near_misses(struct doctor_gathering *g, const struct request_rules *rules)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < rules->count; i++)
-		if (strstr(rules->items[i], " is not read"))
-			r = strings_add(g->arena, &g->host->bundle.near_misses, rules->items[i]);
+		if (rules->items[i].kind == RULE_MISSPELT)
+			r = strings_add(g->arena, &g->host->bundle.near_misses,
+					rules->items[i].text);
 	return r;
 }
 

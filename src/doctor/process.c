@@ -263,3 +263,42 @@ int doctor_find_daemon(struct doctor_gathering *g, const char *name, struct doct
 	}
 	return r < 0 ? r : 0;
 }
+
+/* ---- other processes -------------------------------------------------------------------- */
+
+/* The kernel cuts names of processes to 15 characters (proc(5), comm). */
+#define COMM_MAX 15
+#define SYSTEM_UID_MAX 999
+/* PROC_PID_INIT_INO of the kernel: the host's own pid namespace. */
+#define HOST_PID_NAMESPACE 0xEFFFFFFCU
+
+unsigned doctor_find_process(struct doctor_gathering *g, const char *name)
+{
+	struct strings pids = {0};
+
+	(void)root_list(&g->root, "proc", PROCESSES_MAX, g->arena, &pids);
+	for (size_t i = 0; i < pids.count; i++) {
+		const char *text =
+			is_number(pids.items[i]) ? read_of(g, pids.items[i], "comm", NULL) : NULL;
+		struct slice comm = slice_trim(slice_from(text ? text : ""));
+		uint64_t uids[2];
+
+		/* A user may name a process anything; daemons run as root or a system account. */
+		if (comm.length && comm.length <= COMM_MAX &&
+		    strncmp(name, comm.data, comm.length) == 0 &&
+		    (comm.length == COMM_MAX || !name[comm.length]) &&
+		    read_uids(g, pids.items[i], uids) && uids[0] <= SYSTEM_UID_MAX)
+			return (unsigned)strtoul(pids.items[i], NULL, 10);
+	}
+	return 0;
+}
+
+bool doctor_processes_are_hidden(const struct doctor_gathering *g)
+{
+	struct stat st;
+
+	if (!string_equal(g->root.path, "/"))
+		return false;
+	return proc_stat(0, "ns/pid", &st) < 0 || st.st_ino != HOST_PID_NAMESPACE ||
+	       !doctor_exists(g, "proc/1/status");
+}

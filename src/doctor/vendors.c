@@ -39,8 +39,7 @@ int doctor_gather_vendors(struct doctor_gathering *g)
 			r = -ENOMEM;
 		else
 			*added = (struct doctor_vendor){
-				.choice = {.vendor = vendors[i], .from = "doctor"}
-                        };
+				.choice = {.vendor = vendors[i], .from = "doctor"}};
 		if (r == 0)
 			r = look_at(g, &roots, added);
 	}

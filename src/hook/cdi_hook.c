@@ -17,13 +17,13 @@ static const struct {
 	const char *name;
 	int (*run)(struct cdi_call *call, struct error *err);
 } commands[] = {
-	{"cdi",			      cdi_apply_spec        },
-	{"create-symlinks",                  cdi_create_symlinks   },
-	{"update-ldcache",                   cdi_update_ldcache    },
-	{"enable-cuda-compat",               cdi_enable_cuda_compat},
-	{"disable-device-node-modification", cdi_mask_proc         },
-	{"update-application-profile",       cdi_update_profile    },
-	{"chmod",			    cdi_chmod             },
+	{"cdi", cdi_apply_spec},
+	{"create-symlinks", cdi_create_symlinks},
+	{"update-ldcache", cdi_update_ldcache},
+	{"enable-cuda-compat", cdi_enable_cuda_compat},
+	{"disable-device-node-modification", cdi_mask_proc},
+	{"update-application-profile", cdi_update_profile},
+	{"chmod", cdi_chmod},
 };
 
 /* ---- arguments -------------------------------------------------------------------------- */

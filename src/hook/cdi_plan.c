@@ -78,12 +78,9 @@ static int read_options(const struct cdi_plan *plan, const char *options,
 		const char *name;
 		unsigned flag;
 	} names[] = {
-		{"ro",         MOUNT_FLAG_RDONLY  },
-                {"nosuid",     MOUNT_FLAG_NOSUID  },
-		{"nodev",      MOUNT_FLAG_NODEV   },
-                {"noexec",     MOUNT_FLAG_NOEXEC  },
-		{"nofollow",   MOUNT_FLAG_NOFOLLOW},
-                {"root-owned", 0                  },
+		{"ro", MOUNT_FLAG_RDONLY},         {"nosuid", MOUNT_FLAG_NOSUID},
+		{"nodev", MOUNT_FLAG_NODEV},       {"noexec", MOUNT_FLAG_NOEXEC},
+		{"nofollow", MOUNT_FLAG_NOFOLLOW}, {"root-owned", 0},
 	};
 	struct slice rest = slice_from(options), word;
 

@@ -14,7 +14,7 @@ static const struct library_dirs {
 	const char *native, *compat32;
 } own_dirs[] = {
 	{"/opt/davit/lib", "/opt/davit/lib32"},
-	{"/.davit/lib",    "/.davit/lib32"   },
+	{"/.davit/lib", "/.davit/lib32"},
 };
 
 struct looker {

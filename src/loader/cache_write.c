@@ -103,8 +103,8 @@ static void put_extension(struct writer *writer, size_t offset)
 	size_t hwcaps_size = writer->hwcaps_count * sizeof(uint32_t);
 	size_t hwcaps = offset + sizeof(header) + header.count * sizeof(struct extension_section);
 	struct extension_section sections[] = {
-		{EXTENSION_GENERATOR,    0, (uint32_t)(hwcaps + hwcaps_size), sizeof(generator) - 1},
-		{EXTENSION_GLIBC_HWCAPS, 0, (uint32_t)hwcaps,                 (uint32_t)hwcaps_size},
+		{EXTENSION_GENERATOR, 0, (uint32_t)(hwcaps + hwcaps_size), sizeof(generator) - 1},
+		{EXTENSION_GLIBC_HWCAPS, 0, (uint32_t)hwcaps, (uint32_t)hwcaps_size},
 	};
 
 	memcpy(writer->data + offset, &header, sizeof(header));

@@ -89,7 +89,7 @@ static int add_rules(scmp_filter_ctx filter)
 
 	/* but not with O_ASYNC */
 	const struct scmp_arg_cmp set_flags[] = {
-		{1, SCMP_CMP_EQ,        F_SETFL, 0},
+		{1, SCMP_CMP_EQ, F_SETFL, 0},
 		{2, SCMP_CMP_MASKED_EQ, O_ASYNC, 0},
 	};
 

@@ -23,15 +23,15 @@ static const struct {
 	rlim_t limit;
 	const char *name;
 } limits[] = {
-	{RLIMIT_CORE,   0,               "core"  },
-	{RLIMIT_FSIZE,  0,               "fsize" }, /* no regular file is written to, whoever owns it */
-  /* The client of nvidia-persistenced takes memory for as many as there may be. */
-	{RLIMIT_NOFILE, 1024,            "nofile"},
-#ifndef DAVIT_SANITIZE  /* whose shadow takes terabytes */
-	{RLIMIT_AS,     (rlim_t)1 << 30, "as"    },
+	{RLIMIT_CORE, 0, "core"},
+	{RLIMIT_FSIZE, 0, "fsize"}, /* no regular file is written to, whoever owns it */
+	/* The client of nvidia-persistenced takes memory for as many as there may be. */
+	{RLIMIT_NOFILE, 1024, "nofile"},
+#ifndef DAVIT_SANITIZE /* whose shadow takes terabytes */
+	{RLIMIT_AS, (rlim_t)1 << 30, "as"},
 #endif
-	{RLIMIT_CPU,    30,              "cpu"   }, /* a GPU's first initialisation takes seconds */
-	{RLIMIT_NPROC,  256,             "nproc" }, /* threads; not where root stays root */
+	{RLIMIT_CPU, 30, "cpu"},      /* a GPU's first initialisation takes seconds */
+	{RLIMIT_NPROC, 256, "nproc"}, /* threads; not where root stays root */
 };
 
 static int set_limits(struct error *err)

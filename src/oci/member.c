@@ -59,7 +59,7 @@ static const struct {
 	struct slice character;
 	char letter;
 } foldings[] = {
-	{NAME("\xc5\xbf"),     's'}, /* U+017F, a long s */
+	{NAME("\xc5\xbf"), 's'},     /* U+017F, a long s */
 	{NAME("\xe2\x84\xaa"), 'k'}, /* U+212A, the sign of the kelvin */
 };
 

@@ -26,32 +26,21 @@ static const struct names root_names = {
 	7,
 };
 enum { PROCESS_ENV, PROCESS_CAPABILITIES, PROCESS_USER };
-static const struct names process_names = {
-	{NAME("env"), NAME("capabilities"), NAME("user")},
-        3
-};
+static const struct names process_names = {{NAME("env"), NAME("capabilities"), NAME("user")}, 3};
 enum { CAPABILITIES_BOUNDING };
 static const struct names capabilities_names = {{NAME("bounding")}, 1};
 enum { USER_GROUPS, USER_UID, USER_GID };
-static const struct names user_names = {
-	{NAME("additionalGids"), NAME("uid"), NAME("gid")},
-        3
-};
+static const struct names user_names = {{NAME("additionalGids"), NAME("uid"), NAME("gid")}, 3};
 enum { FILESYSTEM_PATH, FILESYSTEM_READONLY };
-static const struct names filesystem_names = {
-	{NAME("path"), NAME("readonly")},
-        2
-};
+static const struct names filesystem_names = {{NAME("path"), NAME("readonly")}, 2};
 enum { MOUNT_DESTINATION, MOUNT_SOURCE, MOUNT_TYPE, MOUNT_OPTIONS };
 static const struct names mount_names = {
-	{NAME("destination"), NAME("source"), NAME("type"), NAME("options")},
-        4
-};
+	{NAME("destination"), NAME("source"), NAME("type"), NAME("options")}, 4};
 enum { LINUX_CGROUPS_PATH, LINUX_PROPAGATION, LINUX_NAMESPACES, LINUX_DEVICES, LINUX_RESOURCES };
 static const struct names linux_names = {
 	{NAME("cgroupsPath"), NAME("rootfsPropagation"), NAME("namespaces"), NAME("devices"),
-	 NAME("resources")},
-	5,
+	 NAME("resources"), NAME("intelRdt"), NAME("netDevices")},
+	7,
 };
 enum { NAMESPACE_TYPE };
 static const struct names namespace_names = {{NAME("type")}, 1};
@@ -59,14 +48,9 @@ static const struct names device_names = {{NAME("path")}, 1};
 static const struct names resources_names = {{NAME("devices")}, 1};
 enum { HOOKS_PRESTART, HOOKS_CREATE_RUNTIME, HOOKS_CREATE_CONTAINER, HOOKS_POSTSTOP };
 static const struct names hooks_names = {
-	{NAME("prestart"), NAME("createRuntime"), NAME("createContainer"), NAME("poststop")},
-        4
-};
+	{NAME("prestart"), NAME("createRuntime"), NAME("createContainer"), NAME("poststop")}, 4};
 enum { HOOK_ARGS, HOOK_PATH };
-static const struct names hook_names = {
-	{NAME("args"), NAME("path")},
-        2
-};
+static const struct names hook_names = {{NAME("args"), NAME("path")}, 2};
 
 const char *oci_pairs_get(const struct oci_pairs *pairs, const char *name)
 {
@@ -432,9 +416,9 @@ static int read_hooks(struct reader *r, const struct object *root, struct oci_sp
 		size_t member;
 		const char *path;
 	} others[] = {
-		{HOOKS_PRESTART,       "hooks.prestart"     },
+		{HOOKS_PRESTART, "hooks.prestart"},
 		{HOOKS_CREATE_RUNTIME, "hooks.createRuntime"},
-		{HOOKS_POSTSTOP,       "hooks.poststop"     },
+		{HOOKS_POSTSTOP, "hooks.poststop"},
 	};
 	const struct json_value *value = NULL;
 	struct object hooks = {0};

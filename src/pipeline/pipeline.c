@@ -13,24 +13,16 @@ void pipeline_close(struct pipeline *pipeline)
 
 /*
  * The bundle is the runtime's, not the image's: its config.json is opened as any file of the host.
- * A FIFO there doesn't block, since nothing but a regular file is read.
  */
 int pipeline_read_file(struct pipeline *pipeline, const struct config *config, const char *bundle,
 		       const char *path, struct arena *arena, struct error *err)
 {
-	struct stat st;
-	AUTO_FD fd = -1;
-	int r;
+	int r = file_load(path, 0, OCI_CONFIG_MAX, arena, &pipeline->text, &pipeline->text_length);
 
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	r = fd < 0 || fstat(fd, &st) < 0 ? -errno : S_ISREG(st.st_mode) ? 0 : -EINVAL;
-	if (r == 0)
-		r = file_read(fd, OCI_CONFIG_MAX, arena, &pipeline->text, &pipeline->text_length);
 	if (r < 0)
-		return error_set(err, ERROR_BAD_BUNDLE, -r,
-				 "give the directory of an OCI bundle, readable by the hook",
-				 "read %s: %s", path,
-				 r == -EINVAL ? "it is no regular file" : strerror(-r));
+		return error_read(err, ERROR_BAD_BUNDLE, -r,
+				  "give the directory of an OCI bundle, readable by the hook", "%s",
+				  path);
 	pipeline->config = config;
 	pipeline->bundle = bundle;
 	return 0;
@@ -48,13 +40,17 @@ int pipeline_read(struct pipeline *pipeline, const struct config *config, const 
 /* Whatever else it still asks with: the GPUs are in config.json itself. */
 static int written_already(struct pipeline *pipeline, struct arena *arena, struct error *err)
 {
+	struct request_rule *rule;
+
 	pipeline->request = (struct gpu_request){
 		.from = "", .mig_config = "", .mig_monitor = "", .mps_pipe_directory = ""};
 	pipeline->stage = PIPELINE_REQUEST;
-	return strings_add(arena, &pipeline->request.rules,
-			   "davit-runtime has written what it gets into config.json") < 0
-		       ? error_memory(err)
-		       : 0;
+	rule = ARENA_PUSH(arena, &pipeline->request.rules);
+	if (!rule)
+		return error_memory(err);
+	*rule = (struct request_rule){RULE_APPLIED,
+				      "davit-runtime has written what it gets into config.json"};
+	return 0;
 }
 
 static void log_request(const struct gpu_request *request, struct arena *arena)
@@ -505,7 +501,7 @@ int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct are
 			      &pipeline->selection, &pipeline->choices, &pipeline->image, arena,
 			      &pipeline->plan, err);
 	if (r == 0 && pipeline->request.spec_devices.count && !pipeline->writes_spec)
-		r = cdi_check_for_hook(&pipeline->cdi, err);
+		r = cdi_check_for_hook(&pipeline->cdi, &pipeline->spec.user, err);
 	if (r == 0 && pipeline->request.spec_devices.count)
 		r = cdi_plan(&pipeline->cdi, arena, &pipeline->plan, err);
 	if (r < 0)

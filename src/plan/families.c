@@ -10,10 +10,10 @@ static const struct {
 	unsigned family;
 	const char *because;
 } found_by_name[] = {
-	{FAMILY_GDS,      "GPUDirect Storage (NVIDIA_GDS)"},
-	{FAMILY_MOFED,    "InfiniBand (NVIDIA_MOFED)"     },
-	{FAMILY_GDRCOPY,  "GDRCopy (NVIDIA_GDRCOPY)"      },
-	{FAMILY_NVSWITCH, "NVSwitch (NVIDIA_NVSWITCH)"    },
+	{FAMILY_GDS, "GPUDirect Storage (NVIDIA_GDS)"},
+	{FAMILY_MOFED, "InfiniBand (NVIDIA_MOFED)"},
+	{FAMILY_GDRCOPY, "GDRCopy (NVIDIA_GDRCOPY)"},
+	{FAMILY_NVSWITCH, "NVSwitch (NVIDIA_NVSWITCH)"},
 };
 
 static bool is_asked_for(const struct gpu_request *request, unsigned family)
@@ -138,7 +138,7 @@ static void add_storage_files(struct builder *b)
 		enum driver_tree tree;
 		const char *source, *target;
 	} files[] = {
-		{TREE_RUN,         "/udev",            "/run/udev"       },
+		{TREE_RUN, "/udev", "/run/udev"},
 		{TREE_DRIVER_ROOT, "/etc/cufile.json", "/etc/cufile.json"},
 	};
 

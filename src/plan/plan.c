@@ -14,9 +14,9 @@ size_t mount_option_names(unsigned flags, const char *names[static MOUNT_OPTIONS
 		unsigned flag;
 		const char *name;
 	} options[MOUNT_OPTIONS_MAX] = {
-		{MOUNT_FLAG_RDONLY, "ro"    },
+		{MOUNT_FLAG_RDONLY, "ro"},
 		{MOUNT_FLAG_NOSUID, "nosuid"},
-		{MOUNT_FLAG_NODEV,  "nodev" },
+		{MOUNT_FLAG_NODEV, "nodev"},
 		{MOUNT_FLAG_NOEXEC, "noexec"},
 	};
 	size_t count = 0;
@@ -40,6 +40,20 @@ const char *operation_name(enum operation_kind kind)
 	};
 
 	return names[kind];
+}
+
+const char *operation_numbers(const struct operation *operation, struct arena *arena)
+{
+	return arena_printf(arena, "%c %u:%u", operation->block ? 'b' : 'c', operation->major,
+			    operation->minor);
+}
+
+const char *device_access_name(enum device_access access)
+{
+	static const char *const names[] = {
+		[ACCESS_READ_WRITE] = "rw", [ACCESS_READ] = "r", [ACCESS_WRITE] = "w"};
+
+	return names[access];
 }
 
 struct operation *plan_add(struct builder *b, enum operation_kind kind, const char *target,

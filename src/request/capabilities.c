@@ -55,7 +55,7 @@ static int leave_out(struct resolver *r, const char *from, unsigned *granted)
 	if (!list)
 		return error_memory(r->err);
 	*granted &= ~left_out;
-	return resolver_rule(r,
+	return resolver_rule(r, RULE_POLICY,
 			     "%s of %s is ignored: policy.accept-env doesn't accept it, and "
 			     "policy.image-capabilities doesn't allow it",
 			     list, from);
@@ -72,11 +72,13 @@ static int by_default(struct resolver *r, unsigned *granted)
 
 	if (!r->for_runtime) {
 		*granted = DEFAULT_CAPABILITIES & allowed;
-		return resolver_rule(r, "no capabilities are named: compute and utility");
+		return resolver_rule(r, RULE_APPLIED,
+				     "no capabilities are named: compute and utility");
 	}
 	*granted = allowed;
-	result = resolver_rule(r, "no capabilities are named: davit-runtime gives all that policy "
-				  "allows");
+	result = resolver_rule(r, RULE_APPLIED,
+			       "no capabilities are named: davit-runtime gives all that policy "
+			       "allows");
 	return result < 0 ? result : leave_out(r, "an unset NVIDIA_DRIVER_CAPABILITIES", granted);
 }
 
@@ -91,7 +93,8 @@ static int from_list(struct resolver *r, const char *from, const char *value, un
 		return result;
 	if (strings_contain(&list, "all")) {
 		*granted = allowed;
-		return resolver_rule(r, "%s asks for all capabilities: those of policy", from);
+		return resolver_rule(r, RULE_APPLIED,
+				     "%s asks for all capabilities: those of policy", from);
 	}
 	for (size_t i = 0; i < list.count; i++) {
 		unsigned bit = capability_bit(slice_from(list.items[i]));
@@ -113,7 +116,7 @@ static int from_list(struct resolver *r, const char *from, const char *value, un
 	/* Of a later driver's, say: what the container needs can't be told. */
 	if (r->for_runtime && list.count > 0 && !*granted)
 		return by_default(r, granted);
-	return resolver_rule(r, "capabilities come from %s%s", from,
+	return resolver_rule(r, RULE_APPLIED, "capabilities come from %s%s", from,
 			     *granted ? "" : ": blank, so none");
 }
 
@@ -129,8 +132,9 @@ static int from_environment(struct resolver *r, unsigned *granted)
 	}
 	if (!value && r->request->legacy) {
 		*granted = r->config->policy.capabilities;
-		result = resolver_rule(r, "a legacy image (CUDA_VERSION without "
-					  "NVIDIA_REQUIRE_CUDA) gets all capabilities");
+		result = resolver_rule(r, RULE_APPLIED,
+				       "a legacy image (CUDA_VERSION without "
+				       "NVIDIA_REQUIRE_CUDA) gets all capabilities");
 		return result < 0 ? result : leave_out(r, "env CUDA_VERSION", granted);
 	}
 	return by_default(r, granted);

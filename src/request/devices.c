@@ -9,7 +9,7 @@ enum { SOURCE_UNSET, SOURCE_DECIDED };
 
 static int not_gpu(struct resolver *r, const char *what, const char *why)
 {
-	int result = resolver_rule(r, "%s %s: %s", what, why,
+	int result = resolver_rule(r, RULE_APPLIED, "%s %s: %s", what, why,
 				   r->request->gpu ? "no NVIDIA GPU" : "not a GPU container");
 
 	return result < 0 ? result : SOURCE_DECIDED;
@@ -24,9 +24,10 @@ static int decide(struct resolver *r, const char *from, const struct strings *de
 	r->request->from = from;
 	r->request->devices = *devices;
 	if (devices->count == 1)
-		result = resolver_rule(r, "devices come from %s: %.64s", from, devices->items[0]);
+		result = resolver_rule(r, RULE_APPLIED, "devices come from %s: %.64s", from,
+				       devices->items[0]);
 	else
-		result = resolver_rule(r, "devices come from %s: a list of %zu", from,
+		result = resolver_rule(r, RULE_APPLIED, "devices come from %s: a list of %zu", from,
 				       devices->count);
 	return result < 0 ? result : SOURCE_DECIDED;
 }
@@ -204,7 +205,7 @@ static int from_cdi_annotations(struct resolver *r, const struct mount_requests 
 		if (resolver_is_cdi_annotation(r, all->items[i].name))
 			result = add_cdi_names(r, all->items[i].value, &found);
 	if (result == 0 && found.others > 0)
-		result = resolver_rule(r,
+		result = resolver_rule(r, RULE_IGNORED,
 				       "values of %s that name no devices of NVIDIA's are left to "
 				       "the engine: %zu",
 				       from, found.others);
@@ -333,5 +334,6 @@ int devices_resolve(struct resolver *r, const struct mount_requests *mounts)
 	}
 	if (r->request->gpu)
 		return 0;
-	return resolver_rule(r, "nothing that counts asks for devices: not a GPU container");
+	return resolver_rule(r, RULE_APPLIED,
+			     "nothing that counts asks for devices: not a GPU container");
 }

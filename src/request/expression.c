@@ -19,10 +19,10 @@ static const struct {
 	const char *name;
 	unsigned bit;
 } properties[] = {
-	{"cuda",   REQUIRE_CUDA  },
+	{"cuda", REQUIRE_CUDA},
 	{"driver", REQUIRE_DRIVER},
-	{"arch",   REQUIRE_ARCH  },
-	{"brand",  REQUIRE_BRAND },
+	{"arch", REQUIRE_ARCH},
+	{"brand", REQUIRE_BRAND},
 };
 
 static const char *const operators[] = {

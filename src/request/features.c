@@ -57,7 +57,8 @@ static int refuse_feature(struct resolver *r, unsigned bit, const char *from)
 	if (!allowed)
 		return error_memory(r->err);
 	if (!is_same_source(from, r->request->from))
-		return resolver_rule(r, "%s of %s is ignored: policy.features allows %s",
+		return resolver_rule(r, RULE_POLICY,
+				     "%s of %s is ignored: policy.features allows %s",
 				     feature_name(bit), from, allowed);
 	return refuse(r, bit, from, allowed);
 }
@@ -89,7 +90,7 @@ int feature_check_name(struct resolver *r, const char *from, const char *name, b
 
 	*ret_ignored = bit == FEATURE_IMEX && !r->config->policy.imex;
 	if (*ret_ignored)
-		return resolver_rule(r, "%s", imex_ignored);
+		return resolver_rule(r, RULE_POLICY, "%s", imex_ignored);
 	if (is_allowed(r, bit))
 		return 0;
 	allowed = allowed_names(r);
@@ -130,7 +131,7 @@ static int read_mig(struct resolver *r, enum variable variable, const char **ret
 	*ret = arena_strndup(r->arena, trimmed.data, trimmed.length);
 	if (!*ret)
 		return error_memory(r->err);
-	return resolver_rule(r, "%s %s", name,
+	return resolver_rule(r, RULE_APPLIED, "%s %s", name,
 			     trimmed.length ? "is granted: the container has CAP_SYS_ADMIN"
 					    : "is blank: nothing to grant");
 }
@@ -152,7 +153,7 @@ int management_resolve(struct resolver *r)
 		(request->capabilities_granted & CAPABILITY_VIDEO ? CAPABILITY_COMPUTE : 0);
 	if (request->privileged)
 		request->mig_config = request->mig_monitor = "all";
-	return resolver_rule(r, "management.nvidia.com/gpu=all: all capabilities%s",
+	return resolver_rule(r, RULE_APPLIED, "management.nvidia.com/gpu=all: all capabilities%s",
 			     request->privileged
 				     ? ", MIG's config and monitor devices where there are any"
 				     : "; no MIG config device, since the container isn't "
@@ -202,7 +203,7 @@ static int add_channels(struct resolver *r, const char *from, const struct strin
 	int result = 0;
 
 	if (word)
-		return resolver_rule(r, "%s says %s: no IMEX channels", from, word);
+		return resolver_rule(r, RULE_APPLIED, "%s says %s: no IMEX channels", from, word);
 	if (list->count > 0 && !is_allowed(r, FEATURE_IMEX))
 		return refuse_feature(r, FEATURE_IMEX, from);
 	for (size_t i = 0; result == 0 && i < list->count; i++)
@@ -211,7 +212,7 @@ static int add_channels(struct resolver *r, const char *from, const struct strin
 		result = items_unique(r, &r->request->imex);
 	if (result < 0 || r->request->imex.count == 0)
 		return result;
-	return resolver_rule(r, "IMEX channels come from %s", from);
+	return resolver_rule(r, RULE_APPLIED, "IMEX channels come from %s", from);
 }
 
 int imex_resolve(struct resolver *r, const struct mount_requests *mounts)
@@ -225,7 +226,7 @@ int imex_resolve(struct resolver *r, const struct mount_requests *mounts)
 	if (!annotation && !value && mounts->imex.count == 0)
 		return 0;
 	if (!r->config->policy.imex)
-		return resolver_rule(r, "%s", imex_ignored);
+		return resolver_rule(r, RULE_POLICY, "%s", imex_ignored);
 	if (annotation && resolver_accepts_annotation(r, "annotation " ANNOTATION_IMEX)) {
 		from = "annotation " ANNOTATION_IMEX;
 		value = annotation;
@@ -257,11 +258,12 @@ static int read_switch(struct resolver *r, enum variable variable, unsigned bit)
 		return 0;
 	if (strcmp(value, "enabled") != 0)
 		return resolver_rule(
-			r, "%s=%.40s is ignored: the only value with a meaning is enabled", name,
+			r, RULE_IGNORED,
+			"%s=%.40s is ignored: the only value with a meaning is enabled", name,
 			value);
 	if (is_allowed(r, bit)) {
 		grant_feature(r->request, bit);
-		return resolver_rule(r, "%s is enabled", name);
+		return resolver_rule(r, RULE_APPLIED, "%s is enabled", name);
 	}
 	from = arena_printf(r->arena, "env %s", name);
 	return from ? refuse_feature(r, bit, from) : error_memory(r->err);
@@ -280,7 +282,7 @@ static int add_feature(struct resolver *r, const char *from, const char *name)
 	if (!is_allowed(r, bit))
 		return refuse_feature(r, bit, from);
 	grant_feature(r->request, bit);
-	return resolver_rule(r, "feature %s comes from %s", name, from);
+	return resolver_rule(r, RULE_APPLIED, "feature %s comes from %s", name, from);
 }
 
 /* The annotation stands in the place of the four variables. */
@@ -290,9 +292,9 @@ static int read_features(struct resolver *r)
 		enum variable variable;
 		unsigned bit;
 	} switches[] = {
-		{VARIABLE_GDS,      FEATURE_GDS     },
-		{VARIABLE_MOFED,    FEATURE_MOFED   },
-		{VARIABLE_GDRCOPY,  FEATURE_GDRCOPY },
+		{VARIABLE_GDS, FEATURE_GDS},
+		{VARIABLE_MOFED, FEATURE_MOFED},
+		{VARIABLE_GDRCOPY, FEATURE_GDRCOPY},
 		{VARIABLE_NVSWITCH, FEATURE_NVSWITCH},
 	};
 	static const char from[] = "annotation " ANNOTATION_FEATURES;
@@ -337,10 +339,11 @@ static int read_mps(struct resolver *r)
 	if (!path || !*path || !accepts_variable(r, VARIABLE_MPS_PIPE_DIRECTORY))
 		return 0;
 	if (!is_target(path))
-		return resolver_rule(r, "%s=%.64s is ignored: not an absolute path without \"..\"",
+		return resolver_rule(r, RULE_IGNORED,
+				     "%s=%.64s is ignored: not an absolute path without \"..\"",
 				     name, path);
 	r->request->mps_pipe_directory = path;
-	return resolver_rule(r, "the container looks for MPS pipes in %.200s", path);
+	return resolver_rule(r, RULE_APPLIED, "the container looks for MPS pipes in %.200s", path);
 }
 
 int features_resolve(struct resolver *r)

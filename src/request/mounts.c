@@ -141,12 +141,13 @@ int mount_requests_read(struct resolver *r, struct mount_requests *ret)
 			return result;
 	}
 	if (ignored > 0)
-		return resolver_rule(r,
+		return resolver_rule(r, RULE_POLICY,
 				     "mounts of /dev/null that name devices are ignored (%zu): "
 				     "policy.accept-mounts is false",
 				     ignored);
 	if (ret->malformed > 0)
-		return resolver_rule(r, "mounts that name no CDI device are ignored: %zu",
+		return resolver_rule(r, RULE_IGNORED,
+				     "mounts that name no CDI device are ignored: %zu",
 				     ret->malformed);
 	return 0;
 }

@@ -114,7 +114,7 @@ int names_add(struct resolver *r, const char *from, const struct strings *names)
 	request->gpu = true;
 	if (!*request->spec_from)
 		request->spec_from = from;
-	result = resolver_rule(r, "devices of CDI specs come from %s: %.64s%s", from,
+	result = resolver_rule(r, RULE_APPLIED, "devices of CDI specs come from %s: %.64s%s", from,
 			       request->spec_devices.items[before],
 			       request->spec_devices.count - before > 1 ? " and others" : "");
 	return result < 0 ? result : items_unique(r, &request->spec_devices);

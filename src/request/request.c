@@ -5,24 +5,30 @@
 #include "resolver.h"
 
 /* The sentence, in the arena and among the rules; NULL without memory. */
-static const char *add_rule(struct resolver *r, const char *format, va_list args)
+static const char *add_rule(struct resolver *r, enum request_rule_kind kind, const char *format,
+			    va_list args)
 {
+	struct request_rule *rule;
 	char text[512];
 	const char *copy;
 
 	(void)vsnprintf(text, sizeof(text), format, args);
 	string_printable(text);
 	copy = arena_strdup(r->arena, text);
-	return copy && strings_add(r->arena, &r->request->rules, copy) == 0 ? copy : NULL;
+	rule = copy ? ARENA_PUSH(r->arena, &r->request->rules) : NULL;
+	if (!rule)
+		return NULL;
+	*rule = (struct request_rule){kind, copy};
+	return copy;
 }
 
-int resolver_rule(struct resolver *r, const char *format, ...)
+int resolver_rule(struct resolver *r, enum request_rule_kind kind, const char *format, ...)
 {
 	const char *rule;
 	va_list args;
 
 	va_start(args, format);
-	rule = add_rule(r, format, args);
+	rule = add_rule(r, kind, format, args);
 	va_end(args);
 	return rule ? 0 : error_memory(r->err);
 }
@@ -33,7 +39,7 @@ int resolver_warn(struct resolver *r, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	rule = add_rule(r, format, args);
+	rule = add_rule(r, RULE_IGNORED, format, args);
 	va_end(args);
 	return !rule || strings_add(r->arena, &r->request->warnings, rule) < 0
 		       ? error_memory(r->err)
@@ -57,7 +63,7 @@ static bool accepts(struct resolver *r, enum accept policy, const char *key, con
 	if (allows(r, policy))
 		return true;
 	/* The sentence is for people: without memory for it the answer stays the same. */
-	(void)resolver_rule(r, "%s is ignored: policy.%s is %s%s", what, key,
+	(void)resolver_rule(r, RULE_POLICY, "%s is ignored: policy.%s is %s%s", what, key,
 			    policy == ACCEPT_NEVER ? "never" : "privileged, and ",
 			    policy == ACCEPT_NEVER ? "" : resolver_not_privileged(r));
 	return false;
@@ -87,10 +93,11 @@ static int explain_environment(struct resolver *r)
 	int result = 0;
 
 	for (size_t i = 0; result == 0 && i < r->env.near_misses.count; i++)
-		result = resolver_rule(r, "%s", r->env.near_misses.items[i]);
+		result = resolver_rule(r, RULE_MISSPELT, "%s", r->env.near_misses.items[i]);
 	if (result == 0 && r->env.malformed > 0)
 		result = resolver_rule(
-			r, "entries of process.env that are not NAME=value are passed over: %zu",
+			r, RULE_IGNORED,
+			"entries of process.env that are not NAME=value are passed over: %zu",
 			r->env.malformed);
 	return result;
 }
@@ -101,8 +108,9 @@ static int lists_resolve(struct resolver *r)
 	if (!string_equal(r->env.jetpack, "csv-mounts=all"))
 		return 0;
 	if (!r->config->policy.csv_mounts)
-		return resolver_rule(r, "NVIDIA_REQUIRE_JETPACK is ignored: policy.csv-mounts is "
-					"false");
+		return resolver_rule(r, RULE_POLICY,
+				     "NVIDIA_REQUIRE_JETPACK is ignored: policy.csv-mounts is "
+				     "false");
 	r->request->every_list = resolver_accepts_env(r, "NVIDIA_REQUIRE_JETPACK");
 	return 0;
 }

@@ -23,19 +23,22 @@ static int read_disabled(struct resolver *r, bool *ret)
 
 	*ret = true;
 	if (r->config->policy.ignore_requirements)
-		return resolver_rule(r, "constraints are ignored: policy.ignore-requirements");
+		return resolver_rule(r, RULE_IGNORED,
+				     "constraints are ignored: policy.ignore-requirements");
 	if (r->config->policy.requirements == REQUIREMENTS_IGNORE)
-		return resolver_rule(r, "constraints are ignored: policy.requirements");
+		return resolver_rule(r, RULE_IGNORED,
+				     "constraints are ignored: policy.requirements");
 	*ret = value && is_word(value, yes);
 	if (*ret)
-		return resolver_rule(r, "constraints are ignored: NVIDIA_DISABLE_REQUIRE");
+		return resolver_rule(r, RULE_IGNORED,
+				     "constraints are ignored: NVIDIA_DISABLE_REQUIRE");
 	if (!value || is_word(value, no))
 		return 0;
 	r->request->disable_require_hint = arena_printf(
 		r->arena, "NVIDIA_DISABLE_REQUIRE=%.20s is neither true nor false", value);
 	if (!r->request->disable_require_hint)
 		return error_memory(r->err);
-	return resolver_rule(r, "%s", r->request->disable_require_hint);
+	return resolver_rule(r, RULE_IGNORED, "%s", r->request->disable_require_hint);
 }
 
 static int add(struct resolver *r, const char *name, const char *expression)
@@ -126,7 +129,8 @@ int requirements_resolve(struct resolver *r)
 	if (result < 0 || r->request->requirements.count == 0)
 		return result;
 	r->request->requirements_warn = warn;
-	return resolver_rule(r, "constraints to meet: %zu%s", r->request->requirements.count,
+	return resolver_rule(r, RULE_APPLIED, "constraints to meet: %zu%s",
+			     r->request->requirements.count,
 			     warn ? "; what doesn't hold is a warning (policy.requirements)" : "");
 }
 

@@ -55,8 +55,9 @@ struct resolver {
 /* ---- explaining ------------------------------------------------------------------------- */
 
 /* Adds a sentence to the request's rules. 0 or -ENOMEM. */
-int resolver_rule(struct resolver *r, const char *format, ...) PRINTF_LIKE(2, 3);
-/* The same; the log has it, too. */
+int resolver_rule(struct resolver *r, enum request_rule_kind kind, const char *format, ...)
+	PRINTF_LIKE(3, 4);
+/* The same for something that is ignored; the log has it, too. */
 int resolver_warn(struct resolver *r, const char *format, ...) PRINTF_LIKE(2, 3);
 /*
  * Whether policy lets this container ask by its environment (accept-env) or by its annotations

@@ -28,11 +28,11 @@ static int wish(struct resolver *r, const struct vendor *vendor, const char *fro
 	*added = (struct wish){vendor, from, *names};
 	r->request->gpu = true;
 	if (names->count == 1)
-		result = resolver_rule(r, "%s devices come from %s: %.64s", vendor->title, from,
-				       names->items[0]);
+		result = resolver_rule(r, RULE_APPLIED, "%s devices come from %s: %.64s",
+				       vendor->title, from, names->items[0]);
 	else
-		result = resolver_rule(r, "%s devices come from %s: a list of %zu", vendor->title,
-				       from, names->count);
+		result = resolver_rule(r, RULE_APPLIED, "%s devices come from %s: a list of %zu",
+				       vendor->title, from, names->count);
 	return result < 0 ? result : SOURCE_DECIDED;
 }
 
@@ -55,7 +55,7 @@ static int decide(struct resolver *r, const struct vendor *vendor, const char *f
 		word = "says none";
 	if (!word)
 		return wish(r, vendor, from, names);
-	result = resolver_rule(r, "%s %s: no %s GPU", from, word, vendor->title);
+	result = resolver_rule(r, RULE_APPLIED, "%s %s: no %s GPU", from, word, vendor->title);
 	return result < 0 ? result : SOURCE_DECIDED;
 }
 
@@ -131,7 +131,8 @@ static int from_env(struct resolver *r, const struct vendor *vendor,
 {
 	const struct vendor_variable *variable = r->env.others;
 	const struct vendor_variable *end = variable + r->env.others_count;
-	struct strings names = {0};
+	struct strings names = {0}, of_specs = {0};
+	size_t kept = 0;
 	const char *from;
 	int result;
 
@@ -149,11 +150,23 @@ static int from_env(struct resolver *r, const struct vendor *vendor,
 	/* "amd.com/gpu=0" is taken for 0, so that names of CDI can be used in the variables. */
 	for (size_t i = 0; result == 0 && i < names.count; i++) {
 		struct slice device;
+		const char *name = names.items[i];
 
-		if (vendor_of_device(slice_from(names.items[i]), &device) == vendor)
-			names.items[i] = device.data; /* it ends where the item does */
+		if (name_owner(slice_from(name), &device) == NAME_OF_SPEC) {
+			result = strings_add(r->arena, &of_specs, name) < 0 ? error_memory(r->err)
+									    : 0;
+			continue;
+		}
+		if (vendor_of_device(slice_from(name), &device) == vendor)
+			name = device.data; /* it ends where the item does */
+		names.items[kept++] = name;
 	}
-	return result < 0 ? result : decide(r, vendor, from, &names);
+	names.count = kept;
+	if (result == 0)
+		result = names_add(r, from, &of_specs);
+	if (result < 0)
+		return result;
+	return of_specs.count && kept == 0 ? SOURCE_DECIDED : decide(r, vendor, from, &names);
 }
 
 static int resolve(struct resolver *r, const struct vendor *vendor,

@@ -42,9 +42,7 @@ static struct flag read_flag(int argc, char *const *argv, int *index, const char
 			     size_t count)
 {
 	const char *word = argv[*index] + (argv[*index][1] == '-' ? 2 : 1);
-	struct flag flag = {
-		.name = {word, strcspn(word, "=")}
-        };
+	struct flag flag = {.name = {word, strcspn(word, "=")}};
 
 	if (word[flag.name.length] == '=') {
 		flag.value = word + flag.name.length + 1;
@@ -52,10 +50,7 @@ static struct flag read_flag(int argc, char *const *argv, int *index, const char
 		if (*index + 1 < argc)
 			flag.value = argv[++*index];
 	} else if (is_short(argv[*index][1]) && word[1]) {
-		flag = (struct flag){
-			{word, 1},
-                        word + 1
-                };
+		flag = (struct flag){{word, 1}, word + 1};
 	}
 	return flag;
 }

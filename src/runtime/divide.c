@@ -10,6 +10,7 @@
 struct divider {
 	const struct pipeline *pipeline;
 	struct image_volumes *volumes;
+	const struct oci_mounts *mounts; /* config.json's, and those that CDI specs add to it */
 	struct arena *arena;
 	bool root_is_read_only;
 	bool mounts_in_spec;
@@ -37,6 +38,42 @@ static int add_rule(struct divider *d, const struct operation *operation, struct
 		return error_memory(err);
 	rule->major = operation->major;
 	rule->minor = operation->minor;
+	rule->type = operation->block ? 'b' : 'c';
+	rule->access = operation->access;
+	return 0;
+}
+
+/*
+ * As the engines give a CDI spec's node to a container: mode and owner are what the spec says, or
+ * the runtime's default and the container's user. Bound by the hook, it is as the host has it.
+ */
+static int add_spec_node(struct divider *d, const struct operation *operation, bool by_hook,
+			 struct error *err)
+{
+	const struct cdi_node *node = operation->node;
+	const struct oci_user *user = &d->pipeline->spec.user;
+	struct spec_device *device;
+
+	if (by_hook && !node->on_host)
+		return error_set(err, ERROR_BAD_REQUEST, EXDEV,
+				 "give the container another volume, or make the node on the host",
+				 "apply %.100s: the node %.100s would have to be made in a volume "
+				 "or a read-only place",
+				 node->because, node->path);
+	device = ARENA_PUSH(d->arena, &d->edits->devices);
+	if (!device)
+		return error_memory(err);
+	*device = (struct spec_device){
+		.path = operation->target,
+		.type = node->type,
+		.major = operation->major,
+		.minor = operation->minor,
+		.no_mode = node->mode == CDI_NODE_UNSAID,
+		.mode = node->mode == CDI_NODE_UNSAID ? 0 : (unsigned)node->mode & 0777,
+		.uid = node->uid == CDI_NODE_UNSAID ? user->uid : (uint32_t)node->uid,
+		.gid = node->gid == CDI_NODE_UNSAID ? user->gid : (uint32_t)node->gid,
+		.by_hook = by_hook,
+	};
 	return 0;
 }
 
@@ -46,8 +83,11 @@ static int add_device(struct divider *d, const struct operation *operation, bool
 	const struct root *root = driver_root_of(&d->pipeline->roots, operation->tree);
 	struct spec_device *device;
 	struct stat st;
-	int r = root_stat(root, operation->source, 0, &st);
+	int r;
 
+	if (operation->node)
+		return add_spec_node(d, operation, by_hook, err);
+	r = root_stat(root, operation->source, 0, &st);
 	if (r < 0)
 		return no_source(d, operation, -r, err);
 	if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(operation->major, operation->minor))
@@ -138,7 +178,7 @@ static bool is_mount_itself(const struct image_place *place)
  * out. */
 static bool is_mounted_over(const struct divider *d, const char *target)
 {
-	const struct oci_mounts *mounts = &d->pipeline->spec.mounts;
+	const struct oci_mounts *mounts = d->mounts;
 	size_t length = strlen(target);
 
 	for (size_t i = 0; i < mounts->count; i++) {
@@ -213,26 +253,13 @@ static int leave(struct divider *d, const struct operation *operation, struct er
 	return 0;
 }
 
-/* The engine has made this mount of a CDI spec's itself, by the same annotation. */
-static bool is_mounted_already(const struct divider *d, const struct operation *operation)
-{
-	const struct oci_mounts *mounts = &d->pipeline->spec.mounts;
-
-	if (!operation->of_spec || operation->kind != OPERATION_BIND)
-		return false;
-	for (size_t i = 0; i < mounts->count; i++)
-		if (string_equal(mounts->items[i].destination, operation->target) &&
-		    string_equal(mounts->items[i].source, operation->source))
-			return true;
-	return false;
-}
-
 static int divide(struct divider *d, const struct operation *operation, struct error *err)
 {
 	bool for_hook = true;
 	int r = 0;
 
-	if (is_mounted_already(d, operation))
+	if (operation->of_spec && operation->kind == OPERATION_BIND &&
+	    spec_has_mount(&d->pipeline->spec.mounts, operation->target, operation->source))
 		return 0;
 
 	if (operation->kind == OPERATION_DEVICE_RULE)
@@ -255,7 +282,7 @@ static bool is_relative(const struct oci_mount *mount)
 /* Sources become paths of the host: they may be relative to the bundle. */
 static int make_absolute(const struct divider *d, struct oci_mounts *mounts)
 {
-	const struct oci_mounts *given = &d->pipeline->spec.mounts;
+	const struct oci_mounts *given = d->mounts;
 
 	if (ARENA_RESERVE(d->arena, mounts, given->count) < 0)
 		return -ENOMEM;
@@ -282,10 +309,10 @@ static int tell_hook(const struct divider *d, struct error *err)
 
 	d->rest->root_readonly = spec->root_readonly;
 	d->rest->shared_propagation = spec->shared_propagation;
-	while (i < spec->mounts.count && !is_relative(&spec->mounts.items[i]))
+	while (i < d->mounts->count && !is_relative(&d->mounts->items[i]))
 		i++;
-	if (i == spec->mounts.count)
-		d->rest->mounts = spec->mounts;
+	if (i == d->mounts->count)
+		d->rest->mounts = *d->mounts;
 	else if (make_absolute(d, &d->rest->mounts) < 0)
 		return error_memory(err);
 	return 0;
@@ -347,8 +374,9 @@ int spec_divide(const struct pipeline *pipeline, const struct root *root, bool m
 {
 	const struct plan *plan = &pipeline->plan;
 	AUTO_VOLUMES volumes = IMAGE_VOLUMES_INIT(root, &pipeline->spec.mounts, arena);
+	struct oci_mounts all = {0};
 	struct divider d = {.pipeline = pipeline,
-			    .volumes = &volumes,
+			    .mounts = &pipeline->spec.mounts,
 			    .arena = arena,
 			    .mounts_in_spec = mounts_in_spec,
 			    .edits = ret,
@@ -360,7 +388,12 @@ int spec_divide(const struct pipeline *pipeline, const struct root *root, bool m
 	/* Nothing can be made in such a root, so there will be nothing to remove. */
 	ret->poststop = !d.root_is_read_only;
 	*ret_rest = (struct plan){.proc_mask = plan->proc_mask, .libraries = plan->libraries};
-	r = tell_hook(&d, err);
+	r = spec_take_given_mounts(pipeline, root, arena, ret, &all, err);
+	if (r == 0 && all.count)
+		volumes.mounts = d.mounts = &all;
+	d.volumes = &volumes;
+	if (r == 0)
+		r = tell_hook(&d, err);
 	if (r == 0)
 		r = add_variables(&d, err);
 	if (r == 0)

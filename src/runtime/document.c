@@ -156,21 +156,6 @@ static int wrong_type(const char *path, size_t length, const char *type, struct 
 
 /* ---- reading ---------------------------------------------------------------------------- */
 
-int document_find(const struct document *document, const char *path, struct document_value *ret,
-		  struct error *err)
-{
-	struct slice rest = slice_from(path), name;
-
-	*ret = top_of(document);
-	while (is_there(*ret) && slice_next(&rest, '.', &name)) {
-		if (char_at(document, ret->start) != '{')
-			return wrong_type(path, (size_t)(name.data - path) - (name.data > path),
-					  "object", err);
-		*ret = find_member(document, *ret, name);
-	}
-	return 0;
-}
-
 bool document_next_item(const struct document *document, struct document_value array, size_t *at,
 			struct document_value *ret)
 {
@@ -192,14 +177,16 @@ bool document_next_item(const struct document *document, struct document_value a
 /* ---- collecting changes ------------------------------------------------------------------ */
 
 /*
- * A name on the way to an array that is to be changed, or that array: paths that share their first
- * names share these, so that what is missing is made once, and each name is looked up once.
+ * A name on the way to a value that was looked for, or that is to be changed: paths that share
+ * their first names share these, so that what is missing is made once, and each name is looked up
+ * once, which takes as long as the text that it is in.
  */
 struct document_node {
 	struct slice name;
 	struct document_value value; /* in the text; start 0: absent; end == start: null */
 	struct document_node *first, *last, *next; /* what is in it; its neighbour */
 	struct strings items;                      /* to be put at an array's end */
+	const char *text;                          /* what it becomes as a whole, or NULL */
 	bool emptied; /* all that the array has in the text is to be removed */
 };
 
@@ -260,6 +247,16 @@ static int get_node(struct document *document, const char *path, struct document
 	return 0;
 }
 
+int document_find(struct document *document, const char *path, struct document_value *ret,
+		  struct error *err)
+{
+	struct document_node *node = NULL;
+	int r = get_node(document, path, &node, err);
+
+	*ret = r == 0 && node ? node->value : (struct document_value){0};
+	return r;
+}
+
 static int add_edit(struct document *document, struct document_value value, const char *text,
 		    struct error *err)
 {
@@ -288,6 +285,25 @@ int document_append(struct document *document, const char *path, const char *ite
 	if (is_there(node->value) && char_at(document, node->value.start) != '[')
 		return wrong_type(path, strlen(path), "array", err);
 	return strings_add(document->arena, &node->items, item) < 0 ? error_memory(err) : 0;
+}
+
+int document_set(struct document *document, const char *path, const char *name, const char *text,
+		 struct error *err)
+{
+	struct document_node *parent = NULL, *node;
+	int r = get_node(document, path, &parent, err);
+
+	if (r < 0 || !parent)
+		return r;
+	if (is_there(parent->value) && char_at(document, parent->value.start) != '{')
+		return wrong_type(path, strlen(path), "object", err);
+	node = find_node(parent, slice_from(name));
+	if (!node)
+		node = add_node(document, parent, slice_from(name));
+	if (!node)
+		return error_memory(err);
+	node->text = text;
+	return 0;
 }
 
 /* Items from `first` to the end of the array go: with the comma before them when others stay. */
@@ -355,7 +371,7 @@ static void put_text(struct output *output, const char *text)
 
 static bool has_content(const struct document_node *node)
 {
-	bool content = node->items.count > 0;
+	bool content = node->items.count > 0 || node->text;
 
 	for (const struct document_node *child = node->first; child && !content;
 	     child = child->next)
@@ -386,6 +402,10 @@ static void put_inside(struct output *output, const struct document_node *node, 
 
 static void put_value(struct output *output, const struct document_node *node)
 {
+	if (node->text) {
+		put_text(output, node->text);
+		return;
+	}
 	put_text(output, node->first ? "{" : "[");
 	put_inside(output, node, false);
 	put_text(output, node->first ? "}" : "]");
@@ -429,6 +449,13 @@ static int add_insertions(struct document *document, const struct document_node 
 
 	if (!node->value.start && node != document->changes)
 		return 0; /* made with what it is in */
+	if (node->text) {
+		struct document_value place = node->value;
+
+		if (!is_there(place))
+			place.end = place.start + strlen("null");
+		return add_edit(document, place, node->text, err);
+	}
 	if (has_content(node))
 		r = add_insertion(document, node, err);
 	if (!is_there(node->value))

@@ -30,8 +30,8 @@ static int append(struct document *document, const char *path, const char *item,
  * Which of the devices the engine has given the container already (--device, --privileged): those
  * keep their form. The devices are few, what config.json holds may be much: it is read once.
  */
-static int find_present(const struct document *document, const struct spec_devices *devices,
-			bool *ret, struct error *err)
+static int find_present(struct document *document, const struct spec_devices *devices, bool *ret,
+			struct error *err)
 {
 	struct document_value array, item;
 	int r = document_find(document, "linux.devices", &array, err);
@@ -51,13 +51,17 @@ static int find_present(const struct document *document, const struct spec_devic
 
 static const char *device_text(const struct spec_device *device, struct arena *arena)
 {
+	const char type[] = {device->type ? device->type : 'c', '\0'};
 	struct json_object *object = json_object_new_object();
 
 	json_object_object_add(object, "path", json_object_new_string(device->path));
-	json_object_object_add(object, "type", json_object_new_string("c"));
-	json_object_object_add(object, "major", json_object_new_int64(device->major));
-	json_object_object_add(object, "minor", json_object_new_int64(device->minor));
-	json_object_object_add(object, "fileMode", json_object_new_int64(device->mode));
+	json_object_object_add(object, "type", json_object_new_string(type));
+	if (device->type != 'p') {
+		json_object_object_add(object, "major", json_object_new_int64(device->major));
+		json_object_object_add(object, "minor", json_object_new_int64(device->minor));
+	}
+	if (!device->no_mode)
+		json_object_object_add(object, "fileMode", json_object_new_int64(device->mode));
 	json_object_object_add(object, "uid", json_object_new_int64(device->uid));
 	json_object_object_add(object, "gid", json_object_new_int64(device->gid));
 	return take_text(object, arena);
@@ -88,9 +92,11 @@ static int edit_rules(struct document *document, const struct spec_devices *rule
 	for (size_t i = 0; r == 0 && i < rules->count; i++)
 		r = append(document, "linux.resources.devices",
 			   arena_printf(document->arena,
-					"{\"allow\":true,\"type\":\"c\",\"major\":%u,"
-					"\"minor\":%u,\"access\":\"rw\"}",
-					rules->items[i].major, rules->items[i].minor),
+					"{\"allow\":true,\"type\":\"%c\",\"major\":%u,"
+					"\"minor\":%u,\"access\":\"%s\"}",
+					rules->items[i].type ? rules->items[i].type : 'c',
+					rules->items[i].major, rules->items[i].minor,
+					device_access_name(rules->items[i].access)),
 			   err);
 	return r;
 }
@@ -98,8 +104,8 @@ static int edit_rules(struct document *document, const struct spec_devices *rule
 /* Whether the group's members, and not everybody, may use the node. */
 static bool needs_group(const struct spec_device *device)
 {
-	return device->gid != 0 && device->gid != OVERFLOW_GID && (device->mode & 0060) == 0060 &&
-	       (device->mode & 0006) != 0006;
+	return !device->no_mode && device->gid != 0 && device->gid != OVERFLOW_GID &&
+	       (device->mode & 0060) == 0060 && (device->mode & 0006) != 0006;
 }
 
 static bool is_number(const struct document *document, struct document_value item, uint32_t wanted)
@@ -112,7 +118,7 @@ static bool is_number(const struct document *document, struct document_value ite
 }
 
 /* Marks the devices whose group the container's user has, and those of a group named before. */
-static int find_members(const struct document *document, const char *path,
+static int find_members(struct document *document, const char *path,
 			const struct spec_devices *devices, bool *ret, struct error *err)
 {
 	struct document_value array, item;
@@ -171,12 +177,14 @@ static const char *mount_text(const struct spec_mount *mount, struct arena *aren
 }
 
 static int edit_mounts(struct document *document, const struct spec_mounts *mounts,
-		       struct error *err)
+		       const struct strings *given, struct error *err)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < mounts->count; i++)
 		r = append(document, "mounts", mount_text(&mounts->items[i], document->arena), err);
+	for (size_t i = 0; r == 0 && i < given->count; i++)
+		r = append(document, "mounts", given->items[i], err);
 	return r;
 }
 
@@ -252,7 +260,7 @@ static bool item_is_injector(const struct document *document, struct document_va
 }
 
 /* Whether one of the engine's hooks at that path injects GPUs. */
-static int find_injector(const struct document *document, const char *path, bool *ret_found,
+static int find_injector(struct document *document, const char *path, bool *ret_found,
 			 struct error *err)
 {
 	struct document_value array, item;
@@ -334,8 +342,8 @@ static bool is_same_list(const struct document *document, struct document_value 
 }
 
 /* Whether the engine has registered it itself, by the same annotation. */
-static int find_hook(const struct document *document, const char *path,
-		     const struct cdi_edit_hook *hook, bool *ret, struct error *err)
+static int find_hook(struct document *document, const char *path, const struct cdi_edit_hook *hook,
+		     bool *ret, struct error *err)
 {
 	struct document_value array, item;
 	int r = document_find(document, path, &array, err);
@@ -364,8 +372,7 @@ static int add_spec_hook(struct document *document, const struct cdi_edit_hook *
 	return r < 0 || found ? r : append(document, path, hook->json, err);
 }
 
-static int has_group(const struct document *document, const char *group, bool *ret,
-		     struct error *err)
+static int has_group(struct document *document, const char *group, bool *ret, struct error *err)
 {
 	struct document_value array, item;
 	int r = document_find(document, "process.user.additionalGids", &array, err);
@@ -374,6 +381,16 @@ static int has_group(const struct document *document, const char *group, bool *r
 		*ret |= slice_equal(
 			(struct slice){document->text + item.start, item.end - item.start}, group);
 	return r;
+}
+
+/* Of another device on the same interface, the spec's name counts. */
+static int move_net_device(struct document *document, const struct cdi_net_device *device,
+			   struct error *err)
+{
+	const char *text = arena_printf(document->arena, "{\"name\":\"%s\"}", device->name);
+
+	return text ? document_set(document, "linux.netDevices", device->host, text, err)
+		    : error_memory(err);
 }
 
 static int edit_by_specs(struct document *document, const struct cdi_edits *edits,
@@ -391,6 +408,10 @@ static int edit_by_specs(struct document *document, const struct cdi_edits *edit
 	}
 	for (size_t i = 0; r == 0 && i < edits->hooks.count; i++)
 		r = add_spec_hook(document, &edits->hooks.items[i], err);
+	for (size_t i = 0; r == 0 && i < edits->net_devices.count; i++)
+		r = move_net_device(document, &edits->net_devices.items[i], err);
+	if (r == 0 && edits->intel_rdt)
+		r = document_set(document, "linux", "intelRdt", edits->intel_rdt, err);
 	return r;
 }
 
@@ -403,7 +424,7 @@ int spec_edit(struct document *document, const struct spec_edits *edits, struct 
 	if (r == 0)
 		r = edit_rules(document, &edits->rules, err);
 	if (r == 0)
-		r = edit_mounts(document, &edits->mounts, err);
+		r = edit_mounts(document, &edits->mounts, &edits->given_mounts, err);
 	if (r == 0)
 		r = edit_environment(document, &edits->variables, err);
 	if (r == 0)

@@ -12,8 +12,8 @@ int filter_install(enum filter filter, struct error *err)
 {
 	const struct sock_fprog programs[] = {
 		[FILTER_REQUEST] = {ARRAY_SIZE(filter_request),
-				    (struct sock_filter *)filter_request                          },
-		[FILTER_APPLY] = {ARRAY_SIZE(filter_apply),   (struct sock_filter *)filter_apply},
+				    (struct sock_filter *)filter_request},
+		[FILTER_APPLY] = {ARRAY_SIZE(filter_apply), (struct sock_filter *)filter_apply},
 	};
 	int r = -1;
 

@@ -194,11 +194,7 @@ int mount_make_read_only(int fd)
 static int new_tmpfs(unsigned size_kib, mode_t mode, unsigned flags)
 {
 	char size[16], mode_text[8];
-	const char *const options[][2] = {
-		{"size",   size     },
-                {"mode",   mode_text},
-                {"source", "davit"  }
-        };
+	const char *const options[][2] = {{"size", size}, {"mode", mode_text}, {"source", "davit"}};
 
 	(void)snprintf(size, sizeof(size), "%uk", size_kib);
 	(void)snprintf(mode_text, sizeof(mode_text), "%o", (unsigned)mode & 07777u);
@@ -260,11 +256,7 @@ static int place_overlay(const struct mount_place *place, int upper_fd, int work
 {
 	char lower[32], upper[32], work[32];
 	const char *const options[][2] = {
-		{"source",   "davit"},
-                {"lowerdir", lower  },
-                {"upperdir", upper  },
-                {"workdir",  work   }
-        };
+		{"source", "davit"}, {"lowerdir", lower}, {"upperdir", upper}, {"workdir", work}};
 	AUTO_FD fd = -1;
 
 	/* Layers are given as paths: /proc/self/fd names what is open, and nothing else. */

@@ -44,15 +44,10 @@ static int present_bits(int fd, unsigned long *ret)
 {
 	static const struct {
 		unsigned long statfs_flag, mount_flag;
-	} pairs[] = {
-		{ST_RDONLY,     MS_RDONLY    },
-                {ST_NOSUID,     MS_NOSUID    },
-                {ST_NODEV,      MS_NODEV     },
-		{ST_NOEXEC,     MS_NOEXEC    },
-                {ST_NOATIME,    MS_NOATIME   },
-                {ST_NODIRATIME, MS_NODIRATIME},
-		{ST_RELATIME,   MS_RELATIME  }
-        };
+	} pairs[] = {{ST_RDONLY, MS_RDONLY},    {ST_NOSUID, MS_NOSUID},
+		     {ST_NODEV, MS_NODEV},      {ST_NOEXEC, MS_NOEXEC},
+		     {ST_NOATIME, MS_NOATIME},  {ST_NODIRATIME, MS_NODIRATIME},
+		     {ST_RELATIME, MS_RELATIME}};
 	struct statfs fs;
 
 	if (fstatfs(fd, &fs) < 0)

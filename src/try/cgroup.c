@@ -18,15 +18,7 @@
 /* What runtimes let every container open, besides /dev/pts. */
 static const struct {
 	unsigned major, minor;
-} usual[] = {
-	{1, 3},
-        {1, 5},
-        {1, 7},
-        {1, 8},
-        {1, 9},
-        {5, 0},
-        {5, 2}
-};
+} usual[] = {{1, 3}, {1, 5}, {1, 7}, {1, 8}, {1, 9}, {5, 0}, {5, 2}};
 
 /* ---- version 2 --------------------------------------------------------------------------- */
 
@@ -42,12 +34,12 @@ static int build_program(struct arena *arena, struct bpf_insn **ret, size_t *ret
 		 .dst_reg = BPF_REG_3,
 		 .src_reg = BPF_REG_1,
 		 .off = offsetof(struct bpf_cgroup_dev_ctx, major)},
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K,                       .dst_reg = BPF_REG_0, .imm = 1},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 1},
 		{.code = BPF_JMP | BPF_JEQ | BPF_K,
 		 .dst_reg = BPF_REG_2,
 		 .off = 4,
 		 .imm = BPF_DEVCG_ACC_MKNOD << 16 | BPF_DEVCG_DEV_CHAR},
-		{.code = BPF_ALU64 | BPF_AND | BPF_K,                .dst_reg = BPF_REG_2, .imm = 0xffff},
+		{.code = BPF_ALU64 | BPF_AND | BPF_K, .dst_reg = BPF_REG_2, .imm = 0xffff},
 		{.code = BPF_JMP | BPF_JNE | BPF_K,
 		 .dst_reg = BPF_REG_2,
 		 .off = 1,
@@ -56,8 +48,8 @@ static int build_program(struct arena *arena, struct bpf_insn **ret, size_t *ret
 		 .dst_reg = BPF_REG_3,
 		 .off = 1,
 		 .imm = PTS_MAJOR},
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K,                           .dst_reg = BPF_REG_0, .imm = 0},
-		{.code = BPF_JMP | BPF_EXIT  },
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0},
+		{.code = BPF_JMP | BPF_EXIT},
 	};
 	struct plan plan = {0};
 

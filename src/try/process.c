@@ -98,13 +98,11 @@ static int read_capabilities(struct json_object *process, struct arena *arena,
 	const struct {
 		const char *name;
 		uint64_t *place;
-	} sets[] = {
-		{"bounding",    &ret->bounding   },
-		{"permitted",   &ret->permitted  },
-		{"effective",   &ret->effective  },
-		{"inheritable", &ret->inheritable},
-		{"ambient",     &ret->ambient    }
-        };
+	} sets[] = {{"bounding", &ret->bounding},
+		    {"permitted", &ret->permitted},
+		    {"effective", &ret->effective},
+		    {"inheritable", &ret->inheritable},
+		    {"ambient", &ret->ambient}};
 	struct json_object *capabilities;
 	int r = get(process, "capabilities", json_type_object, &capabilities, err);
 

@@ -18,12 +18,8 @@ static const char *const dev_directories[] = {"pts", "shm", "mqueue"};
 static const struct {
 	const char *name, *text;
 } dev_links[] = {
-	{"fd",     "/proc/self/fd"  },
-        {"stdin",  "/proc/self/fd/0"},
-        {"stdout", "/proc/self/fd/1"},
-	{"stderr", "/proc/self/fd/2"},
-        {"ptmx",   "pts/ptmx"       },
-        {"core",   "/proc/kcore"    },
+	{"fd", "/proc/self/fd"},       {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"},
+	{"stderr", "/proc/self/fd/2"}, {"ptmx", "pts/ptmx"},         {"core", "/proc/kcore"},
 };
 
 /* ---- /dev -------------------------------------------------------------------------------- */
@@ -86,14 +82,8 @@ static int make_names(struct attach *attach, struct error *err)
 
 static int make_dev(struct attach *attach, const struct root *host, struct error *err)
 {
-	static const char *const pts[][2] = {
-		{"ptmxmode", "0666"},
-                {"mode",     "0620"}
-        };
-	static const char *const shm[][2] = {
-		{"mode", "1777"  },
-                {"size", "65536k"}
-        };
+	static const char *const pts[][2] = {{"ptmxmode", "0666"}, {"mode", "0620"}};
+	static const char *const shm[][2] = {{"mode", "1777"}, {"size", "65536k"}};
 	struct stat st;
 	int r = 0;
 

@@ -332,7 +332,7 @@ static int decide(struct trial *t, const struct try_options *options, struct err
 	if (pipeline->request.gpu)
 		return pipeline_driver(pipeline, t->arena, err);
 	for (size_t i = 0; i < pipeline->request.rules.count; i++)
-		log_line(LOG_LEVEL_WARNING, "no GPU: %s", pipeline->request.rules.items[i]);
+		log_line(LOG_LEVEL_WARNING, "no GPU: %s", pipeline->request.rules.items[i].text);
 	return 0;
 }
 

@@ -185,8 +185,8 @@ static void take_input(struct try_terminal *terminal)
 void try_terminal_wait(struct try_terminal *terminal, int other)
 {
 	struct pollfd fds[] = {
-		{other,						     POLLIN, 0},
-		{terminal->ended ? -1 : terminal->master,                   POLLIN, 0},
+		{other, POLLIN, 0},
+		{terminal->ended ? -1 : terminal->master, POLLIN, 0},
 		{terminal->reads && !terminal->pending ? STDIN_FILENO : -1, POLLIN, 0},
 	};
 

@@ -8,8 +8,6 @@
 /* A list longer than this is cut: the line has to keep room for the rest. */
 #define LIST_MAX 150
 #define ITEM_MAX 60
-/* Numbers with more digits are unique ids, as AMD's toolkit has it. */
-#define INDEX_DIGITS_MAX 8
 
 struct chooser {
 	const struct accelerators *all;

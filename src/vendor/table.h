@@ -5,6 +5,9 @@
 #include "davit/bus_id.h"
 #include "davit/vendor.h"
 
+/* Numbers with more digits are unique ids, as AMD's toolkit has it. */
+#define INDEX_DIGITS_MAX 8
+
 /* A function of the PCI bus that one of the vendor's drivers has. */
 struct pci_function {
 	bus_id address;

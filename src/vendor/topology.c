@@ -10,10 +10,10 @@ static int take(struct slice name, struct slice value, struct topology_node *ret
 		uint64_t max;
 		unsigned *number;
 	} known[] = {
-		{"drm_render_minor",   0xfffff,    &ret->render_minor},
-		{"domain",             UINT32_MAX, &ret->domain      },
-		{"location_id",        UINT32_MAX, &ret->location    },
-		{"gfx_target_version", 999999,     &ret->gfx_version },
+		{"drm_render_minor", 0xfffff, &ret->render_minor},
+		{"domain", UINT32_MAX, &ret->domain},
+		{"location_id", UINT32_MAX, &ret->location},
+		{"gfx_target_version", 999999, &ret->gfx_version},
 	};
 	uint64_t number;
 

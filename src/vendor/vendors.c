@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 #include "table.h"
 
@@ -39,6 +41,30 @@ const struct vendor *vendor_find(const char *name)
 	return NULL;
 }
 
+/*
+ * Whether it is a name of the forms that davit gives a plain vendor's GPUs: a word, an index, a
+ * range, a bus id, a unique id, a card. Others ("gpu0") are names that somebody gave in a spec.
+ */
+static bool is_own_name(struct slice device)
+{
+	static const char *const words[] = {"all", "none", "void"};
+	size_t digits = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (device.length == strlen(words[i]) &&
+		    strncasecmp(device.data, words[i], device.length) == 0)
+			return true;
+	if (slice_starts(device, "GPU-") || isdigit((unsigned char)device.data[0]))
+		return true;
+	if (slice_starts(device, "card") && device.length > strlen("card"))
+		return isdigit((unsigned char)device.data[strlen("card")]);
+	while (digits < device.length && isxdigit((unsigned char)device.data[digits]))
+		digits++;
+	/* "b7:00.0", or a unique id without 0x. */
+	return digits > 0 &&
+	       (digits == device.length ? digits > INDEX_DIGITS_MAX : device.data[digits] == ':');
+}
+
 const struct vendor *vendor_of_device(struct slice name, struct slice *ret_device)
 {
 	for (size_t i = 0; vendors[i]; i++) {
@@ -48,7 +74,7 @@ const struct vendor *vendor_of_device(struct slice name, struct slice *ret_devic
 		    name.data[length] != '=')
 			continue;
 		*ret_device = (struct slice){name.data + length + 1, name.length - length - 1};
-		return vendors[i];
+		return !vendors[i]->table || is_own_name(*ret_device) ? vendors[i] : NULL;
 	}
 	return NULL;
 }

@@ -77,9 +77,7 @@ static void measure(const char *what, const struct text *text,
 	static double resolve_times[ROUNDS], check_times[ROUNDS];
 	const char *env[] = {"PATH=/usr/bin", "NVIDIA_VISIBLE_DEVICES=all", text->data,
 			     "NVIDIA_DRIVER_CAPABILITIES=compute,utility"};
-	struct oci_spec spec = {
-		.env = {env, ARRAY_SIZE(env), 0}
-        };
+	struct oci_spec spec = {.env = {env, ARRAY_SIZE(env), 0}};
 	const char *verdict = "?";
 
 	for (size_t i = 0; i < ROUNDS; i++) {

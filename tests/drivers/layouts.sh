@@ -110,7 +110,7 @@ for file in "$drivers"/layouts/*; do
 		[[ $path != '32 '* ]] || target=" /usr/lib/i386-linux-gnu/${path##*/}"
 		grep -qF "$target" "$work/actual" || fail "layout $name: everything is found" "not $path"
 	done < <(grep -vE '^(#|cache|driver-root|firmware)|->|^$|# other' "$file")
-	"$davit" doctor --config "$work/davit.json" > "$work/doctor" || true
+	"$davit" doctor --all --config "$work/davit.json" > "$work/doctor" || true
 	matches "layout $name: the doctor is content with the libraries" '^ok +driver.libraries' "$(cat "$work/doctor")"
 	matches "layout $name: and with the programs" '^ok +driver.programs' "$(cat "$work/doctor")"
 done

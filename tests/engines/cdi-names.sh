@@ -32,7 +32,8 @@ installed_spec() { # NAME FILE
 		"$repository/tests/engines/cdi-specs/$1.yaml" > "$2"
 }
 installed_spec device-plugin-0.20 "$work/cdi/plugin.yaml"
-mkdir -p "$work/given/beneath"
+mkdir -p "$work/given/beneath" "$work/given/y"
+mknod "$work/given/block" b 7 250
 echo given > "$work/given/file"
 mount -t tmpfs tmpfs "$work/given/beneath"
 echo beneath > "$work/given/beneath/file"
@@ -40,15 +41,23 @@ printf '#!/bin/sh\ncat > /dev/null\necho "$*" > "%s"\n' "$work/ran" > "$work/pro
 chmod +x "$work/program"
 vendor_spec() { # FILE [JQ-FILTER]
 	jq -n --arg host "$host" --arg given "$work/given" --arg program "$work/program" '
-		{cdiVersion: "0.7.0", kind: "vendor.com/thing", containerEdits: {env: ["THING=a \"b\"", "PATH=/usr/bin:/bin"]},
+		{cdiVersion: "1.1.0", kind: "vendor.com/thing", containerEdits: {env: ["THING=a \"b\"", "PATH=/usr/bin:/bin"]},
 		devices: [{name: "a", containerEdits: {additionalGids: [4711], deviceNodes: [{path: "/dev/thing", hostPath: "\($host)/dev/nvidia1"}],
 			mounts: [{hostPath: $given, containerPath: "/opt/given", options: ["ro", "rbind"]}],
 			hooks: [{hookName: "createRuntime", path: $program, args: ["program", "one"], env: ["PATH=/bin:/usr/bin"]}]}},
 			{name: "nodes", containerEdits: {deviceNodes: [{path: "/dev/thing", hostPath: "\($host)/dev/nvidia1"}],
 			mounts: [{hostPath: $given, containerPath: "/opt/given", options: ["ro", "bind"]}]}},
 			{name: "rdt", containerEdits: {intelRdt: {closID: "x"}}},
-			{name: "readonly", containerEdits: {deviceNodes: [{path: "/dev/thing", hostPath: "\($host)/dev/nvidia1", permissions: "r"}]}},
-			{name: "tmpfs", containerEdits: {mounts: [{hostPath: "tmpfs", containerPath: "/x", type: "tmpfs"}]}},
+			{name: "net", containerEdits: {netDevices: [{hostInterfaceName: "eth9", name: "net0"}]}},
+			{name: "readonly", containerEdits: {deviceNodes: [{path: "/dev/thing", hostPath: "\($host)/dev/nvidia1", permissions: "r"},
+				{path: "/dev/none", hostPath: "/dev/null", permissions: "none"}]}},
+			{name: "made", containerEdits: {deviceNodes: [{path: "/dev/block", type: "b", major: 7, minor: 250, permissions: "rm"},
+				{path: "/dev/fifo", type: "p", fileMode: 432, uid: 7, gid: 8}]}},
+			{name: "block", containerEdits: {deviceNodes: [{path: "/dev/block", hostPath: "\($given)/block", permissions: "rw"}]}},
+			{name: "tmpfs", containerEdits: {mounts: [{hostPath: "tmpfs", containerPath: "/x/y", type: "tmpfs", options: ["size=64k", "nosuid"]},
+				{hostPath: $given, containerPath: "/x", options: ["ro", "rbind"]}]}},
+			{name: "proc", containerEdits: {mounts: [{hostPath: "proc", containerPath: "/opt/proc", type: "proc"}]}},
+			{name: "shared", containerEdits: {mounts: [{hostPath: $given, containerPath: "/opt/given", options: ["rbind", "rslave", "noatime"]}]}},
 			{name: "gone", containerEdits: {deviceNodes: [{path: "/dev/gone"}]}}]} | '"${2:-.}" > "$1"
 }
 vendor_spec "$work/cdi/vendor.json"
@@ -120,6 +129,63 @@ equal "an annotation that the engine has applied ($with)" '0 1
 	"$rc $output$errors $(jq '(.hooks.createRuntime | length), ([.mounts[] | select(.destination == "/opt/given")] | length)' < "$bundle/config.json" | xargs)"
 drop_bundle
 
+# Nodes as the spec has them: a rule for one way or none, block devices, FIFOs; no host's node is
+# needed where it says type and numbers. Their owner is the container's user, unless it says so.
+runtime_bundle debian NVIDIA_VISIBLE_DEVICES=vendor.com/thing=readonly,vendor.com/thing=made
+edit_bundle '.process.user = {uid: 1000, gid: 1001}'
+run_script 'stat -c "%n %F %t:%T %a %u:%g" /dev/thing /dev/none /dev/block /dev/fifo'
+equal "nodes of every kind ($with)" "0 /dev/thing character special file c3:1 666 1000:1001
+/dev/none character special file 1:3 666 1000:1001
+/dev/block block special file 7:fa 666 1000:1001
+/dev/fifo fifo 0:0 660 7:8" "$rc $output$errors"
+equal "nodes of every kind ($with): the rules" \
+	'[{"allow":true,"type":"c","major":195,"minor":1,"access":"r"},{"allow":true,"type":"b","major":7,"minor":250,"access":"r"}]' \
+	"$(jq -c '.linux.resources.devices[-2:]' < "$bundle/config.json")"
+drop_bundle
+block_look='(: < /dev/block) 2>&1 | grep -c "not permitted"; (: > /dev/block) 2>&1 | grep -c "not permitted"'
+runtime_bundle debian NVIDIA_VISIBLE_DEVICES=vendor.com/thing=made
+run_script "$block_look"
+equal "a block device that may only be read ($with)" '0 0
+1' "$rc $output$errors"
+drop_bundle
+
+# Mounts as the spec has them: of other types, with propagation; the runtime makes them, and what
+# is above one of them.
+runtime_bundle debian NVIDIA_VISIBLE_DEVICES=vendor.com/thing=tmpfs
+run_script 'cat /x/file /x/beneath/file; grep -o " /x/y .* - tmpfs .*size=64k" /proc/self/mountinfo | grep -c nosuid; touch /x/y/a'
+equal "a tmpfs in a bind ($with)" '0 given
+beneath
+1' "$rc $output$errors"
+equal "a tmpfs in a bind ($with): nothing was made on the host" '' "$(ls "$work/given/y")"
+host_unchanged "a tmpfs in a bind ($with)"
+drop_bundle
+runtime_bundle debian NVIDIA_VISIBLE_DEVICES=vendor.com/thing=proc
+run_script 'ls -d /opt/proc/self'
+# crun takes a proc at /proc alone, and says so.
+matches "a second proc ($with)" '^0 /opt/proc/self$|opt/proc.: it must be mounted at the root' "$rc $output$errors"
+drop_bundle
+runtime_bundle debian NVIDIA_VISIBLE_DEVICES=vendor.com/thing=shared
+edit_bundle '.linux.rootfsPropagation = "rslave"' # crun's default is a private root, with private mounts
+run_script 'grep " /opt/given " /proc/self/mountinfo | grep -c "noatime.*master:"'
+equal "a mount that is the host's slave ($with)" '0 1' "$rc $output$errors"
+drop_bundle
+runtime_bundle debian NVIDIA_VISIBLE_DEVICES=vendor.com/thing=tmpfs
+edit_bundle '.mounts += [{destination: "/x", source: $volume, type: "bind", options: ["rbind", "rw"]}]' --arg volume "$work/shared"
+run_script true
+says "a spec's tmpfs in a volume is refused" 'davit: cannot apply CDI vendor.com/thing=tmpfs: its mount on /x.* lies in a volume'
+equal "a spec's tmpfs in a volume ($with): nothing was made there" '' "$(ls "$work/shared")"
+drop_bundle
+runtime_bundle debian NVIDIA_VISIBLE_DEVICES=vendor.com/thing=tmpfs
+edit_bundle '.linux.rootfsPropagation = "shared"'
+run_script true
+says "a spec's tmpfs in a shared root is refused" 'davit: cannot apply CDI vendor.com/thing=tmpfs: .* would show on the host'
+drop_bundle
+runtime_bundle debian NVIDIA_VISIBLE_DEVICES=vendor.com/thing=made
+edit_bundle '.mounts += [{destination: "/dev/sub", source: $volume, type: "bind", options: ["rbind", "rw"]}]' --arg volume "$work/shared"
+run_script 'test -b /dev/block'
+equal "a node beside a volume in /dev ($with)" 0 "$rc$errors"
+drop_bundle
+
 # A place is davit's to judge, also for what a spec mounts.
 runtime_bundle debian NVIDIA_VISIBLE_DEVICES=vendor.com/thing=nodes
 edit_bundle '.mounts += [{destination: "/opt", source: $volume, type: "bind", options: ["rbind", "rw"]}]' --arg volume "$work/shared"
@@ -142,10 +208,9 @@ refused() { # NAME PATTERN ENTRY [JQ-FILTER]
 	drop_bundle
 }
 refused 'an unknown kind' 'find the CDI device other.com/x=0: no spec is of its kind; there are k8s.device-plugin.nvidia.com/gpu, vendor.com/thing' NVIDIA_VISIBLE_DEVICES=other.com/x=0
-refused 'an unknown device' 'find the CDI device vendor.com/thing=z: the specs of its kind have a, nodes, rdt, readonly, tmpfs, gone' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=z
-refused 'an edit that davit does not make' 'apply CDI vendor.com/thing=rdt: .* intelRdt' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=rdt
-refused 'permissions that davit does not give' 'apply CDI vendor.com/thing=readonly: .* the permissions r' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=readonly
-refused 'a mount that is no bind' 'apply CDI vendor.com/thing=tmpfs: .* mounts of type tmpfs' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=tmpfs
+refused 'an unknown device' 'find the CDI device vendor.com/thing=z: the specs of its kind have a, nodes, rdt, net, readonly, made, block, tmpfs, proc, shared, gone' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=z
+refused 'RDT where the host has none' 'apply a CDI spec: it sets intelRdt, and no resctrl is mounted on .*' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=rdt
+refused 'a network interface with a runtime that would pass it over' "apply a CDI spec: .*$low_engine doesn't take network interfaces .*" NVIDIA_VISIBLE_DEVICES=vendor.com/thing=net
 refused 'a node that is not there' 'apply CDI vendor.com/thing=gone: take /dev/gone of the host: No such file or directory' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=gone
 chmod o+w "$work/cdi/vendor.json"
 refused 'a spec that others can write' 'find the CDI device vendor.com/thing=a: .*vendor.json is passed over: others than root can write it' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=a
@@ -205,7 +270,7 @@ plugin_sees=${plugin_sees%void}all
 plugin_gives "the device plugin's annotation"
 hook_bundle NVIDIA_VISIBLE_DEVICES=vendor.com/thing=nodes
 run_script true
-says "a spec that sets a variable is refused" 'davit: cannot apply a CDI spec: it sets the variable THING=a'
+says "a spec that sets a variable is refused" "davit: cannot apply CDI vendor.com/thing=nodes: a hook can't set the variable THING=a"
 drop_bundle
 vendor_spec "$work/cdi/vendor.json" 'del(.containerEdits)'
 hook_bundle NVIDIA_VISIBLE_DEVICES=vendor.com/thing=nodes,1 NVIDIA_DRIVER_CAPABILITIES=utility
@@ -215,9 +280,39 @@ given
 /dev/thing: ENXIO" "$rc $output$errors"
 host_unchanged "a spec's nodes and mounts beside a GPU ($with)"
 drop_bundle
+hook_refused() { # NAME DEVICE PATTERN
+	hook_bundle "NVIDIA_VISIBLE_DEVICES=vendor.com/thing=$2"
+	run_script true
+	says "the hook refuses $1" "davit: cannot apply CDI vendor.com/thing=$2: $3 \(fix: use davit-runtime"
+	drop_bundle
+}
+hook_refused 'RDT' rdt "a hook can't set intelRdt"
+hook_refused 'a network interface' net "a hook can't move the network interface eth9"
+hook_refused 'a node that the host lacks' made "a hook can't make the node /dev/block"
+hook_refused 'a tmpfs' tmpfs "a hook can't mount the tmpfs on /x/y"
+hook_refused 'propagation' shared "a hook can't give the mount on /opt/given the option rslave"
+hook_bundle NVIDIA_VISIBLE_DEVICES=vendor.com/thing=a
+edit_bundle '.process.user = {uid: 1000, gid: 1000}'
+run_script true
+says 'the hook refuses a group' "davit: cannot apply .*"
+drop_bundle
+hook_bundle NVIDIA_VISIBLE_DEVICES=vendor.com/thing=readonly
+run_script '(: < /dev/thing) 2>&1 | grep -o "No such device.*"; (: > /dev/thing) 2>&1 | grep -o "Operation not permitted"'
+if [ "$CGROUP" = v1 ]; then
+	equal "a node that may only be read ($with)" 0 "$rc"
+else
+	equal "a node that may only be read ($with)" '0 No such device or address
+Operation not permitted' "$rc $output$errors"
+fi
+drop_bundle
+hook_bundle NVIDIA_VISIBLE_DEVICES=vendor.com/thing=block
+run_script 'stat -c "%F %t:%T" /dev/block; (: < /dev/block) 2>&1 | grep -c "not permitted"; (: > /dev/null)'
+equal "a block device ($with)" '0 block special file 7:fa
+0' "$rc $output$errors"
+drop_bundle
 hook_bundle NVIDIA_VISIBLE_DEVICES=vendor.com/thing=a
 run_script true
-says "a spec with a program of its own is refused" 'davit: cannot apply a CDI spec: its hook .*/program is no command'
+says "a spec with a program of its own is refused" 'davit: cannot apply CDI vendor.com/thing=a: its hook .*/program is no command'
 drop_bundle
 rm "$work/cdi/nvidia.yaml"
 "$davit" cdi generate --config "$config" --vendor example.com --output "$work/cdi/example.json"

@@ -578,7 +578,7 @@ start_cases() {
 # doctor looks at /etc/containerd.
 doctor() {
 	mount --bind "$etc" /etc/containerd
-	"$davit" doctor --engine containerd 2>&1 | grep '^[a-zA-Z?-]* *containerd\.' || true
+	"$davit" doctor --all --engine containerd 2>&1 | grep '^[a-zA-Z?-]* *containerd\.' || true
 	umount /etc/containerd
 }
 # What doctor says of a state, and of its opposite, and what the daemon then does.

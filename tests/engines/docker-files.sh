@@ -55,7 +55,7 @@ started() {
 # says NAME ID RESULT EVIDENCE: what doctor says of what is there.
 says() {
 	matches "$1 ($version), doctor" "^$3 +$2 .*$4" \
-		"$("$davit" doctor --engine docker 2>&1 | grep " $2 " || true)"
+		"$("$davit" doctor --all --engine docker 2>&1 | grep " $2 " || true)"
 }
 
 states() { # CDI-FOLDERS

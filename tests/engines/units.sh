@@ -31,8 +31,37 @@ for unit in davit-prepare.service davit-cdi.service; do
 		matches "$unit: $key" "^$key" "$(< "$units/$unit")"
 	done
 done
-cp "$repository/config/davit-cdi.path" "$work/checked/"
-equal 'systemd-analyze verify: nothing' '' "$(systemd-analyze verify --man=no "$work"/checked/davit-* 2>&1 | grep '^[^ ]*davit-' || true)"
+cp "$repository"/config/davit-cdi.{path,timer} "$repository/config/davit-cdi-partition@.path" "$work/checked/"
+equal 'systemd-analyze verify: nothing' '' "$(systemd-analyze verify --man=no "$work"/checked/davit-* 2>&1 | grep 'davit-' || true)"
+
+# --- what udev makes of a GPU ---------------------------------------------------------------------
+
+# The rules, as udev applies them to a device that every machine has: it stands for a render node.
+udev_says() { # ACTION
+	udevadm test --action="$1" /sys/class/mem/null 2>&1 | grep -E "SYSTEMD_WANTS=|^run: '[^']*davit" || true
+}
+if command -v udevadm > /dev/null; then
+	mkdir -p /run/udev/rules.d
+	mount -t tmpfs tmpfs /run/udev
+	mkdir -p /run/udev/rules.d "$work/wants"
+	wants=$work/wants/davit-cdi.path
+	sed -e 's/SUBSYSTEM!="drm"/SUBSYSTEM!="mem"/; s/KERNEL!="renderD\*"/KERNEL!="null"/' -e "s|TEST!=\"[^\"]*\"|TEST!=\"$wants\"|" \
+		-e 's|device/current_compute_partition|uevent|' "$repository/config/90-davit.rules" > /run/udev/rules.d/90-davit.rules
+	equal '90-davit.rules: nothing, unless davit-cdi.path is enabled' '' "$(udev_says add)$(udev_says remove)"
+	: > "$wants"
+	equal '90-davit.rules: a GPU comes' 'SYSTEMD_WANTS=davit-cdi.timer davit-cdi-partition@.path' "$(udev_says add)"
+	matches '90-davit.rules: a GPU goes' '^run: .*systemctl --no-block start davit-cdi.timer' "$(udev_says remove)"
+	sed -i '/^TEST==/s/uevent/absent/' /run/udev/rules.d/90-davit.rules
+	equal '90-davit.rules: a GPU that can not be split' 'SYSTEMD_WANTS=davit-cdi.timer' "$(udev_says add)"
+	sed -i 's/KERNEL!="null"/KERNEL!="renderD*"/' /run/udev/rules.d/90-davit.rules
+	equal '90-davit.rules: another device' '' "$(udev_says add)"
+	if udevadm verify --help > "$work/help" 2>&1; then
+		equal 'udevadm verify: nothing' '' "$(udevadm verify "$repository/config/90-davit.rules" 2>&1 | grep 90-davit || true)"
+	fi
+	umount /run/udev
+else
+	skip '90-davit.rules' "udevadm isn't installed (apt-get install udev)"
+fi
 
 # --- within them ----------------------------------------------------------------------------------
 
@@ -65,6 +94,44 @@ in_systemd "$davit" cdi generate --config "$host/davit.json" --output "$work/out
 equal 'davit-cdi.service: the description is the one that is made outside' "success $(jq -S . "$work/outside.json")" \
 	"$result $(in_systemd jq -S . /run/cdi/nvidia.json)$(cat "$work/generate.errors")"
 matches 'davit-cdi.service: it has MIG instances' '^[1-9]' "$(jq '[.devices[].name | select(test("^[0-9]+:[0-9]+$"))] | length' "$work/outside.json")"
+# MI300Xs in one partition each, then in two, then in one again: what tells is that a file is written.
+amd=$work/amd
+"$fixture/fake-host" "$amd" --vendor amd --model mi300x-8-dpx
+gpu=$amd/sys/class/drm/renderD128
+nodes=$amd/sys/devices/virtual/kfd/kfd/topology/nodes
+mkdir "$work/aside"
+for node in "$nodes"/*; do
+	location=$(sed -n 's/^location_id //p' "$node/properties")
+	! ((location & 7)) || mv "$node" "$work/aside/"
+done
+within split "$davit" cdi generate --config "$amd/davit.json" --output /var/run/cdi/
+described() { in_systemd jq '[.devices[].name | select(test("^[0-9]+$"))] | length' /run/cdi/amd.json; }
+equal 'partitions: as they are at first' 'success 8' "$result $(described)"
+# There is no udev in there, so no device to be bound to, and no target of a booted machine.
+bare='s/^\[Unit\]$/&\nDefaultDependencies=no/; /^BindsTo=/d; s/^Unit=davit-cdi.service/Unit=davit-split.service/'
+for unit in davit-cdi.timer davit-cdi-partition@.path; do
+	sed "$bare" "$repository/config/$unit" > "$work/units/$unit"
+done
+in_systemd systemctl daemon-reload
+instance=$(systemd-escape --path "$gpu")
+in_systemd systemctl start "davit-cdi-partition@$instance.path"
+partitions_are() { # NUMBER: within ten seconds
+	local i
+	for ((i = 0; i < 100; i++)); do
+		[ "$(described)" != "$1" ] || break
+		sleep 0.1
+	done
+	described
+}
+mv "$work/aside"/* "$nodes/"
+echo DPX > "$gpu/device/current_compute_partition"
+equal 'partitions: a change of mode is described' 16 "$(partitions_are 16)"
+for node in "$nodes"/*; do
+	location=$(sed -n 's/^location_id //p' "$node/properties")
+	! ((location & 7)) || mv "$node" "$work/aside/"
+done
+echo SPX > "$gpu/device/current_compute_partition"
+equal 'partitions: and the next one' 8 "$(partitions_are 8)"
 # With nodes of its own: where those of a machine are a group's, davit-nvml stays root.
 within hostile "$DAVIT_BUILD/davit-nvml" "$place/hostile.so" "$host/dev"
 outside=$(in_systemd "$DAVIT_BUILD/davit-nvml" "$place/hostile.so" "$host/dev" 2>&1 || true)

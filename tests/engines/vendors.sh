@@ -162,6 +162,36 @@ void void
 host_unchanged "NVIDIA, AMD and Intel ($with)"
 drop_bundle
 
+# Names of these kinds that somebody gave in a spec; those of davit's forms are read by davit, whatever
+# a spec says of them.
+mkdir -p "$work/cdi"
+jq -n --arg dev "$host/dev" 'def node($name; $target): {name: $name, containerEdits:
+		{deviceNodes: [{path: "/dev/given-\($name)", hostPath: "\($dev)/dri/\($target)"}]}};
+	{cdiVersion: "0.6.0", kind: "intel.com/gpu", devices: [node("gpu0"; "card2"), node("0"; "card1")]}' > "$work/cdi/intel.json"
+jq -n --arg dev "$host/dev" '{cdiVersion: "0.6.0", kind: "amd.com/gpu", devices: [{name: "fast", containerEdits:
+	{deviceNodes: [{path: "/dev/given-fast", hostPath: "\($dev)/dri/card1"}]}}]}' > "$work/cdi/amd.json"
+specs=".cdi = {\"spec-dirs\": [\"$work/cdi\"]}"
+configure_runtime "$low" "$specs"
+gives_by_spec() { # NAME EXPECTED ANNOTATION VARIABLE...
+	runtime_bundle debian "${@:4}"
+	edit_bundle '.annotations = {"cdi.k8s.io/x": $names}' --arg names "$3"
+	run_script 'ls -d /dev/given-* /dev/kfd /dev/dri/* 2> /dev/null | grep -v by-path | xargs'
+	equal "$1 ($with)" "0 $2" "$rc $output$errors"
+	drop_bundle
+}
+gives_by_spec 'a name of intel.com/gpu that a spec gives' /dev/given-gpu0 intel.com/gpu=gpu0
+gives_by_spec 'intel.com/gpu=0 is not taken from a spec' '/dev/dri/card2 /dev/dri/renderD130' intel.com/gpu=0
+gives_by_spec 'both' '/dev/dri/card2 /dev/dri/renderD130 /dev/given-gpu0' intel.com/gpu=0,intel.com/gpu=gpu0
+gives_by_spec 'a name of amd.com/gpu that a spec gives, in the variable' '/dev/dri/card1 /dev/dri/renderD129 /dev/given-fast /dev/kfd' '' \
+	AMD_VISIBLE_DEVICES=0,amd.com/gpu=fast
+gives_by_spec 'it alone' /dev/given-fast '' AMD_VISIBLE_DEVICES=amd.com/gpu=fast
+runtime_bundle debian
+edit_bundle '.annotations = {"org.davit.devices": "intel.com/gpu=gpu9"}'
+run_script true
+matches "a name that no spec gives ($with)" 'davit: cannot find the CDI device intel.com/gpu=gpu9: the specs of its kind have gpu0, 0' "$rc $errors"
+drop_bundle
+rm -r "$work/cdi"
+
 ENGINE=$hook_engine
 new_bundle debian NVIDIA_VISIBLE_DEVICES=void
 edit_bundle '.annotations = {"cdi.k8s.io/x": "intel.com/gpu=0,amd.com/gpu=1"}'

@@ -122,7 +122,7 @@ static inline void check_request(const struct gpu_request *request, const struct
 		request->capabilities_granted & CAPABILITY_VIDEO ? CAPABILITY_COMPUTE : 0;
 
 	for (size_t i = 0; i < request->rules.count; i++)
-		FUZZ_CHECK(fuzz_printable(request->rules.items[i]));
+		FUZZ_CHECK(fuzz_printable(request->rules.items[i].text));
 	FUZZ_CHECK(request->gpu == (request->nvidia || request->wishes.count > 0 ||
 				    request->spec_devices.count > 0));
 	check_wishes(request, config);

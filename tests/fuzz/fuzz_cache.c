@@ -15,10 +15,10 @@ static void choose_added(const struct loader_cache *cache, struct arena *arena,
 			 struct loader_cache *ret)
 {
 	static struct loader_entry driver[] = {
-		{.flags = ADDED_FLAGS,     .name = "libcuda.so.1",      .path = ADDED_PATH "a"},
-		{.flags = ADDED_FLAGS,     .name = "libnvidia-ml.so.1", .path = ADDED_PATH "b"},
-		{.flags = LOADER_FLAGS_32, .name = "libcuda.so.1",      .path = ADDED_PATH "c"},
-		{.flags = ADDED_FLAGS,     .name = "libcuda.so.1",      .path = ADDED_PATH "d"},
+		{.flags = ADDED_FLAGS, .name = "libcuda.so.1", .path = ADDED_PATH "a"},
+		{.flags = ADDED_FLAGS, .name = "libnvidia-ml.so.1", .path = ADDED_PATH "b"},
+		{.flags = LOADER_FLAGS_32, .name = "libcuda.so.1", .path = ADDED_PATH "c"},
+		{.flags = ADDED_FLAGS, .name = "libcuda.so.1", .path = ADDED_PATH "d"},
 	};
 	const size_t places[] = {0, cache->count / 2, cache->count};
 

@@ -20,11 +20,9 @@ static struct accelerator gpus[] = {
 	 .partition = 1,
 	 .unique_id = 0xE150DAA1EF010ACF,
 	 .uid_name = "0xE150DAA1EF010ACF"},
-	{.index = 2,		      .bus_id = "0001:02:00.0",         .address = 0x10200      },
+	{.index = 2, .bus_id = "0001:02:00.0", .address = 0x10200},
 };
-static struct unusable lost[] = {
-	{"0000:03:00.0", "it is bound to vfio-pci"}
-};
+static struct unusable lost[] = {{"0000:03:00.0", "it is bound to vfio-pci"}};
 
 static void choose(const struct vendor *vendor, const struct strings *devices, struct arena *arena)
 {

@@ -15,13 +15,7 @@ static const struct configure configure = {.runtime_name = "nvidia",
 					   .set_default = true,
 					   .cdi = true};
 
-static const struct containerd_version versions[] = {
-	{0, 0},
-        {1, 6},
-        {2, 0},
-        {2, 1},
-        {2, 3}
-};
+static const struct containerd_version versions[] = {{0, 0}, {1, 6}, {2, 0}, {2, 1}, {2, 3}};
 
 static struct toml_node *parse(const char *text, struct arena *arena)
 {
@@ -136,10 +130,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	AUTO_TEXT text = fuzz_text(data, size);
 	AUTO_ARENA arena = {0};
 	struct error err = FUZZ_ERROR;
-	struct engine_file items[2] = {
-		{.path = FILE_PATH, .text = text},
-                {.path = "/b.toml"                }
-        };
+	struct engine_file items[2] = {{.path = FILE_PATH, .text = text}, {.path = "/b.toml"}};
 	struct engine_files files = {.items = items, .count = 1};
 	char *second = strstr(text, "\n---\n");
 

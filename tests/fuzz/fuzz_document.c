@@ -269,23 +269,41 @@ static bool model_edit(struct json_object *object, const struct spec_edits *edit
 static void edit(const char *text, bool whole)
 {
 	static struct spec_device devices[] = {
-		{"/dev/nvidia0",   195, 0,   0666, 0, 0,   false},
-		{"/dev/nvidiactl", 195, 255, 0660, 0, 44,  false},
-		{"/dev/dri/card1", 226, 1,   0660, 0, 104, true },
-		{"/dev/dri/card2", 226, 2,   0660, 0, 44,  false},
+		{.path = "/dev/nvidia0",
+		 .major = 195,
+		 .minor = 0,
+		 .mode = 0666,
+		 .gid = 0,
+		 .by_hook = false},
+		{.path = "/dev/nvidiactl",
+		 .major = 195,
+		 .minor = 255,
+		 .mode = 0660,
+		 .gid = 44,
+		 .by_hook = false},
+		{.path = "/dev/dri/card1",
+		 .major = 226,
+		 .minor = 1,
+		 .mode = 0660,
+		 .gid = 104,
+		 .by_hook = true},
+		{.path = "/dev/dri/card2",
+		 .major = 226,
+		 .minor = 2,
+		 .mode = 0660,
+		 .gid = 44,
+		 .by_hook = false},
 	};
 	static struct spec_mount mounts[] = {
 		{"/usr/lib/libcuda.so.1", "/usr/lib/\"x\\", MOUNT_FLAG_RDONLY | MOUNT_FLAG_NOSUID},
 	};
 	static const char *variables[] = {"NVIDIA_VISIBLE_DEVICES=void"};
-	const struct spec_edits edits = {
-		.variables = {variables, 1,                   1},
-		.devices = {devices,   ARRAY_SIZE(devices), 3},
-		.rules = {devices,   2,                   3},
-		.mounts = {mounts,    ARRAY_SIZE(mounts),  1},
-		.hook = HOOK,
-		.poststop = true
-        };
+	const struct spec_edits edits = {.variables = {variables, 1, 1},
+					 .devices = {devices, ARRAY_SIZE(devices), 3},
+					 .rules = {devices, 2, 3},
+					 .mounts = {mounts, ARRAY_SIZE(mounts), 1},
+					 .hook = HOOK,
+					 .poststop = true};
 	AUTO_ARENA arena = {0};
 	struct document document = DOCUMENT_INIT(&arena, text, strlen(text));
 	struct error err = FUZZ_ERROR;

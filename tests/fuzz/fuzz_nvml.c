@@ -9,19 +9,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct mig_instance mig[] = {
 		{.gpu_instance = 1},
-		{		 .gpu_instance = 2                },
-		{ .gpu_instance = 2,                 .compute_instance = 1},
+		{.gpu_instance = 2},
+		{.gpu_instance = 2, .compute_instance = 1},
 	};
 	struct gpu gpus[] = {
-		{.index = 0,      .uuid = UUID_0, .bus_id = "0000:00:06.0"},
-		{ .index = 1,
+		{.index = 0, .uuid = UUID_0, .bus_id = "0000:00:06.0"},
+		{.index = 1,
 		 .uuid = "GPU-?",
 		 .bus_id = "0000:00:07.0",
 		 .mig = {mig, ARRAY_SIZE(mig), ARRAY_SIZE(mig)}},
 	};
-	struct driver driver = {
-		.version = "580.159.04", .gpus = {gpus, ARRAY_SIZE(gpus), ARRAY_SIZE(gpus)}
-        };
+	struct driver driver = {.version = "580.159.04",
+				.gpus = {gpus, ARRAY_SIZE(gpus), ARRAY_SIZE(gpus)}};
 	unsigned seen = 0;
 	AUTO_ARENA arena = {0};
 	struct error err = FUZZ_ERROR;

@@ -102,8 +102,8 @@ static void read_input(struct input *input, const char *text)
 static const struct driver *some_driver(void)
 {
 	static struct mig_instance mig[] = {
-		{.gpu_instance = 1,      .uuid = "MIG-7d0c9a6e-0c1c-5a0e-9a1b-0c2f9d7b6a11"},
-		{ .gpu_instance = 2, .compute_instance = 1,                                       .uuid = NULL},
+		{.gpu_instance = 1, .uuid = "MIG-7d0c9a6e-0c1c-5a0e-9a1b-0c2f9d7b6a11"},
+		{.gpu_instance = 2, .compute_instance = 1, .uuid = NULL},
 	};
 	static struct gpu gpus[] = {
 		{.index = 0,
@@ -121,11 +121,10 @@ static const struct driver *some_driver(void)
 			 "?"
 			 "?"
 			 "?"
-			 "?",				       .bus_id = "0001:0a:1f.7"             },
+			 "?",
+		 .bus_id = "0001:0a:1f.7"},
 	};
-	static const struct driver driver = {
-		.gpus = {gpus, ARRAY_SIZE(gpus), ARRAY_SIZE(gpus)}
-        };
+	static const struct driver driver = {.gpus = {gpus, ARRAY_SIZE(gpus), ARRAY_SIZE(gpus)}};
 
 	return &driver;
 }
@@ -164,9 +163,9 @@ static void check_selection(const struct gpu_request *request, struct arena *are
 static void check_requirements(const struct gpu_request *request, struct arena *arena)
 {
 	static const struct requirement_facts all[] = {
-		{.cuda = "13.0",          .driver = "580.159.04"},
-		{		 .cuda = "13.0", .driver = "580.159.04",          .arch = "9.0", .brand = "tesla"},
-		{ .cuda = "13.0",          .driver = "580.159.04", .no_device = true},
+		{.cuda = "13.0", .driver = "580.159.04"},
+		{.cuda = "13.0", .driver = "580.159.04", .arch = "9.0", .brand = "tesla"},
+		{.cuda = "13.0", .driver = "580.159.04", .no_device = true},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {

@@ -104,8 +104,8 @@ static inline void host_put_userland(struct host *host, const char *libraries, i
 	static const struct {
 		const char *stem, *soname;
 	} usual[] = {
-		{"libnvidia-ml.so",             "libnvidia-ml.so.1"            },
-		{"libcuda.so",                  "libcuda.so.1"                 },
+		{"libnvidia-ml.so", "libnvidia-ml.so.1"},
+		{"libcuda.so", "libcuda.so.1"},
 		{"libnvidia-ptxjitcompiler.so", "libnvidia-ptxjitcompiler.so.1"},
 	};
 

@@ -58,22 +58,22 @@ static size_t elf_put_note(const char *note, unsigned char *image)
 			.e_shentsize = sizeof(Elf##BITS##_Shdr),                              \
 		};                                                                            \
 		Elf##BITS##_Phdr segments[3] = {                                              \
-			{.p_type = PT_LOAD,    .p_vaddr = ELF_BASE, .p_filesz = ELF_IMAGE_SIZE}, \
+			{.p_type = PT_LOAD, .p_vaddr = ELF_BASE, .p_filesz = ELF_IMAGE_SIZE}, \
 			{.p_type = PT_DYNAMIC,                                                \
 			 .p_offset = ELF_AT_DYNAMIC,                                          \
-			 .p_filesz = 4 * sizeof(Elf##BITS##_Dyn)                              },                            \
+			 .p_filesz = 4 * sizeof(Elf##BITS##_Dyn)},                            \
 		};                                                                            \
 		Elf##BITS##_Dyn dynamic[4] = {                                                \
-			{.d_tag = DT_STRTAB,                           .d_un.d_ptr = ELF_BASE + ELF_AT_STRINGS},        \
-			{.d_tag = spec->soname ? DT_SONAME : DT_DEBUG, .d_un.d_val = 1                        },      \
+			{.d_tag = DT_STRTAB, .d_un.d_ptr = ELF_BASE + ELF_AT_STRINGS},        \
+			{.d_tag = spec->soname ? DT_SONAME : DT_DEBUG, .d_un.d_val = 1},      \
 		};                                                                            \
 		Elf##BITS##_Shdr sections[3] = {                                              \
-			{0                       },                                                                  \
-			{ .sh_name = 1,                                                        \
+			{0},                                                                  \
+			{.sh_name = 1,                                                        \
 			 .sh_type = SHT_NOTE,                                                 \
 			 .sh_offset = ELF_AT_NOTE,                                            \
 			 .sh_addralign = 4},                                                  \
-			{        .sh_name = 31,                                                       \
+			{.sh_name = 31,                                                       \
 			 .sh_type = SHT_STRTAB,                                               \
 			 .sh_offset = ELF_AT_SECTION_NAMES,                                   \
 			 .sh_size = sizeof(names)},                                           \

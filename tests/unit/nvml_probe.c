@@ -149,27 +149,13 @@ static const struct {
 	const char *name;
 	long (*attempt)(void);
 } attempts[] = {
-	{"create",   try_create       },
-        {"truncate", try_truncate     },
-        {"fork",     try_fork         },
-	{"clone",    try_clone        },
-        {"exec",     try_exec         },
-        {"inet",     try_inet         },
-	{"netlink",  try_netlink      },
-        {"mount",    try_mount        },
-        {"unshare",  try_unshare      },
-	{"ptrace",   try_ptrace       },
-        {"kill",     try_kill         },
-        {"tgkill",   try_tgkill       },
-	{"unlink",   try_unlink       },
-        {"mknod",    try_mknod        },
-        {"chmod",    try_chmod        },
-	{"tiocsti",  try_tiocsti      },
-        {"limit",    try_limit        },
-        {"dumpable", try_dumpable     },
-	{"clone3",   try_thread_of_old},
-        {"unix",     try_unix         },
-        {"read",     try_read         },
+	{"create", try_create},        {"truncate", try_truncate}, {"fork", try_fork},
+	{"clone", try_clone},          {"exec", try_exec},         {"inet", try_inet},
+	{"netlink", try_netlink},      {"mount", try_mount},       {"unshare", try_unshare},
+	{"ptrace", try_ptrace},        {"kill", try_kill},         {"tgkill", try_tgkill},
+	{"unlink", try_unlink},        {"mknod", try_mknod},       {"chmod", try_chmod},
+	{"tiocsti", try_tiocsti},      {"limit", try_limit},       {"dumpable", try_dumpable},
+	{"clone3", try_thread_of_old}, {"unix", try_unix},         {"read", try_read},
 };
 #define COUNT (sizeof(attempts) / sizeof(attempts[0]))
 

@@ -72,10 +72,8 @@ static uint32_t run_program(const struct bpf_insn *program, size_t count,
 
 static const struct bpf_insn deny_all[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K},
 					   {.code = BPF_JMP | BPF_EXIT}};
-static const struct bpf_insn allow_all[] = {
-	{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = 1},
-        {.code = BPF_JMP | BPF_EXIT                                  }
-};
+static const struct bpf_insn allow_all[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = 1},
+					    {.code = BPF_JMP | BPF_EXIT}};
 
 static bool filter_allows(const struct plan *plan, const struct bpf_insn *original, size_t count,
 			  uint32_t type, uint32_t access, uint32_t major, uint32_t minor)
@@ -91,26 +89,26 @@ static bool filter_allows(const struct plan *plan, const struct bpf_insn *origin
 static void the_filter_opens_the_plans_devices_alone(void **state)
 {
 	struct operation operations[] = {
-		{.kind = OPERATION_DEVICE_RULE, .major = 195, .minor = 255    },
-		{.kind = OPERATION_BIND       },
-		{.kind = OPERATION_DEVICE_RULE,                   .major = 195,             .minor = 0},
-		{.kind = OPERATION_DEVICE_RULE,             .major = 511,                   .minor = 1048575      },
+		{.kind = OPERATION_DEVICE_RULE, .major = 195, .minor = 255},
+		{.kind = OPERATION_BIND},
+		{.kind = OPERATION_DEVICE_RULE, .major = 195, .minor = 0},
+		{.kind = OPERATION_DEVICE_RULE, .major = 511, .minor = 1048575},
 	};
 	const struct plan plan = {.items = operations, .count = ARRAY_SIZE(operations)};
 	static const struct {
 		uint32_t type, access, major, minor;
 		bool allowed;
 	} cases[] = {
-		{BPF_DEVCG_DEV_CHAR,  BPF_DEVCG_ACC_READ,                       195, 255,     true },
-		{BPF_DEVCG_DEV_CHAR,  BPF_DEVCG_ACC_WRITE,                      195, 0,       true },
-		{BPF_DEVCG_DEV_CHAR,  BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE, 195, 0,       true },
-		{BPF_DEVCG_DEV_CHAR,  BPF_DEVCG_ACC_READ,                       511, 1048575, true },
-		{BPF_DEVCG_DEV_CHAR,  BPF_DEVCG_ACC_READ,                       195, 1,       false},
-		{BPF_DEVCG_DEV_CHAR,  BPF_DEVCG_ACC_READ,                       196, 0,       false},
-		{BPF_DEVCG_DEV_CHAR,  BPF_DEVCG_ACC_READ,                       0,   195,     false},
-		{BPF_DEVCG_DEV_BLOCK, BPF_DEVCG_ACC_READ,                       195, 0,       false},
-		{BPF_DEVCG_DEV_CHAR,  BPF_DEVCG_ACC_MKNOD,                      195, 0,       false},
-		{BPF_DEVCG_DEV_CHAR,  BPF_DEVCG_ACC_MKNOD | BPF_DEVCG_ACC_READ, 195, 0,       false},
+		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ, 195, 255, true},
+		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_WRITE, 195, 0, true},
+		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE, 195, 0, true},
+		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ, 511, 1048575, true},
+		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ, 195, 1, false},
+		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ, 196, 0, false},
+		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ, 0, 195, false},
+		{BPF_DEVCG_DEV_BLOCK, BPF_DEVCG_ACC_READ, 195, 0, false},
+		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_MKNOD, 195, 0, false},
+		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_MKNOD | BPF_DEVCG_ACC_READ, 195, 0, false},
 	};
 
 	(void)state;
@@ -126,6 +124,63 @@ static void the_filter_opens_the_plans_devices_alone(void **state)
 		assert_true(filter_allows(&plan, allow_all, 2, cases[i].type, cases[i].access,
 					  cases[i].major, cases[i].minor));
 	}
+}
+
+/* Devices of CDI specs: block devices, and less than both ways. */
+static void the_filter_keeps_to_type_and_access(void **state)
+{
+	struct operation operations[] = {
+		{.kind = OPERATION_DEVICE_RULE,
+		 .major = 195,
+		 .minor = 0,
+		 .block = false,
+		 .access = ACCESS_READ_WRITE},
+		{.kind = OPERATION_DEVICE_RULE,
+		 .major = 8,
+		 .minor = 1,
+		 .block = true,
+		 .access = ACCESS_READ_WRITE},
+		{.kind = OPERATION_DEVICE_RULE,
+		 .major = 9,
+		 .minor = 1,
+		 .block = false,
+		 .access = ACCESS_READ},
+		{.kind = OPERATION_DEVICE_RULE,
+		 .major = 9,
+		 .minor = 2,
+		 .block = false,
+		 .access = ACCESS_WRITE},
+		{.kind = OPERATION_DEVICE_RULE,
+		 .major = 9,
+		 .minor = 3,
+		 .block = true,
+		 .access = ACCESS_READ},
+	};
+	const struct plan plan = {.items = operations, .count = ARRAY_SIZE(operations)};
+	static const struct {
+		uint32_t type, access, major, minor;
+		bool allowed;
+	} cases[] = {
+		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE, 195, 0, true},
+		{BPF_DEVCG_DEV_BLOCK, BPF_DEVCG_ACC_READ, 195, 0, false},
+		{BPF_DEVCG_DEV_BLOCK, BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE, 8, 1, true},
+		{BPF_DEVCG_DEV_BLOCK, BPF_DEVCG_ACC_MKNOD, 8, 1, false},
+		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ, 8, 1, false},
+		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ, 9, 1, true},
+		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_WRITE, 9, 1, false},
+		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE, 9, 1, false},
+		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_WRITE, 9, 2, true},
+		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ, 9, 2, false},
+		{BPF_DEVCG_DEV_BLOCK, BPF_DEVCG_ACC_READ, 9, 3, true},
+		{BPF_DEVCG_DEV_BLOCK, BPF_DEVCG_ACC_WRITE, 9, 3, false},
+		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ, 9, 3, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		assert_int_equal(filter_allows(&plan, deny_all, 2, cases[i].type, cases[i].access,
+					       cases[i].major, cases[i].minor),
+				 cases[i].allowed);
 }
 
 static void a_filter_over_itself_still_decides_right(void **state)
@@ -172,6 +227,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_filter_opens_the_plans_devices_alone),
+		cmocka_unit_test(the_filter_keeps_to_type_and_access),
 		cmocka_unit_test(a_filter_over_itself_still_decides_right),
 		cmocka_unit_test(a_filter_that_is_too_long_is_refused),
 		cmocka_unit_test(a_scope_is_found_in_the_path_of_a_cgroup),

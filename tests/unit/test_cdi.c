@@ -29,7 +29,7 @@ static struct gpu gpus[] = {
 	 .nodes = {first_nodes, 1, 0},
 	 .uuid = "GPU-a",
 	 .bus_id = "0000:00:06.0"},
-	{ .index = 1,
+	{.index = 1,
 	 .minor = 1,
 	 .nodes = {second_nodes, 1, 0},
 	 .uuid = "GPU-b",
@@ -37,14 +37,14 @@ static struct gpu gpus[] = {
 	 .mig = {instances, 2, 2}},
 };
 static struct device_node nodes[] = {
-	{.name = "nvidiactl", .major = 195, .minor = 255,        .control = true,       .present = true},
-	{.name = "nvidia-uvm",                   .major = 238,            .minor = 0, .control = true, .present = true},
-	{.name = "nvidia5",    .major = 195,                .minor = 5,                   .present = true                        },
-	{.name = "nvidia1",    .major = 195,                .minor = 1, .present = true},
-	{.name = "nvidia-caps/nvidia-cap12",    .major = 241,                .minor = 12,  .present = true                         },
-	{.name = "nvidia-caps/nvidia-cap13",    .major = 241,                .minor = 13, .present = true},
-	{.name = "nvidia-caps/nvidia-cap21",    .major = 241,                .minor = 21,  .present = true                          },
-	{.name = "nvidia-caps/nvidia-cap22",    .major = 241,                .minor = 22, .present = true},
+	{.name = "nvidiactl", .major = 195, .minor = 255, .control = true, .present = true},
+	{.name = "nvidia-uvm", .major = 238, .minor = 0, .control = true, .present = true},
+	{.name = "nvidia5", .major = 195, .minor = 5, .present = true},
+	{.name = "nvidia1", .major = 195, .minor = 1, .present = true},
+	{.name = "nvidia-caps/nvidia-cap12", .major = 241, .minor = 12, .present = true},
+	{.name = "nvidia-caps/nvidia-cap13", .major = 241, .minor = 13, .present = true},
+	{.name = "nvidia-caps/nvidia-cap21", .major = 241, .minor = 21, .present = true},
+	{.name = "nvidia-caps/nvidia-cap22", .major = 241, .minor = 22, .present = true},
 };
 #define ODD_NAME "lib\"odd\": #1'\\ \t- .so" /* all that YAML could take amiss */
 static struct driver_file files[] = {
@@ -60,13 +60,13 @@ static struct driver_file files[] = {
 	 .path = "/" ODD_NAME,
 	 .fd = -1,
 	 .name = ODD_NAME,
-	 .class_bits = 64        },
+	 .class_bits = 64},
 	{.kind = DRIVER_FILE_SOCKET,
 	 .capabilities = CAPABILITY_COMPUTE,
 	 .path = "/not-there",
 	 .fd = -1,
 	 .name = "not-there",
-	 .target = "/run/not-there"     },
+	 .target = "/run/not-there"},
 };
 
 struct table {
@@ -98,15 +98,13 @@ static int set_up(void **state)
 					  .mig_config = "",
 					  .mig_monitor = "",
 					  .mps_pipe_directory = ""};
-	t->driver = (struct driver){
-		.version = "580.1",
-		.mendable = true,
-		.compat_dir = "/usr/local/cuda/compat",
-		.proc_version = "NVRM version: 580.1\n",
-		.gpus = {gpus,  ARRAY_SIZE(gpus),  0},
-		.nodes = {nodes, ARRAY_SIZE(nodes), 0},
-		.files = {files, ARRAY_SIZE(files), 0}
-        };
+	t->driver = (struct driver){.version = "580.1",
+				    .mendable = true,
+				    .compat_dir = "/usr/local/cuda/compat",
+				    .proc_version = "NVRM version: 580.1\n",
+				    .gpus = {gpus, ARRAY_SIZE(gpus), 0},
+				    .nodes = {nodes, ARRAY_SIZE(nodes), 0},
+				    .files = {files, ARRAY_SIZE(files), 0}};
 	t->image = (struct image){
 		.loader = IMAGE_LOADER_GLIBC, .lib_dir = "/usr/lib64", .lib_dir_32 = "/usr/lib"};
 	t->options = (struct cdi_options){.vendor = "nvidia.com",
@@ -285,10 +283,8 @@ static void the_version_is_the_lowest_that_will_do(void **state)
 		bool by_index;
 		const char *dev, *class, *version;
 	} cases[] = {
-		{true,  NULL,   "gpu",   "0.5.0"},
-                {true,  "/dev", "gpu",   "0.5.0"},
-		{false, NULL,   "gpu",   "0.5.0"},
-                {false, "/dev", "gpu",   "0.3.0"},
+		{true, NULL, "gpu", "0.5.0"},      {true, "/dev", "gpu", "0.5.0"},
+		{false, NULL, "gpu", "0.5.0"},     {false, "/dev", "gpu", "0.3.0"},
 		{false, "/dev", "g.p.u", "0.6.0"},
 	};
 	struct table *t = *state;
@@ -362,54 +358,55 @@ static void specs_are_checked_as_strictly_as_engines_do(void **state)
 	static const struct {
 		const char *text, *problem; /* NULL: none */
 	} cases[] = {
-		{SPEC("0.3.0",								       ""),                         NULL},
-		{SPEC("1.1.0",										  ", \"annotations\": {\"a\": \"b\"}"),												  NULL},
-		{SPEC("0.5.0",									      ", \"annotations\": {\"a\": \"b\"}"),
+		{SPEC("0.3.0", ""), NULL},
+		{SPEC("1.1.0", ", \"annotations\": {\"a\": \"b\"}"), NULL},
+		{SPEC("0.5.0", ", \"annotations\": {\"a\": \"b\"}"),
 		 "its fields need cdiVersion 0.6.0, it says 0.5.0"},
-		{SPEC("0.9.0",""),							       "cdiVersion: not a valid value"},
-		{SPEC("0.5.0",								       ", \"extra\": 1"),															       "extra: unknown field"},
-		{NODE("\"path\": \"/dev/a\", \"hostPath\": \"/dev/b\", \"major\": 1"),                                                                                  NULL												 },
+		{SPEC("0.9.0", ""), "cdiVersion: not a valid value"},
+		{SPEC("0.5.0", ", \"extra\": 1"), "extra: unknown field"},
+		{NODE("\"path\": \"/dev/a\", \"hostPath\": \"/dev/b\", \"major\": 1"), NULL},
 		{NODE("\"path\": \"/dev/a\", \"majr\": 1"),
 		 "containerEdits.deviceNodes[0].majr: unknown field"},
-		{NODE("\"type\": \"c\""),"containerEdits.deviceNodes[0].path: missing"},
+		{NODE("\"type\": \"c\""), "containerEdits.deviceNodes[0].path: missing"},
 		{NODE("\"path\": \"/dev/a\", \"type\": \"d\""),
-		 "containerEdits.deviceNodes[0].type: not a valid value"												  },
+		 "containerEdits.deviceNodes[0].type: not a valid value"},
 		{NODE("\"path\": \"/dev/a\", \"major\": -1"),
-		 "containerEdits.deviceNodes[0].major: not a valid value"																	     },
+		 "containerEdits.deviceNodes[0].major: not a valid value"},
 		{NODE("\"path\": \"/dev/a\", \"permissions\": \"rx\""),
 		 "containerEdits.deviceNodes[0].permissions: not a valid value"},
 		{SPEC("0.5.0",
-                 ", \"containerEdits\": {\"hooks\": [{\"hookName\": \"createContaine\","
+		      ", \"containerEdits\": {\"hooks\": [{\"hookName\": \"createContaine\","
 		      "\"path\": \"/x\"}]}"),
 		 "containerEdits.hooks[0].hookName: not a valid value"},
-		{SPEC("0.5.0",                     ", \"containerEdits\": {\"mounts\": [{\"hostPath\": \"/x\","
+		{SPEC("0.5.0", ", \"containerEdits\": {\"mounts\": [{\"hostPath\": \"/x\","
 			       "\"containerPath\": \"/x\", \"options\": \"ro\"}]}"),
 		 "containerEdits.mounts[0].options: not a valid value"},
-		{SPEC("0.3.0",							", \"containerEdits\": {\"mounts\": [{\"hostPath\": \"/x\","
+		{SPEC("0.3.0", ", \"containerEdits\": {\"mounts\": [{\"hostPath\": \"/x\","
 			       "\"containerPath\": \"/x\", \"type\": \"tmpfs\"}]}"),
 		 "its fields need cdiVersion 0.4.0, it says 0.3.0"},
-		{SPEC("0.5.0",								       ", \"containerEdits\": {\"env\": [\"=b\"]}"),
+		{SPEC("0.5.0", ", \"containerEdits\": {\"env\": [\"=b\"]}"),
 		 "containerEdits.env: not a valid value"},
 		{"{\"cdiVersion\": \"0.5.0\", \"kind\": \"v.com/c\", \"devices\": []}",
-		 "devices: no device"												 },
+		 "devices: no device"},
 		{"{\"cdiVersion\": \"0.5.0\", \"kind\": \"v.com\", \"devices\": [" DEVICE("d") "]}",
-		 "kind: not a valid value"							    },
+		 "kind: not a valid value"},
 		{"{\"cdiVersion\": \"0.5.0\", \"kind\": \"v.com/c\", \"devices\": [" DEVICE(
 			 "d") ", " DEVICE("d") "]}",
-		 "devices[1].name: twice"									},
+		 "devices[1].name: twice"},
 		{"{\"cdiVersion\": \"0.5.0\", \"kind\": \"v.com/c\", \"devices\": [" DEVICE(
 			 "-d") "]}",
-		 "devices[0].name: not a valid value"											   },
+		 "devices[0].name: not a valid value"},
 		{"{\"cdiVersion\": \"0.3.0\", \"kind\": \"v.com/c\", \"devices\": [" DEVICE(
 			 "0") "]}",
-		 "its fields need cdiVersion 0.5.0, it says 0.3.0"										      },
+		 "its fields need cdiVersion 0.5.0, it says 0.3.0"},
 		{"{\"cdiVersion\": \"0.3.0\", \"kind\": \"v.com/c\", \"devices\": [{\"name\": \"d\","
-		 "\"containerEdits\": {}}]}",				"devices[0].containerEdits: empty"										       },
+		 "\"containerEdits\": {}}]}",
+		 "devices[0].containerEdits: empty"},
 		{"{\"cdiVersion\": \"0.3.0\", \"kind\": \"v.com/c\", \"devices\": [null]}",
-		 "devices[0]: not an object"									   },
+		 "devices[0]: not an object"},
 		{"{\"cdiVersion\": null, \"kind\": \"v.com/c\", \"devices\": {}}",
-		 "cdiVersion: not a valid value"							      },
-		{"{}",				       "cdiVersion: missing"},
+		 "cdiVersion: not a valid value"},
+		{"{}", "cdiVersion: missing"},
 	};
 
 	(void)state;
@@ -436,51 +433,51 @@ static void yaml_is_read_as_tools_write_it(void **state)
 	static const struct {
 		const char *text, *json; /* or its error */
 	} cases[] = {
-		{"a: b\n",							   "{\"a\":\"b\"}"						  },
-		{"---\na: b # c\n# d\n\nc: 12\nd: true\n",                           "{\"a\":\"b\",\"c\":12,\"d\":true}"                              },
+		{"a: b\n", "{\"a\":\"b\"}"},
+		{"---\na: b # c\n# d\n\nc: 12\nd: true\n", "{\"a\":\"b\",\"c\":12,\"d\":true}"},
 		{"a:\n- b\n- c: d\n  e: f\n- g:\n  - h\n",
-		 "{\"a\":[\"b\",{\"c\":\"d\",\"e\":\"f\"},{\"g\":[\"h\"]}]}"                                                                          },
-		{"a:\n  - b\n  -\n    c: d\n",                                       "{\"a\":[\"b\",{\"c\":\"d\"}]}"                                  },
-		{"a: []\nb: {}\nc:\nd: -x\n",                                        "{\"a\":[],\"b\":{},\"c\":null,\"d\":\"-x\"}"                    },
-		{"a: \"b: \\\" # c\"\n",					     "{\"a\":\"b: \\\" # c\"}"                                        },
-		{"a: 'b''c'\n\"d\": /dev/e::f\n",                                    "{\"a\":\"b'c\",\"d\":\"/dev/e::f\"}"                            },
-		{"a: \"1\"\nb: 0.5.0\n",					     "{\"a\":\"1\",\"b\":\"0.5.0\"}"                                  },
-		{"- a\n",							    "read it: line 1: not a mapping"                                 },
-		{"",								 "read it: line 1: it is empty"                                   },
-		{"a\n",							      "read it: line 1: no key"                                        },
-		{"a: b\na: c\n",						     "read it: line 2: a key for the second time"                     },
-		{"a: b\n  c: d\n",						   "read it: line 2: it is indented too far"                        },
-		{"  a: b\nc: d\n",						   "read it: line 2: it doesn't belong to what stands above it"     },
-		{"\ta: b\n",							 "read it: line 1: a tab in the indentation"                      },
-		{"a: &x b\n",							"read it: line 1: YAML that specs aren't written in"             },
-		{"a: |\n  b\n",						      "read it: line 1: YAML that specs aren't written in"             },
-		{"a: {b: c}\n",						      "{\"a\":{\"b\":\"c\"}}"                                          },
+		 "{\"a\":[\"b\",{\"c\":\"d\",\"e\":\"f\"},{\"g\":[\"h\"]}]}"},
+		{"a:\n  - b\n  -\n    c: d\n", "{\"a\":[\"b\",{\"c\":\"d\"}]}"},
+		{"a: []\nb: {}\nc:\nd: -x\n", "{\"a\":[],\"b\":{},\"c\":null,\"d\":\"-x\"}"},
+		{"a: \"b: \\\" # c\"\n", "{\"a\":\"b: \\\" # c\"}"},
+		{"a: 'b''c'\n\"d\": /dev/e::f\n", "{\"a\":\"b'c\",\"d\":\"/dev/e::f\"}"},
+		{"a: \"1\"\nb: 0.5.0\n", "{\"a\":\"1\",\"b\":\"0.5.0\"}"},
+		{"- a\n", "read it: line 1: not a mapping"},
+		{"", "read it: line 1: it is empty"},
+		{"a\n", "read it: line 1: no key"},
+		{"a: b\na: c\n", "read it: line 2: a key for the second time"},
+		{"a: b\n  c: d\n", "read it: line 2: it is indented too far"},
+		{"  a: b\nc: d\n", "read it: line 2: it doesn't belong to what stands above it"},
+		{"\ta: b\n", "read it: line 1: a tab in the indentation"},
+		{"a: &x b\n", "read it: line 1: YAML that specs aren't written in"},
+		{"a: |\n  b\n", "read it: line 1: YAML that specs aren't written in"},
+		{"a: {b: c}\n", "{\"a\":{\"b\":\"c\"}}"},
 		{"%YAML 1.2\n---\na: [b, 'c, d', \"e] # f\", 3, true, []]\nb: {}\n",
-		 "{\"a\":[\"b\",\"c, d\",\"e] # f\",3,true,[]],\"b\":{}}"									     },
+		 "{\"a\":[\"b\",\"c, d\",\"e] # f\",3,true,[]],\"b\":{}}"},
 		{"a: [ # one\n  b,\n    {c: d, \"e\": [f]},\n] # end\ng: h\n",
-		 "{\"a\":[\"b\",{\"c\":\"d\",\"e\":[\"f\"]}],\"g\":\"h\"}"									    },
+		 "{\"a\":[\"b\",{\"c\":\"d\",\"e\":[\"f\"]}],\"g\":\"h\"}"},
 		{"a:\n- {b: x::/y, c: -z}\n- [d]\n- e\n",
-		 "{\"a\":[{\"b\":\"x::/y\",\"c\":\"-z\"},[\"d\"],\"e\"]}"									     },
-		{"{\"a\": {\"b\": [1, 2]},\n \"c\":\"d\"}\n",                        "{\"a\":{\"b\":[1,2]},\"c\":\"d\"}"                              },
-		{"a: [b\n",							  "read it: line 2: a list or mapping in brackets that doesn't end"},
-		{"a: [b] c\n",						       "read it: line 1: something behind a list or mapping in brackets"},
-		{"a: [b: c]\n",						      "{\"a\":[\"b: c\"]}"                                             },
-		{"a: {b}\n",							 "read it: line 1: no key"                                        },
-		{"a: {b: c, b: d}\n",						"read it: line 1: a key for the second time"                     },
-		{"a: [b c, , d]\n",						  "read it: line 1: nothing where a value has to be"               },
-		{"a: [[b] c]\n",						     "read it: line 1: no comma between the items in brackets"        },
+		 "{\"a\":[{\"b\":\"x::/y\",\"c\":\"-z\"},[\"d\"],\"e\"]}"},
+		{"{\"a\": {\"b\": [1, 2]},\n \"c\":\"d\"}\n", "{\"a\":{\"b\":[1,2]},\"c\":\"d\"}"},
+		{"a: [b\n", "read it: line 2: a list or mapping in brackets that doesn't end"},
+		{"a: [b] c\n", "read it: line 1: something behind a list or mapping in brackets"},
+		{"a: [b: c]\n", "{\"a\":[\"b: c\"]}"},
+		{"a: {b}\n", "read it: line 1: no key"},
+		{"a: {b: c, b: d}\n", "read it: line 1: a key for the second time"},
+		{"a: [b c, , d]\n", "read it: line 1: nothing where a value has to be"},
+		{"a: [[b] c]\n", "read it: line 1: no comma between the items in brackets"},
 		{"a: [[[[[[[[[[[[[[[[[[[[b]]]]]]]]]]]]]]]]]]]]\n",
-		 "read it: line 1: it is too deep"												    },
-		{"[a]\n",							    "read it: line 1: not a mapping"                                 },
-		{"a: [&x b]\n",						      "read it: line 1: YAML that specs aren't written in"             },
+		 "read it: line 1: it is too deep"},
+		{"[a]\n", "read it: line 1: not a mapping"},
+		{"a: [&x b]\n", "read it: line 1: YAML that specs aren't written in"},
 		{"a: \"b\n",
-		 "read it: line 1: a text in quotes that doesn't end, or has more behind it"                                                          },
+		 "read it: line 1: a text in quotes that doesn't end, or has more behind it"},
 		{"a: 'b' c\n",
-		 "read it: line 1: a text in quotes that doesn't end, or has more behind it"                                                          },
+		 "read it: line 1: a text in quotes that doesn't end, or has more behind it"},
 		{"a: \"b\\u0000\"\n",
-		 "read it: line 1: a text in quotes that doesn't end, or has more behind it"                                                          },
+		 "read it: line 1: a text in quotes that doesn't end, or has more behind it"},
 		{"a:\n- - - - - - - - - - - - - - - - - - - a\n",
-		 "read it: line 2: it is too deep"												    },
+		 "read it: line 2: it is too deep"},
 	};
 
 	(void)state;
@@ -507,6 +504,21 @@ static void yaml_is_read_as_tools_write_it(void **state)
 	"]}]"
 #define FOUND_NODE(rest) "\"deviceNodes\": [{\"path\": \"/dev/null\"" rest "}]"
 
+/* What it is more than a character device of the host that is read and written. */
+static const char *describe_node(struct arena *arena, const struct cdi_node *node)
+{
+	return arena_printf(arena, "%s%s%s%s%s",
+			    node->type == 'b'   ? " b"
+			    : node->type == 'p' ? " p"
+						: "",
+			    node->no_rule ? " none" : "",
+			    node->access == ACCESS_READ    ? " r"
+			    : node->access == ACCESS_WRITE ? " w"
+							   : "",
+			    node->on_host ? "" : " made",
+			    node->mode == CDI_NODE_UNSAID ? "" : " mode");
+}
+
 /* What the edits come to, as text. */
 static const char *describe(struct arena *arena, const struct cdi_edits *edits)
 {
@@ -516,16 +528,19 @@ static const char *describe(struct arena *arena, const struct cdi_edits *edits)
 		(void)strings_add(arena, &list, edits->env.items[i]);
 	for (size_t i = 0; i < edits->nodes.count; i++)
 		(void)strings_add(arena, &list,
-				  arena_printf(arena, "%s<%s %u:%u", edits->nodes.items[i].path,
+				  arena_printf(arena, "%s<%s %u:%u%s", edits->nodes.items[i].path,
 					       edits->nodes.items[i].host_path,
 					       edits->nodes.items[i].major,
-					       edits->nodes.items[i].minor));
+					       edits->nodes.items[i].minor,
+					       describe_node(arena, &edits->nodes.items[i])));
 	for (size_t i = 0; i < edits->mounts.count; i++)
 		(void)strings_add(arena, &list,
-				  arena_printf(arena, "%s<%s %x",
-					       edits->mounts.items[i].container_path,
-					       edits->mounts.items[i].host_path,
-					       edits->mounts.items[i].flags));
+				  edits->mounts.items[i].as_given
+					  ? edits->mounts.items[i].json
+					  : arena_printf(arena, "%s<%s %x",
+							 edits->mounts.items[i].container_path,
+							 edits->mounts.items[i].host_path,
+							 edits->mounts.items[i].flags));
 	for (size_t i = 0; i < edits->hooks.count; i++)
 		(void)strings_add(arena, &list,
 				  arena_printf(arena, "%s:%s:%s", edits->hooks.items[i].stage,
@@ -535,6 +550,19 @@ static const char *describe(struct arena *arena, const struct cdi_edits *edits)
 						       : "-"));
 	for (size_t i = 0; i < edits->groups.count; i++)
 		(void)strings_add(arena, &list, edits->groups.items[i]);
+	for (size_t i = 0; i < edits->net_devices.count; i++)
+		(void)strings_add(arena, &list,
+				  arena_printf(arena, "%s>%s", edits->net_devices.items[i].host,
+					       edits->net_devices.items[i].name));
+	if (edits->intel_rdt)
+		(void)strings_add(arena, &list, edits->intel_rdt);
+	for (size_t i = 0; i < edits->beyond_hook.count; i++)
+		if (!strstr(edits->beyond_hook.items[i], "variable") &&
+		    !strstr(edits->beyond_hook.items[i], "command"))
+			(void)strings_add(
+				arena, &list,
+				arena_printf(arena, "(%s)",
+					     strstr(edits->beyond_hook.items[i], ": ") + 2));
 	return strings_join(arena, &list, " ");
 }
 
@@ -542,74 +570,153 @@ static const struct {
 	const char *early, *late; /* a spec in each directory, or NULL */
 	const char *names[3], *result;
 } found[] = {
-	{FOUND_SPEC(FOUND_DEVICE("a",						 "\"env\": [\"A=1\"]")),                                          NULL, {"v.com/c=a"},                                   "A=1"},
-	{FOUND_SPEC(FOUND_DEVICE("a",									   "\"env\": [\"A=1\"]")),
-	 FOUND_SPEC(FOUND_DEVICE("a",                    "\"env\": [\"A=2\"]")),
+	{FOUND_SPEC(FOUND_DEVICE("a", "\"env\": [\"A=1\"]")), NULL, {"v.com/c=a"}, "A=1"},
+	{FOUND_SPEC(FOUND_DEVICE("a", "\"env\": [\"A=1\"]")),
+	 FOUND_SPEC(FOUND_DEVICE("a", "\"env\": [\"A=2\"]")),
 	 {"v.com/c=a"},
 	 "A=2"},
-	{FOUND_SPEC(FOUND_DEVICE("a",							       "\"env\": [\"A=1\"]") "," FOUND_DEVICE(
-		 "b",																	"\"env\": [\"A=1\", \"B=2\"]")),
-	 NULL,																				 {"v.com/c=b", "v.com/c=a"},
+	{FOUND_SPEC(FOUND_DEVICE("a", "\"env\": [\"A=1\"]") "," FOUND_DEVICE(
+		 "b", "\"env\": [\"A=1\", \"B=2\"]")),
+	 NULL,
+	 {"v.com/c=b", "v.com/c=a"},
 	 "A=1 B=2"},
 	{"{\"cdiVersion\": \"0.7.0\", \"kind\": \"v.com/c\", \"containerEdits\": {\"env\": [\"C=1\"], "
 	 "\"additionalGids\": [5]}, \"devices\": [" FOUND_DEVICE("a",
-         "\"additionalGids\": [5, 6]") "]}",
-	 NULL,														   {"v.com/c=a"},
+								 "\"additionalGids\": [5, 6]") "]}",
+	 NULL,
+	 {"v.com/c=a"},
 	 "C=1 5 6"},
-	{FOUND_SPEC(FOUND_DEVICE("a",        FOUND_NODE(""))),
-	 NULL,																	       {"v.com/c=a"},
+	{FOUND_SPEC(FOUND_DEVICE("a", FOUND_NODE(""))),
+	 NULL,
+	 {"v.com/c=a"},
 	 "/dev/null</dev/null 1:3"},
 	{FOUND_SPEC(FOUND_DEVICE(
-		 "a",									   FOUND_NODE(
+		 "a",
+		 FOUND_NODE(
 			 ", \"hostPath\": \"/dev/zero\", \"type\": \"c\", \"permissions\": \"rwm\""))),
-	 NULL,											     {"v.com/c=a"},
+	 NULL,
+	 {"v.com/c=a"},
 	 "/dev/null</dev/zero 1:5"},
-	{FOUND_SPEC(FOUND_DEVICE("a",						   FOUND_NODE(", \"major\": 1, \"minor\": 4"))),
-	 NULL,												   {"v.com/c=a"},
+	{FOUND_SPEC(FOUND_DEVICE("a", FOUND_NODE(", \"major\": 1, \"minor\": 4"))),
+	 NULL,
+	 {"v.com/c=a"},
 	 "apply CDI v.com/c=a: /dev/null has another number than the spec says"},
-	{FOUND_SPEC(FOUND_DEVICE("a",							      FOUND_NODE(", \"type\": \"b\""))),
-	 NULL,															{"v.com/c=a"},
-	 "apply CDI v.com/c=a: davit doesn't take nodes of type b"},
-	{FOUND_SPEC(FOUND_DEVICE("a",									FOUND_NODE(", \"permissions\": \"w\""))),
-	 NULL,									     {"v.com/c=a"},
-	 "apply CDI v.com/c=a: davit doesn't take the permissions w"},
-	{FOUND_SPEC(FOUND_DEVICE("a",FOUND_NODE(", \"hostPath\": \"/dev\""))),
-	 NULL,	 {"v.com/c=a"},
-	 "apply CDI v.com/c=a: davit doesn't take what is no character device: /dev"},
+	{FOUND_SPEC(FOUND_DEVICE("a", FOUND_NODE(", \"type\": \"b\""))),
+	 NULL,
+	 {"v.com/c=a"},
+	 "apply CDI v.com/c=a: the spec says another type than it has: /dev/null"},
+	{FOUND_SPEC(FOUND_DEVICE("a", FOUND_NODE(", \"permissions\": \"w\""))),
+	 NULL,
+	 {"v.com/c=a"},
+	 "/dev/null</dev/null 1:3 w"},
+	{FOUND_SPEC(FOUND_DEVICE("a", FOUND_NODE(", \"hostPath\": \"/dev\""))),
+	 NULL,
+	 {"v.com/c=a"},
+	 "apply CDI v.com/c=a: it is no device node: /dev"},
 	{FOUND_SPEC(FOUND_DEVICE(
-		 "a",						 FOUND_MOUNT(
+		 "a",
+		 FOUND_MOUNT(
 			 "\"ro\", \"nosuid\", \"nodev\", \"noexec\", \"rbind\", \"rprivate\""))),
-	 NULL,																	       {"v.com/c=a"},
+	 NULL,
+	 {"v.com/c=a"},
 	 "/c</dev 2f"},
 	{FOUND_SPEC(FOUND_DEVICE("a",
-         FOUND_MOUNT("\"ro\", \"rbind\", \"rw\", \"bind\", \"noatime\""))),
-	 NULL,												{"v.com/c=a"},
-	 "/c</dev 0"},
+				 FOUND_MOUNT("\"ro\", \"rbind\", \"rw\", \"bind\", \"noatime\""))),
+	 NULL,
+	 {"v.com/c=a"},
+	 "{\"destination\":\"/c\",\"type\":\"bind\",\"source\":\"/dev\",\"options\":[\"ro\",\"rbind\",\"rw\","
+	 "\"bind\",\"noatime\"]} (a hook can't give the mount on /c the option noatime)"},
 	{FOUND_SPEC(FOUND_DEVICE("a", FOUND_MOUNT("\"rshared\""))),
-	 NULL,						 {"v.com/c=a"},
-	 "apply CDI v.com/c=a: davit doesn't take the mount option rshared"},
+	 NULL,
+	 {"v.com/c=a"},
+	 "{\"destination\":\"/c\",\"type\":\"bind\",\"source\":\"/dev\",\"options\":[\"rshared\",\"bind\"]} "
+	 "(a hook can't give the mount on /c the option rshared)"},
 	{FOUND_SPEC(FOUND_DEVICE(
-		 "a",							      "\"hooks\": [{\"hookName\": \"createContainer\", \"path\": \"/usr/bin/nvidia-ctk\", "
+		 "a",
+		 FOUND_NODE(", \"type\": \"u\", \"permissions\": \"none\", \"fileMode\": 384"))),
+	 NULL,
+	 {"v.com/c=a"},
+	 "/dev/null</dev/null 1:3 none mode"},
+	{FOUND_SPEC(FOUND_DEVICE("a", FOUND_NODE(", \"permissions\": \"rm\""))),
+	 NULL,
+	 {"v.com/c=a"},
+	 "/dev/null</dev/null 1:3 r"},
+	{FOUND_SPEC(FOUND_DEVICE(
+		 "a",
+		 "\"deviceNodes\": [{\"path\": \"/dev/gone\", \"type\": \"b\", \"major\": 8, \"minor\": 1}, "
+		 "{\"path\": \"/dev/fifo\", \"type\": \"p\"}]")),
+	 NULL,
+	 {"v.com/c=a"},
+	 "/dev/gone</dev/gone 8:1 b made /dev/fifo</dev/fifo 0:0 p made "
+	 "(a hook can't make the node /dev/gone) (a hook can't make the node /dev/fifo)"},
+	{FOUND_SPEC(FOUND_DEVICE("a",
+				 "\"deviceNodes\": [{\"path\": \"/dev/gone\", \"type\": \"b\"}]")),
+	 NULL,
+	 {"v.com/c=a"},
+	 "apply CDI v.com/c=a: take /dev/gone of the host: No such file or directory"},
+	{FOUND_SPEC(FOUND_DEVICE("a", "\"deviceNodes\": [{\"path\": \"dev/null\"}]")),
+	 NULL,
+	 {"v.com/c=a"},
+	 "apply CDI v.com/c=a: its node has a relative path, dev/null"},
+	/* A bind above a mount that is the runtime's, and one beneath it. */
+	{FOUND_SPEC(FOUND_DEVICE(
+		 "a",
+		 "\"mounts\": [{\"hostPath\": \"/dev\", \"containerPath\": \"/a\"}, "
+		 "{\"hostPath\": \"none\", \"containerPath\": \"/a/b\", \"type\": \"tmpfs\", \"options\": [\"size=1m\"]}, "
+		 "{\"hostPath\": \"/dev\", \"containerPath\": \"/a/b/c\", \"type\": \"bind\"}]")),
+	 NULL,
+	 {"v.com/c=a"},
+	 "{\"destination\":\"/a\",\"type\":\"bind\",\"source\":\"/dev\",\"options\":[\"bind\"]} "
+	 "{\"destination\":\"/a/b\",\"type\":\"tmpfs\",\"source\":\"none\",\"options\":[\"size=1m\"]} "
+	 "/a/b/c</dev 0 (a hook can't mount the tmpfs on /a/b)"},
+	{"{\"cdiVersion\": \"1.1.0\", \"kind\": \"v.com/c\", \"devices\": [" FOUND_DEVICE(
+		 "a",
+		 "\"intelRdt\": {\"closID\": \"x\"}, \"netDevices\": [{\"hostInterfaceName\": \"eth5\", \"name\": \"net\"}], "
+		 "\"additionalGids\": [0, 7]") "," FOUND_DEVICE("b",
+								"\"netDevices\": [{\"hostInterfaceName\": \"eth5\", \"name\": \"other\"}]") "]}",
+	 NULL,
+	 {"v.com/c=a"},
+	 "7 eth5>net {\"closID\":\"x\"} (a hook can't move the network interface eth5) (a hook can't set intelRdt)"},
+	{"{\"cdiVersion\": \"1.1.0\", \"kind\": \"v.com/c\", \"devices\": [" FOUND_DEVICE("a", "\"netDevices\": [{\"hostInterfaceName\": \"eth5\", \"name\": \"net\"}]") "," FOUND_DEVICE(
+		 "b",
+		 "\"netDevices\": [{\"hostInterfaceName\": \"eth5\", \"name\": \"other\"}]") "]}",
+	 NULL,
+	 {"v.com/c=a", "v.com/c=b"},
+	 "apply CDI v.com/c=b: another device has the network interface eth5"},
+	{"{\"cdiVersion\": \"1.1.0\", \"kind\": \"v.com/c\", \"devices\": [" FOUND_DEVICE(
+		 "a",
+		 "\"netDevices\": [{\"hostInterfaceName\": \"eth5\", \"name\": \"a\\\"b\"}]") "]}",
+	 NULL,
+	 {"v.com/c=a"},
+	 "apply CDI v.com/c=a: no network interface can be called a\"b"},
+	{FOUND_SPEC(FOUND_DEVICE(
+		 "a",
+		 "\"hooks\": [{\"hookName\": \"createContainer\", \"path\": \"/usr/bin/nvidia-ctk\", "
 		 "\"args\": [\"nvidia-ctk\", \"hook\", \"chmod\"], \"timeout\": 3}]")),
-	 NULL,																     {"v.com/c=a"},
+	 NULL,
+	 {"v.com/c=a"},
 	 "createContainer:{\"path\":\"/usr/bin/nvidia-ctk\",\"args\":[\"nvidia-ctk\",\"hook\",\"chmod\"],"
 	 "\"timeout\":3}:chmod"},
 	{FOUND_SPEC(FOUND_DEVICE("a",
-         "\"hooks\": [{\"hookName\": \"poststop\", \"path\": \"/x/other\", "
+				 "\"hooks\": [{\"hookName\": \"poststop\", \"path\": \"/x/other\", "
 				 "\"args\": [\"other\", \"chmod\"]}]")),
-	 NULL,																	{"v.com/c=a"},
+	 NULL,
+	 {"v.com/c=a"},
 	 "poststop:{\"path\":\"/x/other\",\"args\":[\"other\",\"chmod\"]}:-"},
-	{FOUND_SPEC(FOUND_DEVICE("a",					       "\"env\": [\"A=1\"]")),
-	 NULL,										{"v.com/c=z"},
+	{FOUND_SPEC(FOUND_DEVICE("a", "\"env\": [\"A=1\"]")),
+	 NULL,
+	 {"v.com/c=z"},
 	 "find the CDI device v.com/c=z: the specs of its kind have a"},
-	{FOUND_SPEC(FOUND_DEVICE("a",							"\"env\": [\"A=1\"]")),
-	 NULL,																	       {"v.com/d=a"},
+	{FOUND_SPEC(FOUND_DEVICE("a", "\"env\": [\"A=1\"]")),
+	 NULL,
+	 {"v.com/d=a"},
 	 "find the CDI device v.com/d=a: no spec is of its kind; there are v.com/c"},
-	{NULL,									   NULL,														{"v.com/c=a"},										     "find the CDI device v.com/c=a: there are no specs"																							       },
+	{NULL, NULL, {"v.com/c=a"}, "find the CDI device v.com/c=a: there are no specs"},
 	{"{\"kind\": \"v.com/c\"}",
-	 NULL,									{"v.com/c=a"},
+	 NULL,
+	 {"v.com/c=a"},
 	 "find the CDI device v.com/c=a: /early/a.json is passed over: use /early/a.json: "
-	 "cdiVersion: missing"                            },
+	 "cdiVersion: missing"},
 };
 
 /* A spec as the only file of a directory, or an empty directory. */
@@ -668,54 +775,81 @@ static void devices_of_specs_are_found_by_name(void **state)
 
 static void a_hook_makes_what_it_can(void **state)
 {
-	const char *env[] = {"NVIDIA_VISIBLE_DEVICES=void", "NVIDIA_CTK_LIBCUDA_DIR=/x", "A=1"};
-	struct cdi_edit_hook hooks[] = {
-		{.path = "/usr/bin/nvidia-ctk", .command = "chmod"},
-                {.path = "/bin/true"                            }
-        };
-	struct cdi_edits edits = {
-		.env = {env,   2, 2},
-                  .hooks = {hooks, 1, 1}
-        };
+	const char *beyond[] = {"CDI v.com/c=a: a hook can't set A=1"}, *groups[] = {"5", "6"};
+	uint32_t group = 6;
+	const struct oci_user root = {0};
+	struct oci_user member = {.uid = 1, .gid = 5, .groups = {&group, 1, 1}};
+	struct cdi_edits edits = {.beyond_hook = {beyond, 0, 1}, .groups = {groups, 0, 2}};
 	struct error err = {0};
 
 	(void)state;
-	assert_int_equal(cdi_check_for_hook(&edits, &err), 0);
-	edits.env.count = 3;
-	assert_int_equal(cdi_check_for_hook(&edits, &err), -EINVAL);
-	assert_non_null(strstr(err.message, "A=1"));
-	edits.env.count = 2;
-	edits.hooks.count = 2;
-	assert_int_equal(cdi_check_for_hook(&edits, &err), -EINVAL);
-	assert_non_null(strstr(err.message, "/bin/true"));
+	assert_int_equal(cdi_check_for_hook(&edits, &root, &err), 0);
+	edits.beyond_hook.count = 1;
+	assert_int_equal(cdi_check_for_hook(&edits, &root, &err), -EINVAL);
+	assert_string_equal(err.message, "apply CDI v.com/c=a: a hook can't set A=1");
+	edits.beyond_hook.count = 0;
+	edits.groups.count = 2;
+	assert_int_equal(cdi_check_for_hook(&edits, &root, &err), 0);
+	assert_int_equal(cdi_check_for_hook(&edits, &member, &err), 0);
+	member.groups.count = 0;
+	assert_int_equal(cdi_check_for_hook(&edits, &member, &err), -EINVAL);
+	assert_non_null(strstr(err.message, "the group 6"));
 }
 
 static void edits_become_operations(void **state)
 {
 	struct cdi_node nodes_given[] = {
-		{"/dev/a", "/dev/null", 1, 3, "CDI x"},
-                {"/dev/a", "/dev/null", 1, 3, "CDI y"}
-        };
-	struct cdi_mount mounts[] = {
-		{"/h", "/c", MOUNT_FLAG_RECURSIVE, "CDI x"}
-        };
-	struct cdi_edits edits = {
-		.nodes = {nodes_given, 2, 2},
-                  .mounts = {mounts,      1, 1}
-        };
+		{.path = "/dev/a",
+		 .host_path = "/dev/null",
+		 .type = 'c',
+		 .major = 1,
+		 .minor = 3,
+		 .because = "CDI x"},
+		{.path = "/dev/a",
+		 .host_path = "/dev/null",
+		 .type = 'c',
+		 .major = 1,
+		 .minor = 3,
+		 .because = "CDI y"},
+		{.path = "/dev/b",
+		 .type = 'b',
+		 .major = 8,
+		 .minor = 3,
+		 .access = ACCESS_READ,
+		 .because = "CDI y"},
+		{.path = "/dev/n",
+		 .type = 'c',
+		 .major = 8,
+		 .minor = 3,
+		 .no_rule = true,
+		 .because = "CDI y"},
+	};
+	struct cdi_mount mounts[] = {{.host_path = "/h",
+				      .container_path = "/c",
+				      .flags = MOUNT_FLAG_RECURSIVE,
+				      .because = "CDI x"},
+				     {.host_path = "tmpfs",
+				      .container_path = "/t",
+				      .as_given = true,
+				      .because = "CDI x"}};
+	struct cdi_edits edits = {.nodes = {nodes_given, 4, 4}, .mounts = {mounts, 2, 2}};
 	AUTO_ARENA arena = {0};
 	struct plan plan = {0};
 	struct error err = {0};
 
 	(void)state;
 	assert_int_equal(cdi_plan(&edits, &arena, &plan, &err), 0);
-	assert_int_equal(plan.count, 3); /* a node once, with its rule */
+	assert_int_equal(plan.count, 6); /* a node once, with its rule, where it has one */
 	assert_int_equal(plan.items[0].kind, OPERATION_DEVICE_RULE);
 	assert_int_equal(plan.items[1].kind, OPERATION_DEVICE);
 	assert_int_equal(plan.items[1].tree, TREE_HOST);
-	assert_int_equal(plan.items[2].kind, OPERATION_BIND);
-	assert_int_equal(plan.items[2].flags, MOUNT_FLAG_RECURSIVE);
-	assert_true(plan.items[2].required && plan.items[2].of_spec);
+	assert_int_equal(plan.items[2].kind, OPERATION_DEVICE_RULE);
+	assert_true(plan.items[2].block && plan.items[2].access == ACCESS_READ);
+	assert_int_equal(plan.items[4].kind, OPERATION_DEVICE);
+	assert_ptr_equal(plan.items[4].node, &nodes_given[3]);
+	assert_int_equal(plan.items[5].kind, OPERATION_BIND);
+	assert_int_equal(plan.items[5].flags, MOUNT_FLAG_RECURSIVE);
+	assert_true(plan.items[5].required && plan.items[5].of_spec);
 }
 
 int main(void)

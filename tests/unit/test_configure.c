@@ -39,38 +39,40 @@ static const struct {
 	unsigned options;
 	const char *after;
 } docker_cases[] = {
-	{"no file",				 NULL,							    0,             "{\n    \"runtimes\": {\n        " NV "\n    }\n}\n"    },
-	{"an empty file",			   " \n",							   0,             "{\n    \"runtimes\": {\n        " NV "\n    }\n}\n"    },
-	{"an empty object",                         "{}",							    DEFAULT,
-	 "{\n    \"runtimes\": {\n        " NV "\n    },\n    \"default-runtime\": \"nvidia\"\n}"                                                                                           },
-	{"one line stays one line",                 "{\"a\":1,\"b\":[{}]}",                                          CDI,
+	{"no file", NULL, 0, "{\n    \"runtimes\": {\n        " NV "\n    }\n}\n"},
+	{"an empty file", " \n", 0, "{\n    \"runtimes\": {\n        " NV "\n    }\n}\n"},
+	{"an empty object", "{}", DEFAULT,
+	 "{\n    \"runtimes\": {\n        " NV "\n    },\n    \"default-runtime\": \"nvidia\"\n}"},
+	{"one line stays one line", "{\"a\":1,\"b\":[{}]}", CDI,
 	 "{\"a\":1,\"b\":[{}],\"runtimes\":{\"nvidia\":{\"path\":\"/r\"}},\"features\":{\"cdi\":"
-	 "true}}"																					   },
-	{"tabs, numbers, order",                    "{\n\t\"z\": 1.50e3,\n\t\"a\": 007\n}\n",                        0,             NULL                                                    },
-	{"tabs and numbers stay",                   "{\n\t\"z\": 1.50e3,\n\t\"a\": 7\n}\n",                          0,
+	 "true}}"},
+	{"tabs, numbers, order", "{\n\t\"z\": 1.50e3,\n\t\"a\": 007\n}\n", 0, NULL},
+	{"tabs and numbers stay", "{\n\t\"z\": 1.50e3,\n\t\"a\": 7\n}\n", 0,
 	 "{\n\t\"z\": 1.50e3,\n\t\"a\": 7,\n\t\"runtimes\": {\n\t\t\"nvidia\": {\n\t\t\t\"path\": "
-	 "\"/r\"\n\t\t}\n\t}\n}\n"																			  },
-	{"lines end as they did",                   "{\r\n  \"a\": 1\r\n}\r\n",                                      DEFAULT,
+	 "\"/r\"\n\t\t}\n\t}\n}\n"},
+	{"lines end as they did", "{\r\n  \"a\": 1\r\n}\r\n", DEFAULT,
 	 "{\r\n  \"a\": 1,\r\n  \"runtimes\": {\r\n    \"nvidia\": {\r\n      \"path\": "
-	 "\"/r\"\r\n    }\r\n  },\r\n  \"default-runtime\": \"nvidia\"\r\n}\r\n"													    },
-	{"another runtime is kept",                 "{\n  \"runtimes\": {\n    \"kata\": {\"path\": \"k\"}\n  }\n}",
-	 0,															 "{\n  \"runtimes\": {\n    \"kata\": {\"path\": \"k\"},\n    \"nvidia\": {\n      "
-	 "\"path\": \"/r\"\n    }\n  }\n}"																       },
+	 "\"/r\"\r\n    }\r\n  },\r\n  \"default-runtime\": \"nvidia\"\r\n}\r\n"},
+	{"another runtime is kept", "{\n  \"runtimes\": {\n    \"kata\": {\"path\": \"k\"}\n  }\n}",
+	 0,
+	 "{\n  \"runtimes\": {\n    \"kata\": {\"path\": \"k\"},\n    \"nvidia\": {\n      "
+	 "\"path\": \"/r\"\n    }\n  }\n}"},
 	{"a runtime of that name changes its path",
-	 "{\"runtimes\": {\"nvidia\": {\"args\": [\"}\"], \"path\": \"n\\\"\"}}}",                                   0,
-	 "{\"runtimes\": {\"nvidia\": {\"args\": [\"}\"], \"path\": \"/r\"}}}"													      },
+	 "{\"runtimes\": {\"nvidia\": {\"args\": [\"}\"], \"path\": \"n\\\"\"}}}", 0,
+	 "{\"runtimes\": {\"nvidia\": {\"args\": [\"}\"], \"path\": \"/r\"}}}"},
 	{"values are replaced in place",
 	 "{\"default-runtime\" : \"runc\", \"features\": {\"cdi\": false}, \"runtimes\": "
-	 "{\"nvidia\": {\"path\": \"/r\"}}}",									DEFAULT | CDI,
+	 "{\"nvidia\": {\"path\": \"/r\"}}}",
+	 DEFAULT | CDI,
 	 "{\"default-runtime\" : \"nvidia\", \"features\": {\"cdi\": true}, \"runtimes\": "
-	 "{\"nvidia\": {\"path\": \"/r\"}}}"																		},
-	{"names are compared as decoded",           "{\"runti\\u006des\": {\"nvidia\": {\"path\": \"/r\"}}}",
-	 0,															 "{\"runti\\u006des\": {\"nvidia\": {\"path\": \"/r\"}}}"},
-	{"a byte order mark stays",                 "\xef\xbb\xbf{}",                                                0,
-	 "\xef\xbb\xbf{\n    \"runtimes\": {\n        " NV "\n    }\n}"														     },
-	{"a name inside another object isn't it",   "{\"x\": {\"default-runtime\": 1}}",                             DEFAULT,
+	 "{\"nvidia\": {\"path\": \"/r\"}}}"},
+	{"names are compared as decoded", "{\"runti\\u006des\": {\"nvidia\": {\"path\": \"/r\"}}}",
+	 0, "{\"runti\\u006des\": {\"nvidia\": {\"path\": \"/r\"}}}"},
+	{"a byte order mark stays", "\xef\xbb\xbf{}", 0,
+	 "\xef\xbb\xbf{\n    \"runtimes\": {\n        " NV "\n    }\n}"},
+	{"a name inside another object isn't it", "{\"x\": {\"default-runtime\": 1}}", DEFAULT,
 	 "{\"x\": {\"default-runtime\": 1}, \"runtimes\": {\"nvidia\": {\"path\": \"/r\"}}, "
-	 "\"default-runtime\": \"nvidia\"}"																		 },
+	 "\"default-runtime\": \"nvidia\"}"},
 };
 
 static void test_docker(void **state)
@@ -106,20 +108,22 @@ static const struct {
 } docker_removals[] = {
 	{"what others added meanwhile stays",
 	 "{\n  \"a\": 1,\n  \"runtimes\": {\n    \"nvidia\": {\"path\": \"/r\"}\n  },\n  \"b\": "
-	 "2\n}",											    "{\n  \"a\": 1\n}",							       "{\n  \"a\": 1,\n  \"b\": 2\n}"},
-	{"without a backup",                  "{\"runtimes\": {\"nvidia\": {\"path\": \"/r\"}}, \"a\": 1}", NULL,
-	 "{\"a\": 1}"																									},
-	{"another default stays",             "{\"default-runtime\": \"kata\", \"a\": 1}",                  NULL,
-	 "{\"default-runtime\": \"kata\", \"a\": 1}"																					 },
+	 "2\n}",
+	 "{\n  \"a\": 1\n}", "{\n  \"a\": 1,\n  \"b\": 2\n}"},
+	{"without a backup", "{\"runtimes\": {\"nvidia\": {\"path\": \"/r\"}}, \"a\": 1}", NULL,
+	 "{\"a\": 1}"},
+	{"another default stays", "{\"default-runtime\": \"kata\", \"a\": 1}", NULL,
+	 "{\"default-runtime\": \"kata\", \"a\": 1}"},
 	{"values get back what they were",
 	 "{\"default-runtime\": \"nvidia\", \"runtimes\": {\"nvidia\": {\"path\": \"/r\"}}, \"b\": "
-	 "2}",											      "{\"default-runtime\": \"runc\", \"runtimes\": {\"nvidia\": {\"path\": \"n\"}}}",
-	 "{\"default-runtime\": \"runc\", \"runtimes\": {\"nvidia\": {\"path\": \"n\"}}, \"b\": 2}"															  },
+	 "2}",
+	 "{\"default-runtime\": \"runc\", \"runtimes\": {\"nvidia\": {\"path\": \"n\"}}}",
+	 "{\"default-runtime\": \"runc\", \"runtimes\": {\"nvidia\": {\"path\": \"n\"}}, \"b\": 2}"},
 	{"others' runtimes stay",
-	 "{\"runtimes\": {\"nvidia\": {\"path\": \"/r\"}, \"kata\": {\"path\": \"k\"}}}",                   NULL,
-	 "{\"runtimes\": {\"kata\": {\"path\": \"k\"}}}"																				     },
-	{"an older davit-runtime's path",     "{\"a\":1,\"runtimes\":{\"nvidia\":{\"path\":\"/old\"}}}",
-	 "{\"a\":1}",																					 "{\"a\":1}"                    },
+	 "{\"runtimes\": {\"nvidia\": {\"path\": \"/r\"}, \"kata\": {\"path\": \"k\"}}}", NULL,
+	 "{\"runtimes\": {\"kata\": {\"path\": \"k\"}}}"},
+	{"an older davit-runtime's path", "{\"a\":1,\"runtimes\":{\"nvidia\":{\"path\":\"/old\"}}}",
+	 "{\"a\":1}", "{\"a\":1}"},
 };
 
 static void test_docker_remove(void **state)
@@ -144,13 +148,13 @@ static void test_docker_remove(void **state)
 static const struct {
 	const char *text, *message;
 } docker_refusals[] = {
-	{"{\n  // mine\n}",                    "read " FILE_PATH ": line 2, column 3"                           },
-	{"{\"a\": 1,}",			"read " FILE_PATH ": line 1, column 9"                           },
-	{"{\"a\": 1",			  "read " FILE_PATH ": line 1, column 8"                           },
-	{"[]",				 "read " FILE_PATH ": it is not a JSON object"                    },
-	{"{} {}",			      "read " FILE_PATH ": line 1, column 4"                           },
-	{"{\n \"runtimes\": 1}",               "read " FILE_PATH ": line 2, column 14: this has to be an object"},
-	{"{\"runtimes\": {\"nvidia\": null}}", "read " FILE_PATH ": line 1, column 25"                          },
+	{"{\n  // mine\n}", "read " FILE_PATH ": line 2, column 3"},
+	{"{\"a\": 1,}", "read " FILE_PATH ": line 1, column 9"},
+	{"{\"a\": 1", "read " FILE_PATH ": line 1, column 8"},
+	{"[]", "read " FILE_PATH ": it is not a JSON object"},
+	{"{} {}", "read " FILE_PATH ": line 1, column 4"},
+	{"{\n \"runtimes\": 1}", "read " FILE_PATH ": line 2, column 14: this has to be an object"},
+	{"{\"runtimes\": {\"nvidia\": null}}", "read " FILE_PATH ": line 1, column 25"},
 };
 
 static void test_docker_refuses(void **state)
@@ -180,13 +184,13 @@ static void test_docker_refuses(void **state)
 static const struct {
 	const char *before, *after, *diff;
 } diff_cases[] = {
-	{"a\n",			 "a\n",			 ""								     },
-	{NULL,			  NULL,			  ""								     },
-	{NULL,			  "a\n",			 "--- /dev/null\n+++ f\n@@ -0,0 +1,1 @@\n+a\n"                          },
-	{"a\n",			 NULL,			  "--- f\n+++ /dev/null\n@@ -1,1 +0,0 @@\n-a\n"                          },
-	{"a",			   "a\n",			 "--- f\n+++ f\n@@ -1,1 +1,1 @@\n-a\n\\ No newline at end of file\n+a\n"},
+	{"a\n", "a\n", ""},
+	{NULL, NULL, ""},
+	{NULL, "a\n", "--- /dev/null\n+++ f\n@@ -0,0 +1,1 @@\n+a\n"},
+	{"a\n", NULL, "--- f\n+++ /dev/null\n@@ -1,1 +0,0 @@\n-a\n"},
+	{"a", "a\n", "--- f\n+++ f\n@@ -1,1 +1,1 @@\n-a\n\\ No newline at end of file\n+a\n"},
 	{"1\n2\n3\n4\n5\n6\n7\n8\n9\n", "1\n2\n3\n4\nx\n6\ny\n8\n9\n",
-	 "--- f\n+++ f\n@@ -2,8 +2,8 @@\n 2\n 3\n 4\n-5\n+x\n 6\n-7\n+y\n 8\n 9\n"                                                            },
+	 "--- f\n+++ f\n@@ -2,8 +2,8 @@\n 2\n 3\n 4\n-5\n+x\n 6\n-7\n+y\n 8\n 9\n"},
 };
 
 static void test_diff(void **state)
@@ -210,18 +214,18 @@ static const struct {
 	bool cdi_off;
 	const char *spec_dirs;
 } docker_find_cases[] = {
-	{"",							     NULL, NULL,      false, ""     },
-	{"{}",							   NULL, NULL,      false, ""     },
-	{DOCKER("{\"path\": \"/r\"}"),                                   "/r", NULL,      false, ""     },
-	{"\xef\xbb\xbf" DOCKER("{\"path\": \"/r\"}"),                    "/r", NULL,      false, ""     },
-	{DOCKER("{\"path\": 5}"),					NULL, NULL,      false, ""     },
-	{DOCKER("\"/r\""),					       NULL, NULL,      false, ""     },
-	{"{\"runtimes\": [], \"exec-opts\": {}}",                        NULL, NULL,      false, ""     },
+	{"", NULL, NULL, false, ""},
+	{"{}", NULL, NULL, false, ""},
+	{DOCKER("{\"path\": \"/r\"}"), "/r", NULL, false, ""},
+	{"\xef\xbb\xbf" DOCKER("{\"path\": \"/r\"}"), "/r", NULL, false, ""},
+	{DOCKER("{\"path\": 5}"), NULL, NULL, false, ""},
+	{DOCKER("\"/r\""), NULL, NULL, false, ""},
+	{"{\"runtimes\": [], \"exec-opts\": {}}", NULL, NULL, false, ""},
 	{"{\"exec-opts\": [5, \"a\", \"native.cgroupdriver=systemd\"]}", NULL, "systemd", false,
-	 ""											     },
-	{"{\"features\": {\"cdi\": false}}",                             NULL, NULL,      true,  ""     },
-	{"{\"features\": {\"cdi\": true, \"x\": false}}",                NULL, NULL,      false, ""     },
-	{"{\"cdi-spec-dirs\": [\"/a\", 5, \"/b\"]}",                     NULL, NULL,      false, "/a /b"},
+	 ""},
+	{"{\"features\": {\"cdi\": false}}", NULL, NULL, true, ""},
+	{"{\"features\": {\"cdi\": true, \"x\": false}}", NULL, NULL, false, ""},
+	{"{\"cdi-spec-dirs\": [\"/a\", 5, \"/b\"]}", NULL, NULL, false, "/a /b"},
 };
 
 static void test_docker_find(void **state)

@@ -29,11 +29,11 @@ static void add_node(struct sample *s, const char *name, unsigned major, unsigne
 
 	assert_non_null(node);
 	*node = (struct doctor_node){
-		.node = {.name = name, .major = major, .minor = minor,                     .present = true},
+		.node = {.name = name, .major = major, .minor = minor, .present = true},
 		.exists = true,
 		.right = true,
 		.linked = true,
-		.st = {.st_mode = S_IFCHR | 0666,            .st_rdev = makedev(major,  minor)},
+		.st = {.st_mode = S_IFCHR | 0666, .st_rdev = makedev(major, minor)},
 	};
 }
 
@@ -82,10 +82,10 @@ static void make_engines(struct doctor_host *host)
 			.newest = "/etc/engine",
 			.cgroups = "systemd",
 			.changed = CONFIGURED,
-			.hook = {"nvidia-container-runtime-hook", "/usr/bin/hook",          true,
+			.hook = {"nvidia-container-runtime-hook", "/usr/bin/hook", true,
 				 CONFIGURED},
-			.runtime = {"/usr/bin/davit-runtime",        "/usr/bin/davit-runtime", true,
-                                 CONFIGURED},
+			.runtime = {"/usr/bin/davit-runtime", "/usr/bin/davit-runtime", true,
+				    CONFIGURED},
 		};
 }
 
@@ -105,6 +105,8 @@ static void make_sample(struct sample *s)
 		.cgroup = DOCTOR_CGROUP_V2,
 		.cgroup_delegate = "sys/fs/cgroup/user",
 		.persistenced = true,
+		.nvswitches = 4,
+		.fabric_manager = 9,
 	};
 	make_driver(s);
 	make_engines(host);
@@ -195,6 +197,9 @@ static void fail_bundle(struct doctor_host *host, enum doctor_step step)
 	X(no_modeset, lose(node_of(host, "nvidia-modeset"), true)) \
 	X(no_persistenced, host->system.persistenced = false) \
 	X(wrong_persistenced, host->system.persistenced_wrong = true) \
+	X(no_switches, host->system.nvswitches = 0) \
+	X(no_fabric, host->system.fabric_manager = 0) \
+	X(fabric_hidden, host->system.fabric_manager = 0; host->system.processes_hidden = true) \
 	X(mps_user, host->system.mps = true; host->system.mps_uid = 5) \
 	X(mps_dead, host->system.mps = true) \
 	X(mps_alive, host->system.mps = true; host->system.mps_control = true) \
@@ -227,10 +232,17 @@ static void fail_bundle(struct doctor_host *host, enum doctor_step step)
 	X(hidden, host->engines[0].hidden = true; host->engines[0].search = NULL) \
 	X(no_hook, host->engines[0].hook.path = NULL) \
 	X(no_hook_no_runtime, host->engines[0].hook.path = NULL; host->engines[0].runtime.path = NULL) \
+	X(no_method, no_hook_no_runtime(host, arena); host->engines[0].runtime.name = NULL; \
+	  host->cdi.devices.count = 0) \
+	X(cdi_off, no_method(host, arena); host->cdi.devices.count = 1; host->engines[0].cdi_off = true) \
+	X(dangling_alone, no_method(host, arena); host->engines[0].runtime.name = "/usr/bin/davit-runtime") \
+	X(containerd_cdi, host->engines[1].runtime.name = NULL) \
+	X(containerd_without, host->engines[1].runtime.name = host->engines[1].runtime.path = NULL; \
+	  host->engines[1].cdi_off = true) \
 	X(other_hook, host->engines[0].hook.ours = false) \
 	X(no_runtime, host->engines[0].runtime.name = NULL; host->engines[1].runtime.name = NULL; \
 	  host->engines[2].runtime.name = NULL) \
-	X(containerd_alone, host->engines[1].runtime.name = NULL; \
+	X(containerd_alone, host->engines[1].runtime.name = NULL; host->engines[1].cdi_off = true; \
 	  memset(&host->engines[0], 0, sizeof(host->engines[0]))) \
 	X(dangling_runtime, host->engines[0].runtime.path = NULL; host->engines[1].runtime.path = NULL) \
 	X(other_runtime, host->engines[0].runtime.ours = false) \
@@ -242,7 +254,8 @@ static void fail_bundle(struct doctor_host *host, enum doctor_step step)
 	X(no_hooks, host->hooks.count = 0) \
 	X(no_hooks_no_cdi, host->hooks.count = 0; host->cdi.devices.count = 0) \
 	X(rootless_podman, host->system.uid = 1000; host->cdi.devices.count = 0; host->hooks.count = 0) \
-	X(no_crio, host->hooks.count = 0; host->engines[2].runtime.name = NULL) \
+	X(crio_cdi, host->hooks.count = 0; host->engines[2].runtime.name = NULL) \
+	X(no_crio, crio_cdi(host, arena); host->cdi.devices.count = 0) \
 	X(bad_hook, error_set(&host->hooks.items[0].error, ERROR_BAD_CONFIG, EINVAL, "", "read hook")) \
 	X(dangling_hook, host->hooks.items[0].program.path = NULL) \
 	X(nvidia_hook, host->hooks.items[0].program.ours = false) \
@@ -300,126 +313,138 @@ static const struct {
 	enum doctor_result result;
 	const char *evidence; /* a part of it */
 } cases[] = {
-	{"config.file",        bad_config,         DOCTOR_FAIL,    "cannot read FILE"                    },
-	{"config.policy",      kubelet,            DOCTOR_WARN,    "Kubernetes"                          },
-	{"config.policy",      kubelet_privileged, DOCTOR_OK,      "privileged"                          },
-	{"host.platform",      wsl,                DOCTOR_OK,      "WSL2"                                },
-	{"host.platform",      tegra,              DOCTOR_OK,      "Jetson"                              },
-	{"host.boot",          no_prepare,         DOCTOR_WARN,    "davit-prepare.service"               },
-	{"host.boot",          no_systemd,         DOCTOR_SKIP,    "systemd"                             },
-	{"driver.module",      no_roots,           DOCTOR_FAIL,    "open /drv"                           },
-	{"driver.module",      no_module,          DOCTOR_FAIL,    "not loaded"                          },
-	{"driver.version",     no_module,          DOCTOR_SKIP,    "module"                              },
-	{"driver.libraries",   no_module,          DOCTOR_SKIP,    "module"                              },
-	{"nodes.present",      no_module,          DOCTOR_SKIP,    "module"                              },
-	{"nodes.present",      no_roots,           DOCTOR_SKIP,    "module"                              },
-	{"driver.version",     mismatch,           DOCTOR_FAIL,    "580.1, but 535.2"                    },
-	{"driver.version",     no_libraries,       DOCTOR_SKIP,    "libraries"                           },
-	{"driver.libraries",   mismatch,           DOCTOR_SKIP,    "driver.version"                      },
-	{"driver.libraries",   no_libraries,       DOCTOR_FAIL,    "580.1; searched: /usr/lib64"         },
-	{"driver.libraries",   no_libcuda,         DOCTOR_FAIL,    "find libcuda"                        },
-	{"driver.cuda",        no_note,            DOCTOR_WARN,    "note"                                },
-	{"driver.cuda",        no_libraries,       DOCTOR_SKIP,    "libraries"                           },
-	{"driver.gpus",        no_gpus,            DOCTOR_FAIL,    "no GPU"                              },
-	{"driver.uvm",         no_uvm,             DOCTOR_WARN,    "isn't loaded"                        },
-	{"driver.uvm",         no_uvm_no_load,     DOCTOR_FAIL,    "isn't loaded"                        },
-	{"driver.graphics",    no_drm,             DOCTOR_WARN,    "nvidia-drm"                          },
-	{"driver.graphics",    no_icd,             DOCTOR_WARN,    "nvidia_icd.json"                     },
-	{"driver.graphics",    no_modeset,         DOCTOR_WARN,    "nvidia-modeset"                      },
-	{"nodes.present",      no_modeset,         DOCTOR_OK,      "all"                                 },
-	{"driver.persistence", no_persistenced,    DOCTOR_WARN,    "seconds"                             },
-	{"driver.persistence", wrong_persistenced, DOCTOR_WARN,    "no socket"                           },
-	{"driver.mig",         mig,                DOCTOR_OK,      "0:0 or MIG-GPU-1/1/0"                },
-	{"driver.mig",         mig_absent,         DOCTOR_FAIL,    "cap12"                               },
-	{"driver.mig",         mig_made,           DOCTOR_WARN,    "cap12"                               },
-	{"nodes.modes",        mig,                DOCTOR_OK,      "everybody"                           },
-	{"driver.mps",         mps_user,           DOCTOR_WARN,    "user 5"                              },
-	{"driver.mps",         mps_dead,           DOCTOR_WARN,    "control"                             },
-	{"driver.mps",         mps_alive,          DOCTOR_OK,      "/tmp/nvidia-mps"                     },
-	{"nodes.present",      node_made,          DOCTOR_WARN,    "nvidia0 (made"                       },
-	{"nodes.present",      node_absent,        DOCTOR_FAIL,    "nvidiactl, nvidia0"                  },
-	{"nodes.numbers",      node_absent,        DOCTOR_OK,      "devices"                             },
-	{"nodes.numbers",      stale_uvm,          DOCTOR_FAIL,    "nvidia-uvm is 240:0, not 238:0"      },
-	{"nodes.numbers",      stale_unloaded,     DOCTOR_FAIL,    "its module isn't loaded"             },
-	{"nodes.numbers",      file_for_node,      DOCTOR_FAIL,    "nvidia0 is no character device"      },
-	{"nodes.modes",        group_node,         DOCTOR_WARN,    "nvidia0 (mode 0660"                  },
-	{"nodes.links",        no_link,            DOCTOR_WARN,    "195:0 (nvidia0)"                     },
-	{"cgroup.version",     no_cgroup,          DOCTOR_FAIL,    "neither"                             },
-	{"cgroup.version",     cgroup_v1,          DOCTOR_OK,      "version 1"                           },
-	{"cgroup.driver",      nothing,            DOCTOR_OK,      "docker: systemd, containerd: systemd"},
-	{"cgroup.driver",      cgroup_v1,          DOCTOR_WARN,    "daemon-reload"                       },
-	{"cgroup.driver",      cgroupfs_v1,        DOCTOR_OK,      "docker: cgroupfs"                    },
-	{"cgroup.driver",      no_engines,         DOCTOR_SKIP,    "no engine"                           },
-	{"cgroup.systemd",     no_socket,          DOCTOR_WARN,    "/run/systemd/private"                },
-	{"cgroup.systemd",     no_systemd,         DOCTOR_SKIP,    "systemd"                             },
-	{"cgroup.systemd",     cgroup_v1,          DOCTOR_SKIP,    "version 1"                           },
-	{"cgroup.rules",       nested,             DOCTOR_WARN,    "user namespace"                      },
-	{"cgroup.rules",       no_rules,           DOCTOR_WARN,    "never"                               },
-	{"cgroup.rules",       user,               DOCTOR_OK,      "rootless"                            },
-	{"cgroup.delegation",  nothing,            DOCTOR_SKIP,    "root"                                },
-	{"cgroup.delegation",  user,               DOCTOR_WARN,    "/sys/fs/cgroup/user"                 },
-	{"cgroup.delegation",  ready_user,         DOCTOR_OK,      "yours"                               },
-	{"rootless.ids",       nothing,            DOCTOR_SKIP,    "root"                                },
-	{"rootless.ids",       user,               DOCTOR_WARN,    "newuidmap"                           },
-	{"rootless.ids",       ready_user,         DOCTOR_OK,      "newuidmap"                           },
-	{"engine.docker",      no_engines,         DOCTOR_SKIP,    "not found"                           },
-	{"engine.docker",      stopped,            DOCTOR_OK,      "isn't running"                       },
-	{"docker.snap",        snap,               DOCTOR_FAIL,    "snap"                                },
-	{"docker.config",      bad_file,           DOCTOR_FAIL,    "line 1"                              },
-	{"containerd.config",  bad_file,           DOCTOR_FAIL,    "line 1"                              },
-	{"crio.config",        bad_file,           DOCTOR_FAIL,    "line 1"                              },
-	{"docker.config",      hidden_file,        DOCTOR_UNKNOWN, "can't be read"                       },
-	{"docker.runtime",     hidden_file,        DOCTOR_UNKNOWN, "can't be read"                       },
-	{"docker.hook",        hidden,             DOCTOR_UNKNOWN, "PATH"                                },
-	{"docker.hook",        no_hook,            DOCTOR_WARN,    "--runtime nvidia` works"             },
-	{"docker.hook",        no_hook_no_runtime, DOCTOR_FAIL,    "could not select device driver"      },
-	{"docker.hook",        other_hook,         DOCTOR_WARN,    "isn't davit-hook"                    },
-	{"docker.runtime",     no_runtime,         DOCTOR_WARN,    "unknown or invalid runtime name"     },
-	{"docker.runtime",     dangling_runtime,   DOCTOR_FAIL,    "no program"                          },
-	{"docker.runtime",     other_runtime,      DOCTOR_WARN,    "isn't davit-runtime"                 },
-	{"docker.restart",     changed_later,      DOCTOR_WARN,    "1970-01-01 00:33:20"                 },
-	{"docker.restart",     changed_then,       DOCTOR_OK,      "started"                             },
-	{"docker.restart",     hook_later,         DOCTOR_WARN,    "/usr/bin/hook changed later"         },
-	{"docker.restart",     runtime_later,      DOCTOR_OK,      "started"                             },
-	{"docker.restart",     no_start,           DOCTOR_UNKNOWN, "process 7"                           },
-	{"docker.restart",     stopped,            DOCTOR_SKIP,    "isn't running"                       },
-	{"containerd.runtime", no_runtime,         DOCTOR_SKIP,    "Docker"                              },
-	{"containerd.runtime", containerd_alone,   DOCTOR_WARN,    "RuntimeClass"                        },
-	{"containerd.runtime", dangling_runtime,   DOCTOR_FAIL,    "no program"                          },
-	{"containerd.restart", changed_later,      DOCTOR_WARN,    "/etc/engine changed later"           },
-	{"crio.runtime",       no_runtime,         DOCTOR_OK,      "/hooks.d/davit.json"                 },
-	{"crio.runtime",       no_crio,            DOCTOR_FAIL,    "hooks.d"                             },
-	{"podman.hook",        no_hooks,           DOCTOR_OK,      "CDI"                                 },
-	{"podman.hook",        no_hooks_no_cdi,    DOCTOR_FAIL,    "neither"                             },
-	{"podman.hook",        rootless_podman,    DOCTOR_WARN,    "neither"                             },
-	{"podman.hook",        user,               DOCTOR_OK,      "davit-hook"                          },
-	{"podman.hook",        bad_hook,           DOCTOR_FAIL,    "read hook"                           },
-	{"podman.hook",        dangling_hook,      DOCTOR_FAIL,    "no program"                          },
-	{"podman.hook",        nvidia_hook,        DOCTOR_OK,      "CDI"                                 },
-	{"toolkit.nvidia",     nvidia_hook,        DOCTOR_WARN,    "/hooks.d/davit.json"                 },
-	{"toolkit.nvidia",     toolkit,            DOCTOR_WARN,    "/usr/bin/nvidia-ctk"                 },
-	{"cdi.specs",          no_specs,           DOCTOR_SKIP,    "no specs"                            },
-	{"cdi.specs",          bad_spec,           DOCTOR_FAIL,    "the spec is so"                      },
-	{"cdi.specs",          stale_spec,         DOCTOR_OK,      "1 device"                            },
-	{"cdi.stale",          stale_spec,         DOCTOR_FAIL,    "the spec is so"                      },
-	{"cdi.duplicates",     twice_in_one,       DOCTOR_FAIL,    "the spec is so"                      },
-	{"cdi.duplicates",     twice_in_two,       DOCTOR_WARN,    "the spec is so"                      },
-	{"security.selinux",   selinux_off,        DOCTOR_OK,      "permissive"                          },
-	{"security.selinux",   selinux_strict,     DOCTOR_WARN,    "enforcing"                           },
-	{"security.selinux",   selinux_allows,     DOCTOR_OK,      "enforcing"                           },
-	{"bundle.config",      fails_config,       DOCTOR_FAIL,    "cannot be so"                        },
-	{"bundle.variables",   fails_config,       DOCTOR_SKIP,    "far"                                 },
-	{"bundle.request",     fails_config,       DOCTOR_SKIP,    "far"                                 },
-	{"bundle.variables",   misspelt,           DOCTOR_WARN,    "NVIDIA_DISABLE_REQUIRES"             },
-	{"bundle.config",      fails_request,      DOCTOR_OK,      "/bundle"                             },
-	{"bundle.request",     fails_request,      DOCTOR_FAIL,    "cannot be so"                        },
-	{"bundle.driver",      fails_request,      DOCTOR_SKIP,    "far"                                 },
-	{"bundle.request",     fails_driver,       DOCTOR_OK,      "all (env)"                           },
-	{"bundle.driver",      fails_driver,       DOCTOR_FAIL,    "cannot be so"                        },
-	{"bundle.image",       fails_driver,       DOCTOR_SKIP,    "far"                                 },
-	{"bundle.image",       fails_image,        DOCTOR_FAIL,    "cannot be so"                        },
-	{"bundle.request",     no_gpu_asked,       DOCTOR_SKIP,    "no GPU"                              },
-	{"bundle.image",       no_gpu_asked,       DOCTOR_SKIP,    "no GPU"                              },
+	{"config.file", bad_config, DOCTOR_FAIL, "cannot read FILE"},
+	{"config.policy", kubelet, DOCTOR_WARN, "Kubernetes"},
+	{"config.policy", kubelet_privileged, DOCTOR_OK, "privileged"},
+	{"host.platform", wsl, DOCTOR_OK, "WSL2"},
+	{"host.platform", tegra, DOCTOR_OK, "Jetson"},
+	{"host.boot", no_prepare, DOCTOR_WARN, "davit-prepare.service"},
+	{"host.boot", no_systemd, DOCTOR_SKIP, "systemd"},
+	{"driver.module", no_roots, DOCTOR_FAIL, "open /drv"},
+	{"driver.module", no_module, DOCTOR_FAIL, "not loaded"},
+	{"driver.version", no_module, DOCTOR_SKIP, "module"},
+	{"driver.libraries", no_module, DOCTOR_SKIP, "module"},
+	{"nodes.present", no_module, DOCTOR_SKIP, "module"},
+	{"nodes.present", no_roots, DOCTOR_SKIP, "module"},
+	{"driver.version", mismatch, DOCTOR_FAIL, "580.1, but 535.2"},
+	{"driver.version", no_libraries, DOCTOR_SKIP, "libraries"},
+	{"driver.libraries", mismatch, DOCTOR_SKIP, "driver.version"},
+	{"driver.libraries", no_libraries, DOCTOR_FAIL, "580.1; searched: /usr/lib64"},
+	{"driver.libraries", no_libcuda, DOCTOR_FAIL, "find libcuda"},
+	{"driver.cuda", no_note, DOCTOR_WARN, "note"},
+	{"driver.cuda", no_libraries, DOCTOR_SKIP, "libraries"},
+	{"driver.gpus", no_gpus, DOCTOR_FAIL, "no GPU"},
+	{"driver.uvm", no_uvm, DOCTOR_WARN, "isn't loaded"},
+	{"driver.uvm", no_uvm_no_load, DOCTOR_FAIL, "isn't loaded"},
+	{"driver.graphics", no_drm, DOCTOR_WARN, "nvidia-drm"},
+	{"driver.graphics", no_icd, DOCTOR_WARN, "nvidia_icd.json"},
+	{"driver.graphics", no_modeset, DOCTOR_WARN, "nvidia-modeset"},
+	{"nodes.present", no_modeset, DOCTOR_OK, "all"},
+	{"driver.persistence", no_persistenced, DOCTOR_WARN, "seconds"},
+	{"driver.persistence", wrong_persistenced, DOCTOR_WARN, "no socket"},
+	{"driver.fabric", nothing, DOCTOR_OK, "NVSwitches: 4; nv-fabricmanager is process 9"},
+	{"driver.fabric", no_switches, DOCTOR_SKIP, "no NVSwitch"},
+	{"driver.fabric", no_fabric, DOCTOR_FAIL, "error 802"},
+	{"driver.fabric", fabric_hidden, DOCTOR_UNKNOWN, "aren't visible"},
+	{"driver.fabric", no_module, DOCTOR_SKIP, "module"},
+	{"driver.fabric", tegra, DOCTOR_SKIP, "Tegra"},
+	{"driver.mig", mig, DOCTOR_OK, "0:0 or MIG-GPU-1/1/0"},
+	{"driver.mig", mig_absent, DOCTOR_FAIL, "cap12"},
+	{"driver.mig", mig_made, DOCTOR_WARN, "cap12"},
+	{"nodes.modes", mig, DOCTOR_OK, "everybody"},
+	{"driver.mps", mps_user, DOCTOR_WARN, "user 5"},
+	{"driver.mps", mps_dead, DOCTOR_WARN, "control"},
+	{"driver.mps", mps_alive, DOCTOR_OK, "/tmp/nvidia-mps"},
+	{"nodes.present", node_made, DOCTOR_WARN, "nvidia0 (made"},
+	{"nodes.present", node_absent, DOCTOR_FAIL, "nvidiactl, nvidia0"},
+	{"nodes.numbers", node_absent, DOCTOR_OK, "devices"},
+	{"nodes.numbers", stale_uvm, DOCTOR_FAIL, "nvidia-uvm is 240:0, not 238:0"},
+	{"nodes.numbers", stale_unloaded, DOCTOR_FAIL, "its module isn't loaded"},
+	{"nodes.numbers", file_for_node, DOCTOR_FAIL, "nvidia0 is no character device"},
+	{"nodes.modes", group_node, DOCTOR_WARN, "nvidia0 (mode 0660"},
+	{"nodes.links", no_link, DOCTOR_WARN, "195:0 (nvidia0)"},
+	{"cgroup.version", no_cgroup, DOCTOR_FAIL, "neither"},
+	{"cgroup.version", cgroup_v1, DOCTOR_OK, "version 1"},
+	{"cgroup.driver", nothing, DOCTOR_OK, "docker: systemd, containerd: systemd"},
+	{"cgroup.driver", cgroup_v1, DOCTOR_WARN, "daemon-reload"},
+	{"cgroup.driver", cgroupfs_v1, DOCTOR_OK, "docker: cgroupfs"},
+	{"cgroup.driver", no_engines, DOCTOR_SKIP, "no engine"},
+	{"cgroup.systemd", no_socket, DOCTOR_WARN, "/run/systemd/private"},
+	{"cgroup.systemd", no_systemd, DOCTOR_SKIP, "systemd"},
+	{"cgroup.systemd", cgroup_v1, DOCTOR_SKIP, "version 1"},
+	{"cgroup.rules", nested, DOCTOR_WARN, "user namespace"},
+	{"cgroup.rules", no_rules, DOCTOR_WARN, "never"},
+	{"cgroup.rules", user, DOCTOR_OK, "rootless"},
+	{"cgroup.delegation", nothing, DOCTOR_SKIP, "root"},
+	{"cgroup.delegation", user, DOCTOR_WARN, "/sys/fs/cgroup/user"},
+	{"cgroup.delegation", ready_user, DOCTOR_OK, "yours"},
+	{"rootless.ids", nothing, DOCTOR_SKIP, "root"},
+	{"rootless.ids", user, DOCTOR_WARN, "newuidmap"},
+	{"rootless.ids", ready_user, DOCTOR_OK, "newuidmap"},
+	{"engine.docker", no_engines, DOCTOR_SKIP, "not found"},
+	{"engine.docker", stopped, DOCTOR_OK, "isn't running"},
+	{"docker.snap", snap, DOCTOR_FAIL, "snap"},
+	{"docker.config", bad_file, DOCTOR_FAIL, "line 1"},
+	{"containerd.config", bad_file, DOCTOR_FAIL, "line 1"},
+	{"crio.config", bad_file, DOCTOR_FAIL, "line 1"},
+	{"docker.config", hidden_file, DOCTOR_UNKNOWN, "can't be read"},
+	{"docker.runtime", hidden_file, DOCTOR_UNKNOWN, "can't be read"},
+	{"docker.hook", hidden, DOCTOR_UNKNOWN, "PATH"},
+	{"docker.hook", no_hook, DOCTOR_WARN, "--runtime nvidia` works"},
+	{"docker.hook", no_method, DOCTOR_FAIL, "could not select device driver"},
+	{"docker.hook", cdi_off, DOCTOR_FAIL, "could not select device driver"},
+	{"docker.hook", no_hook_no_runtime, DOCTOR_WARN, "--device nvidia.com/gpu=all` works"},
+	{"docker.hook", other_hook, DOCTOR_WARN, "isn't davit-hook"},
+	{"docker.runtime", no_method, DOCTOR_WARN, "unknown or invalid runtime name"},
+	{"docker.runtime", no_runtime, DOCTOR_SKIP, "--gpus` works without"},
+	{"docker.runtime", dangling_alone, DOCTOR_FAIL, "no such program"},
+	{"docker.runtime", dangling_runtime, DOCTOR_WARN, "--gpus` works without"},
+	{"docker.runtime", other_runtime, DOCTOR_WARN, "isn't davit-runtime"},
+	{"docker.restart", changed_later, DOCTOR_WARN, "1970-01-01 00:33:20"},
+	{"docker.restart", changed_then, DOCTOR_OK, "started"},
+	{"docker.restart", hook_later, DOCTOR_WARN, "/usr/bin/hook changed later"},
+	{"docker.restart", runtime_later, DOCTOR_OK, "started"},
+	{"docker.restart", no_start, DOCTOR_UNKNOWN, "process 7"},
+	{"docker.restart", stopped, DOCTOR_SKIP, "isn't running"},
+	{"containerd.runtime", containerd_without, DOCTOR_SKIP, "Docker"},
+	{"containerd.runtime", containerd_cdi, DOCTOR_SKIP, "CDI devices work without"},
+	{"containerd.runtime", containerd_alone, DOCTOR_WARN, "RuntimeClass"},
+	{"containerd.runtime", dangling_runtime, DOCTOR_WARN, "no such program exists; CDI"},
+	{"containerd.restart", changed_later, DOCTOR_WARN, "/etc/engine changed later"},
+	{"crio.runtime", no_runtime, DOCTOR_OK, "/hooks.d/davit.json"},
+	{"crio.runtime", no_crio, DOCTOR_FAIL, "hooks.d"},
+	{"crio.runtime", crio_cdi, DOCTOR_SKIP, "CDI devices work without"},
+	{"podman.hook", no_hooks, DOCTOR_OK, "CDI"},
+	{"podman.hook", no_hooks_no_cdi, DOCTOR_FAIL, "neither"},
+	{"podman.hook", rootless_podman, DOCTOR_WARN, "neither"},
+	{"podman.hook", user, DOCTOR_OK, "davit-hook"},
+	{"podman.hook", bad_hook, DOCTOR_FAIL, "read hook"},
+	{"podman.hook", dangling_hook, DOCTOR_FAIL, "no program"},
+	{"podman.hook", nvidia_hook, DOCTOR_OK, "CDI"},
+	{"toolkit.nvidia", nvidia_hook, DOCTOR_WARN, "/hooks.d/davit.json"},
+	{"toolkit.nvidia", toolkit, DOCTOR_WARN, "/usr/bin/nvidia-ctk"},
+	{"cdi.specs", no_specs, DOCTOR_SKIP, "no specs"},
+	{"cdi.specs", bad_spec, DOCTOR_FAIL, "the spec is so"},
+	{"cdi.specs", stale_spec, DOCTOR_OK, "1 device"},
+	{"cdi.stale", stale_spec, DOCTOR_FAIL, "the spec is so"},
+	{"cdi.duplicates", twice_in_one, DOCTOR_FAIL, "the spec is so"},
+	{"cdi.duplicates", twice_in_two, DOCTOR_WARN, "the spec is so"},
+	{"security.selinux", selinux_off, DOCTOR_OK, "permissive"},
+	{"security.selinux", selinux_strict, DOCTOR_WARN, "enforcing"},
+	{"security.selinux", selinux_allows, DOCTOR_OK, "enforcing"},
+	{"bundle.config", fails_config, DOCTOR_FAIL, "cannot be so"},
+	{"bundle.variables", fails_config, DOCTOR_SKIP, "far"},
+	{"bundle.request", fails_config, DOCTOR_SKIP, "far"},
+	{"bundle.variables", misspelt, DOCTOR_WARN, "NVIDIA_DISABLE_REQUIRES"},
+	{"bundle.config", fails_request, DOCTOR_OK, "/bundle"},
+	{"bundle.request", fails_request, DOCTOR_FAIL, "cannot be so"},
+	{"bundle.driver", fails_request, DOCTOR_SKIP, "far"},
+	{"bundle.request", fails_driver, DOCTOR_OK, "all (env)"},
+	{"bundle.driver", fails_driver, DOCTOR_FAIL, "cannot be so"},
+	{"bundle.image", fails_driver, DOCTOR_SKIP, "far"},
+	{"bundle.image", fails_image, DOCTOR_FAIL, "cannot be so"},
+	{"bundle.request", no_gpu_asked, DOCTOR_SKIP, "no GPU"},
+	{"bundle.image", no_gpu_asked, DOCTOR_SKIP, "no GPU"},
 };
 
 static void test_changes(void **state)
@@ -494,6 +519,76 @@ static void test_which_checks_apply(void **state)
 	assert_false(doctor_check_applies(find_check("engine.docker"), &s.host));
 	assert_true(doctor_check_applies(find_check("podman.hook"), &s.host));
 	arena_free(&s.arena);
+}
+
+/* ---- the verdict ------------------------------------------------------------------------- */
+
+CHANGE(podman_required)
+{
+	(void)arena;
+	host->required = DOCTOR_PODMAN;
+}
+
+CHANGE(two_fail)
+{
+	cdi_off(host, arena);
+	add_problem(host, arena, CDI_PROBLEM_STALE);
+}
+
+CHANGE(none_set_up)
+{
+	host->cdi.devices.count = 0;
+	for (size_t i = 0; i < DOCTOR_ENGINES; i++)
+		if (i != DOCTOR_CONTAINERD)
+			memset(&host->engines[i], 0, sizeof(host->engines[i]));
+	containerd_without(host, arena);
+}
+
+static void test_the_verdict(void **state)
+{
+	static const struct {
+		changer *change;
+		const char *verdict;
+	} verdicts[] = {
+		{nothing, "Docker, containerd, CRI-O and Podman can use the GPUs"},
+		{no_hook,
+		 "Docker (--runtime nvidia), containerd, CRI-O and Podman can use the GPUs, with "
+		 "1 warning"},
+		{no_persistenced,
+		 "Docker, containerd, CRI-O and Podman can use the GPUs, with 1 warning"},
+		{cdi_off,
+		 "1 problem stops Docker; containerd, CRI-O and Podman can use the GPUs, with 2 "
+		 "warnings"},
+		{two_fail,
+		 "2 problems stop Docker and CDI devices; containerd, CRI-O and Podman can use "
+		 "the GPUs, with 2 warnings"},
+		{no_module, "1 problem stops GPU containers"},
+		{no_fabric, "1 problem stops GPU containers"},
+		{fails_driver, "1 problem stops this container"},
+		{podman_required, "Podman can use the GPUs"},
+		{no_engines, "the GPUs are ready, but no container engine was found"},
+		{none_set_up, "no container engine is set up to use the GPUs, with 1 warning"},
+		{no_start,
+		 "Docker, containerd, CRI-O and Podman can use the GPUs; 1 check needs more "
+		 "rights"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(verdicts); i++) {
+		struct sample s;
+		struct finding findings[100];
+		char verdict[DOCTOR_VERDICT_MAX];
+		size_t count = 0;
+
+		make_sample(&s);
+		verdicts[i].change(&s.host, &s.arena);
+		for (size_t j = 0; j < doctor_check_count; j++)
+			if (doctor_check_applies(&doctor_checks[j], &s.host))
+				doctor_decide(&doctor_checks[j], &s.host, &findings[count++]);
+		doctor_verdict(&s.host, findings, count, verdict);
+		assert_string_equal(verdict, verdicts[i].verdict);
+		arena_free(&s.arena);
+	}
 }
 
 static void test_an_engine_that_is_asked_for_has_to_be_there(void **state)
@@ -572,6 +667,7 @@ int main(void)
 		cmocka_unit_test(test_changes),
 		cmocka_unit_test(test_every_finding_that_is_not_well_has_a_remedy),
 		cmocka_unit_test(test_which_checks_apply),
+		cmocka_unit_test(test_the_verdict),
 		cmocka_unit_test(test_an_engine_that_is_asked_for_has_to_be_there),
 		cmocka_unit_test(test_findings_are_printable_and_bounded),
 		cmocka_unit_test(test_documented_ids_are_those_of_the_code),

@@ -226,13 +226,13 @@ static void options_say_what_a_mount_is(void **state)
 		const char *mount;
 		bool bind, read_only;
 	} cases[] = {
-		{"{\"type\":\"tmpfs\",\"options\":[\"nosuid\",\"ro\"]}", false, true },
-		{"{\"type\":\"bind\"}",                                  true,  false},
-		{"{\"type\":\"none\",\"options\":[\"rbind\",\"rro\"]}",  true,  true },
-		{"{\"options\":[\"bind\",\"ro\",\"rw\"]}",               true,  false},
-		{"{\"options\":[\"bind\",\"rw\",\"ro\"]}",               true,  true },
-		{"{\"options\":[1,\"rbind\"]}",                          true,  false},
-		{"{\"options\":null}",                                   false, false},
+		{"{\"type\":\"tmpfs\",\"options\":[\"nosuid\",\"ro\"]}", false, true},
+		{"{\"type\":\"bind\"}", true, false},
+		{"{\"type\":\"none\",\"options\":[\"rbind\",\"rro\"]}", true, true},
+		{"{\"options\":[\"bind\",\"ro\",\"rw\"]}", true, false},
+		{"{\"options\":[\"bind\",\"rw\",\"ro\"]}", true, true},
+		{"{\"options\":[1,\"rbind\"]}", true, false},
+		{"{\"options\":null}", false, false},
 	};
 
 	(void)state;
@@ -665,16 +665,16 @@ static void escapes_are_taken_off(void **state)
 	static const struct {
 		const char *text, *meant;
 	} rows[] = {
-		{"\\\"\\\\\\/\\b\\f\\n\\r\\t", "\"\\/\b\f\n\r\t"             },
-		{"a\\u0041z",                  "aAz"                         },
-		{"\\u00e4\\u20AC",             "\xc3\xa4\xe2\x82\xac"        },
-		{"\\ud83d\\ude00",             "\xf0\x9f\x98\x80"            },
- /* half a pair: U+FFFD */
-		{"\\ud83d",                    "\xef\xbf\xbd"                },
-		{"\\ude00x",                   "\xef\xbf\xbdx"               },
-		{"\\ud83d\\u0041",             "\xef\xbf\xbd"
-				   "A"     },
-		{"\\ud83d\\ud83d\\ude00",      "\xef\xbf\xbd\xf0\x9f\x98\x80"},
+		{"\\\"\\\\\\/\\b\\f\\n\\r\\t", "\"\\/\b\f\n\r\t"},
+		{"a\\u0041z", "aAz"},
+		{"\\u00e4\\u20AC", "\xc3\xa4\xe2\x82\xac"},
+		{"\\ud83d\\ude00", "\xf0\x9f\x98\x80"},
+		/* half a pair: U+FFFD */
+		{"\\ud83d", "\xef\xbf\xbd"},
+		{"\\ude00x", "\xef\xbf\xbdx"},
+		{"\\ud83d\\u0041", "\xef\xbf\xbd"
+				   "A"},
+		{"\\ud83d\\ud83d\\ude00", "\xef\xbf\xbd\xf0\x9f\x98\x80"},
 	};
 
 	(void)state;
@@ -692,11 +692,7 @@ static void escapes_are_taken_off(void **state)
 
 static void the_last_of_repeated_pairs_is_found(void **state)
 {
-	struct oci_pair items[] = {
-		{"a", "1"},
-                {"b", "2"},
-                {"a", "3"}
-        };
+	struct oci_pair items[] = {{"a", "1"}, {"b", "2"}, {"a", "3"}};
 	const struct oci_pairs pairs = {items, ARRAY_SIZE(items), ARRAY_SIZE(items)}, none = {0};
 
 	(void)state;

@@ -63,20 +63,16 @@ static const struct device_node all_nodes[] = {
 	NODE(.name = "nvidia-caps-imex-channels/channel0", .major = 242, .minor = 0,
 	     .family = FAMILY_IMEX),
 	{.name = "nvidia-caps-imex-channels/channel3",
-			       .major = 242,
-			       .minor = 3,
-			       .family = FAMILY_IMEX},
+	 .major = 242,
+	 .minor = 3,
+	 .family = FAMILY_IMEX},
 	NODE(.name = "nvidia-fs0", .major = 120, .minor = 0, .family = FAMILY_GDS),
 	NODE(.name = "infiniband/uverbs0", .major = 231, .minor = 192, .family = FAMILY_MOFED),
 	NODE(.name = "gdrdrv", .major = 121, .minor = 0, .family = FAMILY_GDRCOPY),
 	NODE(.name = "nvidia-nvswitch0", .major = 239, .minor = 0, .family = FAMILY_NVSWITCH),
 };
-static struct driver_link cuda_links[] = {
-	{"libcuda.so", "libcuda.so.1"}
-};
-static struct driver_link gbm_links[] = {
-	{"gbm/nvidia-drm_gbm.so", "../libnvidia-allocator.so.1"}
-};
+static struct driver_link cuda_links[] = {{"libcuda.so", "libcuda.so.1"}};
+static struct driver_link gbm_links[] = {{"gbm/nvidia-drm_gbm.so", "../libnvidia-allocator.so.1"}};
 static struct driver_file files[] = {
 	{.kind = DRIVER_FILE_LIBRARY,
 	 .capabilities = COMPUTE,
@@ -105,20 +101,20 @@ static struct driver_file files[] = {
 	 .capabilities = UTILITY,
 	 .path = "/bin/nvidia-smi",
 	 .fd = -1,
-	 .name = "nvidia-smi"                 },
+	 .name = "nvidia-smi"},
 	{.kind = DRIVER_FILE_DATA,
 	 .capabilities = GRAPHICS,
 	 .path = "/share/nvidia_icd.json",
 	 .fd = -1,
 	 .name = "nvidia_icd.json",
-	 .target = "/usr/share/vulkan/icd.d/nvidia_icd.json"                                           },
+	 .target = "/usr/share/vulkan/icd.d/nvidia_icd.json"},
 	{.kind = DRIVER_FILE_SOCKET,
 	 .capabilities = UTILITY,
 	 .tree = TREE_RUN,
 	 .path = "/nvidia-persistenced/socket",
 	 .fd = -1,
 	 .name = "socket",
-	 .target = "/run/nvidia-persistenced/socket"               },
+	 .target = "/run/nvidia-persistenced/socket"},
 };
 
 /* What one test plans with. */
@@ -148,15 +144,15 @@ static void table_make(struct table *table, unsigned capabilities)
 			    .mig_monitor = "",
 			    .mps_pipe_directory = ""},
 		.driver = {.version = "580.1",
-			    .mendable = true,
-			    .gpus = {gpus, ARRAY_SIZE(gpus), 0},
-			    .majors = {195, 238, 241, 242, 239},
-			    .proc_version = "NVRM version: 580.1\n",
-			    .proc_params = PARAMS,
-			    .proc_registry = "Binary: \"\"\n"},
+			   .mendable = true,
+			   .gpus = {gpus, ARRAY_SIZE(gpus), 0},
+			   .majors = {195, 238, 241, 242, 239},
+			   .proc_version = "NVRM version: 580.1\n",
+			   .proc_params = PARAMS,
+			   .proc_registry = "Binary: \"\"\n"},
 		.image = {.loader = IMAGE_LOADER_GLIBC,
-			    .lib_dir = "/usr/lib64",
-			    .lib_dir_32 = "/usr/lib"      },
+			  .lib_dir = "/usr/lib64",
+			  .lib_dir_32 = "/usr/lib"},
 	};
 	memcpy(table->nodes, all_nodes, sizeof(all_nodes));
 	table->driver.nodes = (struct device_nodes){table->nodes, ARRAY_SIZE(all_nodes), 0};
@@ -232,19 +228,22 @@ static void nodes_and_files_follow_the_capabilities(void **state)
 		unsigned capabilities;
 		const char *devices, *binds, *links;
 	} cases[] = {
-		{0,			     "/dev/nvidiactl /dev/nvidia1",                                       "",								      ""                                             },
-		{UTILITY,                       "/dev/nvidiactl /dev/nvidia1",
-		 "/usr/bin/nvidia-smi /run/nvidia-persistenced/socket",														       ""                                             },
-		{COMPUTE,                       "/dev/nvidiactl /dev/nvidia-uvm /dev/nvidia-uvm-tools /dev/nvidia1",
-		 "/usr/lib64/libcuda.so.580.1 /tmp/nvidia-mps",															       "/usr/lib64/libcuda.so.1 /usr/lib64/libcuda.so"},
+		{0, "/dev/nvidiactl /dev/nvidia1", "", ""},
+		{UTILITY, "/dev/nvidiactl /dev/nvidia1",
+		 "/usr/bin/nvidia-smi /run/nvidia-persistenced/socket", ""},
+		{COMPUTE, "/dev/nvidiactl /dev/nvidia-uvm /dev/nvidia-uvm-tools /dev/nvidia1",
+		 "/usr/lib64/libcuda.so.580.1 /tmp/nvidia-mps",
+		 "/usr/lib64/libcuda.so.1 /usr/lib64/libcuda.so"},
 		{COMPUTE | CAPABILITY_COMPAT32,
-		 "/dev/nvidiactl /dev/nvidia-uvm /dev/nvidia-uvm-tools /dev/nvidia1",				"/usr/lib64/libcuda.so.580.1 /usr/lib/libcuda.so.580.1 /tmp/nvidia-mps",
+		 "/dev/nvidiactl /dev/nvidia-uvm /dev/nvidia-uvm-tools /dev/nvidia1",
+		 "/usr/lib64/libcuda.so.580.1 /usr/lib/libcuda.so.580.1 /tmp/nvidia-mps",
 		 "/usr/lib64/libcuda.so.1 /usr/lib/libcuda.so.1 /usr/lib64/libcuda.so "
-		 "/usr/lib/libcuda.so"																								       },
-		{GRAPHICS,                      "/dev/nvidiactl /dev/nvidia-modeset /dev/nvidia1",
-		 "/usr/lib64/libnvidia-glcore.so.580.1 /usr/share/vulkan/icd.d/nvidia_icd.json",											      "/usr/lib64/gbm/nvidia-drm_gbm.so"             },
-		{DISPLAY,                       "/dev/nvidiactl /dev/nvidia-modeset /dev/nvidia1",                   "",                                                                      ""                                             },
-		{CAPABILITY_NGX,                "/dev/nvidiactl /dev/nvidia1",                                       "",								      ""                                             },
+		 "/usr/lib/libcuda.so"},
+		{GRAPHICS, "/dev/nvidiactl /dev/nvidia-modeset /dev/nvidia1",
+		 "/usr/lib64/libnvidia-glcore.so.580.1 /usr/share/vulkan/icd.d/nvidia_icd.json",
+		 "/usr/lib64/gbm/nvidia-drm_gbm.so"},
+		{DISPLAY, "/dev/nvidiactl /dev/nvidia-modeset /dev/nvidia1", "", ""},
+		{CAPABILITY_NGX, "/dev/nvidiactl /dev/nvidia1", "", ""},
 	};
 
 	(void)state;
@@ -396,11 +395,9 @@ static void egl_is_told_the_gpus_by_their_minors(void **state)
 		bool first, second;
 		const char *mask; /* NULL: no profile */
 	} cases[] = {
-		{GRAPHICS,          true,  false, "0x20]"},
-                {GRAPHICS,          true,  true,  "0x22]"},
-		{DISPLAY,           false, true,  "0x2]" },
-                {GRAPHICS,          false, false, NULL   },
-		{COMPUTE | UTILITY, true,  true,  NULL   },
+		{GRAPHICS, true, false, "0x20]"},      {GRAPHICS, true, true, "0x22]"},
+		{DISPLAY, false, true, "0x2]"},        {GRAPHICS, false, false, NULL},
+		{COMPUTE | UTILITY, true, true, NULL},
 	};
 
 	(void)state;
@@ -462,8 +459,8 @@ static void mig_config_and_monitor_are_told_apart(void **state)
 	static const struct {
 		const char *config, *monitor, *devices;
 	} cases[] = {
-		{"all", "",    "/dev/nvidiactl /dev/nvidia-caps/nvidia-cap1"               },
-		{"",    "all", "/dev/nvidiactl /dev/nvidia-caps/nvidia-cap2"               },
+		{"all", "", "/dev/nvidiactl /dev/nvidia-caps/nvidia-cap1"},
+		{"", "all", "/dev/nvidiactl /dev/nvidia-caps/nvidia-cap2"},
 		{"all", "all",
 		 "/dev/nvidiactl /dev/nvidia-caps/nvidia-cap1 /dev/nvidia-caps/nvidia-cap2"},
 	};
@@ -511,10 +508,10 @@ static void families_come_when_they_are_asked_for(void **state)
 		size_t offset;
 		const char *devices;
 	} cases[] = {
-		{offsetof(struct gpu_request, gds),      "/dev/nvidiactl /dev/nvidia-fs0"        },
-		{offsetof(struct gpu_request, mofed),    "/dev/nvidiactl /dev/infiniband/uverbs0"},
-		{offsetof(struct gpu_request, gdrcopy),  "/dev/nvidiactl /dev/gdrdrv"            },
-		{offsetof(struct gpu_request, nvswitch), "/dev/nvidiactl /dev/nvidia-nvswitch0"  },
+		{offsetof(struct gpu_request, gds), "/dev/nvidiactl /dev/nvidia-fs0"},
+		{offsetof(struct gpu_request, mofed), "/dev/nvidiactl /dev/infiniband/uverbs0"},
+		{offsetof(struct gpu_request, gdrcopy), "/dev/nvidiactl /dev/gdrdrv"},
+		{offsetof(struct gpu_request, nvswitch), "/dev/nvidiactl /dev/nvidia-nvswitch0"},
 	};
 
 	(void)state;
@@ -645,14 +642,14 @@ static void mask_turns_node_making_off(void **state)
 	static const struct {
 		const char *params, *expected;
 	} cases[] = {
-		{PARAMS,                     "ResmanDebugLevel: 1\nModifyDeviceFiles: 0\nDeviceFileMode: 438\n"},
-		{"ModifyDeviceFiles: 1\n",   "ModifyDeviceFiles: 0\n"                                          },
-		{"ModifyDeviceFiles: 0\n",   "ModifyDeviceFiles: 0\n"                                          },
-		{"ModifyDeviceFiles: 12345", "ModifyDeviceFiles: 0"                                            },
-		{"XModifyDeviceFiles: 1\n",  "XModifyDeviceFiles: 1\nModifyDeviceFiles: 0\n"                   },
-		{"A: 1\n",                   "A: 1\nModifyDeviceFiles: 0\n"                                    },
-		{"",			 "ModifyDeviceFiles: 0\n"                                          },
-		{NULL,		       NULL							      },
+		{PARAMS, "ResmanDebugLevel: 1\nModifyDeviceFiles: 0\nDeviceFileMode: 438\n"},
+		{"ModifyDeviceFiles: 1\n", "ModifyDeviceFiles: 0\n"},
+		{"ModifyDeviceFiles: 0\n", "ModifyDeviceFiles: 0\n"},
+		{"ModifyDeviceFiles: 12345", "ModifyDeviceFiles: 0"},
+		{"XModifyDeviceFiles: 1\n", "XModifyDeviceFiles: 1\nModifyDeviceFiles: 0\n"},
+		{"A: 1\n", "A: 1\nModifyDeviceFiles: 0\n"},
+		{"", "ModifyDeviceFiles: 0\n"},
+		{NULL, NULL},
 	};
 
 	(void)state;
@@ -715,10 +712,11 @@ static void vdpau_goes_where_the_image_keeps_its_drivers(void **state)
 static void x_modules_go_where_x_looks(void **state)
 {
 	static const char *const images[][3] = {
-		{"/usr/lib64",                "/usr/lib64/xorg/modules/extensions/libglxserver_nvidia.so.580.1",
-		 "/usr/lib64/xorg/modules/extensions/libglxserver_nvidia.so"											      },
+		{"/usr/lib64", "/usr/lib64/xorg/modules/extensions/libglxserver_nvidia.so.580.1",
+		 "/usr/lib64/xorg/modules/extensions/libglxserver_nvidia.so"},
 		{"/usr/lib/x86_64-linux-gnu",
-		 "/usr/lib/xorg/modules/extensions/libglxserver_nvidia.so.580.1",				"/usr/lib/xorg/modules/extensions/libglxserver_nvidia.so"},
+		 "/usr/lib/xorg/modules/extensions/libglxserver_nvidia.so.580.1",
+		 "/usr/lib/xorg/modules/extensions/libglxserver_nvidia.so"},
 	};
 	struct driver_link link = {"/usr/lib/xorg/modules/extensions/libglxserver_nvidia.so",
 				   "libglxserver_nvidia.so.580.1"};
@@ -729,8 +727,7 @@ static void x_modules_go_where_x_looks(void **state)
 		.name = "libglxserver_nvidia.so.580.1",
 		.target = "/usr/lib/xorg/modules/extensions/libglxserver_nvidia.so.580.1",
 		.links = {&link, 1, 1},
-		.fd = -1
-        };
+		.fd = -1};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(images); i++) {
@@ -749,19 +746,17 @@ static void x_modules_go_where_x_looks(void **state)
 static void whole_paths_in_texts_lead_to_the_library(void **state)
 {
 	static const char *const images[][2] = {
-		{"/usr/lib64",       "/usr/lib64/libGLX_nvidia.so.0"},
-		{"/nix/store/a/lib", NULL                           },
+		{"/usr/lib64", "/usr/lib64/libGLX_nvidia.so.0"},
+		{"/nix/store/a/lib", NULL},
 	};
 	struct driver_link link = {"/nix/store/a/lib/libGLX_nvidia.so.0", NULL};
-	struct driver_file file = {
-		.kind = DRIVER_FILE_DATA,
-		.capabilities = GRAPHICS,
-		.path = "/x/nvidia_icd.json",
-		.name = "nvidia_icd.json",
-		.target = "/usr/share/vulkan/icd.d/nvidia_icd.json",
-		.links = {&link, 1, 1},
-		.fd = -1
-        };
+	struct driver_file file = {.kind = DRIVER_FILE_DATA,
+				   .capabilities = GRAPHICS,
+				   .path = "/x/nvidia_icd.json",
+				   .name = "nvidia_icd.json",
+				   .target = "/usr/share/vulkan/icd.d/nvidia_icd.json",
+				   .links = {&link, 1, 1},
+				   .fd = -1};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(images); i++) {

@@ -26,58 +26,60 @@ static const struct {
 	const char *command, *bundle, *log;
 	bool log_json, makes;
 } command_lines[] = {
-	{{NULL},									      NULL,       NULL,  NULL, false, false},
-	{{"create", "c1"},								    "create",   NULL,  NULL, false, true },
-	{{"create", "--bundle", "/b", "c1"},						  "create",   "/b",  NULL, false, true },
-	{{"create", "--bundle=/b", "c1"},						     "create",   "/b",  NULL, false, true },
-	{{"create", "-bundle", "/b", "c1"},						   "create",   "/b",  NULL, false, true },
-	{{"create", "-b", "/b", "c1"},							"create",   "/b",  NULL, false, true },
-	{{"create", "-b=/b", "c1"},							   "create",   "/b",  NULL, false, true },
-	{{"create", "-b/b", "c1"},							    "create",   "/b",  NULL, false, true },
-	{{"create", "c1", "-b", "rel"},						       "create",   "rel", NULL, false, true },
-	{{"create", "-b", "/a", "--bundle", "/b", "c1"},                                      "create",   "/b",  NULL, false, true },
-	{{"create", "--bundle"},							      "create",   NULL,  NULL, false, true },
-	{{"create", "--bundle=", "c1"},						       "create",   "",    NULL, false, true },
-	{{"create", "--pid-file", "-b", "--bundle", "/b", "c1"},                              "create",   "/b",  NULL, false, true },
+	{{NULL}, NULL, NULL, NULL, false, false},
+	{{"create", "c1"}, "create", NULL, NULL, false, true},
+	{{"create", "--bundle", "/b", "c1"}, "create", "/b", NULL, false, true},
+	{{"create", "--bundle=/b", "c1"}, "create", "/b", NULL, false, true},
+	{{"create", "-bundle", "/b", "c1"}, "create", "/b", NULL, false, true},
+	{{"create", "-b", "/b", "c1"}, "create", "/b", NULL, false, true},
+	{{"create", "-b=/b", "c1"}, "create", "/b", NULL, false, true},
+	{{"create", "-b/b", "c1"}, "create", "/b", NULL, false, true},
+	{{"create", "c1", "-b", "rel"}, "create", "rel", NULL, false, true},
+	{{"create", "-b", "/a", "--bundle", "/b", "c1"}, "create", "/b", NULL, false, true},
+	{{"create", "--bundle"}, "create", NULL, NULL, false, true},
+	{{"create", "--bundle=", "c1"}, "create", "", NULL, false, true},
+	{{"create", "--pid-file", "-b", "--bundle", "/b", "c1"}, "create", "/b", NULL, false, true},
 	{{"create", "--no-pivot", "--console-socket", "/s", "-b", "/b", "c1"},
-	 "create",											"/b",
-	 NULL,													 false,
-	 true														      },
-	{{"create", "--", "-b", "/b"},							"create",   NULL,  NULL, false, true },
-	{{"run", "-d", "-b", "/b", "c1"},						     "run",      "/b",  NULL, false, true },
-	{{"--root", "create", "delete", "c1"},						"delete",   NULL,  NULL, false, false},
-	{{"--root=create", "state", "c1"},						    "state",    NULL,  NULL, false, false},
-	{{"-root", "run", "kill", "c1"},						      "kill",     NULL,  NULL, false, false},
+	 "create",
+	 "/b",
+	 NULL,
+	 false,
+	 true},
+	{{"create", "--", "-b", "/b"}, "create", NULL, NULL, false, true},
+	{{"run", "-d", "-b", "/b", "c1"}, "run", "/b", NULL, false, true},
+	{{"--root", "create", "delete", "c1"}, "delete", NULL, NULL, false, false},
+	{{"--root=create", "state", "c1"}, "state", NULL, NULL, false, false},
+	{{"-root", "run", "kill", "c1"}, "kill", NULL, NULL, false, false},
 	{{"--log", "create", "--log-format", "json", "start", "create"},
-	 "start",											 NULL,
-	 "create",												     true,
-	 false														     },
+	 "start",
+	 NULL,
+	 "create",
+	 true,
+	 false},
 	{{"--root", "/r", "--log", "/l", "--log-format", "json", "create", "-b", "/b", "c1"},
-	 "create",											"/b",
-	 "/l",													 true,
-	 true														      },
-	{{"--log=/l", "--log-format=text", "create", "c1"},                                   "create",   NULL,  "/l", false, true },
-	{{"--systemd-cgroup", "create", "c1"},						"create",   NULL,  NULL, false, true },
-	{{"--debug=true", "--rootless", "auto", "create", "c1"},                              "create",   NULL,  NULL, false, true },
-	{{"--cgroup-manager=cgroupfs", "create", "c1"},                                       "create",   NULL,  NULL, false, true },
-	{{"--cgroup-manager", "disabled", "create", "c1"},                                    "create",   NULL,  NULL, false, true },
-	{{"--criu", "create", "features"},						    "features", NULL,  NULL, false, false},
-	{{"exec", "c1", "create", "--bundle", "/b"},                                          "exec",     "/b",  NULL, false, false},
-	{{"--version"},								       NULL,       NULL,  NULL, false, false},
-	{{"--help", "create"},								"create",   NULL,  NULL, false, false},
-	{{"-v"},									      NULL,       NULL,  NULL, false, false},
-	{{"--", "create", "c1"},							      "create",   NULL,  NULL, false, true },
-	{{"--log"},									   NULL,       NULL,  NULL, false, false},
-	{{"-"},									       "-",        NULL,  NULL, false, false},
+	 "create",
+	 "/b",
+	 "/l",
+	 true,
+	 true},
+	{{"--log=/l", "--log-format=text", "create", "c1"}, "create", NULL, "/l", false, true},
+	{{"--systemd-cgroup", "create", "c1"}, "create", NULL, NULL, false, true},
+	{{"--debug=true", "--rootless", "auto", "create", "c1"}, "create", NULL, NULL, false, true},
+	{{"--cgroup-manager=cgroupfs", "create", "c1"}, "create", NULL, NULL, false, true},
+	{{"--cgroup-manager", "disabled", "create", "c1"}, "create", NULL, NULL, false, true},
+	{{"--criu", "create", "features"}, "features", NULL, NULL, false, false},
+	{{"exec", "c1", "create", "--bundle", "/b"}, "exec", "/b", NULL, false, false},
+	{{"--version"}, NULL, NULL, NULL, false, false},
+	{{"--help", "create"}, "create", NULL, NULL, false, false},
+	{{"-v"}, NULL, NULL, NULL, false, false},
+	{{"--", "create", "c1"}, "create", NULL, NULL, false, true},
+	{{"--log"}, NULL, NULL, NULL, false, false},
+	{{"-"}, "-", NULL, NULL, false, false},
 };
 
 /* crun's. */
 static const char *const config_words[][2] = {
-	{"--config", "/c"},
-        {"--config=/c"         },
-        {"-f", "/c"},
-        {"-f/c"     },
-        {"-f=/c"    },
+	{"--config", "/c"}, {"--config=/c"}, {"-f", "/c"}, {"-f/c"}, {"-f=/c"},
 };
 
 static void command_lines_are_read_as_runc_and_crun_do(void **state)
@@ -124,11 +126,11 @@ static void the_containers_name_and_debug_are_read(void **state)
 		const char *words[6], *name;
 		bool debug;
 	} lines[] = {
-		{{"create", "-b", "/b", "c1"},            "c1",  false},
-		{{"--debug", "create", "c1", "-b", "/b"}, "c1",  true },
-		{{"--debug=false", "run", "c1"},          "c1",  false},
-		{{"create", "--", "-c1"},                 "-c1", false},
-		{{"create"},			      NULL,  false},
+		{{"create", "-b", "/b", "c1"}, "c1", false},
+		{{"--debug", "create", "c1", "-b", "/b"}, "c1", true},
+		{{"--debug=false", "run", "c1"}, "c1", false},
+		{{"create", "--", "-c1"}, "-c1", false},
+		{{"create"}, NULL, false},
 	};
 
 	(void)state;
@@ -152,31 +154,31 @@ static const struct {
 	const char *result; /* NULL: an error, which says: */
 	const char *error;
 } appended[] = {
-	{"{}",								"mounts", "1",   "{\"mounts\":[1]}",                 NULL                                },
-	{" { } ",							     "a.b.c",  "1",   " {\"a\":{\"b\":{\"c\":[1]}} } ",   NULL                                },
-	{"{\"a\":1}",							 "b",      "2,3", "{\"a\":1,\"b\":[2,3]}",            NULL                                },
-	{"{\"a\":[]}",							"a",      "2",   "{\"a\":[2]}",                      NULL                                },
-	{"{\"a\":[ ]}",						       "a",      "2",   "{\"a\":[2 ]}",                     NULL                                },
-	{"{\"a\":[1]}",						       "a",      "2",   "{\"a\":[1,2]}",                    NULL                                },
-	{"{\n\t\"a\": [\n\t\t1\n\t]\n}\n",                                    "a",      "2",   "{\n\t\"a\": [\n\t\t1,2\n\t]\n}\n", NULL                                },
-	{"{\"a\":null}",						      "a",      "2",   "{\"a\":[2]}",                      NULL                                },
-	{"{\"a\":null,\"b\":1}",					      "a.c",    "2",   "{\"a\":{\"c\":[2]},\"b\":1}",      NULL                                },
-	{"{\"a\":{\"b\":null}}",					      "a.b.c",  "2",   "{\"a\":{\"b\":{\"c\":[2]}}}",      NULL                                },
-	{"{\"a\":{}}",							"a.b",    "2",   "{\"a\":{\"b\":[2]}}",              NULL                                },
-	{"{\"a\":[0],\"a\":[1]}",					     "a",      "2",   "{\"a\":[0],\"a\":[1,2]}",          NULL                                },
-	{"{\"b\":{\"a\":[9]},\"a\":[1]}",                                     "a",      "2",   "{\"b\":{\"a\":[9]},\"a\":[1,2]}",  NULL                                },
-	{"{\"x\":\"\\\"a\\\":[]\",\"a\":[\"]\"]}",                            "a",      "2",
-	 "{\"x\":\"\\\"a\\\":[]\",\"a\":[\"]\",2]}",									       NULL                                },
-	{"{\"\\u0061\":[1]}",						 "a",      "2",   "{\"\\u0061\":[1,2]}",              NULL                                },
-	{"{\"x\\\\\":[1],\"a\":[]}",					  "a",      "2",   "{\"x\\\\\":[1],\"a\":[2]}",        NULL                                },
-	{"{\"n\":18446744073709551615,\"f\":1.50e+00,\"m\":-0,\"a\":[-0.0]}", "a",      "2",
-	 "{\"n\":18446744073709551615,\"f\":1.50e+00,\"m\":-0,\"a\":[-0.0,2]}",                                                    NULL                                },
-	{"{\"a\":[\"\xff\xfe\"]}",					    "a",      "2",   "{\"a\":[\"\xff\xfe\",2]}",         NULL                                },
-	{"{\"a\":{}}",							"a",      "2",   NULL,                               "edit config.json: a is no array"   },
-	{"{\"a\":{\"b\":\"[]\"}}",					    "a.b",    "2",   NULL,                               "edit config.json: a.b is no array" },
-	{"{\"a\":[]}",							"a.b",    "2",   NULL,                               "edit config.json: a is no object"  },
-	{"{\"a\":{\"b\":1}}",						 "a.b.c",  "2",   NULL,                               "edit config.json: a.b is no object"},
-	{"{\"a\":true}",						      "a.b.c",  "2",   NULL,                               "edit config.json: a is no object"  },
+	{"{}", "mounts", "1", "{\"mounts\":[1]}", NULL},
+	{" { } ", "a.b.c", "1", " {\"a\":{\"b\":{\"c\":[1]}} } ", NULL},
+	{"{\"a\":1}", "b", "2,3", "{\"a\":1,\"b\":[2,3]}", NULL},
+	{"{\"a\":[]}", "a", "2", "{\"a\":[2]}", NULL},
+	{"{\"a\":[ ]}", "a", "2", "{\"a\":[2 ]}", NULL},
+	{"{\"a\":[1]}", "a", "2", "{\"a\":[1,2]}", NULL},
+	{"{\n\t\"a\": [\n\t\t1\n\t]\n}\n", "a", "2", "{\n\t\"a\": [\n\t\t1,2\n\t]\n}\n", NULL},
+	{"{\"a\":null}", "a", "2", "{\"a\":[2]}", NULL},
+	{"{\"a\":null,\"b\":1}", "a.c", "2", "{\"a\":{\"c\":[2]},\"b\":1}", NULL},
+	{"{\"a\":{\"b\":null}}", "a.b.c", "2", "{\"a\":{\"b\":{\"c\":[2]}}}", NULL},
+	{"{\"a\":{}}", "a.b", "2", "{\"a\":{\"b\":[2]}}", NULL},
+	{"{\"a\":[0],\"a\":[1]}", "a", "2", "{\"a\":[0],\"a\":[1,2]}", NULL},
+	{"{\"b\":{\"a\":[9]},\"a\":[1]}", "a", "2", "{\"b\":{\"a\":[9]},\"a\":[1,2]}", NULL},
+	{"{\"x\":\"\\\"a\\\":[]\",\"a\":[\"]\"]}", "a", "2",
+	 "{\"x\":\"\\\"a\\\":[]\",\"a\":[\"]\",2]}", NULL},
+	{"{\"\\u0061\":[1]}", "a", "2", "{\"\\u0061\":[1,2]}", NULL},
+	{"{\"x\\\\\":[1],\"a\":[]}", "a", "2", "{\"x\\\\\":[1],\"a\":[2]}", NULL},
+	{"{\"n\":18446744073709551615,\"f\":1.50e+00,\"m\":-0,\"a\":[-0.0]}", "a", "2",
+	 "{\"n\":18446744073709551615,\"f\":1.50e+00,\"m\":-0,\"a\":[-0.0,2]}", NULL},
+	{"{\"a\":[\"\xff\xfe\"]}", "a", "2", "{\"a\":[\"\xff\xfe\",2]}", NULL},
+	{"{\"a\":{}}", "a", "2", NULL, "edit config.json: a is no array"},
+	{"{\"a\":{\"b\":\"[]\"}}", "a.b", "2", NULL, "edit config.json: a.b is no array"},
+	{"{\"a\":[]}", "a.b", "2", NULL, "edit config.json: a is no object"},
+	{"{\"a\":{\"b\":1}}", "a.b.c", "2", NULL, "edit config.json: a.b is no object"},
+	{"{\"a\":true}", "a.b.c", "2", NULL, "edit config.json: a is no object"},
 };
 
 static void items_are_appended_and_all_else_stays(void **state)
@@ -207,21 +209,21 @@ static const struct {
 	const char *result;
 	const char *appended; /* the same with one item more; NULL: not tried */
 } removed[] = {
-	{"{\"a\":[\"x\"]}",				"{\"a\":[]}",               "{\"a\":[9]}"      },
-	{"{\"a\":[ \"x\" ]}",			      "{\"a\":[  ]}",             "{\"a\":[ 9 ]}"    },
-	{"{\"a\":[\"x\",2,3]}",                            "{\"a\":[2,3]}",            "{\"a\":[2,3,9]}"  },
-	{"{\"a\":[1 , \"x\" ,3]}",                         "{\"a\":[1 , 3]}",          "{\"a\":[1 , 3,9]}"},
-	{"{\"a\":[1,\n \"x\"]}",                           "{\"a\":[1]}",              "{\"a\":[1,9]}"    },
-	{"{\"a\":[1 , \"x\" ]}",                           "{\"a\":[1  ]}",            "{\"a\":[1 ,9 ]}"  },
-	{"{\"a\":[\"x1\", \"x2\" ,\"x3\" ]}",              "{\"a\":[ ]}",              "{\"a\":[9 ]}"     },
-	{"{\"a\":[1, \"x1\" , \"x2\" ]}",                  "{\"a\":[1 ]}",             "{\"a\":[1,9 ]}"   },
+	{"{\"a\":[\"x\"]}", "{\"a\":[]}", "{\"a\":[9]}"},
+	{"{\"a\":[ \"x\" ]}", "{\"a\":[  ]}", "{\"a\":[ 9 ]}"},
+	{"{\"a\":[\"x\",2,3]}", "{\"a\":[2,3]}", "{\"a\":[2,3,9]}"},
+	{"{\"a\":[1 , \"x\" ,3]}", "{\"a\":[1 , 3]}", "{\"a\":[1 , 3,9]}"},
+	{"{\"a\":[1,\n \"x\"]}", "{\"a\":[1]}", "{\"a\":[1,9]}"},
+	{"{\"a\":[1 , \"x\" ]}", "{\"a\":[1  ]}", "{\"a\":[1 ,9 ]}"},
+	{"{\"a\":[\"x1\", \"x2\" ,\"x3\" ]}", "{\"a\":[ ]}", "{\"a\":[9 ]}"},
+	{"{\"a\":[1, \"x1\" , \"x2\" ]}", "{\"a\":[1 ]}", "{\"a\":[1,9 ]}"},
 	{"{\"a\":[\"x1\", 1 , \"x2\",2,\"x3\",\"x4\",3]}", "{\"a\":[1 , 2,3]}",
-	 "{\"a\":[1 , 2,3,9]}"									    },
-	{"{\"a\":[\"\\u0078\",\"\\\"x\",\"\"]}",           "{\"a\":[\"\\\"x\",\"\"]}", NULL               },
-	{"{\"a\":[1]}",				    "{\"a\":[1]}",              "{\"a\":[1,9]}"    },
-	{"{\"a\":{\"x\":1}}",			      "{\"a\":{\"x\":1}}",        NULL               },
-	{"{\"a\":null}",				   "{\"a\":null}",             "{\"a\":[9]}"      },
-	{"{}",					     "{}",		       "{\"a\":[9]}"      },
+	 "{\"a\":[1 , 2,3,9]}"},
+	{"{\"a\":[\"\\u0078\",\"\\\"x\",\"\"]}", "{\"a\":[\"\\\"x\",\"\"]}", NULL},
+	{"{\"a\":[1]}", "{\"a\":[1]}", "{\"a\":[1,9]}"},
+	{"{\"a\":{\"x\":1}}", "{\"a\":{\"x\":1}}", NULL},
+	{"{\"a\":null}", "{\"a\":null}", "{\"a\":[9]}"},
+	{"{}", "{}", "{\"a\":[9]}"},
 };
 
 static bool begins_with_x(const struct document *document, struct document_value item)
@@ -307,7 +309,7 @@ static size_t memory_in_use(void)
 	return info.uordblks + info.hblkhd;
 }
 
-static struct spec_device device = {"/dev/nvidia0", 195, 0, 0666, 0, 0, false};
+static struct spec_device device = {.path = "/dev/nvidia0", .major = 195, .mode = 0666};
 static struct spec_mount bind = {"/host/lib", "/lib", MOUNT_FLAG_RDONLY | MOUNT_FLAG_NOSUID};
 
 static const struct {
@@ -315,34 +317,36 @@ static const struct {
 	bool device, rule, mount;
 	const char *result;
 } edited[] = {
-	{"an empty one",			 "{}",						    true,  true,  true,
+	{"an empty one", "{}", true, true, true,
 	 "{\"linux\":{\"devices\":[{\"path\":\"/dev/nvidia0\",\"type\":\"c\",\"major\":195,"
 	 "\"minor\":0,\"fileMode\":438,\"uid\":0,\"gid\":0}],\"resources\":{\"devices\":["
 	 "{\"allow\":true,\"type\":\"c\",\"major\":195,\"minor\":0,\"access\":\"rw\"}]}},"
 	 "\"mounts\":[{\"destination\":\"/lib\",\"type\":\"bind\",\"source\":\"/host/lib\","
 	 "\"options\":[\"bind\",\"ro\",\"nosuid\",\"rprivate\"]}],\"process\":{\"env\":[" VOID_ENV
-	 "]}," HOOKS "}"																			 },
+	 "]}," HOOKS "}"},
 	{"the engine's own device of that path",
-	 "{\"linux\":{\"devices\":[{\"path\":\"/dev/nvidia0\"}]},\"process\":{\"env\":[]}}",              true,
-	 false,													 false,
+	 "{\"linux\":{\"devices\":[{\"path\":\"/dev/nvidia0\"}]},\"process\":{\"env\":[]}}", true,
+	 false, false,
 	 "{\"linux\":{\"devices\":[{\"path\":\"/dev/nvidia0\"}]},\"process\":{\"env\":[" VOID_ENV
-	 "]}," HOOKS "}"																			 },
+	 "]}," HOOKS "}"},
 	{"variables, repeated and escaped",
 	 "{\"process\":{\"env\":[\"A=1\",\"NVIDIA_VISIBLE_DEVICES=0\",\"B=\\\"\","
-	 "\"NVIDIA_VISIBLE_\\u0044EVICES=all\",\"NVIDIA_VISIBLE_DEVICES2=x\"]}}",			 false, false, false,
+	 "\"NVIDIA_VISIBLE_\\u0044EVICES=all\",\"NVIDIA_VISIBLE_DEVICES2=x\"]}}",
+	 false, false, false,
 	 "{\"process\":{\"env\":[\"A=1\"," VOID_ENV ",\"B=\\\"\"," VOID_ENV
-	 ",\"NVIDIA_VISIBLE_DEVICES2=x\"]}," HOOKS "}"															   },
+	 ",\"NVIDIA_VISIBLE_DEVICES2=x\"]}," HOOKS "}"},
 	{"engines' hooks",
 	 "{\"process\":{\"env\":[" VOID_ENV
 	 "]},\"hooks\":{\"prestart\":[{\"path\":\"/x/davit-hook\"},"
 	 "{\"path\":\"/bin/true\"},{\"path\":\"/y\",\"args\":[\"nvidia-container-toolkit\"]}],"
 	 "\"createRuntime\":[{\"path\":\"/usr/bin/nvidia-container-runtime-hook\"}],"
-	 "\"poststop\":[{\"path\":\"/x/davit-hook\"}]}}",						 false, false, false,
+	 "\"poststop\":[{\"path\":\"/x/davit-hook\"}]}}",
+	 false, false, false,
 	 "{\"process\":{\"env\":[" VOID_ENV "]},\"hooks\":{\"prestart\":[{\"path\":\"/bin/true\"}],"
 	 "\"createRuntime\":[],\"poststop\":[{\"path\":\"/x/davit-hook\"}],\"createContainer\":[" HOOK
-	 "]}}"																				   },
-	{"hooks that are null",                  "{\"process\":{\"env\":[" VOID_ENV "]},\"hooks\":null}", false,
-	 false,													 false, "{\"process\":{\"env\":[" VOID_ENV "]}," HOOKS "}"},
+	 "]}}"},
+	{"hooks that are null", "{\"process\":{\"env\":[" VOID_ENV "]},\"hooks\":null}", false,
+	 false, false, "{\"process\":{\"env\":[" VOID_ENV "]}," HOOKS "}"},
 };
 
 static void a_plan_becomes_config_json(void **state)
@@ -355,8 +359,8 @@ static void a_plan_becomes_config_json(void **state)
 		struct spec_edits edits = {
 			.variables = NVIDIA_VOID,
 			.devices = {&device, edited[i].device, 1},
-			.rules = {&device, edited[i].rule,   1},
-			.mounts = {&bind,   edited[i].mount,  1},
+			.rules = {&device, edited[i].rule, 1},
+			.mounts = {&bind, edited[i].mount, 1},
 			.hook = "/h",
 			.poststop = true,
 		};
@@ -371,13 +375,13 @@ static const struct {
 	unsigned mode, gid;
 	const char *gids, *result;
 } groups[] = {
-	{0666, 44,    NULL,        NULL         },
-	{0660, 0,     NULL,        NULL         },
-	{0660, 65534, NULL,        NULL         },
-	{0640, 44,    NULL,        NULL         },
-	{0660, 44,    NULL,        "[44]"       },
-	{0660, 44,    "[ 1, 44 ]", "[ 1, 44 ]"  },
-	{0664, 44,    "[4, 440]",  "[4, 440,44]"},
+	{0666, 44, NULL, NULL},
+	{0660, 0, NULL, NULL},
+	{0660, 65534, NULL, NULL},
+	{0640, 44, NULL, NULL},
+	{0660, 44, NULL, "[44]"},
+	{0660, 44, "[ 1, 44 ]", "[ 1, 44 ]"},
+	{0664, 44, "[4, 440]", "[4, 440,44]"},
 };
 
 static void a_node_of_a_group_brings_the_group(void **state)
@@ -391,14 +395,16 @@ static void a_node_of_a_group_brings_the_group(void **state)
 					       "{\"process\":{\"user\":{\"additionalGids\":%s}}}",
 					       groups[i].gids)
 				: "{\"process\":{\"user\":{}}}";
-		struct spec_device node = {"/dev/x", 1, 2, groups[i].mode, 0, groups[i].gid, false};
+		struct spec_device node = {.path = "/dev/x",
+					   .major = 1,
+					   .minor = 2,
+					   .mode = groups[i].mode,
+					   .gid = groups[i].gid};
 		struct document document = DOCUMENT_INIT(&arena, text, strlen(text));
-		struct spec_edits edits = {
-			.variables = NVIDIA_VOID,
-			.devices = {&node, 1, 1},
-			.hook = "/h",
-			.poststop = true
-                };
+		struct spec_edits edits = {.variables = NVIDIA_VOID,
+					   .devices = {&node, 1, 1},
+					   .hook = "/h",
+					   .poststop = true};
 		struct document_value value;
 		struct error err = {0};
 
@@ -424,39 +430,113 @@ static void edits_of_cdi_specs_are_made_once(void **state)
 		 "{\"process\":{\"env\":[\"B=\\\"c\\\"\"],\"user\":{\"additionalGids\":[44,5]}},"
 		 "\"hooks\":{\"createRuntime\":[" SPEC_HOOK "],\"createContainer\":[" HOOK
 		 "," SPEC_HOOK "]}}"},
- /* What the engine has applied; a hook that only looks like it. */
+		/* What the engine has applied; a hook that only looks like it. */
 		{"{\"process\":{\"env\":[\"B=old\"],\"user\":{\"additionalGids\":[5]}},\"hooks\":{\"createContainer\":["
 		 "{\"args\":[\"p\",\"\\u006fne\"],\"path\":\"/p\"}],"
 		 "\"createRuntime\":[{\"path\":\"/p\",\"args\":[\"p\",\"one\",\"two\"]},{\"path\":\"/p\"}]}}",
 		 "{\"process\":{\"env\":[\"B=\\\"c\\\"\"],\"user\":{\"additionalGids\":[5,44]}},\"hooks\":{\"createContainer\":["
 		 "{\"args\":[\"p\",\"\\u006fne\"],\"path\":\"/p\"}," HOOK "],"
 		 "\"createRuntime\":[{\"path\":\"/p\",\"args\":[\"p\",\"one\",\"two\"]},{\"path\":\"/p\"}," SPEC_HOOK
-		 "]}}"              },
+		 "]}}"},
 	};
 	const char *arguments[] = {"p", "one"}, *gids[] = {"44", "5"}, *env[] = {"B=\"c\""};
 	struct cdi_edit_hook hooks[] = {
 		{"createContainer", "/p", {arguments, 2, 2}, SPEC_HOOK, NULL},
-		{"createRuntime",   "/p", {arguments, 2, 2}, SPEC_HOOK, NULL},
+		{"createRuntime", "/p", {arguments, 2, 2}, SPEC_HOOK, NULL},
 	};
-	struct cdi_edits cdi = {
-		.hooks = {hooks, 2, 2},
-                  .groups = {gids,  2, 2}
-        };
+	struct cdi_edits cdi = {.hooks = {hooks, 2, 2}, .groups = {gids, 2, 2}};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		AUTO_ARENA arena = {0};
 		struct document document =
 			DOCUMENT_INIT(&arena, rows[i].text, strlen(rows[i].text));
-		struct spec_edits edits = {
-			.variables = {env, 1, 1},
-                          .cdi = &cdi, .hook = "/h"
-                };
+		struct spec_edits edits = {.variables = {env, 1, 1}, .cdi = &cdi, .hook = "/h"};
 		struct error err = {0};
 
 		assert_int_equal(spec_edit(&document, &edits, &err), 0);
 		assert_string_equal(document.text, rows[i].result);
 	}
+}
+
+static void members_of_objects_are_set(void **state)
+{
+	static const struct {
+		const char *text, *result;
+	} rows[] = {
+		{"{}",
+		 "{\"linux\":{\"intelRdt\":{\"closID\":\"a\"},\"netDevices\":{\"eth0.5\":{}}}}"},
+		{"{\"linux\":null}",
+		 "{\"linux\":{\"intelRdt\":{\"closID\":\"a\"},\"netDevices\":{\"eth0.5\":{}}}}"},
+		{"{\"linux\":{\"a\":1}}",
+		 "{\"linux\":{\"a\":1,\"intelRdt\":{\"closID\":\"a\"},\"netDevices\":{\"eth0.5\":{}}}}"},
+		{"{\"linux\":{\"intelRdt\":null,\"netDevices\":{\"eth0.5\":{\"name\":\"x\"},\"e\":{}}}}",
+		 "{\"linux\":{\"intelRdt\":{\"closID\":\"a\"},\"netDevices\":{\"eth0.5\":{},\"e\":{}}}}"},
+		{"{\"linux\":[]}", "edit config.json: linux is no object"},
+		{"{\"linux\":{\"netDevices\":3}}",
+		 "edit config.json: linux.netDevices is no object"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		AUTO_ARENA arena = {0};
+		struct document document =
+			DOCUMENT_INIT(&arena, rows[i].text, strlen(rows[i].text));
+		struct error err = {0};
+		int r = document_set(&document, "linux", "intelRdt", "{\"closID\":\"a\"}", &err);
+
+		if (r == 0)
+			r = document_set(&document, "linux.netDevices", "eth0.5", "{}", &err);
+		if (r == 0)
+			r = document_write(&document, &err);
+		assert_string_equal(r < 0 ? err.message : document.text, rows[i].result);
+	}
+}
+
+static void edits_that_runtimes_alone_make(void **state)
+{
+	static const char text[] = "{\"process\":{\"env\":[" VOID_ENV "]}}";
+	static const char result[] =
+		"{\"process\":{\"env\":[" VOID_ENV "]},"
+		"\"linux\":{\"devices\":[{\"path\":\"/dev/b\",\"type\":\"b\",\"major\":8,\"minor\":1,"
+		"\"uid\":5,\"gid\":0},{\"path\":\"/dev/f\",\"type\":\"p\",\"fileMode\":384,\"uid\":0,\"gid\":0}],"
+		"\"resources\":{\"devices\":[{\"allow\":true,\"type\":\"b\",\"major\":8,\"minor\":1,\"access\":\"r\"}]},"
+		"\"netDevices\":{\"eth5\":{\"name\":\"net\"}},\"intelRdt\":{\"closID\":\"c\"}},"
+		"\"mounts\":[{\"destination\":\"/t\"}],\"hooks\":{\"createContainer\":[" HOOK "]}}";
+	struct spec_device devices[] = {
+		{.path = "/dev/b", .major = 8, .minor = 1, .type = 'b', .no_mode = true, .uid = 5},
+		{.path = "/dev/f", .type = 'p', .mode = 0600},
+	};
+	struct spec_device rule = {.major = 8, .minor = 1, .type = 'b', .access = ACCESS_READ};
+	struct cdi_net_device net = {"eth5", "net"};
+	const char *given[] = {"{\"destination\":\"/t\"}"};
+	const struct cdi_edits cdi = {.net_devices = {&net, 1, 1},
+				      .intel_rdt = "{\"closID\":\"c\"}"};
+	const struct spec_edits edits = {.devices = {devices, 2, 2},
+					 .rules = {&rule, 1, 1},
+					 .given_mounts = {given, 1, 1},
+					 .cdi = &cdi,
+					 .hook = "/h"};
+	AUTO_ARENA arena = {0};
+	struct document document = DOCUMENT_INIT(&arena, text, strlen(text));
+	struct error err = {0};
+
+	(void)state;
+	assert_int_equal(spec_edit(&document, &edits, &err), 0);
+	assert_string_equal(document.text, result);
+}
+
+static void features_are_read(void **state)
+{
+	static const char text[] =
+		"{\"linux\":{\"netDevices\":{\"enabled\":true},\"intelRdt\":{\"enabled\":false,\"a\":1}}}";
+
+	(void)state;
+	assert_true(runtime_features_have(text, strlen(text), "linux.netDevices.enabled"));
+	assert_false(runtime_features_have(text, strlen(text), "linux.intelRdt.enabled"));
+	assert_false(runtime_features_have(text, strlen(text), "linux.intelRdt.schemata"));
+	assert_false(runtime_features_have(text, strlen(text), "linux.intelRdt.a.b"));
+	assert_false(runtime_features_have("runc: unknown", 13, "linux.netDevices.enabled"));
 }
 
 static void mode_hook_adds_one_hook(void **state)
@@ -502,15 +582,15 @@ static void long_texts_take_memory_by_their_length(void **state)
 	static const struct {
 		const char *head, *item, *tail;
 	} texts[] = {
-		{"{\"process\":{\"env\":[",                      "\"NVIDIA_VISIBLE_DEVICES=all\"",    "]}}"            },
-		{"{\"process\":{\"env\":[",                      "\"NVIDIA_VISIBLE_DEVICES\\u003d\"", "]}}"            },
-		{"{\"process\":{\"user\":{\"additionalGids\":[", "7",                                 "]}}}"           },
-		{"{\"linux\":{\"devices\":[",                    "{\"path\":\"/dev/nvidia1\"}",       "]}}"            },
-		{"{\"linux\":{\"resources\":{\"devices\":[",     "{\"allow\":false}",                 "]}}}"           },
-		{"{\"mounts\":[",                                "{\"destination\":\"/x\"}",          "]}"             },
-		{"{\"hooks\":{\"prestart\":[",                   "{\"path\":\"/x/davit-hook\"}",      "]}}"            },
-		{"{\"hooks\":{\"poststop\":[",                   "{\"path\":\"/x\"}",                 "]}}"            },
-		{"{\"linux\":[",				 "{\"linux\":{}}",                    "],\"linux\":{}}"},
+		{"{\"process\":{\"env\":[", "\"NVIDIA_VISIBLE_DEVICES=all\"", "]}}"},
+		{"{\"process\":{\"env\":[", "\"NVIDIA_VISIBLE_DEVICES\\u003d\"", "]}}"},
+		{"{\"process\":{\"user\":{\"additionalGids\":[", "7", "]}}}"},
+		{"{\"linux\":{\"devices\":[", "{\"path\":\"/dev/nvidia1\"}", "]}}"},
+		{"{\"linux\":{\"resources\":{\"devices\":[", "{\"allow\":false}", "]}}}"},
+		{"{\"mounts\":[", "{\"destination\":\"/x\"}", "]}"},
+		{"{\"hooks\":{\"prestart\":[", "{\"path\":\"/x/davit-hook\"}", "]}}"},
+		{"{\"hooks\":{\"poststop\":[", "{\"path\":\"/x\"}", "]}}"},
+		{"{\"linux\":[", "{\"linux\":{}}", "],\"linux\":{}}"},
 	};
 	const size_t count = 50000;
 
@@ -520,14 +600,13 @@ static void long_texts_take_memory_by_their_length(void **state)
 		size_t length = strlen(texts[i].item) + 1, head = strlen(texts[i].head), before;
 		char *text = arena_alloc(&arena, head + count * length + strlen(texts[i].tail) + 1);
 		struct document document = DOCUMENT_INIT(&arena, text, 0);
-		struct spec_device group = {"/dev/x", 1, 2, 0660, 0, 44, false};
-		struct spec_edits edits = {
-			.variables = NVIDIA_VOID,
-			.devices = {&group, 1, 1},
-			.rules = {&group, 1, 1},
-			.hook = "/h",
-			.poststop = true
-                };
+		struct spec_device group = {
+			.path = "/dev/x", .major = 1, .minor = 2, .mode = 0660, .gid = 44};
+		struct spec_edits edits = {.variables = NVIDIA_VOID,
+					   .devices = {&group, 1, 1},
+					   .rules = {&group, 1, 1},
+					   .hook = "/h",
+					   .poststop = true};
 		struct error err = {0};
 		AUTO_JSON *parsed = NULL;
 
@@ -557,12 +636,12 @@ static void long_texts_take_memory_by_their_length(void **state)
 static void no_text_is_edited_that_can_be_read_otherwise(void **state)
 {
 	static const char *const objects[][2] = {
-		{"",                "process,linux,mounts,hooks"                     },
-		{"process",         "env,user"				       },
-		{"process.user",    "additionalGids"                                 },
-		{"linux",           "devices,resources"                              },
-		{"linux.resources", "devices"                                        },
-		{"hooks",           "prestart,createRuntime,createContainer,poststop"},
+		{"", "process,linux,mounts,hooks"},
+		{"process", "env,user"},
+		{"process.user", "additionalGids"},
+		{"linux", "devices,resources"},
+		{"linux.resources", "devices"},
+		{"hooks", "prestart,createRuntime,createContainer,poststop"},
 	};
 
 	(void)state;
@@ -628,7 +707,7 @@ static void broken_text_ends_in_an_error_or_a_change(void **state)
 				.variables = NVIDIA_VOID,
 				.devices = {&device, 1, 1},
 				.rules = {&device, 1, 1},
-				.mounts = {&bind,   1, 1},
+				.mounts = {&bind, 1, 1},
 				.hook = "/h",
 				.poststop = true,
 			};
@@ -673,29 +752,26 @@ static void a_plan_survives_as_text(void **state)
 		 .target = "/run/s",
 		 .flags = MOUNT_FLAG_NOFOLLOW,
 		 .owner_root = true},
-		{.kind = OPERATION_LOADER_CACHE,                         .target = "/etc/ld.so.cache", .required = true  },
+		{.kind = OPERATION_LOADER_CACHE, .target = "/etc/ld.so.cache", .required = true},
 	};
-	struct loader_entry entries[] = {
-		{.flags = 0x303,
-		 .name = "liba.so.1",
-		 .path = "/lib/liba.so.1",
-		 .os_version = 5,
-		 .hwcap = UINT64_MAX,
-		 .hwcaps = "x86-64-v3"}
-        };
+	struct loader_entry entries[] = {{.flags = 0x303,
+					  .name = "liba.so.1",
+					  .path = "/lib/liba.so.1",
+					  .os_version = 5,
+					  .hwcap = UINT64_MAX,
+					  .hwcaps = "x86-64-v3"}};
 	const char *buses[] = {"0000:00:06.0"};
 	struct oci_mount mounts[] = {
-		{"/a \"b\"", "/srv",  "",      true,  true },
-		{"/run",     "tmpfs", "tmpfs", false, false},
+		{"/a \"b\"", "/srv", "", true, true},
+		{"/run", "tmpfs", "tmpfs", false, false},
 	};
 	struct plan plan = {
 		.items = operations,
 		.count = 3,
-		.mounts = {mounts,         2,               2                       },
+		.mounts = {mounts, 2, 2},
 		.root_readonly = true,
-		.libraries = {entries,        1,               1                       },
-		.proc_mask = {.version = "v", .params = "p\n", .bus_ids = {buses, 1, 1}}
-        };
+		.libraries = {entries, 1, 1},
+		.proc_mask = {.version = "v", .params = "p\n", .bus_ids = {buses, 1, 1}}};
 	const char *text = plan_write(&plan, "/root", &arena), *rootfs;
 	struct plan got;
 	struct error err = {0};
@@ -787,14 +863,14 @@ static void the_first_other_program_is_the_runtime(void **state)
 		const char *names[4];
 		const char *found;
 	} cases[] = {
-		{{"absent", "other"},             other},
-		{{"self", "other"},               other},
-		{{"self-link", "other"},          other},
+		{{"absent", "other"}, other},
+		{{"self", "other"}, other},
+		{{"self-link", "other"}, other},
 		{{"plain", "directory", "other"}, other},
-		{{"./other", "absent"},           NULL },
-		{{other},                         other},
-		{{self_path},                     NULL },
-		{{"absent"},                      NULL },
+		{{"./other", "absent"}, NULL},
+		{{other}, other},
+		{{self_path}, NULL},
+		{{"absent"}, NULL},
 	};
 
 	(void)state;
@@ -823,14 +899,14 @@ static void a_runtime_that_others_can_change_is_refused(void **state)
 		uid_t file_owner, directory_owner;
 		const char *says; /* NULL: it is taken */
 	} cases[] = {
-		{0755, 0755,  0,    0,    NULL					     },
-		{0555, 0700,  0,    0,    NULL					     },
-		{0775, 0755,  0,    0,    "others than its owner can write %s/trusted/runc"},
-		{0757, 0755,  0,    0,    "others than its owner can write %s/trusted/runc"},
-		{0755, 0755,  1234, 0,    "%s/trusted/runc does not belong to root"        },
-		{0755, 0775,  0,    0,    "others than its owner can write %s/trusted"     },
-		{0755, 01777, 0,    0,    "others than its owner can write %s/trusted"     },
-		{0755, 0755,  0,    1234, "%s/trusted does not belong to root"             },
+		{0755, 0755, 0, 0, NULL},
+		{0555, 0700, 0, 0, NULL},
+		{0775, 0755, 0, 0, "others than its owner can write %s/trusted/runc"},
+		{0757, 0755, 0, 0, "others than its owner can write %s/trusted/runc"},
+		{0755, 0755, 1234, 0, "%s/trusted/runc does not belong to root"},
+		{0755, 0775, 0, 0, "others than its owner can write %s/trusted"},
+		{0755, 01777, 0, 0, "others than its owner can write %s/trusted"},
+		{0755, 0755, 0, 1234, "%s/trusted does not belong to root"},
 	};
 	AUTO_ARENA arena = {0};
 	const char *directory = arena_printf(&arena, "%s/trusted", folder);
@@ -936,43 +1012,51 @@ static const struct {
 	bool by_hook;
 	const char *stubs; /* joined by blanks */
 } divided[] = {
-	{"nothing is mounted",                       {NULL},               false, "/usr/lib/a",     false, false, "/usr/lib/a"},
-	{"a file that is there",                     {NULL},               false, "/usr/lib/old",   false, false, ""          },
+	{"nothing is mounted", {NULL}, false, "/usr/lib/a", false, false, "/usr/lib/a"},
+	{"a file that is there", {NULL}, false, "/usr/lib/old", false, false, ""},
 	{"a directory that is missing",
 	 {NULL},
-	 false,								   "/lib/new/a",
-	 false,											    false,
-	 "/usr/lib/new /usr/lib/new/a"											},
-	{"a shared root",			    {NULL},               true,  "/usr/lib/a",     false, true,  ""          },
-	{"a node in a shared root",                  {"t:/dev"},           true,  "/dev/nvidia0",   true,  false, ""          },
-	{"a volume",				 {"/usr"},             false, "/usr/lib/a",     false, true,  ""          },
-	{"a volume, by a link to it",                {"/usr"},             false, "/lib/a",         false, true,  ""          },
-	{"a volume, by a link in it",                {"/vol"},             false, "/usr/lib/vol/a", false, true,  ""          },
-	{"a volume, by the last link",               {"/vol"},             false, "/usr/lib/file",  false, true,  ""          },
-	{"a volume beside",                          {"/vol"},             false, "/usr/lib/a",     false, false, "/usr/lib/a"},
-	{"a volume that is a file",                  {"/usr/lib/old"},     false, "/usr/lib/old",   false, true,  ""          },
-	{"a volume whose destination is a link",     {"/lib"},             false, "/usr/lib/a",     false, true,  ""          },
+	 false,
+	 "/lib/new/a",
+	 false,
+	 false,
+	 "/usr/lib/new /usr/lib/new/a"},
+	{"a shared root", {NULL}, true, "/usr/lib/a", false, true, ""},
+	{"a node in a shared root", {"t:/dev"}, true, "/dev/nvidia0", true, false, ""},
+	{"a volume", {"/usr"}, false, "/usr/lib/a", false, true, ""},
+	{"a volume, by a link to it", {"/usr"}, false, "/lib/a", false, true, ""},
+	{"a volume, by a link in it", {"/vol"}, false, "/usr/lib/vol/a", false, true, ""},
+	{"a volume, by the last link", {"/vol"}, false, "/usr/lib/file", false, true, ""},
+	{"a volume beside", {"/vol"}, false, "/usr/lib/a", false, false, "/usr/lib/a"},
+	{"a volume that is a file", {"/usr/lib/old"}, false, "/usr/lib/old", false, true, ""},
+	{"a volume whose destination is a link", {"/lib"}, false, "/usr/lib/a", false, true, ""},
 	{"a destination through a volume",
 	 {"/vol", "/vol/x"},
-	 false,								   "/usr/lib/a",
-	 false,											    true,
-	 ""														   },
-	{"a tmpfs",				  {"t:/run"},           false, "/run/x/socket",  false, false, ""          },
-	{"a tmpfs, read-only",                       {"r:/run"},           false, "/run/x/socket",  false, true,  ""          },
-	{"a tmpfs in a volume",                      {"/run", "t:/run/x"}, false, "/run/x/socket",  false, true,  ""          },
-	{"a volume in a tmpfs",                      {"t:/run", "/run/x"}, false, "/run/x/socket",  false, true,  ""          },
+	 false,
+	 "/usr/lib/a",
+	 false,
+	 true,
+	 ""},
+	{"a tmpfs", {"t:/run"}, false, "/run/x/socket", false, false, ""},
+	{"a tmpfs, read-only", {"r:/run"}, false, "/run/x/socket", false, true, ""},
+	{"a tmpfs in a volume", {"/run", "t:/run/x"}, false, "/run/x/socket", false, true, ""},
+	{"a volume in a tmpfs", {"t:/run", "/run/x"}, false, "/run/x/socket", false, true, ""},
 	{"a volume beside, in a tmpfs",
 	 {"t:/run", "/run/y"},
-	 false,								   "/run/x/socket",
-	 false,											    false,
-	 ""														   },
-	{"a node",				   {"t:/dev"},           false, "/dev/nvidia0",   true,  false, ""          },
-	{"a node in the host's /dev",                {"/dev"},             false, "/dev/nvidia0",   true,  true,  ""          },
+	 false,
+	 "/run/x/socket",
+	 false,
+	 false,
+	 ""},
+	{"a node", {"t:/dev"}, false, "/dev/nvidia0", true, false, ""},
+	{"a node in the host's /dev", {"/dev"}, false, "/dev/nvidia0", true, true, ""},
 	{"a node, and /dev is a link into a volume",
 	 {"/vol"},
-	 false,								   "/vdev/nvidia0",
-	 true,											     true,
-	 ""														   },
+	 false,
+	 "/vdev/nvidia0",
+	 true,
+	 true,
+	 ""},
 };
 
 static void make_root(void)
@@ -1065,12 +1149,10 @@ static void what_lies_in_a_volume_is_the_hooks(void **state)
 static void a_node_of_the_hooks_brings_its_group_alone(void **state)
 {
 	AUTO_ARENA arena = {0};
-	struct spec_device node = {"/dev/x", 1, 2, 0660, 0, 44, true};
+	struct spec_device node = {
+		.path = "/dev/x", .major = 1, .minor = 2, .mode = 0660, .gid = 44, .by_hook = true};
 	struct document document = DOCUMENT_INIT(&arena, "{}", 2);
-	struct spec_edits edits = {
-		.devices = {&node, 1, 1},
-                  .hook = "/h", .poststop = true
-        };
+	struct spec_edits edits = {.devices = {&node, 1, 1}, .hook = "/h", .poststop = true};
 	struct document_value value;
 	struct error err = {0};
 
@@ -1106,6 +1188,9 @@ int main(void)
 		cmocka_unit_test(a_plan_becomes_config_json),
 		cmocka_unit_test(a_node_of_a_group_brings_the_group),
 		cmocka_unit_test(edits_of_cdi_specs_are_made_once),
+		cmocka_unit_test(members_of_objects_are_set),
+		cmocka_unit_test(edits_that_runtimes_alone_make),
+		cmocka_unit_test(features_are_read),
 		cmocka_unit_test(mode_hook_adds_one_hook),
 		cmocka_unit_test(mode_hook_takes_the_place_of_the_engines),
 		cmocka_unit_test(no_text_is_edited_that_can_be_read_otherwise),

@@ -155,17 +155,17 @@ static void nvml_is_needed_for_unknown_uuids_only(void **state)
 		const char *asked;
 		bool needed;
 	} cases[] = {
-		{TWO,    "all",					      false},
-		{TWO,    "GPU-1074aade-e34c-4efc-662a-2954e7cab1d0",         false},
-		{TWO,    "MIG-5a9f0000-0000-0000-0000-000000000000",         false},
-		{MIG,    "0:0 1",					    false},
-		{MIG,    "MIG-5a9f0000-0000-0000-0000-000000000000",         true },
-		{MIG,    "0 mig-x",					  true },
-		{MIG,    "MIG-GPU-1074aade-e34c-4efc-662a-2954e7cab1d0/1/0", false},
-		{HIDDEN, "0",						false},
-		{HIDDEN, "0000:00:06.0",                                     false},
-		{HIDDEN, "GPU-1074aade-e34c-4efc-662a-2954e7cab1d0",         true },
-		{HIDDEN, "MIG-GPU-1074aade-e34c-4efc-662a-2954e7cab1d0/1/0", true },
+		{TWO, "all", false},
+		{TWO, "GPU-1074aade-e34c-4efc-662a-2954e7cab1d0", false},
+		{TWO, "MIG-5a9f0000-0000-0000-0000-000000000000", false},
+		{MIG, "0:0 1", false},
+		{MIG, "MIG-5a9f0000-0000-0000-0000-000000000000", true},
+		{MIG, "0 mig-x", true},
+		{MIG, "MIG-GPU-1074aade-e34c-4efc-662a-2954e7cab1d0/1/0", false},
+		{HIDDEN, "0", false},
+		{HIDDEN, "0000:00:06.0", false},
+		{HIDDEN, "GPU-1074aade-e34c-4efc-662a-2954e7cab1d0", true},
+		{HIDDEN, "MIG-GPU-1074aade-e34c-4efc-662a-2954e7cab1d0/1/0", true},
 	};
 
 	(void)state;

@@ -84,36 +84,36 @@ struct resolve_case {
 };
 
 static const struct resolve_case cases[] = {
-	{"a plain path",                     "usr/lib/file",                          O_PATH,                "usr/lib/file", 0      },
-	{"a leading slash",                  "/usr/lib/file",                         O_PATH,                "usr/lib/file", 0      },
-	{"many slashes and dots",            "//usr/./lib//file",                     O_PATH,                "usr/lib/file", 0      },
-	{"the root itself",                  "/",				     O_PATH | O_DIRECTORY,  "",             0      },
-	{"dot dot inside",                   "usr/../usr/lib/file",                   O_PATH,                "usr/lib/file", 0      },
-	{"dot dot beyond the root",          "../../../../outside",                   O_PATH,                "outside",      0      },
-	{"dot dot alone",                    "..",				    O_PATH,                "",             0      },
-	{"a relative link",                  "lib/file",                              O_PATH,                "usr/lib/file", 0      },
-	{"an absolute link",                 "lib64/file",                            O_PATH,                "usr/lib/file", 0      },
-	{"a link to the root",               "slash/slash/usr",                       O_PATH,                "usr",          0      },
-	{"a link upwards",                   "up/outside",                            O_PATH,                "outside",      0      },
-	{"a link out of the root",           "out",                                   O_PATH,                "outside",      0      },
-	{"a deeper link out of the root",    "lib/out",                               O_PATH,                "outside",      0      },
-	{"a link with a slash at its end",   "lib-slash/file",                        O_PATH,                "usr/lib/file", 0      },
-	{"a link that is not followed",      "out",                                   O_PATH | O_NOFOLLOW,   "out",          0      },
-	{"a link not followed, opened",      "out",                                   O_RDONLY | O_NOFOLLOW, NULL,           ELOOP  },
-	{"a slash after a link follows it",  "lib/",                                  O_PATH | O_NOFOLLOW,   "usr/lib",      0      },
-	{"a file read",                      "lib64/file",                            O_RDONLY,              "usr/lib/file", 0      },
-	{"a directory wanted, a file there", "lib/file",                              O_PATH | O_DIRECTORY,  NULL,           ENOTDIR},
-	{"a file as a directory",            "lib/file/x",                            O_PATH,                NULL,           ENOTDIR},
-	{"a file with a slash",              "lib/file/",                             O_PATH,                NULL,           ENOTDIR},
-	{"a loop",			   "loop-a",				O_PATH,                NULL,           ELOOP  },
-	{"a loop not followed",              "loop-a",                                O_PATH | O_NOFOLLOW,   "loop-a",       0      },
-	{"a dangling link",                  "dangling",                              O_PATH,                NULL,           ENOENT },
-	{"something missing",                "usr/none/file",                         O_PATH,                NULL,           ENOENT },
-	{"an empty path",                    "",				      O_PATH,                NULL,           ENOENT },
-	{"40 links",			 "chain39",                               O_PATH,                "usr",          0      },
-	{"more than 40 links",               "chain41",                               O_PATH,                NULL,           ELOOP  },
-	{"a deep path",                      "deep/deep/deep/deep/deep/deep/../deep", O_PATH,
-	 "deep/deep/deep/deep/deep/deep",										    0      },
+	{"a plain path", "usr/lib/file", O_PATH, "usr/lib/file", 0},
+	{"a leading slash", "/usr/lib/file", O_PATH, "usr/lib/file", 0},
+	{"many slashes and dots", "//usr/./lib//file", O_PATH, "usr/lib/file", 0},
+	{"the root itself", "/", O_PATH | O_DIRECTORY, "", 0},
+	{"dot dot inside", "usr/../usr/lib/file", O_PATH, "usr/lib/file", 0},
+	{"dot dot beyond the root", "../../../../outside", O_PATH, "outside", 0},
+	{"dot dot alone", "..", O_PATH, "", 0},
+	{"a relative link", "lib/file", O_PATH, "usr/lib/file", 0},
+	{"an absolute link", "lib64/file", O_PATH, "usr/lib/file", 0},
+	{"a link to the root", "slash/slash/usr", O_PATH, "usr", 0},
+	{"a link upwards", "up/outside", O_PATH, "outside", 0},
+	{"a link out of the root", "out", O_PATH, "outside", 0},
+	{"a deeper link out of the root", "lib/out", O_PATH, "outside", 0},
+	{"a link with a slash at its end", "lib-slash/file", O_PATH, "usr/lib/file", 0},
+	{"a link that is not followed", "out", O_PATH | O_NOFOLLOW, "out", 0},
+	{"a link not followed, opened", "out", O_RDONLY | O_NOFOLLOW, NULL, ELOOP},
+	{"a slash after a link follows it", "lib/", O_PATH | O_NOFOLLOW, "usr/lib", 0},
+	{"a file read", "lib64/file", O_RDONLY, "usr/lib/file", 0},
+	{"a directory wanted, a file there", "lib/file", O_PATH | O_DIRECTORY, NULL, ENOTDIR},
+	{"a file as a directory", "lib/file/x", O_PATH, NULL, ENOTDIR},
+	{"a file with a slash", "lib/file/", O_PATH, NULL, ENOTDIR},
+	{"a loop", "loop-a", O_PATH, NULL, ELOOP},
+	{"a loop not followed", "loop-a", O_PATH | O_NOFOLLOW, "loop-a", 0},
+	{"a dangling link", "dangling", O_PATH, NULL, ENOENT},
+	{"something missing", "usr/none/file", O_PATH, NULL, ENOENT},
+	{"an empty path", "", O_PATH, NULL, ENOENT},
+	{"40 links", "chain39", O_PATH, "usr", 0},
+	{"more than 40 links", "chain41", O_PATH, NULL, ELOOP},
+	{"a deep path", "deep/deep/deep/deep/deep/deep/../deep", O_PATH,
+	 "deep/deep/deep/deep/deep/deep", 0},
 };
 
 static int open_walked(const struct root *root, const char *path, int flags)
@@ -207,14 +207,14 @@ static void directories_are_made_inside(void **state)
 	static const struct {
 		const char *path, *made; /* NULL: refused */
 	} made[] = {
-		{"var/lib/a/b/c",  "var/lib/a/b/c"},
-		{"lib64/new/x",    "usr/lib/new/x"},
-		{"up/made",        "made"         },
-		{"/",              ""             },
-		{"dangling/x",     NULL           },
-		{"usr/lib/file/x", NULL           },
-		{"loop-a/x",       NULL           },
-		{"fifo/x",         NULL           },
+		{"var/lib/a/b/c", "var/lib/a/b/c"},
+		{"lib64/new/x", "usr/lib/new/x"},
+		{"up/made", "made"},
+		{"/", ""},
+		{"dangling/x", NULL},
+		{"usr/lib/file/x", NULL},
+		{"loop-a/x", NULL},
+		{"fifo/x", NULL},
 	};
 	AUTO_ROOT root = {.fd = -1};
 	struct error err;
@@ -248,24 +248,24 @@ static void ids_are_found_in_a_map(void **state)
 		int r;
 		uint32_t outside;
 	} maps[] = {
-		{initial,               65534,       0,       65534      },
-		{initial,               4294967294u, 0,       4294967294u},
-		{initial,               4294967295u, -ENOENT, 0          },
-		{rootless,              0,           0,       1000       },
-		{rootless,              1,           0,       100000     },
-		{rootless,              65534,       0,       165533     },
-		{rootless,              65536,       0,       165535     },
-		{rootless,              65537,       -ENOENT, 0          },
-		{"0 1000 1",            65534,       -ENOENT, 0          },
-		{"1000 1000 1\n",       0,           -ENOENT, 0          },
- /* no namespace has a user yet */
-		{"",                    0,           -ENOENT, 0          },
-		{"0 1000 0\n",          0,           -ENOENT, 0          },
-		{"0 1000\n",            0,           -EINVAL, 0          },
-		{"0 1000 1 1\n",        0,           -EINVAL, 0          },
-		{"0 1000 x\n",          0,           -EINVAL, 0          },
-		{"0 1000 -1\n",         0,           -EINVAL, 0          },
-		{"0 1000 4294967296\n", 0,           -EINVAL, 0          },
+		{initial, 65534, 0, 65534},
+		{initial, 4294967294u, 0, 4294967294u},
+		{initial, 4294967295u, -ENOENT, 0},
+		{rootless, 0, 0, 1000},
+		{rootless, 1, 0, 100000},
+		{rootless, 65534, 0, 165533},
+		{rootless, 65536, 0, 165535},
+		{rootless, 65537, -ENOENT, 0},
+		{"0 1000 1", 65534, -ENOENT, 0},
+		{"1000 1000 1\n", 0, -ENOENT, 0},
+		/* no namespace has a user yet */
+		{"", 0, -ENOENT, 0},
+		{"0 1000 0\n", 0, -ENOENT, 0},
+		{"0 1000\n", 0, -EINVAL, 0},
+		{"0 1000 1 1\n", 0, -EINVAL, 0},
+		{"0 1000 x\n", 0, -EINVAL, 0},
+		{"0 1000 -1\n", 0, -EINVAL, 0},
+		{"0 1000 4294967296\n", 0, -EINVAL, 0},
 	};
 
 	(void)state;
@@ -294,6 +294,48 @@ static void only_root_and_the_user_itself_own_what_counts(void **state)
 	st.st_uid = 65534;
 	assert_false(owner_is_trusted(fd, &st));
 	assert_false(owner_is_trusted(-1, &st));
+}
+
+static void a_file_is_trusted_that_its_owner_alone_can_write(void **state)
+{
+	static const struct {
+		const char *path;
+		mode_t mode;
+		int trust;
+	} rows[] = {
+		{"usr/lib/file", 0644, FILE_TRUSTED},
+		{"usr/lib/file", 0664, FILE_WRITABLE_BY_OTHERS},
+		{"usr/lib/file", 0646, FILE_WRITABLE_BY_OTHERS},
+		{"usr", 0755, FILE_NOT_REGULAR},
+		{"fifo", 0644, FILE_NOT_REGULAR},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		AUTO_FD fd = open(rows[i].path, O_PATH | O_CLOEXEC);
+
+		assert_int_equal(chmod(rows[i].path, rows[i].mode), 0);
+		assert_int_equal(file_trust(fd), rows[i].trust);
+	}
+	assert_int_equal(chmod("usr/lib/file", 0644), 0);
+	assert_int_equal(file_trust(-1), -EBADF);
+}
+
+static void a_file_is_loaded_whole_or_not_at_all(void **state)
+{
+	AUTO_ARENA arena = {0};
+	size_t length = 0;
+	char *text = NULL;
+
+	(void)state;
+	assert_int_equal(file_load("lib/file", 0, 6, &arena, &text, &length), 0);
+	assert_string_equal(text, "inside");
+	assert_int_equal(length, 6);
+	assert_int_equal(file_load("usr/lib/file", 0, 5, &arena, &text, NULL), -EFBIG);
+	assert_int_equal(file_load("out", O_NOFOLLOW, 100, &arena, &text, NULL), -ELOOP);
+	assert_int_equal(file_load("fifo", 0, 100, &arena, &text, NULL), -EINVAL);
+	assert_int_equal(file_load("usr", 0, 100, &arena, &text, NULL), -EINVAL);
+	assert_int_equal(file_load("dangling", 0, 100, &arena, &text, NULL), -ENOENT);
 }
 
 static void mount_info_is_parsed(void **state)
@@ -388,6 +430,8 @@ int main(void)
 		cmocka_unit_test(creating_is_not_the_resolvers_job),
 		cmocka_unit_test(only_regular_files_are_read),
 		cmocka_unit_test(directories_are_made_inside),
+		cmocka_unit_test(a_file_is_trusted_that_its_owner_alone_can_write),
+		cmocka_unit_test(a_file_is_loaded_whole_or_not_at_all),
 		cmocka_unit_test(mount_info_is_parsed),
 		cmocka_unit_test(ids_are_found_in_a_map),
 		cmocka_unit_test(only_root_and_the_user_itself_own_what_counts),

@@ -8,8 +8,8 @@
 /* What every command has; --json only where the table says so. */
 static const struct command_option common[] = {
 	{"config", OPTION_VALUE, "FILE", "the configuration (" CONFIG_PATH ")"},
-	{"json",   OPTION_FLAG,  NULL,   "print JSON"                         },
-	{"help",   OPTION_FLAG,  NULL,   "print this"                         },
+	{"json", OPTION_FLAG, NULL, "print JSON"},
+	{"help", OPTION_FLAG, NULL, "print this"},
 };
 #define COMMON_CONFIG (&common[0])
 #define COMMON_JSON (&common[1])

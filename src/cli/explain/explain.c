@@ -114,12 +114,12 @@ static int run(const struct arguments *arguments)
 }
 
 static const struct command_option options[] = {
-	{"bundle",  OPTION_VALUE, "DIR",  "the OCI bundle of the container"                       },
-	{"why",     OPTION_VALUE, "PATH", "only this: why that file is in the container, or isn't"},
-	{"diff",    OPTION_VALUE, "DIR",  "only this: what is different for the bundle in DIR"    },
-	{"runtime", OPTION_FLAG,  NULL,
-	 "as davit-runtime decides: all capabilities, constraints warn"                           },
-	{NULL,      0,            NULL,   NULL						    },
+	{"bundle", OPTION_VALUE, "DIR", "the OCI bundle of the container"},
+	{"why", OPTION_VALUE, "PATH", "only this: why that file is in the container, or isn't"},
+	{"diff", OPTION_VALUE, "DIR", "only this: what is different for the bundle in DIR"},
+	{"runtime", OPTION_FLAG, NULL,
+	 "as davit-runtime decides: all capabilities, constraints warn"},
+	{NULL, 0, NULL, NULL},
 };
 
 const struct command command_explain = {

@@ -180,10 +180,10 @@ int explain_diff(const struct explain_options *options, const char *bundle, cons
 	AUTO_EXPLANATION a = EXPLANATION_INIT;
 	AUTO_EXPLANATION b = EXPLANATION_INIT;
 	struct difference differences[] = {
-		{"request",    NULL, NULL},
-		{"gpus",       NULL, NULL},
+		{"request", NULL, NULL},
+		{"gpus", NULL, NULL},
 		{"operations", NULL, NULL},
-		{"error",      NULL, NULL},
+		{"error", NULL, NULL},
 	};
 	bool same = true;
 	int failed = 0;

@@ -42,6 +42,15 @@ static struct json_object *json_choices(const struct choices *choices)
 	return array;
 }
 
+static struct json_object *json_rules(const struct request_rules *rules)
+{
+	struct json_object *array = json_object_new_array();
+
+	for (size_t i = 0; i < rules->count; i++)
+		(void)json_object_array_add(array, text(rules->items[i].text));
+	return array;
+}
+
 struct json_object *explain_json_request(const struct gpu_request *request)
 {
 	struct json_object *object = json_object_new_object();
@@ -62,7 +71,7 @@ struct json_object *explain_json_request(const struct gpu_request *request)
 			       text(request->mig_monitor ? request->mig_monitor : ""));
 	json_object_object_add(object, "imex", cli_json_strings(&request->imex));
 	json_object_object_add(object, "privileged", json_object_new_boolean(request->privileged));
-	json_object_object_add(object, "rules", cli_json_strings(&request->rules));
+	json_object_object_add(object, "rules", json_rules(&request->rules));
 	if (request->spec_devices.count)
 		json_object_object_add(object, "spec_devices",
 				       cli_json_strings(&request->spec_devices));
@@ -112,7 +121,8 @@ const char *explain_source(const struct pipeline *pipeline, const struct operati
 {
 	switch (operation->kind) {
 	case OPERATION_DEVICE_RULE:
-		return arena_printf(arena, "c %u:%u rw", operation->major, operation->minor);
+		return arena_printf(arena, "%s %s", operation_numbers(operation, arena),
+				    device_access_name(operation->access));
 	case OPERATION_SYMLINK:
 		return operation->text;
 	case OPERATION_DEVICE:

@@ -33,7 +33,7 @@ static void add_request(struct tree *root, const struct gpu_request *request)
 		(void)tree_add(node, "capabilities: %s", devices && *devices ? devices : "none");
 	}
 	for (size_t i = 0; i < request->rules.count; i++)
-		(void)tree_add(node, "rule: %s", request->rules.items[i]);
+		(void)tree_add(node, "rule: %s", request->rules.items[i].text);
 }
 
 static void add_selection(struct tree *root, const struct pipeline *pipeline)
@@ -167,8 +167,10 @@ static const char *name_of(const struct lister *l, const struct operation *opera
 	switch (operation->kind) {
 	case OPERATION_DEVICE:
 	case OPERATION_DEVICE_RULE:
-		return arena_printf(l->arena, "%s (c %u:%u)", name, operation->major,
-				    operation->minor);
+		return arena_printf(l->arena, "%s (%s%s%s)", name,
+				    operation_numbers(operation, l->arena),
+				    operation->access ? " " : "",
+				    operation->access ? device_access_name(operation->access) : "");
 	case OPERATION_SYMLINK:
 		if (name == operation->target || strchr(operation->text, '/'))
 			return arena_printf(l->arena, "%s -> %s", name, operation->text);

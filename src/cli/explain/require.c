@@ -13,12 +13,10 @@ static int parse_facts(const char *have, struct arena *arena, struct requirement
 	const struct {
 		const char *name;
 		const char **place;
-	} properties[] = {
-		{"cuda=",   &ret->cuda  },
-		{"driver=", &ret->driver},
-		{"arch=",   &ret->arch  },
-		{"brand=",  &ret->brand }
-        };
+	} properties[] = {{"cuda=", &ret->cuda},
+			  {"driver=", &ret->driver},
+			  {"arch=", &ret->arch},
+			  {"brand=", &ret->brand}};
 	struct slice rest = slice_from(have), item;
 
 	while (slice_next(&rest, ',', &item)) {
@@ -65,10 +63,10 @@ static const struct {
 	unsigned bit;
 	const char *name;
 } facts_names[] = {
-	{REQUIRE_CUDA,   "cuda"  },
+	{REQUIRE_CUDA, "cuda"},
 	{REQUIRE_DRIVER, "driver"},
-	{REQUIRE_ARCH,   "arch"  },
-	{REQUIRE_BRAND,  "brand" },
+	{REQUIRE_ARCH, "arch"},
+	{REQUIRE_BRAND, "brand"},
 };
 
 static const char *verdict_name(enum requirement_verdict verdict)
@@ -185,7 +183,7 @@ static int run(const struct arguments *arguments)
 static const struct command_option options[] = {
 	{"have", OPTION_VALUE, "FACTS",
 	 "a list such as cuda=12.2,driver=535.104.05,arch=8.0,brand=tesla"},
-	{NULL,   0,            NULL,    NULL			      },
+	{NULL, 0, NULL, NULL},
 };
 
 const struct command command_require = {

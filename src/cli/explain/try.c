@@ -44,11 +44,11 @@ static int run(const struct arguments *arguments)
 }
 
 static const struct command_option options[] = {
-	{"bundle",       OPTION_VALUE, "DIR",     "the OCI bundle, or a directory with only rootfs in it"},
-	{"gpus",         OPTION_VALUE, "DEVICES",
-	 "all, none, or a list such as 0,1: instead of config.json's"                                    },
-	{"capabilities", OPTION_VALUE, "LIST",    "instead of its NVIDIA_DRIVER_CAPABILITIES"            },
-	{NULL,           0,            NULL,      NULL						   },
+	{"bundle", OPTION_VALUE, "DIR", "the OCI bundle, or a directory with only rootfs in it"},
+	{"gpus", OPTION_VALUE, "DEVICES",
+	 "all, none, or a list such as 0,1: instead of config.json's"},
+	{"capabilities", OPTION_VALUE, "LIST", "instead of its NVIDIA_DRIVER_CAPABILITIES"},
+	{NULL, 0, NULL, NULL},
 };
 
 const struct command command_try = {

@@ -83,8 +83,9 @@ static void answer_inside(const struct why_question *question,
 	ret->source = explain_source(&explanation->pipeline, operation, arena);
 	if (operation->kind == OPERATION_DEVICE)
 		add_note(question, ret,
-			 arena_printf(arena, "the device rule c %u:%u rw goes with it",
-				      operation->major, operation->minor));
+			 arena_printf(arena, "the device rule %s %s goes with it",
+				      operation_numbers(operation, arena),
+				      device_access_name(operation->access)));
 	if (operation->kind != OPERATION_LOADER_CACHE &&
 	    image_has(&explanation->root, operation->target, &size))
 		add_note(question, ret,
@@ -236,8 +237,8 @@ static void answer_not_requested(const struct why_question *question,
 	ret->reason = "the container asks for no GPU";
 	ret->fix = "set NVIDIA_VISIBLE_DEVICES";
 	for (size_t i = 0; i < request->rules.count; i++) {
-		add_note(question, ret, request->rules.items[i]);
-		if (strstr(request->rules.items[i], "is ignored: policy.")) {
+		add_note(question, ret, request->rules.items[i].text);
+		if (request->rules.items[i].kind == RULE_POLICY) {
 			ret->verdict = WHY_REFUSED;
 			ret->reason = "policy lets the container ask for no GPU";
 			ret->fix = "let policy of the configuration accept the request";

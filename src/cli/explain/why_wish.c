@@ -189,15 +189,13 @@ static bool try_features(struct wisher *w)
 	const struct {
 		const char *variable, *value;
 		unsigned feature; /* 0: policy.features doesn't speak of it */
-	} variables[] = {
-		{"NVIDIA_GDS",                 "enabled", FEATURE_GDS     },
-		{"NVIDIA_MOFED",               "enabled", FEATURE_MOFED   },
-		{"NVIDIA_GDRCOPY",             "enabled", FEATURE_GDRCOPY },
-		{"NVIDIA_NVSWITCH",            "enabled", FEATURE_NVSWITCH},
-		{"NVIDIA_MIG_CONFIG_DEVICES",  "all",     0               },
-		{"NVIDIA_MIG_MONITOR_DEVICES", "all",     0               },
-		{"NVIDIA_IMEX_CHANNELS",       channel,   FEATURE_IMEX    }
-        };
+	} variables[] = {{"NVIDIA_GDS", "enabled", FEATURE_GDS},
+			 {"NVIDIA_MOFED", "enabled", FEATURE_MOFED},
+			 {"NVIDIA_GDRCOPY", "enabled", FEATURE_GDRCOPY},
+			 {"NVIDIA_NVSWITCH", "enabled", FEATURE_NVSWITCH},
+			 {"NVIDIA_MIG_CONFIG_DEVICES", "all", 0},
+			 {"NVIDIA_MIG_MONITOR_DEVICES", "all", 0},
+			 {"NVIDIA_IMEX_CHANNELS", channel, FEATURE_IMEX}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(variables); i++) {
 		struct gpu_request request = w->explanation->pipeline.request;

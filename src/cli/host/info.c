@@ -212,7 +212,7 @@ static int run(const struct arguments *arguments)
 
 static const struct command_option options[] = {
 	{"vendor", OPTION_VALUE, "nvidia|amd|intel", "that vendor's GPUs alone"},
-	{NULL,     0,            NULL,               NULL                      },
+	{NULL, 0, NULL, NULL},
 };
 const struct command command_info = {
 	.name = "info",

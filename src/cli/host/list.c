@@ -156,7 +156,7 @@ static int run(const struct arguments *arguments)
 
 static const struct command_option options[] = {
 	{"containers", OPTION_FLAG, NULL, "which running containers have which GPU"},
-	{NULL,         0,           NULL, NULL				     },
+	{NULL, 0, NULL, NULL},
 };
 const struct command command_list = {
 	.name = "list",

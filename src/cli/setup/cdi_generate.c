@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* `davit cdi generate`, and what nvidia-ctk's command of that name has in common with it. */
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -313,6 +314,22 @@ int generate_run(struct generate *generate, const struct config *config, struct 
 }
 
 /*
+ * GPUs of a plain vendor that are gone must not stay described. (NVIDIA's driver may be about to be
+ * loaded when a container asks for its GPUs.) 1: there was such a spec, and it is removed.
+ */
+static int remove_stale(const struct vendor *vendor, const char *output, struct error *err)
+{
+	if (!vendor->table)
+		return 0;
+	if (unlink(output) < 0)
+		return errno == ENOENT
+			       ? 0
+			       : error_errno(err, errno, "remove %s, whose GPUs are gone", output);
+	cli_note("removed %s: the host has no %s GPUs any more", output, vendor->title);
+	return 1;
+}
+
+/*
  * A file for each vendor that the host has: nvidia.json, amd.json, intel.json. It is no failure
  * that it doesn't have one of them, unless it has none.
  */
@@ -340,15 +357,22 @@ static int generate_all(const struct generate *generate, const struct config *co
 			failed = error_wrap(err, r, "describe the GPUs of %s", vendors[i]->title);
 			continue;
 		}
-		if (r < 0)
-			cli_note("no spec for %s: cannot %s", vendors[i]->title, problem.message);
-		if (r < 0 && first.code == ERROR_NONE)
+		if (r == 0)
+			continue;
+		cli_note("no spec for %s: cannot %s", vendors[i]->title, problem.message);
+		if (first.code == ERROR_NONE)
 			first = problem;
+		r = remove_stale(vendors[i], one.output, err);
+		if (r < 0)
+			return r;
+		made += (size_t)r;
 	}
 	if (failed)
 		return failed;
+	if (made)
+		return 0;
 	*err = first;
-	return made ? 0 : -ENODEV;
+	return -ENODEV;
 }
 
 static bool is_for_all(const struct arguments *arguments, const struct generate *generate)
@@ -380,9 +404,9 @@ static int run(const struct arguments *arguments)
 
 static const struct command_option options[] = {
 	GENERATE_OPTIONS{"hook-path", OPTION_VALUE, "FILE",
-			 "the program of the hooks (davit-hook beside davit)"                           },
-	{"mounts",    OPTION_VALUE, "hook|spec", "what mounts the driver's files (spec)"},
-	{NULL,        0,            NULL,        NULL				   },
+			 "the program of the hooks (davit-hook beside davit)"},
+	{"mounts", OPTION_VALUE, "hook|spec", "what mounts the driver's files (spec)"},
+	{NULL, 0, NULL, NULL},
 };
 const struct command command_cdi_generate = {
 	.name = "generate",

@@ -79,16 +79,16 @@ static int parse_mode(const struct arguments *arguments, struct cdi_options *ret
 		enum cdi_mode mode;
 		bool platform; /* only on hosts of that kind */
 	} modes[] = {
-		{"auto",       CDI_MODE_GPU,        false},
-		{"nvml",       CDI_MODE_GPU,        false},
-		{"csv",        CDI_MODE_GPU,        true },
-		{"wsl",        CDI_MODE_GPU,        true },
+		{"auto", CDI_MODE_GPU, false},
+		{"nvml", CDI_MODE_GPU, false},
+		{"csv", CDI_MODE_GPU, true},
+		{"wsl", CDI_MODE_GPU, true},
 		{"management", CDI_MODE_MANAGEMENT, false},
-		{"gds",        CDI_MODE_GDS,        false},
-		{"mofed",      CDI_MODE_MOFED,      false},
-		{"gdrcopy",    CDI_MODE_GDRCOPY,    false},
-		{"nvswitch",   CDI_MODE_NVSWITCH,   false},
-		{"imex",       CDI_MODE_IMEX,       false},
+		{"gds", CDI_MODE_GDS, false},
+		{"mofed", CDI_MODE_MOFED, false},
+		{"gdrcopy", CDI_MODE_GDRCOPY, false},
+		{"nvswitch", CDI_MODE_NVSWITCH, false},
+		{"imex", CDI_MODE_IMEX, false},
 	};
 	const char *name = value_or(arguments, "mode", "auto");
 

@@ -142,7 +142,7 @@ int cdi_list_names(const struct arguments *arguments)
 static const struct command_option options[] = {
 	{"spec-dir", OPTION_REPEATED, "DIR",
 	 "look there (/etc/cdi and /var/run/cdi); may stand several times"},
-	{NULL,       0,               NULL,  NULL                         },
+	{NULL, 0, NULL, NULL},
 };
 
 const struct command command_cdi_list = {

@@ -122,9 +122,9 @@ static void transform_edits(struct transform *t, struct json_object *object)
 		const char *list;
 		void (*transform)(struct transform *t, struct json_object *item);
 	} lists[] = {
-		{"deviceNodes", transform_node },
-		{"mounts",      transform_mount},
-		{"hooks",       transform_hook },
+		{"deviceNodes", transform_node},
+		{"mounts", transform_mount},
+		{"hooks", transform_hook},
 	};
 	struct json_object *edits, *list;
 
@@ -219,14 +219,14 @@ static int run(const struct arguments *arguments)
 }
 
 static const struct command_option options[] = {
-	{"from",        OPTION_VALUE, "DIR",            "the root that paths have (/)"           },
-	{"to",          OPTION_VALUE, "DIR",            "the root that they get (/)"             },
-	{"input",       OPTION_VALUE, "FILE",           "the spec, JSON or YAML (standard input)"},
-	{"output",      OPTION_VALUE, "FILE",           "put it in the place of FILE, as a whole"},
+	{"from", OPTION_VALUE, "DIR", "the root that paths have (/)"},
+	{"to", OPTION_VALUE, "DIR", "the root that they get (/)"},
+	{"input", OPTION_VALUE, "FILE", "the spec, JSON or YAML (standard input)"},
+	{"output", OPTION_VALUE, "FILE", "put it in the place of FILE, as a whole"},
 	{"relative-to", OPTION_VALUE, "host|container",
 	 "whose paths: the host's (the default), "
-	 "or those in the container"							     },
-	{NULL,          0,            NULL,             NULL				     },
+	 "or those in the container"},
+	{NULL, 0, NULL, NULL},
 };
 const struct command command_transform_root = {
 	.name = "root",

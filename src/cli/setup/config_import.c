@@ -102,9 +102,9 @@ static int run(const struct arguments *arguments)
 }
 
 static const struct command_option options[] = {
-	{"output", OPTION_VALUE, "FILE", "write it to FILE, as a whole" },
-	{"force",  OPTION_FLAG,  NULL,   "replace FILE when it is there"},
-	{NULL,     0,            NULL,   NULL                           },
+	{"output", OPTION_VALUE, "FILE", "write it to FILE, as a whole"},
+	{"force", OPTION_FLAG, NULL, "replace FILE when it is there"},
+	{NULL, 0, NULL, NULL},
 };
 
 const struct command command_config_import = {

@@ -13,11 +13,11 @@
 static const struct {
 	const char *name, *file, *drop_in;
 } engines[] = {
-  /* in the order of enum engine; docker's and containerd's are looked for */
-	{"docker",     NULL, NULL					  },
-	{"containerd", NULL, NULL					  },
-	{"crio",       NULL, CRIO_FOLDER "/50-davit.conf"                  },
-	{"podman",     NULL, "/usr/share/containers/oci/hooks.d/davit.json"},
+	/* in the order of enum engine; docker's and containerd's are looked for */
+	{"docker", NULL, NULL},
+	{"containerd", NULL, NULL},
+	{"crio", NULL, CRIO_FOLDER "/50-davit.conf"},
+	{"podman", NULL, "/usr/share/containers/oci/hooks.d/davit.json"},
 };
 
 /* ---- one file --------------------------------------------------------------------------- */
@@ -388,17 +388,17 @@ static int run(const struct arguments *arguments)
 }
 
 static const struct command_option options[] = {
-	{"dry-run",      OPTION_FLAG,  NULL,   "print the change as a diff, and change nothing"       },
-	{"whole",        OPTION_FLAG,  NULL,   "with --dry-run: print the files as they would be"     },
-	{"set-default",  OPTION_FLAG,  NULL,   "every container, not only those with --runtime nvidia"},
-	{"cdi",          OPTION_FLAG,  NULL,   "switch CDI devices on"                                },
-	{"remove",       OPTION_FLAG,  NULL,   "take it back"                                         },
-	{"root",         OPTION_VALUE, "DIR",  "the files are below DIR"                              },
-	{"file",         OPTION_VALUE, "FILE", "the engine's file, if it isn't at its usual place"    },
-	{"drop-in",      OPTION_VALUE, "FILE", "the file to be written for containerd, crio or podman"},
-	{"runtime-name", OPTION_VALUE, "NAME", "the runtime's name (nvidia)"                          },
-	{"runtime-path", OPTION_VALUE, "FILE", "the runtime (" DAVIT_BINDIR "/davit-runtime)"         },
-	{NULL,           0,            NULL,   NULL						   },
+	{"dry-run", OPTION_FLAG, NULL, "print the change as a diff, and change nothing"},
+	{"whole", OPTION_FLAG, NULL, "with --dry-run: print the files as they would be"},
+	{"set-default", OPTION_FLAG, NULL, "every container, not only those with --runtime nvidia"},
+	{"cdi", OPTION_FLAG, NULL, "switch CDI devices on"},
+	{"remove", OPTION_FLAG, NULL, "take it back"},
+	{"root", OPTION_VALUE, "DIR", "the files are below DIR"},
+	{"file", OPTION_VALUE, "FILE", "the engine's file, if it isn't at its usual place"},
+	{"drop-in", OPTION_VALUE, "FILE", "the file to be written for containerd, crio or podman"},
+	{"runtime-name", OPTION_VALUE, "NAME", "the runtime's name (nvidia)"},
+	{"runtime-path", OPTION_VALUE, "FILE", "the runtime (" DAVIT_BINDIR "/davit-runtime)"},
+	{NULL, 0, NULL, NULL},
 };
 
 const struct command command_configure = {

@@ -30,8 +30,7 @@ static int check_files(const struct asking *asking, const struct engine_files *b
 {
 	const struct containerd_version both[] = {
 		asking->version.major ? asking->version : (struct containerd_version){2, 1},
-		asking->version
-        };
+		asking->version};
 	struct job *job = asking->job;
 	int r = 0;
 
@@ -55,7 +54,7 @@ static int check(const struct asking *asking, const struct engine_files *before,
 	struct job *job = asking->job;
 	const struct engine_overlay overlays[] = {
 		{asking->distribution.drop_in, drop_in_text},
-		{asking->distribution.file,    file->after },
+		{asking->distribution.file, file->after},
 	};
 	struct engine_files after;
 	struct toml_node *now;
@@ -131,10 +130,8 @@ static bool is_read(const struct engine_files *files, const char *path)
 static int add_import(const struct asking *asking, struct change *change, struct engine_files *ret)
 {
 	struct job *job = asking->job;
-	const struct engine_overlay overlays[] = {
-		{asking->distribution.drop_in, ""            },
-                {change->path,                 change->before}
-        };
+	const struct engine_overlay overlays[] = {{asking->distribution.drop_in, ""},
+						  {change->path, change->before}};
 	struct engine_overlay with[2];
 	int r = containerd_load(&job->root, change->path, overlays, 2, job->arena, ret, job->err);
 

@@ -158,13 +158,13 @@ int cli_create_links(const struct arguments *arguments)
 }
 
 const struct command_option create_links_options[] = {
-	{"create-all",          OPTION_FLAG,  NULL,  "for nodes that aren't there, too"             },
-	{"create-device-nodes", OPTION_FLAG,  NULL,  "with --create-all: make the nodes before"     },
-	{"load-kernel-modules", OPTION_FLAG,  NULL,  "with --create-all: load the modules before"   },
-	{"dev-char-path",       OPTION_VALUE, "DIR", "where the links are made (/dev/char)"         },
-	{"dry-run",             OPTION_FLAG,  NULL,  "change nothing, only say what would be linked"},
-	{"driver-root",         OPTION_VALUE, "DIR", "the root whose /dev has the nodes"            },
-	{NULL,		  0,            NULL,  NULL					   },
+	{"create-all", OPTION_FLAG, NULL, "for nodes that aren't there, too"},
+	{"create-device-nodes", OPTION_FLAG, NULL, "with --create-all: make the nodes before"},
+	{"load-kernel-modules", OPTION_FLAG, NULL, "with --create-all: load the modules before"},
+	{"dev-char-path", OPTION_VALUE, "DIR", "where the links are made (/dev/char)"},
+	{"dry-run", OPTION_FLAG, NULL, "change nothing, only say what would be linked"},
+	{"driver-root", OPTION_VALUE, "DIR", "the root whose /dev has the nodes"},
+	{NULL, 0, NULL, NULL},
 };
 
 const struct command command_create_links = {

@@ -111,13 +111,13 @@ static int remove_node(const struct arguments *arguments)
 }
 
 static const struct command_option install_options[] = {
-	{"host",        OPTION_VALUE, "DIR",             "the host's root directory (/)"                 },
-	{"engine",      OPTION_VALUE, "containerd|crio", "the engine, if the host has both"              },
-	{"set-default", OPTION_FLAG,  NULL,              "pods without a RuntimeClass, too"              },
-	{"cdi",         OPTION_FLAG,  NULL,              "switch CDI devices on"                         },
-	{"no-restart",  OPTION_FLAG,  NULL,              "leave the engine's restart to others"          },
-	{"stay",        OPTION_FLAG,  NULL,              "wait for SIGTERM, and take all of it back then"},
-	{NULL,          0,            NULL,              NULL					    },
+	{"host", OPTION_VALUE, "DIR", "the host's root directory (/)"},
+	{"engine", OPTION_VALUE, "containerd|crio", "the engine, if the host has both"},
+	{"set-default", OPTION_FLAG, NULL, "pods without a RuntimeClass, too"},
+	{"cdi", OPTION_FLAG, NULL, "switch CDI devices on"},
+	{"no-restart", OPTION_FLAG, NULL, "leave the engine's restart to others"},
+	{"stay", OPTION_FLAG, NULL, "wait for SIGTERM, and take all of it back then"},
+	{NULL, 0, NULL, NULL},
 };
 
 static const struct command node_install = {
@@ -132,9 +132,9 @@ static const struct command node_install = {
 };
 
 static const struct command_option remove_options[] = {
-	{"host",       OPTION_VALUE, "DIR", "the host's root directory (/)"       },
-	{"no-restart", OPTION_FLAG,  NULL,  "leave the engine's restart to others"},
-	{NULL,         0,            NULL,  NULL				  },
+	{"host", OPTION_VALUE, "DIR", "the host's root directory (/)"},
+	{"no-restart", OPTION_FLAG, NULL, "leave the engine's restart to others"},
+	{NULL, 0, NULL, NULL},
 };
 
 static const struct command node_remove = {

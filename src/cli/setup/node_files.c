@@ -25,11 +25,11 @@ static const char *const programs[] = {
 static const struct {
 	const char *name, *program;
 } names[] = {
-	{"/usr/bin/nvidia-cdi-hook",               HOOK                               },
-	{"/usr/bin/nvidia-container-cli",          DAVIT_BINDIR "/davit-container-cli"},
-	{"/usr/bin/nvidia-container-runtime",      DAVIT_BINDIR "/davit-runtime"      },
-	{"/usr/bin/nvidia-container-runtime-hook", HOOK                               },
-	{"/usr/bin/nvidia-ctk",                    DAVIT_BINDIR "/davit"              },
+	{"/usr/bin/nvidia-cdi-hook", HOOK},
+	{"/usr/bin/nvidia-container-cli", DAVIT_BINDIR "/davit-container-cli"},
+	{"/usr/bin/nvidia-container-runtime", DAVIT_BINDIR "/davit-runtime"},
+	{"/usr/bin/nvidia-container-runtime-hook", HOOK},
+	{"/usr/bin/nvidia-ctk", DAVIT_BINDIR "/davit"},
 };
 
 static const char *base_of(const char *path)

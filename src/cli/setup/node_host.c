@@ -9,16 +9,16 @@
 
 /* A distribution's own engine comes before the plain one, which may be a leftover beside it. */
 static const struct node_engine engines[] = {
-	{"k3s",        "containerd", "/var/lib/rancher/k3s/agent/etc/containerd",
-	 "/run/k3s/containerd/containerd.sock"								  },
-	{"RKE2",       "containerd", "/var/lib/rancher/rke2/agent/etc/containerd",
-	 "/run/k3s/containerd/containerd.sock"								  },
-	{"k0s",        "containerd", "/var/lib/k0s",                                  "/run/k0s/containerd.sock"},
-	{"MicroK8s",   "containerd", "/var/snap/microk8s/current",
-	 "/var/snap/microk8s/common/run/containerd.sock"							},
-	{"CRI-O",      "crio",       "/etc/crio /usr/bin/crio /usr/local/bin/crio",   "/run/crio/crio.sock"     },
+	{"k3s", "containerd", "/var/lib/rancher/k3s/agent/etc/containerd",
+	 "/run/k3s/containerd/containerd.sock"},
+	{"RKE2", "containerd", "/var/lib/rancher/rke2/agent/etc/containerd",
+	 "/run/k3s/containerd/containerd.sock"},
+	{"k0s", "containerd", "/var/lib/k0s", "/run/k0s/containerd.sock"},
+	{"MicroK8s", "containerd", "/var/snap/microk8s/current",
+	 "/var/snap/microk8s/common/run/containerd.sock"},
+	{"CRI-O", "crio", "/etc/crio /usr/bin/crio /usr/local/bin/crio", "/run/crio/crio.sock"},
 	{"containerd", "containerd", "/usr/bin/containerd /usr/local/bin/containerd",
-	 "/run/containerd/containerd.sock"								      },
+	 "/run/containerd/containerd.sock"},
 };
 
 /* Systems that bring NVIDIA's toolkit themselves, and whose root nobody may write. */
@@ -28,10 +28,10 @@ static const struct {
 	{"bottlerocket", "use a -nvidia variant of Bottlerocket, which gives GPUs by itself"},
 	{"talos",
 	 "add the system extension nvidia-container-toolkit to the machine's image, as Talos "
-	 "documents it"								     },
+	 "documents it"},
 	{"flatcar",
 	 "add the sysext nvidia-runtime to the machine's Butane configuration, as Flatcar "
-	 "documents it"								     },
+	 "documents it"},
 };
 
 /* ---- the host --------------------------------------------------------------------------- */

@@ -93,7 +93,7 @@ int cli_create_nodes(const struct arguments *arguments)
 
 static const struct command_option prepare_options[] = {
 	{"dry-run", OPTION_FLAG, NULL, "change nothing, only say what would be done"},
-	{NULL,      0,           NULL, NULL					 },
+	{NULL, 0, NULL, NULL},
 };
 
 static const struct command command_prepare = {
@@ -109,18 +109,18 @@ static const struct command command_prepare = {
 };
 
 const struct command_option create_nodes_options[] = {
-	{"control-devices",     OPTION_FLAG,  NULL,
-	 "only nvidiactl, nvidia-modeset, nvidia-uvm and nvidia-uvm-tools"                        },
-	{"load-kernel-modules", OPTION_FLAG,  NULL,  "load the driver's modules before"           },
-	{"dry-run",             OPTION_FLAG,  NULL,  "change nothing, only say what would be done"},
-	{"root",                OPTION_VALUE, "DIR", "make them in DIR/dev"                       },
-	{"dev-root",            OPTION_VALUE, "DIR", "the same"                                   },
-	{"driver-root",         OPTION_VALUE, "DIR", NULL                                         },
-	{NULL,		  0,            NULL,  NULL					 },
+	{"control-devices", OPTION_FLAG, NULL,
+	 "only nvidiactl, nvidia-modeset, nvidia-uvm and nvidia-uvm-tools"},
+	{"load-kernel-modules", OPTION_FLAG, NULL, "load the driver's modules before"},
+	{"dry-run", OPTION_FLAG, NULL, "change nothing, only say what would be done"},
+	{"root", OPTION_VALUE, "DIR", "make them in DIR/dev"},
+	{"dev-root", OPTION_VALUE, "DIR", "the same"},
+	{"driver-root", OPTION_VALUE, "DIR", NULL},
+	{NULL, 0, NULL, NULL},
 };
 static const struct option_more create_more[] = {
 	{"driver-root", "root", NULL, NULL},
-	{NULL,          NULL,   NULL, NULL},
+	{NULL, NULL, NULL, NULL},
 };
 
 const struct command command_create_nodes = {

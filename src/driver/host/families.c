@@ -18,22 +18,22 @@ static const struct pattern {
 	unsigned family;
 	bool numbered;
 } patterns[] = {
-	{"",           "nvidia-fs",          FAMILY_GDS,      true },
-	{"infiniband", "uverbs",             FAMILY_MOFED,    true },
-	{"infiniband", "rdma_cm",            FAMILY_MOFED,    false},
-	{"",           "gdrdrv",             FAMILY_GDRCOPY,  false},
-	{"",           "nvidia-nvswitchctl", FAMILY_NVSWITCH, false},
-	{"",           "nvidia-nvswitch",    FAMILY_NVSWITCH, true },
+	{"", "nvidia-fs", FAMILY_GDS, true},
+	{"infiniband", "uverbs", FAMILY_MOFED, true},
+	{"infiniband", "rdma_cm", FAMILY_MOFED, false},
+	{"", "gdrdrv", FAMILY_GDRCOPY, false},
+	{"", "nvidia-nvswitchctl", FAMILY_NVSWITCH, false},
+	{"", "nvidia-nvswitch", FAMILY_NVSWITCH, true},
 };
 
 static const struct {
 	unsigned family;
 	const char *name;
 } names[] = {
-	{FAMILY_GDS,      "GPUDirect Storage"},
-	{FAMILY_MOFED,    "MOFED"            },
-	{FAMILY_GDRCOPY,  "GDRCopy"          },
-	{FAMILY_NVSWITCH, "NVSwitch"         },
+	{FAMILY_GDS, "GPUDirect Storage"},
+	{FAMILY_MOFED, "MOFED"},
+	{FAMILY_GDRCOPY, "GDRCopy"},
+	{FAMILY_NVSWITCH, "NVSwitch"},
 };
 
 static bool is_number(const char *text)

@@ -188,10 +188,10 @@ static int add_links_of(struct board *board, struct driver_file *file)
 	static const struct {
 		const char *beginning, *name, *text;
 	} customs[] = {
-		{"libcuda.so.",               "libcuda.so",               "libcuda.so.1"},
-		{"libGLX_nvidia.so.",         "libGLX_indirect.so.0",     NULL          },
+		{"libcuda.so.", "libcuda.so", "libcuda.so.1"},
+		{"libGLX_nvidia.so.", "libGLX_indirect.so.0", NULL},
 		{"libnvidia-opticalflow.so.", "libnvidia-opticalflow.so",
-		 "libnvidia-opticalflow.so.1"                                           },
+		 "libnvidia-opticalflow.so.1"},
 	};
 	const char *so = strstr(file->name, ".so."), *first = so ? so + strlen(".so.") : NULL;
 	const char *dot = first ? strchr(first, '.') : NULL;

@@ -20,16 +20,16 @@ static const struct {
 	const char *beginning;
 	unsigned capabilities;
 } classes[] = {
-	{"libnvidia-ml",          CAPABILITY_UTILITY       },
-	{SMI,		     CAPABILITY_UTILITY       },
-	{"libnvcuvid.",           CAPABILITY_VIDEO         },
-	{"libnvidia-encode.",     CAPABILITY_VIDEO         },
-	{"libnvidia-opticalflow", CAPABILITY_VIDEO         },
-	{"libnvvamanager.",       CAPABILITY_VIDEO         },
-	{"libnvwgf2umx.",         GRAPHICS                 },
-	{"libnvoptix",            GRAPHICS                 },
-	{"nvoptix.bin",           GRAPHICS                 },
-	{"libnvidia-ngx.",        GRAPHICS | CAPABILITY_NGX},
+	{"libnvidia-ml", CAPABILITY_UTILITY},
+	{SMI, CAPABILITY_UTILITY},
+	{"libnvcuvid.", CAPABILITY_VIDEO},
+	{"libnvidia-encode.", CAPABILITY_VIDEO},
+	{"libnvidia-opticalflow", CAPABILITY_VIDEO},
+	{"libnvvamanager.", CAPABILITY_VIDEO},
+	{"libnvwgf2umx.", GRAPHICS},
+	{"libnvoptix", GRAPHICS},
+	{"nvoptix.bin", GRAPHICS},
+	{"libnvidia-ngx.", GRAPHICS | CAPABILITY_NGX},
 };
 
 /*
@@ -40,12 +40,12 @@ static const struct {
 static const struct {
 	const char *file, *name, *text;
 } names[] = {
-	{LOADER,		       "libcuda.so.1",             LOADER                      },
-	{LOADER,		       "libcuda.so",               "libcuda.so.1"              },
-	{LIBCUDA,		      "libcuda.so",               LIBCUDA                     },
-	{"libnvoptix_loader.so.1",     "libnvoptix.so.1",          "libnvoptix_loader.so.1"    },
-	{"libnvcuvid.so.1",            "libnvcuvid.so",            "libnvcuvid.so.1"           },
-	{"libnvidia-encode.so.1",      "libnvidia-encode.so",      "libnvidia-encode.so.1"     },
+	{LOADER, "libcuda.so.1", LOADER},
+	{LOADER, "libcuda.so", "libcuda.so.1"},
+	{LIBCUDA, "libcuda.so", LIBCUDA},
+	{"libnvoptix_loader.so.1", "libnvoptix.so.1", "libnvoptix_loader.so.1"},
+	{"libnvcuvid.so.1", "libnvcuvid.so", "libnvcuvid.so.1"},
+	{"libnvidia-encode.so.1", "libnvidia-encode.so", "libnvidia-encode.so.1"},
 	{"libnvidia-opticalflow.so.1", "libnvidia-opticalflow.so", "libnvidia-opticalflow.so.1"},
 };
 
@@ -63,8 +63,8 @@ static const struct {
 	unsigned capabilities; /* 0: always */
 	bool needed;
 } libraries[] = {
-	{"libdxcore.so",    0,        true },
-	{"libd3d12.so",     GRAPHICS, false},
+	{"libdxcore.so", 0, true},
+	{"libd3d12.so", GRAPHICS, false},
 	{"libd3d12core.so", GRAPHICS, false},
 };
 

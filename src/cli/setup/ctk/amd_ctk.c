@@ -161,7 +161,7 @@ static int run_validate(const struct arguments *arguments)
 
 static const struct command_option generate_options[] = {
 	{"output", OPTION_VALUE, "FILE", "where (" SPEC ")"},
-	{NULL,     0,            NULL,   NULL              },
+	{NULL, 0, NULL, NULL},
 };
 static const struct command amd_generate = {
 	.name = "generate",
@@ -175,7 +175,7 @@ static const struct command amd_generate = {
 };
 static const struct command_option list_options[] = {
 	{"spec-dir", OPTION_REPEATED, "DIR", "look there; may stand several times"},
-	{NULL,       0,               NULL,  NULL				 },
+	{NULL, 0, NULL, NULL},
 };
 static const struct command amd_list = {
 	.name = "list",
@@ -189,7 +189,7 @@ static const struct command amd_list = {
 };
 static const struct command_option validate_options[] = {
 	{"path", OPTION_VALUE, "FILE", "the spec (" SPEC ")"},
-	{NULL,   0,            NULL,   NULL                 },
+	{NULL, 0, NULL, NULL},
 };
 static const struct command amd_validate = {
 	.name = "validate",
@@ -242,14 +242,14 @@ static int run_configure(const struct arguments *arguments)
 }
 
 static const struct command_option configure_options[] = {
-	{"runtime",          OPTION_VALUE, "docker",
-	 "the engine: docker alone (davit configure has others)"                                         },
-	{"config-path",      OPTION_VALUE, "FILE",   "the engine's file (/etc/docker/daemon.json)"       },
-	{"set-as-default",   OPTION_FLAG,  NULL,     "every container"                                   },
-	{"unset-as-default", OPTION_FLAG,  NULL,     "no longer every container"                         },
-	{"remove",           OPTION_FLAG,  NULL,     "take it back: that change alone, specs of CDI stay"},
-	{"dry-run",          OPTION_FLAG,  NULL,     "print the change as a diff, and change nothing"    },
-	{NULL,	       0,            NULL,     NULL						},
+	{"runtime", OPTION_VALUE, "docker",
+	 "the engine: docker alone (davit configure has others)"},
+	{"config-path", OPTION_VALUE, "FILE", "the engine's file (/etc/docker/daemon.json)"},
+	{"set-as-default", OPTION_FLAG, NULL, "every container"},
+	{"unset-as-default", OPTION_FLAG, NULL, "no longer every container"},
+	{"remove", OPTION_FLAG, NULL, "take it back: that change alone, specs of CDI stay"},
+	{"dry-run", OPTION_FLAG, NULL, "print the change as a diff, and change nothing"},
+	{NULL, 0, NULL, NULL},
 };
 static const struct command amd_configure = {
 	.name = "configure",
@@ -320,7 +320,7 @@ static const struct command *const commands[] = {&amd_cdi, &amd_gpu, &amd_tracke
 						 NULL};
 static const struct command_option options[] = {
 	{"version", OPTION_FLAG, NULL, "print which davit it is"},
-	{NULL,      0,           NULL, NULL                     },
+	{NULL, 0, NULL, NULL},
 };
 
 const struct command command_amd_ctk = {

@@ -109,23 +109,20 @@ static int run(const struct arguments *arguments)
 static const struct command *const commands[] = {&ctk_hook,   &ctk_runtime, &ctk_info, &ctk_cdi,
 						 &ctk_system, &ctk_config,  NULL};
 static const struct command_option options[] = {
-	{"version", OPTION_FLAG,  NULL,   "print as which version it answers, and davit's"},
-	{"v",       OPTION_FLAG,  NULL,   NULL					    },
-	{"debug",   OPTION_FLAG,  NULL,   "each step on standard error"                   },
-	{"d",       OPTION_FLAG,  NULL,   NULL					    },
-	{"quiet",   OPTION_FLAG,  NULL,   "nothing but errors"                            },
-	{"q",       OPTION_FLAG,  NULL,   NULL					    },
-	{"config",  OPTION_VALUE, "FILE", "davit's configuration, or NVIDIA's config.toml"},
-	{NULL,      0,            NULL,   NULL					    },
+	{"version", OPTION_FLAG, NULL, "print as which version it answers, and davit's"},
+	{"v", OPTION_FLAG, NULL, NULL},
+	{"debug", OPTION_FLAG, NULL, "each step on standard error"},
+	{"d", OPTION_FLAG, NULL, NULL},
+	{"quiet", OPTION_FLAG, NULL, "nothing but errors"},
+	{"q", OPTION_FLAG, NULL, NULL},
+	{"config", OPTION_VALUE, "FILE", "davit's configuration, or NVIDIA's config.toml"},
+	{NULL, 0, NULL, NULL},
 };
 static const struct option_more more[] = {
-	{"v",      "version", NULL,                NULL},
-        {"debug",  NULL,      "NVIDIA_CTK_DEBUG",  NULL},
-	{"d",      "debug",   NULL,                NULL},
-        {"quiet",  NULL,      "NVIDIA_CTK_QUIET",  NULL},
-	{"q",      "quiet",   NULL,                NULL},
-        {"config", NULL,      "NVIDIA_CTK_CONFIG", NULL},
-	{NULL,     NULL,      NULL,                NULL},
+	{"v", "version", NULL, NULL}, {"debug", NULL, "NVIDIA_CTK_DEBUG", NULL},
+	{"d", "debug", NULL, NULL},   {"quiet", NULL, "NVIDIA_CTK_QUIET", NULL},
+	{"q", "quiet", NULL, NULL},   {"config", NULL, "NVIDIA_CTK_CONFIG", NULL},
+	{NULL, NULL, NULL, NULL},
 };
 
 const struct command command_ctk = {

@@ -3,11 +3,11 @@
 #include "ctk.h"
 
 static const struct option_more nodes_more[] = {
-	{"root",        NULL,   "ROOT,NVIDIA_DRIVER_ROOT,DRIVER_ROOT", NULL},
-	{"driver-root", "root", NULL,                                  NULL},
-	{"dev-root",    NULL,   "NVIDIA_DEV_ROOT,DEV_ROOT",            NULL},
-	{"dry-run",     NULL,   "DRY_RUN",                             NULL},
-	{NULL,          NULL,   NULL,				  NULL},
+	{"root", NULL, "ROOT,NVIDIA_DRIVER_ROOT,DRIVER_ROOT", NULL},
+	{"driver-root", "root", NULL, NULL},
+	{"dev-root", NULL, "NVIDIA_DEV_ROOT,DEV_ROOT", NULL},
+	{"dry-run", NULL, "DRY_RUN", NULL},
+	{NULL, NULL, NULL, NULL},
 };
 static const struct command create_nodes = {
 	.name = "create-device-nodes",
@@ -22,13 +22,13 @@ static const struct command create_nodes = {
 };
 
 static const struct option_more links_more[] = {
-	{"dev-char-path",       NULL, "DEV_CHAR_PATH",                  NULL},
-	{"driver-root",         NULL, "NVIDIA_DRIVER_ROOT,DRIVER_ROOT", NULL},
-	{"create-all",          NULL, "CREATE_ALL",                     NULL},
-	{"load-kernel-modules", NULL, "LOAD_KERNEL_MODULES",            NULL},
-	{"create-device-nodes", NULL, "CREATE_DEVICE_NODES",            NULL},
-	{"dry-run",             NULL, "DRY_RUN",                        NULL},
-	{NULL,		  NULL, NULL,			     NULL},
+	{"dev-char-path", NULL, "DEV_CHAR_PATH", NULL},
+	{"driver-root", NULL, "NVIDIA_DRIVER_ROOT,DRIVER_ROOT", NULL},
+	{"create-all", NULL, "CREATE_ALL", NULL},
+	{"load-kernel-modules", NULL, "LOAD_KERNEL_MODULES", NULL},
+	{"create-device-nodes", NULL, "CREATE_DEVICE_NODES", NULL},
+	{"dry-run", NULL, "DRY_RUN", NULL},
+	{NULL, NULL, NULL, NULL},
 };
 static const struct command create_links = {
 	.name = "create-dev-char-symlinks",

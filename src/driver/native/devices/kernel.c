@@ -64,13 +64,13 @@ int inventory_read_majors(struct inventory *inv)
 		const char *name;
 		unsigned *major;
 	} owners[] = {
-		{"nvidia",                    &majors->gpu     },
-		{"nvidia-frontend",           &majors->gpu     }, /* before 550 */
-		{"nvidiactl",                 &majors->gpu     },
-		{"nvidia-uvm",                &majors->uvm     },
-		{"nvidia-caps",               &majors->caps    },
-		{"nvidia-caps-imex-channels", &majors->imex    },
-		{"nvidia-nvswitch",           &majors->nvswitch},
+		{"nvidia", &majors->gpu},
+		{"nvidia-frontend", &majors->gpu}, /* before 550 */
+		{"nvidiactl", &majors->gpu},
+		{"nvidia-uvm", &majors->uvm},
+		{"nvidia-caps", &majors->caps},
+		{"nvidia-caps-imex-channels", &majors->imex},
+		{"nvidia-nvswitch", &majors->nvswitch},
 	};
 	struct slice rest, line;
 	char *text;

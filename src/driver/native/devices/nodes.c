@@ -14,10 +14,10 @@ static const struct {
 	unsigned minor;
 	bool optional;
 } control_nodes[] = {
-	{"nvidiactl",        0,                  false, 255, false},
-	{"nvidia-uvm",       CAPABILITY_COMPUTE, true,  0,   false},
-	{"nvidia-uvm-tools", CAPABILITY_COMPUTE, true,  1,   true },
-	{"nvidia-modeset",   GRAPHICS,           false, 254, true },
+	{"nvidiactl", 0, false, 255, false},
+	{"nvidia-uvm", CAPABILITY_COMPUTE, true, 0, false},
+	{"nvidia-uvm-tools", CAPABILITY_COMPUTE, true, 1, true},
+	{"nvidia-modeset", GRAPHICS, false, 254, true},
 };
 
 static int stale(struct inventory *inv, const struct device_node *node, const struct stat *st)

@@ -143,19 +143,19 @@ static const struct {
 	enum place_kind kind;
 	const char *target;
 } targets[] = {
-	{PLACE_FIRMWARE,        "/lib/firmware/nvidia/@"                },
-	{PLACE_EGL_VENDOR,      "/usr/share/glvnd/egl_vendor.d"         },
-	{PLACE_EGL_PLATFORM,    "/usr/share/egl/egl_external_platform.d"},
-	{PLACE_VULKAN_ICD,      "/usr/share/vulkan/icd.d"               },
-	{PLACE_VULKAN_LAYER,    "/usr/share/vulkan/implicit_layer.d"    },
-	{PLACE_VULKANSC_ICD,    "/usr/share/vulkansc/icd.d"             },
-	{PLACE_OPENCL,          "/etc/OpenCL/vendors"                   },
-	{PLACE_SHARE,           "/usr/share/nvidia"                     },
-	{PLACE_XORG_CONF,       "/usr/share/X11/xorg.conf.d"            },
-	{PLACE_XORG_DRIVERS,    "/usr/lib/xorg/modules/drivers"         },
-	{PLACE_XORG_EXTENSIONS, "/usr/lib/xorg/modules/extensions"      },
-	{PLACE_PERSISTENCED,    "/run/nvidia-persistenced"              },
-	{PLACE_FABRICMANAGER,   "/run/nvidia-fabricmanager"             },
+	{PLACE_FIRMWARE, "/lib/firmware/nvidia/@"},
+	{PLACE_EGL_VENDOR, "/usr/share/glvnd/egl_vendor.d"},
+	{PLACE_EGL_PLATFORM, "/usr/share/egl/egl_external_platform.d"},
+	{PLACE_VULKAN_ICD, "/usr/share/vulkan/icd.d"},
+	{PLACE_VULKAN_LAYER, "/usr/share/vulkan/implicit_layer.d"},
+	{PLACE_VULKANSC_ICD, "/usr/share/vulkansc/icd.d"},
+	{PLACE_OPENCL, "/etc/OpenCL/vendors"},
+	{PLACE_SHARE, "/usr/share/nvidia"},
+	{PLACE_XORG_CONF, "/usr/share/X11/xorg.conf.d"},
+	{PLACE_XORG_DRIVERS, "/usr/lib/xorg/modules/drivers"},
+	{PLACE_XORG_EXTENSIONS, "/usr/lib/xorg/modules/extensions"},
+	{PLACE_PERSISTENCED, "/run/nvidia-persistenced"},
+	{PLACE_FABRICMANAGER, "/run/nvidia-fabricmanager"},
 };
 
 const char *place_target(const struct place *place)

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What the parts of cdi_resolve share: which file counts (resolve.c), what it says (take.c). */
+#pragma once
+
+#include <json-c/json.h>
+
+#include "davit/cdi.h"
+#include "davit/cdi_edits.h"
+
+struct spec_file {
+	struct json_object *spec;
+	const char *path, *kind;
+	size_t directory;
+	bool used; /* its edits for all devices are made */
+};
+struct resolution {
+	const struct root *root;
+	const struct strings *directories, *names;
+	struct arena *arena;
+	struct {
+		struct spec_file *items;
+		size_t count, capacity;
+	} files;
+	const char *problem; /* of the first file that was passed over */
+	struct cdi_edits *edits;
+	struct error *err;
+};
+
+/* The text of a member, "" when absent. */
+const char *cdi_text_of(struct json_object *object, const char *name);
+/*
+ * Adds the containerEdits of the device that `because` names ("CDI vendor.com/class=name"), which
+ * have passed cdi_check, to r->edits. 0 or -errno, r->err filled.
+ */
+int cdi_take_edits(struct resolution *r, struct json_object *edits, const char *because);
+/* When all devices have been taken. */
+void cdi_order_mounts(struct resolution *r);
