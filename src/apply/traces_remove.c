@@ -83,14 +83,11 @@ static int read_record(const char *path, struct arena *arena, struct record *ret
 {
 	AUTO_FD fd = openat(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	struct slice rest, line;
-	struct stat st;
 	char *text;
-	int r = 0;
+	int r = fd < 0 ? -errno : file_trust(fd);
 
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode) || !owner_is_trusted(fd, &st) || st.st_mode & (S_IWGRP | S_IWOTH))
-		return -EPERM;
+	if (r != FILE_TRUSTED)
+		return r < 0 ? r : -EPERM;
 	r = file_read(fd, RECORD_MAX, arena, &text, NULL);
 	if (r < 0)
 		return r;

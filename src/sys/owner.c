@@ -99,6 +99,19 @@ static bool owner_is_outside(int fd)
 	return outside;
 }
 
+int file_trust(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return FILE_NOT_REGULAR;
+	if (!owner_is_trusted(fd, &st))
+		return FILE_OTHER_OWNER;
+	return st.st_mode & (S_IWGRP | S_IWOTH) ? FILE_WRITABLE_BY_OTHERS : FILE_TRUSTED;
+}
+
 bool owner_is_trusted(int fd, const struct stat *st)
 {
 	int mapped;

@@ -184,7 +184,7 @@ def check_packages():
 def main():
     davit = os.path.abspath(sys.argv[2])
     os.chdir(sys.argv[1])
-    pages = [Path(name) for name in ('README.md', 'CONTRIBUTING.md', 'SECURITY.md')]
+    pages = [Path(name) for name in ('README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', 'MAINTAINERS.md')]
     pages += sorted(Path('docs').glob('**/*.md'))
     check_links(pages)
     check_commands(pages, davit)
