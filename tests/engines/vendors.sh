@@ -145,12 +145,20 @@ drop_bundle
 runtime_bundle debian AMD_VISIBLE_DEVICES=0
 edit_bundle '.process.user = {uid: 1000, gid: 1000, additionalGids: [7]}'
 run_script 'id -G; nodeprobe /dev/kfd /dev/dri/card1 /dev/dri/renderD128'
-equal "AMD, another user by davit-runtime ($with): the groups are added" "0 1000 7 44 105
+equal "A16: AMD, another user by davit-runtime ($with): the groups are added" "0 1000 7 44 105
 /dev/kfd: ok
 /dev/dri/card1: ok
 /dev/dri/renderD128: ok" "$rc $(allowed "$output$errors")"
 drop_bundle
 
+mv "$host/dev/dri/card1" "$work/card1"
+runtime_bundle debian AMD_VISIBLE_DEVICES=0
+edit_bundle '.process.user = {uid: 1000, gid: 1000}'
+run_script 'id -G; ls /dev/dri | xargs'
+equal "A16: AMD, another user, without a card ($with): the render node's group alone" "0 1000 105
+by-path renderD128" "$rc $output$errors"
+drop_bundle
+mv "$work/card1" "$host/dev/dri/card1"
 rocm_bundle AMD_VISIBLE_DEVICES=2 "$another"
 rocm_sees 'another user' "$one"
 
@@ -165,7 +173,7 @@ chown 100000:200000 "$bundle/rootfs"
 chmod 0755 "$work" "$bundle"
 run_script 'ls /dev/kfd /dev/dri/renderD128 | xargs; id -G'
 if [ "$rc" = 0 ]; then
-	equal "AMD, a user namespace ($with): nodes without the group" \
+	equal "A17: AMD, a user namespace ($with): nodes without the group" \
 		'/dev/dri/renderD128 /dev/kfd 1000' "$(xargs <<< "$output")"
 	matches "AMD, a user namespace ($with): the log says so" \
 		"user 1000 can't open /dev/kfd, /dev/dri/renderD128, which is for a group of the host \(105\) that isn't in its user namespace" \
@@ -209,7 +217,7 @@ edit_bundle '.annotations = {"org.davit.devices": "intel.com/gpu=all"} |
 	.process.user = {uid: 1000, gid: 1000}'
 run_script 'nvidia-smi -L; ls /dev/dri /dev/dri/by-path | xargs; echo $AMD_VISIBLE_DEVICES $NVIDIA_VISIBLE_DEVICES
 	nodeprobe /dev/kfd /dev/dri/renderD129 /dev/dri/renderD130; id -G'
-equal "NVIDIA, AMD and Intel ($with)" "0 $(smi_line 0 "$uuid1")
+equal "A20, NVIDIA, AMD and Intel ($with): both variables are void" "0 $(smi_line 0 "$uuid1")
 /dev/dri: by-path card1 card2 renderD129 renderD130 /dev/dri/by-path: pci-0000:00:02.0-card pci-0000:00:02.0-render pci-0000:03:00.0-card pci-0000:03:00.0-render
 void void
 /dev/kfd: ok
@@ -217,6 +225,14 @@ void void
 /dev/dri/renderD130: ok
 1000 44 105" "$rc $(allowed "$output$errors")"
 host_unchanged "NVIDIA, AMD and Intel ($with)"
+drop_bundle
+
+runtime_bundle debian
+edit_bundle '.annotations = {"org.davit.devices": "intel.com/gpu=0"} | .process.user = {uid: 1000, gid: 1000}'
+run_script 'id -G; nodeprobe /dev/dri/card2 /dev/dri/renderD130'
+equal "I9: Intel, another user by davit-runtime ($with): the groups are added" "0 1000 44 105
+/dev/dri/card2: ok
+/dev/dri/renderD130: ok" "$rc $(allowed "$output$errors")"
 drop_bundle
 
 # Level Zero takes what by-path links to, so those of the NVIDIA GPU alone would hide Intel's.
