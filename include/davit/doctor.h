@@ -72,6 +72,7 @@ struct doctor_engine {
 /* A hooks.d file that runs a program which gives GPUs, davit's or NVIDIA's. */
 struct doctor_hook {
 	const char *file;
+	unsigned readers;   /* which engines read it: 1 << enum doctor_engine_kind */
 	struct error error; /* code ERROR_NONE: it could be read */
 	struct doctor_program program;
 };

@@ -20,6 +20,9 @@ int doctor_gather_vendors(struct doctor_gathering *g);
 int doctor_gather_system(struct doctor_gathering *g);
 int doctor_gather_engines(struct doctor_gathering *g);
 int doctor_gather_hooks(struct doctor_gathering *g);
+/* Adds the files of davit's and NVIDIA's hooks in a folder that this engine reads. 0 or -ENOMEM. */
+int doctor_add_hooks(struct doctor_gathering *g, const char *folder, enum doctor_engine_kind kind);
+#define DOCTOR_HOOKS_FOLDER "/usr/share/containers/oci/hooks.d"
 int doctor_gather_bundle(struct doctor_gathering *g);
 
 /* Whether something in the image is in the plan's way: the error that the hook would have. */

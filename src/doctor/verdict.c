@@ -22,7 +22,8 @@ static bool has_hook(const struct doctor_host *host, enum doctor_engine_kind kin
 	if (kind == DOCTOR_DOCKER)
 		return host->engines[kind].hook.path;
 	for (size_t i = 0; kind != DOCTOR_CONTAINERD && i < host->hooks.count; i++)
-		if (host->hooks.items[i].program.ours && host->hooks.items[i].program.path)
+		if (host->hooks.items[i].readers & 1U << kind &&
+		    host->hooks.items[i].program.ours && host->hooks.items[i].program.path)
 			return true;
 	return false;
 }

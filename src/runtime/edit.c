@@ -222,14 +222,17 @@ static int edit_environment(struct document *document, const struct strings *var
 
 /* ---- hooks ------------------------------------------------------------------------------ */
 
+#define HOOK "davit-hook"
+#define HOOK_OF_GPUS "nvidia-container-runtime-hook" /* what dockerd makes of --gpus */
+
 static const char *const hook_stages[] = {"hooks.prestart", "hooks.createRuntime"};
 
 /* Ours or NVIDIA's, by the names that engines call them by. */
 static bool is_injector(const struct document *document, struct document_value value)
 {
 	static const char *const names[] = {
-		"davit-hook",
-		"nvidia-container-runtime-hook",
+		HOOK,
+		HOOK_OF_GPUS,
 		"nvidia-container-toolkit",
 	};
 
@@ -272,6 +275,25 @@ static int find_injector(struct document *document, const char *path, bool *ret_
 	return r;
 }
 
+static int find_hook_of_gpus(struct document *document, bool *ret_found, struct error *err)
+{
+	struct document_value array, item;
+	int r = document_find(document, "hooks.prestart", &array, err);
+
+	for (size_t at = array.start;
+	     r == 0 && !*ret_found && document_next_item(document, array, &at, &item);) {
+		struct document_value arguments = document_member(document, item, "args"), first;
+		size_t place = arguments.start;
+		AUTO_JSON *owner = NULL;
+		struct slice name;
+
+		*ret_found = document_next_item(document, arguments, &place, &first) &&
+			     document_string(document, first, &owner, &name) &&
+			     slice_equal(name, HOOK_OF_GPUS);
+	}
+	return r;
+}
+
 /* What they would do is done by this edit already. */
 static int remove_injectors(struct document *document, struct error *err)
 {
@@ -282,14 +304,15 @@ static int remove_injectors(struct document *document, struct error *err)
 	return r;
 }
 
-/* `options` may be NULL. */
+/* The hook `program`, called by that name; `options` may be NULL. */
 static int add_hook(struct document *document, const char *path, const char *program,
-		    const char *const *options, const char *stage, struct error *err)
+		    const char *name, const char *const *options, const char *stage,
+		    struct error *err)
 {
 	struct json_object *hook = json_object_new_object(), *arguments = json_object_new_array();
 
 	json_object_object_add(hook, "path", json_object_new_string(program));
-	(void)json_object_array_add(arguments, json_object_new_string("davit-hook"));
+	(void)json_object_array_add(arguments, json_object_new_string(name));
 	for (; options && *options; options++)
 		(void)json_object_array_add(arguments, json_object_new_string(*options));
 	(void)json_object_array_add(arguments, json_object_new_string(stage));
@@ -305,7 +328,7 @@ static int add_poststop(struct document *document, const char *program, struct e
 
 	if (r < 0 || found)
 		return r;
-	return add_hook(document, "hooks.poststop", program, NULL, "poststop", err);
+	return add_hook(document, "hooks.poststop", program, HOOK, NULL, "poststop", err);
 }
 
 /* An engine's own hook, dockerd's for --gpus, doesn't write down what it makes: ours takes its
@@ -313,10 +336,15 @@ static int add_poststop(struct document *document, const char *program, struct e
 int spec_add_hook(struct document *document, const char *hook, bool for_runtime, struct error *err)
 {
 	const char *const options[] = {"-record", for_runtime ? "-runtime" : NULL, NULL};
-	int r = remove_injectors(document, err);
+	bool by_gpus = false;
+	int r = find_hook_of_gpus(document, &by_gpus, err);
 
 	if (r == 0)
-		r = add_hook(document, "hooks.prestart", hook, options, "prestart", err);
+		r = remove_injectors(document, err);
+	/* It keeps the name: messages say --gpus then. */
+	if (r == 0)
+		r = add_hook(document, "hooks.prestart", hook, by_gpus ? HOOK_OF_GPUS : HOOK,
+			     options, "prestart", err);
 	if (r == 0)
 		r = add_poststop(document, hook, err);
 	return r < 0 ? r : document_write(document, err);
@@ -430,7 +458,7 @@ int spec_edit(struct document *document, const struct spec_edits *edits, struct 
 	if (r == 0)
 		r = remove_injectors(document, err);
 	if (r == 0)
-		r = add_hook(document, "hooks.createContainer", edits->hook, NULL,
+		r = add_hook(document, "hooks.createContainer", edits->hook, HOOK, NULL,
 			     "createContainer", err);
 	/* After ours, which may have to mount something first. */
 	if (r == 0 && edits->cdi)

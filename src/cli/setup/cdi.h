@@ -45,7 +45,7 @@ int generate_parse(const struct arguments *arguments, struct generate *ret);
  * davit's own: one hook does everything, unless the command line names single hooks or another
  * program for them. 0, or the exit code of a usage error that was printed.
  */
-int generate_parse_form(const struct arguments *arguments, struct cdi_options *ret);
+int generate_parse_form(const struct arguments *arguments, struct generate *ret);
 /* What of it changes the configuration. 0 or -errno. */
 int generate_set_roots(const struct generate *generate, struct arena *arena, struct config *config,
 		       struct error *err);

@@ -378,7 +378,7 @@ static int run(const struct arguments *arguments)
 	int r;
 
 	if (generate_parse(arguments, &generate) != 0 ||
-	    generate_parse_form(arguments, &generate.cdi) != 0)
+	    generate_parse_form(arguments, &generate) != 0)
 		return EXIT_USAGE;
 	r = config_load(arguments->config, &arena, &config, &err);
 	if (r == 0)
@@ -393,7 +393,7 @@ static int run(const struct arguments *arguments)
 static const struct command_option options[] = {
 	GENERATE_OPTIONS{"hook-path", OPTION_VALUE, "FILE",
 			 "the program of the hooks (davit-hook beside davit)"},
-	{"mounts", OPTION_VALUE, "hook|spec", "what mounts the driver's files (spec)"},
+	{"mounts", OPTION_VALUE, "auto|hook|spec", "what mounts the driver's files (auto)"},
 	{NULL, 0, NULL, NULL},
 };
 const struct command command_cdi_generate = {
