@@ -7,7 +7,7 @@
 static int module_absent(struct inventory *inv)
 {
 	return error_set(inv->err, ERROR_NO_DRIVER, ENODEV,
-			 "modprobe nvidia (and check `dmesg | grep NVRM`)",
+			 "install NVIDIA's driver, or load it with modprobe nvidia (and check `dmesg | grep NVRM`)",
 			 "use the driver: the kernel module nvidia is not loaded (no "
 			 "%s/driver/nvidia/version)",
 			 inv->roots->proc.path);
