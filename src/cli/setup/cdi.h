@@ -38,6 +38,8 @@ struct generate {
 	bool yaml;          /* set before: the format when neither option nor file tells */
 	const char *driver_root, *dev_root; /* or NULL */
 	const struct strings *search;
+	const struct strings *csv_files, *csv_ignore; /* or NULL */
+	const char *csv_compat;                       /* or NULL */
 };
 /* 0, or the exit code of a usage error that was printed. */
 int generate_parse(const struct arguments *arguments, struct generate *ret);

@@ -37,6 +37,18 @@ int generate_set_roots(const struct generate *generate, struct arena *arena, str
 		return error_set(err, ERROR_NO_DRIVER, ENODEV,
 				 "name the directory whose dev/ has the nodes", "find %s: %s",
 				 config->driver.dev, strerror(errno));
+	if (generate->csv_ignore)
+		config->driver.csv_ignore = *generate->csv_ignore;
+	if (generate->csv_compat)
+		config->driver.csv_compat = cli_absolute(generate->csv_compat, arena);
+	for (size_t i = 0; generate->csv_files && i < generate->csv_files->count; i++) {
+		const char *path = cli_absolute(generate->csv_files->items[i], arena);
+
+		if (!path || strings_add(arena, &config->driver.csv_files, path) < 0)
+			return error_memory(err);
+	}
+	if (!config->driver.csv_compat)
+		return error_memory(err);
 	for (size_t i = 0; generate->search && i < generate->search->count; i++) {
 		const char *path = generate->search->items[i];
 

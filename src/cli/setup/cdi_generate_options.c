@@ -205,6 +205,14 @@ static int parse_format(const struct arguments *arguments, struct generate *ret)
 	return 0;
 }
 
+/* nvidia-ctk's alone. */
+static int parse_csv(const struct arguments *arguments, struct generate *ret)
+{
+	ret->csv_compat = arguments_value(arguments, "csv.compat-container-root");
+	return parse_lists(arguments, "csv.file", &ret->csv_files) < 0 ||
+	       parse_lists(arguments, "csv.ignore-pattern", &ret->csv_ignore) < 0;
+}
+
 int generate_parse(const struct arguments *arguments, struct generate *ret)
 {
 	struct cdi_options *cdi = &ret->cdi;
@@ -223,6 +231,8 @@ int generate_parse(const struct arguments *arguments, struct generate *ret)
 	if (r == 0 && (parse_lists(arguments, "device-id", &cdi->devices) < 0 ||
 		       parse_lists(arguments, "library-search-path", &ret->search) < 0))
 		r = 1;
+	if (r == 0)
+		r = parse_csv(arguments, ret);
 	cdi->vendor = value_or(arguments, "vendor", cdi_mode_vendor(cdi->mode));
 	if (string_equal(cdi->vendor, "nvidia"))
 		cdi->vendor = "nvidia.com";
