@@ -39,11 +39,11 @@ make_host() { # OPTIONS
 	fi
 }
 
-# An image's newer CUDA libraries: compat DIRECTORY CUDA-VERSION.
+# An image's newer CUDA libraries: compat DIRECTORY CUDA-VERSION. Orin's have padding before the text.
 compat() {
 	mkdir -p "$bundle/rootfs$1"
 	if [ ! -e "$work/compat-$2" ]; then
-		printf '{"format":1,"CUDA version":"%s"}' "$2" > "$work/note.json"
+		printf '          {"format":1,"CUDA version":"%s"}' "$2" > "$work/note.json"
 		"${CC:-cc}" -fPIC -shared -nostdlib -DSTUB_NAME='"newer"' -DSTUB_NOTE="\"$work/note.json\"" \
 			-Wl,-soname,libcuda.so.1 -o "$work/compat-$2" "$fixture/src/stub.c"
 	fi
