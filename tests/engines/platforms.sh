@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2317 # functions that are called by their names
 # WSL2 and Jetson, case by case: each host and request by the hook, by davit-runtime and by a CDI spec, and
 # what the container sees is the same; or none of them lets it start, and says why.
 set -euo pipefail
@@ -50,7 +51,6 @@ compat() {
 	cp "$work/compat-$2" "$bundle/rootfs$1/libcuda.so.999.1"
 	ln -sf libcuda.so.999.1 "$bundle/rootfs$1/libcuda.so.1"
 }
-# shellcheck disable=SC2317 # called by their names
 {
 	nothing() { :; }
 	images_compat() { compat /usr/local/cuda/compat_orin 99.1; compat /usr/local/cuda/compat 99.1; }
@@ -138,7 +138,7 @@ limit_capabilities() {
 #             `-`: a spec has no such thing
 #   EXPECTED  what `summary` prints, or `error: REGULAR-EXPRESSION`
 row() {
-	local name=$1 options=$2 change=$3 devices=$5 expected=$6 by_hook groups road
+	local name=$1 options=$2 change=$3 devices=$5 expected=$6 by_hook groups
 	image=$4
 	shift 6
 	make_host "$options"
