@@ -6,8 +6,8 @@
 
 /* ---- gathering -------------------------------------------------------------------------- */
 
-static int look_at(struct doctor_gathering *g, const struct driver_roots *roots,
-		   struct doctor_vendor *ret)
+static int inspect_vendor(struct doctor_gathering *g, const struct driver_roots *roots,
+			  struct doctor_vendor *ret)
 {
 	static const char *const every[] = {"all"};
 	const struct strings all = {(const char **)every, 1, 1};
@@ -41,7 +41,7 @@ int doctor_gather_vendors(struct doctor_gathering *g)
 			*added = (struct doctor_vendor){
 				.choice = {.vendor = vendors[i], .from = "doctor"}};
 		if (r == 0)
-			r = look_at(g, &roots, added);
+			r = inspect_vendor(g, &roots, added);
 	}
 	driver_roots_close(&roots);
 	return r;
@@ -84,8 +84,8 @@ int check_vendors_gpus(const struct doctor_host *host, struct finding *ret)
 
 /* The nodes that only one group may open; of many, the first ones and their number. */
 struct narrow {
-	gid_t gid;
 	size_t count;
+	gid_t gid;
 	char names[100];
 };
 #define NARROW_MAX 8
