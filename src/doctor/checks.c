@@ -55,6 +55,7 @@ const struct doctor_check doctor_checks[] = {
 	{"crio.restart",       DOCTOR_CRIO, false, check_crio_restart},
 	{"engine.podman",      DOCTOR_PODMAN, false, check_engine_podman},
 	{"podman.hook",        DOCTOR_PODMAN, false, check_podman_hook},
+	{"runtime.hooks",      -1, false, check_runtime_hooks},
 	{"cdi.specs",          -1, false, check_cdi_specs},
 	{"cdi.stale",          -1, false, check_cdi_stale},
 	{"cdi.duplicates",     -1, false, check_cdi_duplicates},

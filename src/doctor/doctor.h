@@ -20,6 +20,7 @@ int doctor_gather_vendors(struct doctor_gathering *g);
 int doctor_gather_system(struct doctor_gathering *g);
 int doctor_gather_engines(struct doctor_gathering *g);
 int doctor_gather_hooks(struct doctor_gathering *g);
+int doctor_gather_low_level(struct doctor_gathering *g);
 int doctor_gather_bundle(struct doctor_gathering *g);
 
 /* Whether something in the image is in the plan's way: the error that the hook would have. */
@@ -107,6 +108,7 @@ CHECK(crio_runtime);
 CHECK(crio_restart);
 CHECK(engine_podman);
 CHECK(podman_hook);
+CHECK(runtime_hooks);
 CHECK(cdi_specs);
 CHECK(cdi_stale);
 CHECK(cdi_duplicates);
