@@ -143,7 +143,7 @@ static int add_gpus(struct maker *maker, struct selection *all)
 	struct selection selection;
 	int has = 0, r = select_devices(maker->driver,
 					maker->options->devices ? maker->options->devices : &names,
-					maker->edits.arena, &selection, maker->err);
+					"--device-id", maker->edits.arena, &selection, maker->err);
 
 	for (size_t i = 0; r == 0 && i < selection.count; i++) {
 		const struct gpu *gpu = selection.items[i].gpu;

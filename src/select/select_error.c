@@ -79,21 +79,25 @@ static bool has_mig(const struct driver *driver)
 	return false;
 }
 
-static const char *remedy(const struct picker *picker, const char *item, enum candidates candidates)
+static int add_remedy(const struct picker *picker, const char *item, enum candidates candidates)
 {
 	const struct strings devices = {&item, 1, 1};
+	const char *action, *otherwise = "";
 
-	if (picker->driver->gpus.count == 0)
-		return "check `dmesg | grep NVRM`, or ask for none in NVIDIA_VISIBLE_DEVICES";
-	if (candidates == CANDIDATES_MIG && !has_mig(picker->driver))
-		return "make instances with `nvidia-smi mig`, or ask for a GPU in "
-		       "NVIDIA_VISIBLE_DEVICES";
-	if (!select_needs_uuids(picker->driver, &devices))
-		return "choose one of them in NVIDIA_VISIBLE_DEVICES";
-	if (strncasecmp(item, "MIG-", 4) == 0)
-		return "name it as GPU:INSTANCE in NVIDIA_VISIBLE_DEVICES";
-	return "choose by index, or start nvidia-persistenced: the driver tells a UUID only once its "
-	       "GPU was opened";
+	if (picker->driver->gpus.count == 0) {
+		action = "check `dmesg | grep NVRM`, or ask for none";
+	} else if (candidates == CANDIDATES_MIG && !has_mig(picker->driver)) {
+		action = "make instances with `nvidia-smi mig`, or ask for a GPU";
+	} else if (!select_needs_uuids(picker->driver, &devices)) {
+		action = "choose one of them";
+	} else if (strncasecmp(item, "MIG-", 4) == 0) {
+		action = "name it as GPU:INSTANCE";
+	} else {
+		action = "choose by index";
+		otherwise = ", or start nvidia-persistenced: the driver tells a UUID only once its "
+			    "GPU was opened";
+	}
+	return error_fix(picker->err, -ENODEV, "%s in %s%s", action, picker->place, otherwise);
 }
 
 int select_unknown(struct picker *picker, const char *item, enum candidates candidates)
@@ -103,9 +107,9 @@ int select_unknown(struct picker *picker, const char *item, enum candidates cand
 
 	if (!host)
 		return error_memory(picker->err);
-	return error_set(picker->err, ERROR_UNKNOWN_DEVICE, ENODEV,
-			 remedy(picker, item, candidates), "inject %s %.*s%s: %s", kind, ITEM_MAX,
-			 item, strlen(item) > ITEM_MAX ? "..." : "", host);
+	error_set(picker->err, ERROR_UNKNOWN_DEVICE, ENODEV, NULL, "inject %s %.*s%s: %s", kind,
+		  ITEM_MAX, item, strlen(item) > ITEM_MAX ? "..." : "", host);
+	return add_remedy(picker, item, candidates);
 }
 
 int select_too_many(struct picker *picker, size_t count)

@@ -16,7 +16,7 @@ static int fill(int fd, const char *path, const char *text, struct error *err)
 
 	if (there && !S_ISREG(st.st_mode))
 		return error_set(err, ERROR_SYSTEM, EINVAL, "name another file, or remove it",
-				 "write %s: it is there and no regular file", path);
+				 "write %s: it exists and is not a regular file", path);
 	r = fchmod(fd, there ? st.st_mode & 07777 : 0644) < 0 ||
 			    (there && fchown(fd, st.st_uid, st.st_gid) < 0)
 		    ? -errno

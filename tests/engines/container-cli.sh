@@ -229,7 +229,7 @@ ctr_run -- nodeprobe /dev/nvidiactl
 equal "ctr run without --gpus ($with): nothing is inside" '0 /dev/nvidiactl: ENOENT' "$rc $output"
 ctr_run --gpus 7 -- true
 equal "ctr run --gpus 7 ($with): does not start" 1 "$rc"
-matches "ctr run --gpus 7 ($with): our line" 'davit: cannot .*7.*\(fix: ' "$output"
+matches "ctr run --gpus 7 ($with): our line" 'davit: cannot .*7.*\(fix: choose one of them in --device \(--gpus of ctr' "$output"
 # --- a device cgroup that refuses a GPU, as those of Slurm and LXC do --------------------------------
 
 # The numbers are NVML's: the GPUs that can be opened here.

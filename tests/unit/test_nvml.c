@@ -227,7 +227,7 @@ static void test_the_program_must_be_ours_alone(void **state)
 	assert_int_equal(open_program(make_file(&arena, "others", "", 0757), &err), -EPERM);
 	assert_int_equal(symlink(good, link), 0);
 	assert_int_equal(open_program(link, &err), -EPERM);
-	assert_non_null(strstr(err.message, "is no regular file"));
+	assert_non_null(strstr(err.message, "is not a regular file"));
 	assert_int_equal(open_program(directory, &err), -EPERM);
 	if (geteuid() == 0) {
 		assert_int_equal(chown(good, 4321, (gid_t)-1), 0);
