@@ -368,7 +368,7 @@ int cdi_add_loader_conf(struct cdi_call *call, const struct image *image,
 		return -ENOMEM;
 	r = changed ? add_conf(call, PLAN_FOLDERS_CONF, text) : 0;
 	/* Another spec's hook may have written it. */
-	if (r == 0 && image->system_dirs && !is_there(call, PLAN_SYSTEM_CONF))
+	if (r == 0 && image->system_dirs && !exists(call, PLAN_SYSTEM_CONF))
 		r = add_conf(call, PLAN_SYSTEM_CONF, image->system_dirs);
 	if (r == 0 && !exists(call, PLAN_LOADER_CONF))
 		r = add_conf(call, PLAN_LOADER_CONF, PLAN_LOADER_CONF_TEXT);
