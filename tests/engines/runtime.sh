@@ -173,6 +173,18 @@ ModifyDeviceFiles: 0
 		drop_bundle
 	done
 
+	# The engine's pipes: when `create` has returned, nobody has them but the container's process.
+	runtime_bundle debian NVIDIA_VISIBLE_DEVICES=1
+	edit_bundle '.process.terminal = false'
+	mkfifo "$bundle/out"
+	exec {out}<> "$bundle/out"
+	"$runtime" --root "$work/state" create -b "$bundle" --pid-file "$bundle/pid" "davit-test-$$" > "$bundle/out" 2>&1 < /dev/null
+	equal "the engine's pipes after create ($with)" "$(cat "$bundle/pid")" \
+		"$(exec {out}<&-; find /proc/[0-9]*/fd -lname "$bundle/out" 2> /dev/null | cut -d / -f 3 | sort -u | grep -vx "$$" | paste -sd ' ')"
+	exec {out}<&-
+	"$low" --root "$work/state" delete -f "davit-test-$$"
+	drop_bundle
+
 	# The mount namespace's user: the hook does everything.
 	runtime_bundle debian NVIDIA_VISIBLE_DEVICES=1
 	edit_bundle '.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}] |
