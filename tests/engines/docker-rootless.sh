@@ -49,7 +49,7 @@ chown $id:$id "$work"/{home,run,user}
 chown -hR $id:$id "$work/volume"
 chmod 0700 "$work/run"
 before=$(tree_state "$work/volume")
-version=$(docker --version | grep -oE '[0-9]+\.[0-9]+(\.[0-9]+)?' | head -n 1)
+version=$(dockerd --version | grep -oE '[0-9]+\.[0-9]+(\.[0-9]+)?' | head -n 1)
 one=$(smi_line 0 "$uuid1")
 
 as_user() {
@@ -111,7 +111,9 @@ rc=0
 output=$(as_user davit configure docker --cdi --runtime-path "$work/front/davit-runtime" 2>&1) || rc=$?
 matches "davit configure docker as that user ($version)" "^0 wrote $work/home/.config/docker/daemon.json" "$rc $output"
 matches "davit configure docker as that user ($version): the restart" 'systemctl --user restart docker$' "$output"
-jq --arg low "$low" --arg cdi "$work/front" '. + {"default-runtime": "low", "cdi-spec-dirs": [$cdi]} | .runtimes.low.path = $low' < "$work/home/.config/docker/daemon.json" > "$work/daemon.json"
+filter='. + {"default-runtime": "low"} | .runtimes.low.path = $low'
+[ "${version%%.*}" -lt 25 ] || filter+=' | ."cdi-spec-dirs" = [$cdi]'
+jq --arg low "$low" --arg cdi "$work/front" "$filter" < "$work/home/.config/docker/daemon.json" > "$work/daemon.json"
 tar -C "$(kind_root debian)" -c . | as_user docker import - gpu-test > /dev/null
 if [ "${version%%.*}" -ge 28 ]; then
 	run_docker --device nvidia.com/gpu=1 -- true
@@ -121,7 +123,7 @@ fi
 stop_dockerd
 cat "$work/daemon.json" > "$work/home/.config/docker/daemon.json"
 start_dockerd
-says 'a folder of specs is named' warn "it looks for specs in $work/front"
+[ "${version%%.*}" -lt 25 ] || says 'a folder of specs is named' warn "it looks for specs in $work/front"
 roads=(hook runtime)
 [ "${version%%.*}" -lt 25 ] || roads+=(CDI)
 for road in "${roads[@]}"; do
