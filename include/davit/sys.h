@@ -12,11 +12,7 @@
 
 /* ---- roots and the resolver ------------------------------------------------------------- */
 
-/*
- * A directory that paths are resolved in as if it were "/": "..", absolute links and links
- * under way stay inside, magic links (those of /proc) are refused. openat2(2) with RESOLVE_IN_ROOT
- * (Linux 5.6) or, where the kernel lacks it, a walk over components that gives the same answers.
- */
+/* A directory that paths are resolved in as if it were "/"; root_openat says how. */
 struct root {
 	int fd;           /* O_PATH; closed by root_close */
 	const char *path; /* absolute, for messages and old kernels; not owned */
@@ -34,10 +30,44 @@ int root_open(const char *path, struct root *ret, struct error *err);
 int root_refuse_own(const struct root *root, struct error *err);
 
 /*
- * Opens `path` (with or without leading slash) in root. `flags` as for open(2); O_CLOEXEC and
- * O_NOCTTY are added; with O_NOFOLLOW a link as last component is not followed (ELOOP, or the link
- * itself with O_PATH). Returns a descriptor or -errno: ENOENT, ENOTDIR, ELOOP (too many links, a
- * magic link), EACCES, ... No message, since callers often can do without the file.
+ * The resolver: opens `path` as a process whose root directory is `root` would. It is meant for
+ * paths and trees that somebody hostile wrote, and may be changing at the same time.
+ *
+ * What it does:
+ *   - Starts at root->fd, whether `path` begins with "/" or not. "" is -ENOENT.
+ *   - Follows every symbolic link on the way inside `root`: an absolute link starts at root->fd
+ *     again, ".." at root->fd stays there. At most 40 links, then -ELOOP.
+ *   - Refuses links that only /proc can make (/proc/PID/root, /proc/PID/fd/N): -ELOOP. Without
+ *     openat2 they can't be told apart, so all links of a procfs are refused.
+ *   - Crosses mount points, as chroot(2) does: volumes are part of the tree.
+ *   - A trailing "/" means that a directory is asked for: "file/" is -ENOTDIR, and a last link is
+ *     followed.
+ *   - Returns the object that it reached at some moment of the call. A rename in the tree meanwhile
+ *     can change which object of the tree this is, never lead out of it.
+ *
+ * What the caller has to do:
+ *   - Check what was opened (fstat: type, owner, device) on the descriptor, and go on with that
+ *     descriptor. A second call for the same path may reach something else.
+ *   - Make nothing through it: O_CREAT and O_TMPFILE are -EINVAL. Things are made by a name in a
+ *     directory's descriptor (root_open_parent, attach.h).
+ *   - Ask place_look (attach.h) whether a volume was crossed, where that matters.
+ *
+ * Flags, those of open(2); O_CLOEXEC and O_NOCTTY are added:
+ *   O_PATH       only a reference: no permission to read is needed, no driver's open runs and no
+ *                FIFO blocks. The default choice for whatever hasn't been checked yet.
+ *   O_NOFOLLOW   the last component isn't followed when it is a link: with O_PATH the link itself
+ *                is opened, otherwise -ELOOP.
+ *   O_DIRECTORY  -ENOTDIR for anything else.
+ *   O_RDONLY     for files that are known to be regular; root_open_regular checks that first.
+ *   O_NONBLOCK   with O_RDONLY, where a FIFO or a file of /proc could wait.
+ *
+ * Returns a descriptor that the caller owns, or -errno: -ENOENT, -ENOTDIR, -ELOOP, -EACCES,
+ * -ENAMETOOLONG (a path of PATH_MAX or a component above NAME_MAX; without openat2 also more than
+ * 128 directories deep). No message, since callers often can do without the file.
+ *
+ * One openat2(2) with RESOLVE_IN_ROOT and RESOLVE_NO_MAGICLINKS, tried again while the kernel
+ * reports a concurrent rename (-EAGAIN, 128 times). Before Linux 5.6 src/sys/walk.c, which holds
+ * each directory on the way open, gives the same answers; tests/unit/test_sys.c compares the two.
  */
 int root_openat(const struct root *root, const char *path, int flags);
 /* fstat of what `path` leads to (the last link not followed with AT_SYMLINK_NOFOLLOW). 0 or -errno
@@ -47,16 +77,10 @@ int root_stat(const struct root *root, const char *path, int flags, struct stat 
 const char *root_readlink(const struct root *root, const char *path, struct arena *arena);
 /*
  * Opens the directory `path`, making what is missing with mode 0755, component by component.
- * Returns an O_PATH descriptor or -errno with err filled (ERROR_IMAGE
- * when something that is no directory, or a dangling link, is in the way; -EROFS as such).
+ * Returns an O_PATH descriptor or -errno with err filled (ERROR_IMAGE when something that isn't a
+ * directory, or a dangling link, is in the way; -EROFS as such).
  */
 int root_mkdirs(const struct root *root, const char *path, struct error *err);
-/*
- * The same; *ret_existing is the length of the part of path that was there, also when not all of
- * the rest could be made.
- */
-int root_mkdirs_tell(const struct root *root, const char *path, size_t *ret_existing,
-		     struct error *err);
 /*
  * The directory that `path` lies in (made when `create`) and the name in it: what is needed to
  * create or replace path itself. Returns an O_PATH descriptor or -errno, err filled.
