@@ -192,7 +192,7 @@ device=".container.CDI_devices = [{name: \"nvidia.com/gpu=$uuid1\"}]"
 gives 'CDI: read-only root' "0 $one" '' "$device | .container.linux.security_context.readonly_rootfs = true" nvidia-smi -L
 gives 'CDI: read-only volume' "0 $one" '' \
 	"$device | .container.mounts = [{container_path: \"/data\", host_path: \"$work/volume/etc\", readonly: true}]" nvidia-smi -L
-[ "${ENGINE##*/}" != runc ] || gives 'CDI: user namespace' "0 $one" '' "$device | $pod_userns" nvidia-smi -L
+cdi_in_user_namespace 'CDI: user namespace'
 pod '' '.container.CDI_devices = [{name: "nvidia.com/gpu=9"}]' true
 matches "CDI: an unknown device ($with)" 'unresolvable CDI devices .*nvidia.com/gpu=9' "$errors"
 stop_crio
