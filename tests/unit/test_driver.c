@@ -2,11 +2,14 @@
 #include "driver_host.h"
 #include "unit.h"
 
-#include "driver_families.inc"
-#include "driver_files.inc"
+/* In this order, since later ones use what earlier ones define. */
+/* clang-format off */
 #include "driver_kernel.inc"
-#include "driver_known.inc"
+#include "driver_families.inc"
 #include "driver_userland.inc"
+#include "driver_files.inc"
+#include "driver_known.inc"
+/* clang-format on */
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(module_version_is_read_in_all_its_spellings),
