@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The checks as tables: each row changes one thing of a host on which all is well. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 
-#include <cmocka.h>
-
 #include "davit/doctor.h"
+#include "unit.h"
 
 #define CONFIGURED 1000 /* when the host's files were last changed */
 #define STARTED 2000    /* and its daemons started */

@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "davit/loader.h"
 #include "elf_builder.h"
+#include "unit.h"
 
 #define NATIVE LOADER_FLAGS_NATIVE
 /* of the entries in the captured cache, whatever this machine is */

@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "davit/plan.h"
+#include "unit.h"
 
 #define COMPUTE CAPABILITY_COMPUTE
 #define UTILITY CAPABILITY_UTILITY
