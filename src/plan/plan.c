@@ -51,24 +51,6 @@ const char *device_access_name(enum device_access access)
 	return names[access];
 }
 
-struct operation *plan_add(struct builder *b, enum operation_kind kind, const char *target,
-			   const char *because)
-{
-	struct operation *operation = ARENA_PUSH(b->arena, b->plan);
-
-	/* The arena fails once and for all; plan_make looks at `failed` at the end. */
-	if (!operation || !target) {
-		b->failed = true;
-		return &b->spare;
-	}
-	operation->kind = kind;
-	operation->source_fd = -1;
-	operation->target = target;
-	operation->because = because;
-	operation->required = true;
-	return operation;
-}
-
 /* ---- the mask over /proc/driver/nvidia -------------------------------------------------- */
 
 /* The text of params with ModifyDeviceFiles 0: libraries inside then create no nodes. */
