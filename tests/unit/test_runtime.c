@@ -59,6 +59,19 @@ static const struct {
 	 true},
 	{{"--log=/l", "--log-format=text", "create", "c1"}, "create", NULL, "/l", false, true},
 	{{"--systemd-cgroup", "create", "c1"}, "create", NULL, NULL, false, true},
+	{{"create", "--bund", "/b", "c1"}, "create", "/b", NULL, false, true},
+	{{"create", "--b=/b", "c1"}, "create", "/b", NULL, false, true},
+	{{"run", "-db", "/b", "c1"}, "run", "/b", NULL, false, true},
+	{{"run", "-db/b", "c1"}, "run", "/b", NULL, false, true},
+	{{"run", "-d", "c1", "--bun=/b"}, "run", "/b", NULL, false, true},
+	{{"create", "--pid", "create", "--b", "/b"}, "create", "/b", NULL, false, true},
+	{{"--cg", "create", "create", "c1"}, "create", NULL, NULL, false, true},
+	{{"--log-f", "json", "--log", "/l", "create"}, "create", NULL, "/l", true, true},
+	{{"--new", "value", "create", "-b", "/b", "c1"}, "create", "/b", NULL, false, true},
+	{{"--new=value", "create", "-b", "/b"}, "create", "/b", NULL, false, true},
+	{{"--new", "create", "-b", "/b", "c1"}, "create", "/b", NULL, false, true},
+	{{"--new", "--other", "value", "run"}, "run", NULL, NULL, false, true},
+	{{"-n", "delete", "create"}, "delete", NULL, NULL, false, false},
 	{{"--debug=true", "--rootless", "auto", "create", "c1"}, "create", NULL, NULL, false, true},
 	{{"--cgroup-manager=cgroupfs", "create", "c1"}, "create", NULL, NULL, false, true},
 	{{"--cgroup-manager", "disabled", "create", "c1"}, "create", NULL, NULL, false, true},
@@ -74,7 +87,8 @@ static const struct {
 
 /* crun's. */
 static const char *const config_words[][2] = {
-	{"--config", "/c"}, {"--config=/c"}, {"-f", "/c"}, {"-f/c"}, {"-f=/c"},
+	{"--config", "/c"}, {"--config=/c"},  {"-f", "/c"},   {"-f/c"},
+	{"-f=/c"},          {"--conf", "/c"}, {"--confi=/c"},
 };
 
 static void command_lines_are_read_as_runc_and_crun_do(void **state)
