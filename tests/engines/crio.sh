@@ -69,7 +69,7 @@ rm "$work/path/conmon"
 write_crio_config "monitor_path = \"$work/programs/conmon\""
 make_crio_image
 with_path=$PATH
-PATH=$work/path
+export PATH=$work/path
 says 'not configured' crio.runtime FAIL 'neither a runtime nvidia'
 printf '[crio.runtime.runtimes.nvidia]\nruntime_path = "%s"\n' "$runtime" > "$drop_in"
 start_crio
