@@ -20,6 +20,15 @@ skip() { # NAME REASON
 	printf 'skip %s: %s\n' "$1" "$2"
 }
 
+# report_host DRIVER [ENGINE]: where the tests below run, for tests/suites/table.
+report_host() {
+	local system
+	# shellcheck source=/dev/null
+	system=$(. /etc/os-release && printf '%s %s' "${NAME%% *}" "${VERSION_ID:-sid}")
+	printf 'host %s | %s | cgroup %s | %s | %s | %s | %s\n' "$system" "$(uname -m)" "$CGROUP" "$1" \
+		"$(date -u +%F)" "${script#"$repository"/}" "${2:--}"
+}
+
 equal() { # NAME EXPECTED ACTUAL
 	if [ "$2" = "$3" ]; then
 		ok "$1"
