@@ -22,10 +22,11 @@ struct selection {
  * "MIG-GPU-<uuid>/gi/ci", "MIG-<uuid>". Each device once, in the GPUs' order. "all" takes the MIG
  * instances of a GPU that has some in its place; an index, UUID or bus id means the whole GPU.
  * -ENODEV with ERROR_UNKNOWN_DEVICE, naming the ones there are; ret is empty then. What asks for a
- * lost GPU fails with its problem; "all" leaves it out.
+ * lost GPU fails with its problem; "all" leaves it out. Remedies call the request `place`:
+ * "NVIDIA_VISIBLE_DEVICES", "--gpus".
  */
-int select_devices(const struct driver *driver, const struct strings *devices, struct arena *arena,
-		   struct selection *ret, struct error *err);
+int select_devices(const struct driver *driver, const struct strings *devices, const char *place,
+		   struct arena *arena, struct selection *ret, struct error *err);
 /*
  * Whether an item can't be decided without NVML: a MIG UUID while the instances' aren't filled in,
  * or a GPU's UUID while /proc doesn't tell all of them yet.

@@ -16,7 +16,8 @@ static int merge(const char *data, size_t length, const struct loader_cache *lib
 	if (r == 0 && length > 0) {
 		r = loader_cache_parse(data, length, arena, &cache, err);
 		if (r < 0)
-			return error_fix(err, r, "run ldconfig in the image, or remove %s from it",
+			return error_fix(err, r,
+					 "run ldconfig in the image, or remove %s from the image",
 					 path);
 	}
 	if (r == 0)
@@ -33,8 +34,8 @@ int loader_cache_update(const struct loader_cache *libraries, struct attach *att
 
 	if (r < 0 && r != -ENOENT)
 		return error_set(err, ERROR_IMAGE, -r, "remove it from the image",
-				 "read %s of the image: %s", path,
-				 r == -EINVAL ? "it is no regular file" : strerror(-r));
+				 "read the image's %s: %s", path,
+				 r == -EINVAL ? "it is not a regular file" : strerror(-r));
 	r = merge(data, length, libraries, path, attach->arena, &merged, &merged_length, err);
 	if (r < 0)
 		return r;

@@ -88,7 +88,7 @@ int config_parse(const char *text, size_t length, const char *path, struct arena
 	ret->path = path;
 	r = config_parse_keys(&json, arena, ret, err);
 	if (r < 0)
-		return error_wrap(err, r, "read %s", path);
+		return error_prefix(err, r, "read %s", path);
 	if (!strings_contain(&ret->policy.env_names, DEVICES_VARIABLE) &&
 	    strings_add(arena, &ret->policy.env_names, DEVICES_VARIABLE) < 0)
 		return error_memory(err);
@@ -106,16 +106,17 @@ static int check_owner(int fd, const char *path, struct error *err)
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
-		return error_errno(err, errno, "look at %s", path);
+		return error_errno(err, errno, "inspect %s", path);
 	if (!S_ISREG(st.st_mode))
 		return refuse_file(path, "it is not a regular file", "put a file there", err);
 	if (!owner_is_trusted(fd, &st))
 		return error_fix(err, refuse_file(path, "it does not belong to root", NULL, err),
 				 "chown root %s", path);
 	if (st.st_mode & (S_IWGRP | S_IWOTH))
-		return error_fix(err,
-				 refuse_file(path, "others than its owner can write it", NULL, err),
-				 "chmod go-w %s", path);
+		return error_fix(
+			err,
+			refuse_file(path, "users other than its owner can write it", NULL, err),
+			"chmod go-w %s", path);
 	return 0;
 }
 
@@ -179,7 +180,6 @@ int config_load(const char *path, struct arena *arena, struct config *ret, struc
 
 	if (r < 0 && !err->fix[0])
 		error_fix(err, r,
-			  "compare it with the config.json that davit ships, which has every "
-			  "key at its default");
+			  "compare it with davit's default config.json, which has every key");
 	return r;
 }

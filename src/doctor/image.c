@@ -20,7 +20,7 @@ static int check_cache(const struct root *root, const char *path, struct arena *
 	if (r < 0)
 		return error_set(err, ERROR_IMAGE, -r, "remove it from the image",
 				 "read %s of the image: %s", path,
-				 r == -EINVAL ? "it is no regular file" : strerror(-r));
+				 r == -EINVAL ? "it is not a regular file" : strerror(-r));
 	r = loader_cache_parse(data, length, arena, &cache, err);
 	return r < 0 ? error_fix(err, r, "run ldconfig in the image, or remove %s from it", path)
 		     : 0;

@@ -25,9 +25,9 @@ static int read_plan(const char *bundle, struct arena *arena, struct plan *ret,
 		r = file_read(fd, PLAN_FILE_MAX, arena, &text, &length);
 	if (r < 0)
 		return error_set(err, ERROR_BAD_BUNDLE, -r,
-				 "start the container by davit-runtime, which writes that file",
+				 "start the container with davit-runtime, which writes that file",
 				 "read %s: %s", path,
-				 r == -EINVAL ? "it is no regular file" : strerror(-r));
+				 r == -EINVAL ? "it is not a regular file" : strerror(-r));
 	r = privilege_set(PRIVILEGE_PARSE, err);
 	if (r == 0)
 		r = plan_read(text, length, arena, ret, ret_rootfs, err);
@@ -72,7 +72,8 @@ int written_plan_apply(const struct config *config, const struct oci_state *stat
 	if (r == 0)
 		r = apply_plan(&plan, &roots, &container, false, arena, err);
 	if (r == 0)
-		log_line(LOG_LEVEL_INFO, "container %s: %zu operations left by davit-runtime",
-			 state->id, plan.count);
+		log_line(LOG_LEVEL_INFO,
+			 "container %s: applied %zu operations planned by davit-runtime", state->id,
+			 plan.count);
 	return r;
 }

@@ -28,9 +28,9 @@ int pipeline_read_file(struct pipeline *pipeline, const struct config *config, c
 		r = file_read(fd, OCI_CONFIG_MAX, arena, &pipeline->text, &pipeline->text_length);
 	if (r < 0)
 		return error_set(err, ERROR_BAD_BUNDLE, -r,
-				 "give the directory of an OCI bundle, readable by the hook",
+				 "name the directory of an OCI bundle that davit can read",
 				 "read %s: %s", path,
-				 r == -EINVAL ? "it is no regular file" : strerror(-r));
+				 r == -EINVAL ? "it is not a regular file" : strerror(-r));
 	pipeline->config = config;
 	pipeline->bundle = bundle;
 	return 0;
@@ -50,14 +50,18 @@ static int written_already(struct pipeline *pipeline, struct arena *arena, struc
 {
 	struct request_rule *rule;
 
-	pipeline->request = (struct gpu_request){
-		.from = "", .mig_config = "", .mig_monitor = "", .mps_pipe_directory = ""};
+	pipeline->request = (struct gpu_request){.from = "",
+						 .place = "",
+						 .mig_config = "",
+						 .mig_monitor = "",
+						 .mps_pipe_directory = ""};
 	pipeline->stage = PIPELINE_REQUEST;
 	rule = ARENA_PUSH(arena, &pipeline->request.rules);
 	if (!rule)
 		return error_memory(err);
-	*rule = (struct request_rule){RULE_APPLIED,
-				      "davit-runtime has written what it gets into config.json"};
+	*rule = (struct request_rule){
+		RULE_APPLIED,
+		"davit-runtime has already written this container's devices into config.json"};
 	return 0;
 }
 
@@ -68,11 +72,11 @@ static void log_request(const struct gpu_request *request, struct arena *arena)
 	if (!log_enabled(LOG_LEVEL_DEBUG))
 		return;
 	sources = gpu_request_sources(request, arena);
-	log_line(LOG_LEVEL_DEBUG, "GPUs are asked for by %s: %zu items, the first %.64s",
+	log_line(LOG_LEVEL_DEBUG, "%s requests GPUs: %zu items, the first %.64s",
 		 sources ? sources : "", request->devices.count,
 		 request->devices.count ? request->devices.items[0] : "none");
 	for (size_t i = 0; i < request->wishes.count; i++)
-		log_line(LOG_LEVEL_DEBUG, "%s GPUs are asked for by %s: %zu items, the first %.64s",
+		log_line(LOG_LEVEL_DEBUG, "%s GPUs are requested by %s: %zu items, the first %.64s",
 			 request->wishes.items[i].vendor->title, request->wishes.items[i].from,
 			 request->wishes.items[i].devices.count,
 			 request->wishes.items[i].devices.items[0]);
@@ -102,7 +106,7 @@ int pipeline_request(struct pipeline *pipeline, struct arena *arena, struct erro
 	if (r == 0 && pipeline->request.gpu)
 		log_request(&pipeline->request, arena);
 	else if (r == 0)
-		log_line(LOG_LEVEL_DEBUG, "no GPU is asked for");
+		log_line(LOG_LEVEL_DEBUG, "the container requests no GPU");
 	return r;
 }
 
@@ -201,7 +205,7 @@ int pipeline_ask_nvml(struct pipeline *pipeline, struct arena *arena, struct err
 	driver->unproven = arena_strdup(arena, err->message);
 	if (!driver->unproven)
 		return error_memory(err);
-	log_line(LOG_LEVEL_WARNING, "taken on trust what NVML alone knows: cannot %s",
+	log_line(LOG_LEVEL_WARNING, "not verified, because only NVML knows: cannot %s",
 		 driver->unproven);
 	*err = (struct error){0};
 	return 0;
@@ -209,12 +213,12 @@ int pipeline_ask_nvml(struct pipeline *pipeline, struct arena *arena, struct err
 
 static int cannot_decide(unsigned missing, struct error *err)
 {
-	return error_set(err, ERROR_UNSATISFIED, EPERM, "set NVIDIA_DISABLE_REQUIRE=1",
-			 "decide the image's requirements: they ask for the %s, which NVML doesn't "
-			 "tell",
-			 missing & REQUIRE_CUDA   ? "CUDA version"
-			 : missing & REQUIRE_ARCH ? "GPUs' compute capability"
-						  : "GPUs' brand");
+	return error_set(
+		err, ERROR_UNSATISFIED, EPERM, "set NVIDIA_DISABLE_REQUIRE=1",
+		"check the image's requirements: NVML doesn't report the %s that they need",
+		missing & REQUIRE_CUDA   ? "CUDA version"
+		: missing & REQUIRE_ARCH ? "GPUs' compute capability"
+					 : "GPUs' brand");
 }
 
 /*
@@ -270,10 +274,10 @@ static int check_requirements(struct pipeline *pipeline, struct arena *arena, st
 		return 0;
 	/* Anew: the GPUs may have been read again for it, and their instances put in order. */
 	if (r == 0)
-		r = select_devices(&pipeline->driver, &pipeline->request.devices, arena,
-				   &pipeline->selection, err);
+		r = select_devices(&pipeline->driver, &pipeline->request.devices,
+				   pipeline->request.place, arena, &pipeline->selection, err);
 	if (r < 0)
-		return error_wrap(err, r, "decide the image's requirements");
+		return error_wrap(err, r, "check the image's requirements");
 	/* No note has told the CUDA version, or nothing has asked for it. */
 	facts.cuda = pipeline->driver.cuda_version;
 	return check_each_gpu(pipeline, &facts, arena, err);
@@ -306,8 +310,9 @@ static int warn_of_requirements(struct pipeline *pipeline, struct arena *arena, 
 		return error_memory(err);
 	if (r == 0)
 		return 0;
-	note = arena_printf(arena, "cannot %s; policy.requirements lets the container start",
-			    failed.message);
+	note = arena_printf(
+		arena, "cannot %s; the container starts anyway, because of policy.requirements",
+		failed.message);
 	if (!note || strings_add(arena, &pipeline->notes, note) < 0)
 		return error_memory(err);
 	log_line(LOG_LEVEL_WARNING, "%s", note);
@@ -334,10 +339,10 @@ static void tell_of_drm(const struct pipeline *pipeline)
 		return;
 	for (size_t i = 0; i < pipeline->selection.count; i++)
 		if (pipeline->selection.items[i].gpu->drm_nodes.count == 0)
-			log_line(LOG_LEVEL_INFO,
-				 "graphics or display is asked for, but GPU %u has no /dev/dri "
-				 "nodes (fix: modprobe nvidia-drm)",
-				 pipeline->selection.items[i].gpu->index);
+			log_line(
+				LOG_LEVEL_INFO,
+				"the container requests graphics or display, but GPU %u has no /dev/dri nodes (fix: modprobe nvidia-drm)",
+				pipeline->selection.items[i].gpu->index);
 }
 
 /* GPUs that can't be opened aren't counted: then more may have to be read than first thought. */
@@ -373,13 +378,13 @@ static int take_nvidia(struct pipeline *pipeline, struct arena *arena, struct er
 	if (select_needs_nvml(&pipeline->driver, &pipeline->request.devices))
 		r = pipeline_ask_nvml(pipeline, arena, err);
 	if (r < 0)
-		return error_wrap(err, r, "tell the devices asked for");
-	r = select_devices(&pipeline->driver, &pipeline->request.devices, arena,
-			   &pipeline->selection, err);
+		return error_wrap(err, r, "identify the requested devices");
+	r = select_devices(&pipeline->driver, &pipeline->request.devices, pipeline->request.place,
+			   arena, &pipeline->selection, err);
 	if (r < 0)
 		return r;
 	pipeline->stage = PIPELINE_SELECTION;
-	log_line(LOG_LEVEL_DEBUG, "chosen: %zu GPUs or MIG instances", pipeline->selection.count);
+	log_line(LOG_LEVEL_DEBUG, "selected %zu GPUs or MIG instances", pipeline->selection.count);
 	tell_of_drm(pipeline);
 	r = pipeline->request.requirements_warn ? warn_of_requirements(pipeline, arena, err)
 						: check_requirements(pipeline, arena, err);
@@ -405,8 +410,8 @@ static int take_choice(struct pipeline *pipeline, const struct wish *wish, struc
 		r = accelerators_find_nodes(choice, &pipeline->roots, arena, err);
 	if (r < 0)
 		return r;
-	log_line(LOG_LEVEL_DEBUG, "%s: chosen %zu of %zu GPUs", wish->vendor->title, choice->count,
-		 choice->all.count);
+	log_line(LOG_LEVEL_DEBUG, "%s: selected %zu of %zu GPUs", wish->vendor->title,
+		 choice->count, choice->all.count);
 	return note_choice(pipeline, choice, arena, err);
 }
 
@@ -436,7 +441,7 @@ static int lead_musl(struct pipeline *pipeline, const struct root *root, struct 
 	const char *folders = driver_list_folders(&pipeline->driver, arena);
 	int r = folders ? image_lead_musl(&pipeline->image, folders, root, arena) : -ENOMEM;
 
-	return r < 0 ? error_errno(err, -r, "read musl's path file of the image") : 0;
+	return r < 0 ? error_errno(err, -r, "read the image's path file for musl") : 0;
 }
 
 /* The host's own root ("/") is looked at for its kind alone; of a container, its volumes count. */
@@ -507,6 +512,6 @@ int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct are
 	if (r < 0)
 		return r;
 	pipeline->stage = PIPELINE_PLAN;
-	log_line(LOG_LEVEL_DEBUG, "planned: %zu operations", pipeline->plan.count);
+	log_line(LOG_LEVEL_DEBUG, "planned %zu operations", pipeline->plan.count);
 	return 0;
 }

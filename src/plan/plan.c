@@ -393,8 +393,9 @@ static void add_loader_search(struct builder *b)
 	const struct image *image = b->image;
 
 	if (image->musl_path_file) {
-		struct operation *file = plan_add(b, OPERATION_FILE, image->musl_path_file,
-						  "musl looks in the directories it names only");
+		struct operation *file =
+			plan_add(b, OPERATION_FILE, image->musl_path_file,
+				 "musl searches only the directories that this file names");
 
 		file->text = image->musl_path_text;
 	}
@@ -449,7 +450,7 @@ static void add_proc_mask(struct builder *b, const struct selection *selection)
 	}
 	plan_add_mig_capabilities(b, selection);
 	plan_add(b, OPERATION_PROC_MASK, "/proc/driver/nvidia",
-		 "only the selected GPUs show, and no nodes are made for others");
+		 "shows only the selected GPUs, so that no nodes are created for others");
 }
 
 int plan_find_missing(const struct gpu_request *request, const struct driver *driver,

@@ -16,12 +16,27 @@ static int not_gpu(struct resolver *r, const char *what, const char *why)
 }
 
 /* The request is for these devices. */
+/* Docker turns --gpus into the variable, so its user knows the option alone. */
+static const char *place_of(const char *from)
+{
+	if (string_equal(from, "env NVIDIA_VISIBLE_DEVICES"))
+		return "--gpus or NVIDIA_VISIBLE_DEVICES";
+	if (string_equal(from, "mounts"))
+		return "the mounts of /dev/null";
+	if (string_equal(from, "annotation " ANNOTATION_DEVICES))
+		return "the annotation " ANNOTATION_DEVICES;
+	if (string_starts(from, "annotations "))
+		return "the annotations cdi.k8s.io";
+	return string_starts(from, "env ") ? from + strlen("env ") : from;
+}
+
 static int decide(struct resolver *r, const char *from, const struct strings *devices)
 {
 	int result;
 
 	r->request->gpu = r->request->nvidia = true;
 	r->request->from = from;
+	r->request->place = place_of(from);
 	r->request->devices = *devices;
 	if (devices->count == 1)
 		result = resolver_rule(r, RULE_APPLIED, "devices come from %s: %.64s", from,
@@ -51,13 +66,12 @@ static int decide_names(struct resolver *r, const char *from, struct strings *na
 		if (result == 0 && names->items[i][0] == '/')
 			result = error_set(
 				r->err, ERROR_BAD_REQUEST, EINVAL,
-				r->config->policy.mounts
-					? "mount /dev/null there, once for each GPU"
-					: "set policy.accept-mounts to true",
-				"take GPUs from %.100s: \"%.60s\" says to look at mounts%s", from,
+				r->config->policy.mounts ? "mount /dev/null there once for each GPU"
+							 : "set policy.accept-mounts to true",
+				"read the GPUs from %.100s: \"%.60s\" refers to mounts%s", from,
 				names->items[i],
-				r->config->policy.mounts ? ", and there are none"
-							 : ", which policy does not accept");
+				r->config->policy.mounts ? ", but there are none"
+							 : ", which the policy does not accept");
 	}
 	return result < 0 ? result : decide(r, from, names);
 }
@@ -97,7 +111,7 @@ static int from_items(struct resolver *r, const char *from, struct strings list)
 	if (list.count == 0)
 		return not_gpu(r, from, "is empty");
 	if (says_void(&list))
-		return not_gpu(r, from, "says void");
+		return not_gpu(r, from, "is void");
 	result = names_divide(r, &list, &of_specs);
 	if (result == 0)
 		result = names_add(r, from, &of_specs);
@@ -106,7 +120,7 @@ static int from_items(struct resolver *r, const char *from, struct strings list)
 	if (list.count == 0)
 		return SOURCE_DECIDED;
 	if (says_void(&list))
-		return not_gpu(r, from, "says void");
+		return not_gpu(r, from, "is void");
 	for (size_t i = 0; !word && i < list.count; i++)
 		if (strcmp(list.items[i], "all") == 0 || strcmp(list.items[i], "none") == 0)
 			word = list.items[i];
@@ -205,10 +219,10 @@ static int from_cdi_annotations(struct resolver *r, const struct mount_requests 
 		if (resolver_is_cdi_annotation(r, all->items[i].name))
 			result = add_cdi_names(r, all->items[i].value, &found);
 	if (result == 0 && found.others > 0)
-		result = resolver_rule(r, RULE_IGNORED,
-				       "values of %s that name no devices of NVIDIA's are left to "
-				       "the engine: %zu",
-				       from, found.others);
+		result = resolver_rule(
+			r, RULE_IGNORED,
+			"values of %s that name no NVIDIA devices are ignored, because the engine handles them: %zu",
+			from, found.others);
 	if (result < 0)
 		return result;
 	if (found.names.count + found.of_specs.count == 0 ||
@@ -334,6 +348,5 @@ int devices_resolve(struct resolver *r, const struct mount_requests *mounts)
 	}
 	if (r->request->gpu)
 		return 0;
-	return resolver_rule(r, RULE_APPLIED,
-			     "nothing that counts asks for devices: not a GPU container");
+	return resolver_rule(r, RULE_APPLIED, "nothing requests devices: not a GPU container");
 }

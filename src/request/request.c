@@ -49,7 +49,7 @@ int resolver_warn(struct resolver *r, const char *format, ...)
 const char *resolver_not_privileged(const struct resolver *r)
 {
 	return r->spec->user_namespace && r->spec->bounding >> CAP_SYS_ADMIN & 1
-		       ? "the container's CAP_SYS_ADMIN is of a user namespace of its own"
+		       ? "the container's CAP_SYS_ADMIN is valid only in its own user namespace"
 		       : "the container has no CAP_SYS_ADMIN";
 }
 
@@ -97,7 +97,7 @@ static int explain_environment(struct resolver *r)
 	if (result == 0 && r->env.malformed > 0)
 		result = resolver_rule(
 			r, RULE_IGNORED,
-			"entries of process.env that are not NAME=value are passed over: %zu",
+			"entries of process.env that are not NAME=value are ignored: %zu",
 			r->env.malformed);
 	return result;
 }
@@ -122,6 +122,7 @@ static int resolve(struct resolver *r)
 	int result;
 
 	*request = (struct gpu_request){.from = "",
+					.place = "",
 					.spec_from = "",
 					.disable_require_hint = "",
 					.mig_config = "",

@@ -151,7 +151,7 @@ static struct document_value top_of(const struct document *document)
 static int wrong_type(const char *path, size_t length, const char *type, struct error *err)
 {
 	return error_set(err, ERROR_BAD_BUNDLE, EINVAL, "compare it with the output of `runc spec`",
-			 "edit config.json: %.*s is no %s", (int)length, path, type);
+			 "edit config.json: %.*s is not %s", (int)length, path, type);
 }
 
 /* ---- reading ---------------------------------------------------------------------------- */
@@ -165,7 +165,7 @@ int document_find(const struct document *document, const char *path, struct docu
 	while (is_there(*ret) && slice_next(&rest, '.', &name)) {
 		if (char_at(document, ret->start) != '{')
 			return wrong_type(path, (size_t)(name.data - path) - (name.data > path),
-					  "object", err);
+					  "an object", err);
 		*ret = find_member(document, *ret, name);
 	}
 	return 0;
@@ -250,7 +250,7 @@ static int get_node(struct document *document, const char *path, struct document
 
 		if (is_there(parent->value) && char_at(document, parent->value.start) != '{')
 			return wrong_type(path, (size_t)(name.data - path) - (name.data > path),
-					  "object", err);
+					  "an object", err);
 		node = find_node(parent, name);
 		if (!node)
 			node = add_node(document, parent, name);
@@ -287,7 +287,7 @@ int document_append(struct document *document, const char *path, const char *ite
 	if (r < 0 || !node)
 		return r;
 	if (is_there(node->value) && char_at(document, node->value.start) != '[')
-		return wrong_type(path, strlen(path), "array", err);
+		return wrong_type(path, strlen(path), "an array", err);
 	return strings_add(document->arena, &node->items, item) < 0 ? error_memory(err) : 0;
 }
 
@@ -300,7 +300,7 @@ int document_set(struct document *document, const char *path, const char *name, 
 	if (r < 0 || !parent)
 		return r;
 	if (is_there(parent->value) && char_at(document, parent->value.start) != '{')
-		return wrong_type(path, strlen(path), "object", err);
+		return wrong_type(path, strlen(path), "an object", err);
 	node = find_node(parent, slice_from(name));
 	if (!node)
 		node = add_node(document, parent, slice_from(name));

@@ -248,10 +248,10 @@ static bool counts_up(const struct strings *devices)
 	return devices->count > 1;
 }
 
-int select_devices(const struct driver *driver, const struct strings *devices, struct arena *arena,
-		   struct selection *ret, struct error *err)
+int select_devices(const struct driver *driver, const struct strings *devices, const char *place,
+		   struct arena *arena, struct selection *ret, struct error *err)
 {
-	struct picker picker = {.driver = driver, .arena = arena, .err = err};
+	struct picker picker = {.driver = driver, .place = place, .arena = arena, .err = err};
 	int r = 0;
 
 	*ret = (struct selection){0};

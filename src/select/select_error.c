@@ -62,7 +62,7 @@ static const char *describe(struct picker *picker, enum candidates candidates)
 		return NULL;
 	if (names.count == 0)
 		return candidates == CANDIDATES_MIG ? "no GPU of the host has MIG instances"
-						    : "its GPUs are on no PCI bus";
+						    : "its GPUs are not on a PCI bus";
 	list = strings_list(picker->arena, &names, LIST_MAX);
 	if (!list)
 		return NULL;
@@ -79,21 +79,27 @@ static bool has_mig(const struct driver *driver)
 	return false;
 }
 
-static const char *remedy(const struct picker *picker, const char *item, enum candidates candidates)
+static int add_remedy(struct picker *picker, const char *item, enum candidates candidates)
 {
 	const struct strings devices = {&item, 1, 1};
+	const char *place = picker->place;
+	struct error *err = picker->err;
 
 	if (picker->driver->gpus.count == 0)
-		return "check `dmesg | grep NVRM`, or ask for none in NVIDIA_VISIBLE_DEVICES";
+		return error_fix(err, -ENODEV, "check `dmesg | grep NVRM`, or request no GPU with %s",
+				 place);
 	if (candidates == CANDIDATES_MIG && !has_mig(picker->driver))
-		return "make instances with `nvidia-smi mig`, or ask for a GPU in "
-		       "NVIDIA_VISIBLE_DEVICES";
+		return error_fix(err, -ENODEV,
+				 "create instances with `nvidia-smi mig`, or request a GPU with %s",
+				 place);
 	if (!select_needs_uuids(picker->driver, &devices))
-		return "choose one of them in NVIDIA_VISIBLE_DEVICES";
+		return error_fix(err, -ENODEV, "choose one of them with %s", place);
 	if (strncasecmp(item, "MIG-", 4) == 0)
-		return "name it as GPU:INSTANCE in NVIDIA_VISIBLE_DEVICES";
-	return "choose by index, or start nvidia-persistenced: the driver tells a UUID only once its "
-	       "GPU was opened";
+		return error_fix(err, -ENODEV, "name it as GPU:INSTANCE with %s", place);
+	return error_fix(err, -ENODEV,
+			 "use an index with %s, or start nvidia-persistenced: the driver reports a "
+			 "UUID only after its GPU was opened",
+			 place);
 }
 
 int select_unknown(struct picker *picker, const char *item, enum candidates candidates)
@@ -103,9 +109,9 @@ int select_unknown(struct picker *picker, const char *item, enum candidates cand
 
 	if (!host)
 		return error_memory(picker->err);
-	return error_set(picker->err, ERROR_UNKNOWN_DEVICE, ENODEV,
-			 remedy(picker, item, candidates), "inject %s %.*s%s: %s", kind, ITEM_MAX,
-			 item, strlen(item) > ITEM_MAX ? "..." : "", host);
+	error_set(picker->err, ERROR_UNKNOWN_DEVICE, ENODEV, NULL, "inject %s %.*s%s: %s", kind,
+		  ITEM_MAX, item, strlen(item) > ITEM_MAX ? "..." : "", host);
+	return add_remedy(picker, item, candidates);
 }
 
 int select_too_many(struct picker *picker, size_t count)
@@ -116,27 +122,27 @@ int select_too_many(struct picker *picker, size_t count)
 		return error_memory(picker->err);
 	error_set(picker->err, ERROR_UNKNOWN_DEVICE, ENODEV, NULL,
 		  "inject %zu GPUs (--gpus %zu, or 0 to %zu): %s", count, count, count - 1, host);
-	return error_fix(picker->err, -ENODEV, "ask for %zu at most", picker->driver->gpus.count);
+	return error_fix(picker->err, -ENODEV, "request at most %zu with %s",
+			 picker->driver->gpus.count, picker->place);
 }
 
 int select_lost(struct picker *picker, const char *item, const struct lost_gpu *lost)
 {
 	error_set(picker->err, ERROR_UNKNOWN_DEVICE, ENODEV, NULL,
-		  "inject GPU %.*s: the one at %s can't be used: %s", ITEM_MAX, item, lost->bus_id,
+		  "inject GPU %.*s: the GPU at %s is unusable: %s", ITEM_MAX, item, lost->bus_id,
 		  lost->problem);
-	return error_fix(picker->err, -ENODEV, "%s",
-			 lost->counted ? "check `dmesg | grep -i nvrm` and reset or remove that "
-					 "GPU, or ask for others"
-				       : "let the caller open its node, or ask for others: they "
-					 "are numbered without it");
+	return error_fix(
+		picker->err, -ENODEV, "%s",
+		lost->counted
+			? "check `dmesg | grep -i nvrm` and reset or remove that GPU, or request others"
+			: "let the caller open its node, or request others; they are numbered without it");
 }
 
 int select_hidden(struct picker *picker)
 {
-	return error_set(picker->err, ERROR_NO_DRIVER, ENODEV,
-			 "check `dmesg | grep NVRM`; within LXD or Incus let the host's "
-			 "/proc/driver/nvidia/gpus be seen (nvidia.runtime=false and the GPUs as "
-			 "devices)",
-			 "tell the GPUs: there is /dev/%s, but /proc/driver/nvidia/gpus shows none",
-			 picker->driver->hidden_node);
+	return error_set(
+		picker->err, ERROR_NO_DRIVER, ENODEV,
+		"check `dmesg | grep NVRM`; in LXD or Incus, make the host's /proc/driver/nvidia/gpus visible (nvidia.runtime=false and the GPUs as devices)",
+		"find the GPUs: /dev/%s exists, but /proc/driver/nvidia/gpus shows none",
+		picker->driver->hidden_node);
 }

@@ -97,7 +97,7 @@ equal 'a root on FUSE: it has its GPU' '0 ' "$rc $errors"
 kill -STOP "$server"
 fuse_hook prestart
 equal "a root that doesn't answer: prestart ends" 1 "$rc"
-matches "a root that doesn't answer: with a line" "^davit: cannot .*: it isn't done after 2 s \(fix: .*limits.seconds\)$" "$errors"
+matches "a root that doesn't answer: with a line" "^davit: cannot .*: not finished after 2 s \(fix: .*limits.seconds\)$" "$errors"
 kill -KILL "$waiting"
 wait "$waiting" 2> /dev/null || true
 waiting=0

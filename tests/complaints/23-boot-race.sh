@@ -18,7 +18,7 @@ rm "$host/dev/nvidia-uvm" "$host/dev/nvidia0"
 configure '.driver."load-modules" = false'
 doctor_says 'no node, and davit may make none' nodes.present fail 'nvidia-uvm' 'davit system prepare'
 new_bundle debian NVIDIA_VISIBLE_DEVICES=all
-refused 'no node, and davit may make none' "davit: cannot give the container /dev/nvidia-uvm: the host has no such node \
+refused 'no node, and davit may make none' "davit: cannot add /dev/nvidia-uvm to the container: the host has no such node \
 (fix: run \`davit system prepare\` on the host)"
 
 # An inner container of LXD looks the same: nodes, and no entries of GPUs.

@@ -157,7 +157,7 @@ static void select_some(const struct driver *driver, struct arena *arena)
 		if (item.length)
 			FUZZ_CHECK(strings_add(arena, &devices,
 					       arena_strndup(arena, item.data, item.length)) == 0);
-	r = select_devices(driver, &devices, arena, &selection, &err);
+	r = select_devices(driver, &devices, "NVIDIA_VISIBLE_DEVICES", arena, &selection, &err);
 	if (r < 0)
 		fuzz_check_error(r, &err);
 }

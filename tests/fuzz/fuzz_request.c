@@ -143,7 +143,8 @@ static void check_selection(const struct gpu_request *request, struct arena *are
 	const struct driver *driver = some_driver();
 	struct error err = FUZZ_ERROR;
 	struct selection selection;
-	int r = select_devices(driver, &request->devices, arena, &selection, &err);
+	int r = select_devices(driver, &request->devices, "NVIDIA_VISIBLE_DEVICES", arena,
+			       &selection, &err);
 
 	(void)select_needs_uuids(driver, &request->devices);
 	if (r < 0) {

@@ -103,7 +103,8 @@ static void devices_are_selected(void **state)
 		int r;
 
 		make_fleet(cases[i].fleet, &driver, &arena);
-		r = select_devices(&driver, &devices, &arena, &selection, &err);
+		r = select_devices(&driver, &devices, "NVIDIA_VISIBLE_DEVICES", &arena, &selection,
+				   &err);
 		if (r < 0)
 			error_line(&err, line);
 		if (cases[i].selected) {
@@ -139,12 +140,13 @@ static void message_is_never_cut(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(items); i++) {
 		struct strings devices = {&items[i], 1, 1};
 
-		assert_int_equal(select_devices(&driver, &devices, &arena, &selection, &err),
+		assert_int_equal(select_devices(&driver, &devices, "NVIDIA_VISIBLE_DEVICES", &arena,
+						&selection, &err),
 				 -ENODEV);
 		error_line(&err, line);
 		assert_true(strlen(err.message) < sizeof(err.message) - 1);
 		assert_true(
-			string_ends(line, "(fix: choose one of them in NVIDIA_VISIBLE_DEVICES)"));
+			string_ends(line, "(fix: choose one of them with NVIDIA_VISIBLE_DEVICES)"));
 	}
 }
 

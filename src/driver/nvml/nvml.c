@@ -36,18 +36,18 @@ static int check_program(int fd, const char *path, struct error *err)
 	struct stat st;
 
 	if (fstat(fd, &st) < 0)
-		return error_errno(err, errno, "ask NVML: look at %s", path);
+		return error_errno(err, errno, "ask NVML: cannot inspect %s", path);
 	if (!S_ISREG(st.st_mode))
-		what = "is no regular file";
+		what = "is not a regular file";
 	else if (!owner_is_trusted(fd, &st))
 		what = "belongs to another user";
 	else if (st.st_mode & (S_IWGRP | S_IWOTH))
-		what = "can be written by others";
+		what = "is writable by other users";
 	if (!what)
 		return 0;
 	error_set(err, ERROR_NO_DRIVER, EPERM, NULL, "ask NVML: %s %s", path, what);
-	return error_fix(err, -EPERM, "install davit anew, or `chown root %s; chmod 0755 %s`", path,
-			 path);
+	return error_fix(err, -EPERM, "reinstall davit, or run `chown root %s; chmod 0755 %s`",
+			 path, path);
 }
 
 int nvml_open_program(const char *const *paths, size_t count, struct error *err)
@@ -59,13 +59,13 @@ int nvml_open_program(const char *const *paths, size_t count, struct error *err)
 		if (fd < 0 && errno == ENOENT)
 			continue;
 		if (fd < 0)
-			return error_errno(err, errno, "ask NVML: open %s", paths[i]);
+			return error_errno(err, errno, "ask NVML: cannot open %s", paths[i]);
 		r = check_program(fd, paths[i], err);
 		return r < 0 ? r : fd_take(&fd);
 	}
 	return error_set(err, ERROR_NO_DRIVER, ENOENT,
-			 "install " PROGRAM ", which is part of davit", "ask NVML: there is no %s",
-			 count ? paths[count - 1] : PROGRAM);
+			 "install " PROGRAM ", which is part of davit",
+			 "ask NVML: %s doesn't exist", count ? paths[count - 1] : PROGRAM);
 }
 
 static int explain_status(const struct spawn_result *result, struct error *err)
@@ -99,16 +99,16 @@ int nvml_run(int program_fd, const struct nvml_question *question, int timeout_m
 	int r = spawn_run(&spawn, arena, &result);
 
 	if (r == -ETIMEDOUT)
-		return error_set(err, ERROR_NO_DRIVER, -r,
-				 "start nvidia-persistenced, so that the GPUs needn't be "
-				 "initialised first, and " FIX,
-				 "ask NVML: no answer within %d ms", timeout_ms);
+		return error_set(
+			err, ERROR_NO_DRIVER, -r,
+			"start nvidia-persistenced, so that the GPUs are already initialized, and " FIX,
+			"ask NVML: there was no answer within %d ms", timeout_ms);
 	if (r == -EFBIG)
 		return error_set(err, ERROR_NO_DRIVER, -r, FIX,
 				 "ask NVML: the answer has more than %zu KiB",
 				 NVML_OUTPUT_MAX / 1024);
 	if (r < 0)
-		return error_errno(err, -r, "ask NVML: run " PROGRAM);
+		return error_errno(err, -r, "ask NVML: cannot run " PROGRAM);
 	*ret = result.output;
 	*ret_length = result.output_length;
 	return explain_status(&result, err);

@@ -35,7 +35,7 @@ static int prepare_driver(struct inventory *inv, struct strings *done)
 	}
 	if (root_stat(&inv->roots->proc, "driver/nvidia/version", 0, &st) == 0)
 		return 0;
-	r = tell(inv, done, "would load the kernel module nvidia, and make the nodes it asks for");
+	r = tell(inv, done, "would load the kernel module nvidia and create its nodes");
 	return r < 0 ? r : 1;
 }
 
@@ -54,7 +54,7 @@ static int prepare_modules(struct inventory *inv, struct strings *done)
 			r = tell(inv, done, "%s the kernel module %s",
 				 inv->pretend ? "would load" : "loaded", modules[i].node);
 		else if (r < 0 && r != -ENOMEM && !modules[i].required)
-			r = tell(inv, done, "left out: cannot %s", inv->err->message);
+			r = tell(inv, done, "skipped: cannot %s", inv->err->message);
 	}
 	return r;
 }
@@ -62,17 +62,17 @@ static int prepare_modules(struct inventory *inv, struct strings *done)
 static int prepare_node(struct inventory *inv, struct device_node *node, bool number_comes,
 			struct strings *done)
 {
-	static const char *const did[] = {"would make", "made", "replaced the stale"};
+	static const char *const did[] = {"would create", "made", "replaced the stale"};
 	const char *dev = inv->roots->dev.path;
 	int r;
 
 	if (node->present)
 		return 0;
 	if (inv->pretend && node->major == 0 && number_comes)
-		return tell(inv, done, "would make %s/%s", dev, node->name);
+		return tell(inv, done, "would create %s/%s", dev, node->name);
 	r = inventory_make_node(inv, node, true);
 	if (r == -EOPNOTSUPP)
-		return tell(inv, done, "left alone: cannot %s", inv->err->message);
+		return tell(inv, done, "unchanged: cannot %s", inv->err->message);
 	if (r < 0 || (r == 0 && !inv->pretend))
 		return r;
 	return tell(inv, done, "%s %s/%s (c %u:%u)", did[r], dev, node->name, node->major,

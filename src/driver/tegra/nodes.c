@@ -58,8 +58,7 @@ static bool may_come_in(struct board *board, const char *name)
 		return true;
 	log_line(
 		LOG_LEVEL_WARNING,
-		"/dev/%s is left out: a list names it, but it is none of the nodes that NVIDIA's do "
-		"(fix: policy.csv-allow)",
+		"/dev/%s is skipped: a list names it, but NVIDIA's lists contain no such node (fix: add it to policy.csv-allow)",
 		name);
 	return false;
 }
@@ -110,9 +109,8 @@ static int add_from_other_folder(struct board *board, const char *name)
 			return r;
 		if (r && !added)
 			log_line(LOG_LEVEL_WARNING,
-				 "the list's /dev/%s is taken from /dev/nvgpu/%s: this driver "
-				 "calls it so",
-				 name, folders.items[i]);
+				 "the list's /dev/%s is /dev/nvgpu/%s with this driver", name,
+				 folders.items[i]);
 		added |= r;
 	}
 	return added;
@@ -346,7 +344,7 @@ static const char *read_model(struct board *board)
 	if (host_read_text(&board->roots->sys, "firmware/devicetree/base/model", board->arena,
 			   &text) < 0 ||
 	    !*text)
-		return "the GPU of a board with Tegra";
+		return "a Tegra board's GPU";
 	string_printable(text);
 	return text;
 }
@@ -383,8 +381,7 @@ int board_read_gpus(struct board *board)
 		return 0;
 	return error_set(
 		board->err, ERROR_NO_DRIVER, ENXIO,
-		"see `dmesg | grep -iE 'nvgpu|nvmap|NVRM'`: the GPU's driver didn't come up",
-		"use the GPU of this board: none of the nodes that the lists in %s name is "
-		"there (/dev/nvmap, /dev/nvgpu, ...)",
+		"check `dmesg | grep -iE 'nvgpu|nvmap|NVRM'` for why the GPU's driver didn't start",
+		"use this board's GPU: none of the nodes that the lists in %s name exists (/dev/nvmap, /dev/nvgpu, ...)",
 		board->config->driver.csv);
 }

@@ -74,12 +74,10 @@ static bool recognise(const struct platform_signs *signs, struct arena *arena)
 
 static int no_lists(const struct config *config, struct error *err)
 {
-	return error_set(
-		err, ERROR_NO_DRIVER, ENXIO,
-		"install nvidia-l4t-init, which brings devices.csv and drivers.csv",
-		"use the driver: the host is a board with Tegra, but there are no CSV files "
-		"in %s",
-		config->driver.csv);
+	return error_set(err, ERROR_NO_DRIVER, ENXIO,
+			 "install nvidia-l4t-init, which contains devices.csv and drivers.csv",
+			 "use the driver: the host is a Tegra board, but %s has no CSV files",
+			 config->driver.csv);
 }
 
 int tegra_explain_absence(const struct driver_roots *roots, const struct config *config,
@@ -160,7 +158,8 @@ static int locate_nvml(const struct driver_roots *roots, const struct config *co
 
 	(void)config;
 	if (!file)
-		return error_set(err, ERROR_NO_DRIVER, ENOENT, "none: JetPack before 6 has no NVML",
+		return error_set(err, ERROR_NO_DRIVER, ENOENT,
+				 "none: JetPack has no NVML before version 6",
 				 "ask NVML: the board's lists name no libnvidia-ml");
 	ret->library = arena_printf(arena, "%s%s", root, file->path);
 	return ret->library ? 0 : error_memory(err);
@@ -197,10 +196,8 @@ static void read_mask_texts(struct board *board)
 static int begin(struct board *board)
 {
 	static const char *const notes[] = {
-		"a board with Tegra: NVIDIA's lists of files decide what comes in; capabilities "
-		"choose nothing",
-		"nodes belong to the groups video and render: a process that isn't root needs them; "
-		"davit-runtime and CDI give them, with a hook alone it is docker run --group-add",
+		"Tegra board: NVIDIA's lists of files decide what containers get; capabilities have no effect",
+		"nodes belong to the groups video and render, which a process needs unless it is root; davit-runtime and CDI add them; with the hook, use docker run --group-add",
 	};
 	struct driver *driver = board->driver;
 	struct strings gpus;
@@ -282,7 +279,7 @@ static int read_families(const struct driver_roots *roots, unsigned families,
 	if (families & (FAMILY_MIG_CONFIG | FAMILY_MIG_MONITOR))
 		return error_set(err, ERROR_UNKNOWN_DEVICE, ENODEV,
 				 "unset NVIDIA_MIG_CONFIG_DEVICES and NVIDIA_MIG_MONITOR_DEVICES",
-				 "give the container MIG's devices: a board with Tegra has none");
+				 "provide MIG's control devices: a Tegra board has none");
 	return host_find_families(roots, families & ~(unsigned)FAMILY_IMEX, arena, driver, err);
 }
 

@@ -30,7 +30,7 @@ static int add_node(const struct driver_roots *roots, struct arena *arena, struc
 	if (r < 0 || !S_ISCHR(st.st_mode))
 		return error_set(err, ERROR_NO_DRIVER, ENXIO, "run `wsl --update` in Windows",
 				 "use %s/" NODE ": %s", roots->dev.path,
-				 r < 0 ? strerror(-r) : "it is no character device");
+				 r < 0 ? strerror(-r) : "it is not a character device");
 	/* The minor is given by the kernel's misc devices anew at each boot. */
 	*node = (struct device_node){
 		.name = NODE,
@@ -65,9 +65,10 @@ static int begin(const struct driver_roots *roots, struct arena *arena, struct d
 		r = add_gpu(arena, driver, err);
 	if (r < 0)
 		return r;
-	return strings_add(arena, &driver->notes,
-			   "WSL2: all GPUs of Windows, of other makers too, are behind /dev/dxg; "
-			   "an index or a UUID hides none of them") < 0
+	return strings_add(
+		       arena, &driver->notes,
+		       "WSL2: /dev/dxg gives access to all GPUs of Windows, including other vendors'; an index or UUID hides none of them") <
+			       0
 		       ? error_memory(err)
 		       : 0;
 }
@@ -117,12 +118,12 @@ static int read_families(const struct driver_roots *roots, unsigned families,
 	if (families & (FAMILY_MIG_CONFIG | FAMILY_MIG_MONITOR))
 		return error_set(err, ERROR_UNKNOWN_DEVICE, ENODEV,
 				 "unset NVIDIA_MIG_CONFIG_DEVICES and NVIDIA_MIG_MONITOR_DEVICES",
-				 "give the container MIG's devices: there are none on WSL2");
-	log_line(LOG_LEVEL_WARNING, "GPUDirect Storage, MOFED, GDRCopy, NVSwitch or IMEX is asked "
-				    "for: there is none of them on WSL2");
+				 "provide MIG's control devices: WSL2 has none");
+	log_line(
+		LOG_LEVEL_WARNING,
+		"the container requests GPUDirect Storage, MOFED, GDRCopy, NVSwitch or IMEX, which WSL2 doesn't have");
 	return strings_add(arena, &driver->notes,
-			   "there is no GPUDirect Storage, MOFED, GDRCopy, NVSwitch or IMEX on "
-			   "WSL2") < 0
+			   "WSL2 has no GPUDirect Storage, MOFED, GDRCopy, NVSwitch or IMEX") < 0
 		       ? error_memory(err)
 		       : 0;
 }

@@ -11,9 +11,8 @@ static int module_absent(struct inventory *inv)
 	if (root_stat(&inv->roots->driver, "/usr/lib/wsl/drivers", 0, &st) == 0)
 		return error_set(
 			inv->err, ERROR_NO_DRIVER, ENXIO,
-			"in Windows install NVIDIA's driver and run `wsl --update`; within a "
-			"container pass the device, too",
-			"use the driver: the host is WSL2, but has no %s/dxg",
+			"install NVIDIA's driver in Windows and run `wsl --update`; in a container, pass the device as well",
+			"use the driver: the host is WSL2, but %s/dxg doesn't exist",
 			inv->roots->dev.path);
 	return error_set(inv->err, ERROR_NO_DRIVER, ENODEV,
 			 "modprobe nvidia (and check `dmesg | grep NVRM`)",
@@ -52,8 +51,8 @@ int inventory_read_kernel(struct inventory *inv)
 	version = host_driver_version(driver->proc_version);
 	if (version.length == 0)
 		return error_set(inv->err, ERROR_NO_DRIVER, EINVAL,
-				 "report the text of that file to davit's authors",
-				 "use the driver: %s/driver/nvidia/version names no version",
+				 "report that file's text as a bug of davit",
+				 "use the driver: %s/driver/nvidia/version contains no version",
 				 inv->roots->proc.path);
 	driver->version = arena_strndup(inv->arena, version.data, version.length);
 	if (!driver->version)
