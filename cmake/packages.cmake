@@ -122,7 +122,7 @@ set(CPACK_RPM_FILE_NAME RPM-DEFAULT)
 set(CPACK_RPM_PACKAGE_ARCHITECTURE ${CMAKE_SYSTEM_PROCESSOR})
 set(CPACK_RPM_PACKAGE_LICENSE Apache-2.0)
 file(WRITE ${package_files}/rpm-changelog "* ${package_day} ${DAVIT_PACKAGER} - ${PROJECT_VERSION}-1
-- Version ${PROJECT_VERSION}; what changed is in the history of the repository.
+- Version ${PROJECT_VERSION}; CHANGELOG.md of the source says what changed.
 ")
 set(CPACK_RPM_CHANGELOG_FILE ${package_files}/rpm-changelog)
 set(CPACK_RPM_DAVIT_PACKAGE_NAME davit)

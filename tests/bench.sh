@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # How fast the hook is, as root on Debian 12: everything in turns in one run. Prints a table, and
-# writes results.json, bench.svg and bench-roads.svg to $OUT_DIR (tests/bench/out).
+# writes results.json, tables (*.tsv) and charts (*.svg) to $OUT_DIR (tests/bench/out).
 #   tests/bench.sh              on fake drivers of 1 to 256 GPUs
 #   tests/bench.sh --gpu        on this machine's own driver: hook, floor, an empty program, runc
 #   tests/bench.sh --pack DIR   gathers what --gpu needs, for a machine without packages or network:
@@ -314,4 +314,4 @@ jq -s --arg kernel "$(uname -r)" --argjson cpus "$(nproc)" --argjson size "$(sta
 	--arg layers "${ON_DISK:+on disk}" \
 	'{version: $version, layers: (if $layers == "" then "in memory" else $layers end), commit: $commit, kernel: $kernel, cpus: $cpus, model: $model,
 	hook_bytes: $size, results: .}' "$results" > "$OUT_DIR/results.json"
-tests/bench/report.sh "$OUT_DIR/results.json" "$OUT_DIR/bench.svg"
+tests/bench/report.sh "$OUT_DIR/results.json" "$OUT_DIR"

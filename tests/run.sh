@@ -239,6 +239,7 @@ group_packages() {
 	script deb tests/packages/deb.sh
 	script rpm tests/packages/rpm.sh
 	script reproducible tests/packages/reproducible.sh
+	script release tests/packages/release.sh
 }
 
 # After the packages: docs/packaging.md has them built in the same folder, with nothing left to do.

@@ -20,6 +20,8 @@
  */
 #pragma once
 
+#include <time.h>
+
 #include "davit/base.h"
 #include "davit/oci.h"
 #include "davit/sys.h"
@@ -72,6 +74,9 @@ struct attach {
 	char dir_path[4096]; /* most things lie in the directory of the one before */
 	int dir_fd;
 	struct place dir;
+	struct timespec began; /* by the clock that file systems stamp with */
+	bool birth_is_known;
+	int64_t birth; /* the root's, in seconds since 1970 */
 	/*
 	 * What lay beneath a view couldn't be put back: the container must not start, whatever the
 	 * operation was for.

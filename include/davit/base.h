@@ -66,6 +66,12 @@ int error_fix(struct error *err, int r, const char *format, ...) PRINTF_LIKE(3, 
 /* Code ERROR_SYSTEM, and the text of errnum (positive) appended: "FORMAT: text". Returns -errnum.
  */
 int error_errno(struct error *err, int errnum, const char *format, ...) PRINTF_LIKE(3, 4);
+/*
+ * A file couldn't be read: "read FORMAT: CAUSE". EINVAL, which root_read and file_load return for
+ * anything else than a regular file, is explained as that. Returns -errnum.
+ */
+int error_read(struct error *err, enum error_code code, int errnum, const char *fix,
+	       const char *format, ...) PRINTF_LIKE(5, 6);
 /* Out of memory: ERROR_SYSTEM, returns -ENOMEM. */
 int error_memory(struct error *err);
 /* From here on it says that the process is held to that much. */

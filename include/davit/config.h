@@ -130,7 +130,7 @@ int config_parse(const char *text, size_t length, const char *path, struct arena
 void config_blank_comments(char *text, size_t length);
 /*
  * Reads the file. `path` NULL: CONFIG_PATH, where a missing file means defaults; a path that was
- * given must exist. Refused (ERROR_BAD_CONFIG) when it is no regular file (a link is none), isn't
+ * given must exist. Refused (ERROR_BAD_CONFIG) when it is not a regular file (nor is a link), isn't
  * owned by root or by the caller's effective user, can be written by group or others, or has more
  * than CONFIG_SIZE_MAX bytes.
  */

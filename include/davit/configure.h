@@ -234,6 +234,8 @@ struct toml_node *crio_merge(const struct engine_files *files, struct arena *are
 const char *crio_find_runtime(const struct toml_node *settings, const char *name);
 /* cgroup_manager; NULL: nothing is said. */
 const char *crio_cgroups(const struct toml_node *settings);
+/* The folders that it takes hooks from: those of the last file that names some. 0 or -ENOMEM. */
+int crio_hook_folders(const struct toml_node *settings, struct arena *arena, struct strings *ret);
 /*
  * The drop-in that goes with these files: its runtimes have the default one's settings (conmon's
  * path, its root, its annotations). NULL without memory.

@@ -72,6 +72,7 @@ struct doctor_engine {
 /* A hooks.d file that runs a program which gives GPUs, davit's or NVIDIA's. */
 struct doctor_hook {
 	const char *file;
+	unsigned readers;   /* which engines read it: 1 << enum doctor_engine_kind */
 	struct error error; /* code ERROR_NONE: it could be read */
 	struct doctor_program program;
 };
@@ -184,10 +185,16 @@ struct finding {
 	char remedy[400];    /* what to do; "" when nothing */
 };
 
+/* What a failed check stops: one engine (its enum doctor_engine_kind), or one of these. */
+enum doctor_scope {
+	DOCTOR_CDI = DOCTOR_ENGINES,
+	DOCTOR_BUNDLE, /* the container of --bundle; the check applies only with one */
+	DOCTOR_HOST,
+	DOCTOR_SCOPES
+};
 struct doctor_check {
 	const char *id;
-	int engine;     /* enum doctor_engine_kind, when it is of one; else -1 */
-	bool of_bundle; /* only with a bundle */
+	unsigned scope;
 	int (*decide)(const struct doctor_host *host, struct finding *ret);
 };
 extern const struct doctor_check doctor_checks[];

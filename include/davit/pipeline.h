@@ -42,6 +42,8 @@ struct pipeline {
 	bool for_runtime;
 	/* config.json will be written: a CDI spec's edits can all be made. */
 	bool writes_spec;
+	/* Where the user wrote the devices, for remedies ("--gpus"); NULL: as the request tells. */
+	const char *place;
 	/* Absolute. `rootfs` may be set before the request is decided, by who knows it better. */
 	const char *bundle, *rootfs;
 	char *text; /* config.json */

@@ -46,8 +46,6 @@ struct gpu_request {
 	bool nvidia;          /* NVIDIA's: false: of what follows only privileged and rules hold */
 	const char *from;     /* "env NVIDIA_VISIBLE_DEVICES", "annotation org.davit.devices",
 				 "annotations cdi.k8s.io", "mounts", "env CUDA_VERSION"; "" */
-	const char
-		*place; /* where the user asked, for remedies: "--gpus or NVIDIA_VISIBLE_DEVICES" */
 	/* {"all"}, {"none"}, or the items: indices, UUIDs, bus ids, MIG names; printable ASCII */
 	struct strings devices;
 	unsigned capabilities_granted; /* enum driver_capability: asked for and allowed; to show */

@@ -52,7 +52,7 @@ struct document {
 	const char *text; /* one object, checked by json_parse before; ends with a NUL */
 	size_t length;    /* less than 4 GiB */
 	struct document_edits edits;
-	struct document_node *changes; /* arrays that get or lose items, by their paths */
+	struct document_node *changes; /* what was looked for or changed, by paths */
 };
 #define DOCUMENT_INIT(in_arena, of_text, of_length)                           \
 	{                                                                     \
@@ -62,8 +62,8 @@ struct document {
 struct document_value {
 	size_t start, end;
 };
-/* 0, or -EINVAL with ERROR_BAD_BUNDLE when something on the way is no object. */
-int document_find(const struct document *document, const char *path, struct document_value *ret,
+/* 0, -ENOMEM, or -EINVAL with ERROR_BAD_BUNDLE when something on the way is no object. */
+int document_find(struct document *document, const char *path, struct document_value *ret,
 		  struct error *err);
 /* The last member of that name; absent, too, when `object` is something else. */
 struct document_value document_member(const struct document *document, struct document_value object,

@@ -22,8 +22,8 @@ struct selection {
  * "MIG-GPU-<uuid>/gi/ci", "MIG-<uuid>". Each device once, in the GPUs' order. "all" takes the MIG
  * instances of a GPU that has some in its place; an index, UUID or bus id means the whole GPU.
  * -ENODEV with ERROR_UNKNOWN_DEVICE, naming the ones there are; ret is empty then. What asks for a
- * lost GPU fails with its problem; "all" leaves it out. Remedies call the request `place`:
- * "NVIDIA_VISIBLE_DEVICES", "--gpus".
+ * lost GPU fails with its problem; "all" leaves it out. `place` is where the user wrote the items,
+ * as the remedy names it: "NVIDIA_VISIBLE_DEVICES", "--gpus".
  */
 int select_devices(const struct driver *driver, const struct strings *devices, const char *place,
 		   struct arena *arena, struct selection *ret, struct error *err);

@@ -12,11 +12,7 @@
 
 /* ---- roots and the resolver ------------------------------------------------------------- */
 
-/*
- * A directory that paths are resolved in as if it were "/": "..", absolute links and links
- * under way stay inside, magic links (those of /proc) are refused. openat2(2) with RESOLVE_IN_ROOT
- * (Linux 5.6) or, where the kernel lacks it, a walk over components that gives the same answers.
- */
+/* A directory that paths are resolved in as if it were "/"; root_openat says how. */
 struct root {
 	int fd;           /* O_PATH; closed by root_close */
 	const char *path; /* absolute, for messages and old kernels; not owned */
@@ -34,10 +30,44 @@ int root_open(const char *path, struct root *ret, struct error *err);
 int root_refuse_own(const struct root *root, struct error *err);
 
 /*
- * Opens `path` (with or without leading slash) in root. `flags` as for open(2); O_CLOEXEC and
- * O_NOCTTY are added; with O_NOFOLLOW a link as last component is not followed (ELOOP, or the link
- * itself with O_PATH). Returns a descriptor or -errno: ENOENT, ENOTDIR, ELOOP (too many links, a
- * magic link), EACCES, ... No message, since callers often can do without the file.
+ * The resolver: opens `path` as a process whose root directory is `root` would. It is meant for
+ * paths and trees that somebody hostile wrote, and may be changing at the same time.
+ *
+ * What it does:
+ *   - Starts at root->fd, whether `path` begins with "/" or not. "" is -ENOENT.
+ *   - Follows every symbolic link on the way inside `root`: an absolute link starts at root->fd
+ *     again, ".." at root->fd stays there. At most 40 links, then -ELOOP.
+ *   - Refuses links that only /proc can make (/proc/PID/root, /proc/PID/fd/N): -ELOOP. Without
+ *     openat2 they can't be told apart, so all links of a procfs are refused.
+ *   - Crosses mount points, as chroot(2) does: volumes are part of the tree.
+ *   - A trailing "/" means that a directory is asked for: "file/" is -ENOTDIR, and a last link is
+ *     followed.
+ *   - Returns the object that it reached at some moment of the call. A rename in the tree meanwhile
+ *     can change which object of the tree this is, never lead out of it.
+ *
+ * What the caller has to do:
+ *   - Check what was opened (fstat: type, owner, device) on the descriptor, and go on with that
+ *     descriptor. A second call for the same path may reach something else.
+ *   - Make nothing through it: O_CREAT and O_TMPFILE are -EINVAL. Things are made by a name in a
+ *     directory's descriptor (root_open_parent, attach.h).
+ *   - Ask place_look (attach.h) whether a volume was crossed, where that matters.
+ *
+ * Flags, those of open(2); O_CLOEXEC and O_NOCTTY are added:
+ *   O_PATH       only a reference: no permission to read is needed, no driver's open runs and no
+ *                FIFO blocks. The default choice for whatever hasn't been checked yet.
+ *   O_NOFOLLOW   the last component isn't followed when it is a link: with O_PATH the link itself
+ *                is opened, otherwise -ELOOP.
+ *   O_DIRECTORY  -ENOTDIR for anything else.
+ *   O_RDONLY     for files that are known to be regular; root_open_regular checks that first.
+ *   O_NONBLOCK   with O_RDONLY, where a FIFO or a file of /proc could wait.
+ *
+ * Returns a descriptor that the caller owns, or -errno: -ENOENT, -ENOTDIR, -ELOOP, -EACCES,
+ * -ENAMETOOLONG (a path of PATH_MAX or a component above NAME_MAX; without openat2 also more than
+ * 128 directories deep). No message, since callers often can do without the file.
+ *
+ * One openat2(2) with RESOLVE_IN_ROOT and RESOLVE_NO_MAGICLINKS, tried again while the kernel
+ * reports a concurrent rename (-EAGAIN, 128 times). Before Linux 5.6 src/sys/walk.c, which holds
+ * each directory on the way open, gives the same answers; tests/unit/test_sys.c compares the two.
  */
 int root_openat(const struct root *root, const char *path, int flags);
 /* fstat of what `path` leads to (the last link not followed with AT_SYMLINK_NOFOLLOW). 0 or -errno
@@ -47,16 +77,10 @@ int root_stat(const struct root *root, const char *path, int flags, struct stat 
 const char *root_readlink(const struct root *root, const char *path, struct arena *arena);
 /*
  * Opens the directory `path`, making what is missing with mode 0755, component by component.
- * Returns an O_PATH descriptor or -errno with err filled (ERROR_IMAGE
- * when something that is no directory, or a dangling link, is in the way; -EROFS as such).
+ * Returns an O_PATH descriptor or -errno with err filled (ERROR_IMAGE when something that isn't a
+ * directory, or a dangling link, is in the way; -EROFS as such).
  */
 int root_mkdirs(const struct root *root, const char *path, struct error *err);
-/*
- * The same; *ret_existing is the length of the part of path that was there, also when not all of
- * the rest could be made.
- */
-int root_mkdirs_tell(const struct root *root, const char *path, size_t *ret_existing,
-		     struct error *err);
 /*
  * The directory that `path` lies in (made when `create`) and the name in it: what is needed to
  * create or replace path itself. Returns an O_PATH descriptor or -errno, err filled.
@@ -80,6 +104,21 @@ int root_open_regular(const struct root *root, const char *path);
 /* root_open_regular and file_read. 0 or -errno, no message. */
 int root_read(const struct root *root, const char *path, size_t limit, struct arena *arena,
 	      char **ret, size_t *ret_length);
+/*
+ * The same for a file of the host by its path. It is opened with `flags` besides (O_NOFOLLOW, or
+ * 0), without waiting for a FIFO's writer. -EINVAL: not a regular file.
+ */
+int file_load(const char *path, int flags, size_t limit, struct arena *arena, char **ret,
+	      size_t *ret_length);
+/* Whether davit may act on what an open file says, or run it, and why not. */
+enum file_trust {
+	FILE_TRUSTED,
+	FILE_NOT_REGULAR,
+	FILE_OTHER_OWNER,        /* see owner_is_trusted */
+	FILE_WRITABLE_BY_OTHERS, /* by its group or everybody */
+};
+/* fd may be O_PATH. An enum file_trust, or -errno. */
+int file_trust(int fd);
 /*
  * The names in the directory `path`, in no order, at most `limit` of them (-E2BIG: more; `ret`
  * holds that many), without "." and "..". 0 or -errno, no message.
@@ -228,6 +267,8 @@ int mount_id_of(int fd, struct arena *arena, uint64_t *ret);
 int fd_look(int fd, struct arena *arena, struct stat *ret_st, uint64_t *ret_mount);
 /* Whether an open directory is the top of its mount; false, too, where the kernel doesn't say. */
 bool fd_is_top_of_mount(int fd);
+/* When it was made, in seconds since 1970; 0: the file system doesn't tell. */
+int64_t fd_birth(int fd);
 /* What there is to know of a mount before anything is put on it. */
 struct mount_facts {
 	uint64_t parent;
@@ -331,12 +372,14 @@ int files_owned_by(uid_t uid, gid_t gid);
  * keeps what later phases need and loses the rest for good.
  */
 enum privilege {
-	PRIVILEGE_READ,  /* reading the bundle, the host's files and the image: DAC_READ_SEARCH,
-			    SYS_PTRACE */
-	PRIVILEGE_PARSE, /* none at all */
-	PRIVILEGE_MOUNT, /* SYS_ADMIN, SYS_CHROOT, DAC_*, FOWNER, CHOWN, MKNOD, SETUID/GID,
-			    SYS_PTRACE */
-	PRIVILEGE_BPF,   /* SYS_ADMIN, BPF, NET_ADMIN, DAC_OVERRIDE: the device filter */
+	PRIVILEGE_READ,   /* reading the bundle, the host's files and the image: DAC_READ_SEARCH,
+			     SYS_PTRACE */
+	PRIVILEGE_PARSE,  /* none at all */
+	PRIVILEGE_MOUNT,  /* SYS_ADMIN, SYS_CHROOT, DAC_*, FOWNER, CHOWN, MKNOD, SETUID/GID,
+			     SYS_PTRACE */
+	PRIVILEGE_FILTER, /* SYS_ADMIN: a filter of system calls that leaves new privileges possible
+			   */
+	PRIVILEGE_BPF,    /* SYS_ADMIN, BPF, NET_ADMIN, DAC_OVERRIDE: the device filter */
 };
 int privilege_set(enum privilege phase, struct error *err);
 /* Whether PRIVILEGE_MOUNT has, or would have, its SYS_ADMIN. */
@@ -371,11 +414,11 @@ int deadline_error(unsigned seconds, struct error *err);
  */
 void deadline_watch(void);
 /*
- * Does the work in a child, whose standard outputs are passed on to standard error, and waits for
- * it that long: then it is killed, or left behind where no signal reaches it. 0 and the child's
- * status as wait(2) has it, -ETIMEDOUT or -errno.
+ * Waits for a child, but no longer than so many seconds (0: no end): then it is killed, or left
+ * behind where no signal reaches it. 0 and the child's status as wait(2) has it, -ETIMEDOUT or
+ * -errno.
  */
-int deadline_run_worker(unsigned seconds, int (*work)(void *arg), void *arg, int *ret_status);
+int deadline_wait(pid_t pid, unsigned seconds, int *ret_status);
 
 /* Most of what a host with 256 GPUs takes is 2 MiB, what images bring about is bounded to 30. */
 #define MEMORY_LIMIT_MIB 256

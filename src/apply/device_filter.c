@@ -10,58 +10,66 @@
 #define RULE_SIZE 4
 #define FULL_RULE_SIZE 6
 
-static struct bpf_insn load_context(uint8_t reg, size_t offset)
-{
-	return (struct bpf_insn){.code = BPF_LDX | BPF_MEM | BPF_W,
-				 .dst_reg = reg & 0xfu,
-				 .src_reg = BPF_REG_1,
-				 .off = (int16_t)offset};
-}
+/* Instructions as the kernel's own include/linux/filter.h, which isn't exported, writes them. */
+/* clang-format off */
+#define BPF_LDX_MEM(size, dst, src, offset) \
+	((struct bpf_insn){.code = BPF_LDX | BPF_MEM | (size), .dst_reg = (dst), .src_reg = (src), \
+			   .off = (int16_t)(offset)})
+#define BPF_MOV64_REG(dst, src) \
+	((struct bpf_insn){.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = (dst), .src_reg = (src)})
+#define BPF_ALU64_IMM(operator, dst, number) \
+	((struct bpf_insn){.code = BPF_ALU64 | (operator) | BPF_K, .dst_reg = (dst), \
+			   .imm = (int32_t)(number)})
+#define BPF_MOV64_IMM(dst, number) BPF_ALU64_IMM(BPF_MOV, dst, number)
+#define BPF_JMP_IMM(operator, dst, number, offset) \
+	((struct bpf_insn){.code = BPF_JMP | (operator) | BPF_K, .dst_reg = (dst), \
+			   .off = (int16_t)(offset), .imm = (int32_t)(number)})
+#define BPF_EXIT_INSN() ((struct bpf_insn){.code = BPF_JMP | BPF_EXIT})
+/* clang-format on */
 
-static struct bpf_insn with_number(uint8_t code, uint8_t reg, uint32_t number, int16_t skip)
-{
-	return (struct bpf_insn){
-		.code = code, .dst_reg = reg & 0xfu, .off = skip, .imm = (int32_t)number};
-}
-
-static struct bpf_insn copy_register(uint8_t to, uint8_t from)
-{
-	return (struct bpf_insn){
-		.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = to & 0xfu, .src_reg = from & 0xfu};
-}
-
-static struct bpf_insn leave(void)
-{
-	return (struct bpf_insn){.code = BPF_JMP | BPF_EXIT};
-}
+/* Register 1 is the context. It stays as it is: what follows the rules expects it there. */
+#define TYPE BPF_REG_2
+#define ACCESS BPF_REG_3
+#define MAJOR BPF_REG_4
+#define MINOR BPF_REG_5
 
 /*
- * Loads the question (linux/bpf.h: access_type is access << 16 | type) and passes over the rules
- * when it is about a block device or about mknod: the rules open devices, they make none.
- * Register 1, the context, stays as it is, since what follows the rules expects it there.
- * Registers 2 to 5 are the type, the access, the major and the minor.
+ * Loads the question, and skips the rules that follow when it is about a block device or about
+ * mknod: those rules open devices, they make none. (linux/bpf.h: access_type is access << 16 |
+ * type.) A jump's distance counts from the instruction behind it.
  */
 static void put_prologue(struct bpf_insn at[static PROLOGUE_SIZE], size_t rules)
 {
-	const int16_t past_rules = (int16_t)(rules * RULE_SIZE);
+	const size_t past_rules = rules * RULE_SIZE;
 
-	at[0] = load_context(BPF_REG_2, offsetof(struct bpf_cgroup_dev_ctx, access_type));
-	at[1] = load_context(BPF_REG_4, offsetof(struct bpf_cgroup_dev_ctx, major));
-	at[2] = load_context(BPF_REG_5, offsetof(struct bpf_cgroup_dev_ctx, minor));
-	at[3] = copy_register(BPF_REG_3, BPF_REG_2);
-	at[4] = with_number(BPF_ALU64 | BPF_AND | BPF_K, BPF_REG_2, 0xffff, 0);
-	at[5] = with_number(BPF_ALU64 | BPF_RSH | BPF_K, BPF_REG_3, 16, 0);
-	at[6] = with_number(BPF_JMP | BPF_JNE | BPF_K, BPF_REG_2, BPF_DEVCG_DEV_CHAR,
-			    (int16_t)(past_rules + 1));
-	at[7] = with_number(BPF_JMP | BPF_JSET | BPF_K, BPF_REG_3, BPF_DEVCG_ACC_MKNOD, past_rules);
+	/* type = context->access_type */
+	at[0] = BPF_LDX_MEM(BPF_W, TYPE, BPF_REG_1,
+			    offsetof(struct bpf_cgroup_dev_ctx, access_type));
+	/* major = context->major */
+	at[1] = BPF_LDX_MEM(BPF_W, MAJOR, BPF_REG_1, offsetof(struct bpf_cgroup_dev_ctx, major));
+	/* minor = context->minor */
+	at[2] = BPF_LDX_MEM(BPF_W, MINOR, BPF_REG_1, offsetof(struct bpf_cgroup_dev_ctx, minor));
+	/* access = type */
+	at[3] = BPF_MOV64_REG(ACCESS, TYPE);
+	/* type &= 0xffff */
+	at[4] = BPF_ALU64_IMM(BPF_AND, TYPE, 0xffff);
+	/* access >>= 16 */
+	at[5] = BPF_ALU64_IMM(BPF_RSH, ACCESS, 16);
+	/* if (type != char) skip the rules */
+	at[6] = BPF_JMP_IMM(BPF_JNE, TYPE, BPF_DEVCG_DEV_CHAR, past_rules + 1);
+	/* if (access & mknod) skip the rules */
+	at[7] = BPF_JMP_IMM(BPF_JSET, ACCESS, BPF_DEVCG_ACC_MKNOD, past_rules);
 }
 
 static void put_rule(struct bpf_insn at[static RULE_SIZE], const struct operation *rule)
 {
-	at[0] = with_number(BPF_JMP | BPF_JNE | BPF_K, BPF_REG_4, rule->major, 3);
-	at[1] = with_number(BPF_JMP | BPF_JNE | BPF_K, BPF_REG_5, rule->minor, 2);
-	at[2] = with_number(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 1, 0);
-	at[3] = leave();
+	/* if (major != the rule's) go to the next rule */
+	at[0] = BPF_JMP_IMM(BPF_JNE, MAJOR, rule->major, 3);
+	/* if (minor != the rule's) go to the next rule */
+	at[1] = BPF_JMP_IMM(BPF_JNE, MINOR, rule->minor, 2);
+	/* return 1: allowed */
+	at[2] = BPF_MOV64_IMM(BPF_REG_0, 1);
+	at[3] = BPF_EXIT_INSN();
 }
 
 /* Whether it takes a rule of its own for type and access: devices of CDI specs alone. */
@@ -77,8 +85,10 @@ static void put_full_rule(struct bpf_insn at[static FULL_RULE_SIZE], const struc
 				(rule->access == ACCESS_READ ? (uint32_t)BPF_DEVCG_ACC_WRITE : 0) |
 				(rule->access == ACCESS_WRITE ? (uint32_t)BPF_DEVCG_ACC_READ : 0);
 
-	at[0] = with_number(BPF_JMP | BPF_JNE | BPF_K, BPF_REG_2, type, 5);
-	at[1] = with_number(BPF_JMP | BPF_JSET | BPF_K, BPF_REG_3, others, 4);
+	/* if (type != the rule's) go to the next rule */
+	at[0] = BPF_JMP_IMM(BPF_JNE, TYPE, type, 5);
+	/* if (access & anything but the rule's) go to the next rule */
+	at[1] = BPF_JMP_IMM(BPF_JSET, ACCESS, others, 4);
 	put_rule(at + 2, rule);
 }
 
@@ -96,8 +106,8 @@ int device_filter_build(const struct plan *plan, const struct bpf_insn *original
 			size_t original_count, struct arena *arena, struct bpf_insn **ret,
 			size_t *ret_count)
 {
-	const struct bpf_insn deny[] = {with_number(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0),
-					leave()};
+	/* return 0: denied */
+	const struct bpf_insn deny[] = {BPF_MOV64_IMM(BPF_REG_0, 0), BPF_EXIT_INSN()};
 	const size_t rules = count_rules(plan, false), full = count_rules(plan, true);
 	struct bpf_insn *program, *at;
 	size_t count;

@@ -33,9 +33,8 @@ int loader_cache_update(const struct loader_cache *libraries, struct attach *att
 	int r = root_read(attach->root, path, CACHE_MAX, attach->arena, &data, &length);
 
 	if (r < 0 && r != -ENOENT)
-		return error_set(err, ERROR_IMAGE, -r, "remove it from the image",
-				 "read the image's %s: %s", path,
-				 r == -EINVAL ? "it is not a regular file" : strerror(-r));
+		return error_read(err, ERROR_IMAGE, -r, "remove it from the image",
+				  "%s of the image", path);
 	r = merge(data, length, libraries, path, attach->arena, &merged, &merged_length, err);
 	if (r < 0)
 		return r;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "steps.h"
@@ -81,14 +83,11 @@ static int read_record(const char *path, struct arena *arena, struct record *ret
 {
 	AUTO_FD fd = openat(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	struct slice rest, line;
-	struct stat st;
 	char *text;
-	int r = 0;
+	int r = fd < 0 ? -errno : file_trust(fd);
 
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return -errno;
-	if (!S_ISREG(st.st_mode) || !owner_is_trusted(fd, &st) || st.st_mode & (S_IWGRP | S_IWOTH))
-		return -EPERM;
+	if (r != FILE_TRUSTED)
+		return r < 0 ? r : -EPERM;
 	r = file_read(fd, RECORD_MAX, arena, &text, NULL);
 	if (r < 0)
 		return r;
@@ -101,9 +100,23 @@ static int read_record(const char *path, struct arena *arena, struct record *ret
 /* ---- removing --------------------------------------------------------------------------- */
 
 /*
- * Whether a process has this root: a file of it that is removed takes the mounts on it away from
- * whatever container they are in. Who can't tell, says yes.
+ * Whether somebody else may have mounted on what was made, without a sign (attach changes the time
+ * of what it uses): the file is taken away from under such a mount. Each container of an engine has
+ * an overlay of its own as its root. Any directory may be the root of several, and what a runtime
+ * made itself is known by its path alone.
  */
+static bool is_shared(const struct record *record, const struct root *root)
+{
+	struct statfs fs;
+
+	for (size_t i = 0; i < record->count; i++)
+		if (record->items[i].stub)
+			return true;
+	return fstatfs(root->fd, &fs) < 0 || fs.f_type != OVERLAYFS_SUPER_MAGIC ||
+	       !fd_is_top_of_mount(root->fd);
+}
+
+/* Whether a process has this root. Who can't tell, says yes. */
 static bool is_used(const struct record *record, struct arena *arena)
 {
 	const struct root proc = {.fd = proc_fd(), .path = "/proc"};
@@ -245,7 +258,7 @@ int traces_remove(const char *bundle, struct arena *arena, struct error *err)
 	r = root_refuse_own(&root, err);
 	if (r < 0)
 		return r;
-	if (is_used(&record, arena)) {
+	if (is_shared(&record, &root) && is_used(&record, arena)) {
 		log_line(LOG_LEVEL_INFO, "nothing is removed: a process still uses the root %s",
 			 record.root);
 		return 0;

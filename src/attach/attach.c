@@ -94,39 +94,63 @@ static bool may_cover_in_volume(const struct attach *attach, const struct place 
 	       (attach->dir.kind == PLACE_OWN && place->mount != attach->dir.mount);
 }
 
-/* On something that is there, and no link. */
-static int mount_on_present(struct target *target, const struct place *place,
-			    struct mount_source *source, struct error *err)
+/* A directory is mounted on a directory, anything else on anything else. */
+static int check_types(const struct target *target, const struct place *place,
+		       const struct mount_source *source, struct error *err)
 {
-	struct attach *attach = target->attach;
 	bool is_directory = S_ISDIR(source->st.st_mode);
-	/* Nodes of the container's own are bound all the same: the host's keep mode and owner. */
-	bool is_node = (S_ISCHR(source->st.st_mode) || S_ISBLK(source->st.st_mode)) &&
-		       place->kind == PLACE_OWN;
 
-	if (S_ISDIR(place->st.st_mode) && !is_directory)
-		return error_set(
-			err, ERROR_IMAGE, EISDIR, "remove that directory from the image",
-			"create the file %s in the container: the image has a directory of that name",
-			target->path);
-	if (is_directory && !S_ISDIR(place->st.st_mode))
+	if (is_directory == S_ISDIR(place->st.st_mode))
+		return 0;
+	if (is_directory)
 		return error_set(
 			err, ERROR_IMAGE, ENOTDIR, "remove it from the image",
 			"create the directory %s in the container: the image has a file of that name",
 			target->path);
+	return error_set(
+		err, ERROR_IMAGE, EISDIR, "remove that directory from the image",
+		"create the file %s in the container: the image has a directory of that name",
+		target->path);
+}
+
+/* Whether what is at the target stays as it is. */
+static bool is_kept(const struct target *target, const struct place *place,
+		    const struct mount_source *source)
+{
+	/* Nodes of the container's own are bound all the same: the host's keep mode and owner. */
+	bool is_node = (S_ISCHR(source->st.st_mode) || S_ISBLK(source->st.st_mode)) &&
+		       place->kind == PLACE_OWN;
+
 	if (!is_node && is_the_same(source, place)) {
 		log_line(LOG_LEVEL_INFO, "%s is already the host's file", target->path);
-		return 0;
+		return true;
 	}
 	/* A directory on which something is mounted was chosen for the container by others. */
-	if (is_directory && place->mount != attach->dir.mount) {
+	if (S_ISDIR(source->st.st_mode) && place->mount != target->attach->dir.mount) {
 		log_line(LOG_LEVEL_INFO, "%s is a volume of the container and is not changed",
 			 target->path);
-		return 0;
+		return true;
 	}
+	return false;
+}
+
+/* On something that exists and isn't a link. */
+static int mount_on_present(struct target *target, const struct place *place,
+			    struct mount_source *source, struct error *err)
+{
+	struct attach *attach = target->attach;
+	int r = check_types(target, place, source, err);
+
+	if (r < 0)
+		return r;
+	if (is_kept(target, place, source))
+		return 0;
 	if (place->kind == PLACE_SHARED ||
 	    (place->kind == PLACE_VOLUME && !may_cover_in_volume(attach, place, source)))
 		return place_refuse(place, target->path, err);
+	if (attach->dir.kind == PLACE_OWN && place->mount == attach->dir.mount &&
+	    !S_ISDIR(source->st.st_mode))
+		target_keep(target);
 	return put_on(attach, place->fd, target->path, source, err);
 }
 

@@ -50,6 +50,8 @@ static int try_link(const struct target *target, const void *arg)
 	if (r != -EEXIST)
 		return r;
 	r = look_at_link(target, link);
+	if (r == 0)
+		target_keep(target);
 	if (r <= 0)
 		return r == -ENOENT ? -EAGAIN : r;
 	r = temporary_make(dir_fd, temporary, make_link, link->text);

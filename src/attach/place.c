@@ -304,6 +304,7 @@ int attach_begin(struct attach *attach, const struct root *root, const struct oc
 	int r = -EAGAIN;
 
 	*attach = (struct attach){.root = root, .mounts = mounts, .arena = arena, .dir_fd = -1};
+	(void)clock_gettime(CLOCK_REALTIME_COARSE, &attach->began);
 	for (int tries = 0; tries < 2 && r == -EAGAIN; tries++) {
 		r = fd_look(root->fd, arena, &st, &id);
 		if (r == 0)

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "target.h"
@@ -23,6 +24,43 @@ void target_report_made(const struct target *target)
 
 	if (attach->made)
 		attach->made(attach->made_arg, attach->dir_fd, target->name, target->path);
+}
+
+/*
+ * Whether it was made in this root, not in one of the image's layers: changing a layer's file would
+ * copy it. A file system without times of birth has no layers beneath it.
+ */
+static bool is_of_this_root(struct attach *attach, const struct stat *st)
+{
+	if (!attach->birth_is_known)
+		attach->birth = fd_birth(attach->root->fd);
+	attach->birth_is_known = true;
+	return st->st_ctim.tv_sec >= attach->birth;
+}
+
+/* By this run itself: some links stand in a plan for two reasons. */
+static bool is_made_now(const struct attach *attach, const struct stat *st)
+{
+	return st->st_ctim.tv_sec > attach->began.tv_sec ||
+	       (st->st_ctim.tv_sec == attach->began.tv_sec &&
+		st->st_ctim.tv_nsec >= attach->began.tv_nsec);
+}
+
+void target_keep(const struct target *target)
+{
+	int dir_fd = target->attach->dir_fd;
+	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}};
+	struct stat st;
+
+	if (fstatat(dir_fd, target->name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    !(S_ISLNK(st.st_mode) || (S_ISREG(st.st_mode) && st.st_size == 0)) ||
+	    is_made_now(target->attach, &st) || !is_of_this_root(target->attach, &st))
+		return;
+	/* File systems may keep no less than two seconds. It stays as it is where it can't be set.
+	 */
+	times[1] = st.st_mtim;
+	times[1].tv_sec += 2;
+	(void)utimensat(dir_fd, target->name, times, AT_SYMLINK_NOFOLLOW);
 }
 
 /* ---- directories -------------------------------------------------------------------------- */

@@ -27,6 +27,12 @@ int target_error(const struct target *target, int errnum, const char *what, stru
 /* Reports what was made where nothing was. */
 void target_report_made(const struct target *target);
 /*
+ * An empty file or a link that is used as it is, in a directory of the container's own: another
+ * container on the same root may have had it made, and its end must not take it away from this one.
+ * With another time it isn't what the other one's record says.
+ */
+void target_keep(const struct target *target);
+/*
  * Tries until it is neither beaten by somebody else nor stopped by a read-only file system. What
  * `try` returns, err filled but for -EEXIST; `what` is what it was to do.
  */

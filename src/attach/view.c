@@ -166,6 +166,7 @@ static int put_all_back(const struct root *view, struct beneaths *beneaths, stru
 	return 0;
 }
 
+/* Mounts the view on the directory, and the directory's mounts on the view. The view's fd. */
 static int cover(struct attach *attach, const struct place *dir, struct beneaths *beneaths,
 		 struct error *err)
 {
@@ -177,17 +178,20 @@ static int cover(struct attach *attach, const struct place *dir, struct beneaths
 	if (!slot)
 		return error_memory(err);
 	*slot = -1;
-	/* From here on something is hidden, until it is put back. */
+	/* From the first mount to the last one put back, some of the container's are hidden. */
 	attach->broken = true;
 	*slot = mount_overlay_attach(VIEW_SIZE_KIB, &place, err);
 	if (*slot < 0)
 		return error_fix(err, *slot, "start the container from a writable file system");
 	view.fd = *slot;
 	r = place_know_own(attach, view.fd, err);
-	if (r == 0)
-		r = put_all_back(&view, beneaths, err);
-	attach->broken = r < 0;
-	return r < 0 ? r : view.fd;
+	if (r < 0)
+		return r;
+	r = put_all_back(&view, beneaths, err);
+	if (r < 0)
+		return r;
+	attach->broken = false;
+	return view.fd;
 }
 
 /*

@@ -72,6 +72,19 @@ int error_errno(struct error *err, int errnum, const char *format, ...)
 	return error_set(err, ERROR_SYSTEM, errnum, NULL, "%s: %s", what, strerror(errnum));
 }
 
+int error_read(struct error *err, enum error_code code, int errnum, const char *fix,
+	       const char *format, ...)
+{
+	char what[sizeof(err->message)];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(what, sizeof(what), format, args);
+	va_end(args);
+	return error_set(err, code, errnum, fix, "read %s: %s", what,
+			 errnum == EINVAL ? "it is not a regular file" : strerror(errnum));
+}
+
 static unsigned memory_limit_mib; /* 0: none of ours */
 
 void error_memory_limit(unsigned mib)

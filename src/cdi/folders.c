@@ -38,8 +38,7 @@ static int read_spec(struct scan *scan, const char *path, struct json_object **r
 	int r = root_read(scan->root, path, CDI_SPEC_MAX, scan->arena, &text, &length);
 
 	if (r < 0)
-		return error_set(err, ERROR_BAD_REQUEST, -r, NULL, "read %s: %s", path,
-				 r == -EINVAL ? "it is not a regular file" : strerror(-r));
+		return error_read(err, ERROR_BAD_REQUEST, -r, NULL, "%s", path);
 	r = string_ends(path, ".json") ? json_parse(text, length, ERROR_BAD_REQUEST, path, ret, err)
 				       : cdi_yaml_parse(text, length, path, ret, err);
 	return r < 0 ? r : cdi_check(*ret, path, err);

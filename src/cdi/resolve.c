@@ -34,14 +34,13 @@ static void pass_over(struct resolution *r, const char *path, const char *why)
 static int read_trusted(struct resolution *r, const char *path, char **ret, size_t *ret_length)
 {
 	AUTO_FD fd = root_open_regular(r->root, path);
-	struct stat st;
-	int n;
+	int n = fd < 0 ? fd : file_trust(fd);
 
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		pass_over(r, path, fd == -EINVAL ? "it is not a regular file" : strerror(-fd));
+	if (n < 0) {
+		pass_over(r, path, n == -EINVAL ? "it is not a regular file" : strerror(-n));
 		return -EAGAIN;
 	}
-	if (!owner_is_trusted(fd, &st) || st.st_mode & (S_IWGRP | S_IWOTH)) {
+	if (n != FILE_TRUSTED) {
 		pass_over(r, path, "users other than root can write it");
 		return -EAGAIN;
 	}

@@ -103,21 +103,24 @@ static int refuse_file(const char *path, const char *why, const char *fix, struc
 /* Whoever can write this file decides which host files containers get. */
 static int check_owner(int fd, const char *path, struct error *err)
 {
-	struct stat st;
+	int r = file_trust(fd);
 
-	if (fstat(fd, &st) < 0)
-		return error_errno(err, errno, "inspect %s", path);
-	if (!S_ISREG(st.st_mode))
+	switch (r) {
+	case FILE_TRUSTED:
+		return 0;
+	case FILE_NOT_REGULAR:
 		return refuse_file(path, "it is not a regular file", "put a file there", err);
-	if (!owner_is_trusted(fd, &st))
+	case FILE_OTHER_OWNER:
 		return error_fix(err, refuse_file(path, "it does not belong to root", NULL, err),
 				 "chown root %s", path);
-	if (st.st_mode & (S_IWGRP | S_IWOTH))
+	case FILE_WRITABLE_BY_OTHERS:
 		return error_fix(
 			err,
 			refuse_file(path, "users other than its owner can write it", NULL, err),
 			"chmod go-w %s", path);
-	return 0;
+	default:
+		return error_errno(err, -r, "inspect %s", path);
+	}
 }
 
 /* -ENOENT without a message: there is no such file. */

@@ -30,13 +30,10 @@ static char *run(const struct containerd_program *program, const char *const *ar
 /* A program that nobody but its owner, whom we trust, can change. */
 static bool open_program(const struct root *root, const char *path, struct containerd_program *ret)
 {
-	struct stat st;
-
 	ret->fd = root_openat(root, path, O_PATH);
 	if (ret->fd < 0)
 		return false;
-	if (fstat(ret->fd, &st) < 0 || !S_ISREG(st.st_mode) || !owner_is_trusted(ret->fd, &st) ||
-	    (st.st_mode & (S_IWGRP | S_IWOTH)))
+	if (file_trust(ret->fd) != FILE_TRUSTED)
 		fd_close(&ret->fd);
 	ret->path = path;
 	return ret->fd >= 0;

@@ -1,16 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
 #include <string.h>
 
 #include "containerd.h"
 #include "text.h"
 
 #define FILES_MAX 1024
+#define DEPTH_MAX 16
 
 /* ---- reading ---------------------------------------------------------------------------- */
 
+/* Folder by folder, each in the order of its names: as if '/' came before all other characters. */
 static int compare(const void *a, const void *b)
 {
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
+	const unsigned char *x = *(const unsigned char *const *)a;
+	const unsigned char *y = *(const unsigned char *const *)b;
+
+	for (; *x && *x == *y; x++, y++)
+		;
+	return (*x == '/' ? 1 : *x) - (*y == '/' ? 1 : *y);
 }
 
 static const struct engine_overlay *find_overlay(const struct engine_overlay *overlays,
@@ -22,31 +30,45 @@ static const struct engine_overlay *find_overlay(const struct engine_overlay *ov
 	return NULL;
 }
 
-/* The paths in the order of their names, those of the overlays in that folder among them. */
+/* CRI-O reads whatever lies in the folder and in folders below it; links to folders stop it. */
+static int add_paths(const struct root *root, const char *folder, unsigned depth,
+		     struct arena *arena, struct strings *paths)
+{
+	struct strings names = {0};
+
+	(void)root_list(root, folder, FILES_MAX, arena, &names);
+	for (size_t i = 0; i < names.count; i++) {
+		const char *path = arena_printf(arena, "%s/%s", folder, names.items[i]);
+		struct stat st;
+		int r;
+
+		if (!path)
+			return -ENOMEM;
+		if (root_stat(root, path, AT_SYMLINK_NOFOLLOW, &st) == 0 && S_ISDIR(st.st_mode))
+			r = depth < DEPTH_MAX ? add_paths(root, path, depth + 1, arena, paths) : 0;
+		else
+			r = strings_add(arena, paths, path);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* The paths in the order of CRI-O's reading, those of the overlays in that folder among them. */
 static int list_paths(const struct root *root, const char *main, const char *folder,
 		      const struct engine_overlay *overlays, size_t count, struct arena *arena,
 		      struct strings *ret)
 {
-	struct strings names = {0};
 	size_t length = strlen(folder);
 
-	(void)root_list(root, folder, FILES_MAX, arena, &names);
 	*ret = (struct strings){0};
-	if (strings_add(arena, ret, main) < 0)
+	if (strings_add(arena, ret, main) < 0 || add_paths(root, folder, 0, arena, ret) < 0)
 		return -ENOMEM;
-	for (size_t i = 0; i < names.count; i++) {
-		const char *path = arena_printf(arena, "%s/%s", folder, names.items[i]);
-
-		if (!path || strings_add(arena, ret, path) < 0)
-			return -ENOMEM;
-	}
 	for (size_t i = 0; i < count; i++) {
 		const char *path = overlays[i].path;
 
-		if (!string_starts(path, folder) || path[length] != '/' ||
-		    strchr(path + length + 1, '/') || strings_contain(ret, path))
-			continue;
-		if (strings_add(arena, ret, path) < 0)
+		if (string_starts(path, folder) && path[length] == '/' &&
+		    !strings_contain(ret, path) && strings_add(arena, ret, path) < 0)
 			return -ENOMEM;
 	}
 	return sort_items(arena, ret->items + 1, ret->count - 1, sizeof(*ret->items), compare);
@@ -66,13 +88,9 @@ int crio_load(const struct root *root, const char *main, const char *folder,
 			find_overlay(overlays, overlay_count, paths.items[i]);
 		struct engine_file *file;
 		struct toml_node *top;
-		struct stat st;
 		char *text = NULL;
 		int r = 0;
 
-		/* Folders in the folder aren't looked into. */
-		if (!overlay && root_stat(root, paths.items[i], 0, &st) == 0 && S_ISDIR(st.st_mode))
-			continue;
 		if (!overlay)
 			r = configure_read(root, paths.items[i], arena, &text, err);
 		if (r < 0)
@@ -131,6 +149,16 @@ const char *crio_find_runtime(const struct toml_node *settings, const char *name
 const char *crio_cgroups(const struct toml_node *settings)
 {
 	return toml_find_string(settings, TOML_PATH("crio", "runtime", "cgroup_manager"));
+}
+
+int crio_hook_folders(const struct toml_node *settings, struct arena *arena, struct strings *ret)
+{
+	const struct toml_node *named =
+		toml_find(settings, TOML_PATH("crio", "runtime", "hooks_dir"));
+
+	*ret = (struct strings){0};
+	return named ? toml_strings(named, arena, ret)
+		     : strings_add(arena, ret, "/usr/share/containers/oci/hooks.d");
 }
 
 /* ---- the drop-in ------------------------------------------------------------------------ */

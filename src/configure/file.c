@@ -35,11 +35,10 @@ int configure_read(const struct root *root, const char *path, struct arena *aren
 		return 0;
 	}
 	if (r < 0)
-		return error_set(err, ERROR_BAD_CONFIG, -r,
-				 r == -EACCES || r == -EPERM ? "run it as root"
-							     : "check what that file is",
-				 "read %s: %s", path,
-				 r == -EINVAL ? "it is not a regular file" : strerror(-r));
+		return error_read(err, ERROR_BAD_CONFIG, -r,
+				  r == -EACCES || r == -EPERM ? "run it as root"
+							      : "check what that file is",
+				  "%s", path);
 	if (memchr(*ret, '\0', length))
 		return error_set(err, ERROR_BAD_CONFIG, EINVAL, "check what that file is",
 				 "read %s: it has a NUL character", path);

@@ -140,6 +140,7 @@ int command_configure(const struct arguments *arguments, struct arena *arena, st
 		return r;
 	pipeline.config = &config;
 	pipeline.may_repair = true;
+	pipeline.place = "--device (--gpus of ctr, NVIDIA_VISIBLE_DEVICES of enroot)";
 	/* Its GPUs are those that it may use itself: NVML counts so, too. */
 	pipeline.as_caller = !arguments->pid;
 	r = open_container(arguments, arena, &container, err);

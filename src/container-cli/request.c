@@ -133,7 +133,6 @@ int request_make(const struct arguments *arguments, const struct config *config,
 	    make_environment(arguments, config, arena, &spec.env) < 0)
 		return error_memory(err);
 	r = gpu_request_resolve(&spec, &resolving, arena, ret, err);
-	ret->place = "--device";
 	return r < 0 ? r : name_requirements(arguments, arena, ret, err);
 }
 

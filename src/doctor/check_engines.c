@@ -311,27 +311,31 @@ int check_containerd_restart(const struct doctor_host *host, struct finding *ret
 
 /* ---- hooks.d: CRI-O and Podman ---------------------------------------------------------- */
 
-/* Fills the finding when there is one; 1 otherwise. */
-static int hooks_d(const struct doctor_host *host, struct finding *ret)
+/* Fills the finding when this engine reads one; 1 otherwise. */
+static int hooks_d(const struct doctor_host *host, enum doctor_engine_kind kind,
+		   struct finding *ret)
 {
-	for (size_t i = 0; i < host->hooks.count; i++)
-		if (host->hooks.items[i].error.code)
-			return bad_file(&host->hooks.items[i].error, ret);
+	const struct doctor_hook *ours = NULL, *missing = NULL;
+
 	for (size_t i = 0; i < host->hooks.count; i++) {
 		const struct doctor_hook *hook = &host->hooks.items[i];
 
-		if (!hook->program.path)
-			return finding_set(ret, DOCTOR_FAIL,
-					   "davit configure podman, or remove the file",
-					   "%s names %s, where no program is: no container starts",
-					   hook->file, hook->program.name);
+		if (!(hook->readers & 1U << kind))
+			continue;
+		if (hook->error.code)
+			return bad_file(&hook->error, ret);
+		if (!missing && !hook->program.path)
+			missing = hook;
+		if (!ours && hook->program.ours)
+			ours = hook;
 	}
-	for (size_t i = 0; i < host->hooks.count; i++)
-		if (host->hooks.items[i].program.ours)
-			return finding_set(ret, DOCTOR_OK, NULL, "%s runs %s",
-					   host->hooks.items[i].file,
-					   host->hooks.items[i].program.path);
-	return 1;
+	if (missing)
+		return finding_set(ret, DOCTOR_FAIL, "davit configure podman, or remove the file",
+				   "%s names %s, where no program is: no container starts",
+				   missing->file, missing->program.name);
+	return ours ? finding_set(ret, DOCTOR_OK, NULL, "%s runs %s", ours->file,
+				  ours->program.path)
+		    : 1;
 }
 
 int check_engine_crio(const struct doctor_host *host, struct finding *ret)
@@ -347,7 +351,7 @@ int check_crio_config(const struct doctor_host *host, struct finding *ret)
 int check_crio_runtime(const struct doctor_host *host, struct finding *ret)
 {
 	/* Without a runtime, hooks.d decides, then CDI. */
-	if (!host->engines[DOCTOR_CRIO].runtime.name && hooks_d(host, ret) == 0)
+	if (!host->engines[DOCTOR_CRIO].runtime.name && hooks_d(host, DOCTOR_CRIO, ret) == 0)
 		return 0;
 	if (runtime(host, DOCTOR_CRIO, ret) == 0)
 		return 0;
@@ -371,7 +375,7 @@ int check_engine_podman(const struct doctor_host *host, struct finding *ret)
 int check_podman_hook(const struct doctor_host *host, struct finding *ret)
 {
 	/* Rootless Podman reads the system's folders, too (seen with 4.3 and 5.8). */
-	if (hooks_d(host, ret) == 0)
+	if (hooks_d(host, DOCTOR_PODMAN, ret) == 0)
 		return 0;
 	if (host->cdi.devices.count)
 		return finding_set(ret, DOCTOR_OK, NULL,

@@ -7,67 +7,13 @@
 
 const char *const doctor_engine_names[DOCTOR_ENGINES] = {"docker", "containerd", "crio", "podman"};
 
+#define ROW(scope, group, name) {#group "." #name, DOCTOR_##scope, check_##group##_##name},
 /* clang-format off */
 const struct doctor_check doctor_checks[] = {
-	{"config.file",        -1, false, check_config_file},
-	{"config.policy",      -1, false, check_config_policy},
-	{"host.platform",      -1, false, check_host_platform},
-	{"host.boot",          -1, false, check_host_boot},
-	{"driver.module",      -1, false, check_driver_module},
-	{"driver.version",     -1, false, check_driver_version},
-	{"driver.libraries",   -1, false, check_driver_libraries},
-	{"driver.programs",    -1, false, check_driver_programs},
-	{"driver.cuda",        -1, false, check_driver_cuda},
-	{"driver.gpus",        -1, false, check_driver_gpus},
-	{"driver.uvm",         -1, false, check_driver_uvm},
-	{"driver.graphics",    -1, false, check_driver_graphics},
-	{"driver.persistence", -1, false, check_driver_persistence},
-	{"driver.fabric",      -1, false, check_driver_fabric},
-	{"driver.mig",         -1, false, check_driver_mig},
-	{"driver.mps",         -1, false, check_driver_mps},
-	{"nodes.present",      -1, false, check_nodes_present},
-	{"nodes.numbers",      -1, false, check_nodes_numbers},
-	{"nodes.modes",        -1, false, check_nodes_modes},
-	{"nodes.links",        -1, false, check_nodes_links},
-	{"vendors.gpus",       -1, false, check_vendors_gpus},
-	{"vendors.nodes",      -1, false, check_vendors_nodes},
-	{"cgroup.version",     -1, false, check_cgroup_version},
-	{"cgroup.driver",      -1, false, check_cgroup_driver},
-	{"cgroup.systemd",     -1, false, check_cgroup_systemd},
-	{"cgroup.rules",       -1, false, check_cgroup_rules},
-	{"cgroup.delegation",  -1, false, check_cgroup_delegation},
-	{"rootless.ids",       -1, false, check_rootless_ids},
-	{"engine.docker",      DOCTOR_DOCKER, false, check_engine_docker},
-	{"docker.snap",        DOCTOR_DOCKER, false, check_docker_snap},
-	{"docker.config",      DOCTOR_DOCKER, false, check_docker_config},
-	{"docker.hook",        DOCTOR_DOCKER, false, check_docker_hook},
-	{"docker.runtime",     DOCTOR_DOCKER, false, check_docker_runtime},
-	{"docker.amd",         DOCTOR_DOCKER, false, check_docker_amd},
-	{"docker.cdi",         DOCTOR_DOCKER, false, check_docker_cdi},
-	{"docker.restart",     DOCTOR_DOCKER, false, check_docker_restart},
-	{"engine.containerd",  DOCTOR_CONTAINERD, false, check_engine_containerd},
-	{"containerd.config",  DOCTOR_CONTAINERD, false, check_containerd_config},
-	{"containerd.runtime", DOCTOR_CONTAINERD, false, check_containerd_runtime},
-	{"containerd.restart", DOCTOR_CONTAINERD, false, check_containerd_restart},
-	{"engine.crio",        DOCTOR_CRIO, false, check_engine_crio},
-	{"crio.config",        DOCTOR_CRIO, false, check_crio_config},
-	{"crio.runtime",       DOCTOR_CRIO, false, check_crio_runtime},
-	{"crio.restart",       DOCTOR_CRIO, false, check_crio_restart},
-	{"engine.podman",      DOCTOR_PODMAN, false, check_engine_podman},
-	{"podman.hook",        DOCTOR_PODMAN, false, check_podman_hook},
-	{"cdi.specs",          -1, false, check_cdi_specs},
-	{"cdi.stale",          -1, false, check_cdi_stale},
-	{"cdi.duplicates",     -1, false, check_cdi_duplicates},
-	{"toolkit.nvidia",     -1, false, check_toolkit_nvidia},
-	{"security.selinux",   -1, false, check_security_selinux},
-	{"security.apparmor",  -1, false, check_security_apparmor},
-	{"bundle.config",      -1, true, check_bundle_config},
-	{"bundle.variables",   -1, true, check_bundle_variables},
-	{"bundle.request",     -1, true, check_bundle_request},
-	{"bundle.driver",      -1, true, check_bundle_driver},
-	{"bundle.image",       -1, true, check_bundle_image},
+	DOCTOR_CHECKS(ROW)
 };
 /* clang-format on */
+#undef ROW
 const size_t doctor_check_count = ARRAY_SIZE(doctor_checks);
 
 /* Of an engine that isn't there, one line is enough. */
@@ -75,13 +21,13 @@ bool doctor_check_applies(const struct doctor_check *check, const struct doctor_
 {
 	const struct doctor_engine *engine;
 
-	if (check->of_bundle)
+	if (check->scope == DOCTOR_BUNDLE)
 		return host->bundle.path;
-	if (check->engine < 0)
+	if (check->scope >= DOCTOR_ENGINES)
 		return true;
-	if (host->required >= 0 && check->engine != host->required)
+	if (host->required >= 0 && check->scope != (unsigned)host->required)
 		return false;
-	engine = &host->engines[check->engine];
+	engine = &host->engines[check->scope];
 	return string_starts(check->id, "engine.") || engine->program || engine->pid;
 }
 

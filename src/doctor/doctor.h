@@ -20,6 +20,9 @@ int doctor_gather_vendors(struct doctor_gathering *g);
 int doctor_gather_system(struct doctor_gathering *g);
 int doctor_gather_engines(struct doctor_gathering *g);
 int doctor_gather_hooks(struct doctor_gathering *g);
+/* Adds the files of davit's and NVIDIA's hooks in a folder that this engine reads. 0 or -ENOMEM. */
+int doctor_add_hooks(struct doctor_gathering *g, const char *folder, enum doctor_engine_kind kind);
+#define DOCTOR_HOOKS_FOLDER "/usr/share/containers/oci/hooks.d"
 int doctor_gather_bundle(struct doctor_gathering *g);
 
 /* Whether something in the image is in the plan's way: the error that the hook would have. */
@@ -60,62 +63,72 @@ bool check_has_module(const struct doctor_host *host, struct finding *ret);
 /* The same for the majors that the driver owns. */
 bool check_has_numbers(const struct doctor_host *host, struct finding *ret);
 
-#define CHECK(name) int check_##name(const struct doctor_host *host, struct finding *ret)
-CHECK(config_file);
-CHECK(config_policy);
-CHECK(host_platform);
-CHECK(host_boot);
-CHECK(driver_module);
-CHECK(driver_libraries);
-CHECK(driver_programs);
-CHECK(driver_version);
-CHECK(driver_cuda);
-CHECK(driver_gpus);
-CHECK(driver_uvm);
-CHECK(driver_graphics);
-CHECK(driver_persistence);
-CHECK(driver_fabric);
-CHECK(driver_mig);
-CHECK(driver_mps);
-CHECK(nodes_present);
-CHECK(nodes_numbers);
-CHECK(nodes_modes);
-CHECK(nodes_links);
-CHECK(vendors_gpus);
-CHECK(vendors_nodes);
-CHECK(docker_amd);
-CHECK(cgroup_version);
-CHECK(cgroup_driver);
-CHECK(cgroup_systemd);
-CHECK(cgroup_rules);
-CHECK(cgroup_delegation);
-CHECK(rootless_ids);
-CHECK(engine_docker);
-CHECK(docker_snap);
-CHECK(docker_config);
-CHECK(docker_hook);
-CHECK(docker_runtime);
-CHECK(docker_cdi);
-CHECK(docker_restart);
-CHECK(engine_containerd);
-CHECK(containerd_config);
-CHECK(containerd_runtime);
-CHECK(containerd_restart);
-CHECK(engine_crio);
-CHECK(crio_config);
-CHECK(crio_runtime);
-CHECK(crio_restart);
-CHECK(engine_podman);
-CHECK(podman_hook);
-CHECK(cdi_specs);
-CHECK(cdi_stale);
-CHECK(cdi_duplicates);
-CHECK(toolkit_nvidia);
-CHECK(security_selinux);
-CHECK(security_apparmor);
-CHECK(bundle_config);
-CHECK(bundle_variables);
-CHECK(bundle_request);
-CHECK(bundle_driver);
-CHECK(bundle_image);
-#undef CHECK
+/*
+ * All checks, in the order in which they are shown: X(SCOPE, GROUP, NAME) is the check GROUP.NAME,
+ * decided by check_GROUP_NAME in one of the files check_*.c. SCOPE is what a failure stops: HOST,
+ * CDI, BUNDLE or an engine.
+ */
+/* clang-format off */
+#define DOCTOR_CHECKS(X) \
+	X(HOST, config, file) \
+	X(HOST, config, policy) \
+	X(HOST, host, platform) \
+	X(HOST, host, boot) \
+	X(HOST, driver, module) \
+	X(HOST, driver, version) \
+	X(HOST, driver, libraries) \
+	X(HOST, driver, programs) \
+	X(HOST, driver, cuda) \
+	X(HOST, driver, gpus) \
+	X(HOST, driver, uvm) \
+	X(HOST, driver, graphics) \
+	X(HOST, driver, persistence) \
+	X(HOST, driver, fabric) \
+	X(HOST, driver, mig) \
+	X(HOST, driver, mps) \
+	X(HOST, nodes, present) \
+	X(HOST, nodes, numbers) \
+	X(HOST, nodes, modes) \
+	X(HOST, nodes, links) \
+	X(HOST, vendors, gpus) \
+	X(HOST, vendors, nodes) \
+	X(HOST, cgroup, version) \
+	X(HOST, cgroup, driver) \
+	X(HOST, cgroup, systemd) \
+	X(HOST, cgroup, rules) \
+	X(HOST, cgroup, delegation) \
+	X(HOST, rootless, ids) \
+	X(DOCKER, engine, docker) \
+	X(DOCKER, docker, snap) \
+	X(DOCKER, docker, config) \
+	X(DOCKER, docker, hook) \
+	X(DOCKER, docker, runtime) \
+	X(DOCKER, docker, amd) \
+	X(DOCKER, docker, cdi) \
+	X(DOCKER, docker, restart) \
+	X(CONTAINERD, engine, containerd) \
+	X(CONTAINERD, containerd, config) \
+	X(CONTAINERD, containerd, runtime) \
+	X(CONTAINERD, containerd, restart) \
+	X(CRIO, engine, crio) \
+	X(CRIO, crio, config) \
+	X(CRIO, crio, runtime) \
+	X(CRIO, crio, restart) \
+	X(PODMAN, engine, podman) \
+	X(PODMAN, podman, hook) \
+	X(CDI, cdi, specs) \
+	X(CDI, cdi, stale) \
+	X(CDI, cdi, duplicates) \
+	X(HOST, toolkit, nvidia) \
+	X(HOST, security, selinux) \
+	X(HOST, security, apparmor) \
+	X(BUNDLE, bundle, config) \
+	X(BUNDLE, bundle, variables) \
+	X(BUNDLE, bundle, request) \
+	X(BUNDLE, bundle, driver) \
+	X(BUNDLE, bundle, image)
+/* clang-format on */
+#define DECLARE_CHECK(scope, group, name) \
+	int check_##group##_##name(const struct doctor_host *host, struct finding *ret);
+DOCTOR_CHECKS(DECLARE_CHECK)
+#undef DECLARE_CHECK

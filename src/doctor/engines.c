@@ -282,6 +282,16 @@ static int gather_containerd(struct doctor_gathering *g, struct doctor_engine *e
 	return find_runtime(g, engine);
 }
 
+static int add_crio_hooks(struct doctor_gathering *g, const struct toml_node *settings)
+{
+	struct strings folders = {0};
+	int r = crio_hook_folders(settings, g->arena, &folders);
+
+	for (size_t i = 0; r == 0 && i < folders.count; i++)
+		r = doctor_add_hooks(g, folders.items[i], DOCTOR_CRIO);
+	return r;
+}
+
 static int gather_crio(struct doctor_gathering *g, struct doctor_engine *engine)
 {
 	static const char *const services[] = {"crio"};
@@ -312,7 +322,7 @@ static int gather_crio(struct doctor_gathering *g, struct doctor_engine *engine)
 	if (r < 0)
 		return take_error(engine, r, &err);
 	settings = crio_merge(&files, g->arena);
-	if (!settings)
+	if (!settings || add_crio_hooks(g, settings) < 0)
 		return -ENOMEM;
 	engine->runtime.name = crio_find_runtime(settings, RUNTIME_NAME);
 	cgroups = crio_cgroups(settings);

@@ -31,13 +31,29 @@ static int read_hook(struct doctor_gathering *g, const char *path, const char **
 	return *ret ? 0 : -ENOMEM;
 }
 
-static int add_hook(struct doctor_gathering *g, const char *path)
+static struct doctor_hook *find_hook(const struct doctor_gathering *g, const char *path)
 {
+	struct doctor_hooks *hooks = &g->host->hooks;
+
+	for (size_t i = 0; i < hooks->count; i++)
+		if (string_equal(hooks->items[i].file, path))
+			return &hooks->items[i];
+	return NULL;
+}
+
+static int add_hook(struct doctor_gathering *g, const char *path, unsigned reader)
+{
+	struct doctor_hook *known = find_hook(g, path);
 	struct error err = {0};
 	struct doctor_hook *hook;
 	const char *program;
-	int r = read_hook(g, path, &program, &err);
+	int r;
 
+	if (known) {
+		known->readers |= reader;
+		return 0;
+	}
+	r = read_hook(g, path, &program, &err);
 	if (r == -ENOMEM || (r == 0 && !program))
 		return r;
 	if (r == 0 && !strstr(program, "davit") && !strstr(program, "nvidia"))
@@ -46,11 +62,12 @@ static int add_hook(struct doctor_gathering *g, const char *path)
 	if (!hook)
 		return -ENOMEM;
 	hook->file = path;
+	hook->readers = reader;
 	hook->error = err;
 	return r < 0 ? 0 : doctor_find_program(g, program, NULL, &hook->program);
 }
 
-static int add_hooks(struct doctor_gathering *g, const char *folder)
+int doctor_add_hooks(struct doctor_gathering *g, const char *folder, enum doctor_engine_kind kind)
 {
 	struct strings names = {0};
 	int r = 0;
@@ -62,7 +79,7 @@ static int add_hooks(struct doctor_gathering *g, const char *folder)
 		if (!path)
 			return -ENOMEM;
 		if (string_ends(path, ".json"))
-			r = add_hook(g, path);
+			r = add_hook(g, path, 1U << kind);
 	}
 	return r;
 }
@@ -95,8 +112,8 @@ int doctor_gather_hooks(struct doctor_gathering *g)
 	int r = find_folders(g, &folders);
 
 	if (r == 0 && folders.count == 0)
-		return add_hooks(g, "/usr/share/containers/oci/hooks.d");
+		return doctor_add_hooks(g, DOCTOR_HOOKS_FOLDER, DOCTOR_PODMAN);
 	for (size_t i = 0; r == 0 && i < folders.count; i++)
-		r = add_hooks(g, folders.items[i]);
+		r = doctor_add_hooks(g, folders.items[i], DOCTOR_PODMAN);
 	return r;
 }

@@ -18,9 +18,8 @@ static int check_cache(const struct root *root, const char *path, struct arena *
 	if (r == -ENOENT || (r == 0 && length == 0))
 		return 0;
 	if (r < 0)
-		return error_set(err, ERROR_IMAGE, -r, "remove it from the image",
-				 "read %s of the image: %s", path,
-				 r == -EINVAL ? "it is not a regular file" : strerror(-r));
+		return error_read(err, ERROR_IMAGE, -r, "remove it from the image",
+				  "%s of the image", path);
 	r = loader_cache_parse(data, length, arena, &cache, err);
 	return r < 0 ? error_fix(err, r, "run ldconfig in the image, or remove %s from it", path)
 		     : 0;

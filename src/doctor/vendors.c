@@ -82,15 +82,43 @@ int check_vendors_gpus(const struct doctor_host *host, struct finding *ret)
 		       : finding_set(ret, DOCTOR_SKIP, NULL, "no AMD or Intel GPUs");
 }
 
-static void list_narrow(const struct accelerator_node *node, char *list, size_t size)
+/* The nodes that only one group may open; of many, the first ones and their number. */
+struct narrow {
+	gid_t gid;
+	size_t count;
+	char names[100];
+};
+#define NARROW_MAX 8
+#define NARROW_NAMED 3
+
+static void add_narrow(const struct accelerator_node *node, struct narrow *groups)
 {
-	if (node->name && node->present && node->required &&
-	    node_needs_group(node->mode, node->gid))
-		finding_list(list, size, "/dev/%s (group %u)", node->name, (unsigned)node->gid);
+	size_t i = 0;
+
+	if (!node->name || !node->present || !node->required ||
+	    !node_needs_group(node->mode, node->gid))
+		return;
+	while (i < NARROW_MAX - 1 && groups[i].count && groups[i].gid != node->gid)
+		i++;
+	groups[i].gid = node->gid;
+	if (groups[i].count++ < NARROW_NAMED)
+		finding_list(groups[i].names, sizeof(groups[i].names), "/dev/%s", node->name);
+}
+
+static void list_narrow(const struct narrow *groups, char *list, size_t size)
+{
+	for (size_t i = 0; i < NARROW_MAX && groups[i].count; i++)
+		if (groups[i].count > NARROW_NAMED)
+			finding_list(list, size, "%s and %zu more (group %u)", groups[i].names,
+				     groups[i].count - NARROW_NAMED, (unsigned)groups[i].gid);
+		else
+			finding_list(list, size, "%s (group %u)", groups[i].names,
+				     (unsigned)groups[i].gid);
 }
 
 int check_vendors_nodes(const struct doctor_host *host, struct finding *ret)
 {
+	struct narrow groups[NARROW_MAX] = {0};
 	char narrow[400] = "";
 
 	if (!doctor_has_other_gpus(host))
@@ -100,12 +128,12 @@ int check_vendors_nodes(const struct doctor_host *host, struct finding *ret)
 
 		if (choice->count && host->vendors.items[i].nodes_error.code)
 			return finding_error(ret, DOCTOR_FAIL, &host->vendors.items[i].nodes_error);
-		list_narrow(&choice->all.common, narrow, sizeof(narrow));
+		add_narrow(&choice->all.common, groups);
 		for (size_t j = 0; j < choice->count; j++)
 			for (size_t k = 0; k < choice->items[j]->nodes.count; k++)
-				list_narrow(&choice->items[j]->nodes.items[k], narrow,
-					    sizeof(narrow));
+				add_narrow(&choice->items[j]->nodes.items[k], groups);
 	}
+	list_narrow(groups, narrow, sizeof(narrow));
 	if (!narrow[0])
 		return finding_set(ret, DOCTOR_OK, NULL, "everybody may open them");
 	return finding_set(
@@ -115,17 +143,23 @@ int check_vendors_nodes(const struct doctor_host *host, struct finding *ret)
 		"only a group may open %s: users of a container that aren't root need it", narrow);
 }
 
+static bool has_spec(const struct doctor_host *host, const char *kind)
+{
+	for (size_t i = 0; i < host->cdi.devices.count; i++)
+		if (string_starts(host->cdi.devices.items[i].name, kind))
+			return true;
+	return false;
+}
+
 /* What dockerd makes of --gpus: NVIDIA's, when it finds one of its names; else AMD's. */
 int check_docker_amd(const struct doctor_host *host, struct finding *ret)
 {
 	const struct doctor_engine *engine = &host->engines[DOCTOR_DOCKER];
-	bool amd = false, spec = false;
+	bool amd = false, spec = has_spec(host, "amd.com/gpu=");
 
 	for (size_t i = 0; i < host->vendors.count; i++)
 		amd |= host->vendors.items[i].choice.vendor == &vendor_amd &&
 		       host->vendors.items[i].choice.count;
-	for (size_t i = 0; i < host->cdi.devices.count; i++)
-		spec |= string_starts(host->cdi.devices.items[i].name, "amd.com/gpu=");
 	if (!amd)
 		return finding_set(ret, DOCTOR_SKIP, NULL, "no AMD GPUs");
 	if (engine->hook.path)
@@ -133,9 +167,20 @@ int check_docker_amd(const struct doctor_host *host, struct finding *ret)
 			ret, DOCTOR_OK, NULL,
 			"NVIDIA's name is on dockerd's PATH, so `--gpus` is NVIDIA's; AMD's "
 			"GPUs are `--device amd.com/gpu=0` or AMD_VISIBLE_DEVICES");
-	if (spec || engine->amd_runtime.path)
-		return finding_set(ret, DOCTOR_OK, NULL, "`docker run --gpus` finds %s",
-				   spec ? "a CDI spec of amd.com/gpu" : engine->amd_runtime.path);
+	if (engine->amd_runtime.path)
+		return finding_set(ret, DOCTOR_OK, NULL, "`docker run --gpus` finds %s%s",
+				   engine->amd_runtime.path,
+				   spec ? " and a CDI spec of amd.com/gpu" : "");
+	/* It takes the first vendor that has a spec, and NVIDIA is first. */
+	if (spec && has_spec(host, "nvidia.com/"))
+		return finding_set(ret, DOCTOR_WARN,
+				   "ask for AMD's GPUs with `--device amd.com/gpu=0` or "
+				   "AMD_VISIBLE_DEVICES, or install davit's AMD names",
+				   "there are CDI specs of nvidia.com, too: `docker run --gpus` "
+				   "says `AMD CDI spec not found`");
+	if (spec)
+		return finding_set(ret, DOCTOR_OK, NULL,
+				   "`docker run --gpus` finds a CDI spec of amd.com/gpu");
 	return finding_set(ret, DOCTOR_WARN,
 			   "davit cdi generate --vendor amd --output /var/run/cdi/amd.json",
 			   "there is no CDI spec of amd.com/gpu and no amd-container-runtime on "

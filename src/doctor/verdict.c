@@ -22,7 +22,8 @@ static bool has_hook(const struct doctor_host *host, enum doctor_engine_kind kin
 	if (kind == DOCTOR_DOCKER)
 		return host->engines[kind].hook.path;
 	for (size_t i = 0; kind != DOCTOR_CONTAINERD && i < host->hooks.count; i++)
-		if (host->hooks.items[i].program.ours && host->hooks.items[i].program.path)
+		if (host->hooks.items[i].readers & 1U << kind &&
+		    host->hooks.items[i].program.ours && host->hooks.items[i].program.path)
 			return true;
 	return false;
 }
@@ -57,26 +58,12 @@ unsigned doctor_methods(const struct doctor_host *host, enum doctor_engine_kind 
 
 /* ---- the sentence ------------------------------------------------------------------------ */
 
-/* What a failed check stops. */
-enum scope {
-	SCOPE_ENGINE, /* one bit for each engine */
-	SCOPE_CDI = SCOPE_ENGINE + DOCTOR_ENGINES,
-	SCOPE_BUNDLE,
-	SCOPE_HOST,
-	SCOPES
-};
-
-static enum scope scope_of(const char *id)
+static unsigned scope_of(const char *id)
 {
-	for (size_t i = 0; i < doctor_check_count; i++) {
-		if (!string_equal(doctor_checks[i].id, id))
-			continue;
-		if (doctor_checks[i].engine >= 0)
-			return (enum scope)(SCOPE_ENGINE + doctor_checks[i].engine);
-		if (doctor_checks[i].of_bundle)
-			return SCOPE_BUNDLE;
-	}
-	return string_starts(id, "cdi.") ? SCOPE_CDI : SCOPE_HOST;
+	for (size_t i = 0; i < doctor_check_count; i++)
+		if (string_equal(doctor_checks[i].id, id))
+			return doctor_checks[i].scope;
+	return DOCTOR_HOST;
 }
 
 /* "A", "A and B", "A, B and C". */
@@ -104,39 +91,39 @@ static const char *usable_title(const struct doctor_host *host, enum doctor_engi
 }
 
 /* The engines that can use the GPUs; "" when none can. */
-static void list_usable(const struct doctor_host *host, const bool stopped[static SCOPES],
+static void list_usable(const struct doctor_host *host, const bool stopped[static DOCTOR_SCOPES],
 			char *ret, size_t size)
 {
 	const char *names[DOCTOR_ENGINES];
 	size_t usable = 0;
 
 	for (size_t i = 0; i < DOCTOR_ENGINES; i++)
-		if (!stopped[SCOPE_ENGINE + i] && doctor_methods(host, (enum doctor_engine_kind)i))
+		if (!stopped[i] && doctor_methods(host, (enum doctor_engine_kind)i))
 			names[usable++] = usable_title(host, (enum doctor_engine_kind)i);
 	join(names, usable, ret, size);
 }
 
-static void say_stopped(const struct doctor_host *host, const bool stopped[static SCOPES],
+static void say_stopped(const struct doctor_host *host, const bool stopped[static DOCTOR_SCOPES],
 			size_t failed, char ret[static DOCTOR_VERDICT_MAX])
 {
-	const char *names[SCOPES];
+	const char *names[DOCTOR_SCOPES];
 	char list[150];
 	size_t listed = 0;
 
 	for (size_t i = 0; i < DOCTOR_ENGINES; i++)
-		if (stopped[SCOPE_ENGINE + i] && !stopped[SCOPE_HOST])
+		if (stopped[i] && !stopped[DOCTOR_HOST])
 			names[listed++] = titles[i];
-	if (stopped[SCOPE_CDI] && !stopped[SCOPE_HOST])
+	if (stopped[DOCTOR_CDI] && !stopped[DOCTOR_HOST])
 		names[listed++] = "CDI devices";
-	if (stopped[SCOPE_BUNDLE] && !stopped[SCOPE_HOST])
+	if (stopped[DOCTOR_BUNDLE] && !stopped[DOCTOR_HOST])
 		names[listed++] = "this container";
-	if (stopped[SCOPE_HOST])
+	if (stopped[DOCTOR_HOST])
 		names[listed++] = "GPU containers";
 	join(names, listed, list, sizeof(list));
 	(void)snprintf(ret, DOCTOR_VERDICT_MAX, "%zu problem%s %s", failed,
 		       failed == 1 ? " stops" : "s stop", list);
 	list_usable(host, stopped, list, sizeof(list));
-	if (list[0] && !stopped[SCOPE_HOST] && !stopped[SCOPE_BUNDLE]) {
+	if (list[0] && !stopped[DOCTOR_HOST] && !stopped[DOCTOR_BUNDLE]) {
 		size_t used = strlen(ret);
 
 		(void)snprintf(ret + used, DOCTOR_VERDICT_MAX - used, "; %s can use the GPUs",
@@ -152,8 +139,8 @@ static bool has_gpus(const struct doctor_host *host)
 	       doctor_has_other_gpus(host);
 }
 
-static void say_usable(const struct doctor_host *host, const bool stopped[static SCOPES], char *ret,
-		       size_t size)
+static void say_usable(const struct doctor_host *host, const bool stopped[static DOCTOR_SCOPES],
+		       char *ret, size_t size)
 {
 	bool installed = false;
 	char list[150];
@@ -175,7 +162,7 @@ void doctor_verdict(const struct doctor_host *host, const struct finding *findin
 		    char ret[static DOCTOR_VERDICT_MAX])
 {
 	size_t by_result[DOCTOR_SKIP + 1] = {0}, used;
-	bool stopped[SCOPES] = {false};
+	bool stopped[DOCTOR_SCOPES] = {false};
 
 	for (size_t i = 0; i < count; i++) {
 		by_result[findings[i].result]++;

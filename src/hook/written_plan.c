@@ -11,23 +11,17 @@ static int read_plan(const char *bundle, struct arena *arena, struct plan *ret,
 		     const char **ret_rootfs, struct error *err)
 {
 	const char *path = arena_printf(arena, "%s/" PLAN_FILE, bundle);
-	AUTO_FD fd = -1;
-	struct stat st;
 	size_t length = 0;
 	char *text = NULL;
 	int r;
 
 	if (!path)
 		return error_memory(err);
-	fd = openat(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	r = fd < 0 || fstat(fd, &st) < 0 ? -errno : S_ISREG(st.st_mode) ? 0 : -EINVAL;
-	if (r == 0)
-		r = file_read(fd, PLAN_FILE_MAX, arena, &text, &length);
+	r = file_load(path, O_NOFOLLOW, PLAN_FILE_MAX, arena, &text, &length);
 	if (r < 0)
-		return error_set(err, ERROR_BAD_BUNDLE, -r,
-				 "start the container with davit-runtime, which writes that file",
-				 "read %s: %s", path,
-				 r == -EINVAL ? "it is not a regular file" : strerror(-r));
+		return error_read(err, ERROR_BAD_BUNDLE, -r,
+				  "start the container with davit-runtime, which writes that file",
+				  "%s", path);
 	r = privilege_set(PRIVILEGE_PARSE, err);
 	if (r == 0)
 		r = plan_read(text, length, arena, ret, ret_rootfs, err);
@@ -51,15 +45,17 @@ int written_plan_apply(const struct config *config, const struct oci_state *stat
 	static struct container container = CONTAINER_INIT;
 	struct plan plan = {0};
 	const char *rootfs = NULL;
-	int r = read_plan(state->bundle, arena, &plan, &rootfs, err);
+	int r;
 
+	deadline_step("mount the driver's files in the container");
+	deadline_watch();
+	/* No program is started here: the narrow filter is the only one. */
+	r = filter_install(FILTER_APPLY, err);
+	if (r == 0)
+		r = read_plan(state->bundle, arena, &plan, &rootfs, err);
 	if (r == 0)
 		r = needs_driver_root(&plan) ? driver_roots_open(config, &roots, err)
 					     : driver_roots_open_host(config, &roots, err);
-	deadline_step("mount the driver's files in the container");
-	deadline_watch();
-	if (r == 0)
-		r = filter_install(FILTER_APPLY, err);
 	if (r == 0)
 		r = container_open_own(rootfs, &container, err);
 	if (r == 0) {

@@ -13,24 +13,16 @@ void pipeline_close(struct pipeline *pipeline)
 
 /*
  * The bundle is the runtime's, not the image's: its config.json is opened as any file of the host.
- * A FIFO there doesn't block, since nothing but a regular file is read.
  */
 int pipeline_read_file(struct pipeline *pipeline, const struct config *config, const char *bundle,
 		       const char *path, struct arena *arena, struct error *err)
 {
-	struct stat st;
-	AUTO_FD fd = -1;
-	int r;
+	int r = file_load(path, 0, OCI_CONFIG_MAX, arena, &pipeline->text, &pipeline->text_length);
 
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	r = fd < 0 || fstat(fd, &st) < 0 ? -errno : S_ISREG(st.st_mode) ? 0 : -EINVAL;
-	if (r == 0)
-		r = file_read(fd, OCI_CONFIG_MAX, arena, &pipeline->text, &pipeline->text_length);
 	if (r < 0)
-		return error_set(err, ERROR_BAD_BUNDLE, -r,
-				 "name the directory of an OCI bundle that davit can read",
-				 "read %s: %s", path,
-				 r == -EINVAL ? "it is not a regular file" : strerror(-r));
+		return error_read(err, ERROR_BAD_BUNDLE, -r,
+				  "name the directory of an OCI bundle that davit can read", "%s",
+				  path);
 	pipeline->config = config;
 	pipeline->bundle = bundle;
 	return 0;
@@ -50,11 +42,8 @@ static int written_already(struct pipeline *pipeline, struct arena *arena, struc
 {
 	struct request_rule *rule;
 
-	pipeline->request = (struct gpu_request){.from = "",
-						 .place = "",
-						 .mig_config = "",
-						 .mig_monitor = "",
-						 .mps_pipe_directory = ""};
+	pipeline->request = (struct gpu_request){
+		.from = "", .mig_config = "", .mig_monitor = "", .mps_pipe_directory = ""};
 	pipeline->stage = PIPELINE_REQUEST;
 	rule = ARENA_PUSH(arena, &pipeline->request.rules);
 	if (!rule)
@@ -249,6 +238,51 @@ static int check_each_gpu(struct pipeline *pipeline, struct requirement_facts *f
 	return 0;
 }
 
+/*
+ * dockerd turns --gpus into a hook of this name and the variable. Only structure can have this text
+ * in config.json: a quotation mark within a string is escaped.
+ */
+static bool has_hook_of_gpus(const struct pipeline *pipeline)
+{
+	static const char name[] = "\"nvidia-container-runtime-hook\",";
+
+	return pipeline->text &&
+	       memmem(pipeline->text, pipeline->text_length, name, strlen(name)) != NULL;
+}
+
+/* The words of a remedy for where the devices were asked for. */
+static const char *find_place(const struct pipeline *pipeline, struct arena *arena)
+{
+	const char *from = pipeline->request.from ? pipeline->request.from : "";
+
+	if (pipeline->place)
+		return pipeline->place;
+	if (string_equal(from, "mounts"))
+		return "the mounts of /dev/null";
+	if (string_starts(from, "annotation"))
+		return arena_printf(arena, "the %s", from);
+	if (has_hook_of_gpus(pipeline))
+		return "--gpus";
+	return string_starts(from, "env ") && !string_equal(from, "env CUDA_VERSION")
+		       ? from + strlen("env ")
+		       : "NVIDIA_VISIBLE_DEVICES";
+}
+
+static int choose_devices(struct pipeline *pipeline, struct arena *arena, struct error *err)
+{
+	const struct strings *devices = &pipeline->request.devices;
+	const char *place = "NVIDIA_VISIBLE_DEVICES";
+	int r = select_devices(&pipeline->driver, devices, place, arena, &pipeline->selection, err);
+
+	if (r != -ENODEV)
+		return r;
+	/* Again, with the place that the user knows: it is looked for in a failure alone. */
+	place = find_place(pipeline, arena);
+	return place ? select_devices(&pipeline->driver, devices, place, arena,
+				      &pipeline->selection, err)
+		     : error_memory(err);
+}
+
 /* Facts are looked up only when the answer depends on them: most images are content with a version.
  */
 static int check_requirements(struct pipeline *pipeline, struct arena *arena, struct error *err)
@@ -274,8 +308,7 @@ static int check_requirements(struct pipeline *pipeline, struct arena *arena, st
 		return 0;
 	/* Anew: the GPUs may have been read again for it, and their instances put in order. */
 	if (r == 0)
-		r = select_devices(&pipeline->driver, &pipeline->request.devices,
-				   pipeline->request.place, arena, &pipeline->selection, err);
+		r = choose_devices(pipeline, arena, err);
 	if (r < 0)
 		return error_wrap(err, r, "check the image's requirements");
 	/* No note has told the CUDA version, or nothing has asked for it. */
@@ -379,8 +412,7 @@ static int take_nvidia(struct pipeline *pipeline, struct arena *arena, struct er
 		r = pipeline_ask_nvml(pipeline, arena, err);
 	if (r < 0)
 		return error_wrap(err, r, "identify the requested devices");
-	r = select_devices(&pipeline->driver, &pipeline->request.devices, pipeline->request.place,
-			   arena, &pipeline->selection, err);
+	r = choose_devices(pipeline, arena, err);
 	if (r < 0)
 		return r;
 	pipeline->stage = PIPELINE_SELECTION;

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+#include <string.h>
+
 #include "davit/json.h"
 #include "davit/plan.h"
 
@@ -6,95 +9,8 @@
 
 /* ---- writing ---------------------------------------------------------------------------- */
 
-static void put_text(struct json_object *object, const char *name, const char *text)
-{
-	if (text)
-		json_object_object_add(object, name, json_object_new_string(text));
-}
-
-static void put_number(struct json_object *object, const char *name, int64_t number)
-{
-	json_object_object_add(object, name, json_object_new_int64(number));
-}
-
-static void put_list(struct json_object *object, const char *name, const struct strings *list)
-{
-	struct json_object *array = json_object_new_array();
-
-	for (size_t i = 0; i < list->count; i++)
-		(void)json_object_array_add(array, json_object_new_string(list->items[i]));
-	json_object_object_add(object, name, array);
-}
-
-static struct json_object *write_operation(const struct operation *operation)
-{
-	struct json_object *object = json_object_new_object();
-
-	put_text(object, "op", operation_name(operation->kind));
-	put_number(object, "tree", operation->tree);
-	put_text(object, "source", operation->source);
-	put_text(object, "target", operation->target);
-	put_text(object, "text", operation->text);
-	put_number(object, "flags", operation->flags);
-	put_number(object, "major", operation->major);
-	put_number(object, "minor", operation->minor);
-	if (operation->block)
-		put_number(object, "block", true);
-	put_number(object, "owner_root", operation->owner_root);
-	put_number(object, "required", operation->required);
-	return object;
-}
-
-static struct json_object *write_mask(const struct proc_mask *mask)
-{
-	struct json_object *object = json_object_new_object();
-
-	put_text(object, "version", mask->version);
-	put_text(object, "params", mask->params);
-	put_text(object, "registry", mask->registry);
-	put_list(object, "bus_ids", &mask->bus_ids);
-	put_list(object, "capabilities", &mask->capabilities);
-	put_list(object, "capability_files", &mask->capability_files);
-	return object;
-}
-
-static struct json_object *write_libraries(const struct loader_cache *libraries)
-{
-	struct json_object *array = json_object_new_array();
-
-	for (size_t i = 0; i < libraries->count; i++) {
-		const struct loader_entry *entry = &libraries->items[i];
-		struct json_object *object = json_object_new_object();
-
-		put_text(object, "name", entry->name);
-		put_text(object, "path", entry->path);
-		put_number(object, "flags", entry->flags);
-		put_number(object, "os_version", entry->os_version);
-		json_object_object_add(object, "hwcap", json_object_new_uint64(entry->hwcap));
-		put_text(object, "hwcaps", entry->hwcaps);
-		(void)json_object_array_add(array, object);
-	}
-	return array;
-}
-
-static struct json_object *write_mount(const struct oci_mount *mount)
-{
-	struct json_object *object = json_object_new_object();
-
-	put_text(object, "destination", mount->destination);
-	put_text(object, "source", mount->source);
-	put_text(object, "type", mount->type);
-	put_number(object, "bind", mount->bind);
-	put_number(object, "read_only", mount->read_only);
-	return object;
-}
-
-static const char *text_of(struct json_object *object)
-{
-	return json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN |
-							      JSON_C_TO_STRING_NOSLASHESCAPE);
-}
-
+/* Written twice: to be measured, then into memory of that size. json-c's trees would take far more.
+ */
 struct output {
 	char *to; /* NULL: only measured */
 	size_t length;
@@ -103,62 +19,199 @@ struct output {
 static void put(struct output *output, const char *text, size_t length)
 {
 	if (output->to)
-		(void)memcpy(output->to + output->length, text, length);
+		memcpy(output->to + output->length, text, length);
 	output->length += length;
 }
 
-static int put_mounts(struct output *output, const struct oci_mounts *mounts)
+static void put_word(struct output *output, const char *word)
 {
-	for (size_t i = 0; i < mounts->count; i++) {
-		AUTO_JSON *object = write_mount(&mounts->items[i]);
-		const char *text = text_of(object);
-
-		if (!text)
-			return -ENOMEM;
-		put(output, ",", i > 0);
-		put(output, text, strlen(text));
-	}
-	return 0;
+	put(output, word, strlen(word));
 }
 
-/* Puts the mounts into the object's text: they may be many, and take far more as json-c's tree. */
-static char *add_mounts(const char *object, const struct oci_mounts *mounts, struct arena *arena)
+static void put_escaped(struct output *output, unsigned char c)
 {
-	struct output output = {0};
+	char escape[sizeof("\\u0000")];
 
-	for (int i = 0; i < 2; i++) {
-		output.length = 0;
-		put(&output, object, strlen(object) - 1); /* without its bracket */
-		put(&output, ",\"mounts\":[", strlen(",\"mounts\":["));
-		if (put_mounts(&output, mounts) < 0)
-			return NULL;
-		put(&output, "]}", strlen("]}"));
-		if (!output.to)
-			output.to = arena_alloc(arena, output.length + 1);
-		if (!output.to)
-			return NULL;
+	if (c == '"' || c == '\\')
+		(void)snprintf(escape, sizeof(escape), "\\%c", c);
+	else
+		(void)snprintf(escape, sizeof(escape), "\\u%04x", c);
+	put_word(output, escape);
+}
+
+static void put_string(struct output *output, const char *text)
+{
+	const char *plain = text;
+
+	put(output, "\"", 1);
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c >= ' ' && c != '"' && c != '\\')
+			continue;
+		put(output, plain, (size_t)(text - plain));
+		put_escaped(output, c);
+		plain = text + 1;
 	}
-	return output.to;
+	put(output, plain, (size_t)(text - plain));
+	put(output, "\"", 1);
+}
+
+/* A comma, unless it is the first of its object or array. */
+static void put_comma(struct output *output, bool *first)
+{
+	put(output, ",", !*first);
+	*first = false;
+}
+
+static void put_name(struct output *output, bool *first, const char *name)
+{
+	put_comma(output, first);
+	put_string(output, name);
+	put(output, ":", 1);
+}
+
+static void put_text(struct output *output, bool *first, const char *name, const char *text)
+{
+	if (!text)
+		return;
+	put_name(output, first, name);
+	put_string(output, text);
+}
+
+static void put_number(struct output *output, bool *first, const char *name, uint64_t number)
+{
+	char digits[21], *at = digits + sizeof(digits);
+
+	put_name(output, first, name);
+	do
+		*--at = (char)('0' + number % 10);
+	while (number /= 10);
+	put(output, at, (size_t)(digits + sizeof(digits) - at));
+}
+
+static void put_list(struct output *output, bool *first, const char *name,
+		     const struct strings *list)
+{
+	bool first_item = true;
+
+	put_name(output, first, name);
+	put(output, "[", 1);
+	for (size_t i = 0; i < list->count; i++) {
+		put_comma(output, &first_item);
+		put_string(output, list->items[i]);
+	}
+	put(output, "]", 1);
+}
+
+static void put_operation(struct output *output, const struct operation *operation)
+{
+	bool first = true;
+
+	put(output, "{", 1);
+	put_text(output, &first, "op", operation_name(operation->kind));
+	put_number(output, &first, "tree", operation->tree);
+	put_text(output, &first, "source", operation->source);
+	put_text(output, &first, "target", operation->target);
+	put_text(output, &first, "text", operation->text);
+	put_number(output, &first, "flags", operation->flags);
+	put_number(output, &first, "major", operation->major);
+	put_number(output, &first, "minor", operation->minor);
+	if (operation->block)
+		put_number(output, &first, "block", true);
+	put_number(output, &first, "owner_root", operation->owner_root);
+	put_number(output, &first, "required", operation->required);
+	put(output, "}", 1);
+}
+
+static void put_mask(struct output *output, const struct proc_mask *mask)
+{
+	bool first = true;
+
+	put(output, "{", 1);
+	put_text(output, &first, "version", mask->version);
+	put_text(output, &first, "params", mask->params);
+	put_text(output, &first, "registry", mask->registry);
+	put_list(output, &first, "bus_ids", &mask->bus_ids);
+	put_list(output, &first, "capabilities", &mask->capabilities);
+	put_list(output, &first, "capability_files", &mask->capability_files);
+	put(output, "}", 1);
+}
+
+static void put_library(struct output *output, const struct loader_entry *entry)
+{
+	bool first = true;
+
+	put(output, "{", 1);
+	put_text(output, &first, "name", entry->name);
+	put_text(output, &first, "path", entry->path);
+	put_number(output, &first, "flags", (uint32_t)entry->flags);
+	put_number(output, &first, "os_version", entry->os_version);
+	put_number(output, &first, "hwcap", entry->hwcap);
+	put_text(output, &first, "hwcaps", entry->hwcaps);
+	put(output, "}", 1);
+}
+
+static void put_mount(struct output *output, const struct oci_mount *mount)
+{
+	bool first = true;
+
+	put(output, "{", 1);
+	put_text(output, &first, "destination", mount->destination);
+	put_text(output, &first, "source", mount->source);
+	put_text(output, &first, "type", mount->type);
+	put_number(output, &first, "bind", mount->bind);
+	put_number(output, &first, "read_only", mount->read_only);
+	put(output, "}", 1);
+}
+
+static void put_plan(struct output *output, const struct plan *plan, const char *rootfs)
+{
+	bool first = true, first_item = true;
+
+	put(output, "{", 1);
+	put_number(output, &first, "version", VERSION);
+	put_text(output, &first, "rootfs", rootfs);
+	put_name(output, &first, "operations");
+	put(output, "[", 1);
+	for (size_t i = 0; i < plan->count; i++) {
+		put_comma(output, &first_item);
+		put_operation(output, &plan->items[i]);
+	}
+	put(output, "]", 1);
+	put_list(output, &first, "stubs", &plan->stubs);
+	put_name(output, &first, "proc_mask");
+	put_mask(output, &plan->proc_mask);
+	put_name(output, &first, "libraries");
+	put(output, "[", 1);
+	first_item = true;
+	for (size_t i = 0; i < plan->libraries.count; i++) {
+		put_comma(output, &first_item);
+		put_library(output, &plan->libraries.items[i]);
+	}
+	put(output, "]", 1);
+	put_number(output, &first, "root_readonly", plan->root_readonly);
+	put_number(output, &first, "shared_propagation", plan->shared_propagation);
+	put_name(output, &first, "mounts");
+	put(output, "[", 1);
+	first_item = true;
+	for (size_t i = 0; i < plan->mounts.count; i++) {
+		put_comma(output, &first_item);
+		put_mount(output, &plan->mounts.items[i]);
+	}
+	put(output, "]}", 2);
 }
 
 const char *plan_write(const struct plan *plan, const char *rootfs, struct arena *arena)
 {
-	AUTO_JSON *object = json_object_new_object();
-	struct json_object *operations = json_object_new_array();
-	const char *text;
+	struct output output = {0};
 
-	put_number(object, "version", VERSION);
-	put_text(object, "rootfs", rootfs);
-	for (size_t i = 0; i < plan->count; i++)
-		(void)json_object_array_add(operations, write_operation(&plan->items[i]));
-	json_object_object_add(object, "operations", operations);
-	put_list(object, "stubs", &plan->stubs);
-	json_object_object_add(object, "proc_mask", write_mask(&plan->proc_mask));
-	json_object_object_add(object, "libraries", write_libraries(&plan->libraries));
-	put_number(object, "root_readonly", plan->root_readonly);
-	put_number(object, "shared_propagation", plan->shared_propagation);
-	text = text_of(object);
-	return text ? add_mounts(text, &plan->mounts, arena) : NULL;
+	put_plan(&output, plan, rootfs);
+	output.to = arena_alloc(arena, output.length + 1);
+	output.length = 0;
+	if (output.to)
+		put_plan(&output, plan, rootfs);
+	return output.to;
 }
 
 /* ---- reading ---------------------------------------------------------------------------- */

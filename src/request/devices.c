@@ -16,27 +16,12 @@ static int not_gpu(struct resolver *r, const char *what, const char *why)
 }
 
 /* The request is for these devices. */
-/* Docker turns --gpus into the variable, so its user knows the option alone. */
-static const char *place_of(const char *from)
-{
-	if (string_equal(from, "env NVIDIA_VISIBLE_DEVICES"))
-		return "--gpus or NVIDIA_VISIBLE_DEVICES";
-	if (string_equal(from, "mounts"))
-		return "the mounts of /dev/null";
-	if (string_equal(from, "annotation " ANNOTATION_DEVICES))
-		return "the annotation " ANNOTATION_DEVICES;
-	if (string_starts(from, "annotations "))
-		return "the annotations cdi.k8s.io";
-	return string_starts(from, "env ") ? from + strlen("env ") : from;
-}
-
 static int decide(struct resolver *r, const char *from, const struct strings *devices)
 {
 	int result;
 
 	r->request->gpu = r->request->nvidia = true;
 	r->request->from = from;
-	r->request->place = place_of(from);
 	r->request->devices = *devices;
 	if (devices->count == 1)
 		result = resolver_rule(r, RULE_APPLIED, "devices come from %s: %.64s", from,

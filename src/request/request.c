@@ -122,7 +122,6 @@ static int resolve(struct resolver *r)
 	int result;
 
 	*request = (struct gpu_request){.from = "",
-					.place = "",
 					.spec_from = "",
 					.disable_require_hint = "",
 					.mig_config = "",

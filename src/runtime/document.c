@@ -156,21 +156,6 @@ static int wrong_type(const char *path, size_t length, const char *type, struct 
 
 /* ---- reading ---------------------------------------------------------------------------- */
 
-int document_find(const struct document *document, const char *path, struct document_value *ret,
-		  struct error *err)
-{
-	struct slice rest = slice_from(path), name;
-
-	*ret = top_of(document);
-	while (is_there(*ret) && slice_next(&rest, '.', &name)) {
-		if (char_at(document, ret->start) != '{')
-			return wrong_type(path, (size_t)(name.data - path) - (name.data > path),
-					  "an object", err);
-		*ret = find_member(document, *ret, name);
-	}
-	return 0;
-}
-
 bool document_next_item(const struct document *document, struct document_value array, size_t *at,
 			struct document_value *ret)
 {
@@ -192,8 +177,9 @@ bool document_next_item(const struct document *document, struct document_value a
 /* ---- collecting changes ------------------------------------------------------------------ */
 
 /*
- * A name on the way to an array that is to be changed, or that array: paths that share their first
- * names share these, so that what is missing is made once, and each name is looked up once.
+ * A name on the way to a value that was looked for, or that is to be changed: paths that share
+ * their first names share these, so that what is missing is made once, and each name is looked up
+ * once, which takes as long as the text that it is in.
  */
 struct document_node {
 	struct slice name;
@@ -259,6 +245,16 @@ static int get_node(struct document *document, const char *path, struct document
 	}
 	*ret = node;
 	return 0;
+}
+
+int document_find(struct document *document, const char *path, struct document_value *ret,
+		  struct error *err)
+{
+	struct document_node *node = NULL;
+	int r = get_node(document, path, &node, err);
+
+	*ret = r == 0 && node ? node->value : (struct document_value){0};
+	return r;
 }
 
 static int add_edit(struct document *document, struct document_value value, const char *text,

@@ -30,8 +30,8 @@ static int append(struct document *document, const char *path, const char *item,
  * Which of the devices the engine has given the container already (--device, --privileged): those
  * keep their form. The devices are few, what config.json holds may be much: it is read once.
  */
-static int find_present(const struct document *document, const struct spec_devices *devices,
-			bool *ret, struct error *err)
+static int find_present(struct document *document, const struct spec_devices *devices, bool *ret,
+			struct error *err)
 {
 	struct document_value array, item;
 	int r = document_find(document, "linux.devices", &array, err);
@@ -118,7 +118,7 @@ static bool is_number(const struct document *document, struct document_value ite
 }
 
 /* Marks the devices whose group the container's user has, and those of a group named before. */
-static int find_members(const struct document *document, const char *path,
+static int find_members(struct document *document, const char *path,
 			const struct spec_devices *devices, bool *ret, struct error *err)
 {
 	struct document_value array, item;
@@ -222,14 +222,17 @@ static int edit_environment(struct document *document, const struct strings *var
 
 /* ---- hooks ------------------------------------------------------------------------------ */
 
+#define HOOK "davit-hook"
+#define HOOK_OF_GPUS "nvidia-container-runtime-hook" /* what dockerd makes of --gpus */
+
 static const char *const hook_stages[] = {"hooks.prestart", "hooks.createRuntime"};
 
 /* Ours or NVIDIA's, by the names that engines call them by. */
 static bool is_injector(const struct document *document, struct document_value value)
 {
 	static const char *const names[] = {
-		"davit-hook",
-		"nvidia-container-runtime-hook",
+		HOOK,
+		HOOK_OF_GPUS,
 		"nvidia-container-toolkit",
 	};
 
@@ -260,7 +263,7 @@ static bool item_is_injector(const struct document *document, struct document_va
 }
 
 /* Whether one of the engine's hooks at that path injects GPUs. */
-static int find_injector(const struct document *document, const char *path, bool *ret_found,
+static int find_injector(struct document *document, const char *path, bool *ret_found,
 			 struct error *err)
 {
 	struct document_value array, item;
@@ -269,6 +272,25 @@ static int find_injector(const struct document *document, const char *path, bool
 	for (size_t at = array.start;
 	     r == 0 && !*ret_found && document_next_item(document, array, &at, &item);)
 		*ret_found = item_is_injector(document, item);
+	return r;
+}
+
+static int find_hook_of_gpus(struct document *document, bool *ret_found, struct error *err)
+{
+	struct document_value array, item;
+	int r = document_find(document, "hooks.prestart", &array, err);
+
+	for (size_t at = array.start;
+	     r == 0 && !*ret_found && document_next_item(document, array, &at, &item);) {
+		struct document_value arguments = document_member(document, item, "args"), first;
+		size_t place = arguments.start;
+		AUTO_JSON *owner = NULL;
+		struct slice name;
+
+		*ret_found = document_next_item(document, arguments, &place, &first) &&
+			     document_string(document, first, &owner, &name) &&
+			     slice_equal(name, HOOK_OF_GPUS);
+	}
 	return r;
 }
 
@@ -282,14 +304,15 @@ static int remove_injectors(struct document *document, struct error *err)
 	return r;
 }
 
-/* `options` may be NULL. */
+/* The hook `program`, called by that name; `options` may be NULL. */
 static int add_hook(struct document *document, const char *path, const char *program,
-		    const char *const *options, const char *stage, struct error *err)
+		    const char *name, const char *const *options, const char *stage,
+		    struct error *err)
 {
 	struct json_object *hook = json_object_new_object(), *arguments = json_object_new_array();
 
 	json_object_object_add(hook, "path", json_object_new_string(program));
-	(void)json_object_array_add(arguments, json_object_new_string("davit-hook"));
+	(void)json_object_array_add(arguments, json_object_new_string(name));
 	for (; options && *options; options++)
 		(void)json_object_array_add(arguments, json_object_new_string(*options));
 	(void)json_object_array_add(arguments, json_object_new_string(stage));
@@ -305,7 +328,7 @@ static int add_poststop(struct document *document, const char *program, struct e
 
 	if (r < 0 || found)
 		return r;
-	return add_hook(document, "hooks.poststop", program, NULL, "poststop", err);
+	return add_hook(document, "hooks.poststop", program, HOOK, NULL, "poststop", err);
 }
 
 /* An engine's own hook, dockerd's for --gpus, doesn't write down what it makes: ours takes its
@@ -313,10 +336,15 @@ static int add_poststop(struct document *document, const char *program, struct e
 int spec_add_hook(struct document *document, const char *hook, bool for_runtime, struct error *err)
 {
 	const char *const options[] = {"-record", for_runtime ? "-runtime" : NULL, NULL};
-	int r = remove_injectors(document, err);
+	bool by_gpus = false;
+	int r = find_hook_of_gpus(document, &by_gpus, err);
 
 	if (r == 0)
-		r = add_hook(document, "hooks.prestart", hook, options, "prestart", err);
+		r = remove_injectors(document, err);
+	/* It keeps the name: messages say --gpus then. */
+	if (r == 0)
+		r = add_hook(document, "hooks.prestart", hook, by_gpus ? HOOK_OF_GPUS : HOOK,
+			     options, "prestart", err);
 	if (r == 0)
 		r = add_poststop(document, hook, err);
 	return r < 0 ? r : document_write(document, err);
@@ -342,8 +370,8 @@ static bool is_same_list(const struct document *document, struct document_value 
 }
 
 /* Whether the engine has registered it itself, by the same annotation. */
-static int find_hook(const struct document *document, const char *path,
-		     const struct cdi_edit_hook *hook, bool *ret, struct error *err)
+static int find_hook(struct document *document, const char *path, const struct cdi_edit_hook *hook,
+		     bool *ret, struct error *err)
 {
 	struct document_value array, item;
 	int r = document_find(document, path, &array, err);
@@ -372,8 +400,7 @@ static int add_spec_hook(struct document *document, const struct cdi_edit_hook *
 	return r < 0 || found ? r : append(document, path, hook->json, err);
 }
 
-static int has_group(const struct document *document, const char *group, bool *ret,
-		     struct error *err)
+static int has_group(struct document *document, const char *group, bool *ret, struct error *err)
 {
 	struct document_value array, item;
 	int r = document_find(document, "process.user.additionalGids", &array, err);
@@ -431,7 +458,7 @@ int spec_edit(struct document *document, const struct spec_edits *edits, struct 
 	if (r == 0)
 		r = remove_injectors(document, err);
 	if (r == 0)
-		r = add_hook(document, "hooks.createContainer", edits->hook, NULL,
+		r = add_hook(document, "hooks.createContainer", edits->hook, HOOK, NULL,
 			     "createContainer", err);
 	/* After ours, which may have to mount something first. */
 	if (r == 0 && edits->cdi)

@@ -18,7 +18,6 @@
 #include "davit/runtime.h"
 
 #define EXIT_FAILED 1
-#define EXIT_TIMED_OUT 124 /* of the child */
 
 static void report(const struct runtime_arguments *arguments, const struct error *err)
 {
@@ -122,7 +121,6 @@ static int write_plan(struct pipeline *pipeline, const char *hook, const char *l
 		r = pipeline_driver(pipeline, arena, err);
 	if (r == 0)
 		r = runtime_check_features(low, &pipeline->cdi, arena, err);
-	deadline_watch();
 	if (r == 0)
 		r = filter_install(FILTER_APPLY, err);
 	if (r == 0)
@@ -218,6 +216,18 @@ static int edit_bundle(const struct edit *edit, struct error *err)
 
 /* ---- the processes ---------------------------------------------------------------------- */
 
+/*
+ * Lines on standard error would be taken for the runtime's: unless it is to tell more, too, they go
+ * to a file or nowhere.
+ */
+static void open_log(const struct config *config, bool debug)
+{
+	if (config->log.file[0])
+		log_to_file(config->log.file, debug ? LOG_LEVEL_DEBUG : config->log.level);
+	else if (debug)
+		log_to(STDERR_FILENO, LOG_LEVEL_DEBUG);
+}
+
 static void settle_child(const struct config *config, bool debug)
 {
 	struct rlimit files;
@@ -228,28 +238,7 @@ static void settle_child(const struct config *config, bool debug)
 		files.rlim_cur = files.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &files);
 	}
-	/*
-	 * Lines on standard error would be taken for the runtime's: unless it is to tell more, too,
-	 * they go to a file or nowhere.
-	 */
-	if (config->log.file[0])
-		log_to_file(config->log.file, debug ? LOG_LEVEL_DEBUG : config->log.level);
-	else if (debug)
-		log_to(STDERR_FILENO, LOG_LEVEL_DEBUG);
-}
-
-/* The child has said so on standard error, where it had no time to look for the runtime's log. */
-static int timed_out(const struct runtime_arguments *arguments, const struct config *config,
-		     struct error *err)
-{
-	char line[ERROR_LINE_MAX];
-
-	deadline_step("write the container's GPUs into config.json");
-	(void)deadline_error(config->limits.seconds, err);
-	error_line(err, line);
-	if (arguments->log)
-		runtime_log_error(arguments->log, arguments->log_json, line);
-	return -ECANCELED;
+	open_log(config, debug);
 }
 
 /*
@@ -261,16 +250,15 @@ static int edit_in_child(const struct edit *edit, struct error *err)
 	const struct sigaction wait_for_it = {.sa_handler = SIG_DFL};
 	const struct config *config = edit->config;
 	struct sigaction before;
-	int status = 0;
-	pid_t child, waited;
+	int r, status = 0;
+	pid_t child;
 
+	deadline_step("write the container's GPUs into config.json");
 	/* Who ignores SIGCHLD is not told how a child ends. */
 	(void)sigaction(SIGCHLD, &wait_for_it, &before);
 	child = fork();
 	if (child == 0) {
 		settle_child(config, edit->arguments->debug);
-		deadline_step("write the container's GPUs into config.json");
-		deadline_set(config->limits.seconds, EXIT_TIMED_OUT);
 		memory_limit();
 		if (edit_bundle(edit, err) == 0)
 			_exit(0);
@@ -279,13 +267,15 @@ static int edit_in_child(const struct edit *edit, struct error *err)
 	}
 	if (child < 0)
 		return error_errno(err, errno, "start a process");
-	do
-		waited = waitpid(child, &status, 0);
-	while (waited < 0 && errno == EINTR);
+	r = deadline_wait(child, config->limits.seconds, &status);
 	(void)sigaction(SIGCHLD, &before, NULL);
-	if (waited == child && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_TIMED_OUT)
-		return timed_out(edit->arguments, config, err);
-	if (waited == child && WIFEXITED(status))
+	if (r == -ETIMEDOUT) {
+		open_log(config, edit->arguments->debug);
+		return deadline_error(config->limits.seconds, err);
+	}
+	if (r < 0)
+		return error_errno(err, -r, "wait for a process");
+	if (WIFEXITED(status))
 		return WEXITSTATUS(status) ? -ECANCELED : 0;
 	return error_set(err, ERROR_SYSTEM, EFAULT, "report it as a bug of davit-runtime",
 			 "edit the bundle: signal %d killed the process that edits it",

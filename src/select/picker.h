@@ -6,7 +6,7 @@
 
 struct picker {
 	const struct driver *driver;
-	const char *place; /* what remedies call the request */
+	const char *place; /* as select_devices takes it */
 	struct arena *arena;
 	struct selection picked; /* in the order of the request */
 	struct error *err;

@@ -79,27 +79,25 @@ static bool has_mig(const struct driver *driver)
 	return false;
 }
 
-static int add_remedy(struct picker *picker, const char *item, enum candidates candidates)
+static int add_remedy(const struct picker *picker, const char *item, enum candidates candidates)
 {
 	const struct strings devices = {&item, 1, 1};
-	const char *place = picker->place;
-	struct error *err = picker->err;
+	const char *action, *otherwise = "";
 
-	if (picker->driver->gpus.count == 0)
-		return error_fix(err, -ENODEV, "check `dmesg | grep NVRM`, or request no GPU with %s",
-				 place);
-	if (candidates == CANDIDATES_MIG && !has_mig(picker->driver))
-		return error_fix(err, -ENODEV,
-				 "create instances with `nvidia-smi mig`, or request a GPU with %s",
-				 place);
-	if (!select_needs_uuids(picker->driver, &devices))
-		return error_fix(err, -ENODEV, "choose one of them with %s", place);
-	if (strncasecmp(item, "MIG-", 4) == 0)
-		return error_fix(err, -ENODEV, "name it as GPU:INSTANCE with %s", place);
-	return error_fix(err, -ENODEV,
-			 "use an index with %s, or start nvidia-persistenced: the driver reports a "
-			 "UUID only after its GPU was opened",
-			 place);
+	if (picker->driver->gpus.count == 0) {
+		action = "check `dmesg | grep NVRM`, or request none";
+	} else if (candidates == CANDIDATES_MIG && !has_mig(picker->driver)) {
+		action = "create instances with `nvidia-smi mig`, or request a GPU";
+	} else if (!select_needs_uuids(picker->driver, &devices)) {
+		action = "choose one of them";
+	} else if (strncasecmp(item, "MIG-", 4) == 0) {
+		action = "name it as GPU:INSTANCE";
+	} else {
+		action = "use an index";
+		otherwise = ", or start nvidia-persistenced: the driver reports a UUID only "
+			    "after its GPU was opened";
+	}
+	return error_fix(picker->err, -ENODEV, "%s in %s%s", action, picker->place, otherwise);
 }
 
 int select_unknown(struct picker *picker, const char *item, enum candidates candidates)
@@ -122,8 +120,7 @@ int select_too_many(struct picker *picker, size_t count)
 		return error_memory(picker->err);
 	error_set(picker->err, ERROR_UNKNOWN_DEVICE, ENODEV, NULL,
 		  "inject %zu GPUs (--gpus %zu, or 0 to %zu): %s", count, count, count - 1, host);
-	return error_fix(picker->err, -ENODEV, "request at most %zu with %s",
-			 picker->driver->gpus.count, picker->place);
+	return error_fix(picker->err, -ENODEV, "request at most %zu", picker->driver->gpus.count);
 }
 
 int select_lost(struct picker *picker, const char *item, const struct lost_gpu *lost)

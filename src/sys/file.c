@@ -71,6 +71,17 @@ int file_read(int fd, size_t limit, struct arena *arena, char **ret, size_t *ret
 	return 0;
 }
 
+int file_load(const char *path, int flags, size_t limit, struct arena *arena, char **ret,
+	      size_t *ret_length)
+{
+	AUTO_FD fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | flags);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	return S_ISREG(st.st_mode) ? file_read(fd, limit, arena, ret, ret_length) : -EINVAL;
+}
+
 int file_write(int fd, const void *data, size_t length)
 {
 	const char *at = data;

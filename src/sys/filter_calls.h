@@ -24,7 +24,7 @@
 	CALL(read) CALL(readlink) CALL(readlinkat) CALL(statfs) CALL(statx) CALL(write) \
 	/* what is made in the container, or in the host's /dev */ \
 	CALL(fchmod) CALL(fchmodat) CALL(fchown) CALL(fchownat) CALL(mkdirat) CALL(mknodat) \
-	CALL(renameat) CALL(renameat2) CALL(symlinkat) CALL(unlinkat) \
+	CALL(renameat) CALL(renameat2) CALL(symlinkat) CALL(unlinkat) CALL(utimensat) \
 	/* mounts */ \
 	CALL(fchdir) CALL(fsconfig) CALL(fsmount) CALL(fsopen) CALL(mount) CALL(mount_setattr) \
 	CALL(move_mount) CALL(open_tree) CALL(setns) NUMBERED_CALL(457) /* statmount, Linux 6.8 */ \

@@ -78,6 +78,16 @@ int fd_look(int fd, struct arena *arena, struct stat *ret_st, uint64_t *ret_moun
 	return 0;
 }
 
+int64_t fd_birth(int fd)
+{
+	struct statx stx;
+
+	if (syscall(SYS_statx, fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BTIME, &stx) < 0 ||
+	    !(stx.stx_mask & STATX_BTIME))
+		return 0;
+	return stx.stx_btime.tv_sec;
+}
+
 bool fd_is_top_of_mount(int fd)
 {
 	struct statx stx;

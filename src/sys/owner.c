@@ -2,9 +2,9 @@
 /* Who may own the files that davit relies on: the one place that decides it. */
 #include <fcntl.h>
 #include <string.h>
-#include <sys/capability.h>
 #include <unistd.h>
 
+#include "capabilities.h"
 #include "davit/sys.h"
 
 #define ID_MAP_MAX ((size_t)16 * 1024) /* 340 lines, as the kernel allows */
@@ -75,19 +75,6 @@ static uid_t read_overflow_id(void)
 		       : DEFAULT_OVERFLOW_ID;
 }
 
-static bool raise_fowner(cap_t saved)
-{
-	static const cap_value_t fowner = CAP_FOWNER;
-	cap_flag_value_t effective = CAP_CLEAR;
-	cap_t raised = cap_dup(saved);
-
-	if (raised && cap_set_flag(raised, CAP_EFFECTIVE, 1, &fowner, CAP_SET) == 0 &&
-	    cap_set_proc(raised) == 0)
-		effective = CAP_SET;
-	(void)cap_free(raised);
-	return effective == CAP_SET;
-}
-
 /*
  * Whether the owner of an open file has no id in this user namespace. The namespace's CAP_FOWNER is
  * good for the files of its own users alone; setting O_NOATIME asks for it and changes nothing but
@@ -96,20 +83,33 @@ static bool raise_fowner(cap_t saved)
  */
 static bool owner_is_outside(int fd)
 {
-	cap_t saved = cap_get_proc();
-	AUTO_FD again = -1;
-	bool outside = false;
+	struct capabilities saved = {0}, raised;
+	AUTO_FD again = fd_reopen(fd, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	bool outside;
 
-	if (!saved)
+	if (again < 0 || capabilities_get(&saved) < 0)
 		return false;
-	again = fd_reopen(fd, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-	if (again >= 0 && raise_fowner(saved)) {
-		outside = fcntl(again, F_SETFL, O_NONBLOCK | O_NOATIME) < 0 && errno == EPERM;
-		/* It can't be refused: nothing is added. */
-		(void)cap_set_proc(saved);
-	}
-	(void)cap_free(saved);
+	raised = saved;
+	raised.effective |= CAPABILITY(CAP_FOWNER);
+	if (capabilities_set(&raised) < 0)
+		return false;
+	outside = fcntl(again, F_SETFL, O_NONBLOCK | O_NOATIME) < 0 && errno == EPERM;
+	/* It can't be refused: nothing is added. */
+	(void)capabilities_set(&saved);
 	return outside;
+}
+
+int file_trust(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode))
+		return FILE_NOT_REGULAR;
+	if (!owner_is_trusted(fd, &st))
+		return FILE_OTHER_OWNER;
+	return st.st_mode & (S_IWGRP | S_IWOTH) ? FILE_WRITABLE_BY_OTHERS : FILE_TRUSTED;
 }
 
 bool owner_is_trusted(int fd, const struct stat *st)

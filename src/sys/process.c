@@ -4,11 +4,11 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/capability.h>
 #include <sys/fsuid.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "capabilities.h"
 #include "davit/sys.h"
 
 #define PROC_ROOT_INODE 1                        /* fixed since Linux 2.6: PROC_ROOT_INO */
@@ -133,7 +133,7 @@ int files_owned_by(uid_t uid, gid_t gid)
 }
 
 static const struct {
-	cap_value_t capability;
+	unsigned capability;
 	unsigned phases; /* bit n: enum privilege n */
 } needs[] = {
 #define IN(phase) (1u << PRIVILEGE_##phase)
@@ -147,7 +147,7 @@ static const struct {
 	{CAP_SETUID, IN(MOUNT)},                 /* setfsuid in user namespaces */
 	{CAP_SETGID, IN(MOUNT)},
 	{CAP_SYS_CHROOT, IN(MOUNT)}, /* setns to a mount namespace */
-	{CAP_SYS_ADMIN, IN(MOUNT) | IN(BPF)},
+	{CAP_SYS_ADMIN, IN(MOUNT) | IN(BPF) | IN(FILTER)},
 	{CAP_NET_ADMIN, IN(BPF)}, /* BPF_PROG_ATTACH before CAP_BPF (Linux 5.8) */
 	{CAP_BPF, IN(BPF)},
 	{CAP_PERFMON, IN(BPF)}, /* reading back the instructions of a program */
@@ -157,27 +157,21 @@ static const struct {
 /* What may be had at all: what the kernel doesn't know, or a nested root lacks, isn't asked for. */
 static int read_permitted(uint64_t *ret)
 {
-	cap_t have = cap_get_proc();
-	int r = have ? 0 : -errno;
+	struct capabilities have = {0};
+	int r = capabilities_get(&have);
 
 	*ret = 0;
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(needs); i++) {
-		cap_flag_value_t permitted = CAP_CLEAR;
-
-		if (cap_get_flag(have, needs[i].capability, CAP_PERMITTED, &permitted) == 0 &&
-		    permitted == CAP_SET)
-			*ret |= UINT64_C(1) << needs[i].capability;
-	}
-	(void)cap_free(have);
+	for (size_t i = 0; i < ARRAY_SIZE(needs); i++)
+		*ret |= have.permitted & CAPABILITY(needs[i].capability);
 	return r;
 }
 
 static uint64_t permitted;
-static cap_t want; /* one for all phases: making one costs system calls */
+static bool permitted_is_known;
 
 bool privilege_may_mount(void)
 {
-	return permitted & UINT64_C(1) << CAP_SYS_ADMIN;
+	return permitted & CAPABILITY(CAP_SYS_ADMIN);
 }
 
 bool privilege_may_make_nodes(void)
@@ -186,7 +180,7 @@ bool privilege_may_make_nodes(void)
 
 	/* Device nodes belong to the initial namespace, whatever capabilities another one gives. */
 	return !user_namespace_is_nested() && (have || read_permitted(&have) == 0) &&
-	       (have & UINT64_C(1) << CAP_MKNOD);
+	       (have & CAPABILITY(CAP_MKNOD));
 }
 
 int namespace_enter_user(int fd)
@@ -194,33 +188,21 @@ int namespace_enter_user(int fd)
 	if (setns(fd, CLONE_NEWUSER) < 0)
 		return -errno;
 	/* What may be had is another matter there. */
-	(void)cap_free(want);
-	want = NULL;
+	permitted_is_known = false;
 	return 0;
 }
 
 int privilege_set(enum privilege phase, struct error *err)
 {
-	int r = 0;
+	struct capabilities want = {0};
+	int r = permitted_is_known ? 0 : read_permitted(&permitted);
 
-	if (!want) {
-		r = read_permitted(&permitted);
-		want = cap_init();
-	}
-	if (!want)
-		return error_memory(err);
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(needs); i++) {
-		cap_value_t capability = needs[i].capability;
-		bool effective = needs[i].phases & 1u << phase;
-
-		if (!(permitted & UINT64_C(1) << capability))
-			continue;
-		if (cap_set_flag(want, CAP_PERMITTED, 1, &capability, CAP_SET) < 0 ||
-		    cap_set_flag(want, CAP_EFFECTIVE, 1, &capability,
-				 effective ? CAP_SET : CAP_CLEAR) < 0)
-			r = -errno;
-	}
-	if (r == 0 && cap_set_proc(want) < 0)
-		r = -errno;
+	permitted_is_known = r == 0;
+	want.permitted = permitted;
+	for (size_t i = 0; i < ARRAY_SIZE(needs); i++)
+		if (needs[i].phases & 1u << phase)
+			want.effective |= permitted & CAPABILITY(needs[i].capability);
+	if (r == 0)
+		r = capabilities_set(&want);
 	return r < 0 ? error_errno(err, -r, "set the capabilities") : 0;
 }

@@ -169,15 +169,13 @@ static int open_deepest(const struct root *root, char *path, size_t *ret_length,
 	return fd;
 }
 
-int root_mkdirs_tell(const struct root *root, const char *path, size_t *ret_existing,
-		     struct error *err)
+int root_mkdirs(const struct root *root, const char *path, struct error *err)
 {
 	char prefix[PATH_MAX];
 	size_t length = strlen(path), start = 0;
 	AUTO_FD parent_fd = -1;
 	int fd = root_openat(root, path, O_PATH | O_DIRECTORY);
 
-	*ret_existing = length;
 	if (fd >= 0)
 		return fd;
 	if (fd != -ENOENT)
@@ -186,8 +184,6 @@ int root_mkdirs_tell(const struct root *root, const char *path, size_t *ret_exis
 		return in_the_way(root, path, ENAMETOOLONG, err);
 	memcpy(prefix, path, length + 1);
 	parent_fd = open_deepest(root, prefix, &start, err);
-	if (parent_fd >= 0)
-		*ret_existing = start;
 	while (parent_fd >= 0 && start < length) {
 		size_t end;
 		char saved;
@@ -207,13 +203,6 @@ int root_mkdirs_tell(const struct root *root, const char *path, size_t *ret_exis
 		start = end;
 	}
 	return fd_take(&parent_fd);
-}
-
-int root_mkdirs(const struct root *root, const char *path, struct error *err)
-{
-	size_t existing;
-
-	return root_mkdirs_tell(root, path, &existing, err);
 }
 
 int root_open_parent(const struct root *root, const char *path, bool create, const char **ret_name,

@@ -5,12 +5,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/capability.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "capabilities.h"
 #include "davit/sys.h"
 #include "syscalls.h"
 
@@ -56,30 +56,22 @@ static void settle(void)
 }
 
 /* What a sandbox is made of: namespaces, another user, fewer capabilities yet. */
-static const cap_value_t sandbox_capabilities[] = {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID,
-						   CAP_SETPCAP};
+static const uint64_t sandbox_capabilities = CAPABILITY(CAP_SYS_ADMIN) | CAPABILITY(CAP_SETUID) |
+					     CAPABILITY(CAP_SETGID) | CAPABILITY(CAP_SETPCAP);
 
 static int give_up_privileges(void)
 {
-	cap_t have = cap_get_proc(), want = cap_init();
-	int r = have && want ? 0 : -ENOMEM;
+	struct capabilities have = {0}, want = {0};
+	int r = capabilities_get(&have);
 
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(sandbox_capabilities); i++) {
-		cap_flag_value_t permitted = CAP_CLEAR;
-
-		(void)cap_get_flag(have, sandbox_capabilities[i], CAP_PERMITTED, &permitted);
-		if (cap_set_flag(want, CAP_PERMITTED, 1, &sandbox_capabilities[i], permitted) < 0 ||
-		    cap_set_flag(want, CAP_EFFECTIVE, 1, &sandbox_capabilities[i], permitted) < 0)
-			r = -errno;
-	}
+	if (r < 0)
+		return r;
+	want.permitted = want.effective = have.permitted & sandbox_capabilities;
 	/* With no new privileges root gets no more than these by executing a program. */
-	if (r == 0 && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-		       prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
-		       cap_set_proc(want) < 0))
-		r = -errno;
-	(void)cap_free(have);
-	(void)cap_free(want);
-	return r;
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+		return -errno;
+	return capabilities_set(&want);
 }
 
 /* What goes where 0 to 3 are: /dev/null, the two outputs, the program. */

@@ -319,6 +319,7 @@ static int decide(struct trial *t, const struct try_options *options, struct err
 	int r;
 
 	pipeline->config = options->config;
+	pipeline->place = options->devices ? "--gpus" : NULL;
 	pipeline->bundle = options->bundle;
 	pipeline->text = arena_strdup(t->arena, t->bundle.text);
 	pipeline->text_length = t->bundle.length;
@@ -328,8 +329,6 @@ static int decide(struct trial *t, const struct try_options *options, struct err
 	if (pipeline->spec.written)
 		return error_set(err, ERROR_BAD_BUNDLE, EINVAL, "name the GPUs with --gpus",
 				 "try a bundle that davit-runtime has already edited");
-	if (options->devices)
-		pipeline->request.place = "--gpus";
 	tell_left_out(&pipeline->spec, t->arena);
 	if (pipeline->request.gpu)
 		return pipeline_driver(pipeline, t->arena, err);

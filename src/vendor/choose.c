@@ -76,7 +76,7 @@ static int unknown(const struct chooser *c, const char *item, enum names names)
 	error_set(c->err, ERROR_UNKNOWN_DEVICE, ENODEV, NULL, "inject %s GPU %.*s%s: %s",
 		  c->all->vendor->title, ITEM_MAX, item, strlen(item) > ITEM_MAX ? "..." : "",
 		  host);
-	return error_fix(c->err, -ENODEV, "choose one of them with %s", place(c));
+	return error_fix(c->err, -ENODEV, "choose one of them in %s", place(c));
 }
 
 static int unusable(const struct chooser *c, const char *item, const struct unusable *one)

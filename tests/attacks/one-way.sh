@@ -10,7 +10,7 @@ cd "$repository"
 # What makes or mounts: system calls, libc's wrappers, and sys's own functions for it.
 calls='mount|umount2?|move_mount|open_tree|fsmount|mkdir|mkdirat|mknod|mknodat|symlink|symlinkat|link|linkat'
 calls+='|rename|renameat|renameat2|unlink|unlinkat|rmdir|creat|ftruncate|truncate|pivot_root|chroot'
-calls+='|fchmod|fchmodat|fchown|fchownat|root_mkdirs|root_mkdirs_report|mount_[a-z]*_attach|mount_source_attach'
+calls+='|fchmod|fchmodat|fchown|fchownat|root_mkdirs|mount_[a-z]*_attach|mount_source_attach'
 calls+='|mount_make_private|mount_make_read_only'
 # file: what it makes, and where.
 declare -A host_side=(

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# report.sh RESULTS.JSON PLOT.SVG: the table of a run of tests/bench.sh, and its plot.
+# report.sh RESULTS.JSON DIRECTORY: the tables of a run of tests/bench.sh, and its charts in a directory.
 set -euo pipefail
-results=$1 plot=$2
+results=$1 charts=$2
 
 # rows GROUP: name, median and 99th percentile in ms, calls, mounts, faults, memory in KiB, least ms
 rows() {
@@ -180,21 +180,8 @@ section libraries 'Libraries in the image: the hook, and ldconfig on the same ro
 section cold 'The same with cold caches' table_libraries
 section config 'Growth with config.json (a container that asks for nothing)' table_config
 
-# --- the plot ------------------------------------------------------------------------------------
+# --- the charts ----------------------------------------------------------------------------------
 
-if has gpus && has libraries; then
-	{ rows gpus | sed 's/^/gpus\t/' && rows libraries | sed 's/^/libraries\t/'; } |
-		awk -F '\t' -f "$(dirname "$0")/plot.awk" > "$plot"
-fi
-
-# The incumbent can't be had everywhere: its figures are those of one run beside davit, on two H200s
-# (docs/measurements.md).
-if has roads-runc; then
-	{
-		rows roads-runc | awk -F '\t' "BEGIN { $road_titles }"'
-			$1 == "none" { none = $2 }
-			$1 ~ /^(hook|runtime|cdi|cdi-spec)$/ { printf "davit\t%s\t%.2f\n", title[$1], $2 - none }'
-		printf 'other\t%s\t%s\n' "NVIDIA's CDI (two H200s)" 54.0 "NVIDIA's hook (two H200s)" 74.5
-	} | awk -f "$(dirname "$0")/plot-roads.awk" -v note="NVIDIA Container Toolkit 1.20, measured beside davit in one run" \
-		-v text="$(jq -r '"runc run /bin/true, median; Linux \(.kernel), \(.cpus) CPUs"' "$results")" > "${plot%.svg}-roads.svg"
+if command -v python3 > /dev/null; then
+	"$(dirname "$0")/../../docs/pictures/plot" "$results" "$charts"
 fi

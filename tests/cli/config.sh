@@ -174,7 +174,7 @@ bad_import 'no TOML' $'a = 1\n[b' 'read .*/bad.toml: line 2, column 3: '
 bad_import 'a value of the wrong type' $'\ndisable-require = "yes"' 'line 2, column 19: it must be true or false'
 bad_import 'a list that is none' 'nvidia-container-runtime.runtimes = ["a" "b"]' 'column 42: a `,` or the end of an array is missing'
 bad_import 'an unknown capability' 'supported-driver-capabilities = "compute,vidio"' \
-	'import .*/bad.toml: .*there is no capability "vidio"'
+	'import .*/bad.toml: .*unknown capability "vidio"'
 bad_import 'a relative root' 'nvidia-container-cli.root = "x"' 'driver.root must be an absolute path'
 run config import "$work/nowhere.toml"
 matches 'import: no such file' '^davit: cannot read .*nowhere.toml: no such file \(fix: ' "$errors"

@@ -353,6 +353,12 @@ put etc/crio/crio.conf.d/99-site.conf << 'END'
 runtime_path = "/usr/bin/nvidia-container-runtime"
 END
 refused 'crio: a file that is read later' '/etc/crio/crio.conf.d/99-site.conf, which CRI-O reads after' crio --set-default
+rm "$root/etc/crio/crio.conf.d/99-site.conf"
+# CRI-O reads whatever lies below the folder, in its order: "60-site/a" comes before "60-site-b".
+put etc/crio/crio.conf.d/60-site/mine <<< '[crio.runtime.runtimes.nvidia]
+runtime_path = "/usr/bin/other"'
+refused 'crio: a file in a folder of the folder' 'crio.conf.d/60-site/mine, which CRI-O reads after' crio
+rm -r "$root/etc/crio/crio.conf.d/60-site"
 put etc/crio/crio.conf.d/99-site.conf <<< '[crio'
 refused 'crio: a broken file of others' 'read /etc/crio/crio.conf.d/99-site.conf: line 1.*fix: correct that line' crio
 report_exit

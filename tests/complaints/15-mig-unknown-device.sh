@@ -11,7 +11,7 @@ nvml=$host/driver/lib64/libnvidia-ml.so.$version
 mapfile -t uuids < <("$DAVIT_BUILD/davit-nvml" "$nvml" "$host/dev" | jq -r '.gpus[].instances[].uuid')
 mapfile -t numbers < <("$DAVIT_BUILD/davit-nvml" "$nvml" "$host/dev" |
 	jq -r '.gpus[].instances[] | "\(.gpu_instance)/\(.compute_instance)"')
-there="the host has 2 MIG instances (0:0 ${uuids[0]}, 0:1 ${uuids[1]}) (fix: choose one of them with --gpus or NVIDIA_VISIBLE_DEVICES)"
+there="the host has 2 MIG instances (0:0 ${uuids[0]}, 0:1 ${uuids[1]}) (fix: choose one of them in NVIDIA_VISIBLE_DEVICES)"
 has_mig() { # WHAT NAME
 	new_bundle debian "NVIDIA_VISIBLE_DEVICES=$2"
 	works "$1" 'nvidia-smi -L | grep -o "MIG-[^)]*"' "${uuids[1]}"

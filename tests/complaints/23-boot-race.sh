@@ -32,7 +32,7 @@ doctor_says 'nodes are left of GPUs that the module lost' driver.gpus fail 'no G
 
 rm "$host"/dev/nvidia[0-9]*
 refused 'the module is there, its GPUs are not' "davit: cannot inject GPU 0: the host has no GPU (fix: check \
-\`dmesg | grep NVRM\`, or ask for none in NVIDIA_VISIBLE_DEVICES)"
+\`dmesg | grep NVRM\`, or request none in NVIDIA_VISIBLE_DEVICES)"
 doctor_says 'the module is there, its GPUs are not' driver.gpus fail 'no GPU' 'dmesg'
 mkdir -p "$machine/run/systemd/system"
 doctor_says 'nothing makes them at boot' host.boot warn 'davit-prepare' 'systemctl enable .*davit-prepare'

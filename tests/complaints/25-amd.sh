@@ -20,7 +20,7 @@ as_user
 run_script true
 says 'the hook says which group is missing' \
 	"user 1000 can't open /dev/kfd, /dev/dri/renderD130, which is for group 105 \(fix: --group-add 105, or davit-runtime"
-doctor_says 'nodes of a group' vendors.nodes warn '/dev/kfd \(group 105\)' 'davit-runtime'
+doctor_says 'nodes of a group' vendors.nodes warn '/dev/kfd, /dev/dri/renderD130, /dev/dri/renderD131 and 6 more \(group 105\)' 'davit-runtime'
 edit_bundle '.process.user.additionalGids = [105]'
 works 'with the group' 'nodeprobe /dev/kfd | sed "s/ENXIO\|ENODEV/ok/"' '/dev/kfd: ok'
 
@@ -106,4 +106,9 @@ doctor_says 'an AMD host without a spec' docker.amd warn 'AMD CDI spec not found
 mkdir -p "$machine/var/run/cdi"
 "$davit" cdi generate --config "$config" --vendor amd --output "$machine/var/run/cdi/amd.json"
 doctor_says 'with it' docker.amd ok 'CDI spec' ''
+printf '{"cdiVersion": "0.6.0", "kind": "nvidia.com/gpu", "devices": [{"name": "0", "containerEdits": {"env": ["A=b"]}}]}\n' \
+	> "$machine/var/run/cdi/nvidia.json"
+doctor_says 'with a spec of nvidia.com, too: dockerd takes that' docker.amd warn 'specs of nvidia.com, too: .*AMD CDI spec not found' \
+	'--device amd.com/gpu=0'
+rm "$machine/var/run/cdi/nvidia.json"
 report_exit

@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """check.py REPOSITORY DAVIT: what pages promise beside their blocks of commands: links that lead
-somewhere, commands within the text that exist with these options, figures that were measured,
+somewhere, commands within the text that exist with these options, figures that were measured, pictures
+that are as they would be drawn now,
 defaults that are the shipped ones, packages that are those of the tests."""
+import filecmp
 import json
 import os
 import re
 import shlex
 import subprocess
 import sys
+import tempfile
 from functools import lru_cache
 from pathlib import Path
 
@@ -114,6 +117,27 @@ def check_figures():
            ([] if rows else ['there are no figures']))
 
 
+def check_pictures():
+    """The pictures are what docs/pictures/make draws; a chart's figures are those of a page."""
+    folder = Path('docs/pictures')
+    with tempfile.TemporaryDirectory() as made:
+        subprocess.run([folder / 'make', made], check=True)
+        names = sorted({path.name for path in [*folder.glob('*.svg'), *Path(made).glob('*.svg')]})
+        different, others = filecmp.cmpfiles(folder, made, names, shallow=False)[1:]
+    report('the pictures are those that docs/pictures/make draws',
+           [f'{name} differs: run docs/pictures/make' for name in different + others])
+    problems = []
+    for table in sorted(Path('docs/measurements').glob('*.tsv')):
+        head, *rows = table.read_text(encoding='utf-8').splitlines()
+        page = Path(head.removeprefix('# source: ')).read_text(encoding='utf-8').splitlines()
+        lines = [set(re.findall(r'[0-9][0-9.]*', line)) for line in page]
+        for row in rows:
+            figures = {field for field in row.split('\t')[2:] if re.fullmatch(r'[0-9.]+', field)}
+            if not row.startswith('#') and not any(figures <= line for line in lines):
+                problems.append(f'{table}: not on its page: {row}')
+    report("the charts' figures are those of docs/measurements", problems)
+
+
 def flat(prefix, value):
     if not isinstance(value, dict):
         return {prefix: value}
@@ -160,12 +184,13 @@ def check_packages():
 def main():
     davit = os.path.abspath(sys.argv[2])
     os.chdir(sys.argv[1])
-    pages = [Path(name) for name in ('README.md', 'CONTRIBUTING.md', 'SECURITY.md')]
+    pages = [Path(name) for name in ('README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', 'MAINTAINERS.md')]
     pages += sorted(Path('docs').glob('**/*.md'))
     check_links(pages)
     check_commands(pages, davit)
     check_index(pages)
     check_figures()
+    check_pictures()
     check_configuration()
     check_packages()
     sys.exit(failed)

@@ -275,16 +275,19 @@ disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapsho
 END
 	configure containerd --set-default
 	dump=$(containerd --config /etc/containerd/config.toml config dump)
-	# The lines of a table of the dump.
+	# A key of a table of the dump; containerd 2 calls the plugin otherwise, quotes otherwise, and has lists.
 	dumped() { # TABLE KEY
-		awk -v table="[plugins.\"io.containerd.grpc.v1.cri\".$1]" -v key="$2" '
-			$1 ~ /^\[/ { on = $1 == table } on && $1 == key { print $3 }' <<< "$dump"
+		tr "'" '"' <<< "$dump" | awk -v old="[plugins.\"io.containerd.grpc.v1.cri\".$1]" \
+			-v new="[plugins.\"io.containerd.cri.v1.runtime\".$1]" -v key="$2" '
+			$1 ~ /^\[/ { on = $1 == old || $1 == new } on && $1 == key { print $3 }'
 	}
+	cni=bin_dir
+	[[ $dump != *bin_dirs* ]] || cni=bin_dirs
 	equal 'containerd reads the runtime' "\"$bindir/davit-runtime\" true" \
 		"$(dumped containerd.runtimes.nvidia.options BinaryName) $(dumped containerd.runtimes.nvidia.options SystemdCgroup)"
 	equal 'containerd: it is the default one' '"nvidia"' "$(dumped containerd default_runtime_name)"
 	equal 'containerd: what config.toml says of the plugin stays' "\"$work/cni\" true" \
-		"$(dumped cni bin_dir) $(dumped containerd.runtimes.runc.options SystemdCgroup)"
+		"$(dumped cni "$cni" | tr -d '[]') $(dumped containerd.runtimes.runc.options SystemdCgroup)"
 	containerd --config /etc/containerd/config.toml < /dev/null > "$work/containerd/log" 2>&1 &
 	engine_pid=$!
 	for ((i = 0; i < 100; i++)); do

@@ -229,7 +229,7 @@ ctr_run -- nodeprobe /dev/nvidiactl
 equal "ctr run without --gpus ($with): nothing is inside" '0 /dev/nvidiactl: ENOENT' "$rc $output"
 ctr_run --gpus 7 -- true
 equal "ctr run --gpus 7 ($with): does not start" 1 "$rc"
-matches "ctr run --gpus 7 ($with): our line" 'davit: cannot .*7.*\(fix: ' "$output"
+matches "ctr run --gpus 7 ($with): our line" 'davit: cannot .*7.*\(fix: choose one of them in --device \(--gpus of ctr' "$output"
 # --- a device cgroup that refuses a GPU, as those of Slurm and LXC do --------------------------------
 
 # The numbers are NVML's: the GPUs that can be opened here.
@@ -257,6 +257,6 @@ equal "$with: all are those that can be opened" "$host/dev/nvidia1" \
 	"$(in_refused list --device=all 2> /dev/null | grep "/nvidia[0-9]*$")"
 rc=0
 output=$(in_refused list --device=1 2>&1) || rc=$?
-matches "$with: there is no second one" 'davit: cannot .*GPU.* 1.*\(fix: |unknown device' "$rc $output"
+matches "$with: unknown second one" 'davit: cannot .*GPU.* 1.*\(fix: |unknown device' "$rc $output"
 equal "$with: outside both are counted" '0 1' "$(nvidia-container-cli info --csv | sed -n '5,$p' | cut -d, -f1 | xargs)"
 report_exit

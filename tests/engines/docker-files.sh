@@ -87,17 +87,21 @@ cdi_states() {
 	rm /run/cdi/x.yaml
 }
 
+# With the programs in `place`. CDI is on by itself from 28.3 on.
+all_states() {
+	local folders=''
+	version=$(PATH=$place:$PATH dockerd --version | grep -oE '[0-9]+\.[0-9]+\.[0-9]+' | head -n 1)
+	[ "$(printf '%s\n' 28.3 "$version" | sort -V | head -n 1)" != 28.3 ] || folders='/etc/cdi /var/run/cdi'
+	states "$folders"
+	[ -z "$folders" ] || cdi_states
+}
+
 place=/nonexistent
-version=$(dockerd --version | grep -oE '[0-9]+\.[0-9]+\.[0-9]+' | head -n 1)
-states ''
+all_states
 for suite in ${SUITES-}; do
 	place=$work/$suite/usr/bin:$work/$suite/usr/sbin
 	if suite_unpack "$suite" docker.io "$work/$suite" && suite_unpack "$suite" containerd "$work/$suite"; then
-		version=$(PATH=$place:$PATH dockerd --version | grep -oE '[0-9]+\.[0-9]+\.[0-9]+' | head -n 1)
-		folders=''
-		[ "$(printf '%s\n' 28.3 "$version" | sort -V | head -n 1)" != 28.3 ] || folders='/etc/cdi /var/run/cdi'
-		states "$folders"
-		[ -z "$folders" ] || cdi_states
+		all_states
 	else
 		skip "docker of $suite: its files" "$suite_problem"
 	fi

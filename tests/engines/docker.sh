@@ -90,7 +90,8 @@ equal "--gpus 0 ($with): nothing is inside" '/dev/nvidiactl: ENOENT' "$output$er
 
 in_docker --gpus '"device=7"' -- true
 equal "--gpus \"device=7\" ($with): the container doesn't start" 125 "$rc"
-matches "--gpus \"device=7\" ($with): docker shows our line" 'davit: cannot .*7.*\(fix: ' "$errors"
+matches "--gpus \"device=7\" ($with): docker shows our line, which names what was typed" \
+	'davit: cannot inject GPU 7: .*\(fix: choose one of them in --gpus\)' "$errors"
 
 in_docker --gpus 7 -- true
 matches "--gpus 7 ($with): the line says what was typed" \

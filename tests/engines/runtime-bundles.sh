@@ -109,8 +109,8 @@ bad() { # NAME REGULAR-EXPRESSION COMMAND
 # shellcheck disable=SC2016 # place_config evaluates it
 {
 	bad 'no config.json' 'read .*No such file.*\(fix: ' ':'
-	bad 'config.json is a directory' 'read .*no regular file.*\(fix: ' 'mkdir "$bundle/config.json"'
-	bad 'config.json is a FIFO' 'read .*no regular file.*\(fix: ' 'mkfifo "$bundle/config.json"'
+	bad 'config.json is a directory' 'read .*not a regular file.*\(fix: ' 'mkdir "$bundle/config.json"'
+	bad 'config.json is a FIFO' 'read .*not a regular file.*\(fix: ' 'mkfifo "$bundle/config.json"'
 	bad 'config.json has 100 MB' 'read .*too large.*\(fix: ' 'truncate -s 100M "$bundle/config.json"'
 	bad 'config.json is nested deeply' 'use .*nesting too deep.*\(fix: ' \
 		'printf "{\"CUDA_VERSION\":%s%s}" "$(printf "[%.0s" {1..5000})" "$(printf "]%.0s" {1..5000})" > "$bundle/config.json"'

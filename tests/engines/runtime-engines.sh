@@ -103,7 +103,10 @@ docker_gives 'runc, beside it' "0 $nothing" -e NVIDIA_VISIBLE_DEVICES=all -- nod
 rc=0
 errors=$(docker run --rm --network none --runtime=nvidia -e NVIDIA_VISIBLE_DEVICES=7 gpu-test true 2>&1) || rc=$?
 equal "--runtime=nvidia, GPU 7 ($with): it doesn't start" 125 "$rc"
-matches "--runtime=nvidia, GPU 7 ($with): docker shows our line" 'davit: cannot .*7.*\(fix: ' "$errors"
+matches "--runtime=nvidia, GPU 7 ($with): docker shows our line" 'davit: cannot .*7.*\(fix: choose one of them in NVIDIA_VISIBLE_DEVICES\)' "$errors"
+errors=$(docker run --rm --network none --runtime=nvidia --gpus '"device=7"' gpu-test true 2>&1) || true
+matches "--runtime=nvidia --gpus \"device=7\" ($with): the line names what was typed" \
+	'davit: cannot inject GPU 7: .*\(fix: choose one of them in --gpus\)' "$errors"
 
 docker run -d --name long --network none --runtime=nvidia -e NVIDIA_VISIBLE_DEVICES=1 gpu-test \
 	sleep 600 > /dev/null
@@ -231,7 +234,7 @@ ctr_gives 'ctr run --runc-binary' "0 $one" --env NVIDIA_VISIBLE_DEVICES=1 -- nvi
 equal "ctr run --runc-binary ($with): nothing is left in the root" '' "$(diff <(echo "$before") <(root_files) || true)"
 ctr_gives 'ctr run --runc-binary, nothing asked for' "0 $nothing" -- nodeprobe /dev/nvidiactl
 ctr_gives '' '' --env NVIDIA_VISIBLE_DEVICES=7 -- true
-matches "ctr run --runc-binary, GPU 7 ($with): our line is shown" 'davit: cannot .*7.*\(fix: ' "$errors"
+matches "ctr run --runc-binary, GPU 7 ($with): our line is shown" 'davit: cannot .*7.*\(fix: .* NVIDIA_VISIBLE_DEVICES\)' "$errors"
 stop_containerd
 
 # --- Podman --------------------------------------------------------------------------------------
@@ -274,7 +277,7 @@ if command -v podman > /dev/null && [ "$CGROUP" = v2 ]; then
 		podman_gives 'GPU 1' "0 $one" -e NVIDIA_VISIBLE_DEVICES=1 -- nvidia-smi -L
 		podman_gives 'nothing asked for' "0 $nothing" -- nodeprobe /dev/nvidiactl
 		podman_gives '' '' -e NVIDIA_VISIBLE_DEVICES=7 -- true
-		matches "podman --runtime, $low: GPU 7 ($with): our line is shown" 'davit: cannot .*7.*\(fix: ' "$errors"
+		matches "podman --runtime, $low: GPU 7 ($with): our line is shown" 'davit: cannot .*7.*\(fix: .* NVIDIA_VISIBLE_DEVICES\)' "$errors"
 	done
 fi
 [ -z "${KEEP_SEEN:-}" ] || cp -r "$work/seen" "$KEEP_SEEN"

@@ -117,6 +117,28 @@ for by in davit-hook davit-runtime; do
 		"$("$ENGINE" --root "$work/state" exec davit-other-$$ nvidia-smi -L 2>&1)"
 	"$ENGINE" --root "$work/state" delete -f davit-other-$$
 	drop_bundle
+
+	# The one that had the files made ends first, on an overlay and on a plain directory.
+	for root_is in overlay directory; do
+		gpu_bundle debian "$hooks"
+		if [ $root_is = directory ]; then
+			cp -a "$bundle/rootfs" "$bundle/plain"
+			edit_bundle '.root.path = $path' --arg path "$bundle/plain"
+		fi
+		edit_bundle '.process.args = ["sh", "-c", "sleep 600"] | .process.terminal = false'
+		"$ENGINE" --root "$work/state" run -d -b "$bundle" davit-first-$$ < /dev/null > /dev/null 2>&1
+		second=$work/second-$by-$root_is
+		mkdir "$second"
+		jq --arg hook "$hook" --arg config "$config" '.linux.cgroupsPath += "-2" |
+			.process.env = (.process.env | map(select(startswith("NVIDIA_VISIBLE") | not))) + ["NVIDIA_VISIBLE_DEVICES=1"] |
+			'"$hooks" < "$bundle/config.json" > "$second/config.json"
+		"$ENGINE" --root "$work/state" run -d -b "$second" davit-second-$$ < /dev/null > /dev/null 2>&1
+		"$ENGINE" --root "$work/state" delete -f davit-first-$$
+		equal "a $root_is of two, the first ends ($with): the other one keeps its GPU" "$one" \
+			"$("$ENGINE" --root "$work/state" exec davit-second-$$ nvidia-smi -L 2>&1)"
+		"$ENGINE" --root "$work/state" delete -f davit-second-$$
+		drop_bundle
+	done
 done
 
 # davit-runtime with a user namespace, beside `docker run --gpus`: dockerd's hook is registered already.

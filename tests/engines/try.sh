@@ -66,7 +66,7 @@ attempt --gpus none -- nvidia-smi -L
 equal 'try: --gpus none, the driver alone' 6 "$rc"
 attempt --gpus 5 -- nvidia-smi -L
 equal 'try: a GPU that the host lacks' \
-	'125 davit: cannot inject GPU 5: the host has 2 GPUs (0, 1) (fix: choose one of them with --gpus or NVIDIA_VISIBLE_DEVICES)' \
+	'125 davit: cannot inject GPU 5: the host has 2 GPUs (0, 1) (fix: choose one of them in --gpus)' \
 	"$rc $output$errors"
 attempt --gpus void -- ls /dev
 equal 'try: without GPUs it runs and says so' '0 0 1' \

@@ -36,7 +36,7 @@ SANDBOX = {
     }),
 }
 CAPABILITIES = {"add_capabilities": (1, [str]), "drop_capabilities": (2, [str])}
-IMAGE = {"image": (1, str)}
+IMAGE = {"image": (1, str), "user_specified_image": (18, str)}
 CONTAINER = {
     "metadata": (1, {"name": (1, str), "attempt": (2, int)}),
     "image": (2, IMAGE),
@@ -63,6 +63,7 @@ METHODS = {
     "CreateContainer": ({"pod_sandbox_id": (1, str), "config": (2, CONTAINER), "sandbox_config": (3, SANDBOX)},
                         {"container_id": (1, str)}),
     "StartContainer": ({"container_id": (1, str)}, {}),
+    "StopContainer": ({"container_id": (1, str), "timeout": (2, int)}, {}),
     "RemoveContainer": ({"container_id": (1, str)}, {}),
     "ExecSync": ({"container_id": (1, str), "cmd": (2, [str]), "timeout": (3, int)},
                  {"stdout": (1, bytes), "stderr": (2, bytes), "exit_code": (3, int)}),
@@ -147,7 +148,10 @@ class Runtime:
             container_id = self.call("CreateContainer", pod_sandbox_id=sandbox_id, config=pod["container"],
                                      sandbox_config=sandbox)["container_id"]
             self.call("StartContainer", container_id=container_id)
-            return self.call("ExecSync", container_id=container_id, cmd=pod["exec"], timeout=30)
+            answer = self.call("ExecSync", container_id=container_id, cmd=pod["exec"], timeout=30)
+            # At once: CRI-O waits for those that don't heed SIGTERM.
+            self.call("StopContainer", container_id=container_id)
+            return answer
         finally:
             self.call("StopPodSandbox", pod_sandbox_id=sandbox_id)
             self.call("RemovePodSandbox", pod_sandbox_id=sandbox_id)

@@ -136,7 +136,7 @@ stop_containerd() {
 }
 
 cri() {
-	timeout 100 "$repository/tests/lib/cri.py" "$work/containerd/socket" "$@"
+	timeout 100 "$repository/tests/lib/cri.py" "${cri_socket:-$work/containerd/socket}" "$@"
 }
 
 # pod HANDLER JQ-FILTER COMMAND...: a pod of that RuntimeClass, changed by the filter. Sets rc, output
@@ -150,7 +150,7 @@ pod() {
 		--argjson command "$(json_strings "$@")" '{handler: $handler, exec: $command,
 		sandbox: {metadata: {name: $name, uid: $name, namespace: "default"}, hostname: "pod",
 			linux: {cgroup_parent: $cgroup, security_context: {namespace_options: {pid: 1}}}},
-		container: {metadata: {name: "c"}, image: {image: "localhost/gpu-test:latest"}, envs: [],
+		container: {metadata: {name: "c"}, image: {image: "localhost/gpu-test:latest", user_specified_image: "localhost/gpu-test:latest"}, envs: [],
 			command: ["sleep", "1000000"], linux: {security_context: {namespace_options: {pid: 1}}}}} |
 		'"$filter" | cri run 2> "$work/errors") || rc=$?
 	errors=$(< "$work/errors")

@@ -4,7 +4,7 @@
 # cgroup versions that it is run with.
 
 # Scripts that need no runtime, or choose their own; all others run on each.
-single_scripts=(bad-input docker-files callers cdi cdi-hook cdi-names configure container-cli containerd-files cri doctor environment docker hooks-d matrix podman runtime-bundles
+single_scripts=(bad-input docker-files callers cdi cdi-hook cdi-names configure container-cli containerd-files cri crio doctor environment docker hooks-d matrix podman runtime-bundles
 	rootless runtime-engines systemd try units log traces launchers calls vendors-engines)
 
 # engine_scripts: a line for each run, `NAME ENGINE CGROUP`.
@@ -28,5 +28,7 @@ engine_scripts() {
 		for name in systemd rootless podman hooks-d cri matrix cdi cdi-names; do
 			printf '%s\n' "$name $with v2"
 		done
+		# Debian has no package of CRI-O.
+		! command -v crio > /dev/null || printf '%s\n' "crio $with v2"
 	done
 }

@@ -21,7 +21,7 @@ row '`--config FILE`' same 'NVIDIA'\''s file or davit'\''s' 1 'nowhere' 'echo "n
 row '`NVIDIA_CTK_DEBUG`' same '' 0 ' debug: ' 'NVIDIA_CTK_DEBUG=true nvidia-ctk cdi generate'
 row '`NVIDIA_CTK_QUIET`' same '' 0 '^nothing$' 'NVIDIA_CTK_QUIET=1 nvidia-ctk config default --output=$scratch/q && echo nothing'
 row '`NVIDIA_CTK_CONFIG`' same '' 1 'nowhere' 'echo "nvidia-container-cli.root = \"/nowhere\"" > $scratch/c.toml; NVIDIA_CTK_CONFIG=$scratch/c.toml nvidia-ctk cdi generate'
-row 'an unknown command' better 'a line names the nearest; exit code 2 (NVIDIA: 3)' 2 'there is no command runtim, but runtime \(fix: ' 'nvidia-ctk runtim'
+row 'an unknown command' better 'a line names the nearest; exit code 2 (NVIDIA: 3)' 2 'unknown command runtim, but runtime \(fix: ' 'nvidia-ctk runtim'
 row 'an unknown option' better 'one line; exit code 2 (NVIDIA: its help and 1)' 2 'unknown option --bogus \(fix: ' 'nvidia-ctk --bogus'
 row '`info`' better 'the driver and the GPUs (NVIDIA: its help)' 0 'GPU-' 'nvidia-ctk info'
 row '`hook NAME ...`' same 'see nvidia-cdi-hook' 0 '^/etc/link -> ../target$' 'cdi_hook_as "nvidia-ctk hook" create-symlinks --link ../target::/etc/link'

@@ -14,12 +14,13 @@ make_work
 machine=$(dpkg --print-architecture)
 package=$packages/davit_${version}_$machine.deb
 compat=$packages/davit-nvidia-compat_${version}_all.deb
+amd=$packages/davit-amd-compat_${version}_all.deb
 
 # --- what they are -------------------------------------------------------------------------------
 
 # Whoever publishes packages names an address that is answered (DAVIT_PACKAGER).
 equal 'deb: lintian has no error' '' "$(lintian --allow-root --suppress-tags \
-	bogus-mail-host,bogus-mail-host-in-debian-changelog "$package" "$compat" 2>&1 | grep '^E:' || true)"
+	bogus-mail-host,bogus-mail-host-in-debian-changelog "$package" "$compat" "$amd" 2>&1 | grep '^E:' || true)"
 matches 'deb: libc is all that it depends on' '^libc6 \(>= [0-9.]+\)$' "$(dpkg-deb -f "$package" Depends)"
 DESTDIR=$work/all cmake --install "$packages" > "$work/log"
 equal 'deb: all that CMake installs is in it, but for the library' "$(cd "$work/all" && find . ! -type d \
@@ -159,6 +160,25 @@ apt install /tmp/dummy.deb --allow-downgrades
 equal 'deb: and back: the toolkit takes the place of davit-nvidia-compat' '0 theirs' \
 	"$rc $(cat "$root/usr/bin/nvidia-ctk")"
 apt purge nvidia-container-toolkit
+
+# --- AMD's names ---------------------------------------------------------------------------------
+
+mkdir -p "$work/theirs/DEBIAN" "$work/theirs/usr/bin"
+printf 'Package: amd-container-toolkit\nVersion: 1.3.0\nArchitecture: all\nMaintainer: n <n@localhost>\nDescription: stands for it\n' \
+	> "$work/theirs/DEBIAN/control"
+printf 'theirs\n' > "$work/theirs/usr/bin/amd-ctk"
+dpkg-deb -b "$work/theirs" "$root/tmp/theirs.deb" > "$work/log"
+apt install /tmp/theirs.deb
+make_newer "$amd"
+apt install "$newer"
+equal "deb: davit-amd-compat takes the place of AMD's toolkit when it is asked for" '0 davit davit-runtime' \
+	"$rc $(readlink "$root/usr/bin/amd-ctk") $(readlink "$root/usr/bin/amd-container-runtime")"
+equal "deb: AMD's toolkit is gone" '' "$(in_root dpkg -l amd-container-toolkit 2> /dev/null | grep '^ii' || true)"
+matches 'deb: amd-ctk is davit' 'cdi .*specs' "$(in_root amd-ctk --help)"
+run_in_root amd-container-runtime --version
+matches 'deb: amd-container-runtime is davit-runtime' '^0 .*runc version' "$rc $(xargs <<< "$output")"
+apt purge davit-amd-compat
+equal 'deb: and it goes' '' "$(find "$root/usr/bin" -name 'amd-*')"
 
 # --- remove, purge -------------------------------------------------------------------------------
 

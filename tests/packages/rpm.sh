@@ -9,6 +9,7 @@ require_root
 make_work
 package=$packages/davit-$version-1.$(uname -m).rpm
 compat=$packages/davit-nvidia-compat-$version-1.noarch.rpm
+amd=$packages/davit-amd-compat-$version-1.noarch.rpm
 
 files_of_deb() { # PACKAGE
 	dpkg-deb --fsys-tarfile "$packages/$1"_*.deb | tar -t | sed 's#^\.##; s#/vendor-completions/#/site-functions/#' | grep -v '/$' | sort
@@ -19,6 +20,10 @@ files_of_rpm() { # PACKAGE
 equal 'rpm: davit has the files of the .deb' "$(files_of_deb davit)" "$(files_of_rpm "$package")"
 equal 'rpm: davit-nvidia-compat has the files of the .deb' "$(files_of_deb davit-nvidia-compat)" \
 	"$(files_of_rpm "$compat")"
+equal 'rpm: davit-amd-compat has the files of the .deb' "$(files_of_deb davit-amd-compat)" "$(files_of_rpm "$amd")"
+equal 'rpm: davit-amd-compat: its names, what it needs and excludes' \
+	"/usr/bin/amd-container-runtime /usr/bin/amd-ctk davit = $version amd-container-toolkit" \
+	"$(files_of_rpm "$amd" | grep /bin/ | xargs) $(rpm -qp --requires "$amd" | grep ^davit) $(rpm -qp --conflicts "$amd")"
 equal 'rpm: directories of others are not its own' '' "$(rpm -qp --dump "$package" |
 	awk '$5 ~ /^04/ && $1 !~ /davit/ { print $1 }')"
 equal 'rpm: a shell for its scripts and libc are all that it requires' '' "$(rpm -qp --requires "$package" |
@@ -35,13 +40,13 @@ mkdir "$root"
 in_root() { # OPTION...
 	rpm --root "$root" --dbpath /var/lib/rpm --nodeps --noscripts --force-debian "$@"
 }
-equal 'rpm: both install into an empty root' '' "$(in_root -i "$package" "$compat" 2>&1)"
-equal 'rpm: what is installed is what was packed' '' "$(in_root -V davit davit-nvidia-compat 2>&1)"
+equal 'rpm: they install into an empty root' '' "$(in_root -i "$package" "$compat" "$amd" 2>&1)"
+equal 'rpm: what is installed is what was packed' '' "$(in_root -V davit davit-nvidia-compat davit-amd-compat 2>&1)"
 equal 'rpm: the installed program runs' "davit $version" "$("$root/usr/bin/nvidia-ctk" --version 2>&1 | sed -n 2p)"
 printf '// mine\n{}\n' > "$root/etc/davit/config.json"
 in_root -U --replacepkgs "$package" > "$work/log" 2>&1
 equal 'rpm: installing it anew keeps the edited configuration' '// mine' "$(head -n 1 "$root/etc/davit/config.json")"
-in_root -e davit-nvidia-compat davit > "$work/log" 2>&1
+in_root -e davit-nvidia-compat davit-amd-compat davit > "$work/log" 2>&1
 equal 'rpm: removing leaves the edited configuration alone' /etc/davit/config.json.rpmsave \
 	"$(find "$root" ! -type d ! -path '*/var/lib/rpm/*' -printf '/%P\n')"
 

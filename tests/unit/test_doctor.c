@@ -115,6 +115,7 @@ static void make_sample(struct sample *s)
 	assert_true(hook && device);
 	*hook = (struct doctor_hook){
 		.file = "/hooks.d/davit.json",
+		.readers = 1U << DOCTOR_CRIO | 1U << DOCTOR_PODMAN,
 		.program = {"/usr/bin/davit-hook", "/usr/bin/davit-hook", true, CONFIGURED},
 	};
 	*device = (struct cdi_listed){"nvidia.com/gpu=0", "/etc/cdi/nvidia.json", 0};
@@ -252,6 +253,8 @@ static void fail_bundle(struct doctor_host *host, enum doctor_step step)
 	X(runtime_later, host->engines[0].runtime.changed = STARTED + 2) \
 	X(no_start, host->engines[0].started = 0) \
 	X(no_hooks, host->hooks.count = 0) \
+	X(hooks_of_podman, host->hooks.items[0].readers = 1U << DOCTOR_PODMAN; host->engines[2].runtime.name = NULL; \
+		host->cdi.devices.count = 0) \
 	X(no_hooks_no_cdi, host->hooks.count = 0; host->cdi.devices.count = 0) \
 	X(rootless_podman, host->system.uid = 1000; host->cdi.devices.count = 0; host->hooks.count = 0) \
 	X(crio_cdi, host->hooks.count = 0; host->engines[2].runtime.name = NULL) \
@@ -412,6 +415,7 @@ static const struct {
 	{"containerd.runtime", dangling_runtime, DOCTOR_WARN, "no such program exists; CDI"},
 	{"containerd.restart", changed_later, DOCTOR_WARN, "/etc/engine changed later"},
 	{"crio.runtime", no_runtime, DOCTOR_OK, "/hooks.d/davit.json"},
+	{"crio.runtime", hooks_of_podman, DOCTOR_FAIL, "nor a hook of davit in hooks.d"},
 	{"crio.runtime", no_crio, DOCTOR_FAIL, "hooks.d"},
 	{"crio.runtime", crio_cdi, DOCTOR_SKIP, "CDI devices work without"},
 	{"podman.hook", no_hooks, DOCTOR_OK, "CDI"},

@@ -556,7 +556,8 @@ static void mode_hook_adds_one_hook(void **state)
 	assert_string_equal(document.text, one);
 }
 
-/* dockerd's for --gpus writes down nothing for poststop. */
+/* dockerd's for --gpus writes down nothing for poststop. The name stays, for messages to say
+ * --gpus. */
 static void mode_hook_takes_the_place_of_the_engines(void **state)
 {
 	static const char text[] =
@@ -572,8 +573,8 @@ static void mode_hook_takes_the_place_of_the_engines(void **state)
 	assert_string_equal(
 		document.text,
 		"{\"hooks\":{\"prestart\":[{\"path\":\"/net\"},{\"path\":\"/h\",\"args\":"
-		"[\"davit-hook\",\"-record\",\"-runtime\",\"prestart\"]}],\"createRuntime\":[],"
-		"\"poststop\":[" POSTSTOP "]}}");
+		"[\"nvidia-container-runtime-hook\",\"-record\",\"-runtime\",\"prestart\"]}],"
+		"\"createRuntime\":[],\"poststop\":[" POSTSTOP "]}}");
 }
 
 /* What an image or its engine may have many of: memory by the text's length, not by its square. */

@@ -146,7 +146,7 @@ static void message_is_never_cut(void **state)
 		error_line(&err, line);
 		assert_true(strlen(err.message) < sizeof(err.message) - 1);
 		assert_true(
-			string_ends(line, "(fix: choose one of them with NVIDIA_VISIBLE_DEVICES)"));
+			string_ends(line, "(fix: choose one of them in NVIDIA_VISIBLE_DEVICES)"));
 	}
 }
 

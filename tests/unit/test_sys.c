@@ -296,6 +296,48 @@ static void only_root_and_the_user_itself_own_what_counts(void **state)
 	assert_false(owner_is_trusted(-1, &st));
 }
 
+static void a_file_is_trusted_that_its_owner_alone_can_write(void **state)
+{
+	static const struct {
+		const char *path;
+		mode_t mode;
+		int trust;
+	} rows[] = {
+		{"usr/lib/file", 0644, FILE_TRUSTED},
+		{"usr/lib/file", 0664, FILE_WRITABLE_BY_OTHERS},
+		{"usr/lib/file", 0646, FILE_WRITABLE_BY_OTHERS},
+		{"usr", 0755, FILE_NOT_REGULAR},
+		{"fifo", 0644, FILE_NOT_REGULAR},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		AUTO_FD fd = open(rows[i].path, O_PATH | O_CLOEXEC);
+
+		assert_int_equal(chmod(rows[i].path, rows[i].mode), 0);
+		assert_int_equal(file_trust(fd), rows[i].trust);
+	}
+	assert_int_equal(chmod("usr/lib/file", 0644), 0);
+	assert_int_equal(file_trust(-1), -EBADF);
+}
+
+static void a_file_is_loaded_whole_or_not_at_all(void **state)
+{
+	AUTO_ARENA arena = {0};
+	size_t length = 0;
+	char *text = NULL;
+
+	(void)state;
+	assert_int_equal(file_load("lib/file", 0, 6, &arena, &text, &length), 0);
+	assert_string_equal(text, "inside");
+	assert_int_equal(length, 6);
+	assert_int_equal(file_load("usr/lib/file", 0, 5, &arena, &text, NULL), -EFBIG);
+	assert_int_equal(file_load("out", O_NOFOLLOW, 100, &arena, &text, NULL), -ELOOP);
+	assert_int_equal(file_load("fifo", 0, 100, &arena, &text, NULL), -EINVAL);
+	assert_int_equal(file_load("usr", 0, 100, &arena, &text, NULL), -EINVAL);
+	assert_int_equal(file_load("dangling", 0, 100, &arena, &text, NULL), -ENOENT);
+}
+
 static void mount_info_is_parsed(void **state)
 {
 	char text[] =
@@ -388,6 +430,8 @@ int main(void)
 		cmocka_unit_test(creating_is_not_the_resolvers_job),
 		cmocka_unit_test(only_regular_files_are_read),
 		cmocka_unit_test(directories_are_made_inside),
+		cmocka_unit_test(a_file_is_trusted_that_its_owner_alone_can_write),
+		cmocka_unit_test(a_file_is_loaded_whole_or_not_at_all),
 		cmocka_unit_test(mount_info_is_parsed),
 		cmocka_unit_test(ids_are_found_in_a_map),
 		cmocka_unit_test(only_root_and_the_user_itself_own_what_counts),

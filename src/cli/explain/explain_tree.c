@@ -9,13 +9,10 @@
 
 static void add_request(struct tree *root, const struct gpu_request *request)
 {
-	const char *devices = strings_join(root->arena, &request->devices, ", ");
 	struct strings names = {0};
 	struct tree *node = NULL;
+	const char *devices;
 
-	if (request->nvidia)
-		node = tree_add(root, "request: %s, from %s", devices ? devices : "",
-				request->from);
 	for (size_t i = 0; i < request->wishes.count; i++) {
 		const struct wish *wish = &request->wishes.items[i];
 
@@ -23,6 +20,17 @@ static void add_request(struct tree *root, const struct gpu_request *request)
 		node = tree_add(root, "request: %s %s, from %s", wish->vendor->title,
 				devices ? devices : "", wish->from);
 	}
+	if (request->spec_devices.count) {
+		devices = strings_join(root->arena, &request->spec_devices, ", ");
+		node = tree_add(root, "request: %s, from %s", devices ? devices : "",
+				request->spec_from);
+	}
+	/* Last, since the capabilities are NVIDIA's. */
+	devices = strings_join(root->arena, &request->devices, ", ");
+	if (request->nvidia)
+		node = tree_add(root, "request: %s%s, from %s",
+				request->wishes.count ? "NVIDIA " : "", devices ? devices : "",
+				request->from);
 	if (!request->gpu)
 		node = tree_add(root, "request: no GPU is asked for");
 	if (request->nvidia) {
@@ -39,7 +47,8 @@ static void add_request(struct tree *root, const struct gpu_request *request)
 static void add_selection(struct tree *root, const struct pipeline *pipeline)
 {
 	const struct selection *selection = &pipeline->selection;
-	struct tree *node = tree_add(root, "GPUs: %zu selected", selection->count);
+	struct tree *node = tree_add(root, "%sGPUs: %zu selected",
+				     pipeline->choices.count ? "NVIDIA " : "", selection->count);
 
 	for (size_t i = 0; i < selection->count; i++) {
 		const struct gpu *gpu = selection->items[i].gpu;

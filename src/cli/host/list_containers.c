@@ -350,6 +350,8 @@ static int print_json(const struct founds *founds)
 
 static int print_text(const struct founds *founds)
 {
+	size_t printed = 0;
+
 	for (size_t i = 0; i < founds->count; i++) {
 		const struct found *found = &founds->items[i];
 
@@ -357,7 +359,10 @@ static int print_text(const struct founds *founds)
 			continue;
 		(void)printf("%.12s  pid %d  %s  %s\n", found->id ? found->id : "-", found->pid,
 			     found->name ? found->name : "-", found->text);
+		printed++;
 	}
+	if (!printed)
+		cli_note("no running container has a GPU");
 	return fflush(stdout) != 0;
 }
 

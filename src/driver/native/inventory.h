@@ -67,6 +67,20 @@ struct inventory {
 	const char *module_failed; /* to be loaded; err still says why */
 	struct error *err;
 };
+/* One with nothing found yet, that fills `driver`. */
+static inline struct inventory inventory_of(const struct driver_roots *roots,
+					    const struct config *config, struct driver *driver,
+					    struct arena *arena, struct error *err)
+{
+	return (struct inventory){
+		.roots = roots,
+		.config = config,
+		.driver = driver,
+		.arena = arena,
+		.err = err,
+		.read_fd = -1,
+	};
+}
 
 /* ---- devices/kernel.c: /proc/driver/nvidia and /proc/devices ------------------------------------
  */

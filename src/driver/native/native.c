@@ -13,18 +13,11 @@ static int read_all(const struct driver_roots *roots, const struct config *confi
 		    const struct driver_wanted *wanted, struct arena *arena, struct driver *ret,
 		    struct error *err)
 {
-	struct inventory inv = {
-		.roots = roots,
-		.config = config,
-		.capabilities = wanted->capabilities,
-		.devices = wanted->devices,
-		.arena = arena,
-		.driver = ret,
-		.read_fd = -1,
-		.err = err,
-	};
+	struct inventory inv = inventory_of(roots, config, ret, arena, err);
 	int r;
 
+	inv.capabilities = wanted->capabilities;
+	inv.devices = wanted->devices;
 	prepare(ret);
 	r = inventory_read_kernel(&inv);
 	if (r == 0)
@@ -43,16 +36,7 @@ static int examine(const struct driver_roots *roots, const struct config *config
 		   struct arena *arena, struct driver *ret, struct driver_problems *ret_problems)
 {
 	struct driver_problems *problems = ret_problems;
-	struct inventory inv = {
-		.roots = roots,
-		.config = config,
-		.capabilities = CAPABILITY_ALL,
-		.arena = arena,
-		.driver = ret,
-		.read_fd = -1,
-		.stale_allowed = true,
-		.thorough = true,
-	};
+	struct inventory inv = inventory_of(roots, config, ret, arena, NULL);
 	const struct {
 		int (*read)(struct inventory *inv);
 		struct error *err;
@@ -65,6 +49,9 @@ static int examine(const struct driver_roots *roots, const struct config *config
 	};
 	int r = 0;
 
+	inv.capabilities = CAPABILITY_ALL;
+	inv.stale_allowed = true;
+	inv.thorough = true;
 	prepare(ret);
 	*problems = (struct driver_problems){0};
 	for (size_t i = 0; r != -ENOMEM && i < ARRAY_SIZE(parts); i++) {

@@ -32,20 +32,18 @@ static const char *path_beside(struct arena *arena)
 
 static int check_program(int fd, const char *path, struct error *err)
 {
-	const char *what = NULL;
-	struct stat st;
+	static const char *const problems[] = {
+		[FILE_NOT_REGULAR] = "is not a regular file",
+		[FILE_OTHER_OWNER] = "belongs to another user",
+		[FILE_WRITABLE_BY_OTHERS] = "is writable by other users",
+	};
+	int r = file_trust(fd);
 
-	if (fstat(fd, &st) < 0)
-		return error_errno(err, errno, "ask NVML: cannot inspect %s", path);
-	if (!S_ISREG(st.st_mode))
-		what = "is not a regular file";
-	else if (!owner_is_trusted(fd, &st))
-		what = "belongs to another user";
-	else if (st.st_mode & (S_IWGRP | S_IWOTH))
-		what = "is writable by other users";
-	if (!what)
+	if (r < 0)
+		return error_errno(err, -r, "ask NVML: cannot inspect %s", path);
+	if (r == FILE_TRUSTED)
 		return 0;
-	error_set(err, ERROR_NO_DRIVER, EPERM, NULL, "ask NVML: %s %s", path, what);
+	error_set(err, ERROR_NO_DRIVER, EPERM, NULL, "ask NVML: %s %s", path, problems[r]);
 	return error_fix(err, -EPERM, "reinstall davit, or run `chown root %s; chmod 0755 %s`",
 			 path, path);
 }

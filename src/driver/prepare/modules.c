@@ -15,14 +15,14 @@ static const char *const places[] = {"/sbin/modprobe", "/usr/sbin/modprobe", "/b
 /* Whoever could write it would be root through us. */
 static int check_modprobe(int fd, const char *path, struct error *err)
 {
-	struct stat st;
+	int r = file_trust(fd);
 
-	if (fstat(fd, &st) < 0)
-		return error_errno(err, errno, "inspect %s", path);
-	if (S_ISREG(st.st_mode) && owner_is_trusted(fd, &st) && !(st.st_mode & (S_IWGRP | S_IWOTH)))
+	if (r < 0)
+		return error_errno(err, -r, "inspect %s", path);
+	if (r == FILE_TRUSTED)
 		return 0;
 	return error_set(err, ERROR_SYSTEM, EPERM, NULL,
-			 "run %s: it is not a regular file that only root can write", path);
+			 "run %s: it is not a regular file that root alone can write", path);
 }
 
 static int open_modprobe(const struct root *host, struct error *err)

@@ -87,19 +87,12 @@ int driver_count_openable(const struct driver_roots *roots, const struct config 
 			  struct error *err)
 {
 	struct error ignored;
-	struct inventory inv = {
-		.roots = roots,
-		.config = config,
-		.arena = arena,
-		.driver = driver,
-		.read_fd = -1,
-		.pretend = true,
-		.err = &ignored,
-	};
+	struct inventory inv = inventory_of(roots, config, driver, arena, &ignored);
 	struct gpus *gpus = &driver->gpus;
 	size_t kept = 0;
 	int left_out = 0;
 
+	inv.pretend = true;
 	for (size_t i = 0; i < gpus->count; i++) {
 		const char *problem = gpu_objection(&inv, &gpus->items[i], as_caller);
 		int r = problem ? leave_out(&inv, &gpus->items[i], problem) : 0;

@@ -96,19 +96,12 @@ int driver_prepare(const struct driver_roots *roots, const struct config *config
 		   struct arena *arena, struct driver *ret, struct strings *ret_done,
 		   struct error *err)
 {
-	struct inventory inv = {
-		.roots = roots,
-		.config = config,
-		.capabilities = CAPABILITY_COMPUTE | CAPABILITY_DISPLAY,
-		.arena = arena,
-		.driver = ret,
-		.read_fd = -1,
-		.stale_allowed = true,
-		.pretend = what & PREPARE_PRETEND,
-		.err = err,
-	};
+	struct inventory inv = inventory_of(roots, config, ret, arena, err);
 	int r;
 
+	inv.capabilities = CAPABILITY_COMPUTE | CAPABILITY_DISPLAY;
+	inv.stale_allowed = true;
+	inv.pretend = what & PREPARE_PRETEND;
 	*ret = (struct driver){.root_path = config->driver.root, .mendable = true};
 	*ret_done = (struct strings){0};
 	r = what & PREPARE_MODULES ? prepare_driver(&inv, ret_done) : 0;

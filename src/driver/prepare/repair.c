@@ -31,17 +31,10 @@ int driver_repair(const struct driver_roots *roots, const struct config *config,
 		  struct driver *driver, struct error *err)
 {
 	struct error problem = {0};
-	struct inventory inv = {
-		.roots = roots,
-		.config = config,
-		.arena = arena,
-		.driver = driver,
-		.read_fd = -1,
-		.pretend = pretend,
-		.err = &problem,
-	};
+	struct inventory inv = inventory_of(roots, config, driver, arena, &problem);
 	int r;
 
+	inv.pretend = pretend;
 	if (!driver->mendable)
 		return 0;
 	r = pretend ? 0 : privilege_set(PRIVILEGE_MOUNT, err);

@@ -64,11 +64,12 @@ static void allow(struct program *program, const int *calls, size_t count)
 	}
 }
 
-static size_t put(struct program *program, uint16_t code, uint32_t k)
+/* Returns the instruction's place. */
+static size_t put(struct program *program, struct sock_filter instruction)
 {
 	if (program->count == INSTRUCTIONS_MAX)
 		fail("too long a program");
-	program->items[program->count] = (struct sock_filter){.code = code, .k = k};
+	program->items[program->count] = instruction;
 	return program->count++;
 }
 
@@ -80,20 +81,24 @@ static bool all_equal(const uint32_t *words, unsigned from, unsigned to)
 	return true;
 }
 
-/* The bit of the call is in X, its number in the accumulator: tests words [from, to). */
+/* X is the bit of the call, A (the accumulator) its number: tests words [from, to). */
 static void put_words(struct program *program, unsigned from, unsigned to)
 {
 	unsigned middle = (from + to) / 2;
 	size_t jump;
 
 	if (all_equal(program->words, from, to)) {
-		(void)put(program, BPF_LD | BPF_IMM, program->words[from]);
-		jump = put(program, BPF_JMP | BPF_JSET | BPF_X, 0);
-		program->items[jump].jt = TO_ALLOW;
-		program->items[jump].jf = TO_OTHERWISE;
+		/* A = the word */
+		(void)put(program,
+			  (struct sock_filter)BPF_STMT(BPF_LD | BPF_IMM, program->words[from]));
+		/* if (A & X) allow, else not */
+		(void)put(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_X, 0,
+								TO_ALLOW, TO_OTHERWISE));
 		return;
 	}
-	jump = put(program, BPF_JMP | BPF_JGE | BPF_K, middle * 32);
+	/* if (A >= the first number of the upper half) go there, which is known below */
+	jump = put(program,
+		   (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, middle * 32, 0, 0));
 	put_words(program, from, middle);
 	program->items[jump].jt = (uint8_t)(program->count - jump - 1);
 	put_words(program, middle, to);
@@ -101,8 +106,10 @@ static void put_words(struct program *program, unsigned from, unsigned to)
 
 static void put_ends(struct program *program, uint32_t otherwise)
 {
-	size_t allow_at = put(program, BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	size_t otherwise_at = put(program, BPF_RET | BPF_K, otherwise);
+	size_t allow_at =
+		put(program, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+	size_t otherwise_at =
+		put(program, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, otherwise));
 
 	for (size_t i = 0; i < allow_at; i++) {
 		struct sock_filter *item = &program->items[i];
@@ -117,19 +124,36 @@ static void put_ends(struct program *program, uint32_t otherwise)
 	}
 }
 
+static void put_beginning(struct program *program)
+{
+	const uint32_t arch = offsetof(struct seccomp_data, arch);
+	const uint32_t nr = offsetof(struct seccomp_data, nr);
+	const struct sock_filter instructions[] = {
+		/* if (the architecture is another one) kill: numbers mean something else there */
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, arch),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		/* if (the number is beyond the words) don't allow */
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, nr),
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, WORDS * 32, TO_OTHERWISE, 0),
+		/* X = the number % 32 */
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 31),
+		BPF_STMT(BPF_MISC | BPF_TAX, 0),
+		/* X = 1 << X */
+		BPF_STMT(BPF_LD | BPF_IMM, 1),
+		BPF_STMT(BPF_ALU | BPF_LSH | BPF_X, 0),
+		BPF_STMT(BPF_MISC | BPF_TAX, 0),
+		/* A = the number */
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, nr),
+	};
+
+	for (size_t i = 0; i < sizeof(instructions) / sizeof(instructions[0]); i++)
+		(void)put(program, instructions[i]);
+}
+
 static void make(const char *name, struct program *program, uint32_t otherwise)
 {
-	(void)put(program, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
-	program->items[put(program, BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE)].jt = 1;
-	(void)put(program, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-	(void)put(program, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-	program->items[put(program, BPF_JMP | BPF_JGE | BPF_K, WORDS * 32)].jt = TO_OTHERWISE;
-	(void)put(program, BPF_ALU | BPF_AND | BPF_K, 31);
-	(void)put(program, BPF_MISC | BPF_TAX, 0);
-	(void)put(program, BPF_LD | BPF_IMM, 1);
-	(void)put(program, BPF_ALU | BPF_LSH | BPF_X, 0);
-	(void)put(program, BPF_MISC | BPF_TAX, 0);
-	(void)put(program, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+	put_beginning(program);
 	put_words(program, 0, WORDS);
 	put_ends(program, otherwise);
 	(void)printf("static const struct sock_filter %s[] = {\n", name);

@@ -122,13 +122,7 @@ int native_read_families(const struct driver_roots *roots, unsigned families,
 			 const struct strings *imex, struct arena *arena, struct driver *driver,
 			 struct error *err)
 {
-	struct inventory inv = {
-		.roots = roots,
-		.arena = arena,
-		.driver = driver,
-		.read_fd = -1,
-		.err = err,
-	};
+	struct inventory inv = inventory_of(roots, NULL, driver, arena, err);
 	int r = find_by_name(&inv, families);
 
 	if (r == 0 && (families & FAMILY_IMEX))

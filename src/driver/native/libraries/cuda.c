@@ -77,14 +77,7 @@ const char *native_cuda_version(const struct driver_roots *roots, const struct c
 	/* What is found out on the way, where it was searched, is not the caller's. */
 	struct driver copy = {.version = driver->version};
 	struct error ignored;
-	struct inventory inv = {
-		.roots = roots,
-		.config = config,
-		.arena = arena,
-		.driver = &copy,
-		.read_fd = -1,
-		.err = &ignored,
-	};
+	struct inventory inv = inventory_of(roots, config, &copy, arena, &ignored);
 	struct library_dirs dirs;
 	struct library library = {.fd = -1};
 	const char *version;

@@ -129,7 +129,8 @@ static int list_dir(struct inventory *inv, struct library_dir *dir)
 {
 	AUTO_FD fd = root_openat(driver_root_of(inv->roots, dir->tree), dir->path,
 				 O_RDONLY | O_DIRECTORY);
-	_Alignas(struct dirent64) char buffer[32768];
+	/* Not on the stack, of which all of it would be touched. */
+	static _Alignas(struct dirent64) char buffer[32768];
 	ssize_t length = 0;
 	int r = 0;
 

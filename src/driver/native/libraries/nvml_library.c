@@ -19,14 +19,7 @@ int native_locate_nvml(const struct driver_roots *roots, const struct config *co
 {
 	static const struct catalogue_row libnvml = {.name = CATALOGUE_LIBNVML};
 	struct driver copy = {.version = driver->version};
-	struct inventory inv = {
-		.roots = roots,
-		.config = config,
-		.arena = arena,
-		.driver = &copy,
-		.read_fd = -1,
-		.err = err,
-	};
+	struct inventory inv = inventory_of(roots, config, &copy, arena, err);
 	struct library_dirs dirs = {0};
 	struct library library = {.fd = -1};
 	int r = library_dirs_locate(&inv, 64, &dirs);
