@@ -56,7 +56,7 @@ def trust():
     p.box(300, 340, 222, 76, "Kernel", ["checks every mount, node and", "device rule"], kind="paper")
     p.line([(411, 302), (411, 338)], arrow=True)
     p.line([(570, 46), (570, 432)], "warning-line", width=2, dashed=True)
-    p.box(640, 46, 220, 96, "the bundle's config.json", ["text from the image or the user:", "bounded, read strictly, refused",
+    p.box(640, 46, 220, 96, "config.json of the bundle", ["text from the image or the user:", "bounded, read strictly, refused",
                                                      "where runtimes would differ"], line="warning-line")
     p.line([(638, 94), (548, 94), (548, 232), (524, 232)], arrow=True)
     p.box(640, 188, 220, 148, "The container's root", ["the image, volumes: hostile", "paths, links, types and contents",
