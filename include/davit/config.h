@@ -65,8 +65,14 @@ struct config {
 		const char *sys;       /* "/sys" */
 		const char *run;       /* "/run": where the driver's sockets are */
 		const char *mps;       /* "/tmp/nvidia-mps": where the MPS daemon's pipes are */
-		/* "/etc/nvidia-container-runtime/host-files-for-container.d": Tegra\'s lists */
+		/* "/etc/nvidia-container-runtime/host-files-for-container.d": Tegra's lists */
 		const char *csv;
+		/* Not a key, but an option of cdi generate: these lists in place of that
+		 * directory's */
+		struct strings csv_files;
+		struct strings csv_ignore; /* patterns of links in the lists that are left out */
+		/* "/usr/local/cuda/compat_orin": where images have newer libraries for Orin */
+		const char *csv_compat;
 		bool load_modules; /* true */
 	} driver;
 	struct {
@@ -94,8 +100,8 @@ struct config {
 		bool ignore_requirements;       /* false; true is requirements at ignore */
 		bool imex;                      /* true */
 		bool csv_mounts;          /* true: NVIDIA_REQUIRE_JETPACK=csv-mounts=all counts */
-		bool csv_debug;           /* true: nodes of Tegra\'s lists for profiling, too */
-		struct strings csv_allow; /* paths that Tegra\'s lists may name besides the usual */
+		bool csv_debug;           /* true: nodes of Tegra's lists for profiling, too */
+		struct strings csv_allow; /* paths that Tegra's lists may name besides the usual */
 	} policy;
 	struct {
 		struct strings spec_dirs; /* /etc/cdi, /var/run/cdi: the last has precedence */

@@ -169,6 +169,9 @@ struct driver {
 	 */
 	bool nvml_optional;
 	const char *unproven;
+	/* Of requirements that don't hold davit-runtime makes an error, too (policy.requirements:
+	 * auto): NVIDIA's does so with Tegra's lists. */
+	bool enforces;
 	/* Sentences that explain tells: what this platform can't do, or does otherwise. */
 	struct strings notes;
 	struct lost_gpus lost;
@@ -279,6 +282,9 @@ const char *gpu_place_text(const struct gpu *gpu);
 
 /* Whether its libraries keep the directories of the host that they are in. */
 bool driver_has_folders(const struct driver *driver);
+/* That of libcuda.so.1 where it has one, else the other; NULL without memory. */
+const char *driver_libcuda_folder(const struct driver *driver, const char *otherwise,
+				  struct arena *arena);
 /* These directories, a line each (the last without newline); NULL without memory. */
 const char *driver_list_folders(const struct driver *driver, struct arena *arena);
 

@@ -449,22 +449,26 @@ static int add_loader_cache(struct edits_maker *maker, const struct plan *plan,
 	return 0;
 }
 
-/* The image's newer libraries, by what the host's are compared with. */
-static void add_compat(struct edits_maker *maker, struct json_object *edits)
+/* What the image's newer libraries are compared with, and where they are; args NULL: nowhere. */
+static void add_compat_arguments(struct edits_maker *maker, struct json_object *args)
 {
 	const struct driver *driver = maker->driver;
 	const char *version = driver->compat_by_cuda ? driver->cuda_version : driver->version;
-	struct json_object *args;
 
-	if (!maker->options->cuda_compat || !driver->compat_dir || !version)
-		return;
-	args = add_hook(maker, edits, "enable-cuda-compat");
 	if (!args)
 		return;
 	add_argument(args, driver->compat_by_cuda ? "--host-cuda-version" : "--host-driver-version",
 		     version);
 	if (!string_equal(driver->compat_dir, COMPAT_DIR))
 		add_argument(args, "--cuda-compat-container-root", driver->compat_dir);
+}
+
+static bool has_compat(const struct edits_maker *maker)
+{
+	const struct driver *driver = maker->driver;
+
+	return maker->options->cuda_compat && driver->compat_dir &&
+	       (driver->compat_by_cuda ? driver->cuda_version : driver->version);
 }
 
 static bool plan_has_kind(const struct plan *plan, enum operation_kind kind)
@@ -475,9 +479,13 @@ static bool plan_has_kind(const struct plan *plan, enum operation_kind kind)
 	return false;
 }
 
-/* Whether EGL can be told the GPUs that are to be shown. */
-static bool has_minors(const struct driver *driver)
+/* Whether EGL is told the GPUs that are to be shown. */
+static bool has_profile(const struct edits_maker *maker)
 {
+	const struct driver *driver = maker->driver;
+
+	if (!(maker->capabilities & (CAPABILITY_GRAPHICS | CAPABILITY_DISPLAY)))
+		return false;
 	for (size_t i = 0; i < driver->gpus.count; i++)
 		if (driver->gpus.items[i].minor != GPU_NO_MINOR)
 			return true;
@@ -501,9 +509,22 @@ static int add_hook_libraries(struct edits_maker *maker, const struct plan *plan
 			     entry->flags == LOADER_FLAGS_NATIVE ? "--library" : "--library32",
 			     value);
 	}
-	if (maker->options->cuda_compat)
-		add_argument(args, "--host-driver-version", maker->driver->version);
+	if (has_compat(maker))
+		add_compat_arguments(maker, args);
 	return 0;
+}
+
+/* What the hook does by itself, unless it is told that this host hasn't it. */
+static void add_left_out(struct edits_maker *maker, const struct plan *plan)
+{
+	bool mask = plan_has_kind(plan, OPERATION_PROC_MASK), profile = has_profile(maker);
+
+	if (mask && profile)
+		return;
+	add_argument(maker->hook_arguments, "--leave-out",
+		     mask      ? "egl-profile"
+		     : profile ? "proc-mask"
+			       : "egl-profile,proc-mask");
 }
 
 /* The hook that does everything; what the devices add to it follows. */
@@ -518,15 +539,21 @@ static int add_one_hook(struct edits_maker *maker, const struct plan *plan,
 	if (image->lib_dir_32)
 		add_argument(maker->hook_arguments, "--lib-dir32", image->lib_dir_32);
 	r = edits_add_plan(maker, plan, NULL, edits, err);
-	return r < 0 ? r : add_hook_libraries(maker, plan, err);
+	if (r == 0)
+		r = add_hook_libraries(maker, plan, err);
+	if (r == 0)
+		add_left_out(maker, plan);
+	return r;
 }
 
 int edits_add_common(struct edits_maker *maker, const struct plan *plan, struct json_object *edits,
 		     struct error *err)
 {
 	struct json_object *env = list_of(edits, "env");
-	const char *directory = arena_printf(maker->arena, LIBCUDA_DIR_VARIABLE "=%s",
-					     maker->options->image->lib_dir);
+	const char *folder =
+		driver_libcuda_folder(maker->driver, maker->options->image->lib_dir, maker->arena);
+	const char *directory =
+		folder ? arena_printf(maker->arena, LIBCUDA_DIR_VARIABLE "=%s", folder) : NULL;
 	int r;
 
 	if (!directory)
@@ -539,7 +566,8 @@ int edits_add_common(struct edits_maker *maker, const struct plan *plan, struct 
 	r = edits_add_plan(maker, plan, NULL, edits, err);
 	if (r < 0)
 		return r;
-	add_compat(maker, edits);
+	if (has_compat(maker))
+		add_compat_arguments(maker, add_hook(maker, edits, "enable-cuda-compat"));
 	r = add_loader_cache(maker, plan, edits, err);
 	if (r < 0)
 		return r;
@@ -547,7 +575,7 @@ int edits_add_common(struct edits_maker *maker, const struct plan *plan, struct 
 	if (maker->options->mode == CDI_MODE_MANAGEMENT)
 		return 0;
 	/* These two look at the nodes that the container got, whatever devices were named. */
-	if (has_minors(maker->driver))
+	if (has_profile(maker))
 		(void)add_hook(maker, edits, "update-application-profile");
 	if (plan_has_kind(plan, OPERATION_PROC_MASK))
 		(void)add_hook(maker, edits, "disable-device-node-modification");

@@ -8,6 +8,7 @@ struct edits_maker {
 	const struct driver_roots *roots;
 	const struct cdi_options *options;
 	const struct driver *driver;
+	unsigned capabilities; /* that the spec is for */
 	struct arena *arena;
 	struct strings *left_out;
 	struct json_object *hook_arguments; /* of the one hook; NULL: there is none (yet) */

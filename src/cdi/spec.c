@@ -392,6 +392,7 @@ int cdi_spec_make(const struct gpu_request *request, const struct driver *driver
 		.edits = {.roots = roots,
 			  .options = options,
 			  .driver = driver,
+			  .capabilities = request->capabilities,
 			  .arena = arena,
 			  .left_out = ret_left_out},
 		.err = err,

@@ -20,6 +20,7 @@ int config_defaults(struct arena *arena, struct config *ret)
 			   .run = "/run",
 			   .mps = "/tmp/nvidia-mps",
 			   .csv = "/etc/nvidia-container-runtime/host-files-for-container.d",
+			   .csv_compat = "/usr/local/cuda/compat_orin",
 			   .load_modules = true},
 		.policy = {.annotations = ACCEPT_AS_ENV,
 			   .capabilities = CAPABILITY_ALL,

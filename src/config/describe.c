@@ -45,6 +45,7 @@ static const char *describe_texts(struct arena *arena, const void *member)
 	return joined ? arena_printf(arena, "[%s]", joined) : NULL;
 }
 #define describe_paths describe_texts
+#define describe_patterns describe_texts
 #define describe_env_names describe_texts
 #define describe_vendor_env_names describe_texts
 #define describe_bus_ids describe_texts

@@ -15,6 +15,8 @@
 	X("driver.run", driver.run, path) \
 	X("driver.mps", driver.mps, path) \
 	X("driver.csv", driver.csv, path) \
+	X("driver.csv-ignore", driver.csv_ignore, patterns) \
+	X("driver.csv-compat", driver.csv_compat, path) \
 	X("driver.load-modules", driver.load_modules, bool) \
 	X("policy.accept-env", policy.env, accept) \
 	X("policy.accept-annotations", policy.annotations, accept_annotations) \

@@ -203,6 +203,16 @@ int value_paths(const struct value *value, void *ret)
 	return read_list(value, is_path, "a list of absolute paths", ret);
 }
 
+static bool is_pattern(const char *text)
+{
+	return *text != '\0';
+}
+
+int value_patterns(const struct value *value, void *ret)
+{
+	return read_list(value, is_pattern, "a list of patterns (\"**/*.so\")", ret);
+}
+
 int value_env_names(const struct value *value, void *ret)
 {
 	return read_list(value, is_env_name, "a list of names of environment variables", ret);

@@ -25,6 +25,7 @@ int value_auto(const struct value *value, void *ret);             /* bool: "auto
 int value_path(const struct value *value, void *ret);             /* const char *: absolute */
 int value_log_file(const struct value *value, void *ret);         /* const char *: absolute or "" */
 int value_paths(const struct value *value, void *ret);            /* struct strings: absolute */
+int value_patterns(const struct value *value, void *ret);         /* struct strings */
 int value_env_names(const struct value *value, void *ret);        /* struct strings */
 int value_vendor_env_names(const struct value *value, void *ret); /* struct strings */
 int value_bus_ids(const struct value *value, void *ret);          /* struct strings */

@@ -239,6 +239,14 @@ static int import_csv(struct import *import, const struct pair *pair)
 	return r < 0 || !value[0] ? r : set_text(import, "driver.csv", value);
 }
 
+static int import_csv_compat(struct import *import, const struct pair *pair)
+{
+	const char *value;
+	int r = get_string(import, pair, &value);
+
+	return r < 0 || !value[0] ? r : set_text(import, "driver.csv-compat", value);
+}
+
 static int import_mode(struct import *import, const struct pair *pair)
 {
 	const char *value;
@@ -296,6 +304,7 @@ static const struct {
 	{"nvidia-container-runtime.modes.cdi.annotation-prefixes", import_prefixes},
 	{"nvidia-container-runtime.modes.cdi.spec-dirs", import_spec_dirs},
 	{"nvidia-container-runtime.modes.csv.mount-spec-path", import_csv},
+	{"nvidia-container-runtime.modes.csv.compat-container-root", import_csv_compat},
 	{"features.ignore-imex-channel-requests", import_imex},
 	{"features.disable-cuda-compat-lib-hook", import_compat_hook},
 };
@@ -314,8 +323,6 @@ static const struct {
 	{"nvidia-container-cli.no-pivot", "davit attaches mounts by descriptor and doesn't pivot"},
 	{"nvidia-container-runtime.experimental", "a switch of old releases"},
 	{"nvidia-container-runtime.discover-mode", "a switch of old releases"},
-	{"nvidia-container-runtime.modes.csv.compat-container-root",
-	 "davit knows Orin's directory /usr/local/cuda/compat_orin"},
 	{"nvidia-container-runtime.modes.cdi.default-kind",
 	 "a name without a kind means nvidia.com/gpu"},
 	{"features.allow-unknown-oci-spec-fields",

@@ -104,14 +104,14 @@ int command_info(const struct arguments *arguments, struct arena *arena, struct 
 
 /* ---- list ------------------------------------------------------------------------------- */
 
+static const unsigned kinds[] = {
+	[DRIVER_FILE_LIBRARY] = LIST_LIBRARIES, [DRIVER_FILE_BINARY] = LIST_BINARIES,
+	[DRIVER_FILE_FIRMWARE] = LIST_FIRMWARE, [DRIVER_FILE_DATA] = LIST_DATA,
+	[DRIVER_FILE_SOCKET] = LIST_IPCS,
+};
+
 static unsigned kind_of(const struct operation *operation, const struct driver *driver)
 {
-	static const unsigned kinds[] = {
-		[DRIVER_FILE_LIBRARY] = LIST_LIBRARIES, [DRIVER_FILE_BINARY] = LIST_BINARIES,
-		[DRIVER_FILE_FIRMWARE] = LIST_FIRMWARE, [DRIVER_FILE_DATA] = LIST_DATA,
-		[DRIVER_FILE_SOCKET] = LIST_IPCS,
-	};
-
 	if (operation->kind == OPERATION_DEVICE)
 		return LIST_DEVICES;
 	if (operation->kind != OPERATION_BIND)
@@ -174,12 +174,13 @@ static bool is_listed_library(const char *path)
 	return false;
 }
 
-/* Whether it is printed without --all. */
-static bool is_usual(const struct operation *operation, unsigned kind)
+/* Whether it is printed without --all. Libraries that keep their places are all the driver's. */
+static bool is_usual(const struct operation *operation, unsigned kind, bool placed)
 {
 	if (kind == LIST_DEVICES)
 		return !strstr(operation->target, "/dri/");
-	return kind == LIST_LIBRARIES ? is_listed_library(operation->source) : kind != LIST_DATA;
+	return kind == LIST_LIBRARIES ? placed || is_listed_library(operation->source)
+				      : kind != LIST_DATA;
 }
 
 static void print_path(const struct pipeline *pipeline, const struct arguments *arguments,
@@ -196,16 +197,32 @@ static void print_path(const struct pipeline *pipeline, const struct arguments *
 		     operation->source + strspn(operation->source, "/"));
 }
 
+/* What comes in with its directory has no operation of its own. */
+static void print_inside(const struct pipeline *pipeline, const struct arguments *arguments)
+{
+	for (size_t i = 0; i < pipeline->driver.files.count; i++) {
+		const struct driver_file *file = &pipeline->driver.files.items[i];
+		const struct operation one = {.tree = file->tree, .source = file->path};
+
+		if (file->inside && (kinds[file->kind] & arguments->listed) &&
+		    (arguments->list_all || file->kind != DRIVER_FILE_DATA))
+			print_path(pipeline, arguments, &one);
+	}
+}
+
 static void print_plan(const struct pipeline *pipeline, const struct arguments *arguments)
 {
+	bool placed = driver_has_folders(&pipeline->driver);
+
 	for (size_t i = 0; i < pipeline->plan.count; i++) {
 		const struct operation *operation = &pipeline->plan.items[i];
 		unsigned kind = kind_of(operation, &pipeline->driver);
 
 		if ((kind & arguments->listed) &&
-		    (arguments->list_all || is_usual(operation, kind)))
+		    (arguments->list_all || is_usual(operation, kind, placed)))
 			print_path(pipeline, arguments, operation);
 	}
+	print_inside(pipeline, arguments);
 }
 
 int command_list(const struct arguments *arguments, struct arena *arena, struct error *err)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
 #include <string.h>
 
 #include "doctor.h"
@@ -37,15 +38,17 @@ int check_host_platform(const struct doctor_host *host, struct finding *ret)
 {
 	const struct doctor_driver *d = &host->driver;
 	const struct driver *driver = &d->driver;
-	char notes[700] = "";
+	char notes[900] = "";
+	size_t length = 0;
 
 	if (driver->platform == PLATFORM_NATIVE)
 		return finding_set(ret, DOCTOR_OK, NULL, "%s", platforms[PLATFORM_NATIVE]);
 	if (d->problems.nodes.code)
 		return finding_error(ret, DOCTOR_FAIL, &d->problems.nodes);
-	for (size_t i = 0; i < driver->notes.count; i++)
-		finding_list(notes, sizeof(notes), "%s", driver->notes.items[i]);
-	return finding_set(ret, DOCTOR_OK, NULL, "%s; %s", platforms[driver->platform], notes);
+	for (size_t i = 0; i < driver->notes.count && length < sizeof(notes); i++)
+		length += (size_t)snprintf(notes + length, sizeof(notes) - length, "; %s",
+					   driver->notes.items[i]);
+	return finding_set(ret, DOCTOR_OK, NULL, "%s%s", platforms[driver->platform], notes);
 }
 
 /* ---- the kernel module and its userland ------------------------------------------------- */

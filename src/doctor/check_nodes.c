@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
 #include <sys/sysmacros.h>
 
 #include "doctor.h"
@@ -77,6 +78,64 @@ int check_nodes_numbers(const struct doctor_host *host, struct finding *ret)
 			   "stale in %s: %s", host->config.driver.dev, wrong);
 }
 
+#define NAMED_MAX 10 /* a board has three dozen */
+
+/* The last item of a list that is too long to be told in full. */
+static void add_rest(char *list, size_t size, size_t count)
+{
+	if (count > NAMED_MAX)
+		finding_list(list, size, "%zu more", count - NAMED_MAX);
+}
+
+static bool is_narrow(const struct doctor_node *node)
+{
+	mode_t needed = node->node.access ? S_IROTH : S_IROTH | S_IWOTH;
+
+	return node->right && (node->st.st_mode & needed) != needed;
+}
+
+/* Whether an earlier one has the same group. */
+static bool is_first_of_group(const struct doctor_nodes *nodes, size_t index)
+{
+	for (size_t i = 0; i < index; i++)
+		if (is_narrow(&nodes->items[i]) &&
+		    nodes->items[i].st.st_gid == nodes->items[index].st.st_gid)
+			return false;
+	return true;
+}
+
+/* On a board: by groups, since it has so many, and it is meant to be so. */
+static int tell_groups(const struct doctor_nodes *nodes, struct finding *ret)
+{
+	char list[700] = "", options[300] = "";
+	size_t length = 0;
+
+	for (size_t i = 0; i < nodes->count; i++) {
+		gid_t group = nodes->items[i].st.st_gid;
+		size_t count = 0;
+
+		if (!is_narrow(&nodes->items[i]) || !is_first_of_group(nodes, i))
+			continue;
+		for (size_t j = i; j < nodes->count; j++)
+			count += is_narrow(&nodes->items[j]) && nodes->items[j].st.st_gid == group;
+		finding_list(list, sizeof(list), "%zu node%s by group %u (%s%s)", count,
+			     count > 1 ? "s" : "", (unsigned)group, nodes->items[i].node.name,
+			     count > 1 ? ", ..." : "");
+		if (group && length < sizeof(options))
+			length += (size_t)snprintf(options + length, sizeof(options) - length,
+						   "%s--group-add %u", length ? " " : "",
+						   (unsigned)group);
+	}
+	(void)finding_set(ret, DOCTOR_WARN, NULL,
+			  "can be opened by groups alone: %s; a process in a container that isn't "
+			  "root needs these groups",
+			  list);
+	return finding_remedy(ret,
+			      "with the hook alone (docker run --gpus) add %s; davit-runtime and "
+			      "CDI give them",
+			      options[0] ? options : "--user root");
+}
+
 int check_nodes_modes(const struct doctor_host *host, struct finding *ret)
 {
 	const struct doctor_nodes *nodes = &host->driver.nodes;
@@ -84,17 +143,16 @@ int check_nodes_modes(const struct doctor_host *host, struct finding *ret)
 
 	if (!check_has_numbers(host, ret))
 		return 0;
-	for (size_t i = 0; i < nodes->count; i++) {
-		const struct doctor_node *node = &nodes->items[i];
-		mode_t needed = node->node.access ? S_IROTH : S_IROTH | S_IWOTH;
-
-		if (node->right && (node->st.st_mode & needed) != needed)
+	for (size_t i = 0; i < nodes->count; i++)
+		if (is_narrow(&nodes->items[i]))
 			finding_list(narrow, sizeof(narrow), "%s (mode %04o, group %u)",
-				     node->node.name, (unsigned)(node->st.st_mode & 07777),
-				     (unsigned)node->st.st_gid);
-	}
+				     nodes->items[i].node.name,
+				     (unsigned)(nodes->items[i].st.st_mode & 07777),
+				     (unsigned)nodes->items[i].st.st_gid);
 	if (!narrow[0])
 		return finding_set(ret, DOCTOR_OK, NULL, "everybody may open them");
+	if (host->driver.driver.platform != PLATFORM_NATIVE)
+		return tell_groups(nodes, ret);
 	return finding_set(ret, DOCTOR_WARN,
 			   "give containers that group (--group-add), or set NVreg_DeviceFileMode "
 			   "of the module nvidia to 0666",
@@ -107,14 +165,16 @@ int check_nodes_links(const struct doctor_host *host, struct finding *ret)
 {
 	const struct doctor_nodes *nodes = &host->driver.nodes;
 	char unlinked[700] = "";
+	size_t count = 0;
 
 	if (!check_has_numbers(host, ret))
 		return 0;
 	for (size_t i = 0; i < nodes->count; i++)
-		if (nodes->items[i].right && !nodes->items[i].linked)
+		if (nodes->items[i].right && !nodes->items[i].linked && count++ < NAMED_MAX)
 			finding_list(unlinked, sizeof(unlinked), "%u:%u (%s)",
 				     nodes->items[i].node.major, nodes->items[i].node.minor,
 				     nodes->items[i].node.name);
+	add_rest(unlinked, sizeof(unlinked), count);
 	if (!unlinked[0])
 		return finding_set(ret, DOCTOR_OK, NULL, "each node has its link in %s/char",
 				   host->config.driver.dev);

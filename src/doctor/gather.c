@@ -113,12 +113,16 @@ static int look_at_driver(struct doctor_gathering *g, const struct driver_roots 
 {
 	struct doctor_driver *d = &g->host->driver;
 	const struct config *config = &g->host->config;
+	struct error ignored = {0};
 	int r = driver_examine(roots, config, g->arena, &d->driver, &d->problems);
 
 	for (size_t i = 0; r == 0 && i < d->driver.nodes.count; i++)
 		r = add_node(g, roots, &d->driver.nodes.items[i]);
 	if (r == 0 && d->driver.version)
 		r = pretend_repair(g, roots);
+	/* Where the kernel doesn't tell the GPUs' names; without them there is less to show. */
+	if (r == 0 && d->driver.nvml_optional && !d->problems.nodes.code && !d->problems.files.code)
+		(void)driver_ask_nvml(roots, config, &d->driver, g->arena, &ignored);
 	d->libraries = find_library(&d->driver);
 	if (r == 0 && d->libraries)
 		d->driver.cuda_version = driver_cuda_version(roots, config, &d->driver, g->arena);

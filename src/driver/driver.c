@@ -59,14 +59,22 @@ enum driver_platform driver_recognise(const struct driver_roots *roots, const st
 	return choose(roots, config, arena, &driver)->id;
 }
 
-/* Where the native driver isn't to be had, the lists of a board may be what is missing. */
+/* Where the native driver isn't to be had, something of another platform's may be what is missing.
+ */
 static int explain(const struct driver_roots *roots, const struct config *config,
-		   struct arena *arena, const struct driver *driver, int r, struct error *err)
+		   struct arena *arena, struct driver *driver, int r, struct error *err)
 {
-	int other = r == -ENODEV && driver->platform == PLATFORM_NATIVE
-			    ? tegra_explain_absence(roots, config, arena, err)
-			    : 0;
+	int other = 0;
 
+	if (r != -ENODEV || driver->platform != PLATFORM_NATIVE)
+		return r;
+	other = wsl_explain_absence(roots, arena, err);
+	if (other < 0)
+		driver->platform = PLATFORM_WSL;
+	else
+		other = tegra_explain_absence(roots, config, arena, err);
+	if (other < 0 && driver->platform == PLATFORM_NATIVE)
+		driver->platform = PLATFORM_TEGRA;
 	return other < 0 ? other : r;
 }
 
@@ -82,15 +90,18 @@ int driver_read(const struct driver_roots *roots, const struct config *config,
 int driver_examine(const struct driver_roots *roots, const struct config *config,
 		   struct arena *arena, struct driver *ret, struct driver_problems *ret_problems)
 {
-	struct error *files = &ret_problems->files;
+	struct error *missing = &ret_problems->kernel;
 	int r;
 
 	*ret_problems = (struct driver_problems){0};
 	r = choose(roots, config, arena, ret)->examine(roots, config, arena, ret, ret_problems);
-	if (r == 0 && files->code &&
-	    explain(roots, config, arena, ret, -ENODEV, files) != -ENODEV) {
-		ret->platform = PLATFORM_TEGRA;
-		ret_problems->nodes = *files;
+	if (!missing->code)
+		missing = &ret_problems->files;
+	/* It is told of the platform, and once. */
+	if (r == 0 && missing->code &&
+	    explain(roots, config, arena, ret, -ENODEV, missing) != -ENODEV) {
+		ret_problems->nodes = *missing;
+		ret_problems->kernel = (struct error){0};
 	}
 	return r;
 }

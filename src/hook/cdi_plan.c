@@ -9,7 +9,9 @@
  *   --link TEXT::LINK
  *   --node-link NODE::TEXT::LINK      the link, if the container has the node
  *   --library NAME::PATH              goes into the loader cache; --library32
- *   --host-driver-version VERSION     the image's newer libraries may come before these
+ *   --host-driver-version VERSION     the image's newer libraries may come before these;
+ *                                     --host-cuda-version, --cuda-compat-container-root
+ *   --leave-out WHAT                  egl-profile, proc-mask: what this host hasn't
  *
  *   --lib-dir DIR                     where libraries go; --lib-dir32
  *
@@ -276,6 +278,38 @@ static bool takes_mounts(const struct cdi_call *call)
 	return cdi_option(call, "mount", &at) || cdi_option(call, "try-mount", &at_try);
 }
 
+/* musl's path file names the directories that the image's loader doesn't know. */
+static int lead_musl(struct cdi_plan *plan, const char *dir)
+{
+	struct strings folders = {0};
+	struct cdi_call *call = plan->call;
+	struct image *image = &plan->image;
+	const char *value, *text;
+	size_t at = 0;
+
+	if (dir && !string_equal(dir, image->lib_dir) &&
+	    strings_add(call->arena, &folders, dir) < 0)
+		return -ENOMEM;
+	/* Libraries with places of their own. */
+	while ((value = cdi_option(call, "library", &at))) {
+		const char *path = strstr(value, "::/"), *slash = path ? strrchr(path, '/') : NULL;
+		const char *folder = path ? arena_strndup(call->arena, path + strlen("::"),
+							  (size_t)(slash - path) - strlen("::"))
+					  : NULL;
+
+		if (!path)
+			continue;
+		if (!folder || (*folder && !string_equal(folder, image->lib_dir) &&
+				!strings_contain(&folders, folder) &&
+				strings_add(call->arena, &folders, folder) < 0))
+			return -ENOMEM;
+	}
+	text = strings_join(call->arena, &folders, "\n");
+	if (!text)
+		return -ENOMEM;
+	return folders.count ? image_lead_musl(image, text, &call->container.root, call->arena) : 0;
+}
+
 /*
  * The spec's directories of libraries are those of the host's kind of image, and hold everywhere:
  * the loader cache, on musl the path file, leads there. Where they lie in a volume, the container's
@@ -291,9 +325,8 @@ static int look_at_image(struct cdi_plan *plan)
 	const char *dir_32 = cdi_option(call, "lib-dir32", &at_32);
 	int r = image_inspect(root, call->arena, image, plan->err);
 
-	if (r == 0 && dir && image->loader == IMAGE_LOADER_MUSL &&
-	    !string_equal(dir, image->lib_dir))
-		r = image_lead_musl(image, dir, root, call->arena);
+	if (r == 0 && image->loader == IMAGE_LOADER_MUSL)
+		r = lead_musl(plan, dir);
 	if (r < 0)
 		return plan->err->message[0] ? r : error_errno(plan->err, -r, "inspect the image");
 	image->lib_dir = dir ? dir : image->lib_dir;
@@ -303,6 +336,17 @@ static int look_at_image(struct cdi_plan *plan)
 		return 0;
 	return image_place_libraries(root, call->container.mounts, call->shared_propagation,
 				     call->arena, image, plan->err);
+}
+
+static bool leaves_out(struct cdi_call *call, const char *what)
+{
+	struct cdi_items items = {0};
+	const char *item;
+
+	while ((item = cdi_item(call, "leave-out", &items)))
+		if (strcmp(item, what) == 0)
+			return true;
+	return false;
 }
 
 int cdi_apply_spec(struct cdi_call *call, struct error *err)
@@ -320,7 +364,9 @@ int cdi_apply_spec(struct cdi_call *call, struct error *err)
 		r = add_node_links(&plan);
 	if (r == 0)
 		r = add_loader_search(&plan);
-	if (r == 0)
+	if (r == 0 && !leaves_out(call, "egl-profile"))
 		r = cdi_update_profile(call, err);
-	return r < 0 ? r : cdi_mask_proc(call, err);
+	if (r == 0 && !leaves_out(call, "proc-mask"))
+		r = cdi_mask_proc(call, err);
+	return r;
 }

@@ -352,6 +352,14 @@ static int warn_of_requirements(struct pipeline *pipeline, struct arena *arena, 
 	return 0;
 }
 
+/* Unless the file says "warn", the platform has a say. */
+static bool only_warns(const struct pipeline *pipeline)
+{
+	return pipeline->request.requirements_warn &&
+	       !(pipeline->driver.enforces &&
+		 pipeline->config->policy.requirements == REQUIREMENTS_AUTO);
+}
+
 /* The planner knows which nodes the container takes: what the host lacks of them is made. */
 static int repair_missing(struct pipeline *pipeline, struct arena *arena, struct error *err)
 {
@@ -418,8 +426,8 @@ static int take_nvidia(struct pipeline *pipeline, struct arena *arena, struct er
 	pipeline->stage = PIPELINE_SELECTION;
 	log_line(LOG_LEVEL_DEBUG, "selected %zu GPUs or MIG instances", pipeline->selection.count);
 	tell_of_drm(pipeline);
-	r = pipeline->request.requirements_warn ? warn_of_requirements(pipeline, arena, err)
-						: check_requirements(pipeline, arena, err);
+	r = only_warns(pipeline) ? warn_of_requirements(pipeline, arena, err)
+				 : check_requirements(pipeline, arena, err);
 	return r < 0 ? r : repair_missing(pipeline, arena, err);
 }
 

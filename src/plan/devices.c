@@ -202,7 +202,7 @@ static void add_gpu(struct builder *b, const struct selection *selection, size_t
 {
 	const struct gpu *gpu = selection->items[index].gpu;
 	const char *because = arena_printf(b->arena, "GPU %u (%s)", gpu->index,
-					   strchr(gpu->uuid, '?') && b->driver->gpus_by_nvml
+					   strchr(gpu->uuid, '?') && b->driver->nvml_optional
 						   ? "only NVML knows its UUID"
 						   : gpu->uuid);
 

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "davit/json.h"
+#include "davit/json_text.h"
 #include "davit/plan.h"
 
 #define VERSION 1
@@ -217,43 +217,44 @@ const char *plan_write(const struct plan *plan, const char *rootfs, struct arena
 /* ---- reading ---------------------------------------------------------------------------- */
 
 struct reader {
+	struct json_text json;
 	struct arena *arena;
 	bool wrong, no_memory;
 };
 
-static struct json_object *get(struct reader *r, struct json_object *object, const char *name,
-			       enum json_type type)
+/* NULL: it isn't there, or is something else, which is wrong. */
+static const struct json_value *get(struct reader *r, const struct json_value *object,
+				    const char *name, enum json_kind kind)
 {
-	struct json_object *member = NULL;
+	const struct json_value *member = NULL;
 
-	if (json_object_is_type(object, json_type_object) &&
-	    json_object_object_get_ex(object, name, &member) &&
-	    !json_object_is_type(member, type)) {
-		r->wrong = true;
-		return NULL;
-	}
-	return member;
+	if (object && object->kind == JSON_OBJECT)
+		member = json_member(&r->json, object, name);
+	if (!member || member->kind == kind)
+		return member;
+	r->wrong = true;
+	return NULL;
 }
 
-static const char *copy_text(struct reader *r, struct json_object *text)
+static const char *copy_text(struct reader *r, const struct json_value *text)
 {
 	const char *copy;
 
-	if (!json_object_is_type(text, json_type_string)) {
+	if (!text || text->kind != JSON_STRING) {
 		r->wrong |= text != NULL;
 		return NULL;
 	}
-	copy = arena_strdup(r->arena, json_object_get_string(text));
+	copy = json_string(&r->json, text, r->arena);
 	r->no_memory |= !copy;
 	return copy;
 }
 
-static const char *get_text(struct reader *r, struct json_object *object, const char *name)
+static const char *get_text(struct reader *r, const struct json_value *object, const char *name)
 {
-	return copy_text(r, get(r, object, name, json_type_string));
+	return copy_text(r, get(r, object, name, JSON_STRING));
 }
 
-static const char *need_text(struct reader *r, struct json_object *object, const char *name)
+static const char *need_text(struct reader *r, const struct json_value *object, const char *name)
 {
 	const char *text = get_text(r, object, name);
 
@@ -261,23 +262,29 @@ static const char *need_text(struct reader *r, struct json_object *object, const
 	return text;
 }
 
-static int64_t get_number(struct reader *r, struct json_object *object, const char *name)
+static uint64_t get_number(struct reader *r, const struct json_value *object, const char *name)
 {
-	return json_object_get_int64(get(r, object, name, json_type_int));
+	const struct json_value *member = get(r, object, name, JSON_INTEGER);
+	uint64_t number = 0;
+
+	if (member &&
+	    parse_number(r->json.text + member->start, member->length, 10, UINT64_MAX, &number) < 0)
+		r->wrong = true;
+	return number;
 }
 
-static size_t length_of(struct json_object *array)
+static const struct json_value *first_of(const struct json_value *array)
 {
-	return array ? json_object_array_length(array) : 0;
+	return array ? json_first(array) : NULL;
 }
 
-static void get_list(struct reader *r, struct json_object *object, const char *name,
+static void get_list(struct reader *r, const struct json_value *object, const char *name,
 		     struct strings *ret)
 {
-	struct json_object *array = get(r, object, name, json_type_array);
+	const struct json_value *array = get(r, object, name, JSON_ARRAY);
 
-	for (size_t i = 0; i < length_of(array); i++) {
-		const char *text = copy_text(r, json_object_array_get_idx(array, i));
+	for (const struct json_value *item = first_of(array); item; item = json_next(array, item)) {
+		const char *text = copy_text(r, item);
 
 		r->wrong |= !text;
 		if (text && strings_add(r->arena, ret, text) < 0)
@@ -285,17 +292,17 @@ static void get_list(struct reader *r, struct json_object *object, const char *n
 	}
 }
 
-static void read_operation(struct reader *r, struct json_object *object, struct operation *ret)
+static void read_operation(struct reader *r, const struct json_value *object, struct operation *ret)
 {
 	const char *name = need_text(r, object, "op");
-	int64_t tree = get_number(r, object, "tree");
+	uint64_t tree = get_number(r, object, "tree");
 	unsigned kind = OPERATION_DEVICE_RULE;
 
 	while (kind < OPERATION_LOADER_CACHE &&
 	       !string_equal(operation_name((enum operation_kind)kind), name))
 		kind++;
-	r->wrong |= tree < TREE_DRIVER_ROOT || tree > TREE_RUN ||
-		    !string_equal(operation_name((enum operation_kind)kind), name);
+	r->wrong |=
+		tree > TREE_RUN || !string_equal(operation_name((enum operation_kind)kind), name);
 	ret->kind = (enum operation_kind)kind;
 	ret->tree = (enum driver_tree)tree;
 	ret->source = get_text(r, object, "source");
@@ -313,22 +320,24 @@ static void read_operation(struct reader *r, struct json_object *object, struct 
 	r->wrong |= (kind == OPERATION_SYMLINK || kind == OPERATION_FILE) && !ret->text;
 }
 
-static void read_operations(struct reader *r, struct json_object *array, struct plan *ret)
+static void read_operations(struct reader *r, const struct json_value *array, struct plan *ret)
 {
-	for (size_t i = 0; i < length_of(array); i++) {
+	for (const struct json_value *object = first_of(array); object;
+	     object = json_next(array, object)) {
 		struct operation *operation = ARENA_PUSH(r->arena, ret);
 
 		if (!operation)
 			r->no_memory = true;
 		else
-			read_operation(r, json_object_array_get_idx(array, i), operation);
+			read_operation(r, object, operation);
 	}
 }
 
-static void read_libraries(struct reader *r, struct json_object *array, struct loader_cache *ret)
+static void read_libraries(struct reader *r, const struct json_value *array,
+			   struct loader_cache *ret)
 {
-	for (size_t i = 0; i < length_of(array); i++) {
-		struct json_object *object = json_object_array_get_idx(array, i);
+	for (const struct json_value *object = first_of(array); object;
+	     object = json_next(array, object)) {
 		struct loader_entry *entry = ARENA_PUSH(r->arena, ret);
 
 		if (!entry) {
@@ -337,14 +346,14 @@ static void read_libraries(struct reader *r, struct json_object *array, struct l
 		}
 		entry->name = need_text(r, object, "name");
 		entry->path = need_text(r, object, "path");
-		entry->flags = (int32_t)get_number(r, object, "flags");
+		entry->flags = (int32_t)(uint32_t)get_number(r, object, "flags");
 		entry->os_version = (uint32_t)get_number(r, object, "os_version");
-		entry->hwcap = json_object_get_uint64(get(r, object, "hwcap", json_type_int));
+		entry->hwcap = get_number(r, object, "hwcap");
 		entry->hwcaps = get_text(r, object, "hwcaps");
 	}
 }
 
-static void read_mask(struct reader *r, struct json_object *object, struct proc_mask *ret)
+static void read_mask(struct reader *r, const struct json_value *object, struct proc_mask *ret)
 {
 	ret->version = get_text(r, object, "version");
 	ret->params = get_text(r, object, "params");
@@ -354,10 +363,10 @@ static void read_mask(struct reader *r, struct json_object *object, struct proc_
 	get_list(r, object, "capability_files", &ret->capability_files);
 }
 
-static void read_mounts(struct reader *r, struct json_object *array, struct oci_mounts *ret)
+static void read_mounts(struct reader *r, const struct json_value *array, struct oci_mounts *ret)
 {
-	for (size_t i = 0; i < length_of(array); i++) {
-		struct json_object *object = json_object_array_get_idx(array, i);
+	for (const struct json_value *object = first_of(array); object;
+	     object = json_next(array, object)) {
 		struct oci_mount *mount = ARENA_PUSH(r->arena, ret);
 
 		if (!mount) {
@@ -376,21 +385,21 @@ int plan_read(const char *text, size_t length, struct arena *arena, struct plan 
 	      const char **ret_rootfs, struct error *err)
 {
 	struct reader reader = {.arena = arena};
-	AUTO_JSON *object = NULL;
-	int r = json_parse(text, length, ERROR_BAD_BUNDLE, PLAN_FILE " of the bundle", &object,
-			   err);
+	const struct json_value *object;
+	int r = json_text_parse(text, length, ERROR_BAD_BUNDLE, PLAN_FILE " of the bundle", arena,
+				&reader.json, err);
 
 	if (r < 0)
 		return r;
+	object = reader.json.items;
 	*ret = (struct plan){0};
 	*ret_rootfs = need_text(&reader, object, "rootfs");
 	reader.wrong |= get_number(&reader, object, "version") != VERSION;
-	read_operations(&reader, get(&reader, object, "operations", json_type_array), ret);
+	read_operations(&reader, get(&reader, object, "operations", JSON_ARRAY), ret);
 	get_list(&reader, object, "stubs", &ret->stubs);
-	read_mask(&reader, get(&reader, object, "proc_mask", json_type_object), &ret->proc_mask);
-	read_libraries(&reader, get(&reader, object, "libraries", json_type_array),
-		       &ret->libraries);
-	read_mounts(&reader, get(&reader, object, "mounts", json_type_array), &ret->mounts);
+	read_mask(&reader, get(&reader, object, "proc_mask", JSON_OBJECT), &ret->proc_mask);
+	read_libraries(&reader, get(&reader, object, "libraries", JSON_ARRAY), &ret->libraries);
+	read_mounts(&reader, get(&reader, object, "mounts", JSON_ARRAY), &ret->mounts);
 	ret->root_readonly = get_number(&reader, object, "root_readonly") != 0;
 	ret->shared_propagation = get_number(&reader, object, "shared_propagation") != 0;
 	if (reader.no_memory)

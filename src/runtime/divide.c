@@ -354,8 +354,10 @@ static int add_variables(struct divider *d, struct error *err)
 
 	/* Where programs that look for libcuda by themselves find it, as NVIDIA's runtime says. */
 	if (r == 0 && request->nvidia && request->capabilities & CAPABILITY_COMPUTE) {
-		const char *entry = arena_printf(d->arena, LIBCUDA_DIR_VARIABLE "=%s",
-						 d->pipeline->image.lib_dir);
+		const char *folder = driver_libcuda_folder(&d->pipeline->driver,
+							   d->pipeline->image.lib_dir, d->arena);
+		const char *entry =
+			folder ? arena_printf(d->arena, LIBCUDA_DIR_VARIABLE "=%s", folder) : NULL;
 
 		r = entry ? strings_add(d->arena, &d->edits->variables, entry) : -ENOMEM;
 	}

@@ -60,6 +60,7 @@ struct test_case {
 	struct container container;
 	char *arguments[WORDS_MAX];
 	double *times; /* microseconds */
+	double *cpu; /* of the same starts: on processors, for the command and what it waited for */
 	double *walls; /* of whole rounds, with slots */
 	long memory;   /* KiB, the most of all rounds */
 	long faults;
@@ -96,10 +97,11 @@ static void parse_case(char *line, const struct settings *settings, struct test_
 		.container = {.bundle = words[2], .lower = words[3], .cgroup = settings->cgroup},
 		.times = calloc((size_t)settings->rounds * (settings->starts + 1),
 				sizeof(*ret->times)),
+		.cpu = calloc((size_t)settings->rounds * (settings->starts + 1), sizeof(*ret->cpu)),
 		.walls = calloc(settings->rounds, sizeof(*ret->walls)),
 	};
 	memcpy(ret->arguments, words + 4, (count - 4) * sizeof(*words));
-	if (!ret->times || !ret->walls)
+	if (!ret->times || !ret->cpu || !ret->walls)
 		err(1, "cannot keep the times");
 }
 
@@ -156,8 +158,13 @@ static double now(void)
 	return (double)at.tv_sec * 1e6 + (double)at.tv_nsec / 1e3;
 }
 
+static double microseconds(const struct timeval *time)
+{
+	return (double)time->tv_sec * 1e6 + (double)time->tv_usec;
+}
+
 /* Runs the command once. Its time in microseconds, or less than 0 when it failed. */
-static double run_command(struct test_case *test)
+static double run_command(struct test_case *test, double *ret_cpu)
 {
 	posix_spawn_file_actions_t actions;
 	int state = make_state(test), status, r;
@@ -185,10 +192,11 @@ static double run_command(struct test_case *test)
 	}
 	test->memory = usage.ru_maxrss > test->memory ? usage.ru_maxrss : test->memory;
 	test->faults = usage.ru_minflt > test->faults ? usage.ru_minflt : test->faults;
+	*ret_cpu = microseconds(&usage.ru_utime) + microseconds(&usage.ru_stime);
 	return ended - started;
 }
 
-static double run_once(struct test_case *test, bool cold)
+static double run_once(struct test_case *test, bool cold, double *ret_cpu)
 {
 	unsigned before = 0;
 	double time;
@@ -203,7 +211,7 @@ static double run_once(struct test_case *test, bool cold)
 		drop_caches();
 	if (test->mode != MODE_PLAIN)
 		(void)usleep(SETTLE_MICROSECONDS);
-	time = run_command(test);
+	time = run_command(test, ret_cpu);
 	if (test->mode == MODE_MOUNT)
 		container_clear(&test->container);
 	if (test->mode == MODE_CONTAINER) {
@@ -234,7 +242,7 @@ static const char *with_number(const char *text, unsigned number)
 
 struct load {
 	atomic_uint next;
-	double times[];
+	double times[]; /* of each start, then the time on processors of each */
 };
 
 /* The process of one slot. */
@@ -250,7 +258,7 @@ __attribute__((noreturn)) static void run_slot(struct test_case *test, unsigned 
 	while ((start = atomic_fetch_add(&load->next, 1)) < starts) {
 		if (test->mode == MODE_MOUNT)
 			container_mount(&test->container);
-		load->times[start] = run_command(test);
+		load->times[start] = run_command(test, &load->times[starts + start]);
 		if (test->mode == MODE_MOUNT)
 			container_clear(&test->container);
 		if (load->times[start] < 0)
@@ -259,10 +267,11 @@ __attribute__((noreturn)) static void run_slot(struct test_case *test, unsigned 
 	_exit(0);
 }
 
-/* Microseconds of the whole; the single times at `times`. */
-static double run_load(struct test_case *test, const struct settings *settings, double *times)
+/* Microseconds of the whole; the single times at `times` and `cpu`. */
+static double run_load(struct test_case *test, const struct settings *settings, double *times,
+		       double *cpu)
 {
-	size_t size = sizeof(struct load) + settings->starts * sizeof(double);
+	size_t size = sizeof(struct load) + 2 * settings->starts * sizeof(double);
 	struct load *load =
 		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	double started = now(), ended;
@@ -285,6 +294,7 @@ static double run_load(struct test_case *test, const struct settings *settings, 
 	if (failed)
 		errx(1, "cannot measure %s: a start failed", test->name);
 	memcpy(times, load->times, settings->starts * sizeof(double));
+	memcpy(cpu, load->times + settings->starts, settings->starts * sizeof(double));
 	(void)munmap(load, size);
 	return ended - started;
 }
@@ -326,11 +336,12 @@ static void print_result(const struct test_case *test, const struct settings *se
 	size_t last = (size_t)(0.99 * (double)count);
 	double median = median_of(test->times, count);
 
-	(void)printf("{\"name\":\"%s\",\"rounds\":%u,\"median_us\":%.1f,\"p99_us\":%.1f,"
-		     "\"min_us\":%.1f,\"memory_kib\":%ld,\"faults\":%ld,\"mounts\":%u",
-		     test->name, settings->rounds, median,
-		     test->times[last < count ? last : count - 1], test->times[0], test->memory,
-		     test->faults, test->mounts);
+	(void)printf(
+		"{\"name\":\"%s\",\"rounds\":%u,\"median_us\":%.1f,\"p99_us\":%.1f,"
+		"\"min_us\":%.1f,\"cpu_us\":%.1f,\"memory_kib\":%ld,\"faults\":%ld,\"mounts\":%u",
+		test->name, settings->rounds, median, test->times[last < count ? last : count - 1],
+		test->times[0], median_of(test->cpu, count), test->memory, test->faults,
+		test->mounts);
 	if (settings->slots)
 		(void)printf(",\"at_once\":%u,\"starts\":%u,\"wall_us\":%.1f", settings->slots,
 			     settings->starts, median_of(test->walls, settings->rounds));
@@ -341,9 +352,10 @@ static void run_round(struct test_case *test, const struct settings *settings, u
 {
 	if (settings->slots)
 		test->walls[round] =
-			run_load(test, settings, &test->times[round * settings->starts]);
+			run_load(test, settings, &test->times[round * settings->starts],
+				 &test->cpu[round * settings->starts]);
 	else
-		test->times[round] = run_once(test, settings->drop_caches);
+		test->times[round] = run_once(test, settings->drop_caches, &test->cpu[round]);
 }
 
 int main(int argc, char **argv)
@@ -383,7 +395,7 @@ int main(int argc, char **argv)
 		order[i] = &cases[i];
 	/* A round that doesn't count: whatever is made or read only once. */
 	for (size_t i = 0; i < count && settings.rounds > 1 && !settings.slots; i++)
-		(void)run_once(&cases[i], false);
+		(void)run_once(&cases[i], false, cases[i].cpu);
 	for (unsigned round = 0; round < settings.rounds; round++) {
 		shuffle(order, count);
 		for (size_t i = 0; i < count; i++)

@@ -4,11 +4,12 @@
 set -euo pipefail
 results=$1 charts=$2
 
-# rows GROUP: name, median and 99th percentile in ms, calls, mounts, faults, memory in KiB, least ms
+# rows GROUP: name, median and 99th percentile in ms, calls, mounts, faults, memory in KiB, least ms,
+# time on processors
 rows() {
 	jq -r --arg group "$1" '.results[] | select(.group == $group) |
 		[.name, .median_us / 1000, .p99_us / 1000, .calls // "-", .mounts, .faults, .memory_kib,
-			.min_us / 1000] | @tsv' \
+			.min_us / 1000, (.cpu_us // 0) / 1000] | @tsv' \
 		"$results"
 }
 
@@ -50,18 +51,18 @@ road_titles='
 	title["nothing-asked"] = "davit-runtime, nothing asked"
 	title["edited"] = "createContainer, poststop"
 	title["edited-alone"] = "createContainer"
-	title["cdi"] = "CDI, --mounts hook"
-	title["cdi-spec"] = "CDI"
+	title["cdi"] = "CDI"
+	title["cdi-spec"] = "CDI, --mounts spec"
 	title["nvidia-cdi"] = "NVIDIA\047s toolkit, CDI"
 	title["nvidia-runtime"] = "nvidia-container-runtime"'
 
 table_roads() { # GROUP
 	rows "$1" | awk -F '\t' "$verdict"'
 		BEGIN { '"$road_titles"' }
-		{ order[++n] = $1; median[$1] = $2; high[$1] = $3; least[$1] = $8 }
+		{ order[++n] = $1; median[$1] = $2; high[$1] = $3; least[$1] = $8; cpu[$1] = $9 }
 		function share(road) { return median[road] - median["none"] }
 		function limit(road) {
-			if (road ~ /^(runtime|cdi|cdi-spec)$/)
+			if (road ~ /^(runtime|cdi)$/)
 				return sprintf("limit 1.5 of the hook: %.2f %s", share(road) / share("hook"),
 					verdict(share(road) / share("hook"), 1.5))
 			if (road == "edited-alone")
@@ -75,26 +76,27 @@ table_roads() { # GROUP
 			return ""
 		}
 		END {
-			printf "%-30s %8s %8s %8s %8s\n", "", "ms", "added", "p99", "least"
+			printf "%-30s %8s %8s %8s %8s %8s %8s\n", "", "ms", "added", "p99", "least", "CPU ms", "added"
 			for (i = 1; i <= n; i++)
-				printf "%-30s %8.2f %+8.2f %8.2f %8.2f  %s\n", title[order[i]], median[order[i]],
-					share(order[i]), high[order[i]], least[order[i]], limit(order[i])
+				printf "%-30s %8.2f %+8.2f %8.2f %8.2f %8.2f %+8.2f  %s\n", title[order[i]], median[order[i]],
+					share(order[i]), high[order[i]], least[order[i]], cpu[order[i]],
+					cpu[order[i]] - cpu["none"], limit(order[i])
 		}'
 }
 
 table_load() { # GROUP
 	jq -r --arg group "$1" '.results[] | select(.group == $group) | [.name, .wall_us / 1000000, .starts,
-		.median_us / 1000, .p99_us / 1000] | @tsv' "$results" |
+		.median_us / 1000, .p99_us / 1000, .cpu_us / 1000] | @tsv' "$results" |
 		awk -F '\t' "$verdict"'
 			BEGIN { '"$road_titles"' }
 			$1 == "none" { none = $2 }
-			{ order[++n] = $1; wall[$1] = $2; starts = $3; median[$1] = $4; high[$1] = $5 }
+			{ order[++n] = $1; wall[$1] = $2; starts = $3; median[$1] = $4; high[$1] = $5; cpu[$1] = $6 }
 			END {
-				printf "%-30s %8s %8s %9s %8s %8s\n", "", "s", "added", "per s", "ms", "p99"
+				printf "%-30s %8s %8s %9s %8s %8s %8s\n", "", "s", "added", "per s", "ms", "p99", "CPU ms"
 				for (i = 1; i <= n; i++)
-					printf "%-30s %8.3f %+7.1f%% %9.0f %8.1f %8.1f  %s\n", title[order[i]], wall[order[i]],
+					printf "%-30s %8.3f %+7.1f%% %9.0f %8.1f %8.1f %8.2f  %s\n", title[order[i]], wall[order[i]],
 						100 * (wall[order[i]] / none - 1), starts / wall[order[i]], median[order[i]],
-						high[order[i]], order[i] == "none" ? "" : \
+						high[order[i]], cpu[order[i]], order[i] == "none" ? "" : \
 						"limit 5%: " verdict(wall[order[i]] / none, 1.05)
 			}'
 }

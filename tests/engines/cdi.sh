@@ -66,8 +66,20 @@ sees() { # NAME DEVICE... -- OUTPUT: the container with these devices lists thes
 # --- the spec of davit cdi generate --------------------------------------------------------------
 
 "$davit" cdi generate --config "$host/davit.json" --output "$spec"
-equal 'the mounts are in the spec, and one hook does the rest, for all devices' 'cdi 1 true' \
-	"$(jq -r '"\(.containerEdits.hooks[0].args[1]) \([.. | .hooks? // empty | .[]] | length) \(.containerEdits.mounts | length > 30)"' "$spec")"
+shape() { # of the spec: the hook's command, how many hooks, whether it has the mounts
+	jq -r '"\(.containerEdits.hooks[0].args[1]) \([.. | .hooks? // empty | .[]] | length) \(.containerEdits.mounts // [] | length > 30)"' "$1"
+}
+equal 'for engines: one hook does everything, for all devices' 'cdi 1 false' "$(shape "$spec")"
+"$davit" cdi generate --config "$host/davit.json" > "$work/spec.json"
+equal 'on standard output: the mounts are in the spec' 'cdi 1 true' "$(shape "$work/spec.json")"
+mount -t tmpfs tmpfs /opt
+mkdir -p /opt/kata/bin
+install -m 0755 /dev/null /opt/kata/bin/kata-runtime
+errors=$("$davit" cdi generate --config "$host/davit.json" --output /run/cdi/kata.json 2>&1 > /dev/null)
+equal 'where a program runs no hooks: the mounts are in the spec' 'cdi 1 true' "$(shape /run/cdi/kata.json)"
+matches 'where a program runs no hooks: it is named' '^davit: note: the spec has the mounts for kata-runtime' "$errors"
+umount /opt
+rm /run/cdi/kata.json
 uuid2=$(jq -r '[.devices[].name | select(startswith("GPU-"))] | last' "$spec")
 mapfile -t mig < <(jq -r '.devices[].name | select(startswith("MIG-"))' "$spec")
 one=$(smi_line 0 "$uuid1")
@@ -159,18 +171,17 @@ rm /run/cdi/*
 	--class accelerator --device-name-strategy uuid
 sees 'YAML, of another kind' "example.com/accelerator=$uuid1" -- "$one"
 rm /run/cdi/*
-"$davit" cdi generate --config "$host/davit.json" --output "$spec" --mounts hook
-equal '--mounts hook: the mounts are the work of the one hook' '0 1' \
-	"$(jq -r '"\(.containerEdits.mounts // [] | length) \([.. | .hooks? // empty | .[]] | length)"' "$spec")"
-sees '--mounts hook' nvidia.com/gpu=1 -- "$one"
+"$davit" cdi generate --config "$host/davit.json" --output "$spec" --mounts spec
+equal '--mounts spec: the mounts are in the spec' 'cdi 1 true' "$(shape "$spec")"
+sees '--mounts spec' nvidia.com/gpu=1 -- "$one"
 for kind in rhel musl; do
 	rootfs=$(kind_root $kind)
 	podman_run --device nvidia.com/gpu=1 -- dlprobe libcuda.so.1
-	equal "--mounts hook: a root of kind $kind ($with)" 0 "$rc$errors"
+	equal "--mounts spec: a root of kind $kind ($with)" 0 "$rc$errors"
 done
 rootfs=$(kind_root debian)
 podman_run --device nvidia.com/gpu=1 -- /bin/sh -c 'dlprobe libcuda.so.1; ls /dev/dri/by-path | wc -l'
-equal "--mounts hook ($with): the loader finds it, and links lead to its nodes alone" \
+equal "--mounts spec ($with): the loader finds it, and links lead to its nodes alone" \
 	'0 libcuda.so.1: /usr/lib/x86_64-linux-gnu/libcuda.so.1 2' "$rc $(tr '\n' ' ' <<< "${output//: \/lib\//: /usr/lib/}" | sed 's/ $//')$errors"
 # The spec's own commands, one by one, when NVIDIA's options are used.
 "$davit" cdi generate --config "$host/davit.json" --output "$spec" --disable-hook=update-application-profile

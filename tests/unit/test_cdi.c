@@ -94,7 +94,7 @@ static int set_up(void **state)
 		return -1;
 	t->roots = (struct driver_roots)DRIVER_ROOTS_INIT;
 	t->request = (struct gpu_request){.gpu = true,
-					  .capabilities = CAPABILITY_COMPUTE,
+					  .capabilities = CAPABILITY_COMPUTE | CAPABILITY_GRAPHICS,
 					  .mig_config = "",
 					  .mig_monitor = "",
 					  .mps_pipe_directory = ""};

@@ -58,6 +58,9 @@ static void add_selection(struct tree *root, const struct pipeline *pipeline)
 			(void)tree_add(node, "GPU %u MIG %u:%u %s %s", gpu->index,
 				       mig->gpu_instance, mig->compute_instance,
 				       mig->uuid ? mig->uuid : gpu->uuid, gpu->model);
+		else if (!gpu->bus_id && strchr(gpu->uuid, '?'))
+			(void)tree_add(node, "GPU %u %s (its UUID is NVML's to tell)", gpu->index,
+				       gpu->model);
 		else
 			(void)tree_add(node, "GPU %u %s %s at %s", gpu->index, gpu->uuid,
 				       gpu->model, gpu_place_text(gpu));

@@ -188,7 +188,9 @@ static bool answer_node(const struct why_question *question, const struct pipeli
 	    strstr(name, ".so"))
 		return false;
 	ret->verdict = WHY_HOST_LACKS;
-	ret->fix = "run `davit system prepare` on the host, if it should have that node";
+	ret->fix = driver->mendable
+			   ? "run `davit system prepare` on the host, if it should have that node"
+			   : "";
 	for (size_t i = 0; i < driver->gpus.count; i++)
 		for (size_t j = 0; j < driver->gpus.items[i].nodes.count; j++)
 			(void)strings_add(question->arena, &indices,
@@ -212,6 +214,9 @@ static void answer_foreign(const struct why_question *question,
 	ret->reason = there ? "it is no file of the driver: the image has it itself"
 			    : "it is no file of the driver, so davit doesn't put it in";
 	ret->fix = there ? "" : "put it into the image, if the container needs it";
+	/* A list that isn't read may have it. */
+	for (size_t i = 0; i < explanation->pipeline.driver.notes.count; i++)
+		add_note(question, ret, explanation->pipeline.driver.notes.items[i]);
 }
 
 /* The way ended before there was a plan. */

@@ -124,6 +124,28 @@ static bool is_target(const struct why_question *question, const struct pipeline
 	return rest || is_same_place(question, operation->target, root);
 }
 
+/* What a bare name means that comes in with its directory: the operation that brings that. */
+static const struct operation *find_directory(const struct why_question *question,
+					      const struct pipeline *pipeline)
+{
+	const struct driver_files *files = &pipeline->driver.files;
+
+	for (size_t i = 0; question->bare && i < files->count; i++) {
+		const struct driver_file *file = &files->items[i];
+
+		if (!file->inside || strcmp(file->name, question->name) != 0)
+			continue;
+		for (size_t j = 0; j < pipeline->plan.count; j++) {
+			const struct operation *operation = &pipeline->plan.items[j];
+
+			if (operation->kind == OPERATION_BIND &&
+			    beneath(operation->target, file->target))
+				return operation;
+		}
+	}
+	return NULL;
+}
+
 const struct operation *why_find(const struct why_question *question,
 				 const struct pipeline *pipeline, const struct root *root)
 {
@@ -137,5 +159,5 @@ const struct operation *why_find(const struct why_question *question,
 	for (size_t i = 0; i < plan->count; i++)
 		if (is_source(question, pipeline, &plan->items[i]))
 			return &plan->items[i];
-	return NULL;
+	return find_directory(question, pipeline);
 }

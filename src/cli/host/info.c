@@ -3,6 +3,28 @@
 
 #include "info.h"
 
+static bool has_node(const struct gpu *gpu, const char *name)
+{
+	return strings_contain(&gpu->nodes, name);
+}
+
+/* The first node that no other GPU comes with; the first one where all are shared. */
+static const char *main_node(const struct driver *driver, const struct gpu *gpu)
+{
+	const struct gpus *gpus = &driver->gpus;
+
+	for (size_t i = 0; i < gpu->nodes.count; i++) {
+		bool shared = false;
+
+		for (size_t j = 0; j < gpus->count; j++)
+			shared |= &gpus->items[j] != gpu &&
+				  has_node(&gpus->items[j], gpu->nodes.items[i]);
+		if (!shared)
+			return gpu->nodes.items[i];
+	}
+	return gpu->nodes.count ? gpu->nodes.items[0] : "null";
+}
+
 static void print_text(const struct driver *driver)
 {
 	if (driver->platform != PLATFORM_NATIVE)
@@ -12,8 +34,11 @@ static void print_text(const struct driver *driver)
 	for (size_t i = 0; i < driver->gpus.count; i++) {
 		const struct gpu *gpu = &driver->gpus.items[i];
 
-		(void)printf("gpu %u   %s  %s  %s  /dev/%s\n", gpu->index, gpu->model, gpu->uuid,
-			     gpu_place_text(gpu), gpu->nodes.count ? gpu->nodes.items[0] : "null");
+		(void)printf("gpu %u   %s  %s  %s  /dev/%s", gpu->index, gpu->model, gpu->uuid,
+			     gpu_place_text(gpu), main_node(driver, gpu));
+		if (gpu->nodes.count > 1)
+			(void)printf(" and %zu other nodes", gpu->nodes.count - 1);
+		(void)puts("");
 		for (size_t j = 0; j < gpu->mig.count; j++)
 			(void)printf("  mig %u:%zu  gpu instance %u, compute instance %u%s%s\n",
 				     gpu->index, j, gpu->mig.items[j].gpu_instance,
@@ -28,6 +53,20 @@ static void print_text(const struct driver *driver)
 		(void)printf("note    %s\n", driver->notes.items[i]);
 	if (driver->gpus.count == 0)
 		(void)puts("no GPUs");
+}
+
+/* Where the kernel tells of no GPU, or not its name, NVML does; one can do without. */
+static void ask_nvml(const struct driver_roots *roots, const struct config *config,
+		     struct arena *arena, struct driver *driver)
+{
+	struct error err = {0};
+	const char *note;
+
+	if (!driver->nvml_optional || driver_ask_nvml(roots, config, driver, arena, &err) == 0)
+		return;
+	note = arena_printf(arena, "the GPUs' names aren't known: cannot %s", err.message);
+	if (note)
+		(void)strings_add(arena, &driver->notes, note);
 }
 
 /* What is wrong with the kernel's side: without it there is nothing to show. */
@@ -118,6 +157,7 @@ static int print_nvidia(const struct arguments *arguments, const struct config *
 		return print_found(arguments, found, arena);
 	if (problem)
 		return cli_fail(problem);
+	ask_nvml(roots, config, arena, driver);
 	driver->cuda_version = driver_cuda_version(roots, config, driver, arena);
 	if (arguments->json) {
 		object = cli_json_driver(driver);

@@ -72,6 +72,32 @@ static const char *source_of(const struct pipeline *pipeline, const struct opera
 	return cli_host_path(&pipeline->roots, operation->tree, operation->source, arena);
 }
 
+static const char *inside_path(const struct pipeline *pipeline, const struct driver_file *file,
+			       struct arena *arena)
+{
+	return file->inside ? cli_host_path(&pipeline->roots, file->tree, file->path, arena) : NULL;
+}
+
+/* What comes in with its directory has no operation of its own. */
+static void json_inside(const struct pipeline *pipeline, struct json_object *files,
+			struct arena *arena)
+{
+	for (size_t i = 0; i < pipeline->driver.files.count; i++) {
+		const struct driver_file *file = &pipeline->driver.files.items[i];
+		const char *path = inside_path(pipeline, file, arena);
+		struct json_object *item;
+
+		if (!path)
+			continue;
+		item = json_object_new_object();
+		json_object_object_add(item, "path", json_object_new_string(path));
+		json_object_object_add(item, "target", json_object_new_string(file->target));
+		json_object_object_add(item, "because",
+				       json_object_new_string("comes with its directory"));
+		(void)json_object_array_add(files, item);
+	}
+}
+
 static struct json_object *json_plan(const struct pipeline *pipeline, struct arena *arena)
 {
 	struct json_object *object = json_object_new_object();
@@ -91,6 +117,7 @@ static struct json_object *json_plan(const struct pipeline *pipeline, struct are
 		(void)json_object_array_add(operation->kind == OPERATION_DEVICE ? nodes : files,
 					    item);
 	}
+	json_inside(pipeline, files, arena);
 	json_object_object_add(object, "nodes", nodes);
 	json_object_object_add(object, "files", files);
 	return object;
@@ -117,6 +144,12 @@ static int run(const struct arguments *arguments)
 
 		if (source)
 			(void)puts(source);
+	}
+	for (size_t i = 0; i < pipeline.driver.files.count; i++) {
+		const char *path = inside_path(&pipeline, &pipeline.driver.files.items[i], &arena);
+
+		if (path)
+			(void)puts(path);
 	}
 	return fflush(stdout) != 0;
 }

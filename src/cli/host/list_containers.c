@@ -64,6 +64,39 @@ static int add_node(struct gpu_nodes *nodes, const struct gpu_node *node, struct
 	return 0;
 }
 
+static bool is_shared(const struct gpus *gpus, const struct gpu *gpu, const char *name)
+{
+	for (size_t i = 0; i < gpus->count; i++)
+		if (&gpus->items[i] != gpu && strings_contain(&gpus->items[i].nodes, name))
+			return true;
+	return false;
+}
+
+/*
+ * The nodes that tell a GPU from the others; where all have the same (WSL2), who has these has them
+ * all.
+ */
+static int add_gpu(const struct driver *driver, const struct gpu *gpu, struct arena *arena,
+		   struct gpu_nodes *ret)
+{
+	size_t own = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < gpu->nodes.count; i++)
+		own += !is_shared(&driver->gpus, gpu, gpu->nodes.items[i]);
+	for (size_t i = 0; r == 0 && i < driver->nodes.count; i++) {
+		const struct device_node *node = &driver->nodes.items[i];
+
+		if (strings_contain(&gpu->nodes, node->name) &&
+		    (own == 0 || !is_shared(&driver->gpus, gpu, node->name)))
+			r = add_node(ret,
+				     &(struct gpu_node){"nvidia", gpu->index, node->name,
+							makedev(node->major, node->minor)},
+				     arena);
+	}
+	return r;
+}
+
 static int add_nvidia(const struct config *config, struct arena *arena, struct gpu_nodes *ret)
 {
 	struct driver_roots roots = DRIVER_ROOTS_INIT;
@@ -75,17 +108,10 @@ static int add_nvidia(const struct config *config, struct arena *arena, struct g
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;
 	r = driver_examine(&roots, config, arena, &driver, &problems);
-	for (size_t i = 0; r == 0 && driver.version && i < driver.gpus.count; i++) {
-		const struct gpu *gpu = &driver.gpus.items[i];
-		const struct gpu_node node = {
-			.vendor = "nvidia",
-			.index = gpu->index,
-			.name = arena_printf(arena, "nvidia%u", gpu->minor),
-			.number = makedev(driver.majors.gpu, gpu->minor),
-		};
-
-		r = node.name ? add_node(ret, &node, arena) : -ENOMEM;
-	}
+	if (r == 0 && driver.gpus_by_nvml)
+		(void)driver_ask_nvml(&roots, config, &driver, arena, &ignored);
+	for (size_t i = 0; r == 0 && i < driver.gpus.count; i++)
+		r = add_gpu(&driver, &driver.gpus.items[i], arena, ret);
 	driver_close(&driver);
 	driver_roots_close(&roots);
 	return r;
@@ -222,6 +248,7 @@ static bool is_seen(const struct search *s, const struct stat *namespace)
 /* The GPUs whose nodes are there, each once. */
 static int look_into(struct search *s, const struct root *root, struct found *found)
 {
+	const struct gpu_node *last = NULL;
 	struct strings names = {0};
 
 	found->gpus = json_object_new_array();
@@ -234,9 +261,13 @@ static int look_into(struct search *s, const struct root *root, struct found *fo
 
 		if (!path)
 			return -ENOMEM;
+		/* A GPU's nodes stand beside each other. */
+		if (last && last->vendor == node->vendor && last->index == node->index)
+			continue;
 		if (root_stat(root, path, AT_SYMLINK_NOFOLLOW, &st) < 0 || !S_ISCHR(st.st_mode) ||
 		    st.st_rdev != node->number)
 			continue;
+		last = node;
 		name = arena_printf(s->arena, "%s %u", node->vendor, node->index);
 		if (!name || strings_add(s->arena, &names, name) < 0)
 			return -ENOMEM;

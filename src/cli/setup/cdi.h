@@ -38,6 +38,8 @@ struct generate {
 	bool yaml;          /* set before: the format when neither option nor file tells */
 	const char *driver_root, *dev_root; /* or NULL */
 	const struct strings *search;
+	const struct strings *csv_files, *csv_ignore; /* or NULL */
+	const char *csv_compat;                       /* or NULL */
 };
 /* 0, or the exit code of a usage error that was printed. */
 int generate_parse(const struct arguments *arguments, struct generate *ret);
@@ -45,7 +47,7 @@ int generate_parse(const struct arguments *arguments, struct generate *ret);
  * davit's own: one hook does everything, unless the command line names single hooks or another
  * program for them. 0, or the exit code of a usage error that was printed.
  */
-int generate_parse_form(const struct arguments *arguments, struct cdi_options *ret);
+int generate_parse_form(const struct arguments *arguments, struct generate *ret);
 /* What of it changes the configuration. 0 or -errno. */
 int generate_set_roots(const struct generate *generate, struct arena *arena, struct config *config,
 		       struct error *err);

@@ -37,6 +37,18 @@ int generate_set_roots(const struct generate *generate, struct arena *arena, str
 		return error_set(err, ERROR_NO_DRIVER, ENODEV,
 				 "name the directory whose dev/ has the nodes", "find %s: %s",
 				 config->driver.dev, strerror(errno));
+	if (generate->csv_ignore)
+		config->driver.csv_ignore = *generate->csv_ignore;
+	if (generate->csv_compat)
+		config->driver.csv_compat = cli_absolute(generate->csv_compat, arena);
+	for (size_t i = 0; generate->csv_files && i < generate->csv_files->count; i++) {
+		const char *path = cli_absolute(generate->csv_files->items[i], arena);
+
+		if (!path || strings_add(arena, &config->driver.csv_files, path) < 0)
+			return error_memory(err);
+	}
+	if (!config->driver.csv_compat)
+		return error_memory(err);
 	for (size_t i = 0; generate->search && i < generate->search->count; i++) {
 		const char *path = generate->search->items[i];
 
@@ -378,7 +390,7 @@ static int run(const struct arguments *arguments)
 	int r;
 
 	if (generate_parse(arguments, &generate) != 0 ||
-	    generate_parse_form(arguments, &generate.cdi) != 0)
+	    generate_parse_form(arguments, &generate) != 0)
 		return EXIT_USAGE;
 	r = config_load(arguments->config, &arena, &config, &err);
 	if (r == 0)
@@ -393,7 +405,7 @@ static int run(const struct arguments *arguments)
 static const struct command_option options[] = {
 	GENERATE_OPTIONS{"hook-path", OPTION_VALUE, "FILE",
 			 "the program of the hooks (davit-hook beside davit)"},
-	{"mounts", OPTION_VALUE, "hook|spec", "what mounts the driver's files (spec)"},
+	{"mounts", OPTION_VALUE, "auto|hook|spec", "what mounts the driver's files (auto)"},
 	{NULL, 0, NULL, NULL},
 };
 const struct command command_cdi_generate = {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What the command line of `davit cdi generate` says, and that of nvidia-ctk. */
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "cdi.h"
 
@@ -202,6 +205,14 @@ static int parse_format(const struct arguments *arguments, struct generate *ret)
 	return 0;
 }
 
+/* nvidia-ctk's alone. */
+static int parse_csv(const struct arguments *arguments, struct generate *ret)
+{
+	ret->csv_compat = arguments_value(arguments, "csv.compat-container-root");
+	return parse_lists(arguments, "csv.file", &ret->csv_files) < 0 ||
+	       parse_lists(arguments, "csv.ignore-pattern", &ret->csv_ignore) < 0;
+}
+
 int generate_parse(const struct arguments *arguments, struct generate *ret)
 {
 	struct cdi_options *cdi = &ret->cdi;
@@ -220,6 +231,8 @@ int generate_parse(const struct arguments *arguments, struct generate *ret)
 	if (r == 0 && (parse_lists(arguments, "device-id", &cdi->devices) < 0 ||
 		       parse_lists(arguments, "library-search-path", &ret->search) < 0))
 		r = 1;
+	if (r == 0)
+		r = parse_csv(arguments, ret);
 	cdi->vendor = value_or(arguments, "vendor", cdi_mode_vendor(cdi->mode));
 	if (string_equal(cdi->vendor, "nvidia"))
 		cdi->vendor = "nvidia.com";
@@ -232,16 +245,62 @@ int generate_parse(const struct arguments *arguments, struct generate *ret)
 	return r;
 }
 
-int generate_parse_form(const struct arguments *arguments, struct cdi_options *ret)
+/* Where engines look for specs; what is written elsewhere is for somebody to read or rewrite. */
+static bool is_for_engines(const char *output)
 {
-	const char *mounts = value_or(arguments, "mounts", "spec"), *name;
+	static const char *const folders[] = {"/etc/cdi/", "/run/cdi/", "/var/run/cdi/"};
 
-	if (!string_equal(mounts, "hook") && !string_equal(mounts, "spec"))
-		return usage_error(arguments, "--mounts %.100s: it is hook or spec", mounts);
-	name = ret->hook && strrchr(ret->hook, '/') ? strrchr(ret->hook, '/') + 1 : ret->hook;
-	ret->one_hook = ret->mode == CDI_MODE_GPU && (!name || string_equal(name, "davit-hook")) &&
+	for (size_t i = 0; output && i < ARRAY_SIZE(folders); i++)
+		if (string_starts(output, folders[i]))
+			return true;
+	return false;
+}
+
+/* A program of this host's that takes a spec's mounts and runs none of its hooks, or NULL. */
+static const char *find_reader_without_hooks(void)
+{
+	static const char *const names[] = {"runsc", "kata-runtime", "containerd-shim-kata-v2",
+					    "apptainer", "singularity"};
+	static const char *const folders[] = {"/usr/local/sbin", "/usr/local/bin", "/usr/sbin",
+					      "/usr/bin", "/opt/kata/bin"};
+	char path[64];
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		for (size_t j = 0; j < ARRAY_SIZE(folders); j++) {
+			(void)snprintf(path, sizeof(path), "%s/%s", folders[j], names[i]);
+			if (faccessat(AT_FDCWD, path, X_OK, 0) == 0)
+				return names[i];
+		}
+	return NULL;
+}
+
+static bool engine_mounts(const char *mounts, const char *output)
+{
+	const char *reader;
+
+	if (!string_equal(mounts, "auto"))
+		return string_equal(mounts, "spec");
+	if (!is_for_engines(output))
+		return true;
+	reader = find_reader_without_hooks();
+	if (reader)
+		cli_note("note: the spec has the mounts for %s, which runs no hooks (--mounts)",
+			 reader);
+	return reader != NULL;
+}
+
+int generate_parse_form(const struct arguments *arguments, struct generate *ret)
+{
+	const char *mounts = value_or(arguments, "mounts", "auto"), *name;
+	struct cdi_options *cdi = &ret->cdi;
+
+	if (!string_equal(mounts, "auto") && !string_equal(mounts, "hook") &&
+	    !string_equal(mounts, "spec"))
+		return usage_error(arguments, "--mounts %.100s: it is auto, hook or spec", mounts);
+	name = cdi->hook && strrchr(cdi->hook, '/') ? strrchr(cdi->hook, '/') + 1 : cdi->hook;
+	cdi->one_hook = cdi->mode == CDI_MODE_GPU && (!name || string_equal(name, "davit-hook")) &&
 			!arguments_value(arguments, "enable-hook") &&
 			!arguments_value(arguments, "disable-hook");
-	ret->mounts_in_spec = string_equal(mounts, "spec");
+	cdi->mounts_in_spec = !cdi->one_hook || engine_mounts(mounts, ret->output);
 	return 0;
 }

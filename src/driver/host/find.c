@@ -51,6 +51,23 @@ bool driver_has_folders(const struct driver *driver)
 	return false;
 }
 
+const char *driver_libcuda_folder(const struct driver *driver, const char *otherwise,
+				  struct arena *arena)
+{
+	for (size_t i = 0; i < driver->files.count; i++) {
+		const struct driver_links *loader = &driver->files.items[i].loader;
+
+		for (size_t j = 0; j < loader->count; j++) {
+			const char *path = loader->items[j].text;
+
+			if (strcmp(loader->items[j].name, "libcuda.so.1") == 0)
+				return arena_strndup(arena, path,
+						     (size_t)(strrchr(path, '/') - path));
+		}
+	}
+	return otherwise;
+}
+
 const char *driver_list_folders(const struct driver *driver, struct arena *arena)
 {
 	struct strings folders = {0};

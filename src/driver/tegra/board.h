@@ -11,9 +11,11 @@ struct board {
 	const struct config *config;
 	struct arena *arena;
 	struct driver *driver;
+	unsigned chip; /* 234 of "nvidia,tegra234"; 0: the device tree doesn't tell */
 	struct csv_entries entries;
 	struct walk files;       /* in the driver's root */
 	struct strings left_out; /* lists that aren't read unless the container asks for all */
+	struct strings groups;   /* of nodes that not everybody may open, root's aside: numbers */
 	size_t listed; /* how many nodes are from the lists: the others are discrete GPUs' */
 	size_t absent; /* entries that this host doesn't have */
 	struct error *err;
@@ -33,6 +35,8 @@ bool board_has_lists(const struct driver_roots *roots, const struct config *conf
 
 /* The GPUs and the nodes of each. */
 int board_read_gpus(struct board *board);
+/* Whether nvgpu, the driver of chips up to Orin, has nodes. */
+bool board_has_nvgpu(const struct driver_roots *roots);
 
 /* ---- files.c ---------------------------------------------------------------------------- */
 

@@ -278,6 +278,23 @@ static int take_by_path(struct board *board, const char *path)
 	return 0;
 }
 
+/* By driver.csv-ignore: "**" before a pattern makes it one of the name alone. */
+static bool is_ignored(const struct board *board, const char *path)
+{
+	static const char anywhere[] = "**/";
+	const struct strings *patterns = &board->config->driver.csv_ignore;
+
+	for (size_t i = 0; i < patterns->count; i++) {
+		const char *pattern = patterns->items[i];
+
+		if (string_starts(pattern, anywhere)
+			    ? csv_matches(pattern + strlen(anywhere), leaf(path))
+			    : csv_matches_path(pattern, path))
+			return true;
+	}
+	return false;
+}
+
 static int take_entry(struct board *board, const struct csv_entry *entry)
 {
 	struct strings paths = {0};
@@ -288,7 +305,8 @@ static int take_entry(struct board *board, const struct csv_entry *entry)
 	r = walk_glob(&board->files, entry->path, &paths);
 	board->absent += r == 0 && paths.count == 0;
 	for (size_t i = 0; r == 0 && i < paths.count; i++)
-		r = take_path(board, entry->type, paths.items[i]);
+		if (entry->type != CSV_SYM || !is_ignored(board, paths.items[i]))
+			r = take_path(board, entry->type, paths.items[i]);
 	return r;
 }
 

@@ -29,13 +29,13 @@ static bool is_list(const char *name)
  * The tree that the lists are in, and their directory there: the driver's root when it is beneath
  * that, since what lies above belongs to whoever mounted it.
  */
-static const struct root *root_of(const struct driver_roots *roots, const struct config *config,
+static const struct root *root_of(const struct driver_roots *roots, const char *path,
 				  const char **ret_path)
 {
 	const char *root = roots->driver.path;
 	size_t length = strlen(root);
 
-	*ret_path = config->driver.csv;
+	*ret_path = path;
 	if (strcmp(root, "/") == 0 || strncmp(*ret_path, root, length) != 0 ||
 	    (*ret_path)[length] != '/')
 		return strcmp(root, "/") == 0 ? &roots->driver : &roots->host;
@@ -46,9 +46,12 @@ static const struct root *root_of(const struct driver_roots *roots, const struct
 bool board_has_lists(const struct driver_roots *roots, const struct config *config)
 {
 	const char *path;
-	const struct root *root = root_of(roots, config, &path);
+	const struct root *root = root_of(roots, config->driver.csv, &path);
 	char name[4096];
 	struct stat st;
+
+	if (config->driver.csv_files.count)
+		return true;
 
 	/* Most hosts lack the directory: one question for them. */
 	if (root_stat(root, path, 0, &st) < 0 || !S_ISDIR(st.st_mode))
@@ -90,11 +93,34 @@ static int read_list(struct board *board, struct walk *walk, const char *path)
 	return r;
 }
 
+/* Those that a command line names: one that can't be read is an error. */
+static int read_named(struct board *board)
+{
+	const struct strings *files = &board->config->driver.csv_files;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < files->count; i++) {
+		const char *path;
+		const struct root *root = root_of(board->roots, files->items[i], &path);
+		struct walk walk;
+
+		walk_begin(&walk, root, board->arena);
+		path = csv_clean_path(path, board->arena);
+		r = path ? read_list(board, &walk, path) : -ENOMEM;
+		walk_end(&walk);
+		if (r < 0 && r != -ENOMEM && r != -EPERM)
+			return error_set(board->err, ERROR_BAD_REQUEST, -r,
+					 "name the lists that the host has", "read the list %s: %s",
+					 files->items[i], strerror(-r));
+	}
+	return r == -ENOMEM ? error_memory(board->err) : r;
+}
+
 /* In the order of their names; one that can't be read is passed over, as the incumbent does. */
-int board_read_lists(struct board *board, bool every)
+static int read_directory(struct board *board, bool every)
 {
 	const char *directory;
-	const struct root *root = root_of(board->roots, board->config, &directory);
+	const struct root *root = root_of(board->roots, board->config->driver.csv, &directory);
 	struct strings names;
 	struct walk walk;
 	int r = host_list(root, directory, board->arena, &names);
@@ -119,4 +145,10 @@ int board_read_lists(struct board *board, bool every)
 	}
 	walk_end(&walk);
 	return r == -ENOMEM ? error_memory(board->err) : r;
+}
+
+int board_read_lists(struct board *board, bool every)
+{
+	return board->config->driver.csv_files.count ? read_named(board)
+						     : read_directory(board, every);
 }

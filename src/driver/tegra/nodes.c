@@ -8,6 +8,7 @@
 #include "davit/bus_id.h"
 
 #define GPUS "driver/nvidia/gpus"
+#define LAST_WITH_NVGPU 234 /* Orin; from Thor (264) on the chip has a place on the PCI bus */
 
 /*
  * What the lists may bring. Whoever can write them can anyway give a container everything; but a
@@ -63,6 +64,21 @@ static bool may_come_in(struct board *board, const char *name)
 	return false;
 }
 
+static int note_group(struct board *board, const struct stat *st)
+{
+	static const mode_t everybody = S_IROTH | S_IWOTH;
+	const char *group;
+
+	if (st->st_gid == 0 || (st->st_mode & everybody) == everybody)
+		return 0;
+	group = arena_printf(board->arena, "%u", (unsigned)st->st_gid);
+	if (!group)
+		return -ENOMEM;
+	return strings_contain(&board->groups, group)
+		       ? 0
+		       : strings_add(board->arena, &board->groups, group);
+}
+
 /* 1: added, 0: it isn't there or may not come in; or -ENOMEM. */
 static int add_node(struct board *board, const char *name)
 {
@@ -77,7 +93,7 @@ static int add_node(struct board *board, const char *name)
 	if (!may_come_in(board, name))
 		return 1;
 	node = ARENA_PUSH(board->arena, &board->driver->nodes);
-	if (!node)
+	if (!node || note_group(board, &st) < 0)
 		return -ENOMEM;
 	*node = (struct device_node){
 		.name = name,
@@ -143,11 +159,34 @@ static int add_listed(struct board *board, const char *path)
 
 /* ---- the GPUs --------------------------------------------------------------------------- */
 
-/* The chip's own as the driver names it, where it is on a bus of its own (Thor). */
-static bool is_the_chips(const char *model)
+bool board_has_nvgpu(const struct driver_roots *roots)
 {
-	return strstr(model, "(nvgpu)") || strstr(model, "Thor") || strstr(model, "Orin") ||
-	       strstr(model, "Tegra");
+	static const char *const nodes[] = {"nvgpu", "nvhost-gpu", "nvhost-ctrl-gpu"};
+	struct stat st;
+
+	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++)
+		if (host_stat_node(&roots->dev, nodes[i], &st) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * The chip's own, where the native driver has it on a bus of its own (Thor): by its name, or, on a
+ * chip without nvgpu whose name for it isn't known here, by its place.
+ */
+static bool is_the_chips(const struct board *board, const char *id, const char *model)
+{
+	static const char *const names[] = {"(nvgpu)", "Thor", "Orin", "Tegra"};
+	bus_id place, first = 0;
+
+	if (board->driver->gpus.items[0].bus_id)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strstr(model, names[i]))
+			return true;
+	return board->chip > LAST_WITH_NVGPU && bus_id_parse(id, &place) == 0 &&
+	       bus_id_parse("0000:01:00.0", &first) == 0 && place == first &&
+	       !board_has_nvgpu(board->roots);
 }
 
 static int add_gpu(struct board *board, struct gpu **ret)
@@ -192,7 +231,7 @@ static int read_shown(struct board *board, const char *id)
 	    host_read_text(&board->roots->proc, path, board->arena, &text) < 0)
 		return 0;
 	model = copy_value(board, text, "Model", "");
-	if (is_the_chips(model)) {
+	if (is_the_chips(board, id, model)) {
 		gpu = &board->driver->gpus.items[0];
 		gpu->bus_id = id;
 		gpu->model = model;
@@ -337,6 +376,65 @@ static int add_drm_of_discrete(struct board *board)
 	return r;
 }
 
+/* A hook can't change a process's groups. */
+static int tell_of_groups(struct board *board)
+{
+	const char *list = strings_join(board->arena, &board->groups, ", ");
+	const char *options = strings_join(board->arena, &board->groups, " --group-add ");
+	const char *note;
+
+	if (!board->groups.count)
+		return 0;
+	note = list && options
+		       ? arena_printf(
+				 board->arena,
+				 "nodes belong to the host's groups %s: a process that isn't "
+				 "root needs them; davit-runtime and CDI give them, with a hook "
+				 "alone it is `docker run --group-add %s`",
+				 list, options)
+		       : NULL;
+	return note ? strings_add(board->arena, &board->driver->notes, note) : -ENOMEM;
+}
+
+/* ---- whether the chip's GPU is there ----------------------------------------------------- */
+
+/* A node of the chip's GPU that the lists name, whether it is there or not. */
+static bool is_own_entry(const struct board *board, const struct csv_entry *entry)
+{
+	const char *name = entry->path + strlen("/dev/");
+
+	return entry->type == CSV_DEV && string_starts(entry->path, "/dev/") &&
+	       IS_ANY(of_the_chip, name) && !gpu_by_minor(board->driver, name);
+}
+
+/* What the lists have for it is absent altogether: its driver didn't come up, or it is off. */
+static bool is_chip_absent(const struct board *board)
+{
+	const struct strings *nodes = &board->driver->gpus.items[0].nodes;
+	bool named = false;
+
+	for (size_t i = 0; i < nodes->count; i++)
+		if (IS_ANY(of_the_chip, nodes->items[i]))
+			return false;
+	for (size_t i = 0; i < board->entries.count; i++)
+		named |= is_own_entry(board, &board->entries.items[i]);
+	return named || nodes->count == 0;
+}
+
+/* IGX with its discrete GPU in use has the chip's own switched off: the others count from 0. */
+static int drop_chip(struct board *board)
+{
+	struct gpus *gpus = &board->driver->gpus;
+
+	gpus->items++;
+	gpus->count--;
+	gpus->capacity = gpus->count;
+	for (size_t i = 0; i < gpus->count; i++)
+		gpus->items[i].index = (unsigned)i;
+	return strings_add(board->arena, &board->driver->notes,
+			   "the chip's own GPU isn't in use here: none of its nodes exists");
+}
+
 static const char *read_model(struct board *board)
 {
 	char *text;
@@ -375,13 +473,19 @@ int board_read_gpus(struct board *board)
 		r = add_drm_of_discrete(board);
 	if (r == 0)
 		r = divide(board);
+	if (r == 0)
+		r = tell_of_groups(board);
 	if (r < 0)
 		return error_memory(board->err);
-	if (driver->gpus.items[0].nodes.count)
+	if (!is_chip_absent(board))
 		return 0;
+	if (driver->gpus.count > 1)
+		return drop_chip(board) < 0 ? error_memory(board->err) : 0;
 	return error_set(
 		board->err, ERROR_NO_DRIVER, ENXIO,
 		"check `dmesg | grep -iE 'nvgpu|nvmap|NVRM'` for why the GPU's driver didn't start",
-		"use this board's GPU: none of the nodes that the lists in %s name exists (/dev/nvmap, /dev/nvgpu, ...)",
-		board->config->driver.csv);
+		"use the GPU of this board: none of its nodes that the lists in %s name exists "
+		"(/dev/nvgpu, /dev/nvhost-gpu, /dev/nvidia0; %s)",
+		board->config->driver.csv,
+		driver->nodes.count ? "others, such as /dev/nvmap, do" : "nor does /dev/nvmap");
 }

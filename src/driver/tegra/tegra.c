@@ -9,6 +9,7 @@
 
 #define RELEASE "/etc/nv_tegra_release"
 #define COMPATIBLE "firmware/devicetree/base/compatible"
+#define ORIN 234
 #define TEXT_MAX ((size_t)64 * 1024)
 
 /* ---- recognising ------------------------------------------------------------------------ */
@@ -169,12 +170,14 @@ static int locate_nvml(const struct driver_roots *roots, const struct config *co
  * The images' newer libraries are for one kind of chip each: Orin's are in a directory of their
  * own, and what is in the usual one is for servers. The GPU's driver has no version there to go by.
  */
-static void choose_compat(struct board *board, unsigned chip)
+static void choose_compat(struct board *board)
 {
+	bool orin = board->chip == ORIN || (board->chip == 0 && board_has_nvgpu(board->roots));
+
 	if (!find_nvml(board->driver))
 		return;
 	board->driver->compat_dir =
-		chip == 234 ? "/usr/local/cuda/compat_orin" : "/usr/local/cuda/compat";
+		orin ? board->config->driver.csv_compat : "/usr/local/cuda/compat";
 	board->driver->compat_by_cuda = true;
 }
 
@@ -195,14 +198,11 @@ static void read_mask_texts(struct board *board)
 
 static int begin(struct board *board)
 {
-	static const char *const notes[] = {
-		"Tegra board: NVIDIA's lists of files decide what containers get; capabilities have no effect",
-		"nodes belong to the groups video and render, which a process needs unless it is root; davit-runtime and CDI add them; with the hook, use docker run --group-add",
-	};
 	struct driver *driver = board->driver;
 	struct strings gpus;
 
-	driver->nvml_optional = true;
+	board->chip = read_chip(board->roots, board->arena);
+	driver->nvml_optional = driver->enforces = true;
 	driver->mps_path = "";
 	driver->no_families = FAMILY_IMEX;
 	if (driver->proc_version) {
@@ -216,9 +216,11 @@ static int begin(struct board *board)
 	if (host_list(&board->roots->proc, "driver/nvidia/gpus", board->arena, &gpus) < 0 ||
 	    gpus.count == 0)
 		driver->proc_version = NULL;
-	for (size_t i = 0; i < ARRAY_SIZE(notes); i++)
-		if (strings_add(board->arena, &driver->notes, notes[i]) < 0)
-			return error_memory(board->err);
+	if (strings_add(board->arena, &driver->notes,
+			"NVIDIA's lists of files decide what comes in; capabilities choose "
+			"nothing") < 0 ||
+	    strings_add(board->arena, &driver->searched, board->config->driver.csv) < 0)
+		return error_memory(board->err);
 	if (driver->proc_version)
 		read_mask_texts(board);
 	return 0;
@@ -242,7 +244,7 @@ static int read_all(const struct driver_roots *roots, const struct config *confi
 	r = board_read_files(&board);
 	walk_end(&board.files);
 	if (r == 0)
-		choose_compat(&board, read_chip(roots, arena));
+		choose_compat(&board);
 	return r;
 }
 
@@ -266,6 +268,7 @@ static int examine(const struct driver_roots *roots, const struct config *config
 		walk_begin(&board.files, &roots->driver, arena);
 		r = board_read_files(&board);
 		walk_end(&board.files);
+		choose_compat(&board);
 	}
 	return r == -ENOMEM ? r : 0;
 }

@@ -10,7 +10,7 @@
 #define FILES_MAX 4096
 #define SMI "nvidia-smi"
 #define LOADER "libcuda_loader.so"
-#define OPTIX_LOADER "libnvoptix_loader.so.1"
+#define LIBCUDA "libcuda.so.1" /* in /usr/lib/wsl/lib: the shim as well */
 #define GRAPHICS (CAPABILITY_GRAPHICS | CAPABILITY_DISPLAY)
 #define EVERYTHING \
 	(CAPABILITY_COMPUTE | CAPABILITY_UTILITY | CAPABILITY_VIDEO | GRAPHICS | CAPABILITY_NGX)
@@ -40,8 +40,9 @@ static const struct {
 static const struct {
 	const char *file, *name, *text;
 } names[] = {
-	{"libcuda_loader.so", "libcuda.so.1", "libcuda_loader.so"},
-	{"libcuda_loader.so", "libcuda.so", "libcuda.so.1"},
+	{LOADER, "libcuda.so.1", LOADER},
+	{LOADER, "libcuda.so", "libcuda.so.1"},
+	{LIBCUDA, "libcuda.so", LIBCUDA},
 	{"libnvoptix_loader.so.1", "libnvoptix.so.1", "libnvoptix_loader.so.1"},
 	{"libnvcuvid.so.1", "libnvcuvid.so", "libnvcuvid.so.1"},
 	{"libnvidia-encode.so.1", "libnvidia-encode.so", "libnvidia-encode.so.1"},
@@ -51,7 +52,7 @@ static const struct {
 /* Opened by others by their paths, or by another name: none that the loader is to know. */
 static const char *const unnamed[] = {
 	WSL_LIBCUDA,
-	"libcuda_loader.so",
+	LOADER,
 	"libnvidia-ml_loader.so",
 	"libnvoptix_loader.so.1",
 };
@@ -71,6 +72,7 @@ struct reader {
 	const struct wsl_store *store;
 	unsigned capabilities;
 	bool whole; /* the store goes in as one directory */
+	bool shim;  /* the store has it */
 	struct arena *arena;
 	struct driver *driver;
 	struct error *err;
@@ -176,13 +178,8 @@ static int add_file(struct reader *r, const char *directory, const char *name,
 static int take(struct reader *r, int directory, const char *path, const char *name,
 		unsigned capabilities, bool needed)
 {
-	AUTO_FD fd = -1;
+	AUTO_FD fd = wsl_open_file(directory, name, r->arena);
 
-	/* Of what comes with its directory, those without further names are nothing to tell of. */
-	if (r->whole && !is_library(name) && strcmp(name, SMI) != 0 && strcmp(name, LOADER) != 0 &&
-	    strcmp(name, OPTIX_LOADER) != 0)
-		return 0;
-	fd = wsl_open_file(directory, name, r->arena);
 	if (fd >= 0)
 		return add_file(r, path, name, capabilities, needed, &fd);
 	if (fd == -ENOMEM)
@@ -217,7 +214,8 @@ static int take_libraries(struct reader *r, const struct driver_roots *roots)
 
 /*
  * Whether the store can go in as it is, by one mount in place of a hundred: everything in it is a
- * plain file of root's. Where one isn't, each file is looked at by itself, and that one left out.
+ * plain file or directory of root's. Where something isn't, each file is looked at by itself, and
+ * that one left out.
  */
 static bool is_plain(const struct reader *r, const struct strings *entries)
 {
@@ -225,7 +223,8 @@ static bool is_plain(const struct reader *r, const struct strings *entries)
 		struct stat st;
 
 		if (fstatat(r->store->fd, entries->items[i], &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    !S_ISREG(st.st_mode) || st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)))
+		    !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) || st.st_uid != 0 ||
+		    (st.st_mode & (S_IWGRP | S_IWOTH)))
 			return false;
 	}
 	return true;
@@ -251,28 +250,49 @@ static int take_whole(struct reader *r)
 	return 0;
 }
 
+static int take_entry(struct reader *r, const char *name)
+{
+	unsigned capabilities = class_of(name);
+	int none = -1;
+
+	if ((!ends_with_any(name) && strcmp(name, SMI) != 0) || !(capabilities & r->capabilities))
+		return 0;
+	/* The name is the shim's, whatever somebody copied there. */
+	if (r->shim && strcmp(name, LIBCUDA) == 0)
+		return 0;
+	/* What comes with its directory was looked at: no more than its name is needed. */
+	if (r->whole)
+		return add_file(r, r->store->path, name, capabilities, false, &none);
+	return take(r, r->store->fd, r->store->path, name, capabilities,
+		    strcmp(name, WSL_LIBCUDA) == 0 || strcmp(name, LOADER) == 0);
+}
+
+/* A store without the shim: the one that the host's own programs load. */
+static int take_shim(struct reader *r, const struct driver_roots *roots)
+{
+	AUTO_FD directory = root_openat(&roots->driver, WSL_LIBRARIES, O_RDONLY | O_DIRECTORY);
+
+	r->whole = false;
+	return take(r, directory, WSL_LIBRARIES, LIBCUDA, CAPABILITY_COMPUTE, true);
+}
+
 static int take_store(struct reader *r, const struct driver_roots *roots)
 {
+	bool compute = r->capabilities & CAPABILITY_COMPUTE;
 	struct strings entries;
 	int result = host_list(&roots->driver, r->store->path, r->arena, &entries);
 
 	if (result < 0)
 		return error_errno(r->err, -result, "read %s", r->store->path);
 	/* What no class names comes with compute: nearly everything. */
-	r->whole = (r->capabilities & CAPABILITY_COMPUTE) && is_plain(r, &entries);
+	r->whole = compute && is_plain(r, &entries);
+	r->shim = strings_contain(&entries, LOADER);
 	if (r->whole)
 		result = take_whole(r);
-	for (size_t i = 0; result == 0 && i < entries.count && i < FILES_MAX; i++) {
-		const char *name = entries.items[i];
-		unsigned capabilities = class_of(name);
-
-		if ((!ends_with_any(name) && strcmp(name, SMI) != 0) ||
-		    !(capabilities & r->capabilities))
-			continue;
-		result = take(r, r->store->fd, r->store->path, name, capabilities,
-			      strcmp(name, WSL_LIBCUDA) == 0 ||
-				      strcmp(name, "libcuda_loader.so") == 0);
-	}
+	for (size_t i = 0; result == 0 && i < entries.count && i < FILES_MAX; i++)
+		result = take_entry(r, entries.items[i]);
+	if (result == 0 && compute && !r->shim)
+		result = take_shim(r, roots);
 	return result;
 }
 

@@ -19,6 +19,7 @@ struct search {
 	bool loader_known;
 	struct strings all;  /* folders */
 	struct strings cuda; /* those with a libcuda.so.1.1 */
+	const char *refused; /* one that isn't root's alone */
 	struct error *err;
 };
 
@@ -67,19 +68,41 @@ int wsl_open_file(int directory, const char *name, struct arena *arena)
 	return fd_take(&fd);
 }
 
-static int open_folder(const struct search *s, const char *name)
+/*
+ * Where others may write they may put a hard link to a secret of root's, which no look at the file
+ * would tell from a driver's: such a directory is none of Windows'.
+ */
+static bool is_roots(int directory)
 {
-	int fd = openat(s->drivers, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
 
-	return fd < 0 ? -errno : fd;
+	return fstat(directory, &st) == 0 && owner_is_trusted(directory, &st) &&
+	       !(st.st_mode & (S_IWGRP | S_IWOTH));
 }
-
-/* ---- which one -------------------------------------------------------------------------- */
 
 static bool has_regular(int directory, const char *name, struct stat *ret)
 {
 	return fstatat(directory, name, ret, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(ret->st_mode);
 }
+
+static int open_folder(struct search *s, const char *name)
+{
+	AUTO_FD fd = openat(s->drivers, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	if (is_roots(fd))
+		return fd_take(&fd);
+	if (has_regular(fd, WSL_LIBCUDA, &st)) {
+		log_line(LOG_LEVEL_WARNING,
+			 WSL_DRIVERS "/%s is passed over: others than root can write it", name);
+		s->refused = name;
+	}
+	return -EPERM;
+}
+
+/* ---- which one -------------------------------------------------------------------------- */
 
 /* On two mounts the device differs: inode and size are what both show of one file. */
 static bool is_active(const struct search *s, int folder)
@@ -159,6 +182,15 @@ static int find_by_bytes(struct search *s, struct wsl_store *ret)
 	return 0;
 }
 
+static int refuse_directory(const char *path, struct error *err)
+{
+	if (!path)
+		return error_memory(err);
+	error_set(err, ERROR_NO_DRIVER, EPERM, NULL, "trust %s: others than root can write it",
+		  path);
+	return error_fix(err, -EPERM, "chown root:root %s; chmod 0755 %s", path, path);
+}
+
 static int explain(struct search *s)
 {
 	const struct strings *names = s->cuda.count ? &s->cuda : &s->all;
@@ -166,6 +198,9 @@ static int explain(struct search *s)
 
 	if (!list)
 		return error_memory(s->err);
+	if (s->refused)
+		return refuse_directory(arena_printf(s->arena, WSL_DRIVERS "/%s", s->refused),
+					s->err);
 	if (s->all.count == 0)
 		return error_set(
 			s->err, ERROR_NO_DRIVER, ENXIO,
@@ -191,11 +226,16 @@ int wsl_store_open(const struct driver_roots *roots, struct arena *arena, struct
 {
 	struct search s = {.roots = roots, .arena = arena, .err = err};
 	AUTO_FD drivers = root_openat(&roots->driver, WSL_DRIVERS, O_RDONLY | O_DIRECTORY);
+	AUTO_FD libraries = root_openat(&roots->driver, WSL_LIBRARIES, O_RDONLY | O_DIRECTORY);
 	int r = host_list(&roots->driver, WSL_DRIVERS, arena, &s.all);
 
 	*ret = (struct wsl_store){.fd = -1};
 	if (r == -ENOMEM)
 		return error_memory(err);
+	if (drivers >= 0 && !is_roots(drivers))
+		return refuse_directory(WSL_DRIVERS, err);
+	if (libraries >= 0 && !is_roots(libraries))
+		return refuse_directory(WSL_LIBRARIES, err);
 	s.drivers = drivers;
 	s.loader_known =
 		root_stat(&roots->driver, WSL_LIBRARIES "/libcuda.so.1", 0, &s.loader) == 0 &&

@@ -18,6 +18,33 @@ static bool recognise(const struct platform_signs *signs, struct arena *arena)
 	       S_ISCHR(st.st_mode);
 }
 
+/* WSL1 is no virtual machine: Windows' kernel answers, and says so. */
+static bool is_first_wsl(const struct driver_roots *roots, struct arena *arena)
+{
+	char *release;
+
+	if (host_read_text(&roots->proc, "sys/kernel/osrelease", arena, &release) < 0)
+		return false;
+	release[strcspn(release, "\n")] = '\0';
+	return string_ends(release, "-Microsoft");
+}
+
+int wsl_explain_absence(const struct driver_roots *roots, struct arena *arena, struct error *err)
+{
+	struct stat st;
+
+	if (root_stat(&roots->driver, WSL_DRIVERS, 0, &st) == 0)
+		return error_set(
+			err, ERROR_NO_DRIVER, ENXIO,
+			"install NVIDIA's driver in Windows and run `wsl --update`; in a container, pass the device as well",
+			"use the driver: the host is WSL2, but has no %s/" NODE, roots->dev.path);
+	if (is_first_wsl(roots, arena))
+		return error_set(err, ERROR_NO_DRIVER, ENXIO,
+				 "run `wsl --set-version DISTRIBUTION 2` in Windows",
+				 "use the driver: the host is WSL1, which has no GPU");
+	return 0;
+}
+
 static int add_node(const struct driver_roots *roots, struct arena *arena, struct driver *driver,
 		    struct error *err)
 {
@@ -58,17 +85,16 @@ static int begin(const struct driver_roots *roots, struct arena *arena, struct d
 {
 	int r = add_node(roots, arena, driver, err);
 
-	driver->gpus_by_nvml = driver->nvml_optional = true;
+	driver->gpus_by_nvml = driver->nvml_optional = driver->enforces = true;
 	driver->no_families = FAMILY_IMEX;
 	driver->mps_path = ""; /* Windows has no MPS */
 	if (r == 0)
 		r = add_gpu(arena, driver, err);
 	if (r < 0)
 		return r;
-	return strings_add(
-		       arena, &driver->notes,
-		       "WSL2: /dev/dxg gives access to all GPUs of Windows, including other vendors'; an index or UUID hides none of them") <
-			       0
+	return strings_add(arena, &driver->notes,
+			   "all GPUs of Windows, of other makers too, are behind /dev/dxg; "
+			   "an index or a UUID hides none of them") < 0
 		       ? error_memory(err)
 		       : 0;
 }

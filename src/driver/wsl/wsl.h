@@ -8,3 +8,9 @@
 #include "../platform.h"
 
 extern const struct platform wsl_platform;
+
+/*
+ * Whether the host is WSL though it lacks the node: then the error of another platform's room is
+ * replaced by one that says so. 0: it isn't, err stays; else -errno.
+ */
+int wsl_explain_absence(const struct driver_roots *roots, struct arena *arena, struct error *err);

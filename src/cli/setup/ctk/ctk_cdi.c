@@ -25,7 +25,6 @@ static int run_generate(const struct arguments *arguments)
 	return r < 0 ? cli_fail(&err) : 0;
 }
 
-#define TEGRA "leave it out: the lists are those of driver.csv, and davit knows Orin's directory"
 #define VARIABLE(name) "NVIDIA_CTK_CDI_GENERATE_" name
 
 static const struct command_option generate_options[] = {
@@ -43,9 +42,11 @@ static const struct command_option generate_options[] = {
 	{"device", OPTION_REPEATED, "IDS", NULL},
 	{"devices", OPTION_REPEATED, "IDS", NULL},
 	{"config-search-path", OPTION_REPEATED, "DIRS", NULL},
-	{"csv.file", OPTION_REPEATED, "FILES", NULL},
-	{"csv.ignore-pattern", OPTION_REPEATED, "NAMES", NULL},
-	{"csv.compat-container-root", OPTION_VALUE, "DIR", NULL},
+	{"csv.file", OPTION_REPEATED, "FILES", "Jetson: these lists alone"},
+	{"csv.ignore-pattern", OPTION_REPEATED, "NAMES",
+	 "Jetson: links that are left out (driver.csv-ignore)"},
+	{"csv.compat-container-root", OPTION_VALUE, "DIR",
+	 "Jetson Orin: newer libraries of images (driver.csv-compat)"},
 	{NULL, 0, NULL, NULL},
 };
 static const struct option_more generate_more[] = {
@@ -78,9 +79,9 @@ static const struct option_more generate_more[] = {
 	{"nvidia-ctk-path", "hook-path", NULL, NULL},
 	{"config-search-path", NULL, VARIABLE("CONFIG_SEARCH_PATHS"),
 	 "put the files where distributions have them below driver.root: see docs/drivers.md"},
-	{"csv.file", NULL, VARIABLE("CSV_FILES"), TEGRA},
-	{"csv.ignore-pattern", NULL, VARIABLE("CSV_IGNORE_PATTERNS"), TEGRA},
-	{"csv.compat-container-root", NULL, VARIABLE("CSV_CONTAINER_COMPAT_ROOT"), TEGRA},
+	{"csv.file", NULL, VARIABLE("CSV_FILES"), NULL},
+	{"csv.ignore-pattern", NULL, VARIABLE("CSV_IGNORE_PATTERNS"), NULL},
+	{"csv.compat-container-root", NULL, VARIABLE("CSV_CONTAINER_COMPAT_ROOT"), NULL},
 	{NULL, NULL, NULL, NULL},
 };
 

@@ -6,14 +6,6 @@
 
 static int module_absent(struct inventory *inv)
 {
-	struct stat st;
-
-	if (root_stat(&inv->roots->driver, "/usr/lib/wsl/drivers", 0, &st) == 0)
-		return error_set(
-			inv->err, ERROR_NO_DRIVER, ENXIO,
-			"install NVIDIA's driver in Windows and run `wsl --update`; in a container, pass the device as well",
-			"use the driver: the host is WSL2, but %s/dxg doesn't exist",
-			inv->roots->dev.path);
 	return error_set(inv->err, ERROR_NO_DRIVER, ENODEV,
 			 "modprobe nvidia (and check `dmesg | grep NVRM`)",
 			 "use the driver: the kernel module nvidia is not loaded (no "
