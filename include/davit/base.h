@@ -113,6 +113,11 @@ double log_milliseconds(void);
  * the first call of log_to, the level, the text; control characters as `?`.
  */
 void log_line(enum log_level level, const char *format, ...) PRINTF_LIKE(2, 3);
+/*
+ * What a program fails with: "CODE: davit: cannot ...", CODE as error_code_name has it (`davit
+ * metrics` counts them). Not on standard error, where main prints the line itself.
+ */
+void log_error(const struct error *err);
 /* "error", "warning", "info", "debug" -> level; -EINVAL for anything else. */
 int log_level_parse(const char *name, enum log_level *ret);
 

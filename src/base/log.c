@@ -102,6 +102,16 @@ void log_line(enum log_level level, const char *format, ...)
 		log_falls_back(errno, level, line, (size_t)length);
 }
 
+void log_error(const struct error *err)
+{
+	char line[ERROR_LINE_MAX];
+
+	if (log_goes_to(STDERR_FILENO))
+		return;
+	error_line(err, line);
+	log_line(LOG_LEVEL_ERROR, "%s: %s", error_code_name(err->code), line);
+}
+
 int log_level_parse(const char *name, enum log_level *ret)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(level_names); i++)

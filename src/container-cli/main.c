@@ -60,8 +60,7 @@ static int run(const struct arguments *arguments, struct arena *arena)
 	if (r == 0)
 		return fflush(stdout) != 0;
 	error_line(&err, line);
-	if (!log_goes_to(STDERR_FILENO))
-		log_line(LOG_LEVEL_ERROR, "%s", line);
+	log_error(&err);
 	(void)fprintf(stderr, "%s\n", line);
 	return error_exit_code(&err);
 }

@@ -412,8 +412,7 @@ int main(int argc, char **argv)
 		char line[ERROR_LINE_MAX];
 
 		error_line(&err, line);
-		if (!log_goes_to(STDERR_FILENO))
-			log_line(LOG_LEVEL_ERROR, "%s", line);
+		log_error(&err);
 		(void)fprintf(stderr, "%s\n", line);
 		return is_poststop(&arguments) ? 0 : error_exit_code(&err);
 	}

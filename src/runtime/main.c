@@ -24,8 +24,7 @@ static void report(const struct runtime_arguments *arguments, const struct error
 	char line[ERROR_LINE_MAX];
 
 	error_line(err, line);
-	if (!log_goes_to(STDERR_FILENO))
-		log_line(LOG_LEVEL_ERROR, "%s", line);
+	log_error(err);
 	if (arguments->log)
 		runtime_log_error(arguments->log, arguments->log_json, line);
 	(void)fprintf(stderr, "%s\n", line);

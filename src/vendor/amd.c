@@ -28,6 +28,7 @@ struct kfd_gpu {
 struct kfd_gpus {
 	struct kfd_gpu *items;
 	size_t count, capacity;
+	bool hidden; /* there are nodes that this process may not read */
 };
 
 /* ---- KFD's nodes ------------------------------------------------------------------------ */
@@ -125,6 +126,7 @@ static int read_node(struct vendor_reader *reader, const char *number, struct kf
 		r = topology_parse(text, length, &node);
 	if (r < 0) {
 		log_line(LOG_LEVEL_DEBUG, "KFD's node %s is ignored: %s", number, strerror(-r));
+		ret->hidden |= r == -EPERM || r == -EACCES;
 		return r == -ENOMEM ? r : 0;
 	}
 	if (node.render_minor == 0)
@@ -134,6 +136,10 @@ static int read_node(struct vendor_reader *reader, const char *number, struct kf
 	r = find_device(reader, &gpu);
 	if (r <= 0)
 		return r;
+	/* Older kernels have it there alone. */
+	if (!gpu.node.unique_id)
+		(void)vendor_read_number(reader, gpu.function->bus_id, "unique_id", UINT64_MAX,
+					 &gpu.node.unique_id);
 	added = ARENA_PUSH(reader->arena, ret);
 	if (!added)
 		return -ENOMEM;
@@ -179,7 +185,7 @@ static int add_gpus(struct vendor_reader *reader, const struct kfd_gpus *gpus)
 
 		if (!added)
 			return vendor_no_memory(reader);
-		added->split = is_split(gpus, i);
+		added->split = is_split(gpus, i) || gpu->device;
 		added->partition = gpu->node.location & 7;
 		added->device = gpu->device;
 		added->unique_id = gpu->node.unique_id;
@@ -215,15 +221,15 @@ static int add_others(struct vendor_reader *reader, const struct kfd_gpus *gpus)
 	return 0;
 }
 
-/* Without KFD (a GPU or kernel that it isn't for) they still draw. */
-static int add_for_graphics(struct vendor_reader *reader)
+/* Without KFD (GPUs or a kernel that it isn't for) they still draw. */
+static int add_for_graphics(struct vendor_reader *reader, const char *warning)
 {
 	for (size_t i = 0; i < reader->functions.count; i++)
 		if (reader->functions.items[i].drm.count &&
 		    !vendor_add(reader, &reader->functions.items[i],
 				&reader->functions.items[i].drm))
 			return vendor_no_memory(reader);
-	reader->ret->warning = "no /dev/kfd: graphics only";
+	reader->ret->warning = warning;
 	return 0;
 }
 
@@ -253,7 +259,7 @@ static int arrange(struct vendor_reader *reader)
 	int r = reader->functions.count ? read_kfd(reader) : 0;
 
 	if (r < 0)
-		return add_for_graphics(reader);
+		return add_for_graphics(reader, "no /dev/kfd: graphics only");
 	if (reader->functions.count == 0)
 		return 0;
 	r = host_list(&reader->roots->sys, NODES, reader->arena, &numbers);
@@ -269,6 +275,10 @@ static int arrange(struct vendor_reader *reader)
 			       by_bus_and_render);
 	if (r < 0)
 		return vendor_no_memory(reader);
+	if (gpus.count == 0 && !gpus.hidden) {
+		reader->ret->common = (struct accelerator_node){0};
+		return add_for_graphics(reader, "KFD has no GPU of them: graphics only");
+	}
 	r = add_gpus(reader, &gpus);
 	return r < 0 ? r : add_others(reader, &gpus);
 }

@@ -184,8 +184,15 @@ static bool parse_unique(const char *item, uint64_t *ret)
 
 	if (marked)
 		digits += item[0] == '0' ? 2 : 4;
-	return (marked || strlen(digits) > INDEX_DIGITS_MAX) && strlen(digits) <= 16 &&
+	return (marked || strlen(digits) > INDEX_DIGITS_MAX) &&
 	       parse_number(digits, strlen(digits), 16, UINT64_MAX, ret) == 0;
+}
+
+/* "34ff740f-0000-1000-80cb-5074bc442bc6", as amd-smi has them: whoever asks so needs to see ids. */
+static bool looks_like_uuid(const char *item)
+{
+	return string_starts(item, "GPU-") ||
+	       (strlen(item) == 36 && item[strspn(item, "0123456789abcdefABCDEF-")] == '\0');
 }
 
 static bool choose_name(struct chooser *c, const char *item)
@@ -264,7 +271,7 @@ static int choose_item(struct chooser *c, const char *item)
 
 		return error_fix(c->err, r, "%s", c->all->vendor->table->parts_hint);
 	}
-	return unknown(c, item, string_starts(item, "GPU-") ? NAMES_IDS : NAMES_INDICES);
+	return unknown(c, item, looks_like_uuid(item) ? NAMES_IDS : NAMES_INDICES);
 }
 
 int accelerators_choose(const struct strings *devices, const struct strings *excluded,

@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-static int take(struct slice name, struct slice value, struct topology_node *ret)
+/* By these a node is found; a value that the kernel can't have is not one of a GPU's. */
+static int take_place(struct slice name, struct slice value, struct topology_node *ret)
 {
 	const struct {
 		const char *name;
@@ -13,12 +14,9 @@ static int take(struct slice name, struct slice value, struct topology_node *ret
 		{"drm_render_minor", 0xfffff, &ret->render_minor},
 		{"domain", UINT32_MAX, &ret->domain},
 		{"location_id", UINT32_MAX, &ret->location},
-		{"gfx_target_version", 999999, &ret->gfx_version},
 	};
 	uint64_t number;
 
-	if (slice_equal(name, "unique_id"))
-		return parse_number(value.data, value.length, 10, UINT64_MAX, &ret->unique_id);
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
 		if (!slice_equal(name, known[i].name))
 			continue;
@@ -28,9 +26,21 @@ static int take(struct slice name, struct slice value, struct topology_node *ret
 		if (parse_number(value.data, value.length, 10, known[i].max, &number) < 0)
 			return -EINVAL;
 		*known[i].number = (unsigned)number;
-		return 0;
 	}
 	return 0;
+}
+
+/* These say more of it: without one of them the GPU is there all the same. */
+static void take_detail(struct slice name, struct slice value, struct topology_node *ret)
+{
+	uint64_t number;
+
+	if (slice_equal(name, "unique_id") &&
+	    parse_number(value.data, value.length, 10, UINT64_MAX, &number) == 0)
+		ret->unique_id = number;
+	if (slice_equal(name, "gfx_target_version") &&
+	    parse_number(value.data, value.length, 10, 999999, &number) == 0)
+		ret->gfx_version = (unsigned)number;
 }
 
 int topology_parse(const char *text, size_t length, struct topology_node *ret)
@@ -43,7 +53,9 @@ int topology_parse(const char *text, size_t length, struct topology_node *ret)
 
 		if (!slice_next(&value, ' ', &name) || !value.data)
 			continue;
-		if (take(name, slice_trim(value), ret) < 0)
+		value = slice_trim(value);
+		take_detail(name, value, ret);
+		if (take_place(name, value, ret) < 0)
 			return -EINVAL;
 	}
 	return 0;

@@ -16,8 +16,8 @@ struct topology_node {
 };
 /*
  * Parses a file `properties`: lines "NAME VALUE" with decimal values; what it doesn't know is
- * passed over. 0, or -EINVAL when a value that it does know is no number or none that the kernel
- * has. Pure.
+ * passed over. 0, or -EINVAL when render minor, domain or location is no number or none that the
+ * kernel has. Pure.
  */
 int topology_parse(const char *text, size_t length, struct topology_node *ret);
 /* "gfx942", as the compilers name it; NULL for 0 or without memory. */

@@ -19,7 +19,7 @@ units=$DAVIT_BUILD/src
 # --- what systemd says of them --------------------------------------------------------------------
 
 mkdir "$work/checked"
-for unit in davit-prepare.service davit-cdi.service; do
+for unit in davit-prepare.service davit-cdi.service davit-metrics.service; do
 	# An installed davit isn't what is tested.
 	sed 's:^ExecStart=[^ ]*:ExecStart=/bin/true:' "$units/$unit" > "$work/checked/$unit"
 	rating=$(systemd-analyze security --offline=true "$work/checked/$unit" 2> /dev/null |
@@ -31,7 +31,7 @@ for unit in davit-prepare.service davit-cdi.service; do
 		matches "$unit: $key" "^$key" "$(< "$units/$unit")"
 	done
 done
-cp "$repository"/config/davit-cdi.{path,timer} "$repository/config/davit-cdi-partition@.path" "$work/checked/"
+cp "$repository"/config/davit-{cdi.path,cdi.timer,metrics.timer} "$repository/config/davit-cdi-partition@.path" "$work/checked/"
 equal 'systemd-analyze verify: nothing' '' "$(systemd-analyze verify --man=no "$work"/checked/davit-* 2>&1 | grep 'davit-' || true)"
 
 # --- what udev makes of a GPU ---------------------------------------------------------------------
@@ -75,9 +75,9 @@ printf 'victim %5000s' '' > "$place/victim"
 	"$repository/tests/attacks/hostile-nvml.c"
 start_systemd
 
-within() { # NAME COMMAND...: as davit-cdi.service would run it; sets result, output in $work/NAME
+within() { # NAME COMMAND...: as davit-cdi.service (or $service) would run it; sets result, output in $work/NAME
 	{
-		grep -v -e '^Condition' -e '^ExecStart=' -e '^After=' -e '^Wants=' -e '^Before=' -e '^WantedBy=' "$units/davit-cdi.service" |
+		grep -v -e '^Condition' -e '^ExecStart=' -e '^After=' -e '^Wants=' -e '^Before=' -e '^WantedBy=' "$units/${service:-davit-cdi.service}" |
 			sed "s:^\[Unit\]:&\nDefaultDependencies=no:"
 		# PrivateTmp= hides where this test is, and perhaps the build.
 		printf '[Service]\nBindReadOnlyPaths=%s %s\nStandardOutput=file:%s\nStandardError=file:%s\nExecStart=%s\n' \
@@ -94,6 +94,16 @@ in_systemd "$davit" cdi generate --config "$host/davit.json" --output "$work/out
 equal 'davit-cdi.service: the description is the one that is made outside' "success $(jq -S . "$work/outside.json")" \
 	"$result $(in_systemd jq -S . /run/cdi/nvidia.json)$(cat "$work/generate.errors")"
 matches 'davit-cdi.service: it has MIG instances' '^[1-9]' "$(jq '[.devices[].name | select(test("^[0-9]+:[0-9]+$"))] | length' "$work/outside.json")"
+# node_exporter's directory is another user's. The engines are those of the namespace, outside and inside.
+mkdir -p "$work/exporter"
+chown 65534:65534 "$work/exporter"
+in_systemd mkdir -p /var/lib/prometheus/node-exporter
+in_systemd mount --bind "$work/exporter" /var/lib/prometheus/node-exporter
+service=davit-metrics.service within metrics "$davit" metrics --doctor --config "$host/davit.json" \
+	--log "$work/no.log" --output /var/lib/prometheus/node-exporter/davit.prom
+equal 'davit-metrics.service: what it writes is what davit metrics prints outside' \
+	"success $(in_systemd "$davit" metrics --doctor --config "$host/davit.json" --log "$work/no.log")" \
+	"$result $(cat "$work/exporter/davit.prom" "$work/metrics.errors")"
 # MI300Xs in one partition each, then in two, then in one again: what tells is that a file is written.
 amd=$work/amd
 "$fixture/fake-host" "$amd" --vendor amd --model mi300x-8-dpx

@@ -75,6 +75,58 @@ matches "AMD, a GPU that isn't there ($with)" \
 	"$rc $errors $(cat "$work/log")"
 drop_bundle
 
+# --- as the vendors' libraries look ----------------------------------------------------------------
+
+# gpuwalk takes ROCm's steps (tests/fixture/src/gpuwalk.c): KFD's nodes, of which the kernel hides those
+# that the device rules refuse.
+mkdir "$work/kernel"
+for node in "$host"/dev/dri/renderD*; do
+	mknod -m 0666 "$work/kernel/${node##*/}" c 226 "${node##*/renderD}"
+done
+rocm_bundle() { # VARIABLE [JQ-FILTER]
+	if [ "$ENGINE" = "$runtime" ]; then runtime_bundle debian "$1"; else new_bundle debian "$1"; fi
+	edit_bundle '.mounts += [{destination: "/kfd", source: $kfd, type: "bind", options: ["rbind", "ro"]},
+		{destination: "/kernel", source: $kernel, type: "bind", options: ["rbind", "ro"]}] | '"${2:-.}" \
+		--arg kfd "$host/sys/devices/virtual/kfd/kfd/topology/nodes" --arg kernel "$work/kernel"
+}
+rocm_sees() { # NAME EXPECTED
+	run_script 'gpuwalk rocm /kfd /kernel; echo $?'
+	equal "ROCm: $1 ($with)" "$2" "$output$errors"
+	drop_bundle
+}
+one='agent 0: /dev/dri/renderD144 gfx942
+hsa_init: ok
+0'
+rocm_bundle AMD_VISIBLE_DEVICES=2
+rocm_sees 'one of eight GPUs' "$one"
+rocm_bundle AMD_VISIBLE_DEVICES=all
+rocm_sees 'eight GPUs' "$(for ((i = 0; i < 8; i++)); do echo "agent $i: /dev/dri/renderD$((128 + 8 * i)) gfx942"; done)
+hsa_init: ok
+0"
+another='.process.user = {uid: 1000, gid: 1000}'
+rocm_bundle AMD_VISIBLE_DEVICES=2 "$another"
+rocm_sees "another user, the hook's" 'Unable to open /dev/kfd read-write: Permission denied
+1'
+rocm_bundle AMD_VISIBLE_DEVICES=2 "$another | .process.user.additionalGids = [105]"
+rocm_sees 'another user, with --group-add' "$one"
+# Without device rules the kernel shows all of them.
+jq '.cgroups = "never"' "$config" > "$work/config.json"
+cp "$config" "$work/kept.json"
+cat "$work/config.json" > "$config"
+everything='.linux.resources.devices = [{allow: true, access: "rwm"}]'
+: > "$work/log"
+rocm_bundle AMD_VISIBLE_DEVICES=2 "$everything"
+rocm_sees 'one of eight without device rules' 'agent 0: /dev/dri/renderD144 gfx942
+Failed to set mem policy for GPU
+hsa_init: 0x1008
+1'
+matches "ROCm: one of eight without device rules ($with): the log says why" 'hsa_init fails with 0x1008' "$(cat "$work/log")"
+rocm_bundle AMD_VISIBLE_DEVICES=all "$everything"
+rocm_sees 'all without device rules' "$(for ((i = 0; i < 8; i++)); do echo "agent $i: /dev/dri/renderD$((128 + 8 * i)) gfx942"; done)
+hsa_init: ok
+0"
+cat "$work/kept.json" > "$config"
+
 # --- davit-runtime -------------------------------------------------------------------------------
 
 hook_engine=$ENGINE
@@ -93,11 +145,22 @@ drop_bundle
 runtime_bundle debian AMD_VISIBLE_DEVICES=0
 edit_bundle '.process.user = {uid: 1000, gid: 1000, additionalGids: [7]}'
 run_script 'id -G; nodeprobe /dev/kfd /dev/dri/card1 /dev/dri/renderD128'
-equal "AMD, another user by davit-runtime ($with): the groups are added" "0 1000 7 44 105
+equal "A16: AMD, another user by davit-runtime ($with): the groups are added" "0 1000 7 44 105
 /dev/kfd: ok
 /dev/dri/card1: ok
 /dev/dri/renderD128: ok" "$rc $(allowed "$output$errors")"
 drop_bundle
+
+mv "$host/dev/dri/card1" "$work/card1"
+runtime_bundle debian AMD_VISIBLE_DEVICES=0
+edit_bundle '.process.user = {uid: 1000, gid: 1000}'
+run_script 'id -G; ls /dev/dri | xargs'
+equal "A16: AMD, another user, without a card ($with): the render node's group alone" "0 1000 105
+by-path renderD128" "$rc $output$errors"
+drop_bundle
+mv "$work/card1" "$host/dev/dri/card1"
+rocm_bundle AMD_VISIBLE_DEVICES=2 "$another"
+rocm_sees 'another user' "$one"
 
 # A user namespace of its own has no group 105: it gets none, and the log says why that matters.
 runtime_bundle debian AMD_VISIBLE_DEVICES=0
@@ -110,7 +173,7 @@ chown 100000:200000 "$bundle/rootfs"
 chmod 0755 "$work" "$bundle"
 run_script 'ls /dev/kfd /dev/dri/renderD128 | xargs; id -G'
 if [ "$rc" = 0 ]; then
-	equal "AMD, a user namespace ($with): nodes without the group" \
+	equal "A17: AMD, a user namespace ($with): nodes without the group" \
 		'/dev/dri/renderD128 /dev/kfd 1000' "$(xargs <<< "$output")"
 	matches "AMD, a user namespace ($with): the log says so" \
 		"user 1000 can't open /dev/kfd, /dev/dri/renderD128, which is for a group of the host \(105\) that isn't in its user namespace" \
@@ -134,13 +197,15 @@ for ((i = 0; i < 100; i++)); do
 	! grep -q up "$work/up" || break
 	sleep 0.1
 done
-equal "davit list --containers ($with)" "amd 3, amd 5" \
-	"$("$davit" list --containers --config "$config" | sed -n 's/.*  \(amd .*\)/\1/p')"
-equal "davit list --containers --json ($with)" '[[{"vendor":"amd","index":3},{"vendor":"amd","index":5}]]' \
-	"$("$davit" list --containers --json --config "$config" | jq -c '[.containers[].gpus]')"
+# Others may run containers on this machine, so it is told by its process.
+pid=$("$ENGINE" --root "$work/state" state davit-listed | jq .pid)
+listed_text() { "$davit" list --containers --config "$config" 2> /dev/null | sed -n "s/^.*  pid $pid  -  //p"; }
+equal "davit list --containers ($with)" "amd 3, amd 5" "$(listed_text)"
+equal "davit list --containers --json ($with)" '[{"vendor":"amd","index":3},{"vendor":"amd","index":5}]' \
+	"$("$davit" list --containers --json --config "$config" | jq -c --argjson pid "$pid" '.containers[] | select(.pid == $pid).gpus')"
 echo > "$work/go"
 wait "$listed" || true
-equal "davit list --containers ($with): afterwards" '' "$("$davit" list --containers --config "$config")"
+equal "davit list --containers ($with): afterwards" '' "$(listed_text)"
 drop_bundle
 
 # --- several vendors in one host -----------------------------------------------------------------
@@ -152,7 +217,7 @@ edit_bundle '.annotations = {"org.davit.devices": "intel.com/gpu=all"} |
 	.process.user = {uid: 1000, gid: 1000}'
 run_script 'nvidia-smi -L; ls /dev/dri /dev/dri/by-path | xargs; echo $AMD_VISIBLE_DEVICES $NVIDIA_VISIBLE_DEVICES
 	nodeprobe /dev/kfd /dev/dri/renderD129 /dev/dri/renderD130; id -G'
-equal "NVIDIA, AMD and Intel ($with)" "0 $(smi_line 0 "$uuid1")
+equal "A20, NVIDIA, AMD and Intel ($with): both variables are void" "0 $(smi_line 0 "$uuid1")
 /dev/dri: by-path card1 card2 renderD129 renderD130 /dev/dri/by-path: pci-0000:00:02.0-card pci-0000:00:02.0-render pci-0000:03:00.0-card pci-0000:03:00.0-render
 void void
 /dev/kfd: ok
@@ -160,6 +225,22 @@ void void
 /dev/dri/renderD130: ok
 1000 44 105" "$rc $(allowed "$output$errors")"
 host_unchanged "NVIDIA, AMD and Intel ($with)"
+drop_bundle
+
+runtime_bundle debian
+edit_bundle '.annotations = {"org.davit.devices": "intel.com/gpu=0"} | .process.user = {uid: 1000, gid: 1000}'
+run_script 'id -G; nodeprobe /dev/dri/card2 /dev/dri/renderD130'
+equal "I9: Intel, another user by davit-runtime ($with): the groups are added" "0 1000 44 105
+/dev/dri/card2: ok
+/dev/dri/renderD130: ok" "$rc $(allowed "$output$errors")"
+drop_bundle
+
+# Level Zero takes what by-path links to, so those of the NVIDIA GPU alone would hide Intel's.
+runtime_bundle debian NVIDIA_VISIBLE_DEVICES=0 NVIDIA_DRIVER_CAPABILITIES=graphics
+edit_bundle '.annotations = {"cdi.k8s.io/x": "intel.com/gpu=0"} | .process.user = {uid: 1000, gid: 1000}'
+run_script 'gpuwalk neo 130; ls /dev/dri/by-path | grep -c render'
+equal "Level Zero: an Intel GPU beside NVIDIA's ($with)" '0 device /dev/dri/renderD130
+2' "$rc $output$errors"
 drop_bundle
 
 # Names of these kinds that somebody gave in a spec; those of davit's forms are read by davit, whatever

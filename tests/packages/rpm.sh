@@ -62,6 +62,6 @@ mkdir "$work/bin"
 printf '#!/bin/sh\nprintf "%%s\\n" "$*" >> %s/calls\n' "$work" > "$work/bin/systemctl"
 chmod +x "$work/bin/systemctl"
 PATH=$work/bin:$PATH sh "$(script_of PREUN)" 0 > "$work/log" 2>&1
-equal 'rpm: removing it disables its units' 'davit-cdi.path davit-cdi.service davit-prepare.service' \
+equal 'rpm: removing it disables its units' 'davit-cdi.path davit-cdi.service davit-metrics.timer davit-prepare.service' \
 	"$(sed -n 's/^--no-reload disable //p' "$work/calls" | xargs)"
 report_exit

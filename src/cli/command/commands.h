@@ -14,6 +14,7 @@
 	X(explain) \
 	X(info) \
 	X(list) \
+	X(metrics) \
 	X(node) \
 	X(require) \
 	X(system) \
