@@ -90,7 +90,7 @@ within() { # NAME COMMAND...: as davit-cdi.service (or $service) would run it; s
 
 within generate "$davit" cdi generate --config "$host/davit.json" --output /var/run/cdi/nvidia.json
 # With MIG, so that davit-nvml is asked.
-in_systemd "$davit" cdi generate --config "$host/davit.json" --output "$work/outside.json"
+in_systemd "$davit" cdi generate --mounts hook --config "$host/davit.json" --output "$work/outside.json"
 equal 'davit-cdi.service: the description is the one that is made outside' "success $(jq -S . "$work/outside.json")" \
 	"$result $(in_systemd jq -S . /run/cdi/nvidia.json)$(cat "$work/generate.errors")"
 matches 'davit-cdi.service: it has MIG instances' '^[1-9]' "$(jq '[.devices[].name | select(test("^[0-9]+:[0-9]+$"))] | length' "$work/outside.json")"
