@@ -144,8 +144,8 @@ int attach_scratch_root(const char *rootfs, unsigned size_kib, struct error *err
 /* ---- shared by the module's files --------------------------------------------------------- */
 
 /* What the descriptor leads to. `path` is for messages, and to know it in config.json. (place.c) */
-int place_look(struct attach *attach, int fd, const char *path, struct place *ret,
-	       struct error *err);
+int place_inspect(struct attach *attach, int fd, const char *path, struct place *ret,
+		  struct error *err);
 /* Makes known that a mount is ours. 0 or -ENOMEM. (place.c) */
 int place_know_own(struct attach *attach, int fd, struct error *err);
 /* Whether something is mounted there right on the container's own /proc. (place.c) */

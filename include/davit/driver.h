@@ -160,7 +160,7 @@ struct driver {
 	const char *root_path;    /* config.driver.root */
 	const char *mps_path;     /* config.driver.mps; "": the platform has no MPS */
 	struct gpus gpus;
-	bool mendable;     /* its modules can be loaded, and its nodes made */
+	bool repairable;   /* its modules can be loaded, and its nodes made */
 	bool gpus_partial; /* there may be more, behind those that were asked for */
 	bool gpus_by_nvml; /* how many there are is known to NVML alone; until then there is one */
 	/*

@@ -45,7 +45,7 @@ int json_text_parse(const char *text, size_t length, enum error_code code, const
 /* The value of the last member of that name; NULL: there is none, or it is null. */
 const struct json_value *json_member(const struct json_text *json, const struct json_value *object,
 				     const char *name);
-bool json_says(const struct json_text *json, const struct json_value *string, const char *text);
+bool json_equals(const struct json_text *json, const struct json_value *string, const char *text);
 /* The string without its escapes; NULL without memory. */
 char *json_string(const struct json_text *json, const struct json_value *string,
 		  struct arena *arena);

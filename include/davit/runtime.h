@@ -161,9 +161,9 @@ bool runtime_mounts_in_spec(enum runtime_mounts mounts, const char *low_level_ru
  * read-only file system; and all mounts where the root's propagation is shared. Looks at the
  * sources on the host.
  */
-int spec_divide(const struct pipeline *pipeline, const struct root *root, bool mounts_in_spec,
-		struct arena *arena, struct spec_edits *ret, struct plan *ret_rest,
-		struct error *err);
+int spec_split(const struct pipeline *pipeline, const struct root *root, bool mounts_in_spec,
+	       struct arena *arena, struct spec_edits *ret, struct plan *ret_rest,
+	       struct error *err);
 /* Whether the engine has made that mount itself, by the same annotation. */
 bool spec_has_mount(const struct oci_mounts *mounts, const char *destination, const char *source);
 /*

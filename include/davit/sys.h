@@ -50,7 +50,7 @@ int root_refuse_own(const struct root *root, struct error *err);
  *     descriptor. A second call for the same path may reach something else.
  *   - Make nothing through it: O_CREAT and O_TMPFILE are -EINVAL. Things are made by a name in a
  *     directory's descriptor (root_open_parent, attach.h).
- *   - Ask place_look (attach.h) whether a volume was crossed, where that matters.
+ *   - Ask place_inspect (attach.h) whether a volume was crossed, where that matters.
  *
  * Flags, those of open(2); O_CLOEXEC and O_NOCTTY are added:
  *   O_PATH       only a reference: no permission to read is needed, no driver's open runs and no
@@ -264,7 +264,7 @@ int mount_id_of(int fd, struct arena *arena, uint64_t *ret);
  * mount that it lies on: an id to compare and to ask mount_facts_read about, nothing else. 0 or
  * -errno.
  */
-int fd_look(int fd, struct arena *arena, struct stat *ret_st, uint64_t *ret_mount);
+int fd_inspect(int fd, struct arena *arena, struct stat *ret_st, uint64_t *ret_mount);
 /* Whether an open directory is the top of its mount; false, too, where the kernel doesn't say. */
 bool fd_is_top_of_mount(int fd);
 /* When it was made, in seconds since 1970; 0: the file system doesn't tell. */

@@ -27,8 +27,8 @@ static void sources_close(struct sources *sources)
 		mount_source_close(&sources->mask[i]);
 }
 
-static int no_source(const struct operation *operation, const struct driver_roots *roots,
-		     int errnum, struct error *err)
+static int source_missing(const struct operation *operation, const struct driver_roots *roots,
+			  int errnum, struct error *err)
 {
 	const struct root *root = driver_root_of(roots, operation->tree);
 	const char *slash = operation->source[0] == '/' ? "" : "/";
@@ -39,7 +39,7 @@ static int no_source(const struct operation *operation, const struct driver_root
 }
 
 /* Most containers run as root, whom modes don't stop: nothing to warn of. */
-static void tell_of_mode(const struct operation *operation, const struct stat *st)
+static void log_group_only(const struct operation *operation, const struct stat *st)
 {
 	if (!(st->st_mode & S_IROTH))
 		log_line(
@@ -56,7 +56,7 @@ static int check_device(const struct operation *operation, const struct mount_so
 
 	if ((operation->block ? S_ISBLK(st->st_mode) : S_ISCHR(st->st_mode)) &&
 	    st->st_rdev == makedev(operation->major, operation->minor)) {
-		tell_of_mode(operation, st);
+		log_group_only(operation, st);
 		return 0;
 	}
 	error_set(
@@ -79,7 +79,7 @@ static int clone_source(const struct operation *operation, const struct driver_r
 					     operation->flags & MOUNT_FLAG_RECURSIVE, ret);
 
 	if (r < 0)
-		return no_source(operation, roots, -r, err);
+		return source_missing(operation, roots, -r, err);
 	if (operation->kind == OPERATION_DEVICE)
 		return check_device(operation, ret, err);
 	if (operation->owner_root &&
@@ -209,7 +209,7 @@ static int cover_with_linked(struct applier *applier, const struct operation *op
 		       target, operation->text);
 	r = root_stat(driver_root_of(applier->roots, operation->tree), operation->source, 0, &st);
 	if (r < 0)
-		return no_source(operation, applier->roots, -r, err);
+		return source_missing(operation, applier->roots, -r, err);
 	r = mount_source_clone(&applier->container->root, linked, operation->flags, false, &source);
 	if (r < 0)
 		return error_errno(err, -r, "read %s in the container", linked);
@@ -298,7 +298,7 @@ static int act_as_owner(const struct container *container, struct error *err)
 	return privilege_set(PRIVILEGE_MOUNT, err);
 }
 
-static void tell_traces(void *traces, int dir_fd, const char *name, const char *path)
+static void record_trace(void *traces, int dir_fd, const char *name, const char *path)
 {
 	traces_add(traces, dir_fd, name, path);
 }
@@ -311,7 +311,7 @@ static int attach_all(struct applier *applier, struct error *err)
 	int r = attach_begin(attach, &container->root, container->mounts, applier->arena, err);
 
 	if (container->traces) {
-		attach->made = tell_traces;
+		attach->made = record_trace;
 		attach->made_arg = container->traces;
 	}
 	for (size_t i = 0; r == 0 && i < applier->plan->count; i++)

@@ -208,7 +208,7 @@ static int cannot_add(int r, struct error *err)
 	return r < 0 ? error_errno(err, -r, "add the devices to the scope's DeviceAllow") : 0;
 }
 
-int systemd_say(int fd, const uint8_t *message, size_t length, struct error *err)
+int systemd_send(int fd, const uint8_t *message, size_t length, struct error *err)
 {
 	/* As user 0 (0x30), known to the socket; what follows needs no answer in between. */
 	static const char hello[] = "\0AUTH EXTERNAL 30\r\nBEGIN\r\n";
@@ -217,7 +217,7 @@ int systemd_say(int fd, const uint8_t *message, size_t length, struct error *err
 	return cannot_add(r < 0 ? r : file_write(fd, message, length), err);
 }
 
-int systemd_hear(int fd, struct error *err)
+int systemd_receive(int fd, struct error *err)
 {
 	struct link link = {.fd = fd, .budget = ANSWER_MAX};
 	int r;
@@ -283,7 +283,7 @@ bool systemd_ask(const struct plan *plan, const struct container *container, str
 	if (r < 0)
 		error_memory(&err);
 	if (length > 0)
-		r = systemd_say(container->systemd, message, length, &err);
+		r = systemd_send(container->systemd, message, length, &err);
 	if (r < 0)
 		log_line(LOG_LEVEL_WARNING, "%s: cannot %s (fix: %s)", consequence, err.message,
 			 remedy);
@@ -294,7 +294,7 @@ void systemd_await(const struct container *container)
 {
 	struct error err = {0};
 
-	if (systemd_hear(container->systemd, &err) < 0)
+	if (systemd_receive(container->systemd, &err) < 0)
 		log_line(LOG_LEVEL_WARNING, "%s: cannot %s (fix: %s)", consequence, err.message,
 			 remedy);
 	else

@@ -30,10 +30,10 @@ bool systemd_policy_is_strict(const char *text);
 int systemd_message(const char *unit, const struct plan *plan, struct arena *arena, uint8_t **ret,
 		    size_t *ret_length);
 
-/* Says the message over a connected stream socket. 0 or -errno, err filled. */
-int systemd_say(int fd, const uint8_t *message, size_t length, struct error *err);
+/* Sends the message over a connected stream socket. 0 or -errno, err filled. */
+int systemd_send(int fd, const uint8_t *message, size_t length, struct error *err);
 /*
  * Reads the answer, signals before it passed over. 0 or -errno, err filled (-ETIMEDOUT; -EPROTO;
  * -EREMOTEIO: systemd says why not).
  */
-int systemd_hear(int fd, struct error *err);
+int systemd_receive(int fd, struct error *err);

@@ -184,7 +184,7 @@ static const char *reach(struct remover *remover, const char *path)
 	memcpy(remover->parent, path, length);
 	remover->parent[length] = '\0';
 	remover->fd = root_openat(remover->root, remover->parent, O_PATH | O_DIRECTORY);
-	r = remover->fd < 0 ? remover->fd : fd_look(remover->fd, remover->arena, &st, &mount);
+	r = remover->fd < 0 ? remover->fd : fd_inspect(remover->fd, remover->arena, &st, &mount);
 	if (r < 0) {
 		errno = -r;
 		return NULL;
@@ -263,7 +263,7 @@ int traces_remove(const char *bundle, struct arena *arena, struct error *err)
 			 record.root);
 		return 0;
 	}
-	r = fd_look(root.fd, arena, &st, &remover.mount);
+	r = fd_inspect(root.fd, arena, &st, &remover.mount);
 	if (r < 0)
 		return error_errno(err, -r, "inspect the mount of %s", record.root);
 	remove_all(&remover, &record);

@@ -165,7 +165,7 @@ static int mount_on_target(struct target *target, struct mount_source *source, s
 		return -EAGAIN;
 	if (fd < 0)
 		return target_error(target, -fd, "open", err);
-	r = place_look(target->attach, fd, target->path, &place, err);
+	r = place_inspect(target->attach, fd, target->path, &place, err);
 	if (r < 0)
 		return r;
 	if (S_ISLNK(place.st.st_mode))
@@ -231,7 +231,7 @@ int attach_mount_over(struct attach *attach, const char *path, struct mount_sour
 
 	if (fd < 0)
 		return error_errno(err, -fd, "open %s in the container", path);
-	r = place_look(attach, fd, path, &place, err);
+	r = place_inspect(attach, fd, path, &place, err);
 	if (r == 0 && (place.kind == PLACE_SHARED || place.kind == PLACE_VOLUME))
 		r = place_refuse(&place, path, err);
 	return r < 0 ? r : put_on(attach, fd, path, source, err);
@@ -252,10 +252,10 @@ int attach_directory(struct attach *attach, const char *path, mode_t mode, struc
 /* ---- file systems ------------------------------------------------------------------------- */
 
 /* Nothing may be mounted on what isn't the container's own. */
-static int look_at_directory(struct attach *attach, const char *path, int fd, struct place *ret,
+static int inspect_directory(struct attach *attach, const char *path, int fd, struct place *ret,
 			     struct error *err)
 {
-	int r = place_look(attach, fd, path, ret, err);
+	int r = place_inspect(attach, fd, path, ret, err);
 
 	if (r < 0)
 		return r;
@@ -273,7 +273,7 @@ int attach_tmpfs(struct attach *attach, const char *path, const struct mount_tmp
 
 	if (fd < 0)
 		return fd == -ENOENT ? fd : error_errno(err, -fd, "open %s in the container", path);
-	r = look_at_directory(attach, path, fd, &where, err);
+	r = inspect_directory(attach, path, fd, &where, err);
 	if (r == -EXDEV && place_is_in_own_proc(attach, &where))
 		r = 0;
 	return r < 0 ? r : mount_tmpfs_attach(tmpfs, &place, err);
@@ -299,7 +299,7 @@ int attach_new(struct attach *attach, const char *path, const char *type,
 		return error_set(err, ERROR_IMAGE, -fd, "make it a directory in the image",
 				 "mount on %s in the container: %s", path, strerror(-fd));
 	place.fd = fd;
-	r = look_at_directory(attach, path, fd, &where, err);
+	r = inspect_directory(attach, path, fd, &where, err);
 	if (r < 0)
 		return r;
 	r = mount_new_attach(type, options, count, flags, &place);

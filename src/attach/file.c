@@ -38,7 +38,7 @@ static int cover_from(struct attach *attach, const char *directory, const struct
 	struct error ignored = {0};
 	struct place where;
 	int r = scratch.fd < 0 ? scratch.fd
-			       : place_look(attach, scratch.fd, directory, &where, &ignored);
+			       : place_inspect(attach, scratch.fd, directory, &where, &ignored);
 
 	if (r == 0 && where.kind != PLACE_OWN)
 		r = -EXDEV;
@@ -104,7 +104,7 @@ static int cover_target(struct target *target, const struct content *content, bo
 		return 0;
 	if (fd < 0)
 		return target_error(target, -fd, "open", err);
-	r = place_look(target->attach, fd, target->path, &place, err);
+	r = place_inspect(target->attach, fd, target->path, &place, err);
 	if (r < 0 || !S_ISREG(place.st.st_mode))
 		return r;
 	*ret_covered = true;

@@ -19,7 +19,7 @@ struct link {
 
 /* What is at a link's place: 0 it is the link, 1 it may be replaced, -ENOENT, -EEXIST, -EISDIR,
  * -errno. */
-static int look_at_link(const struct target *target, const struct link *link)
+static int inspect_link(const struct target *target, const struct link *link)
 {
 	const char *text = link->text;
 	int dir_fd = target->attach->dir_fd;
@@ -49,7 +49,7 @@ static int try_link(const struct target *target, const void *arg)
 		target_report_made(target);
 	if (r != -EEXIST)
 		return r;
-	r = look_at_link(target, link);
+	r = inspect_link(target, link);
 	if (r == 0)
 		target_keep(target);
 	if (r <= 0)
@@ -70,7 +70,7 @@ static int put_link(struct attach *attach, const char *path, const struct link *
 		return r;
 	/* Where nothing may be made, the right link is as good, and a file can be covered. */
 	if (attach->dir.kind != PLACE_OWN) {
-		r = look_at_link(&target, link);
+		r = inspect_link(&target, link);
 		if (r == 0 || r == -EEXIST)
 			return r;
 	}

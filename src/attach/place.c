@@ -32,7 +32,7 @@ int place_know_own(struct attach *attach, int fd, struct error *err)
 {
 	struct stat st;
 	uint64_t id;
-	int r = fd_look(fd, attach->arena, &st, &id);
+	int r = fd_inspect(fd, attach->arena, &st, &id);
 
 	if (r < 0)
 		return error_errno(err, -r, "inspect a mount that davit made");
@@ -68,7 +68,7 @@ static bool leads_to(const struct attach *attach, const char *destination, uint6
 	uint64_t there;
 	AUTO_FD fd = root_openat(attach->root, destination, O_PATH);
 
-	return fd >= 0 && fd_look(fd, attach->arena, &st, &there) == 0 && there == id;
+	return fd >= 0 && fd_inspect(fd, attach->arena, &st, &there) == 0 && there == id;
 }
 
 /* The last bind of config.json that lies there. */
@@ -255,13 +255,13 @@ static int decide(struct attach *attach, uint64_t id, const char *path, unsigned
 	return r < 0 ? r : know(attach, id, *ret, *ret_volume);
 }
 
-int place_look(struct attach *attach, int fd, const char *path, struct place *ret,
-	       struct error *err)
+int place_inspect(struct attach *attach, int fd, const char *path, struct place *ret,
+		  struct error *err)
 {
 	int r;
 
 	*ret = (struct place){.fd = fd, .path = path};
-	r = fd_look(fd, attach->arena, &ret->st, &ret->mount);
+	r = fd_inspect(fd, attach->arena, &ret->st, &ret->mount);
 	if (r == 0)
 		r = decide(attach, ret->mount, path, 0, &ret->kind, &ret->volume);
 	return r < 0 ? error_errno(err, -r, "find what is mounted at %s in the container", path)
@@ -306,7 +306,7 @@ int attach_begin(struct attach *attach, const struct root *root, const struct oc
 	*attach = (struct attach){.root = root, .mounts = mounts, .arena = arena, .dir_fd = -1};
 	(void)clock_gettime(CLOCK_REALTIME_COARSE, &attach->began);
 	for (int tries = 0; tries < 2 && r == -EAGAIN; tries++) {
-		r = fd_look(root->fd, arena, &st, &id);
+		r = fd_inspect(root->fd, arena, &st, &id);
 		if (r == 0)
 			r = mount_facts_read(id, arena, facts);
 	}

@@ -65,7 +65,8 @@ void target_keep(const struct target *target)
 
 /* ---- directories -------------------------------------------------------------------------- */
 
-static int in_the_way(const struct attach *attach, const char *path, int errnum, struct error *err)
+static int path_blocked(const struct attach *attach, const char *path, int errnum,
+			struct error *err)
 {
 	const char *why = errnum == ENOTDIR  ? "it is not a directory"
 			  : errnum == ENOENT ? "it is a dangling link"
@@ -83,7 +84,7 @@ static int enter(struct attach *attach, int fd, struct error *err)
 {
 	fd_close(&attach->dir_fd);
 	attach->dir_fd = fd;
-	return place_look(attach, fd, attach->dir_path, &attach->dir, err);
+	return place_inspect(attach, fd, attach->dir_path, &attach->dir, err);
 }
 
 /* The working directory, seen through a private view of it from here on. */
@@ -122,7 +123,7 @@ static int enter_deepest(struct attach *attach, const char *path, size_t *ret_le
 		fd = root_openat(attach->root, length ? attach->dir_path : "/",
 				 O_PATH | O_DIRECTORY);
 		if (fd < 0 && (fd != -ENOENT || length == 0))
-			return in_the_way(attach, length ? attach->dir_path : "/", -fd, err);
+			return path_blocked(attach, length ? attach->dir_path : "/", -fd, err);
 	}
 	*ret_length = length;
 	return enter(attach, fd, err);
@@ -158,12 +159,12 @@ static int descend(struct attach *attach, const char *name, const char *path, st
 		return made;
 	fd = openat(attach->dir_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
-		return in_the_way(attach, path, errno, err);
+		return path_blocked(attach, path, errno, err);
 	(void)snprintf(attach->dir_path, sizeof(attach->dir_path), "%s", path);
 	return enter(attach, fd, err);
 }
 
-static int make_way(struct attach *attach, const char *path, struct error *err)
+static int make_parents(struct attach *attach, const char *path, struct error *err)
 {
 	char prefix[PATH_MAX];
 	size_t length = strlen(path), at = 0;
@@ -207,9 +208,9 @@ int target_reach(struct attach *attach, const char *path, struct target *ret, st
 	memcpy(attach->dir_path, directory, length + 1);
 	fd = root_openat(attach->root, directory, O_PATH | O_DIRECTORY);
 	if (fd == -ENOENT)
-		r = make_way(attach, directory, err);
+		r = make_parents(attach, directory, err);
 	else if (fd < 0)
-		r = in_the_way(attach, directory, -fd, err);
+		r = path_blocked(attach, directory, -fd, err);
 	else
 		r = enter(attach, fd, err);
 	if (r < 0)

@@ -96,7 +96,7 @@ static const struct mount_info *find_info(const struct mount_infos *infos, uint6
 
 /* Whether a mount is that one, or stands on top of it at the same place (an overlay on its tmpfs).
  */
-static bool stands_on(const struct mount_infos *infos, uint64_t id, uint64_t wanted)
+static bool is_stacked_on(const struct mount_infos *infos, uint64_t id, uint64_t wanted)
 {
 	const struct mount_info *info = id == wanted ? NULL : find_info(infos, id);
 
@@ -128,7 +128,7 @@ static int open_top(const struct root *dir, const struct mount_infos *infos, str
 	if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
 		return 0;
 	r = fd < 0 ? fd : mount_id_of(fd, arena, &id);
-	if (r == 0 && stands_on(infos, id, beneath->id))
+	if (r == 0 && is_stacked_on(infos, id, beneath->id))
 		beneath->fd = fd_take(&fd);
 	return r;
 }

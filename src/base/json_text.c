@@ -23,14 +23,14 @@ static int fail(struct parser *p, const char *problem)
 }
 
 /* The character at hand, or -1 at the end. */
-static int look(const struct parser *p)
+static int peek(const struct parser *p)
 {
 	return p->at < p->length ? (unsigned char)p->json->text[p->at] : -1;
 }
 
 static int fail_here(struct parser *p)
 {
-	switch (look(p)) {
+	switch (peek(p)) {
 	case -1:
 		return fail(p, ends_early);
 	case '\0':
@@ -53,7 +53,7 @@ static void skip_blanks(struct parser *p)
 
 static bool take(struct parser *p, char c)
 {
-	if (look(p) != c)
+	if (peek(p) != c)
 		return false;
 	p->at++;
 	return true;
@@ -129,14 +129,14 @@ static int parse_string(struct parser *p, struct json_value *string)
 	string->start = (uint32_t)++p->at;
 	for (;;) {
 		skip_plain(p);
-		if (look(p) == '"')
+		if (peek(p) == '"')
 			break;
-		if (look(p) == '\\') {
+		if (peek(p) == '\\') {
 			string->escaped = true;
 			if (skip_escape(p) < 0)
 				return -EINVAL;
 		} else {
-			return look(p) > 0 ? fail(p, "a control character") : fail_here(p);
+			return peek(p) > 0 ? fail(p, "a control character") : fail_here(p);
 		}
 	}
 	string->length = (uint32_t)(p->at - string->start);
@@ -146,13 +146,13 @@ static int parse_string(struct parser *p, struct json_value *string)
 
 static int skip_digits(struct parser *p)
 {
-	int c = look(p);
+	int c = peek(p);
 
 	if (c < '0' || c > '9')
 		return fail_here(p);
 	while (c >= '0' && c <= '9') {
 		p->at++;
-		c = look(p);
+		c = peek(p);
 	}
 	return 0;
 }
@@ -233,7 +233,7 @@ static int parse_member_name(struct parser *p)
 	struct json_value *name;
 
 	skip_blanks(p);
-	if (look(p) != '"')
+	if (peek(p) != '"')
 		return fail_here(p);
 	name = push_value(p);
 	if (!name)
@@ -278,7 +278,7 @@ static int parse_value(struct parser *p, size_t depth)
 	if (!value)
 		return -ENOMEM;
 	skip_blanks(p);
-	c = look(p);
+	c = peek(p);
 	value->start = (uint32_t)p->at;
 	if (c == '{' || c == '[') {
 		value->kind = c == '{' ? JSON_OBJECT : JSON_ARRAY;
@@ -357,7 +357,7 @@ const struct json_value *json_member(const struct json_text *json, const struct 
 	while (key) {
 		const struct json_value *value = key + 1;
 
-		if (json_says(json, key, name))
+		if (json_equals(json, key, name))
 			found = value;
 		key = json_next(object, value);
 	}
@@ -456,7 +456,7 @@ char *json_string(const struct json_text *json, const struct json_value *string,
 	return copy;
 }
 
-bool json_says(const struct json_text *json, const struct json_value *string, const char *text)
+bool json_equals(const struct json_text *json, const struct json_value *string, const char *text)
 {
 	AUTO_ARENA arena = {0};
 	const char *decoded;

@@ -12,7 +12,7 @@
 
 /* ---- reading ------------------------------------------------------------------------------ */
 
-static bool stands_in(const char *text, size_t length, const struct strings *names)
+static bool contains_kind(const char *text, size_t length, const struct strings *names)
 {
 	for (size_t i = 0; i < names->count; i++) {
 		size_t kind = strcspn(names->items[i], "=");
@@ -89,7 +89,7 @@ static int read_file(struct resolution *r, const char *path, size_t directory)
 	char *text = NULL;
 	int n = read_trusted(r, path, &text, &length);
 
-	if (n < 0 || !stands_in(text, length, r->names))
+	if (n < 0 || !contains_kind(text, length, r->names))
 		return n;
 	n = parse(r, path, text, length, &spec);
 	if (n < 0)

@@ -114,7 +114,7 @@ static int match_host(struct resolution *r, struct cdi_node *node, const struct 
 }
 
 /* As the library has it: with a type and a number (a FIFO needs none), no host's node is needed. */
-static int look_at_host(struct resolution *r, struct cdi_node *node)
+static int complete_from_host(struct resolution *r, struct cdi_node *node)
 {
 	struct stat st;
 	int n = root_stat(r->root, node->host_path, 0, &st);
@@ -155,7 +155,7 @@ static int take_node(struct resolution *r, struct json_object *object, const cha
 	node->uid = number_of(object, "uid");
 	node->gid = number_of(object, "gid");
 	node->access = read_access(cdi_text_of(object, "permissions"), &node->no_rule);
-	n = look_at_host(r, node);
+	n = complete_from_host(r, node);
 	if (n == 0 && !node->on_host)
 		n = note_beyond_hook(r, because, "a hook can't make the node %.80s", node->path);
 	return n;

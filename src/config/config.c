@@ -148,7 +148,7 @@ static int read_file(const char *file, struct arena *arena, char **ret, size_t *
 	return r < 0 ? error_errno(err, -r, "read %s", file) : 0;
 }
 
-static int no_file(const char *file, struct error *err)
+static int file_missing(const char *file, struct error *err)
 {
 	return error_set(err, ERROR_BAD_CONFIG, ENOENT, NULL, "open %s: %s", file,
 			 strerror(ENOENT));
@@ -158,7 +158,7 @@ int config_read(const char *path, struct arena *arena, char **ret, struct error 
 {
 	int r = read_file(path, arena, ret, NULL, err);
 
-	return r == -ENOENT ? no_file(path, err) : r;
+	return r == -ENOENT ? file_missing(path, err) : r;
 }
 
 static int load(const char *path, struct arena *arena, struct config *ret, struct error *err)
@@ -171,7 +171,7 @@ static int load(const char *path, struct arena *arena, struct config *ret, struc
 	if (r == -ENOENT && !path)
 		return config_defaults(arena, ret) < 0 ? error_memory(err) : 0;
 	if (r < 0)
-		return r == -ENOENT ? no_file(file, err) : r;
+		return r == -ENOENT ? file_missing(file, err) : r;
 	file = arena_strdup(arena, file);
 	if (!file)
 		return error_memory(err);

@@ -45,7 +45,7 @@ static int word_index(const struct value *value, const char *const *words, size_
 	if (value->at->kind != JSON_STRING)
 		return -1;
 	for (size_t i = 0; i < count; i++)
-		if (json_says(value->json, value->at, words[i]))
+		if (json_equals(value->json, value->at, words[i]))
 			return (int)i;
 	return -1;
 }

@@ -23,7 +23,7 @@ static const struct engine_overlay *find_overlay(const struct loading *l, const 
 	return NULL;
 }
 
-static bool is_there(const struct loading *l, const char *path)
+static bool exists(const struct loading *l, const char *path)
 {
 	const struct engine_overlay *overlay = find_overlay(l, path);
 	struct stat st;
@@ -115,7 +115,7 @@ static int expand(const struct loading *l, const char *pattern, struct strings *
 		return -ENOMEM;
 	*ret = (struct strings){0};
 	for (size_t i = 0; i < paths.count; i++)
-		if (is_there(l, paths.items[i]) && strings_add(l->arena, ret, paths.items[i]) < 0)
+		if (exists(l, paths.items[i]) && strings_add(l->arena, ret, paths.items[i]) < 0)
 			return -ENOMEM;
 	return 0;
 }

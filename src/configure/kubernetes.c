@@ -18,7 +18,7 @@
 
 /* ---- recognising ------------------------------------------------------------------------ */
 
-static bool is_there(const struct root *root, const char *path)
+static bool exists(const struct root *root, const char *path)
 {
 	struct stat st;
 
@@ -163,7 +163,7 @@ static int find_rancher(const struct root *root, bool rke2, struct arena *arena,
 	file = arena_printf(arena, "%s" TAIL_RANCHER, data ? data : "");
 	if (!data || !folder || !file)
 		return -ENOMEM;
-	if (!is_there(root, folder))
+	if (!exists(root, folder))
 		return 0;
 	set_plain(ret, file, arena);
 	set_rancher(ret, rke2, file);
@@ -202,10 +202,10 @@ int containerd_find_distribution(const struct root *root, const char *file, stru
 			return error_memory(err);
 		count += (size_t)r;
 	}
-	if (is_there(root, K0S_FILE) || is_there(root, "/etc/k0s/containerd.d") ||
-	    is_there(root, "/var/lib/k0s/bin/containerd"))
+	if (exists(root, K0S_FILE) || exists(root, "/etc/k0s/containerd.d") ||
+	    exists(root, "/var/lib/k0s/bin/containerd"))
 		find_k0s(root, arena, &found[count++]);
-	if (is_there(root, MICROK8S_FILE)) {
+	if (exists(root, MICROK8S_FILE)) {
 		set_plain(&found[count], MICROK8S_FILE, arena);
 		set_microk8s(&found[count++], MICROK8S_FILE);
 	}

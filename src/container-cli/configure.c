@@ -74,7 +74,7 @@ static int open_container(const struct arguments *arguments, struct arena *arena
 	return r < 0 ? r : container_open(arguments->pid, rootfs, arena, ret, err);
 }
 
-static void leave_out(struct plan *plan, enum operation_kind kind)
+static void drop_operations(struct plan *plan, enum operation_kind kind)
 {
 	size_t kept = 0;
 
@@ -104,9 +104,9 @@ static int give_gpus(const struct arguments *arguments, struct pipeline *pipelin
 	if (r < 0)
 		return r;
 	if (arguments->no_devices)
-		leave_out(&pipeline->plan, OPERATION_DEVICE);
+		drop_operations(&pipeline->plan, OPERATION_DEVICE);
 	if (arguments->no_loader_cache)
-		leave_out(&pipeline->plan, OPERATION_LOADER_CACHE);
+		drop_operations(&pipeline->plan, OPERATION_LOADER_CACHE);
 	r = apply_plan(&pipeline->plan, &pipeline->roots, container, cgroups, arena, err);
 	if (r == 0)
 		pipeline_log_summary(pipeline, container->root.path, arena);

@@ -109,7 +109,7 @@ static const char *find_library(const struct driver *driver)
 	return NULL;
 }
 
-static int look_at_driver(struct doctor_gathering *g, const struct driver_roots *roots)
+static int inspect_driver(struct doctor_gathering *g, const struct driver_roots *roots)
 {
 	struct doctor_driver *d = &g->host->driver;
 	const struct config *config = &g->host->config;
@@ -195,7 +195,7 @@ int doctor_gather_driver(struct doctor_gathering *g)
 	d->roots_open = true;
 	probe_daemons(g, &roots);
 	gather_fabric(g, &roots);
-	r = look_at_driver(g, &roots);
+	r = inspect_driver(g, &roots);
 	driver_roots_close(&roots);
 	return r;
 }

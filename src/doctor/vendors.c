@@ -6,8 +6,8 @@
 
 /* ---- gathering -------------------------------------------------------------------------- */
 
-static int look_at(struct doctor_gathering *g, const struct driver_roots *roots,
-		   struct doctor_vendor *ret)
+static int inspect_vendor(struct doctor_gathering *g, const struct driver_roots *roots,
+			  struct doctor_vendor *ret)
 {
 	static const char *const every[] = {"all"};
 	const struct strings all = {(const char **)every, 1, 1};
@@ -41,7 +41,7 @@ int doctor_gather_vendors(struct doctor_gathering *g)
 			*added = (struct doctor_vendor){
 				.choice = {.vendor = vendors[i], .from = "doctor"}};
 		if (r == 0)
-			r = look_at(g, &roots, added);
+			r = inspect_vendor(g, &roots, added);
 	}
 	driver_roots_close(&roots);
 	return r;

@@ -43,7 +43,7 @@ static int find_command(const char *word)
 	return -ENOENT;
 }
 
-bool cdi_hook_is_meant(int argc, char **argv)
+bool cdi_hook_is_called(int argc, char **argv)
 {
 	return argc > 0 &&
 	       (has_name(argv[0]) || find_command(argv[1]) >= 0 || string_equal(argv[1], "hook"));

@@ -14,7 +14,7 @@
  * Whether the program is called for one: by the name nvidia-cdi-hook, with such a command, or with
  * the word `hook` before it, as nvidia-ctk was.
  */
-bool cdi_hook_is_meant(int argc, char **argv);
+bool cdi_hook_is_called(int argc, char **argv);
 /* Does it, with the state on standard input. The exit code. */
 int cdi_hook_main(int argc, char **argv);
 

@@ -322,7 +322,7 @@ static bool is_conf_line(const char *folder)
 	return folder[0] == '/' && !strpbrk(folder, "\n\r#");
 }
 
-static bool is_there(const struct cdi_call *call, const char *path)
+static bool exists(const struct cdi_call *call, const char *path)
 {
 	struct stat st;
 
@@ -370,7 +370,7 @@ int cdi_add_loader_conf(struct cdi_call *call, const struct image *image,
 	r = add_conf(call, PLAN_FOLDERS_CONF, text);
 	if (r == 0)
 		r = add_conf(call, PLAN_SYSTEM_CONF, image->system_dirs);
-	if (r == 0 && !is_there(call, PLAN_LOADER_CONF))
+	if (r == 0 && !exists(call, PLAN_LOADER_CONF))
 		r = add_conf(call, PLAN_LOADER_CONF, PLAN_LOADER_CONF_TEXT);
 	return r;
 }
@@ -445,7 +445,7 @@ int cdi_add_compat(struct cdi_call *call, struct image *image, struct error *err
 		const char *text = arena_printf(call->arena, "%s\n", host.dir);
 
 		call->plan.libraries = image->compat;
-		if (!is_there(call, PLAN_LOADER_CONF) &&
+		if (!exists(call, PLAN_LOADER_CONF) &&
 		    add_conf(call, PLAN_LOADER_CONF, PLAN_LOADER_CONF_TEXT) < 0)
 			return error_memory(err);
 		return cdi_add(call, OPERATION_FILE, COMPAT_CONF, text) ? 0 : error_memory(err);

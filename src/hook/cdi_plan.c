@@ -315,7 +315,7 @@ static int lead_musl(struct cdi_plan *plan, const char *dir)
  * the loader cache, on musl the path file, leads there. Where they lie in a volume, the container's
  * own root gets others.
  */
-static int look_at_image(struct cdi_plan *plan)
+static int inspect_image(struct cdi_plan *plan)
 {
 	struct cdi_call *call = plan->call;
 	const struct root *root = &call->container.root;
@@ -352,7 +352,7 @@ static bool leaves_out(struct cdi_call *call, const char *what)
 int cdi_apply_spec(struct cdi_call *call, struct error *err)
 {
 	struct cdi_plan plan = {.call = call, .err = err};
-	int r = look_at_image(&plan);
+	int r = inspect_image(&plan);
 
 	if (r == 0)
 		r = add_mounts(&plan, "mount", true);

@@ -379,7 +379,7 @@ int main(int argc, char **argv)
 	struct arguments arguments = {0};
 	struct error err = {0};
 
-	if (cdi_hook_is_meant(argc, argv))
+	if (cdi_hook_is_called(argc, argv))
 		return cdi_hook_main(argc, argv);
 	if (parse_arguments(argc, argv, &arguments) < 0) {
 		(void)fputs(usage, stderr);

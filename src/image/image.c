@@ -23,7 +23,7 @@
 #define MUSL_PATH_FILE "/etc/ld-musl-" MUSL_ARCH ".path"
 #define MUSL_PATH_MAX ((size_t)64 * 1024)
 
-static bool is_there(const struct root *root, const char *path)
+static bool exists(const struct root *root, const char *path)
 {
 	AUTO_FD fd = root_openat(root, path, O_PATH);
 
@@ -36,8 +36,8 @@ static bool is_there(const struct root *root, const char *path)
  */
 static bool is_multiarch(const struct root *root)
 {
-	return is_there(root, "/usr/lib/" MULTIARCH) || is_there(root, "/lib/" MULTIARCH) ||
-	       is_there(root, "/etc/debian_version");
+	return exists(root, "/usr/lib/" MULTIARCH) || exists(root, "/lib/" MULTIARCH) ||
+	       exists(root, "/etc/debian_version");
 }
 
 static bool has_glibc(const struct root *root)
@@ -45,7 +45,7 @@ static bool has_glibc(const struct root *root)
 	static const char *const places[] = {GLIBC_LOADERS, "/etc/ld.so.cache"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
-		if (is_there(root, places[i]))
+		if (exists(root, places[i]))
 			return true;
 	return false;
 }
@@ -101,7 +101,7 @@ int image_inspect(const struct root *root, struct arena *arena, struct image *re
 	*ret = (struct image){0};
 	if (has_glibc(root))
 		ret->loader = IMAGE_LOADER_GLIBC;
-	else if (is_there(root, "/lib/ld-musl-" MUSL_ARCH ".so.1"))
+	else if (exists(root, "/lib/ld-musl-" MUSL_ARCH ".so.1"))
 		return inspect_musl(root, arena, ret, err);
 	if (is_multiarch(root)) {
 		ret->lib_dir = "/usr/lib/" MULTIARCH;
@@ -129,7 +129,7 @@ bool image_searches(const struct image *image, const char *dir)
 
 void image_find_loader_conf(const struct root *root, struct image *image)
 {
-	image->no_loader_conf = !is_there(root, "/etc/ld.so.conf");
+	image->no_loader_conf = !exists(root, "/etc/ld.so.conf");
 }
 
 /* ---- vdpau -------------------------------------------------------------------------------- */

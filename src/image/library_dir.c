@@ -87,9 +87,9 @@ static int is_mounted(const struct looker *l, const char *path, bool writable, b
 
 	if (fd < 0)
 		return fd;
-	r = fd_look(l->root->fd, l->arena, &st, &root_mount);
+	r = fd_inspect(l->root->fd, l->arena, &st, &root_mount);
 	if (r == 0)
-		r = fd_look(fd, l->arena, &st, &mount);
+		r = fd_inspect(fd, l->arena, &st, &mount);
 	if (r < 0 || mount == root_mount)
 		return r;
 	if (fstatvfs(fd, &fs) < 0)

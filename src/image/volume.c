@@ -129,7 +129,7 @@ static int read_link(struct image_volumes *volumes, int dir_fd, struct image_nod
 }
 
 /* Looks at what the image has. Beneath a mount that config.json doesn't name nothing is known. */
-static int look_at(struct image_volumes *volumes, struct image_node *node)
+static int inspect_node(struct image_volumes *volumes, struct image_node *node)
 {
 	int dir_fd = open_directory(volumes, node->parent);
 	struct stat st;
@@ -177,7 +177,7 @@ static int find_child(struct image_volumes *volumes, struct image_node *parent, 
 	if (!node->name)
 		return -ENOMEM;
 	if (parent->kind == NODE_DIRECTORY)
-		r = look_at(volumes, node);
+		r = inspect_node(volumes, node);
 	else if (parent->covered && parent->covered->kind == NODE_DIRECTORY)
 		r = find_child(volumes, parent->covered, name, length, &node->covered);
 	if (r < 0)

@@ -69,7 +69,7 @@ static int allow(int ruleset, const char *path, uint64_t access)
 }
 
 /* The nodes among those of the host: there may be any others beside them. */
-static int allow_nodes(int ruleset, const char *dev, bool (*is_asked)(const char *name),
+static int allow_nodes(int ruleset, const char *dev, bool (*is_needed)(const char *name),
 		       uint64_t access)
 {
 	DIR *list = opendir(dev);
@@ -79,7 +79,7 @@ static int allow_nodes(int ruleset, const char *dev, bool (*is_asked)(const char
 	while (list && r == 0 && (entry = readdir(list))) {
 		AUTO_FD fd = -1;
 
-		if (!is_asked(entry->d_name))
+		if (!is_needed(entry->d_name))
 			continue;
 		fd = openat(dirfd(list), entry->d_name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 		if (fd >= 0)
@@ -93,14 +93,14 @@ static int allow_nodes(int ruleset, const char *dev, bool (*is_asked)(const char
 static int allow_dev(int ruleset, const char *dev, uint64_t access)
 {
 	char path[PATH_MAX];
-	int r = allow_nodes(ruleset, dev, node_is_asked, access);
+	int r = allow_nodes(ruleset, dev, node_is_needed, access);
 
 	if (r == 0)
 		r = allow(ruleset, "/dev/null", access);
 	for (size_t i = 0; r == 0 && i < NODE_FOLDERS; i++)
 		if (snprintf(path, sizeof(path), "%s/%s", dev, node_folders[i].path) <
 		    (int)sizeof(path))
-			r = allow_nodes(ruleset, path, node_folders[i].is_asked, access);
+			r = allow_nodes(ruleset, path, node_folders[i].is_needed, access);
 	return r;
 }
 

@@ -29,12 +29,12 @@ struct places {
 void places_list(const char *library, const char *before, struct places *ret);
 /* Of the driver's nodes, by name, those that NVML asks: in the directory of nodes, or in
  * nvidia-caps. */
-bool node_is_asked(const char *name);
-bool node_is_asked_capability(const char *name);
+bool node_is_needed(const char *name);
+bool node_is_needed_capability(const char *name);
 /* The same of folders beneath the directory of nodes: nvidia-caps, and Tegra's nvgpu/igpu0. */
 struct node_folder {
 	const char *path;
-	bool (*is_asked)(const char *name);
+	bool (*is_needed)(const char *name);
 };
 #define NODE_FOLDERS 2
 extern const struct node_folder node_folders[NODE_FOLDERS];

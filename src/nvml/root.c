@@ -173,7 +173,7 @@ static bool is_numbered(const char *name, const char *word)
 }
 
 /* Not nvidia-modeset, nvidia-fs and vGPU's: they change what is others', and nobody asks them. */
-bool node_is_asked(const char *name)
+bool node_is_needed(const char *name)
 {
 	static const char *const names[] = {"nvidiactl",          "nvidia-uvm",    "nvidia-nvlink",
 					    "nvidia-nvswitchctl", "dxg",           "nvmap",
@@ -187,13 +187,13 @@ bool node_is_asked(const char *name)
 }
 
 /* Not nvidia-cap1, which is for changing MIG instances. */
-bool node_is_asked_capability(const char *name)
+bool node_is_needed_capability(const char *name)
 {
 	return is_numbered(name, "nvidia-cap") && strcmp(name, "nvidia-cap1") != 0;
 }
 
 /* Of Tegra's own GPU, but for those that debug, profile or schedule what is others'. */
-static bool node_is_asked_integrated(const char *name)
+static bool node_is_needed_integrated(const char *name)
 {
 	static const char *const names[] = {"as", "channel", "ctrl", "power", "tsg"};
 
@@ -204,8 +204,8 @@ static bool node_is_asked_integrated(const char *name)
 }
 
 const struct node_folder node_folders[NODE_FOLDERS] = {
-	{"nvidia-caps", node_is_asked_capability},
-	{"nvgpu/igpu0", node_is_asked_integrated},
+	{"nvidia-caps", node_is_needed_capability},
+	{"nvgpu/igpu0", node_is_needed_integrated},
 };
 
 /* ---- /dev -------------------------------------------------------------------------------- */
@@ -223,7 +223,7 @@ static int put_node(int stage, int directory, const char *name, const char *path
 	return r < 0 ? r : bind_fd(fd, path, MS_RDONLY | MS_NOSUID | MS_NOEXEC);
 }
 
-static int put_nodes_of(int stage, int directory, bool (*is_asked)(const char *name),
+static int put_nodes_of(int stage, int directory, bool (*is_needed)(const char *name),
 			const char *path)
 {
 	int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -235,7 +235,7 @@ static int put_nodes_of(int stage, int directory, bool (*is_asked)(const char *n
 	while (list && r == 0 && count++ < NODES_MAX && (entry = readdir(list))) {
 		char target[PATH_MAX];
 
-		if (!is_asked(entry->d_name))
+		if (!is_needed(entry->d_name))
 			continue;
 		(void)snprintf(target, sizeof(target), "%s/%s", path, entry->d_name);
 		r = put_node(stage, directory, entry->d_name, target);
@@ -256,7 +256,7 @@ static int put_dev(int stage, int host_dev, int driver_dev, const char *dev)
 		r = put_node(stage, host_dev, usual_nodes[i], path);
 	}
 	if (r == 0)
-		r = put_nodes_of(stage, driver_dev, node_is_asked, "/dev");
+		r = put_nodes_of(stage, driver_dev, node_is_needed, "/dev");
 	for (size_t i = 0; r == 0 && i < NODE_FOLDERS; i++) {
 		AUTO_FD folder =
 			openat(driver_dev, node_folders[i].path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -267,7 +267,7 @@ static int put_dev(int stage, int host_dev, int driver_dev, const char *dev)
 		(void)snprintf(path, sizeof(path), "/dev/%s", node_folders[i].path);
 		r = make_below(stage, path, true);
 		if (r == 0)
-			r = put_nodes_of(stage, folder, node_folders[i].is_asked, path);
+			r = put_nodes_of(stage, folder, node_folders[i].is_needed, path);
 	}
 	if (r < 0 || strcmp(dev, "/dev") == 0)
 		return r;
@@ -299,7 +299,7 @@ static int put_proc(int stage, int host_proc)
 	return bind_fd(host_proc, "/proc", QUIET | MS_NOEXEC);
 }
 
-static int leave_the_old_one(int stage)
+static int pivot_away(int stage)
 {
 	if (fchdir(stage) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
 	    umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
@@ -346,6 +346,6 @@ int root_enter(const struct places *places, const char *dev, struct error *err)
 			    MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) < 0)
 		r = -errno;
 	if (r == 0)
-		r = leave_the_old_one(stage);
+		r = pivot_away(stage);
 	return r < 0 ? error_errno(err, -r, "create a separate root for the library") : 0;
 }

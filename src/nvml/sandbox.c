@@ -72,14 +72,14 @@ static int drop_capabilities(struct error *err)
 /* An id that nobody else has, so that limits are counted for this run alone. */
 #define SPARE_ID(pid) (0x7f800000U + ((unsigned)(pid)&0x3fffffU))
 
-static bool may_open_nodes(const char *directory, bool (*is_asked)(const char *name), int mode)
+static bool may_open_nodes(const char *directory, bool (*is_needed)(const char *name), int mode)
 {
 	DIR *list = opendir(directory);
 	const struct dirent *entry;
 	bool may = true;
 
 	while (list && may && (entry = readdir(list)))
-		if (is_asked(entry->d_name))
+		if (is_needed(entry->d_name))
 			may = faccessat(dirfd(list), entry->d_name, mode, AT_EACCESS) == 0;
 	if (list)
 		(void)closedir(list);
@@ -91,7 +91,7 @@ static bool may_open_nodes(const char *directory, bool (*is_asked)(const char *n
  * Root that stays for the nodes' sake has that user's real id: no limit of threads holds for
  * root's.
  */
-static int leave_root(const char *library, unsigned id)
+static int drop_root(const char *library, unsigned id)
 {
 	bool may;
 
@@ -104,8 +104,8 @@ static int leave_root(const char *library, unsigned id)
 	if (setresuid((uid_t)-1, id, 0) < 0)
 		return setresgid(0, 0, 0) < 0 ? -errno : 0;
 	may = faccessat(AT_FDCWD, library, R_OK, AT_EACCESS) == 0 &&
-	      may_open_nodes("/dev", node_is_asked, R_OK | W_OK) &&
-	      may_open_nodes("/dev/nvidia-caps", node_is_asked_capability, R_OK);
+	      may_open_nodes("/dev", node_is_needed, R_OK | W_OK) &&
+	      may_open_nodes("/dev/nvidia-caps", node_is_needed_capability, R_OK);
 	if (setresuid((uid_t)-1, 0, 0) < 0)
 		return -errno;
 	if (!may)
@@ -300,7 +300,7 @@ static int confine(const struct child *child, const char *library, const char *b
 			*err = no_landlock;
 		return error_wrap(err, r, "protect root's files from the library");
 	}
-	r = leave_root(library, id);
+	r = drop_root(library, id);
 	if (r < 0)
 		return error_errno(err, -r, "change to an unprivileged user");
 	/* Changing the user has taken this back. */

@@ -246,11 +246,11 @@ static int read_mount_options(struct reader *r, const struct object *object,
 	for (item = json_first(options); item; item = json_next(options, item)) {
 		if (item->kind != JSON_STRING)
 			continue; /* the runtime will refuse it */
-		if (json_says(&r->json, item, "bind") || json_says(&r->json, item, "rbind"))
+		if (json_equals(&r->json, item, "bind") || json_equals(&r->json, item, "rbind"))
 			mount->bind = true;
-		else if (json_says(&r->json, item, "ro") || json_says(&r->json, item, "rro"))
+		else if (json_equals(&r->json, item, "ro") || json_equals(&r->json, item, "rro"))
 			mount->read_only = true;
-		else if (json_says(&r->json, item, "rw") || json_says(&r->json, item, "rrw"))
+		else if (json_equals(&r->json, item, "rw") || json_equals(&r->json, item, "rrw"))
 			mount->read_only = false;
 	}
 	return 0;
@@ -331,7 +331,7 @@ static int read_namespaces(struct reader *r, const struct object *linux_object,
 		if (result < 0)
 			return result;
 		result = object_get(r, &object, NAMESPACE_TYPE, JSON_STRING, &type);
-		if (type && json_says(&r->json, type, "user"))
+		if (type && json_equals(&r->json, type, "user"))
 			spec->user_namespace = true;
 		place.index++;
 	}
@@ -365,8 +365,8 @@ static int read_linux(struct reader *r, const struct object *root, struct oci_sp
 	if (result == 0)
 		result = object_get(r, &object, LINUX_PROPAGATION, JSON_STRING, &propagation);
 	if (propagation)
-		spec->shared_propagation = json_says(&r->json, propagation, "shared") ||
-					   json_says(&r->json, propagation, "rshared");
+		spec->shared_propagation = json_equals(&r->json, propagation, "shared") ||
+					   json_equals(&r->json, propagation, "rshared");
 	if (result == 0)
 		result = read_namespaces(r, &object, spec);
 	return result < 0 ? result : check_linux_lists(r, &object);
@@ -385,7 +385,7 @@ static bool is_written_hook(const struct json_text *json, const struct json_valu
 		return false;
 	for (item = json_first(arguments); item; item = json_next(arguments, item))
 		if (count == ARRAY_SIZE(words) || item->kind != JSON_STRING ||
-		    !json_says(json, item, words[count++]))
+		    !json_equals(json, item, words[count++]))
 			return false;
 	return count == ARRAY_SIZE(words);
 }

@@ -118,7 +118,7 @@ static int load_and_read(struct pipeline *pipeline, const struct strings *device
 	int loaded, r = read_inventory(pipeline, devices, arena, err);
 
 	if (r != -ENODEV || !pipeline->may_repair || !pipeline->config->driver.load_modules ||
-	    !pipeline->driver.mendable)
+	    !pipeline->driver.repairable)
 		return r;
 	loaded = driver_load(&pipeline->roots, arena, err);
 	if (loaded < 0)
@@ -374,7 +374,7 @@ static int repair_missing(struct pipeline *pipeline, struct arena *arena, struct
 }
 
 /* Not worth a warning: who asks for all capabilities on a host without displays misses nothing. */
-static void tell_of_drm(const struct pipeline *pipeline)
+static void log_missing_drm(const struct pipeline *pipeline)
 {
 	if (!(pipeline->request.capabilities & (CAPABILITY_GRAPHICS | CAPABILITY_DISPLAY)))
 		return;
@@ -425,7 +425,7 @@ static int take_nvidia(struct pipeline *pipeline, struct arena *arena, struct er
 		return r;
 	pipeline->stage = PIPELINE_SELECTION;
 	log_line(LOG_LEVEL_DEBUG, "selected %zu GPUs or MIG instances", pipeline->selection.count);
-	tell_of_drm(pipeline);
+	log_missing_drm(pipeline);
 	r = only_warns(pipeline) ? warn_of_requirements(pipeline, arena, err)
 				 : check_requirements(pipeline, arena, err);
 	return r < 0 ? r : repair_missing(pipeline, arena, err);
@@ -485,7 +485,7 @@ static int lead_musl(struct pipeline *pipeline, const struct root *root, struct 
 }
 
 /* The host's own root ("/") is looked at for its kind alone; of a container, its volumes count. */
-static int look_at_image(struct pipeline *pipeline, const struct root *root, struct arena *arena,
+static int inspect_image(struct pipeline *pipeline, const struct root *root, struct arena *arena,
 			 struct error *err)
 {
 	const struct oci_spec *spec = pipeline->bundle ? &pipeline->spec : NULL;
@@ -532,7 +532,7 @@ int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct are
 		  struct error *err)
 {
 	bool nvidia = pipeline->request.nvidia;
-	int r = nvidia ? look_at_image(pipeline, root, arena, err) : 0;
+	int r = nvidia ? inspect_image(pipeline, root, arena, err) : 0;
 
 	if (r == 0 && nvidia && pipeline->config->cuda_compat && pipeline->driver.compat_dir &&
 	    (pipeline->request.capabilities & CAPABILITY_COMPUTE))

@@ -128,8 +128,8 @@ static int no_node(struct builder *b, struct error *err)
 	if (node && node->family == FAMILY_IMEX)
 		return no_channel(b, node, err);
 	return error_set(err, ERROR_NO_DRIVER, ENODEV,
-			 b->driver->mendable ? "run `davit system prepare` on the host"
-					     : "run `davit doctor` and check host.platform",
+			 b->driver->repairable ? "run `davit system prepare` on the host"
+					       : "run `davit doctor` and check host.platform",
 			 "add /dev/%s to the container: the host has no such node%s%s", b->absent,
 			 problem ? "; cannot " : "", problem ? problem : "");
 }

@@ -16,7 +16,7 @@ static const struct {
 	{FAMILY_NVSWITCH, "NVSwitch (NVIDIA_NVSWITCH)"},
 };
 
-static bool is_asked_for(const struct gpu_request *request, unsigned family)
+static bool is_requested(const struct gpu_request *request, unsigned family)
 {
 	switch (family) {
 	case FAMILY_GDS:
@@ -112,7 +112,7 @@ int plan_add_families(struct builder *b, struct error *err)
 	for (size_t i = 0; i < ARRAY_SIZE(found_by_name); i++)
 		for (size_t j = 0; j < nodes->count; j++)
 			if (nodes->items[j].family == found_by_name[i].family &&
-			    is_asked_for(b->request, nodes->items[j].family))
+			    is_requested(b->request, nodes->items[j].family))
 				plan_add_node(b, &nodes->items[j], found_by_name[i].because, true);
 	for (size_t i = 0; i < b->request->imex.count && !(b->driver->no_families & FAMILY_IMEX);
 	     i++) {

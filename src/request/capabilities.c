@@ -38,7 +38,7 @@ static int refuse(struct resolver *r, const char *from, const char *name, unsign
  * else gave is used with the libraries that the image needs, but the image adds no device nodes
  * (nvidia-modeset, /dev/dri).
  */
-static int leave_out(struct resolver *r, const char *from, unsigned *granted)
+static int drop_refused(struct resolver *r, const char *from, unsigned *granted)
 {
 	const unsigned left_out = *granted & ~r->config->policy.image_capabilities;
 	struct strings names = {0};
@@ -77,7 +77,8 @@ static int by_default(struct resolver *r, unsigned *granted)
 	result = resolver_rule(
 		r, RULE_APPLIED,
 		"no capabilities are named, so davit-runtime grants all that the policy allows");
-	return result < 0 ? result : leave_out(r, "an unset NVIDIA_DRIVER_CAPABILITIES", granted);
+	return result < 0 ? result
+			  : drop_refused(r, "an unset NVIDIA_DRIVER_CAPABILITIES", granted);
 }
 
 /* A list; `all` takes what policy allows, whatever stands beside it. */
@@ -125,14 +126,14 @@ static int from_environment(struct resolver *r, unsigned *granted)
 
 	if (value && *value) {
 		result = from_list(r, from, value, granted);
-		return result < 0 ? result : leave_out(r, from, granted);
+		return result < 0 ? result : drop_refused(r, from, granted);
 	}
 	if (!value && r->request->legacy) {
 		*granted = r->config->policy.capabilities;
 		result = resolver_rule(r, RULE_APPLIED,
 				       "a legacy image (CUDA_VERSION without "
 				       "NVIDIA_REQUIRE_CUDA) gets all capabilities");
-		return result < 0 ? result : leave_out(r, "env CUDA_VERSION", granted);
+		return result < 0 ? result : drop_refused(r, "env CUDA_VERSION", granted);
 	}
 	return by_default(r, granted);
 }

@@ -97,7 +97,7 @@ static int from_items(struct resolver *r, const char *from, struct strings list)
 		return not_gpu(r, from, "is empty");
 	if (says_void(&list))
 		return not_gpu(r, from, "is void");
-	result = names_divide(r, &list, &of_specs);
+	result = names_split(r, &list, &of_specs);
 	if (result == 0)
 		result = names_add(r, from, &of_specs);
 	if (result < 0)

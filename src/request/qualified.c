@@ -120,7 +120,7 @@ int names_add(struct resolver *r, const char *from, const struct strings *names)
 	return result < 0 ? result : items_unique(r, &request->spec_devices);
 }
 
-int names_divide(struct resolver *r, struct strings *list, struct strings *ret)
+int names_split(struct resolver *r, struct strings *list, struct strings *ret)
 {
 	size_t kept = 0;
 

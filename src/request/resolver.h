@@ -123,7 +123,7 @@ bool name_is_of_nvidia(const char *name);
  * Takes the names of specs' devices out of the list, into *ret; NVIDIA's lose their kind, and
  * management's become `all`.
  */
-int names_divide(struct resolver *r, struct strings *list, struct strings *ret);
+int names_split(struct resolver *r, struct strings *list, struct strings *ret);
 /*
  * Adds them to what is asked for, and sets gpu. What policy.features refuses is refused under a
  * spec's name, too.

@@ -136,7 +136,7 @@ struct document_value document_member(const struct document *document, struct do
 	return find_member(document, object, slice_from(name));
 }
 
-static bool is_there(struct document_value value)
+static bool exists(struct document_value value)
 {
 	return value.end > value.start;
 }
@@ -159,7 +159,7 @@ static int wrong_type(const char *path, size_t length, const char *type, struct 
 bool document_next_item(const struct document *document, struct document_value array, size_t *at,
 			struct document_value *ret)
 {
-	if (!is_there(array) || char_at(document, array.start) != '[')
+	if (!exists(array) || char_at(document, array.start) != '[')
 		return false;
 	if (*at == array.start)
 		*at = skip_blanks(document, array.start + 1);
@@ -171,7 +171,7 @@ bool document_next_item(const struct document *document, struct document_value a
 		return false;
 	ret->start = *at;
 	ret->end = *at = skip_value(document, *at);
-	return is_there(*ret);
+	return exists(*ret);
 }
 
 /* ---- collecting changes ------------------------------------------------------------------ */
@@ -208,7 +208,7 @@ static struct document_node *add_node(struct document *document, struct document
 	if (!node)
 		return NULL;
 	node->name = name;
-	if (is_there(parent->value))
+	if (exists(parent->value))
 		node->value = find_member(document, parent->value, name);
 	if (parent->last)
 		parent->last->next = node;
@@ -234,7 +234,7 @@ static int get_node(struct document *document, const char *path, struct document
 	while (slice_next(&rest, '.', &name)) {
 		struct document_node *parent = node;
 
-		if (is_there(parent->value) && char_at(document, parent->value.start) != '{')
+		if (exists(parent->value) && char_at(document, parent->value.start) != '{')
 			return wrong_type(path, (size_t)(name.data - path) - (name.data > path),
 					  "an object", err);
 		node = find_node(parent, name);
@@ -282,7 +282,7 @@ int document_append(struct document *document, const char *path, const char *ite
 
 	if (r < 0 || !node)
 		return r;
-	if (is_there(node->value) && char_at(document, node->value.start) != '[')
+	if (exists(node->value) && char_at(document, node->value.start) != '[')
 		return wrong_type(path, strlen(path), "an array", err);
 	return strings_add(document->arena, &node->items, item) < 0 ? error_memory(err) : 0;
 }
@@ -295,7 +295,7 @@ int document_set(struct document *document, const char *path, const char *name, 
 
 	if (r < 0 || !parent)
 		return r;
-	if (is_there(parent->value) && char_at(document, parent->value.start) != '{')
+	if (exists(parent->value) && char_at(document, parent->value.start) != '{')
 		return wrong_type(path, strlen(path), "an object", err);
 	node = find_node(parent, slice_from(name));
 	if (!node)
@@ -416,7 +416,7 @@ static int add_insertion(struct document *document, const struct document_node *
 			 struct error *err)
 {
 	struct document_value place = {node->value.start, node->value.start + strlen("null")};
-	bool null = !is_there(node->value), more = false;
+	bool null = !exists(node->value), more = false;
 	struct output output = {0};
 
 	if (!null) {
@@ -452,13 +452,13 @@ static int add_insertions(struct document *document, const struct document_node 
 	if (node->text) {
 		struct document_value place = node->value;
 
-		if (!is_there(place))
+		if (!exists(place))
 			place.end = place.start + strlen("null");
 		return add_edit(document, place, node->text, err);
 	}
 	if (has_content(node))
 		r = add_insertion(document, node, err);
-	if (!is_there(node->value))
+	if (!exists(node->value))
 		return r;
 	for (const struct document_node *child = node->first; r == 0 && child; child = child->next)
 		r = add_insertions(document, child, err);

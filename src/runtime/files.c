@@ -66,7 +66,7 @@ static int check_runtime(const char *path, struct arena *arena, struct error *er
 	return check_owner(dir_fd, directory, err);
 }
 
-static const char *look_up(const char *name, const char *path, int self, struct arena *arena)
+static const char *find_candidate(const char *name, const char *path, int self, struct arena *arena)
 {
 	struct slice rest = slice_from(path), dir;
 
@@ -91,7 +91,7 @@ int runtime_find(const struct strings *candidates, const char *path, int self, s
 	int r;
 
 	for (size_t i = 0; !found && i < candidates->count; i++)
-		found = look_up(candidates->items[i], path, self, arena);
+		found = find_candidate(candidates->items[i], path, self, arena);
 	if (found) {
 		r = check_runtime(found, arena, err);
 		if (r == 0)

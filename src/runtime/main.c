@@ -125,9 +125,9 @@ static int write_plan(struct pipeline *pipeline, const char *hook, const char *l
 	if (r == 0)
 		r = pipeline_plan(pipeline, &root, arena, err);
 	if (r == 0)
-		r = spec_divide(pipeline, &root,
-				runtime_mounts_in_spec(pipeline->config->runtime.mounts, low),
-				arena, &edits, &rest, err);
+		r = spec_split(pipeline, &root,
+			       runtime_mounts_in_spec(pipeline->config->runtime.mounts, low), arena,
+			       &edits, &rest, err);
 	/* Groups are added by this edit, but for those that a user namespace doesn't have. */
 	if (r == 0 && user_namespace_is_nested())
 		r = pipeline_note_groups(pipeline, arena, err);

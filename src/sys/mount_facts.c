@@ -47,20 +47,20 @@ struct mount_answer {
 };
 
 /* Ids are either all of the new kind, which are never used again, or all of the old kind. */
-static bool plain_ids;
+static bool reused_ids;
 
-int fd_look(int fd, struct arena *arena, struct stat *ret_st, uint64_t *ret_mount)
+int fd_inspect(int fd, struct arena *arena, struct stat *ret_st, uint64_t *ret_mount)
 {
-	const unsigned id = plain_ids ? STATX_MNT_ID : STATX_MNT_ID_UNIQUE;
+	const unsigned id = reused_ids ? STATX_MNT_ID : STATX_MNT_ID_UNIQUE;
 	struct statx stx;
 
 	if (syscall(SYS_statx, fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
 		    STATX_TYPE | STATX_MODE | STATX_INO | STATX_SIZE | id, &stx) < 0)
 		return -errno;
 	if (!(stx.stx_mask & id)) {
-		if (!plain_ids) {
-			plain_ids = true;
-			return fd_look(fd, arena, ret_st, ret_mount);
+		if (!reused_ids) {
+			reused_ids = true;
+			return fd_inspect(fd, arena, ret_st, ret_mount);
 		}
 		/* Before Linux 5.8. */
 		if (fstat(fd, ret_st) < 0)
@@ -119,7 +119,7 @@ static int ask_kernel(uint64_t id, struct arena *arena, struct mount_facts *ret)
 	return ret->root ? 0 : -ENOMEM;
 }
 
-static int look_up(uint64_t id, struct arena *arena, struct mount_facts *ret)
+static int find_in_mountinfo(uint64_t id, struct arena *arena, struct mount_facts *ret)
 {
 	struct mount_infos infos;
 	int r = mount_info_read(arena, &infos);
@@ -144,12 +144,12 @@ static int look_up(uint64_t id, struct arena *arena, struct mount_facts *ret)
 
 int mount_facts_read(uint64_t id, struct arena *arena, struct mount_facts *ret)
 {
-	int r = plain_ids ? look_up(id, arena, ret) : ask_kernel(id, arena, ret);
+	int r = reused_ids ? find_in_mountinfo(id, arena, ret) : ask_kernel(id, arena, ret);
 
 	/* The kernel lacks it, or a seccomp profile doesn't know it; or the root of a caller in
 	 * chroot(2) hides the mount. */
-	if (plain_ids || (r != -ENOSYS && r != -EPERM && r != -EOVERFLOW))
+	if (reused_ids || (r != -ENOSYS && r != -EPERM && r != -EOVERFLOW))
 		return r;
-	plain_ids = true;
+	reused_ids = true;
 	return -EAGAIN;
 }

@@ -115,7 +115,7 @@ int root_read(const struct root *root, const char *path, size_t limit, struct ar
 	return file_read(fd, limit, arena, ret, ret_length);
 }
 
-static int in_the_way(const struct root *root, const char *path, int errnum, struct error *err)
+static int path_blocked(const struct root *root, const char *path, int errnum, struct error *err)
 {
 	const char *why = errnum == ENOTDIR  ? "it is not a directory"
 			  : errnum == ENOENT ? "it is a dangling link"
@@ -139,7 +139,7 @@ static int make_directory(const struct root *root, int parent_fd, const char *na
 		return error_fix(err, r, "replace it with a plain directory in the image");
 	}
 	fd = root_openat(root, path, O_PATH | O_DIRECTORY);
-	return fd < 0 ? in_the_way(root, path, -fd, err) : fd;
+	return fd < 0 ? path_blocked(root, path, -fd, err) : fd;
 }
 
 /*
@@ -162,7 +162,7 @@ static int open_deepest(const struct root *root, char *path, size_t *ret_length,
 		path[length] = '\0';
 		fd = root_openat(root, length ? path : "/", O_PATH | O_DIRECTORY);
 		if (fd < 0 && (fd != -ENOENT || length == 0))
-			return in_the_way(root, length ? path : "/", -fd, err);
+			return path_blocked(root, length ? path : "/", -fd, err);
 		path[length] = saved;
 	}
 	*ret_length = length;
@@ -179,9 +179,9 @@ int root_mkdirs(const struct root *root, const char *path, struct error *err)
 	if (fd >= 0)
 		return fd;
 	if (fd != -ENOENT)
-		return in_the_way(root, path, -fd, err);
+		return path_blocked(root, path, -fd, err);
 	if (length >= sizeof(prefix))
-		return in_the_way(root, path, ENAMETOOLONG, err);
+		return path_blocked(root, path, ENAMETOOLONG, err);
 	memcpy(prefix, path, length + 1);
 	parent_fd = open_deepest(root, prefix, &start, err);
 	while (parent_fd >= 0 && start < length) {
@@ -214,10 +214,10 @@ int root_open_parent(const struct root *root, const char *path, bool create, con
 	int fd;
 
 	if (!*name || string_equal(name, ".") || string_equal(name, ".."))
-		return in_the_way(root, path, EISDIR, err);
+		return path_blocked(root, path, EISDIR, err);
 	if (slash && slash != path) {
 		if ((size_t)(slash - path) >= sizeof(parent))
-			return in_the_way(root, path, ENAMETOOLONG, err);
+			return path_blocked(root, path, ENAMETOOLONG, err);
 		memcpy(parent, path, (size_t)(slash - path));
 		parent[slash - path] = '\0';
 	}
@@ -226,7 +226,7 @@ int root_open_parent(const struct root *root, const char *path, bool create, con
 	} else {
 		fd = root_openat(root, parent, O_PATH | O_DIRECTORY);
 		if (fd < 0)
-			in_the_way(root, parent, -fd, err);
+			path_blocked(root, parent, -fd, err);
 	}
 	if (fd >= 0)
 		*ret_name = name;

@@ -26,7 +26,7 @@ static const struct {
 
 /* ---- /dev -------------------------------------------------------------------------------- */
 
-static int leave_empty(int dir_fd, const void *arg, struct error *err)
+static int add_nothing(int dir_fd, const void *arg, struct error *err)
 {
 	(void)dir_fd;
 	(void)arg;
@@ -38,7 +38,7 @@ static int cover_directory(struct attach *attach, const char *path, unsigned siz
 			   unsigned flags, struct error *err)
 {
 	const struct mount_tmpfs tmpfs = {
-		.size_kib = size_kib, .mode = 0755, .flags = flags, .fill = leave_empty};
+		.size_kib = size_kib, .mode = 0755, .flags = flags, .fill = add_nothing};
 	AUTO_FD top = attach_tmpfs(attach, path, &tmpfs, err);
 
 	return top < 0 ? top : 0;

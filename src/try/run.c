@@ -300,7 +300,7 @@ static void trial_end(struct trial *t)
 
 /* ---- the whole ---------------------------------------------------------------------------- */
 
-static void tell_left_out(const struct oci_spec *spec, struct arena *arena)
+static void log_left_out(const struct oci_spec *spec, struct arena *arena)
 {
 	struct strings left_out = {0};
 	const char *list;
@@ -329,7 +329,7 @@ static int decide(struct trial *t, const struct try_options *options, struct err
 	if (pipeline->spec.written)
 		return error_set(err, ERROR_BAD_BUNDLE, EINVAL, "name the GPUs with --gpus",
 				 "try a bundle that davit-runtime has already edited");
-	tell_left_out(&pipeline->spec, t->arena);
+	log_left_out(&pipeline->spec, t->arena);
 	if (pipeline->request.gpu)
 		return pipeline_driver(pipeline, t->arena, err);
 	for (size_t i = 0; i < pipeline->request.rules.count; i++)

@@ -31,7 +31,7 @@ beside() {
 	hostile debian "$2"
 	edit_bundle "${3:-.}"
 	run_container /bin/sh -c \
-		"$look_around"'; cd /dev; stat -c "%n %F %t:%T" nvidiactl nvidia1 2>&1'
+		"$inspect_container"'; cd /dev; stat -c "%n %F %t:%T" nvidiactl nvidia1 2>&1'
 	host_unchanged "$1"
 	equal "$1: the hook adds nothing to what the runtime does" "$alone" "$(canary_names)"
 	if [ $rc = 0 ]; then

@@ -20,7 +20,7 @@ hostile debian 'for name in usr/sbin/ldconfig usr/sbin/ldconfig.real usr/bin/nvi
 		usr/bin/nvidia-modprobe usr/bin/nvidia-persistenced usr/bin/nvidia-cuda-mps-control; do
 		rm -f $name; cp "$trap_program" $name
 	done'
-attack 'traps for ldconfig and nvidia-smi' 'done' /bin/sh -c "ls /executed; $look_around"
+attack 'traps for ldconfig and nvidia-smi' 'done' /bin/sh -c "ls /executed; $inspect_container"
 equal 'no trap was executed' "ls: /executed: No such file or directory
 $(smi_line 0 "$uuid1")" "$errors
 $output"

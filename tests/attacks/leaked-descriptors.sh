@@ -18,7 +18,7 @@ drop_bundle
 
 hostile debian true
 edit_bundle '.process.cwd = "/proc/self/fd/7"'
-attack 'the working directory is a descriptor' runtime /bin/sh -c "$look_around"
+attack 'the working directory is a descriptor' runtime /bin/sh -c "$inspect_container"
 [ "$outcome" != 'done' ] || equal 'nothing of the host is seen' "$(smi_line 0 "$uuid1")" "$output"
 drop_bundle
 

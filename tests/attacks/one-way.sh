@@ -25,6 +25,7 @@ declare -A host_side=(
 	[src/driver/prepare/make_node.c]='nodes in the host'"'"'s /dev'
 	[src/try/cgroup.c]='a cgroup of its own'
 	[src/try/root.c]='private mounts, and the way into the root'
+	[src/cli/setup/cdi_generate.c]='specs in the host'"'"'s folders'
 	[src/cli/setup/link_nodes.c]='links in the host'"'"'s /dev/char'
 	[src/cli/setup/node_engine.c]='the way into the host'"'"'s root, for the command that restarts its engine'
 	[src/cli/setup/node_files.c]='programs, names and units in the root of the host'

@@ -26,7 +26,7 @@ volume() {
 		--arg p "/$3" --arg s "$work/volume" --argjson o "$4"
 	# Only then the runtime lets mounts come back.
 	[[ $4 != *rshared* ]] || edit_bundle '.linux.rootfsPropagation = "shared"'
-	attack "$1" "$2" /bin/sh -c "$look_around"
+	attack "$1" "$2" /bin/sh -c "$inspect_container"
 	[ "$outcome" != 'done' ] || equal "$1: inside there is the GPU" "$(smi_line 0 "$uuid1")" "$output"
 	drop_bundle
 	equal "$1: no mount came back to the host" "$mounts_before" "$(sort /proc/self/mountinfo)"

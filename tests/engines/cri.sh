@@ -41,14 +41,14 @@ gives() { # NAME EXPECTED HANDLER FILTER COMMAND...
 look=(sh -c 'nvidia-smi -L 2> /dev/null; nodeprobe /dev/nvidiactl')
 none='0 /dev/nvidiactl: ENOENT'
 
-# --- The node --------------------------------------------------------------------------------------
+# --- Setting up a node -----------------------------------------------------------------------------
 
 write_containerd_config 'enable_cdi = false'
 [ "$containerd_version" != 1.6 ] || sed -i '/enable_cdi/d' /etc/containerd/config.toml
 "$davit" configure containerd --runtime-path "$runtime" > "$work/log" 2>&1 || fail "davit configure containerd ($with)" "$(< "$work/log")"
 start_containerd
 handlers=$(containerd --config /etc/containerd/config.toml config dump 2> /dev/null | grep -oE 'containerd\.runtimes\.[^.]*\]' | tr -d "\"']" | sed 's/.*\.//' | sort -u | xargs)
-equal "The node: the handlers ($with)" 'nvidia nvidia-cdi nvidia-legacy runc' "$handlers"
+equal "Setting up a node: the handlers ($with)" 'nvidia nvidia-cdi nvidia-legacy runc' "$handlers"
 
 # --- RuntimeClass ----------------------------------------------------------------------------------
 
@@ -78,7 +78,7 @@ else
 		"$(env_is NVIDIA_VISIBLE_DEVICES=1) | $pod_userns" nvidia-smi -L
 fi
 
-# --- How the device plugin tells -------------------------------------------------------------------
+# --- Device plugin strategies --------------------------------------------------------------------
 
 gives 'envvar: an image that asks for all gets all' "0 $both" nvidia "$(env_is NVIDIA_VISIBLE_DEVICES=all)" nvidia-smi -L
 

@@ -156,13 +156,13 @@ hostile() {
 }
 
 # For run_script: shows files of the host that can be seen inside, and what the GPU says.
-look_around='
+inspect_container='
 find / \( -path /proc -o -path /sys \) -prune -o -name "davit-secret-*" -print 2> /dev/null
 nvidia-smi -L 2>&1'
 
 # closed_or_blind NAME WANTED: the container sees nothing of the host, and its GPU if it runs.
 closed_or_blind() {
-	attack "$1" "$2" /bin/sh -c "$look_around"
+	attack "$1" "$2" /bin/sh -c "$inspect_container"
 	[ "$outcome" != 'done' ] || equal "$1: inside there is the GPU and nothing of the host" \
 		"$(smi_line 0 "$uuid1")" "$output"
 	drop_bundle

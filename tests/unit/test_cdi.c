@@ -99,7 +99,7 @@ static int set_up(void **state)
 					  .mig_monitor = "",
 					  .mps_pipe_directory = ""};
 	t->driver = (struct driver){.version = "580.1",
-				    .mendable = true,
+				    .repairable = true,
 				    .compat_dir = "/usr/local/cuda/compat",
 				    .proc_version = "NVRM version: 580.1\n",
 				    .gpus = {gpus, ARRAY_SIZE(gpus), 0},

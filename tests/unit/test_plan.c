@@ -144,7 +144,7 @@ static void table_make(struct table *table, unsigned capabilities)
 			    .mig_monitor = "",
 			    .mps_pipe_directory = ""},
 		.driver = {.version = "580.1",
-			   .mendable = true,
+			   .repairable = true,
 			   .gpus = {gpus, ARRAY_SIZE(gpus), 0},
 			   .majors = {195, 238, 241, 242, 239},
 			   .proc_version = "NVRM version: 580.1\n",

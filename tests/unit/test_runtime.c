@@ -1128,7 +1128,7 @@ static void what_lies_in_a_volume_is_the_hooks(void **state)
 		add_mounts(divided[i].mounts, &arena, &pipeline.spec.mounts);
 		pipeline.spec.shared_propagation = divided[i].shared;
 		pipeline.plan = (struct plan){.items = &operation, .count = 1};
-		assert_int_equal(spec_divide(&pipeline, &root, true, &arena, &edits, &rest, &err),
+		assert_int_equal(spec_split(&pipeline, &root, true, &arena, &edits, &rest, &err),
 				 0);
 		by_hook = rest.count == 1;
 		if (by_hook != divided[i].by_hook ||

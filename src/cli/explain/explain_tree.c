@@ -156,7 +156,7 @@ static bool are_alike(const struct lister *l, const struct operation *a, const s
 }
 
 /* The rule of a node that is bound, too, stands with the node: it has the same numbers. */
-static bool is_told_with_node(const struct plan *plan, size_t index)
+static bool is_shown_with_node(const struct plan *plan, size_t index)
 {
 	const struct operation *rule = &plan->items[index];
 
@@ -287,7 +287,7 @@ static void add_operations(struct tree *root, const struct explanation *explanat
 	if (!l.done || !l.outcomes)
 		return;
 	for (size_t i = 0; i < plan->count; i++) {
-		l.done[i] = is_told_with_node(plan, i);
+		l.done[i] = is_shown_with_node(plan, i);
 		l.outcomes[i] = explain_outcome_text(explanation, &plan->items[i], l.arena);
 	}
 	for (size_t i = 0; i < plan->count; i++)

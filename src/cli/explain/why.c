@@ -188,7 +188,7 @@ static bool answer_node(const struct why_question *question, const struct pipeli
 	    strstr(name, ".so"))
 		return false;
 	ret->verdict = WHY_HOST_LACKS;
-	ret->fix = driver->mendable
+	ret->fix = driver->repairable
 			   ? "run `davit system prepare` on the host, if it should have that node"
 			   : "";
 	for (size_t i = 0; i < driver->gpus.count; i++)
@@ -265,7 +265,7 @@ static void find_answer(const struct why_question *question, const struct explan
 			answer_inside(question, explanation, ret);
 	} else if (ret->operation) {
 		answer_absent_source(question, explanation, ret);
-	} else if (!why_find_wish(question, explanation, ret) &&
+	} else if (!why_suggest_request(question, explanation, ret) &&
 		   !(pipeline->request.nvidia && (answer_known(question, &pipeline->driver, ret) ||
 						  answer_node(question, pipeline, ret)))) {
 		answer_foreign(question, explanation, ret);
@@ -346,7 +346,7 @@ static void print_text(const struct why_question *question, const struct explana
 	print_line(arena, "fix", answer->fix);
 }
 
-static void look_at_host(struct why_question *question)
+static void inspect_host(struct why_question *question)
 {
 	struct error ignored = {0};
 	AUTO_ROOT host = {.fd = -1};
@@ -370,7 +370,7 @@ int explain_why(const struct explain_options *options, const char *bundle, const
 	if (!path)
 		return 1;
 	question.name = question.bare ? path : strrchr(path, '/') + 1;
-	look_at_host(&question);
+	inspect_host(&question);
 	if (explain_bundle(options, bundle, arena, &explanation) < 0 &&
 	    explanation.pipeline.stage < PIPELINE_REQUEST)
 		return cli_fail(&explanation.err);

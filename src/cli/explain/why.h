@@ -46,5 +46,5 @@ const struct operation *why_find(const struct why_question *question,
 bool why_source_exists(const struct pipeline *pipeline, const struct operation *operation);
 
 /* What would have to be asked for to get it: tries requests. True: `ret` is filled. */
-bool why_find_wish(const struct why_question *question, const struct explanation *explanation,
-		   struct why_answer *ret);
+bool why_suggest_request(const struct why_question *question, const struct explanation *explanation,
+			 struct why_answer *ret);

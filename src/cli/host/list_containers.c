@@ -246,7 +246,7 @@ static bool is_seen(const struct search *s, const struct stat *namespace)
 }
 
 /* The GPUs whose nodes are there, each once. */
-static int look_into(struct search *s, const struct root *root, struct found *found)
+static int inspect_dev(struct search *s, const struct root *root, struct found *found)
 {
 	const struct gpu_node *last = NULL;
 	struct strings names = {0};
@@ -283,7 +283,7 @@ static int look_into(struct search *s, const struct root *root, struct found *fo
 static int describe(struct search *s, pid_t pid, const struct root *root, struct found *found)
 {
 	char *cgroup = NULL;
-	int r = look_into(s, root, found);
+	int r = inspect_dev(s, root, found);
 
 	found->pid = pid;
 	if (r < 0)
@@ -299,7 +299,7 @@ static int describe(struct search *s, pid_t pid, const struct root *root, struct
  * A container is what has a root directory of its own; a service of systemd's may have mounts of
  * its own, but has the host's root.
  */
-static int look_at_process(struct search *s, pid_t pid)
+static int inspect_process(struct search *s, pid_t pid)
 {
 	struct root root = {.fd = -1, .path = "/"};
 	struct stat namespace, st;
@@ -329,7 +329,7 @@ static int look_at_process(struct search *s, pid_t pid)
 	return r;
 }
 
-static int look_at_processes(struct search *s, struct error *err)
+static int inspect_processes(struct search *s, struct error *err)
 {
 	struct root proc = {.fd = proc_fd(), .path = "/proc"};
 	struct strings names = {0};
@@ -346,7 +346,7 @@ static int look_at_processes(struct search *s, struct error *err)
 		uint64_t pid;
 
 		if (parse_number(names.items[i], strlen(names.items[i]), 10, INT32_MAX, &pid) == 0)
-			r = look_at_process(s, (pid_t)pid);
+			r = inspect_process(s, (pid_t)pid);
 	}
 	return r < 0 ? error_memory(err) : 0;
 }
@@ -409,7 +409,7 @@ int list_containers(const struct config *config, bool json, struct arena *arena)
 	if (r == 0)
 		r = root_open("/", &s.host, &err);
 	if (r == 0)
-		r = look_at_processes(&s, &err);
+		r = inspect_processes(&s, &err);
 	code = r < 0 ? cli_fail(&err) : json ? print_json(&s.founds) : print_text(&s.founds);
 	if (r == 0 && s.hidden && geteuid() != 0)
 		(void)fprintf(

@@ -108,7 +108,7 @@ static const char *own_variable(const struct job *job, const char *name)
 	return NULL;
 }
 
-static bool is_there(const struct job *job, const char *path)
+static bool exists(const struct job *job, const char *path)
 {
 	struct stat st;
 
@@ -130,7 +130,7 @@ static const char *find_rootless(const struct job *job)
 	if (geteuid() == 0 || !string_equal(job->root_path, "/") || (!home && !folder))
 		return NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(signs); i++)
-		if (is_there(job, signs[i]))
+		if (exists(job, signs[i]))
 			return folder ? arena_printf(job->arena, "%s/docker/daemon.json", folder)
 				      : signs[ARRAY_SIZE(signs) - 1];
 	return NULL;
@@ -145,13 +145,13 @@ static bool is_snap(const struct job *job)
 	if (job->file)
 		return string_starts(job->file, "/var/snap/");
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
-		if (is_there(job, others[i]))
+		if (exists(job, others[i]))
 			return false;
-	return is_there(job, "/snap/docker/current") || is_there(job, "/var/snap/docker/current");
+	return exists(job, "/snap/docker/current") || exists(job, "/var/snap/docker/current");
 }
 
 /* What keeps --device nvidia.com/gpu=... from working, though nothing is wrong with the file. */
-static int tell_docker(const struct job *job, const struct change *change)
+static int note_docker(const struct job *job, const struct change *change)
 {
 	struct configure_docker_facts facts;
 	int r;
@@ -206,7 +206,7 @@ static int do_docker(struct job *job, struct change *change)
 					      &job->configure, job->arena, &change->after, job->err)
 		    : configure_docker(change->before, file, &job->configure, job->arena,
 				       &change->after, job->err);
-	return r < 0 ? r : tell_docker(job, change);
+	return r < 0 ? r : note_docker(job, change);
 }
 
 static int do_podman(struct job *job, struct change *change)

@@ -73,24 +73,25 @@ static int check(const struct asking *asking, const struct engine_files *before,
 
 /* ---- the ways to write it ----------------------------------------------------------------- */
 
-static void tell(const struct job *job, const char *path, const char *what)
+static void print_note(const struct job *job, const char *path, const char *what)
 {
 	if (!job->remove)
 		(void)fprintf(stderr, "davit: note: %s: %s\n", path, what);
 }
 
 /* What the user has to know besides. */
-static void tell_notes(const struct asking *asking, const struct toml_node *settings)
+static void print_notes(const struct asking *asking, const struct toml_node *settings)
 {
 	const char *file = asking->distribution.file;
 	const struct job *job = asking->job;
 
 	if (containerd_cri_disabled(settings))
-		tell(job, file,
-		     "disabled_plugins names the CRI plugin: Kubernetes needs it, Docker and "
-		     "`ctr` don't");
+		print_note(job, file,
+			   "disabled_plugins names the CRI plugin: Kubernetes needs it, Docker and "
+			   "`ctr` don't");
 	if (job->configure.cdi && asking->version.major == 1 && asking->version.minor < 7)
-		tell(job, file, "containerd knows CDI from 1.7 on: enable_cdi has no effect yet");
+		print_note(job, file,
+			   "containerd knows CDI from 1.7 on: enable_cdi has no effect yet");
 }
 
 /* The main file's import is what it was before, or gone. */
@@ -355,7 +356,7 @@ static int run(struct asking *asking, struct change changes[static 2])
 	settings = containerd_merge(&files, asking->version, job->arena);
 	if (!settings)
 		return error_memory(job->err);
-	tell_notes(asking, settings);
+	print_notes(asking, settings);
 	if (asking->distribution.place == CONTAINERD_TEMPLATE ||
 	    asking->distribution.place == CONTAINERD_INLINE)
 		return do_block(asking, &files, &changes[0]);

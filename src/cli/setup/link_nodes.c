@@ -39,7 +39,7 @@ struct links {
 	struct error *err;
 };
 
-static void tell(const struct links *links, const char *name, const char *text)
+static void report_link(const struct links *links, const char *name, const char *text)
 {
 	char path[PATH_MAX];
 	struct json_object *link;
@@ -70,7 +70,7 @@ static int link_node(const struct links *links, const struct device_node *node)
 	if (r < 0)
 		return error_errno(links->err, -r, "make the link %s/%s", links->directory, name);
 	if (r > 0)
-		tell(links, name, text);
+		report_link(links, name, text);
 	return 0;
 }
 
@@ -104,7 +104,7 @@ static int link_all(struct links *links, const struct driver_roots *roots, unsig
 }
 
 /* What comes before the links, as for nvidia-ctk only with --create-all. */
-static unsigned what_before(const struct arguments *arguments, bool all)
+static unsigned preparation_of(const struct arguments *arguments, bool all)
 {
 	unsigned what = arguments_flag(arguments, "dry-run") ? PREPARE_PRETEND : 0;
 
@@ -146,7 +146,7 @@ int cli_create_links(const struct arguments *arguments)
 	if (r == 0)
 		r = driver_roots_open(&config, &roots, &err);
 	if (r == 0)
-		r = link_all(&links, &roots, what_before(arguments, all), all, &arena);
+		r = link_all(&links, &roots, preparation_of(arguments, all), all, &arena);
 	driver_roots_close(&roots);
 	json_object_object_add(answer, "links", links.made);
 	if (arguments->json)

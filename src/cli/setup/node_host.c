@@ -60,7 +60,7 @@ static const char *read_id(const struct node *node)
 	return "";
 }
 
-static bool is_there(const struct node *node, const char *path)
+static bool exists(const struct node *node, const char *path)
 {
 	struct stat st;
 
@@ -79,7 +79,7 @@ int node_check_host(struct node *node)
 					 "set up %s: this system's root is its own, and it has a "
 					 "way to GPUs of its own",
 					 id);
-	if (!is_there(node, "/usr") || !is_there(node, "/etc"))
+	if (!exists(node, "/usr") || !exists(node, "/etc"))
 		return error_set(node->err, ERROR_SYSTEM, ENOENT,
 				 "mount the host's / there, with what is mounted beneath it",
 				 "set up the node: %s isn't a host's root directory", node->path);
@@ -95,7 +95,7 @@ static bool has_marker(const struct node *node, const struct node_engine *engine
 	while (slice_next(&rest, ' ', &word)) {
 		const char *path = arena_strndup(node->arena, word.data, word.length);
 
-		if (path && is_there(node, path))
+		if (path && exists(node, path))
 			return true;
 	}
 	return false;
@@ -115,8 +115,8 @@ int node_find_engine(struct node *node, const char *name)
 	/* The one that runs. */
 	if (found[0] && found[1])
 		for (int i = 0; i < 2; i++)
-			if (found[!i] && !is_there(node, found[i]->socket) &&
-			    is_there(node, found[!i]->socket))
+			if (found[!i] && !exists(node, found[i]->socket) &&
+			    exists(node, found[!i]->socket))
 				found[i] = NULL;
 	if (found[0] && found[1])
 		return error_set(node->err, ERROR_REFUSED, EEXIST, "name the kubelet's by --engine",

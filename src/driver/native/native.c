@@ -5,7 +5,7 @@
 
 static void prepare(struct driver *driver)
 {
-	driver->mendable = true;
+	driver->repairable = true;
 	driver->compat_dir = "/usr/local/cuda/compat";
 }
 

@@ -23,7 +23,7 @@ struct answer {
 	struct error *err;
 };
 
-static int odd(const struct answer *a, const char *what, const char *value)
+static int reject_answer(const struct answer *a, const char *what, const char *value)
 {
 	return error_set(a->err, ERROR_NO_DRIVER, EBADMSG, FIX,
 			 "ask NVML: the answer is malformed: %s%s%.*s", what, value[0] ? " " : "",
@@ -41,11 +41,11 @@ static int read_text(const struct answer *a, struct json_object *object, const c
 	if (!value)
 		return 0;
 	if (!json_object_is_type(value, json_type_string))
-		return odd(a, key, "is not a string");
+		return reject_answer(a, key, "is not a string");
 	length = (size_t)json_object_get_string_len(value);
 	if (length == 0 || length > TEXT_MAX ||
 	    strspn(json_object_get_string(value), characters) != length)
-		return odd(a, key, "has a wrong length or character");
+		return reject_answer(a, key, "has a wrong length or character");
 	*ret = arena_strndup(a->arena, json_object_get_string(value), length);
 	return *ret ? 0 : error_memory(a->err);
 }
@@ -55,7 +55,7 @@ static int read_uuid(const struct answer *a, struct json_object *object, const c
 {
 	int r = read_text(a, object, "uuid", UUID_CHARACTERS, ret);
 
-	return r == 0 && !(*ret && string_starts(*ret, prefix)) ? odd(a, "uuid", "") : r;
+	return r == 0 && !(*ret && string_starts(*ret, prefix)) ? reject_answer(a, "uuid", "") : r;
 }
 
 static int read_number(const struct answer *a, struct json_object *object, const char *key,
@@ -65,10 +65,10 @@ static int read_number(const struct answer *a, struct json_object *object, const
 	int64_t number;
 
 	if (!json_object_is_type(value, json_type_int))
-		return odd(a, key, "is not a number");
+		return reject_answer(a, key, "is not a number");
 	number = json_object_get_int64(value);
 	if (number < 0 || number > UINT16_MAX)
-		return odd(a, key, "is out of range");
+		return reject_answer(a, key, "is out of range");
 	*ret = (unsigned)number;
 	return 0;
 }
@@ -81,9 +81,9 @@ static struct json_object *read_array(const struct answer *a, struct json_object
 
 	if (json_object_is_type(list, json_type_array) && json_object_array_length(list) <= max)
 		return list;
-	(void)odd(a, key,
-		  json_object_is_type(list, json_type_array) ? "has too many items"
-							     : "is not a list");
+	(void)reject_answer(a, key,
+			    json_object_is_type(list, json_type_array) ? "has too many items"
+								       : "is not a list");
 	return NULL;
 }
 
@@ -109,13 +109,13 @@ static int take_instance(const struct answer *a, struct json_object *object, str
 		if (mig->gpu_instance != gpu_instance || mig->compute_instance != compute_instance)
 			continue;
 		if (taken[i])
-			return odd(a, "it lists a MIG instance twice:", uuid);
+			return reject_answer(a, "it lists a MIG instance twice:", uuid);
 		taken[i] = true;
 		mig->uuid = uuid;
 		*ret = *mig;
 		return 0;
 	}
-	return odd(a, "/proc has no MIG instance", uuid);
+	return reject_answer(a, "/proc has no MIG instance", uuid);
 }
 
 static int take_instances(const struct answer *a, struct json_object *object, struct gpu *gpu)
@@ -177,7 +177,7 @@ static struct gpu *find_gpu(const struct answer *a, struct json_object *object, 
 			return integrated;
 	}
 	if (!text || bus_id_parse(text, &wanted) < 0) {
-		(void)odd(a, "bus_id", text ? text : "is missing");
+		(void)reject_answer(a, "bus_id", text ? text : "is missing");
 		return NULL;
 	}
 	for (size_t i = 0; i < gpus->count; i++) {
@@ -193,7 +193,7 @@ static struct gpu *find_gpu(const struct answer *a, struct json_object *object, 
 	integrated =
 		strcmp(problem, "it lists a GPU twice:") != 0 ? find_integrated(a, taken) : NULL;
 	if (!integrated)
-		(void)odd(a, problem, text);
+		(void)reject_answer(a, problem, text);
 	return integrated;
 }
 
@@ -230,7 +230,7 @@ static int take_gpu(const struct answer *a, struct json_object *object, bool *ta
 	if (strchr(gpu->uuid, '?'))
 		gpu->uuid = uuid;
 	else if (strcasecmp(gpu->uuid, uuid) != 0)
-		return odd(a, "/proc has another UUID than", uuid);
+		return reject_answer(a, "/proc has another UUID than", uuid);
 	r = read_text(a, object, "brand", DIGITS LETTERS, &gpu->brand);
 	if (r == 0)
 		r = read_text(a, object, "arch", DIGITS ".", &gpu->arch);
@@ -253,7 +253,7 @@ static int take_versions(const struct answer *a, struct json_object *object)
 	if (!a->driver->version)
 		a->driver->version = driver;
 	else if (!string_equal(driver, a->driver->version))
-		return odd(a, "it comes from driver", driver ? driver : "unknown");
+		return reject_answer(a, "it comes from driver", driver ? driver : "unknown");
 	if (!a->driver->cuda_version)
 		a->driver->cuda_version = cuda;
 	return 0;

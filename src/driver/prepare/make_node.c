@@ -128,7 +128,7 @@ static int remove_stale(int dir_fd, const char *leaf)
 	return unlinkat(dir_fd, leaf, 0) < 0 ? -errno : 1;
 }
 
-static bool is_there(struct inventory *inv, const struct device_node *node)
+static bool exists(struct inventory *inv, const struct device_node *node)
 {
 	struct stat st;
 
@@ -147,7 +147,7 @@ static int make(struct inventory *inv, struct device_node *node,
 		r = removed = remove_stale(dir_fd, leaf);
 	if (r >= 0)
 		r = put_node(dir_fd, leaf, makedev(node->major, node->minor), attributes);
-	if (r == 0 && !is_there(inv, node))
+	if (r == 0 && !exists(inv, node))
 		r = -EEXIST;
 	if (r < 0)
 		return error_errno(inv->err, -r, "make %s/%s", inv->roots->dev.path, node->name);

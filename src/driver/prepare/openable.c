@@ -21,7 +21,7 @@ static bool can_be_made(struct inventory *inv, const struct device_node *node)
 	struct device_node copy = *node;
 	struct stat st;
 
-	return inv->driver->mendable &&
+	return inv->driver->repairable &&
 	       host_stat_node(&inv->roots->dev, node->name, &st) == -ENOENT &&
 	       privilege_may_make_nodes() && inventory_make_node(inv, &copy, false) == 0 &&
 	       copy.to_be_made;
@@ -71,7 +71,7 @@ static const char *gpu_objection(struct inventory *inv, const struct gpu *gpu, b
 	return problem;
 }
 
-static int leave_out(struct inventory *inv, const struct gpu *gpu, const char *problem)
+static int exclude_gpu(struct inventory *inv, const struct gpu *gpu, const char *problem)
 {
 	struct lost_gpu *lost = ARENA_PUSH(inv->arena, &inv->driver->lost);
 
@@ -95,7 +95,7 @@ int driver_count_openable(const struct driver_roots *roots, const struct config 
 	inv.pretend = true;
 	for (size_t i = 0; i < gpus->count; i++) {
 		const char *problem = gpu_objection(&inv, &gpus->items[i], as_caller);
-		int r = problem ? leave_out(&inv, &gpus->items[i], problem) : 0;
+		int r = problem ? exclude_gpu(&inv, &gpus->items[i], problem) : 0;
 
 		if (r < 0)
 			return error_memory(err);

@@ -4,9 +4,9 @@
 
 #include "prepare.h"
 
-static int tell(struct inventory *inv, struct strings *done, const char *format, ...)
+static int add_line(struct inventory *inv, struct strings *done, const char *format, ...)
 	PRINTF_LIKE(3, 4);
-static int tell(struct inventory *inv, struct strings *done, const char *format, ...)
+static int add_line(struct inventory *inv, struct strings *done, const char *format, ...)
 {
 	char text[512];
 	const char *copy;
@@ -31,11 +31,11 @@ static int prepare_driver(struct inventory *inv, struct strings *done)
 		r = driver_load(inv->roots, inv->arena, inv->err);
 		if (r == -EALREADY)
 			return 0;
-		return r < 0 ? r : tell(inv, done, "loaded the kernel module nvidia");
+		return r < 0 ? r : add_line(inv, done, "loaded the kernel module nvidia");
 	}
 	if (root_stat(&inv->roots->proc, "driver/nvidia/version", 0, &st) == 0)
 		return 0;
-	r = tell(inv, done, "would load the kernel module nvidia and create its nodes");
+	r = add_line(inv, done, "would load the kernel module nvidia and create its nodes");
 	return r < 0 ? r : 1;
 }
 
@@ -51,10 +51,10 @@ static int prepare_modules(struct inventory *inv, struct strings *done)
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(modules); i++) {
 		r = module_load_behind(inv, modules[i].node);
 		if (r > 0)
-			r = tell(inv, done, "%s the kernel module %s",
-				 inv->pretend ? "would load" : "loaded", modules[i].node);
+			r = add_line(inv, done, "%s the kernel module %s",
+				     inv->pretend ? "would load" : "loaded", modules[i].node);
 		else if (r < 0 && r != -ENOMEM && !modules[i].required)
-			r = tell(inv, done, "skipped: cannot %s", inv->err->message);
+			r = add_line(inv, done, "skipped: cannot %s", inv->err->message);
 	}
 	return r;
 }
@@ -69,14 +69,14 @@ static int prepare_node(struct inventory *inv, struct device_node *node, bool nu
 	if (node->present)
 		return 0;
 	if (inv->pretend && node->major == 0 && number_comes)
-		return tell(inv, done, "would create %s/%s", dev, node->name);
+		return add_line(inv, done, "would create %s/%s", dev, node->name);
 	r = inventory_make_node(inv, node, true);
 	if (r == -EOPNOTSUPP)
-		return tell(inv, done, "unchanged: cannot %s", inv->err->message);
+		return add_line(inv, done, "unchanged: cannot %s", inv->err->message);
 	if (r < 0 || (r == 0 && !inv->pretend))
 		return r;
-	return tell(inv, done, "%s %s/%s (c %u:%u)", did[r], dev, node->name, node->major,
-		    node->minor);
+	return add_line(inv, done, "%s %s/%s (c %u:%u)", did[r], dev, node->name, node->major,
+			node->minor);
 }
 
 static int read_nodes(struct inventory *inv, bool control_alone)
@@ -102,7 +102,7 @@ int driver_prepare(const struct driver_roots *roots, const struct config *config
 	inv.capabilities = CAPABILITY_COMPUTE | CAPABILITY_DISPLAY;
 	inv.stale_allowed = true;
 	inv.pretend = what & PREPARE_PRETEND;
-	*ret = (struct driver){.root_path = config->driver.root, .mendable = true};
+	*ret = (struct driver){.root_path = config->driver.root, .repairable = true};
 	*ret_done = (struct strings){0};
 	r = what & PREPARE_MODULES ? prepare_driver(&inv, ret_done) : 0;
 	if (r != 0)

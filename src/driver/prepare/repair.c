@@ -35,7 +35,7 @@ int driver_repair(const struct driver_roots *roots, const struct config *config,
 	int r;
 
 	inv.pretend = pretend;
-	if (!driver->mendable)
+	if (!driver->repairable)
 		return 0;
 	r = pretend ? 0 : privilege_set(PRIVILEGE_MOUNT, err);
 

@@ -39,7 +39,7 @@ static bool may_come_in(const struct board *board, const char *path)
 	       board_allows(board, path);
 }
 
-static void leave_out(const struct board *board, const char *path, const char *why)
+static void exclude_path(const struct board *board, const char *path, const char *why)
 {
 	(void)board;
 	log_line(LOG_LEVEL_WARNING, "%s is skipped: a list names it, but %s", path, why);
@@ -139,9 +139,9 @@ static int take_file(struct board *board, const char *path, struct walk_result *
 	if (file)
 		return 0;
 	if (!S_ISREG(found->st.st_mode) && !directory)
-		leave_out(board, path, "it is neither a file nor a directory");
+		exclude_path(board, path, "it is neither a file nor a directory");
 	else if (!may_come_in(board, found->path))
-		leave_out(
+		exclude_path(
 			board, path,
 			"it points outside the directories of such files (fix: add it to policy.csv-allow)");
 	else {
@@ -230,7 +230,7 @@ static int take_path(struct board *board, enum csv_type type, const char *path)
 	if (r == -ENOMEM)
 		return r;
 	if (r == -EPERM) {
-		leave_out(board, path, board->files.refused);
+		exclude_path(board, path, board->files.refused);
 		return 0;
 	}
 	if (r < 0 || (type == CSV_DIR) != S_ISDIR(found.st.st_mode)) {
@@ -256,7 +256,7 @@ static int take_by_path(struct board *board, const char *path)
 	struct stat st;
 
 	if (strcmp(path, "/dev/dri/by-path") != 0) {
-		leave_out(board, path, "whole directories of device nodes are not supported");
+		exclude_path(board, path, "whole directories of device nodes are not supported");
 		return 0;
 	}
 	if (root_stat(&board->roots->dev, "dri/by-path", 0, &st) < 0 || !S_ISDIR(st.st_mode)) {
@@ -318,7 +318,7 @@ static bool has_libcuda(const struct driver *driver)
 	return false;
 }
 
-static int tell(struct board *board)
+static int add_notes(struct board *board)
 {
 	const char *absent = arena_printf(
 		board->arena, "%zu of %zu entries of the lists don't exist on this host",
@@ -348,7 +348,7 @@ int board_read_files(struct board *board)
 		if (board->entries.items[i].type != CSV_DEV)
 			r = take_entry(board, &board->entries.items[i]);
 	if (r == 0)
-		r = tell(board);
+		r = add_notes(board);
 	if (r < 0)
 		return error_memory(board->err);
 	if (has_libcuda(board->driver))

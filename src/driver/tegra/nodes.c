@@ -293,7 +293,7 @@ static const struct gpu *gpu_by_drm(const struct board *board, const char *name)
 	return NULL;
 }
 
-static int give(struct board *board, struct gpu *gpu, const char *name)
+static int assign_node(struct board *board, struct gpu *gpu, const char *name)
 {
 	return strings_add(board->arena, &gpu->nodes, name);
 }
@@ -302,7 +302,7 @@ static int give(struct board *board, struct gpu *gpu, const char *name)
  * A discrete GPU has its own node and DRM nodes, and what is no GPU's (nvmap, host1x, video). The
  * chip's own has what is left, but for what is a discrete one's.
  */
-static int divide(struct board *board)
+static int assign_nodes(struct board *board)
 {
 	struct gpus *gpus = &board->driver->gpus;
 	int r = 0;
@@ -320,7 +320,7 @@ static int divide(struct board *board)
 			if (owner    ? owner == gpu
 			    : j == 0 ? i < board->listed || chips
 				     : !chips && !string_starts(name, "dri/"))
-				r = give(board, gpu, name);
+				r = assign_node(board, gpu, name);
 		}
 	}
 	return r;
@@ -377,7 +377,7 @@ static int add_drm_of_discrete(struct board *board)
 }
 
 /* A hook can't change a process's groups. */
-static int tell_of_groups(struct board *board)
+static int note_groups(struct board *board)
 {
 	const char *list = strings_join(board->arena, &board->groups, ", ");
 	const char *options = strings_join(board->arena, &board->groups, " --group-add ");
@@ -472,9 +472,9 @@ int board_read_gpus(struct board *board)
 	if (r == 0)
 		r = add_drm_of_discrete(board);
 	if (r == 0)
-		r = divide(board);
+		r = assign_nodes(board);
 	if (r == 0)
-		r = tell_of_groups(board);
+		r = note_groups(board);
 	if (r < 0)
 		return error_memory(board->err);
 	if (!is_chip_absent(board))

@@ -151,7 +151,7 @@ static bool has_same_loader(const struct search *s, int folder)
 }
 
 /* Names of NVIDIA's kind first: each look at a folder is a question to Windows. */
-static int look_through(struct search *s, bool nvidias, struct wsl_store *ret)
+static int search_names(struct search *s, bool nvidias, struct wsl_store *ret)
 {
 	for (size_t i = 0; i < s->all.count; i++) {
 		const char *name = s->all.items[i];
@@ -240,9 +240,9 @@ int wsl_store_open(const struct driver_roots *roots, struct arena *arena, struct
 	s.loader_known =
 		root_stat(&roots->driver, WSL_LIBRARIES "/libcuda.so.1", 0, &s.loader) == 0 &&
 		S_ISREG(s.loader.st_mode);
-	r = look_through(&s, true, ret);
+	r = search_names(&s, true, ret);
 	if (r == 0 && ret->fd < 0)
-		r = look_through(&s, false, ret);
+		r = search_names(&s, false, ret);
 	if (r == 0 && ret->fd < 0)
 		r = find_by_bytes(&s, ret);
 	return r == 0 && ret->fd < 0 ? explain(&s) : r;

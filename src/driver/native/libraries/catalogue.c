@@ -178,7 +178,7 @@ const struct catalogue_row *catalogue_library(const char *name)
 	return NULL;
 }
 
-bool catalogue_looks_like(const char *name)
+bool catalogue_matches(const char *name)
 {
 	const struct catalogue_row *row;
 

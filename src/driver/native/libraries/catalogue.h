@@ -79,7 +79,7 @@ const char *catalogue_expand(struct arena *arena, const char *text, const char *
 /* The library's row by a name such as "libcuda.so", "libcuda.so.1", "libcuda.so.580.1"; or NULL. */
 const struct catalogue_row *catalogue_library(const char *name);
 /* Whether a library of that name, in a cache or a folder of many, may be the driver's. */
-bool catalogue_looks_like(const char *name);
+bool catalogue_matches(const char *name);
 /* libnvidia-ml or libcuda, by whatever of its names: where it is, the driver is. */
 bool catalogue_is_sign(const char *name);
 /* Libraries whose files don't have the driver's version in their names. */

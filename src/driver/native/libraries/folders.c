@@ -66,7 +66,7 @@ static bool is_drivers(const struct inventory *inv, const char *name)
 {
 	if (!string_starts(name, "lib") || !stem_length(name))
 		return false;
-	return has_version(inv, name) || catalogue_looks_like(name);
+	return has_version(inv, name) || catalogue_matches(name);
 }
 
 bool library_dir_may_have(const struct library_dir *dir, const char *name)
@@ -398,7 +398,7 @@ static int add_cached(struct search *s, bool signs)
 		const char *slash = strrchr(entry->path, '/'), *path;
 
 		if (entry->flags != flags_of(s->class_bits) || !slash || slash == entry->path ||
-		    (signs ? !catalogue_is_sign(entry->name) : !catalogue_looks_like(entry->name)))
+		    (signs ? !catalogue_is_sign(entry->name) : !catalogue_matches(entry->name)))
 			continue;
 		path = arena_strndup(s->inv->arena, entry->path, (size_t)(slash - entry->path));
 		if (!path)

@@ -72,7 +72,7 @@ static int know_library(const char *name, const char *version, struct arena *are
 	if (!so || (so[3] && (so[3] != '.' || !is_version(so + 4))))
 		return -ENOENT;
 	other = so[3] ? so + 4 : "";
-	if (strcmp(other, version) != 0 && !catalogue_looks_like(name))
+	if (strcmp(other, version) != 0 && !catalogue_matches(name))
 		return -ENOENT;
 	row.name = name;
 	*ret = (struct driver_known){0};

@@ -6,14 +6,14 @@
 
 #define IMEX_NODES "/dev/nvidia-caps-imex-channels/channel"
 
-struct wisher {
+struct suggester {
 	const struct why_question *question;
 	const struct explanation *explanation;
 	struct why_answer *answer;
 };
 
 /* Whether the container would get the path with this request; then the operation's reason. */
-static bool would_have(const struct wisher *w, const struct gpu_request *request,
+static bool would_have(const struct suggester *w, const struct gpu_request *request,
 		       const char **ret_because)
 {
 	const struct pipeline *real = &w->explanation->pipeline;
@@ -37,7 +37,7 @@ static bool would_have(const struct wisher *w, const struct gpu_request *request
 	return false;
 }
 
-static struct gpu_request with_all_gpus(const struct wisher *w)
+static struct gpu_request with_all_gpus(const struct suggester *w)
 {
 	static const char *all[] = {"all"};
 	struct gpu_request request = w->explanation->pipeline.request;
@@ -83,7 +83,7 @@ static unsigned first_of(unsigned capabilities)
 }
 
 /* Whether a variable of the container would count. */
-static bool accepts_env(const struct wisher *w)
+static bool accepts_env(const struct suggester *w)
 {
 	const struct pipeline *pipeline = &w->explanation->pipeline;
 	enum accept policy = pipeline->config->policy.env;
@@ -92,7 +92,7 @@ static bool accepts_env(const struct wisher *w)
 	       (policy == ACCEPT_PRIVILEGED && pipeline->request.privileged);
 }
 
-static bool answer_capability(struct wisher *w, unsigned brings, bool other_gpu)
+static bool answer_capability(struct suggester *w, unsigned brings, bool other_gpu)
 {
 	const struct pipeline *pipeline = &w->explanation->pipeline;
 	struct arena *arena = w->question->arena;
@@ -120,7 +120,7 @@ static bool answer_capability(struct wisher *w, unsigned brings, bool other_gpu)
 	return true;
 }
 
-static bool try_capabilities(struct wisher *w, const struct gpu_request *from, bool other_gpu)
+static bool try_capabilities(struct suggester *w, const struct gpu_request *from, bool other_gpu)
 {
 	unsigned brings = 0;
 	const char *because;
@@ -134,7 +134,7 @@ static bool try_capabilities(struct wisher *w, const struct gpu_request *from, b
 	return brings && answer_capability(w, brings, other_gpu);
 }
 
-static bool try_gpus(struct wisher *w)
+static bool try_gpus(struct suggester *w)
 {
 	const struct pipeline *pipeline = &w->explanation->pipeline;
 	struct arena *arena = w->question->arena;
@@ -156,7 +156,7 @@ static bool try_gpus(struct wisher *w)
 }
 
 /* `feature` 0: policy.features doesn't speak of it. */
-static void answer_feature(struct wisher *w, const char *variable, const char *value,
+static void answer_feature(struct suggester *w, const char *variable, const char *value,
 			   unsigned feature)
 {
 	struct arena *arena = w->question->arena;
@@ -182,7 +182,7 @@ static void answer_feature(struct wisher *w, const char *variable, const char *v
 }
 
 /* Each has a variable of its own. */
-static bool try_features(struct wisher *w)
+static bool try_features(struct suggester *w)
 {
 	const char *path = w->question->path, *because;
 	const char *channel = string_starts(path, IMEX_NODES) ? path + strlen(IMEX_NODES) : "";
@@ -218,10 +218,10 @@ static bool try_features(struct wisher *w)
 	return false;
 }
 
-bool why_find_wish(const struct why_question *question, const struct explanation *explanation,
-		   struct why_answer *ret)
+bool why_suggest_request(const struct why_question *question, const struct explanation *explanation,
+			 struct why_answer *ret)
 {
-	struct wisher w = {.question = question, .explanation = explanation, .answer = ret};
+	struct suggester w = {.question = question, .explanation = explanation, .answer = ret};
 
 	return try_capabilities(&w, &explanation->pipeline.request, false) || try_gpus(&w) ||
 	       try_features(&w);

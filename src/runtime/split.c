@@ -7,7 +7,7 @@
 
 #include "davit/runtime.h"
 
-struct divider {
+struct splitter {
 	const struct pipeline *pipeline;
 	struct image_volumes *volumes;
 	const struct oci_mounts *mounts; /* config.json's, and those that CDI specs add to it */
@@ -18,8 +18,8 @@ struct divider {
 	struct plan *rest;
 };
 
-static int no_source(const struct divider *d, const struct operation *operation, int errnum,
-		     struct error *err)
+static int source_unusable(const struct splitter *d, const struct operation *operation, int errnum,
+			   struct error *err)
 {
 	const struct root *root = driver_root_of(&d->pipeline->roots, operation->tree);
 
@@ -27,7 +27,7 @@ static int no_source(const struct divider *d, const struct operation *operation,
 			   operation->source, root->path);
 }
 
-static int add_rule(struct divider *d, const struct operation *operation, struct error *err)
+static int add_rule(struct splitter *d, const struct operation *operation, struct error *err)
 {
 	struct spec_device *rule;
 
@@ -47,7 +47,7 @@ static int add_rule(struct divider *d, const struct operation *operation, struct
  * As the engines give a CDI spec's node to a container: mode and owner are what the spec says, or
  * the runtime's default and the container's user. Bound by the hook, it is as the host has it.
  */
-static int add_spec_node(struct divider *d, const struct operation *operation, bool by_hook,
+static int add_spec_node(struct splitter *d, const struct operation *operation, bool by_hook,
 			 struct error *err)
 {
 	const struct cdi_node *node = operation->node;
@@ -77,7 +77,7 @@ static int add_spec_node(struct divider *d, const struct operation *operation, b
 	return 0;
 }
 
-static int add_device(struct divider *d, const struct operation *operation, bool by_hook,
+static int add_device(struct splitter *d, const struct operation *operation, bool by_hook,
 		      struct error *err)
 {
 	const struct root *root = driver_root_of(&d->pipeline->roots, operation->tree);
@@ -89,7 +89,7 @@ static int add_device(struct divider *d, const struct operation *operation, bool
 		return add_spec_node(d, operation, by_hook, err);
 	r = root_stat(root, operation->source, 0, &st);
 	if (r < 0)
-		return no_source(d, operation, -r, err);
+		return source_unusable(d, operation, -r, err);
 	if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(operation->major, operation->minor))
 		return error_set(
 			err, ERROR_NO_DRIVER, ENODEV,
@@ -133,7 +133,7 @@ static int open_deepest(const struct root *root, const char *path, const char **
 }
 
 /* Of those that the driver holds open none is. What can't be looked at is add_mount's to tell. */
-static bool source_is_directory(const struct divider *d, const struct operation *operation)
+static bool source_is_directory(const struct splitter *d, const struct operation *operation)
 {
 	AUTO_FD fd = -1;
 	struct stat st;
@@ -150,7 +150,7 @@ static bool source_is_directory(const struct divider *d, const struct operation 
  * for a directory and the like in the image the hook has something to say, and runtimes do what
  * they do.
  */
-static bool has_target(const struct divider *d, const struct operation *operation)
+static bool has_target(const struct splitter *d, const struct operation *operation)
 {
 	const struct root *root = d->volumes->root;
 	const char *target = operation->target;
@@ -176,7 +176,7 @@ static bool is_mount_itself(const struct image_place *place)
 
 /* A mount at or beneath a node's place makes a directory of it, and runtimes then leave the node
  * out. */
-static bool is_mounted_over(const struct divider *d, const char *target)
+static bool is_mounted_over(const struct splitter *d, const char *target)
 {
 	const struct oci_mounts *mounts = d->mounts;
 	size_t length = strlen(target);
@@ -196,7 +196,7 @@ static bool is_mounted_over(const struct divider *d, const char *target)
  * mount on; the hook looks at what really lies there at the moment that it acts. The runtime
  * follows links of the image up to the last one, so that is where the place is looked for.
  */
-static int is_for_hook(const struct divider *d, const struct operation *operation, bool *ret,
+static int is_for_hook(const struct splitter *d, const struct operation *operation, bool *ret,
 		       struct error *err)
 {
 	struct image_place place;
@@ -217,7 +217,7 @@ static int is_for_hook(const struct divider *d, const struct operation *operatio
 	return 0;
 }
 
-static int add_mount(struct divider *d, const struct operation *operation, struct error *err)
+static int add_mount(struct splitter *d, const struct operation *operation, struct error *err)
 {
 	const struct root *root = driver_root_of(&d->pipeline->roots, operation->tree);
 	int flags = O_PATH | (operation->flags & MOUNT_FLAG_NOFOLLOW ? O_NOFOLLOW : 0);
@@ -229,11 +229,11 @@ static int add_mount(struct divider *d, const struct operation *operation, struc
 	if (operation->source_fd < 0) {
 		fd = root_openat(root, operation->source, flags);
 		if (fd < 0)
-			return no_source(d, operation, -fd, err);
+			return source_unusable(d, operation, -fd, err);
 		if (fstat(fd, &st) < 0)
-			return no_source(d, operation, errno, err);
+			return source_unusable(d, operation, errno, err);
 		if (operation->owner_root && (!S_ISDIR(st.st_mode) || !owner_is_trusted(fd, &st)))
-			return no_source(d, operation, EPERM, err);
+			return source_unusable(d, operation, EPERM, err);
 	}
 	source = fd_path(fd >= 0 ? fd : operation->source_fd, d->arena);
 	mount = ARENA_PUSH(d->arena, &d->edits->mounts);
@@ -243,7 +243,7 @@ static int add_mount(struct divider *d, const struct operation *operation, struc
 	return 0;
 }
 
-static int leave(struct divider *d, const struct operation *operation, struct error *err)
+static int leave(struct splitter *d, const struct operation *operation, struct error *err)
 {
 	struct operation *copy = ARENA_PUSH(d->arena, d->rest);
 
@@ -253,7 +253,7 @@ static int leave(struct divider *d, const struct operation *operation, struct er
 	return 0;
 }
 
-static int divide(struct divider *d, const struct operation *operation, struct error *err)
+static int split_operation(struct splitter *d, const struct operation *operation, struct error *err)
 {
 	bool for_hook = true;
 	int r = 0;
@@ -280,7 +280,7 @@ static bool is_relative(const struct oci_mount *mount)
 }
 
 /* Sources become paths of the host: they may be relative to the bundle. */
-static int make_absolute(const struct divider *d, struct oci_mounts *mounts)
+static int make_absolute(const struct splitter *d, struct oci_mounts *mounts)
 {
 	const struct oci_mounts *given = d->mounts;
 
@@ -302,7 +302,7 @@ static int make_absolute(const struct divider *d, struct oci_mounts *mounts)
 }
 
 /* What the hook has to know of config.json. */
-static int tell_hook(const struct divider *d, struct error *err)
+static int describe_mounts(const struct splitter *d, struct error *err)
 {
 	const struct oci_spec *spec = &d->pipeline->spec;
 	size_t i = 0;
@@ -318,13 +318,13 @@ static int tell_hook(const struct divider *d, struct error *err)
 	return 0;
 }
 
-static int divide_all(struct divider *d, struct error *err)
+static int split_all(struct splitter *d, struct error *err)
 {
 	const struct plan *plan = &d->pipeline->plan;
 
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct operation *operation = &plan->items[i];
-		int r = divide(d, operation, err);
+		int r = split_operation(d, operation, err);
 
 		if (r == -ENOMEM || (r < 0 && operation->required))
 			return r;
@@ -334,7 +334,7 @@ static int divide_all(struct divider *d, struct error *err)
 	return 0;
 }
 
-static int add_variable(struct divider *d, const struct vendor *vendor)
+static int add_variable(struct splitter *d, const struct vendor *vendor)
 {
 	const char *entry =
 		vendor->variable && vendor->void_text
@@ -347,7 +347,7 @@ static int add_variable(struct divider *d, const struct vendor *vendor)
 }
 
 /* Of the vendors whose GPUs are given now: what others are asked for stays theirs. */
-static int add_variables(struct divider *d, struct error *err)
+static int add_variables(struct splitter *d, struct error *err)
 {
 	const struct gpu_request *request = &d->pipeline->request;
 	int r = request->nvidia ? add_variable(d, &vendor_nvidia) : 0;
@@ -368,19 +368,19 @@ static int add_variables(struct divider *d, struct error *err)
 	return r < 0 ? error_memory(err) : 0;
 }
 
-int spec_divide(const struct pipeline *pipeline, const struct root *root, bool mounts_in_spec,
-		struct arena *arena, struct spec_edits *ret, struct plan *ret_rest,
-		struct error *err)
+int spec_split(const struct pipeline *pipeline, const struct root *root, bool mounts_in_spec,
+	       struct arena *arena, struct spec_edits *ret, struct plan *ret_rest,
+	       struct error *err)
 {
 	const struct plan *plan = &pipeline->plan;
 	AUTO_VOLUMES volumes = IMAGE_VOLUMES_INIT(root, &pipeline->spec.mounts, arena);
 	struct oci_mounts all = {0};
-	struct divider d = {.pipeline = pipeline,
-			    .mounts = &pipeline->spec.mounts,
-			    .arena = arena,
-			    .mounts_in_spec = mounts_in_spec,
-			    .edits = ret,
-			    .rest = ret_rest};
+	struct splitter d = {.pipeline = pipeline,
+			     .mounts = &pipeline->spec.mounts,
+			     .arena = arena,
+			     .mounts_in_spec = mounts_in_spec,
+			     .edits = ret,
+			     .rest = ret_rest};
 	struct statvfs fs;
 	int r;
 
@@ -393,11 +393,11 @@ int spec_divide(const struct pipeline *pipeline, const struct root *root, bool m
 		volumes.mounts = d.mounts = &all;
 	d.volumes = &volumes;
 	if (r == 0)
-		r = tell_hook(&d, err);
+		r = describe_mounts(&d, err);
 	if (r == 0)
 		r = add_variables(&d, err);
 	if (r == 0)
-		r = divide_all(&d, err);
+		r = split_all(&d, err);
 	if (r == 0 && spec_find_stubs(&volumes, &ret->mounts, arena, &ret_rest->stubs) < 0)
 		r = error_memory(err);
 	return r;
