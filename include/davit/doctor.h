@@ -145,7 +145,11 @@ struct doctor_host {
 		size_t count, capacity;
 	} vendors;
 	struct doctor_engine engines[DOCTOR_ENGINES];
-	int required; /* enum doctor_engine_kind; -1: whichever there are */
+	/* What davit-runtime becomes; no path: none of runtime.candidates exists. */
+	struct doctor_program low_level;
+	enum { DOCTOR_HOOKS_UNSEEN, DOCTOR_HOOKS_KNOWN, DOCTOR_HOOKS_UNKNOWN } low_level_hooks;
+	bool config_hidden; /* only root can read the configuration */
+	int required;       /* enum doctor_engine_kind; -1: whichever there are */
 	struct doctor_hooks hooks;
 	struct cdi_listing cdi;
 	struct doctor_bundle bundle;

@@ -28,6 +28,8 @@ struct image {
 	/* The directories that its own ldconfig searches without being told, a line each;
 	 * NULL: not known, or there is none. */
 	const char *system_dirs;
+	/* Others than the image's own ldconfig may be run on it: set by who makes the plan */
+	bool other_ldconfig;
 	bool no_loader_conf; /* image_find_loader_conf looked: it has no /etc/ld.so.conf */
 	/* It keeps the drivers of libvdpau in "vdpau" beneath these: image_find_vdpau looked. */
 	bool vdpau, vdpau_32;

@@ -42,11 +42,13 @@ int oci_state_parse(const char *text, size_t length, bool need_pid, struct arena
 /* Of the command line that a runtime was started with. */
 struct oci_runtime_words {
 	const char *bundle, *root; /* absolute, or "" */
+	const char *config;        /* crun's, as it stands there, or "" */
 	bool names;                /* a word is the container's id */
 };
 /*
- * Reads /proc/PID/cmdline's form: words that end in NUL. Takes the last --bundle (-b) and --root,
- * each with its value behind `=` or as the next word; relative ones don't count. Never fails.
+ * Reads /proc/PID/cmdline's form: words that end in NUL. Takes the last --bundle (-b), --root and
+ * --config (-f), each with its value behind `=` or as the next word, and shortened as crun has it;
+ * of the first two relative ones don't count. Never fails.
  */
 void oci_runtime_words_parse(struct slice text, const char *id, struct arena *arena,
 			     struct oci_runtime_words *ret);

@@ -116,6 +116,12 @@ int gpu_request_resolve_for_runtime(const struct oci_spec *spec, const struct co
  * for it, so it needs no sandbox; most containers of a host end here. True says nothing.
  */
 bool gpu_request_is_possible(const char *text, size_t length, const struct config *config);
+/*
+ * Whether the container may ask by a name that only a configuration could tell, which isn't
+ * known: a variable or annotation whose value names a device (a UUID, a qualified name), or a
+ * variable of Swarm's. A configured variable with an index or `all` isn't recognised.
+ */
+bool gpu_request_may_have_other_name(const struct oci_spec *spec);
 
 /* ---- constraints ------------------------------------------------------------------------ */
 

@@ -34,7 +34,7 @@ int proc_mask_attach(const struct proc_mask *mask, struct attach *attach, const 
 
 /* A file's time of change, in nanoseconds. */
 int64_t trace_time(const struct stat *st);
-/* Writes the record, and closes it. What goes wrong is a warning. */
+/* Writes what was added since the last call to the record. What goes wrong is a warning. */
 void traces_write(struct traces *traces, const struct root *root);
 
 /*

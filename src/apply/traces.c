@@ -14,7 +14,8 @@
  */
 
 struct traces {
-	int fd; /* of the file, which is empty as yet */
+	int fd;     /* of the file; never closed, since the process ends soon */
+	bool begun; /* the root's line is in it, and what was made before */
 	struct strings lines;
 	bool lost; /* there was no memory for some */
 	struct arena *arena;
@@ -93,11 +94,13 @@ void traces_add(struct traces *traces, int dir_fd, const char *name, const char 
 
 void traces_write(struct traces *traces, const struct root *root)
 {
-	const char *head = root_line(root, traces->arena);
+	const char *head = traces->begun ? "" : root_line(root, traces->arena);
 	const char *lines = strings_join(traces->arena, &traces->lines, "");
 	const char *text = head && lines ? arena_printf(traces->arena, "%s%s", head, lines) : NULL;
 	int r = text && !traces->lost ? file_write(traces->fd, text, strlen(text)) : -ENOMEM;
 
+	traces->begun = true;
+	traces->lines.count = 0;
 	if (r < 0)
 		log_line(
 			LOG_LEVEL_WARNING,
@@ -106,5 +109,4 @@ void traces_write(struct traces *traces, const struct root *root)
 			strerror(-r));
 	else
 		log_line(LOG_LEVEL_DEBUG, "recorded the created files for poststop");
-	fd_close(&traces->fd);
 }

@@ -375,7 +375,14 @@ int check_engine_podman(const struct doctor_host *host, struct finding *ret)
 int check_podman_hook(const struct doctor_host *host, struct finding *ret)
 {
 	/* Rootless Podman reads the system's folders, too (seen with 4.3 and 5.8). */
-	if (hooks_d(host, DOCTOR_PODMAN, ret) == 0)
+	int r = hooks_d(host, DOCTOR_PODMAN, ret);
+
+	if (r == 0 && ret->result == DOCTOR_OK && host->config_hidden)
+		return finding_set(ret, DOCTOR_WARN, "chmod o+r " CONFIG_PATH,
+				   "only root can read " CONFIG_PATH ": rootless containers that "
+				   "ask for GPUs don't start, and those that ask by a variable of "
+				   "policy.env-names may start without");
+	if (r == 0)
 		return 0;
 	if (host->cdi.devices.count)
 		return finding_set(ret, DOCTOR_OK, NULL,

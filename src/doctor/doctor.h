@@ -20,6 +20,7 @@ int doctor_gather_vendors(struct doctor_gathering *g);
 int doctor_gather_system(struct doctor_gathering *g);
 int doctor_gather_engines(struct doctor_gathering *g);
 int doctor_gather_hooks(struct doctor_gathering *g);
+int doctor_gather_low_level(struct doctor_gathering *g);
 /* Adds the files of davit's and NVIDIA's hooks in a folder that this engine reads. 0 or -ENOMEM. */
 int doctor_add_hooks(struct doctor_gathering *g, const char *folder, enum doctor_engine_kind kind);
 #define DOCTOR_HOOKS_FOLDER "/usr/share/containers/oci/hooks.d"
@@ -116,6 +117,7 @@ bool check_has_numbers(const struct doctor_host *host, struct finding *ret);
 	X(CRIO, crio, restart) \
 	X(PODMAN, engine, podman) \
 	X(PODMAN, podman, hook) \
+	X(HOST, runtime, hooks) \
 	X(CDI, cdi, specs) \
 	X(CDI, cdi, stale) \
 	X(CDI, cdi, duplicates) \

@@ -279,9 +279,9 @@ int doctor_gather(const struct doctor_options *options, struct arena *arena,
 		  struct doctor_host *ret, struct error *err)
 {
 	static int (*const parts[])(struct doctor_gathering * g) = {
-		gather_config,        doctor_gather_driver, doctor_gather_vendors,
-		doctor_gather_system, doctor_gather_hooks,  doctor_gather_engines,
-		doctor_gather_bundle,
+		gather_config,           doctor_gather_driver, doctor_gather_vendors,
+		doctor_gather_system,    doctor_gather_hooks,  doctor_gather_engines,
+		doctor_gather_low_level, doctor_gather_bundle,
 	};
 	struct doctor_gathering g = {
 		.options = options,

@@ -84,8 +84,8 @@ int check_vendors_gpus(const struct doctor_host *host, struct finding *ret)
 
 /* The nodes that only one group may open; of many, the first ones and their number. */
 struct narrow {
-	gid_t gid;
 	size_t count;
+	gid_t gid;
 	char names[100];
 };
 #define NARROW_MAX 8

@@ -28,7 +28,7 @@ static void read_words(const char *id, struct arena *arena, struct oci_runtime_w
 		length = 0;
 	oci_runtime_words_parse((struct slice){text ? text : "", length}, id, arena, ret);
 	if (!ret->names)
-		*ret = (struct oci_runtime_words){.bundle = "", .root = ""};
+		*ret = (struct oci_runtime_words){.bundle = "", .root = "", .config = ""};
 }
 
 /* ---- crun's own directories --------------------------------------------------------------- */
@@ -91,6 +91,42 @@ bool bundle_is_out_of_reach(int r)
 	return r == -EACCES || r == -EPERM || r == -ENOENT || r == -ENOTDIR;
 }
 
+/*
+ * Whether crun was given another file than the bundle's config.json: a name in another directory,
+ * or another name. `state->root` is there with crun alone, so others pay nothing.
+ */
+static bool is_elsewhere(const struct oci_state *state, struct arena *arena,
+			 struct oci_runtime_words *ret)
+{
+	const char *usual;
+
+	if (!*state->root)
+		return false;
+	read_words(state->id, arena, ret);
+	if (!*ret->config || string_equal(ret->config, "config.json"))
+		return false;
+	usual = arena_printf(arena, "%s/config.json", state->bundle);
+	return !usual || !string_equal(ret->config, usual);
+}
+
+/* The copy that crun has made of it, or the file itself, where its name says enough. */
+static int read_elsewhere(struct pipeline *pipeline, const struct config *config,
+			  const struct oci_state *state, const struct oci_runtime_words *words,
+			  struct arena *arena, struct error *err)
+{
+	struct error ignored = {0};
+
+	if (read_copy(pipeline, config, state, words->root, arena, &ignored) == 0) {
+		pipeline->bundle = state->bundle;
+		return 0;
+	}
+	if (words->config[0] == '/')
+		return pipeline_read_file(pipeline, config, state->bundle, words->config, arena,
+					  err);
+	return error_set(err, ERROR_BAD_BUNDLE, ENOENT, "call it config.json, in the bundle",
+			 "find the file %.100s that crun was given by --config", words->config);
+}
+
 int bundle_read(struct pipeline *pipeline, const struct config *config,
 		const struct oci_state *state, bool *ret_record, struct arena *arena,
 		struct error *err)
@@ -100,6 +136,8 @@ int bundle_read(struct pipeline *pipeline, const struct config *config,
 	int r = -ENOENT;
 
 	*ret_record = true;
+	if (is_elsewhere(state, arena, &words))
+		return read_elsewhere(pipeline, config, state, &words, arena, err);
 	/* A bundle is no root directory: that is where crun has gone to. */
 	if (strcmp(state->bundle, "/") != 0) {
 		r = pipeline_read(pipeline, config, state->bundle, arena, err);

@@ -404,7 +404,6 @@ int cdi_hook_apply(const struct cdi_edit_hook *hook, const struct container *con
 		return error_set(err, ERROR_BAD_REQUEST, EINVAL, NULL, "find the command %s",
 				 hook->command);
 	call.container.mount_namespace = -1;
-	call.container.traces = NULL; /* the record is written */
 	r = privilege_set(PRIVILEGE_READ, err);
 	if (r == 0)
 		r = commands[command].run(&call, err);

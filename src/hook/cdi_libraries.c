@@ -340,7 +340,8 @@ static int add_conf(struct cdi_call *call, const char *path, const char *text)
 }
 
 /*
- * The folders that the image's ldconfig wouldn't search by itself, beside those of an earlier spec.
+ * The folders that the image's ldconfig wouldn't search by itself, beside those of an earlier spec;
+ * and, for another's ldconfig that is run on the root, those that it does.
  */
 int cdi_add_loader_conf(struct cdi_call *call, const struct image *image,
 			const struct strings *folders)
@@ -365,10 +366,9 @@ int cdi_add_loader_conf(struct cdi_call *call, const struct image *image,
 	}
 	if (!text)
 		return -ENOMEM;
-	if (!changed)
-		return 0;
-	r = add_conf(call, PLAN_FOLDERS_CONF, text);
-	if (r == 0)
+	r = changed ? add_conf(call, PLAN_FOLDERS_CONF, text) : 0;
+	/* Another spec's hook may have written it. */
+	if (r == 0 && image->system_dirs && !exists(call, PLAN_SYSTEM_CONF))
 		r = add_conf(call, PLAN_SYSTEM_CONF, image->system_dirs);
 	if (r == 0 && !exists(call, PLAN_LOADER_CONF))
 		r = add_conf(call, PLAN_LOADER_CONF, PLAN_LOADER_CONF_TEXT);
@@ -400,11 +400,11 @@ int cdi_update_ldcache(struct cdi_call *call, struct error *err)
 	r = add_folders(&update);
 	if (r == 0)
 		r = read_folders(call, &folders);
-	if (r == 0)
-		r = cdi_add_loader_conf(call, &image, &folders);
 	if (r == 0 && call->plan.libraries.count > 0 &&
 	    !cdi_add(call, OPERATION_LOADER_CACHE, CACHE, ""))
 		r = -ENOMEM;
+	if (r == 0)
+		r = cdi_add_loader_conf(call, &image, &folders);
 	return r < 0 && !err->message[0] ? error_errno(err, -r, "read the container's libraries")
 					 : r;
 }

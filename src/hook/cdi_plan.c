@@ -263,10 +263,11 @@ static int add_loader_search(struct cdi_plan *plan)
 		return error_memory(plan->err);
 	if (image->loader != IMAGE_LOADER_GLIBC || call->plan.libraries.count == 0)
 		return 0;
-	r = add_loader_conf(plan);
-	return r < 0 || !cdi_add(call, OPERATION_LOADER_CACHE, "/etc/ld.so.cache", "")
-		       ? error_memory(plan->err)
-		       : 0;
+	/* First, as in the planner: in a read-only root its view of /etc is the others', too. */
+	if (!cdi_add(call, OPERATION_LOADER_CACHE, "/etc/ld.so.cache", "") ||
+	    add_loader_conf(plan) < 0)
+		return error_memory(plan->err);
+	return 0;
 }
 
 /* ---- all of it -------------------------------------------------------------------------- */

@@ -300,6 +300,29 @@ static int decide_request(struct pipeline *pipeline, const struct config *config
 	return r < 0 ? r : pipeline_request(pipeline, arena, err);
 }
 
+/*
+ * A container that asks for devices doesn't start without the configuration; nor does one that may
+ * ask by a name which that configures.
+ */
+static int start_without_config(struct pipeline *pipeline, const struct error *unread,
+				struct arena *arena, struct error *err)
+{
+	bool asks = pipeline->request.gpu;
+	int r = 0;
+
+	if (!asks) {
+		r = privilege_set(PRIVILEGE_PARSE, err);
+		if (r == 0)
+			r = oci_spec_parse(pipeline->text, pipeline->text_length, arena,
+					   &pipeline->spec, err);
+		asks = r == 0 && gpu_request_may_have_other_name(&pipeline->spec);
+	}
+	if (!asks)
+		return r;
+	*err = *unread;
+	return -EACCES;
+}
+
 static int handle_container(const struct arguments *arguments, const struct config *config,
 			    const struct oci_state *state, const struct error *unread,
 			    struct arena *arena, struct error *err)
@@ -318,12 +341,10 @@ static int handle_container(const struct arguments *arguments, const struct conf
 			 state->id, err->message);
 		return 0;
 	}
+	if (r == 0 && unread->message[0])
+		return start_without_config(&pipeline, unread, arena, err);
 	if (r != 0 || !pipeline.request.gpu)
 		return r;
-	if (unread->message[0]) {
-		*err = *unread;
-		return -EACCES;
-	}
 	r = privilege_set(PRIVILEGE_READ, err);
 	return r != 0 ? r
 		      : give_gpus(&pipeline, config, arguments->record && record, state, arena,

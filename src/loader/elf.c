@@ -317,6 +317,28 @@ static int read_soname(struct elf_file *file, struct arena *arena, struct elf_fa
 	return has_strings ? copy_soname(file, strings, soname, arena, ret) : -EINVAL;
 }
 
+/*
+ * Where the JSON text in a note of NVIDIA's begins; its length in *ret. Mostly at the description's
+ * beginning; Orin's has padding before it. NULL: it has none.
+ */
+static const char *find_text(const char *bytes, size_t size, size_t *ret)
+{
+	size_t at = 0;
+
+	while (at < size && (bytes[at] == '\0' || bytes[at] == ' '))
+		at++;
+	if (at == size || bytes[at] != '{')
+		return NULL;
+	*ret = strnlen(bytes + at, size - at);
+	return bytes + at;
+}
+
+/* The name with its NUL; what pads it may be counted, too. */
+static bool is_owner(const char *name, size_t length)
+{
+	return length >= sizeof(NOTE_OWNER) && memcmp(name, NOTE_OWNER, sizeof(NOTE_OWNER)) == 0;
+}
+
 /* The JSON text in the first note of NVIDIA's that has one. 0 or -ENOMEM. */
 static int find_note(struct elf_file *file, uint64_t offset, uint64_t size, uint64_t align,
 		     struct arena *arena, struct elf_facts *ret)
@@ -327,13 +349,15 @@ static int find_note(struct elf_file *file, uint64_t offset, uint64_t size, uint
 	GElf_Nhdr note;
 
 	while (data && (next = gelf_getnote(data, next, &note, &name, &text)) > 0) {
-		const char *bytes = data->d_buf;
+		const char *bytes = data->d_buf, *json;
+		size_t length = 0;
 
-		if (note.n_namesz != sizeof(NOTE_OWNER) || note.n_descsz == 0 ||
-		    memcmp(bytes + name, NOTE_OWNER, sizeof(NOTE_OWNER)) != 0 || bytes[text] != '{')
+		if (!is_owner(bytes + name, note.n_namesz))
 			continue;
-		ret->cuda_note =
-			arena_strndup(arena, bytes + text, strnlen(bytes + text, note.n_descsz));
+		json = find_text(bytes + text, note.n_descsz, &length);
+		if (!json)
+			continue;
+		ret->cuda_note = arena_strndup(arena, json, length);
 		return ret->cuda_note ? 0 : -ENOMEM;
 	}
 	return 0;

@@ -368,14 +368,17 @@ static const char *list_folders(struct builder *b)
 	return folders.count ? strings_join(b->arena, &folders, "\n") : NULL;
 }
 
-/* In most images all lies where ldconfig looks by itself, and nothing is written. */
+/*
+ * In most images all lies where their ldconfig looks by itself. Those directories are named, too,
+ * for another's that is run on the root: a host's of another distribution.
+ */
 static void add_loader_conf(struct builder *b)
 {
 	const char *folders = list_folders(b);
 
 	if (b->image->compat_stale)
 		add_conf(b, COMPAT_CONF, "");
-	if (!folders && !b->image->compat_used)
+	if (!folders && !b->image->compat_used && !b->image->other_ldconfig)
 		return;
 	if (b->image->no_loader_conf)
 		add_conf(b, PLAN_LOADER_CONF, PLAN_LOADER_CONF_TEXT);
@@ -399,13 +402,15 @@ static void add_loader_search(struct builder *b)
 
 		file->text = image->musl_path_text;
 	}
-	if (image->loader == IMAGE_LOADER_GLIBC && image->system_dirs)
+	if (image->loader != IMAGE_LOADER_GLIBC || b->plan->libraries.count == 0)
+		return;
+	plan_add(b, OPERATION_LOADER_CACHE, "/etc/ld.so.cache",
+		 image->compat_used ? "the loader finds the libraries, the image's newer "
+				      "ones (CUDA forward compatibility) first"
+				    : "the loader finds the libraries");
+	/* Behind it: in a read-only root its view of /etc is theirs, too. */
+	if (image->system_dirs)
 		add_loader_conf(b);
-	if (image->loader == IMAGE_LOADER_GLIBC && b->plan->libraries.count > 0)
-		plan_add(b, OPERATION_LOADER_CACHE, "/etc/ld.so.cache",
-			 image->compat_used ? "the loader finds the libraries, the image's newer "
-					      "ones (CUDA forward compatibility) first"
-					    : "the loader finds the libraries");
 }
 
 /* ---- the mask over /proc/driver/nvidia -------------------------------------------------- */

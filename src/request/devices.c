@@ -4,6 +4,9 @@
 
 #include "resolver.h"
 
+/* Annotations that a request is made of; each pod has a few. */
+#define ANNOTATIONS_MAX 1024
+
 /* What a source returns beside -errno. */
 enum { SOURCE_UNSET, SOURCE_DECIDED };
 
@@ -182,6 +185,33 @@ bool resolver_is_cdi_annotation(const struct resolver *r, const char *name)
 	return false;
 }
 
+int annotations_check(struct resolver *r)
+{
+	const struct oci_pairs *all = &r->spec->annotations;
+	struct strings seen = {0};
+
+	for (size_t i = 0; i < all->count; i++) {
+		const char *name = all->items[i].name;
+
+		/* Of these oci_spec_parse has seen to it. */
+		if (strstr(name, "cdi.k8s.io/") || !resolver_is_cdi_annotation(r, name))
+			continue;
+		if (strings_contain(&seen, name))
+			return error_set(
+				r->err, ERROR_BAD_BUNDLE, EINVAL, "keep one of them",
+				"read the bundle: the annotation %.100s appears twice: runc uses the last, crun keeps both",
+				name);
+		if (seen.count == ANNOTATIONS_MAX)
+			return error_set(
+				r->err, ERROR_BAD_BUNDLE, EINVAL, NULL,
+				"read the bundle: more than %d annotations request devices",
+				ANNOTATIONS_MAX);
+		if (strings_add(r->arena, &seen, name) < 0)
+			return error_memory(r->err);
+	}
+	return 0;
+}
+
 static bool has_name_of_nvidia(const struct strings *names)
 {
 	for (size_t i = 0; i < names->count; i++)
@@ -200,7 +230,7 @@ static int from_cdi_annotations(struct resolver *r, const struct mount_requests 
 
 	(void)mounts;
 	for (size_t i = 0; result == 0 && i < all->count; i++)
-		/* Each name is there once: oci_spec_parse sees to that. */
+		/* Each name is there once: oci_spec_parse and annotations_check see to that. */
 		if (resolver_is_cdi_annotation(r, all->items[i].name))
 			result = add_cdi_names(r, all->items[i].value, &found);
 	if (result == 0 && found.others > 0)

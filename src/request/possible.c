@@ -70,3 +70,45 @@ bool gpu_request_is_possible(const char *text, size_t length, const struct confi
 	       has_any(text, length, &config->cdi.annotation_prefixes) ||
 	       may_spell_word(text, length);
 }
+
+/* ---- without a configuration ---------------------------------------------------------------- */
+
+/* "vendor.com/class=name" */
+static bool is_qualified(struct slice item)
+{
+	const char *slash = memchr(item.data, '/', item.length);
+	const char *dot = slash ? memchr(item.data, '.', (size_t)(slash - item.data)) : NULL;
+	const char *equals =
+		slash ? memchr(slash, '=', item.length - (size_t)(slash - item.data)) : NULL;
+
+	return dot && dot > item.data && equals && equals > slash + 1 &&
+	       equals + 1 < item.data + item.length &&
+	       !memchr(slash + 1, '/', (size_t)(equals - slash - 1));
+}
+
+static bool names_device(const char *value)
+{
+	struct slice rest = slice_from(value), item;
+
+	while (slice_next(&rest, ',', &item)) {
+		item = slice_trim(item);
+		if (slice_starts(item, "GPU-") || slice_starts(item, "MIG-") || is_qualified(item))
+			return true;
+	}
+	return false;
+}
+
+bool gpu_request_may_have_other_name(const struct oci_spec *spec)
+{
+	for (size_t i = 0; i < spec->env.count; i++) {
+		const char *entry = spec->env.items[i], *equals = strchr(entry, '=');
+
+		if (string_starts(entry, "DOCKER_RESOURCE_") ||
+		    (equals && names_device(equals + 1)))
+			return true;
+	}
+	for (size_t i = 0; i < spec->annotations.count; i++)
+		if (names_device(spec->annotations.items[i].value))
+			return true;
+	return false;
+}

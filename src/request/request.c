@@ -132,6 +132,8 @@ static int resolve(struct resolver *r)
 	if (result == 0)
 		result = explain_environment(r);
 	if (result == 0)
+		result = annotations_check(r);
+	if (result == 0)
 		result = mount_requests_read(r, &mounts);
 	if (result == 0)
 		result = wishes_resolve(r, &mounts);

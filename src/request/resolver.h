@@ -70,6 +70,12 @@ bool resolver_trusts_env(const struct resolver *r);
 /* "the container has no CAP_SYS_ADMIN", or why the one that it has doesn't count. */
 const char *resolver_not_privileged(const struct resolver *r);
 
+/*
+ * That no annotation of cdi.annotation-prefixes is there twice, which runc and crun read
+ * differently. 0 or -EINVAL with ERROR_BAD_BUNDLE.
+ */
+int annotations_check(struct resolver *r);
+
 /* ---- lists ------------------------------------------------------------------------------ */
 
 /* The items of a list: trimmed of white space, empty ones dropped, repeated ones kept. */

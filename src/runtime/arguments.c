@@ -4,14 +4,41 @@
 #include "davit/runtime.h"
 
 /*
- * The flags that have a value, of runc, crun and youki, so that a value isn't taken for the command
- * (`--root create`). A flag that none of them has is taken for one without.
+ * The flags of runc, crun and youki, so that a value isn't taken for the command (`--root create`).
+ * crun, by getopt_long(3), takes the beginning of a long flag for it as far as no other one begins
+ * so; runc takes whole names, after one dash or two. What is ambiguous the runtime refuses.
  */
-static const char *const global_values[] = {
-	"criu", "cgroup-manager", "l", "log", "log-format", "log-level", "r", "root", "rootless",
+struct known_flag {
+	const char *name;
+	bool value;
 };
-static const char *const command_values[] = {
-	"b", "bundle", "config", "console-socket", "f", "pid-file", "pidfd-socket", "preserve-fds",
+struct known_flags {
+	const struct known_flag *items;
+	size_t count;
+	const char
+		*letters; /* of one letter each, those with a value; a value may follow at once */
+};
+static const struct known_flag global_items[] = {
+	{"cgroup-manager", true},  {"criu", true},   {"debug", false},
+	{"help", false},           {"log", true},    {"log-format", true},
+	{"log-level", true},       {"root", true},   {"rootless", true},
+	{"systemd-cgroup", false}, {"usage", false}, {"version", false},
+};
+static const struct known_flags global_flags = {global_items, ARRAY_SIZE(global_items), "lr"};
+static const struct known_flag command_items[] = {
+	{"bundle", true},          {"config", true},       {"console-socket", true},
+	{"detach", false},         {"help", false},        {"keep", false},
+	{"no-new-keyring", false}, {"no-pivot", false},    {"no-subreaper", false},
+	{"pid-file", true},        {"pidfd-socket", true}, {"preserve-fds", true},
+	{"usage", false},
+};
+static const struct known_flags command_flags = {command_items, ARRAY_SIZE(command_items), "bf"};
+
+/* What a word that follows a flag is, when it is one of these, and else most likely that flag's. */
+static const char *const commands[] = {
+	"checkpoint", "completion", "create", "delete", "events", "exec",   "features", "h",
+	"help",       "info",       "init",   "kill",   "list",   "mounts", "pause",    "ps",
+	"restore",    "resume",     "run",    "spec",   "start",  "state",  "update",
 };
 
 static bool is_listed(struct slice name, const char *const *list, size_t count)
@@ -22,36 +49,83 @@ static bool is_listed(struct slice name, const char *const *list, size_t count)
 	return false;
 }
 
-/* Whether what follows the letter is its value, "-b/bundle": both runtimes take the bundle so. */
-static bool is_short(char letter)
+/* The flag of that name, or the only one that begins so, for a name after two dashes. Or NULL. */
+static const struct known_flag *find_flag(const struct known_flags *flags, struct slice name,
+					  bool shortened)
 {
-	return letter == 'b' || letter == 'f';
+	const struct known_flag *found = NULL;
+	size_t count = 0;
+
+	for (size_t i = 0; i < flags->count; i++) {
+		const struct known_flag *flag = &flags->items[i];
+
+		if (slice_equal(name, flag->name))
+			return flag;
+		if (shortened && strncmp(flag->name, name.data, name.length) == 0) {
+			found = flag;
+			count++;
+		}
+	}
+	return count == 1 ? found : NULL;
 }
 
 /* One flag: its name without dashes, and its value, when it has one. */
 struct flag {
 	struct slice name;
 	const char *value;
+	bool unknown;
 };
+
+/* A letter that has a value in a word of them: "-b", "-b/bundle", "-db". NULL: none. */
+static const char *find_letter(const struct known_flags *flags, const char *word)
+{
+	for (const char *at = word; *at && *at != '='; at++) {
+		if (strchr(flags->letters, *at))
+			return at;
+		if (*at != 'd') /* --detach; no other one has no value */
+			return NULL;
+	}
+	return NULL;
+}
+
+static const char *next_word(int argc, char *const *argv, int *index)
+{
+	return *index + 1 < argc ? argv[++*index] : NULL;
+}
 
 /*
  * Takes argv[*index], which begins with a dash, apart: --name, -name (Go takes one dash or two),
- * --name=value, --name value and, for -b and -f, -bvalue. *index is on its last word then.
+ * --name=value, --name value, and the letters. *index is on its last word then.
  */
-static struct flag read_flag(int argc, char *const *argv, int *index, const char *const *values,
-			     size_t count)
+static struct flag read_flag(int argc, char *const *argv, int *index,
+			     const struct known_flags *flags)
 {
-	const char *word = argv[*index] + (argv[*index][1] == '-' ? 2 : 1);
+	bool two = argv[*index][1] == '-';
+	const char *word = argv[*index] + (two ? 2 : 1), *letter;
 	struct flag flag = {.name = {word, strcspn(word, "=")}};
+	const struct known_flag *known = find_flag(flags, flag.name, two);
+	bool equals = word[flag.name.length] == '=';
 
-	if (word[flag.name.length] == '=') {
-		flag.value = word + flag.name.length + 1;
-	} else if (is_listed(flag.name, values, count)) {
-		if (*index + 1 < argc)
-			flag.value = argv[++*index];
-	} else if (is_short(argv[*index][1]) && word[1]) {
-		flag = (struct flag){{word, 1}, word + 1};
+	if (known) {
+		flag.name = slice_from(known->name);
+		if (equals)
+			flag.value = strchr(word, '=') + 1;
+		else if (known->value)
+			flag.value = next_word(argc, argv, index);
+		return flag;
 	}
+	letter = two ? NULL : find_letter(flags, word);
+	if (letter) {
+		flag.name = (struct slice){letter, 1};
+		if (letter[1] == '=')
+			flag.value = letter + 2;
+		else
+			flag.value = letter[1] ? letter + 1 : next_word(argc, argv, index);
+		return flag;
+	}
+	if (equals)
+		flag.value = strchr(word, '=') + 1;
+	flag.unknown = !equals;
 	return flag;
 }
 
@@ -74,16 +148,26 @@ static bool is_flag(const char *word)
 	return word[0] == '-' && word[1];
 }
 
+/* Whether the word behind an unknown flag is no command, and no flag. */
+static bool has_value(int argc, char *const *argv, int index)
+{
+	return index + 1 < argc && !is_flag(argv[index + 1]) &&
+	       !is_listed(slice_from(argv[index + 1]), commands, ARRAY_SIZE(commands));
+}
+
 void runtime_arguments_parse(int argc, char *const *argv, struct runtime_arguments *ret)
 {
 	int i = 1;
 
 	*ret = (struct runtime_arguments){0};
 	for (; i < argc && is_flag(argv[i]) && strcmp(argv[i], "--") != 0; i++) {
-		struct flag flag =
-			read_flag(argc, argv, &i, global_values, ARRAY_SIZE(global_values));
+		struct flag flag = read_flag(argc, argv, &i, &global_flags);
 
 		read_global(&flag, ret);
+		/* A flag of a later version may have a value: else a create behind it goes unseen.
+		 */
+		if (flag.unknown && has_value(argc, argv, i))
+			i++;
 	}
 	if (i < argc && strcmp(argv[i], "--") == 0)
 		i++;
@@ -98,7 +182,7 @@ void runtime_arguments_parse(int argc, char *const *argv, struct runtime_argumen
 			ret->name = argv[i];
 			continue;
 		}
-		flag = read_flag(argc, argv, &i, command_values, ARRAY_SIZE(command_values));
+		flag = read_flag(argc, argv, &i, &command_flags);
 		if (slice_equal(flag.name, "b") || slice_equal(flag.name, "bundle"))
 			ret->bundle = flag.value;
 		else if (slice_equal(flag.name, "f") || slice_equal(flag.name, "config"))

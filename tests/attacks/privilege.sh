@@ -9,6 +9,7 @@ set -euo pipefail
 . "$repository/tests/lib/container.sh"
 # shellcheck source=tests/lib/attack.sh
 . "$repository/tests/lib/attack.sh"
+needs strace
 enter_namespace "$@"
 attack_place
 

@@ -89,6 +89,9 @@ dir, /usr
 dir, /etc
 dir, /home
 dir, /proc
+dir, /sys
+dir, /run
+dir, /lib/../etc
 dir, /dev
 dir, /dev/input
 lib, /etc/passwd

@@ -40,6 +40,50 @@ equal 'links out of the store, and what others may write' '' "$output$errors"
 host_unchanged 'links out of the store'
 drop_bundle
 
+# Where others may write, a hard link to a secret of root's is a file of root's.
+make_host
+cp "$secret" "$host/driver/secret"
+ln "$host/driver/secret" "$host/driver/$store/hard.so"
+chmod 0777 "$host/driver/$store"
+new_bundle debian NVIDIA_VISIBLE_DEVICES=all
+run_script "grep -rl 'the secret' /usr/lib/wsl"
+equal 'a store that others can write: nothing shows' '1 ' "$((rc != 0)) $output"
+matches 'a store that others can write' "trust /$store: others than root can write it" "$errors"
+drop_bundle
+for directory in usr/lib/wsl/lib "$drivers"; do
+	make_host
+	chmod 0777 "$host/driver/$directory"
+	new_bundle debian NVIDIA_VISIBLE_DEVICES=all
+	run_script 'echo started'
+	matches "$directory that others can write" "trust /$directory: others than root can write it" "$errors"
+	equal "$directory that others can write: it doesn't start" '' "$output"
+	drop_bundle
+done
+
+# An entry becomes a link to a secret, and back, while the store is looked at and mounted: as a whole
+# (compute) and file by file (video).
+make_host
+cp "$host/driver/$store/libnvcuvid.so.1" "$work/kept"
+(
+	while [ -e "$work/kept" ]; do
+		ln -sfn "$secret" "$host/driver/$store/swapped" 2> /dev/null
+		mv -fT "$host/driver/$store/swapped" "$host/driver/$store/libnvcuvid.so.1" 2> /dev/null
+		cp "$work/kept" "$host/driver/$store/swapped" 2> /dev/null
+		mv -fT "$host/driver/$store/swapped" "$host/driver/$store/libnvcuvid.so.1" 2> /dev/null
+	done
+) &
+swapper=$!
+leaked=''
+for capabilities in compute,video video compute,video video; do
+	new_bundle debian NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=$capabilities
+	run_script "grep -l 'the secret' /$store/libnvcuvid.so.1 /usr/lib/wsl/lib/* 2> /dev/null"
+	leaked+=$output
+	drop_bundle
+done
+rm "$work/kept"
+wait $swapper || true
+equal 'an entry that is swapped while it is taken' '' "$leaked"
+
 # What every container gets is refused when it is a link, and the container with it.
 make_host
 ln -sf "$secret" "$host/driver/usr/lib/wsl/lib/libdxcore.so"

@@ -5,6 +5,7 @@
 set -euo pipefail
 # shellcheck source=tests/lib/place.sh
 . "$(dirname "$0")/../lib/place.sh"
+needs readelf ninja
 
 case $(uname -m) in
 	x86_64) property='IBT, SHSTK' ;;

@@ -6,6 +6,7 @@
 set -euo pipefail
 # shellcheck source=tests/lib/place.sh
 . "$(dirname "$0")/../lib/place.sh"
+needs python3
 require_root
 make_work
 root=$work/root

@@ -4,6 +4,7 @@
 set -euo pipefail
 # shellcheck source=tests/lib/place.sh
 . "$(dirname "$0")/../lib/place.sh"
+needs python3
 require_root
 make_work
 host=$work/host

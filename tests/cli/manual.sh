@@ -5,6 +5,7 @@
 set -euo pipefail
 # shellcheck source=tests/lib/place.sh
 . "$(dirname "$0")/../lib/place.sh"
+needs mandoc groff
 make_work
 manual=$repository/docs/man
 

@@ -132,6 +132,7 @@ row() { # NAME VERDICT WHY EXIT-CODE EXPRESSION CALL
 scratch=$work/scratch
 # shellcheck source=tests/names/rows.sh
 . "$repository/tests/names/rows.sh"
+needs runc busybox
 [ "$report_failed" != 0 ] || ok "$rows names of NVIDIA's toolkit, each called"
 
 # --- the page ----------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@
 set -euo pipefail
 # shellcheck source=tests/lib/place.sh
 . "$(dirname "$0")/../lib/place.sh"
+needs busybox
 require_root
 make_work
 engine_pid=''

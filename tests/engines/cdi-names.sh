@@ -323,6 +323,18 @@ libcuda.so.1: $folder/libcuda.so.1" "$rc ${output//: \/lib\//: /usr/lib/}$errors
 host_unchanged "a spec of davit's of another kind ($with)"
 drop_bundle
 
+# What the commands of a spec make is in the record, too: gone when the container has ended.
+hook_bundle NVIDIA_VISIBLE_DEVICES=all
+edit_bundle '.annotations = {"cdi.k8s.io/nvidia-device-plugin_x": $p} |
+	.hooks.prestart[0].args = ["davit-hook", "-config", $c, "-record", "prestart"] |
+	.hooks.poststop = [{path: $h, args: ["davit-hook", "poststop"]}]' --arg p "$plugin" --arg h "$hook" --arg c "$config"
+run_script "readlink $folder/libcuda.so; readlink $folder/libcuda.so.1"
+equal "what commands of a spec make, while it runs ($with)" "0 libcuda.so.1
+libcuda.so.$version" "$rc $output$errors"
+equal "what commands of a spec make, when it has ended ($with)" '/etc/ld.so.cache' \
+	"$(find "$bundle/upper" \( -type f -o -type l \) -printf '/%P\n' | grep -v '^/dev/')"
+drop_bundle
+
 # --- NVIDIA's own configuration, named by -config --------------------------------------------------
 
 mkdir -p "$work/etc-of-nvidia"

@@ -14,6 +14,7 @@ if [ "${DAVIT_TEST_NAMESPACE:-}" != "$$" ]; then
 fi
 # shellcheck source=tests/lib/suite.sh
 . "$repository/tests/lib/suite.sh"
+needs python3
 make_work
 compare=$repository/tests/engines/containerd-files/compare.py
 program=/opt/davit/davit-runtime

@@ -6,6 +6,7 @@ set -euo pipefail
 . "$(dirname "$0")/../lib/place.sh"
 # shellcheck source=tests/lib/container.sh
 . "$repository/tests/lib/container.sh"
+needs readelf
 enter_namespace "$@"
 make_work
 host=$work/host

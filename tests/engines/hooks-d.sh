@@ -101,8 +101,11 @@ chmod 0600 "$work/secret.json"
 config=$work/secret.json
 as=(setpriv --reuid 1234 --regid 1234 --clear-groups)
 bundle=$work/plain
+# The last four: by names that a configuration may have.
 for asks in '' '.process.env = ["NVIDIA_VISIBLE_DEVICES=1"]' '.annotations = {"org.davit.devices": "1"}' \
-	'.mounts = [{destination: "/var/run/nvidia-container-devices/1", source: "/dev/null", type: "bind", options: ["bind"]}]'; do
+	'.mounts = [{destination: "/var/run/nvidia-container-devices/1", source: "/dev/null", type: "bind", options: ["bind"]}]' \
+	'.process.env = ["DOCKER_RESOURCE_GPU=1"]' '.process.env = ["MINE=GPU-5de8aeb8"]' \
+	'.process.env = ["MINE= a, example.com/gpu=0"]' '.annotations = {"example.com/devices": "example.com/gpu=0"}'; do
 	jq -n "{ociVersion: \"1.0.2\", root: {path: \"rootfs\"}, process: {env: [\"A=b\"]}} | ${asks:-.}" > "$bundle/config.json"
 	call -record -every-container
 	if [ -z "$asks" ]; then
@@ -114,4 +117,26 @@ for asks in '' '.process.env = ["NVIDIA_VISIBLE_DEVICES=1"]' '.annotations = {"o
 			"^1 davit: cannot open $config: Permission denied" "$rc $errors"
 	fi
 done
+config=$host/davit.json
+as=(env)
+
+# --- crun was given another file than config.json ----------------------------------------------------
+
+if [ "${ENGINE##*/}" = crun ]; then
+	hook=$DAVIT_BUILD/davit-hook
+	# other_file NAME-OF-OPTION: the bundle's config.json asks for nothing, the other one for a GPU.
+	for options in '--config=other.json' '--conf other.json' "--config $work/elsewhere.json" '-fother.json'; do
+		new_bundle debian NVIDIA_VISIBLE_DEVICES=1 NVIDIA_DRIVER_CAPABILITIES=utility
+		edit_bundle '.hooks.prestart[0].args = ["davit-hook", "-config", $config, "-record", "-every-container", "prestart"] |
+			.process.args = ["nvidia-smi", "-L"]' --arg config "$config"
+		cp "$bundle/config.json" "$bundle/other.json"
+		cp "$bundle/config.json" "$work/elsewhere.json"
+		edit_bundle 'del(.process.env[] | select(startswith("NVIDIA")))'
+		rc=0
+		# shellcheck disable=SC2086 # an option and its value
+		output=$(cd "$bundle" && "$ENGINE" --root "$work/state" run -b "$bundle" $options "davit-test-$$" 2>&1 < <(:) | grep -v cgroup) || rc=$?
+		equal "crun run $options ($with): what that file asks for" "0 $(smi_line 0 "$uuid1")" "$rc $output"
+		drop_bundle
+	done
+fi
 report_exit

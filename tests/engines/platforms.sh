@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2317 # functions that are called by their names
 # WSL2 and Jetson, case by case: each host and request by the hook, by davit-runtime and by a CDI spec, and
 # what the container sees is the same; or none of them lets it start, and says why.
 set -euo pipefail
@@ -39,18 +40,17 @@ make_host() { # OPTIONS
 	fi
 }
 
-# An image's newer CUDA libraries: compat DIRECTORY CUDA-VERSION.
+# An image's newer CUDA libraries: compat DIRECTORY CUDA-VERSION. Orin's have padding before the text.
 compat() {
 	mkdir -p "$bundle/rootfs$1"
 	if [ ! -e "$work/compat-$2" ]; then
-		printf '{"format":1,"CUDA version":"%s"}' "$2" > "$work/note.json"
+		printf '          {"format":1,"CUDA version":"%s"}' "$2" > "$work/note.json"
 		"${CC:-cc}" -fPIC -shared -nostdlib -DSTUB_NAME='"newer"' -DSTUB_NOTE="\"$work/note.json\"" \
 			-Wl,-soname,libcuda.so.1 -o "$work/compat-$2" "$fixture/src/stub.c"
 	fi
 	cp "$work/compat-$2" "$bundle/rootfs$1/libcuda.so.999.1"
 	ln -sf libcuda.so.999.1 "$bundle/rootfs$1/libcuda.so.1"
 }
-# shellcheck disable=SC2317 # called by their names
 {
 	nothing() { :; }
 	images_compat() { compat /usr/local/cuda/compat_orin 99.1; compat /usr/local/cuda/compat 99.1; }
@@ -138,7 +138,7 @@ limit_capabilities() {
 #             `-`: a spec has no such thing
 #   EXPECTED  what `summary` prints, or `error: REGULAR-EXPRESSION`
 row() {
-	local name=$1 options=$2 change=$3 devices=$5 expected=$6 by_hook groups road
+	local name=$1 options=$2 change=$3 devices=$5 expected=$6 by_hook groups
 	image=$4
 	shift 6
 	make_host "$options"

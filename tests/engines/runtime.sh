@@ -173,6 +173,18 @@ ModifyDeviceFiles: 0
 		drop_bundle
 	done
 
+	# The engine's pipes: when `create` has returned, nobody has them but the container's process.
+	runtime_bundle debian NVIDIA_VISIBLE_DEVICES=1
+	edit_bundle '.process.terminal = false'
+	mkfifo "$bundle/out"
+	exec {out}<> "$bundle/out"
+	"$runtime" --root "$work/state" create -b "$bundle" --pid-file "$bundle/pid" "davit-test-$$" > "$bundle/out" 2>&1 < /dev/null
+	equal "the engine's pipes after create ($with)" "$(cat "$bundle/pid")" \
+		"$(exec {out}<&-; find /proc/[0-9]*/fd -lname "$bundle/out" 2> /dev/null | cut -d / -f 3 | sort -u | grep -vx "$$" | paste -sd ' ')"
+	exec {out}<&-
+	"$low" --root "$work/state" delete -f "davit-test-$$"
+	drop_bundle
+
 	# The mount namespace's user: the hook does everything.
 	runtime_bundle debian NVIDIA_VISIBLE_DEVICES=1
 	edit_bundle '.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 65536}] |
@@ -182,4 +194,22 @@ ModifyDeviceFiles: 0
 	gets_gpu 'a user namespace'
 	drop_bundle
 done
+# A later ldconfig (an apt-get install in the container) keeps the driver: the image's own, where the
+# libraries lie elsewhere; and the host's, which in an image of another distribution doesn't know that
+# one's directories.
+with="$name_of_engine, cgroup $CGROUP"
+configure_runtime "$low"
+runtime_bundle debian NVIDIA_VISIBLE_DEVICES=1
+mkdir "$work/volume"
+edit_bundle '.mounts += [{destination: "/usr/lib/x86_64-linux-gnu", type: "bind", source: $volume, options: ["rbind", "rw"]}]' \
+	--arg volume "$work/roots/debian/usr/lib/x86_64-linux-gnu"
+run_script 'rm /etc/ld.so.cache; ldconfig; dlprobe libcuda.so.1'
+equal "a later ldconfig, libraries in /opt/davit/lib ($with)" '0 libcuda.so.1: /opt/davit/lib/libcuda.so.1' "$rc $output$errors"
+drop_bundle
+runtime_bundle rhel NVIDIA_VISIBLE_DEVICES=1
+edit_bundle '.mounts += [{destination: "/mnt/ldconfig", type: "bind", source: "/sbin/ldconfig", options: ["bind", "ro"]}]'
+run_script 'rm /etc/ld.so.cache; /mnt/ldconfig -f /etc/ld.so.conf -C /etc/ld.so.cache; dlprobe libcuda.so.1; cat /etc/ld.so.conf.d/zz-davit.conf | xargs'
+equal "another distribution's ldconfig ($with)" '0 libcuda.so.1: /usr/lib64/libcuda.so.1
+/lib64 /usr/lib64 /lib /usr/lib' "$rc ${output//: \/lib64\//: /usr/lib64/}$errors"
+drop_bundle
 report_exit

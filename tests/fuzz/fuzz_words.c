@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct oci_runtime_words words;
 
 	oci_runtime_words_parse((struct slice){(const char *)data, size}, "c1", &arena, &words);
-	FUZZ_CHECK(words.bundle && words.root);
+	FUZZ_CHECK(words.bundle && words.root && words.config);
 	/* Nothing is made up, and no word is cut. */
 	FUZZ_CHECK(!*words.bundle || (words.bundle[0] == '/' && has(data, size, words.bundle)));
 	FUZZ_CHECK(!*words.root || (words.root[0] == '/' && has(data, size, words.root)));

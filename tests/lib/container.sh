@@ -6,6 +6,8 @@
 
 ENGINE=${ENGINE:-runc}
 CGROUP=${CGROUP:-v2}
+# Roots are made with busybox, bundles by `runc spec`.
+needs runc busybox unshare
 
 cgroup_is_unified() {
 	[ "$(stat -f -c %T /sys/fs/cgroup)" = cgroup2fs ]
@@ -31,6 +33,7 @@ enter_namespace() {
 		return
 	fi
 	require_root
+	needs_build "$hook"
 	if ! command -v "$ENGINE" > /dev/null; then
 		skip "${0##*/} $ENGINE" "$ENGINE isn't installed"
 		report_exit

@@ -4,7 +4,7 @@
 # cgroup versions that it is run with.
 
 # Scripts that need no runtime, or choose their own; all others run on each.
-single_scripts=(bad-input docker-files callers cdi cdi-hook cdi-names configure container-cli containerd-files cri crio doctor environment docker hooks-d matrix podman runtime-bundles
+single_scripts=(bad-input docker-files callers cdi cdi-hook cdi-mapped cdi-names configure container-cli containerd-files cri crio doctor environment docker hooks-d matrix podman runtime-bundles
 	rootless runtime-engines systemd try units log traces launchers calls vendors-engines platforms wsl jetson)
 
 # engine_scripts: a line for each run, `NAME ENGINE CGROUP`.
@@ -27,7 +27,7 @@ engine_scripts() {
 		printf '%s\n' "$name runc v1" "$name runc v2"
 	done
 	for with in runc crun; do
-		for name in systemd rootless podman hooks-d cri matrix cdi cdi-names; do
+		for name in systemd rootless podman hooks-d cri matrix cdi cdi-mapped cdi-names; do
 			printf '%s\n' "$name $with v2"
 		done
 		# Debian has no package of CRI-O.

@@ -99,3 +99,5 @@ require_root() {
 		report_exit
 	fi
 }
+
+needs jq

@@ -40,3 +40,33 @@ matches() { # NAME EXTENDED-REGULAR-EXPRESSION ACTUAL: one of its lines does
 report_exit() {
 	exit "$report_failed"
 }
+
+# The Debian package of a program, where it has another name.
+declare -A package_of=([busybox]=busybox-static [musl-gcc]=musl-tools [unshare]=util-linux [setpriv]=util-linux
+	[nsenter]=util-linux [readelf]=binutils [objcopy]=binutils [ninja]=ninja-build [pgrep]=procps
+	[docker]=docker.io [dockerd]=docker.io [ctr]=containerd [udevadm]=udev)
+
+# needs PROGRAM...: skips the script, with the reason, when one of them isn't installed.
+needs() {
+	local program missing=() packages=()
+	for program; do
+		command -v "$program" > /dev/null && continue
+		missing+=("$program")
+		packages+=("${package_of[$program]:-$program}")
+	done
+	[ ${#missing[@]} -gt 0 ] || return 0
+	skip "${script#"$repository"/tests/}" \
+		"not installed: ${missing[*]} (fix: apt-get install $(printf '%s\n' "${packages[@]}" | sort -u | xargs))"
+	report_exit
+}
+
+# needs_build PROGRAM...: of the build; without them nothing can be tested.
+needs_build() {
+	local program
+	for program; do
+		[ -x "$program" ] && continue
+		fail "${script#"$repository"/tests/}" \
+			"there is no $program (fix: cmake -G Ninja -S . -B build && cmake --build build)"
+		report_exit
+	done
+}

@@ -14,6 +14,7 @@
 #include "davit/loader.h"
 #include "davit/select.h"
 #include "elf_builder.h"
+#include "unit.h"
 
 #define VERSION "580.159.04"
 #define COMPUTE CAPABILITY_COMPUTE

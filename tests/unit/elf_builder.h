@@ -27,18 +27,23 @@ struct elf_spec {
 	const char *soname; /* NULL: none */
 	const char *note;   /* NULL: none */
 	bool note_unloaded; /* no segment, only a section leads to it */
+	size_t name_padding,
+		text_padding; /* NULs more, counted, behind the owner and before the text */
 };
 
-static size_t elf_put_note(const char *note, unsigned char *image)
+static size_t elf_put_note(const struct elf_spec *spec, unsigned char *image)
 {
 	static const char owner[] = "NVIDIA Corporation";
-	Elf32_Nhdr header = {sizeof(owner), (Elf32_Word)strlen(note), 1};
-	size_t padded = (sizeof(owner) + 3) / 4 * 4;
+	size_t name = sizeof(owner) + spec->name_padding;
+	size_t text = strlen(spec->note) + spec->text_padding;
+	Elf32_Nhdr header = {(Elf32_Word)name, (Elf32_Word)text, 1};
+	size_t padded = (name + 3) / 4 * 4;
 
 	memcpy(image + ELF_AT_NOTE, &header, sizeof(header));
 	memcpy(image + ELF_AT_NOTE + sizeof(header), owner, sizeof(owner));
-	memcpy(image + ELF_AT_NOTE + sizeof(header) + padded, note, strlen(note));
-	return sizeof(header) + padded + (strlen(note) + 3) / 4 * 4;
+	memcpy(image + ELF_AT_NOTE + sizeof(header) + padded + spec->text_padding, spec->note,
+	       strlen(spec->note));
+	return sizeof(header) + padded + (text + 3) / 4 * 4;
 }
 
 #define DEFINE_ELF_BUILD(BITS)                                                                \
@@ -78,7 +83,7 @@ static size_t elf_put_note(const char *note, unsigned char *image)
 			 .sh_offset = ELF_AT_SECTION_NAMES,                                   \
 			 .sh_size = sizeof(names)},                                           \
 		};                                                                            \
-		size_t note = spec->note ? elf_put_note(spec->note, image) : 0;               \
+		size_t note = spec->note ? elf_put_note(spec, image) : 0;                     \
                                                                                               \
 		if (note && !spec->note_unloaded)                                             \
 			segments[header.e_phnum++] =                                          \

@@ -2,21 +2,16 @@
 /* The device filter, run by a small interpreter; and what is said to systemd. */
 #include <fcntl.h>
 #include <linux/bpf.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "../../src/apply/systemd.h"
 #include "davit/apply.h"
+#include "unit.h"
 
 /* ---- the device filter ------------------------------------------------------------------ */
 

@@ -7,19 +7,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "davit/attach.h"
+#include "unit.h"
 
 /* A stand-in for a host, on a tmpfs: root is the container's, beside it what is given to it. */
 static char host[] = "/tmp/davit-attach-XXXXXX";

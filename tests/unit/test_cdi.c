@@ -1,20 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "davit/cdi.h"
 #include "davit/cdi_edits.h"
 #include "davit/json.h"
+#include "unit.h"
 
 /* ---- a driver --------------------------------------------------------------------------- */
 
@@ -353,144 +348,142 @@ static void what_cannot_be_described_is_an_error(void **state)
 	"\", \"kind\": \"v.com/c\", \"devices\": [" DEVICE("d") "]" more "}"
 #define NODE(members) SPEC("0.5.0", ", \"containerEdits\": {\"deviceNodes\": [{" members "}]}")
 
+static const struct {
+	const char *text, *problem; /* NULL: none */
+} check_cases[] = {
+	{SPEC("0.3.0", ""), NULL},
+	{SPEC("1.1.0", ", \"annotations\": {\"a\": \"b\"}"), NULL},
+	{SPEC("0.5.0", ", \"annotations\": {\"a\": \"b\"}"),
+	 "its fields need cdiVersion 0.6.0, but it has 0.5.0"},
+	{SPEC("0.9.0", ""), "cdiVersion: not a valid value"},
+	{SPEC("0.5.0", ", \"extra\": 1"), "extra: unknown field"},
+	{NODE("\"path\": \"/dev/a\", \"hostPath\": \"/dev/b\", \"major\": 1"), NULL},
+	{NODE("\"path\": \"/dev/a\", \"majr\": 1"),
+	 "containerEdits.deviceNodes[0].majr: unknown field"},
+	{NODE("\"type\": \"c\""), "containerEdits.deviceNodes[0].path: missing"},
+	{NODE("\"path\": \"/dev/a\", \"type\": \"d\""),
+	 "containerEdits.deviceNodes[0].type: not a valid value"},
+	{NODE("\"path\": \"/dev/a\", \"major\": -1"),
+	 "containerEdits.deviceNodes[0].major: not a valid value"},
+	{NODE("\"path\": \"/dev/a\", \"permissions\": \"rx\""),
+	 "containerEdits.deviceNodes[0].permissions: not a valid value"},
+	{SPEC("0.5.0", ", \"containerEdits\": {\"hooks\": [{\"hookName\": \"createContaine\","
+		       "\"path\": \"/x\"}]}"),
+	 "containerEdits.hooks[0].hookName: not a valid value"},
+	{SPEC("0.5.0", ", \"containerEdits\": {\"mounts\": [{\"hostPath\": \"/x\","
+		       "\"containerPath\": \"/x\", \"options\": \"ro\"}]}"),
+	 "containerEdits.mounts[0].options: not a valid value"},
+	{SPEC("0.3.0", ", \"containerEdits\": {\"mounts\": [{\"hostPath\": \"/x\","
+		       "\"containerPath\": \"/x\", \"type\": \"tmpfs\"}]}"),
+	 "its fields need cdiVersion 0.4.0, but it has 0.3.0"},
+	{SPEC("0.5.0", ", \"containerEdits\": {\"env\": [\"=b\"]}"),
+	 "containerEdits.env: not a valid value"},
+	{"{\"cdiVersion\": \"0.5.0\", \"kind\": \"v.com/c\", \"devices\": []}",
+	 "devices: no device"},
+	{"{\"cdiVersion\": \"0.5.0\", \"kind\": \"v.com\", \"devices\": [" DEVICE("d") "]}",
+	 "kind: not a valid value"},
+	{"{\"cdiVersion\": \"0.5.0\", \"kind\": \"v.com/c\", \"devices\": [" DEVICE(
+		 "d") ", " DEVICE("d") "]}",
+	 "devices[1].name: twice"},
+	{"{\"cdiVersion\": \"0.5.0\", \"kind\": \"v.com/c\", \"devices\": [" DEVICE("-d") "]}",
+	 "devices[0].name: not a valid value"},
+	{"{\"cdiVersion\": \"0.3.0\", \"kind\": \"v.com/c\", \"devices\": [" DEVICE("0") "]}",
+	 "its fields need cdiVersion 0.5.0, but it has 0.3.0"},
+	{"{\"cdiVersion\": \"0.3.0\", \"kind\": \"v.com/c\", \"devices\": [{\"name\": \"d\","
+	 "\"containerEdits\": {}}]}",
+	 "devices[0].containerEdits: empty"},
+	{"{\"cdiVersion\": \"0.3.0\", \"kind\": \"v.com/c\", \"devices\": [null]}",
+	 "devices[0]: not an object"},
+	{"{\"cdiVersion\": null, \"kind\": \"v.com/c\", \"devices\": {}}",
+	 "cdiVersion: not a valid value"},
+	{"{}", "cdiVersion: missing"},
+};
+
 static void specs_are_checked_as_strictly_as_engines_do(void **state)
 {
-	static const struct {
-		const char *text, *problem; /* NULL: none */
-	} cases[] = {
-		{SPEC("0.3.0", ""), NULL},
-		{SPEC("1.1.0", ", \"annotations\": {\"a\": \"b\"}"), NULL},
-		{SPEC("0.5.0", ", \"annotations\": {\"a\": \"b\"}"),
-		 "its fields need cdiVersion 0.6.0, but it has 0.5.0"},
-		{SPEC("0.9.0", ""), "cdiVersion: not a valid value"},
-		{SPEC("0.5.0", ", \"extra\": 1"), "extra: unknown field"},
-		{NODE("\"path\": \"/dev/a\", \"hostPath\": \"/dev/b\", \"major\": 1"), NULL},
-		{NODE("\"path\": \"/dev/a\", \"majr\": 1"),
-		 "containerEdits.deviceNodes[0].majr: unknown field"},
-		{NODE("\"type\": \"c\""), "containerEdits.deviceNodes[0].path: missing"},
-		{NODE("\"path\": \"/dev/a\", \"type\": \"d\""),
-		 "containerEdits.deviceNodes[0].type: not a valid value"},
-		{NODE("\"path\": \"/dev/a\", \"major\": -1"),
-		 "containerEdits.deviceNodes[0].major: not a valid value"},
-		{NODE("\"path\": \"/dev/a\", \"permissions\": \"rx\""),
-		 "containerEdits.deviceNodes[0].permissions: not a valid value"},
-		{SPEC("0.5.0",
-		      ", \"containerEdits\": {\"hooks\": [{\"hookName\": \"createContaine\","
-		      "\"path\": \"/x\"}]}"),
-		 "containerEdits.hooks[0].hookName: not a valid value"},
-		{SPEC("0.5.0", ", \"containerEdits\": {\"mounts\": [{\"hostPath\": \"/x\","
-			       "\"containerPath\": \"/x\", \"options\": \"ro\"}]}"),
-		 "containerEdits.mounts[0].options: not a valid value"},
-		{SPEC("0.3.0", ", \"containerEdits\": {\"mounts\": [{\"hostPath\": \"/x\","
-			       "\"containerPath\": \"/x\", \"type\": \"tmpfs\"}]}"),
-		 "its fields need cdiVersion 0.4.0, but it has 0.3.0"},
-		{SPEC("0.5.0", ", \"containerEdits\": {\"env\": [\"=b\"]}"),
-		 "containerEdits.env: not a valid value"},
-		{"{\"cdiVersion\": \"0.5.0\", \"kind\": \"v.com/c\", \"devices\": []}",
-		 "devices: no device"},
-		{"{\"cdiVersion\": \"0.5.0\", \"kind\": \"v.com\", \"devices\": [" DEVICE("d") "]}",
-		 "kind: not a valid value"},
-		{"{\"cdiVersion\": \"0.5.0\", \"kind\": \"v.com/c\", \"devices\": [" DEVICE(
-			 "d") ", " DEVICE("d") "]}",
-		 "devices[1].name: twice"},
-		{"{\"cdiVersion\": \"0.5.0\", \"kind\": \"v.com/c\", \"devices\": [" DEVICE(
-			 "-d") "]}",
-		 "devices[0].name: not a valid value"},
-		{"{\"cdiVersion\": \"0.3.0\", \"kind\": \"v.com/c\", \"devices\": [" DEVICE(
-			 "0") "]}",
-		 "its fields need cdiVersion 0.5.0, but it has 0.3.0"},
-		{"{\"cdiVersion\": \"0.3.0\", \"kind\": \"v.com/c\", \"devices\": [{\"name\": \"d\","
-		 "\"containerEdits\": {}}]}",
-		 "devices[0].containerEdits: empty"},
-		{"{\"cdiVersion\": \"0.3.0\", \"kind\": \"v.com/c\", \"devices\": [null]}",
-		 "devices[0]: not an object"},
-		{"{\"cdiVersion\": null, \"kind\": \"v.com/c\", \"devices\": {}}",
-		 "cdiVersion: not a valid value"},
-		{"{}", "cdiVersion: missing"},
-	};
-
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(check_cases); i++) {
 		AUTO_JSON *spec = NULL;
 		struct error err = {0};
 		char expected[256];
 
-		assert_int_equal(json_parse(cases[i].text, strlen(cases[i].text), ERROR_BAD_REQUEST,
-					    "it", &spec, &err),
+		assert_int_equal(json_parse(check_cases[i].text, strlen(check_cases[i].text),
+					    ERROR_BAD_REQUEST, "it", &spec, &err),
 				 0);
-		if (!cases[i].problem) {
+		if (!check_cases[i].problem) {
 			assert_int_equal(cdi_check(spec, "it", &err), 0);
 			continue;
 		}
 		assert_int_equal(cdi_check(spec, "it", &err), -EINVAL);
-		(void)snprintf(expected, sizeof(expected), "use it: %s", cases[i].problem);
+		(void)snprintf(expected, sizeof(expected), "use it: %s", check_cases[i].problem);
 		assert_string_equal(err.message, expected);
 	}
 }
 
+static const struct {
+	const char *text, *json; /* or its error */
+} yaml_cases[] = {
+	{"a: b\n", "{\"a\":\"b\"}"},
+	{"---\na: b # c\n# d\n\nc: 12\nd: true\n", "{\"a\":\"b\",\"c\":12,\"d\":true}"},
+	{"a:\n- b\n- c: d\n  e: f\n- g:\n  - h\n",
+	 "{\"a\":[\"b\",{\"c\":\"d\",\"e\":\"f\"},{\"g\":[\"h\"]}]}"},
+	{"a:\n  - b\n  -\n    c: d\n", "{\"a\":[\"b\",{\"c\":\"d\"}]}"},
+	{"a: []\nb: {}\nc:\nd: -x\n", "{\"a\":[],\"b\":{},\"c\":null,\"d\":\"-x\"}"},
+	{"a: \"b: \\\" # c\"\n", "{\"a\":\"b: \\\" # c\"}"},
+	{"a: 'b''c'\n\"d\": /dev/e::f\n", "{\"a\":\"b'c\",\"d\":\"/dev/e::f\"}"},
+	{"a: \"1\"\nb: 0.5.0\n", "{\"a\":\"1\",\"b\":\"0.5.0\"}"},
+	{"- a\n", "read it: line 1: it is not a mapping"},
+	{"", "read it: line 1: it is empty"},
+	{"a\n", "read it: line 1: a key is missing"},
+	{"a: b\na: c\n", "read it: line 2: a key appears twice"},
+	{"a: b\n  c: d\n", "read it: line 2: it is indented too far"},
+	{"  a: b\nc: d\n", "read it: line 2: it doesn't belong to the lines above it"},
+	{"\ta: b\n", "read it: line 1: a tab in the indentation"},
+	{"a: &x b\n", "read it: line 1: a YAML feature that davit doesn't support"},
+	{"a: |\n  b\n", "read it: line 1: a YAML feature that davit doesn't support"},
+	{"a: {b: c}\n", "{\"a\":{\"b\":\"c\"}}"},
+	{"%YAML 1.2\n---\na: [b, 'c, d', \"e] # f\", 3, true, []]\nb: {}\n",
+	 "{\"a\":[\"b\",\"c, d\",\"e] # f\",3,true,[]],\"b\":{}}"},
+	{"a: [ # one\n  b,\n    {c: d, \"e\": [f]},\n] # end\ng: h\n",
+	 "{\"a\":[\"b\",{\"c\":\"d\",\"e\":[\"f\"]}],\"g\":\"h\"}"},
+	{"a:\n- {b: x::/y, c: -z}\n- [d]\n- e\n",
+	 "{\"a\":[{\"b\":\"x::/y\",\"c\":\"-z\"},[\"d\"],\"e\"]}"},
+	{"{\"a\": {\"b\": [1, 2]},\n \"c\":\"d\"}\n", "{\"a\":{\"b\":[1,2]},\"c\":\"d\"}"},
+	{"a: [b\n", "read it: line 2: a list or mapping in brackets that doesn't end"},
+	{"a: [b] c\n", "read it: line 1: text after a list or mapping in brackets"},
+	{"a: [b: c]\n", "{\"a\":[\"b: c\"]}"},
+	{"a: {b}\n", "read it: line 1: a key is missing"},
+	{"a: {b: c, b: d}\n", "read it: line 1: a key appears twice"},
+	{"a: [b c, , d]\n", "read it: line 1: a value is missing"},
+	{"a: [[b] c]\n", "read it: line 1: no comma between the items in brackets"},
+	{"a: [[[[[[[[[[[[[[[[[[[[b]]]]]]]]]]]]]]]]]]]]\n",
+	 "read it: line 1: it is nested too deeply"},
+	{"[a]\n", "read it: line 1: it is not a mapping"},
+	{"a: [&x b]\n", "read it: line 1: a YAML feature that davit doesn't support"},
+	{"a: \"b\n",
+	 "read it: line 1: a quoted text that doesn't end, or is followed by more text"},
+	{"a: 'b' c\n",
+	 "read it: line 1: a quoted text that doesn't end, or is followed by more text"},
+	{"a: \"b\\u0000\"\n",
+	 "read it: line 1: a quoted text that doesn't end, or is followed by more text"},
+	{"a:\n- - - - - - - - - - - - - - - - - - - a\n",
+	 "read it: line 2: it is nested too deeply"},
+};
+
 static void yaml_is_read_as_tools_write_it(void **state)
 {
-	static const struct {
-		const char *text, *json; /* or its error */
-	} cases[] = {
-		{"a: b\n", "{\"a\":\"b\"}"},
-		{"---\na: b # c\n# d\n\nc: 12\nd: true\n", "{\"a\":\"b\",\"c\":12,\"d\":true}"},
-		{"a:\n- b\n- c: d\n  e: f\n- g:\n  - h\n",
-		 "{\"a\":[\"b\",{\"c\":\"d\",\"e\":\"f\"},{\"g\":[\"h\"]}]}"},
-		{"a:\n  - b\n  -\n    c: d\n", "{\"a\":[\"b\",{\"c\":\"d\"}]}"},
-		{"a: []\nb: {}\nc:\nd: -x\n", "{\"a\":[],\"b\":{},\"c\":null,\"d\":\"-x\"}"},
-		{"a: \"b: \\\" # c\"\n", "{\"a\":\"b: \\\" # c\"}"},
-		{"a: 'b''c'\n\"d\": /dev/e::f\n", "{\"a\":\"b'c\",\"d\":\"/dev/e::f\"}"},
-		{"a: \"1\"\nb: 0.5.0\n", "{\"a\":\"1\",\"b\":\"0.5.0\"}"},
-		{"- a\n", "read it: line 1: it is not a mapping"},
-		{"", "read it: line 1: it is empty"},
-		{"a\n", "read it: line 1: a key is missing"},
-		{"a: b\na: c\n", "read it: line 2: a key appears twice"},
-		{"a: b\n  c: d\n", "read it: line 2: it is indented too far"},
-		{"  a: b\nc: d\n", "read it: line 2: it doesn't belong to the lines above it"},
-		{"\ta: b\n", "read it: line 1: a tab in the indentation"},
-		{"a: &x b\n", "read it: line 1: a YAML feature that davit doesn't support"},
-		{"a: |\n  b\n", "read it: line 1: a YAML feature that davit doesn't support"},
-		{"a: {b: c}\n", "{\"a\":{\"b\":\"c\"}}"},
-		{"%YAML 1.2\n---\na: [b, 'c, d', \"e] # f\", 3, true, []]\nb: {}\n",
-		 "{\"a\":[\"b\",\"c, d\",\"e] # f\",3,true,[]],\"b\":{}}"},
-		{"a: [ # one\n  b,\n    {c: d, \"e\": [f]},\n] # end\ng: h\n",
-		 "{\"a\":[\"b\",{\"c\":\"d\",\"e\":[\"f\"]}],\"g\":\"h\"}"},
-		{"a:\n- {b: x::/y, c: -z}\n- [d]\n- e\n",
-		 "{\"a\":[{\"b\":\"x::/y\",\"c\":\"-z\"},[\"d\"],\"e\"]}"},
-		{"{\"a\": {\"b\": [1, 2]},\n \"c\":\"d\"}\n", "{\"a\":{\"b\":[1,2]},\"c\":\"d\"}"},
-		{"a: [b\n", "read it: line 2: a list or mapping in brackets that doesn't end"},
-		{"a: [b] c\n", "read it: line 1: text after a list or mapping in brackets"},
-		{"a: [b: c]\n", "{\"a\":[\"b: c\"]}"},
-		{"a: {b}\n", "read it: line 1: a key is missing"},
-		{"a: {b: c, b: d}\n", "read it: line 1: a key appears twice"},
-		{"a: [b c, , d]\n", "read it: line 1: a value is missing"},
-		{"a: [[b] c]\n", "read it: line 1: no comma between the items in brackets"},
-		{"a: [[[[[[[[[[[[[[[[[[[[b]]]]]]]]]]]]]]]]]]]]\n",
-		 "read it: line 1: it is nested too deeply"},
-		{"[a]\n", "read it: line 1: it is not a mapping"},
-		{"a: [&x b]\n", "read it: line 1: a YAML feature that davit doesn't support"},
-		{"a: \"b\n",
-		 "read it: line 1: a quoted text that doesn't end, or is followed by more text"},
-		{"a: 'b' c\n",
-		 "read it: line 1: a quoted text that doesn't end, or is followed by more text"},
-		{"a: \"b\\u0000\"\n",
-		 "read it: line 1: a quoted text that doesn't end, or is followed by more text"},
-		{"a:\n- - - - - - - - - - - - - - - - - - - a\n",
-		 "read it: line 2: it is nested too deeply"},
-	};
-
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(yaml_cases); i++) {
 		AUTO_JSON *read = NULL;
 		struct error err = {0};
-		int r = cdi_yaml_parse(cases[i].text, strlen(cases[i].text), "it", &read, &err);
+		int r = cdi_yaml_parse(yaml_cases[i].text, strlen(yaml_cases[i].text), "it", &read,
+				       &err);
 
 		assert_string_equal(r < 0 ? err.message
 					  : json_object_to_json_string_ext(
 						    read, JSON_C_TO_STRING_PLAIN |
 								  JSON_C_TO_STRING_NOSLASHESCAPE),
-				    cases[i].json);
+				    yaml_cases[i].json);
 	}
 }
 

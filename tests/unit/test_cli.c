@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* How command lines are read: the rules that hold for every command, by a command made for it. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "command/commands.h"
+#include "unit.h"
 
 #define WORDS_MAX 8
 

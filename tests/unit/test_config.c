@@ -1,10 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "unit.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,12 +23,6 @@ static int parse(const char *text, size_t length, struct arena *arena, struct co
 	r = config_parse(copy, length, NAME, arena, ret, err);
 	free(copy);
 	return r;
-}
-
-static void assert_part(const char *text, const char *part)
-{
-	if (!strstr(text, part))
-		fail_msg("\"%s\" is not in \"%s\"", part, text);
 }
 
 static void assert_list(const struct strings *list, const char *joined)

@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "configure/toml.h"
+#include "unit.h"
 
 #define NV "\"nvidia\": {\n            \"path\": \"/r\"\n        }"
 #define FILE_PATH "/etc/file"

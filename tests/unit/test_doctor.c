@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The checks as tables: each row changes one thing of a host on which all is well. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 
-#include <cmocka.h>
-
 #include "davit/doctor.h"
+#include "unit.h"
 
 #define CONFIGURED 1000 /* when the host's files were last changed */
 #define STARTED 2000    /* and its daemons started */
@@ -256,6 +251,12 @@ static void fail_bundle(struct doctor_host *host, enum doctor_step step)
 	X(hooks_of_podman, host->hooks.items[0].readers = 1U << DOCTOR_PODMAN; host->engines[2].runtime.name = NULL; \
 		host->cdi.devices.count = 0) \
 	X(no_hooks_no_cdi, host->hooks.count = 0; host->cdi.devices.count = 0) \
+	X(hidden_config, host->config_hidden = true) \
+	X(no_low_level, host->low_level.path = NULL) \
+	X(low_level, host->low_level.path = "/usr/bin/runc"; host->low_level_hooks = DOCTOR_HOOKS_KNOWN) \
+	X(low_level_script, host->low_level.path = "/usr/bin/runc"; host->low_level_hooks = DOCTOR_HOOKS_UNSEEN) \
+	X(low_level_old, host->low_level.path = "/usr/bin/runc"; host->low_level_hooks = DOCTOR_HOOKS_UNKNOWN) \
+	X(low_level_old_hook, low_level_old(host, arena); host->config.runtime.mode = RUNTIME_MODE_HOOK) \
 	X(rootless_podman, host->system.uid = 1000; host->cdi.devices.count = 0; host->hooks.count = 0) \
 	X(crio_cdi, host->hooks.count = 0; host->engines[2].runtime.name = NULL) \
 	X(no_crio, crio_cdi(host, arena); host->cdi.devices.count = 0) \
@@ -418,6 +419,12 @@ static const struct {
 	{"crio.runtime", hooks_of_podman, DOCTOR_FAIL, "nor a hook of davit in hooks.d"},
 	{"crio.runtime", no_crio, DOCTOR_FAIL, "hooks.d"},
 	{"crio.runtime", crio_cdi, DOCTOR_SKIP, "CDI devices work without"},
+	{"podman.hook", hidden_config, DOCTOR_WARN, "only root can read"},
+	{"runtime.hooks", no_low_level, DOCTOR_SKIP, "none of runtime.candidates"},
+	{"runtime.hooks", low_level, DOCTOR_OK, "/usr/bin/runc runs"},
+	{"runtime.hooks", low_level_script, DOCTOR_UNKNOWN, "/usr/bin/runc isn't"},
+	{"runtime.hooks", low_level_old, DOCTOR_FAIL, "no createContainer hooks"},
+	{"runtime.hooks", low_level_old_hook, DOCTOR_SKIP, "runtime.mode"},
 	{"podman.hook", no_hooks, DOCTOR_OK, "CDI"},
 	{"podman.hook", no_hooks_no_cdi, DOCTOR_FAIL, "neither"},
 	{"podman.hook", rootless_podman, DOCTOR_WARN, "neither"},

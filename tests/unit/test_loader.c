@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "davit/loader.h"
 #include "elf_builder.h"
+#include "unit.h"
 
 #define NATIVE LOADER_FLAGS_NATIVE
 /* of the entries in the captured cache, whatever this machine is */
@@ -144,6 +141,7 @@ int main(void)
 		cmocka_unit_test(soname_must_be_a_file_name),
 		cmocka_unit_test(hostile_sizes_in_an_elf_file_are_refused),
 		cmocka_unit_test(endless_sections_are_refused),
+		cmocka_unit_test(a_padded_note_is_read),
 		cmocka_unit_test(other_notes_are_passed_over),
 		cmocka_unit_test(damaged_elf_files_are_survived),
 		cmocka_unit_test(note_is_read_whatever_its_keys_case),

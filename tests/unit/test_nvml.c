@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* davit-nvml's start, its answer, its filter; and what the answer does to a selection. */
 #include <fcntl.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,10 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "../../src/driver/nvml/nvml.h"
 #include "davit/select.h"
+#include "unit.h"
 
 #define SHORT_MS 300
 

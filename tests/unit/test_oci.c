@@ -1,10 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "unit.h"
 #include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -756,17 +751,21 @@ static void a_runtimes_words_are_read(void **state)
 		struct slice text;
 		const char *bundle, *root;
 		bool names;
+		const char *config;
 	} rows[] = {
-		{WORDS("crun\0--root\0/s\0create\0--bundle\0/b\0--pid-file\0/p\0c1"), "/b", "/s", true},
-		{WORDS("crun\0--root=/s\0run\0-b\0/b\0c1"), "/b", "/s", true},
-		{WORDS("crun\0run\0-b=/b\0--bundle\0/later\0c1\0"), "/later", "", true},
-		{WORDS("crun\0run\0-b\0.\0c1"), "", "", true},
-		{WORDS("crun\0run\0--bundle\0/b\0c11"), "/b", "", false},
-		{WORDS("crun\0run\0--bundle\0c1"), "", "", false},
-		{WORDS("crun\0--rootless\0/s\0--bundles=/b\0c1"), "", "", true},
-		{WORDS("crun\0run\0c1\0--bundle"), "", "", true},
-		{WORDS("crun\0run\0c1\0--bundle="), "", "", true},
-		{{"", 0}, "", "", false},
+		{WORDS("crun\0--root\0/s\0create\0--bundle\0/b\0--pid-file\0/p\0c1"), "/b", "/s", true, ""},
+		{WORDS("crun\0--root=/s\0run\0-b\0/b\0c1"), "/b", "/s", true, ""},
+		{WORDS("crun\0run\0-b=/b\0--bundle\0/later\0c1\0"), "/later", "", true, ""},
+		{WORDS("crun\0run\0-b\0.\0c1"), "", "", true, ""},
+		{WORDS("crun\0run\0--bundle\0/b\0c11"), "/b", "", false, ""},
+		{WORDS("crun\0run\0--bundle\0c1"), "", "", false, ""},
+		{WORDS("crun\0--rootless\0/s\0--bundles=/b\0c1"), "", "", true, ""},
+		{WORDS("crun\0run\0c1\0--bundle"), "", "", true, ""},
+		{WORDS("crun\0run\0c1\0--bundle="), "", "", true, ""},
+		{WORDS("crun\0run\0-b/b\0-f/c\0c1"), "/b", "", true, "/c"},
+		{WORDS("crun\0run\0--bun\0/b\0--conf=c.json\0c1"), "/b", "", true, "c.json"},
+		{WORDS("crun\0run\0--config\0/c\0--console-socket\0/s\0c1"), "", "", true, "/c"},
+		{{"", 0}, "", "", false, ""},
 	};
 	/* clang-format on */
 
@@ -779,6 +778,7 @@ static void a_runtimes_words_are_read(void **state)
 		assert_string_equal(words.bundle, rows[i].bundle);
 		assert_string_equal(words.root, rows[i].root);
 		assert_int_equal(words.names, rows[i].names);
+		assert_string_equal(words.config, rows[i].config);
 	}
 }
 

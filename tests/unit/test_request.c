@@ -1,10 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "unit.h"
 #include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,12 +128,6 @@ static const char *requirements_of(struct arena *arena, const struct gpu_request
 				  arena_printf(arena, "%s:%s", request->requirements.items[i].name,
 					       request->requirements.items[i].value));
 	return strings_join(arena, &pairs, ";");
-}
-
-static void assert_part(const char *text, const char *part)
-{
-	if (part && !strstr(text, part))
-		fail_msg("\"%s\" is not in \"%s\"", part, text);
 }
 
 static const char *or_empty(const char *text)
@@ -672,11 +661,6 @@ static void rules_have_the_kind_of_what_they_say(void **state)
 }
 
 /* ---- running ---------------------------------------------------------------------------- */
-
-static struct CMUnitTest row_test(const char *name, CMUnitTestFunction function, const void *row)
-{
-	return (struct CMUnitTest){name, function, NULL, NULL, (void *)(uintptr_t)row};
-}
 
 int main(void)
 {

@@ -1,10 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "unit.h"
 #include <fcntl.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -64,6 +59,19 @@ static const struct {
 	 true},
 	{{"--log=/l", "--log-format=text", "create", "c1"}, "create", NULL, "/l", false, true},
 	{{"--systemd-cgroup", "create", "c1"}, "create", NULL, NULL, false, true},
+	{{"create", "--bund", "/b", "c1"}, "create", "/b", NULL, false, true},
+	{{"create", "--b=/b", "c1"}, "create", "/b", NULL, false, true},
+	{{"run", "-db", "/b", "c1"}, "run", "/b", NULL, false, true},
+	{{"run", "-db/b", "c1"}, "run", "/b", NULL, false, true},
+	{{"run", "-d", "c1", "--bun=/b"}, "run", "/b", NULL, false, true},
+	{{"create", "--pid", "create", "--b", "/b"}, "create", "/b", NULL, false, true},
+	{{"--cg", "create", "create", "c1"}, "create", NULL, NULL, false, true},
+	{{"--log-f", "json", "--log", "/l", "create"}, "create", NULL, "/l", true, true},
+	{{"--new", "value", "create", "-b", "/b", "c1"}, "create", "/b", NULL, false, true},
+	{{"--new=value", "create", "-b", "/b"}, "create", "/b", NULL, false, true},
+	{{"--new", "create", "-b", "/b", "c1"}, "create", "/b", NULL, false, true},
+	{{"--new", "--other", "value", "run"}, "run", NULL, NULL, false, true},
+	{{"-n", "delete", "create"}, "delete", NULL, NULL, false, false},
 	{{"--debug=true", "--rootless", "auto", "create", "c1"}, "create", NULL, NULL, false, true},
 	{{"--cgroup-manager=cgroupfs", "create", "c1"}, "create", NULL, NULL, false, true},
 	{{"--cgroup-manager", "disabled", "create", "c1"}, "create", NULL, NULL, false, true},
@@ -79,7 +87,8 @@ static const struct {
 
 /* crun's. */
 static const char *const config_words[][2] = {
-	{"--config", "/c"}, {"--config=/c"}, {"-f", "/c"}, {"-f/c"}, {"-f=/c"},
+	{"--config", "/c"}, {"--config=/c"},  {"-f", "/c"},   {"-f/c"},
+	{"-f=/c"},          {"--conf", "/c"}, {"--confi=/c"},
 };
 
 static void command_lines_are_read_as_runc_and_crun_do(void **state)
@@ -735,45 +744,46 @@ static void broken_text_ends_in_an_error_or_a_change(void **state)
 
 /* ---- the plan's file -------------------------------------------------------------------- */
 
+static struct operation written_operations[] = {
+	{.kind = OPERATION_SYMLINK,
+	 .tree = TREE_DRIVER_ROOT,
+	 .source = "/lib/a",
+	 .source_fd = 7,
+	 .target = "/lib/b",
+	 .text = "a\n\"\\",
+	 .flags = 7,
+	 .required = true},
+	{.kind = OPERATION_BIND,
+	 .tree = TREE_RUN,
+	 .source = "/s",
+	 .target = "/run/s",
+	 .flags = MOUNT_FLAG_NOFOLLOW,
+	 .owner_root = true},
+	{.kind = OPERATION_LOADER_CACHE, .target = "/etc/ld.so.cache", .required = true},
+};
+static struct loader_entry written_entries[] = {{.flags = 0x303,
+						 .name = "liba.so.1",
+						 .path = "/lib/liba.so.1",
+						 .os_version = 5,
+						 .hwcap = UINT64_MAX,
+						 .hwcaps = "x86-64-v3"}};
+static const char *written_buses[] = {"0000:00:06.0"};
+static struct oci_mount written_mounts[] = {
+	{"/a \"b\"", "/srv", "", true, true},
+	{"/run", "tmpfs", "tmpfs", false, false},
+};
+static const struct plan written_plan = {
+	.items = written_operations,
+	.count = 3,
+	.mounts = {written_mounts, 2, 2},
+	.root_readonly = true,
+	.libraries = {written_entries, 1, 1},
+	.proc_mask = {.version = "v", .params = "p\n", .bus_ids = {written_buses, 1, 1}}};
+
 static void a_plan_survives_as_text(void **state)
 {
 	AUTO_ARENA arena = {0};
-	struct operation operations[] = {
-		{.kind = OPERATION_SYMLINK,
-		 .tree = TREE_DRIVER_ROOT,
-		 .source = "/lib/a",
-		 .source_fd = 7,
-		 .target = "/lib/b",
-		 .text = "a\n\"\\",
-		 .flags = 7,
-		 .required = true},
-		{.kind = OPERATION_BIND,
-		 .tree = TREE_RUN,
-		 .source = "/s",
-		 .target = "/run/s",
-		 .flags = MOUNT_FLAG_NOFOLLOW,
-		 .owner_root = true},
-		{.kind = OPERATION_LOADER_CACHE, .target = "/etc/ld.so.cache", .required = true},
-	};
-	struct loader_entry entries[] = {{.flags = 0x303,
-					  .name = "liba.so.1",
-					  .path = "/lib/liba.so.1",
-					  .os_version = 5,
-					  .hwcap = UINT64_MAX,
-					  .hwcaps = "x86-64-v3"}};
-	const char *buses[] = {"0000:00:06.0"};
-	struct oci_mount mounts[] = {
-		{"/a \"b\"", "/srv", "", true, true},
-		{"/run", "tmpfs", "tmpfs", false, false},
-	};
-	struct plan plan = {
-		.items = operations,
-		.count = 3,
-		.mounts = {mounts, 2, 2},
-		.root_readonly = true,
-		.libraries = {entries, 1, 1},
-		.proc_mask = {.version = "v", .params = "p\n", .bus_ids = {buses, 1, 1}}};
-	const char *text = plan_write(&plan, "/root", &arena), *rootfs;
+	const char *text = plan_write(&written_plan, "/root", &arena), *rootfs;
 	struct plan got;
 	struct error err = {0};
 

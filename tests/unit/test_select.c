@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Which devices a request selects. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "davit/select.h"
+#include "unit.h"
 
 enum fleet { TWO, ODD, SIXTEEN, MIG, NONE, HIDDEN };
 

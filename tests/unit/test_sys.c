@@ -1,21 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The resolver, both ways, on a tree that tries to lead out of itself. */
 #include <fcntl.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "../../src/sys/walk.h"
 #include "davit/sys.h"
+#include "unit.h"
 
 static char top[] = "/tmp/davit-sys-XXXXXX";
 static char root_path[sizeof(top) + 8];

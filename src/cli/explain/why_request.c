@@ -218,11 +218,59 @@ static bool try_features(struct suggester *w)
 	return false;
 }
 
+static bool is_wished(const struct gpu_request *request, const struct vendor *vendor)
+{
+	for (size_t i = 0; i < request->wishes.count; i++)
+		if (request->wishes.items[i].vendor == vendor)
+			return true;
+	return false;
+}
+
+/* A node of AMD's or Intel's, of whose GPUs the container asks for none. */
+static bool try_vendors(struct suggester *w)
+{
+	static const char *all[] = {"all"};
+	const struct gpu_request *asked = &w->explanation->pipeline.request;
+	struct arena *arena = w->question->arena;
+	const char *because;
+
+	for (size_t i = 0; string_starts(w->question->path, "/dev/") && vendors[i]; i++) {
+		const struct vendor *vendor = vendors[i];
+		struct wish wish = {vendor, "", {all, 1, 1}};
+		struct gpu_request request = *asked;
+
+		if (!vendor->table || is_wished(asked, vendor))
+			continue;
+		request.nvidia = false;
+		request.spec_devices = (struct strings){0};
+		request.wishes.items = &wish;
+		request.wishes.count = 1;
+		if (!would_have(w, &request, &because))
+			continue;
+		w->answer->verdict = WHY_OTHER_GPU;
+		w->answer->reason = arena_printf(
+			arena, "it comes with %s, and the container asks for no %s GPU", because,
+			vendor->title);
+		w->answer->fix =
+			vendor->variable
+				? arena_printf(arena,
+					       "ask for it with %s, or with the annotation "
+					       "org.davit.devices: %s=...",
+					       vendor->variable, vendor->kind)
+				: arena_printf(arena,
+					       "ask for it with the annotation "
+					       "org.davit.devices: %s=...",
+					       vendor->kind);
+		return true;
+	}
+	return false;
+}
+
 bool why_suggest_request(const struct why_question *question, const struct explanation *explanation,
 			 struct why_answer *ret)
 {
 	struct suggester w = {.question = question, .explanation = explanation, .answer = ret};
 
 	return try_capabilities(&w, &explanation->pipeline.request, false) || try_gpus(&w) ||
-	       try_features(&w);
+	       try_features(&w) || try_vendors(&w);
 }

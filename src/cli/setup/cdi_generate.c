@@ -319,7 +319,7 @@ int generate_run(struct generate *generate, const struct config *config, struct 
  */
 static int remove_stale(const struct vendor *vendor, const char *output, struct error *err)
 {
-	if (!vendor->table)
+	if (!vendor->table || !output)
 		return 0;
 	if (unlink(output) < 0)
 		return errno == ENOENT

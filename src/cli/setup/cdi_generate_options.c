@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What the command line of `davit cdi generate` says, and that of nvidia-ctk. */
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -268,7 +267,7 @@ static const char *find_reader_without_hooks(void)
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		for (size_t j = 0; j < ARRAY_SIZE(folders); j++) {
 			(void)snprintf(path, sizeof(path), "%s/%s", folders[j], names[i]);
-			if (faccessat(AT_FDCWD, path, X_OK, 0) == 0)
+			if (access(path, X_OK) == 0)
 				return names[i];
 		}
 	return NULL;

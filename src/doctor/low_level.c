@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The low-level runtime that davit-runtime becomes. */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "doctor.h"
+
+/*
+ * A program that runs such hooks has their name in it: the member of config.json. Nothing is
+ * executed for that. A script says nothing of the runtime that it starts.
+ */
+static int look_for_hooks(int fd)
+{
+	static const char word[] = "createContainer";
+	struct stat st;
+	const char *data;
+	int known = DOCTOR_HOOKS_UNSEEN;
+
+	if (fstat(fd, &st) < 0 || st.st_size < 4)
+		return known;
+	data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (data == MAP_FAILED)
+		return known;
+	if (memcmp(data, "\177ELF", 4) == 0)
+		known = memmem(data, (size_t)st.st_size, word, strlen(word)) ? DOCTOR_HOOKS_KNOWN
+									     : DOCTOR_HOOKS_UNKNOWN;
+	(void)munmap((void *)(uintptr_t)data, (size_t)st.st_size);
+	return known;
+}
+
+int doctor_gather_low_level(struct doctor_gathering *g)
+{
+	const struct strings *candidates = &g->host->config.runtime.candidates;
+	struct doctor_program *program = &g->host->low_level;
+	struct stat st;
+	AUTO_FD fd = -1;
+
+	for (size_t i = 0; i < candidates->count && !program->path; i++)
+		if (doctor_find_program(g, candidates->items[i], DOCTOR_USUAL_SEARCH, program) < 0)
+			return -ENOMEM;
+	if (program->path)
+		fd = root_openat(&g->root, program->path, O_RDONLY | O_NONBLOCK);
+	if (fd >= 0)
+		g->host->low_level_hooks = look_for_hooks(fd);
+	/* A file named by --config is somebody's own affair. */
+	g->host->config_hidden = !g->options->config &&
+				 root_stat(&g->root, CONFIG_PATH, 0, &st) == 0 &&
+				 !(st.st_mode & S_IROTH);
+	return 0;
+}
+
+int check_runtime_hooks(const struct doctor_host *host, struct finding *ret)
+{
+	const char *path = host->low_level.path;
+
+	if (!path)
+		return finding_set(ret, DOCTOR_SKIP, NULL,
+				   "davit-runtime finds none of runtime.candidates");
+	if (host->config.runtime.mode == RUNTIME_MODE_HOOK)
+		return finding_set(ret, DOCTOR_SKIP, NULL, "runtime.mode is \"hook\"");
+	if (host->low_level_hooks == DOCTOR_HOOKS_UNKNOWN)
+		return finding_set(
+			ret, DOCTOR_FAIL,
+			"update it (runc 1.0, crun 0.15), or set runtime.mode to "
+			"\"hook\"",
+			"%s runs no createContainer hooks: containers that davit-runtime "
+			"starts with it lack the driver's libraries",
+			path);
+	if (host->low_level_hooks == DOCTOR_HOOKS_UNSEEN)
+		return finding_set(ret, DOCTOR_UNKNOWN,
+				   "make sure that it runs createContainer hooks",
+				   "%s isn't a program that can be looked into", path);
+	return finding_set(ret, DOCTOR_OK, NULL, "%s runs createContainer hooks", path);
+}
