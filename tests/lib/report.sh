@@ -57,15 +57,15 @@ declare -A package_of=([busybox]=busybox-static [musl-gcc]=musl-tools [unshare]=
 
 # needs PROGRAM...: skips the script, with the reason, when one of them isn't installed.
 needs() {
-	local program missing=() packages=()
+	local program absent=() absent_packages=()
 	for program; do
 		command -v "$program" > /dev/null && continue
-		missing+=("$program")
-		packages+=("${package_of[$program]:-$program}")
+		absent+=("$program")
+		absent_packages+=("${package_of[$program]:-$program}")
 	done
-	[ ${#missing[@]} -gt 0 ] || return 0
+	[ ${#absent[@]} -gt 0 ] || return 0
 	skip "${script#"$repository"/tests/}" \
-		"not installed: ${missing[*]} (fix: apt-get install $(printf '%s\n' "${packages[@]}" | sort -u | xargs))"
+		"not installed: ${absent[*]} (fix: apt-get install $(printf '%s\n' "${absent_packages[@]}" | sort -u | xargs))"
 	report_exit
 }
 
