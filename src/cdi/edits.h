@@ -40,7 +40,7 @@ struct json_object *edits_add_hook(struct edits_maker *maker, struct json_object
 				   const char *command);
 void edits_add_argument(struct json_object *args, const char *option, const char *value);
 /*
- * The place as a hook's argument. In the image's library directory it begins with "@lib": davit-hook
- * may have to choose another directory. NULL without memory.
+ * The place as a hook's argument. In the image's library directory it begins with "@lib":
+ * davit-hook may have to choose another directory. NULL without memory.
  */
 const char *edits_hook_target(struct edits_maker *maker, const char *target);
