@@ -168,10 +168,11 @@ struct driver {
 	 * and requirements that it alone can decide are taken to hold: `unproven` says why.
 	 */
 	bool nvml_optional;
-	const char *unproven;
+	bool nvml_asked; /* and it answered */
 	/* Of requirements that don't hold davit-runtime makes an error, too (policy.requirements:
 	 * auto): NVIDIA's does so with Tegra's lists. */
 	bool enforces;
+	const char *unproven;
 	/* Sentences that explain tells: what this platform can't do, or does otherwise. */
 	struct strings notes;
 	struct lost_gpus lost;
@@ -193,7 +194,6 @@ struct driver {
 	struct strings searched;
 	/* libraries that are there, but of another version: "/lib/libcuda.so.535.1 (of 535.1)" */
 	struct strings other_versions;
-	bool nvml_asked; /* and it answered */
 	/* The directory of the image's newer libraries (CUDA forward compatibility) that are for
 	 * this platform; NULL: none are. With the host's CUDA version in place of the driver's
 	 * when compat_by_cuda. */
