@@ -51,7 +51,7 @@ static int find_present(struct document *document, const struct spec_devices *de
 
 static const char *device_text(const struct spec_device *device, struct arena *arena)
 {
-	const char type[] = {device->type ? device->type : 'c', '\0'};
+	const char type[] = {(char)(device->type ? device->type : 'c'), '\0'};
 	struct json_object *object = json_object_new_object();
 
 	json_object_object_add(object, "path", json_object_new_string(device->path));

@@ -51,14 +51,15 @@ static void count_failure(struct metrics *metrics, const char *text)
 /* "DATE davit[PID]: MILLISECONDS ms LEVEL: TEXT" (log_line) */
 static void count_line(struct metrics *metrics, const char *line)
 {
-	double milliseconds;
-	char level[8];
+	double milliseconds = -1;
+	char number[32], level[8], *end = number;
 	int text = 0;
 
-	if (strnlen(line, DATE_LENGTH) < DATE_LENGTH ||
-	    sscanf(line + DATE_LENGTH, " davit[%*u]: %lf ms %7[a-z]: %n", &milliseconds, level,
-		   &text) != 2 ||
-	    text == 0 || !(milliseconds >= 0 && milliseconds < 1e9)) {
+	if (strnlen(line, DATE_LENGTH) == DATE_LENGTH &&
+	    sscanf(line + DATE_LENGTH, " davit[%*[0-9]]: %31[0-9.] ms %7[a-z]: %n", number, level,
+		   &text) == 2)
+		milliseconds = strtod(number, &end);
+	if (text == 0 || *end || !(milliseconds >= 0 && milliseconds < 1e9)) {
 		metrics->unknown_lines++;
 		return;
 	}
