@@ -52,7 +52,7 @@ static void count_failure(struct metrics *metrics, const char *text)
 static void count_line(struct metrics *metrics, const char *line)
 {
 	double milliseconds = -1;
-	char number[32], level[8], *end = number;
+	char number[32] = "", level[8], *end = number;
 	int text = 0;
 
 	if (strnlen(line, DATE_LENGTH) == DATE_LENGTH &&
