@@ -163,16 +163,16 @@ struct driver {
 	bool repairable;   /* its modules can be loaded, and its nodes made */
 	bool gpus_partial; /* there may be more, behind those that were asked for */
 	bool gpus_by_nvml; /* how many there are is known to NVML alone; until then there is one */
+	bool nvml_asked;   /* and it answered */
 	/*
 	 * Where NVML can't be asked, an index or a UUID that it alone knows means the first GPU,
 	 * and requirements that it alone can decide are taken to hold: `unproven` says why.
 	 */
+	const char *unproven;
 	bool nvml_optional;
-	bool nvml_asked; /* and it answered */
 	/* Of requirements that don't hold davit-runtime makes an error, too (policy.requirements:
 	 * auto): NVIDIA's does so with Tegra's lists. */
 	bool enforces;
-	const char *unproven;
 	/* Sentences that explain tells: what this platform can't do, or does otherwise. */
 	struct strings notes;
 	struct lost_gpus lost;
