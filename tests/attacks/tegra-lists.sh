@@ -35,16 +35,16 @@ refused() {
 
 make_host
 chmod 0666 "$lists/drivers.csv"
-refused 'a list that anybody can write' 'trust .*drivers.csv can be written by others than root'
+refused 'a list that anybody can write' 'trust .*drivers.csv is writable by users other than root'
 make_host
 chown 1000 "$lists/drivers.csv"
 refused "a list of a user's" 'trust .*drivers.csv does not belong to root'
 make_host
 chmod 0777 "$lists"
-refused 'a directory of lists that anybody can write' 'host-files-for-container.d can be written by others than root'
+refused 'a directory of lists that anybody can write' 'host-files-for-container.d is writable by users other than root'
 make_host
 chmod 0775 "$host/driver/etc/nvidia-container-runtime"
-refused 'a directory above it that a group can write' 'nvidia-container-runtime can be written by others than root'
+refused 'a directory above it that a group can write' 'nvidia-container-runtime is writable by users other than root'
 make_host
 mkdir "$host/driver/home"
 printf 'lib, /etc/secret\n' > "$host/driver/home/own.csv"
