@@ -146,7 +146,9 @@ static int take_node(struct resolution *r, struct json_object *object, const cha
 		return n;
 	if (node->path[0] != '/')
 		return cannot(r, because, "its node has a relative path,", node->path);
-	node->type = (char)(*type == 'u' ? 'c' : *type);
+	node->type = *type;
+	if (node->type == 'u')
+		node->type = 'c';
 	number = number_of(object, "major");
 	node->major = number > 0 ? (unsigned)number : 0;
 	number = number_of(object, "minor");

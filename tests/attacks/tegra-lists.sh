@@ -67,6 +67,8 @@ mkdir -p "$host/driver/home/u" "$host/driver/usr/lib/own"
 ln -s /etc/shadow "$host/driver/home/u/lib.so"
 ln -s ../../../etc/shadow "$host/driver/usr/lib/own/lib.so.1"
 ln -s "../../../../../../../../../..$secret" "$host/driver/usr/lib/own/outside.so.1"
+ln -s "$secret" "$host/driver/usr/lib/own/absolute.so.1"
+ln -s /etc/shadow "$host/driver/usr/lib/own/absolute-inside.so.1"
 mkdir -m 0777 "$host/driver/usr/lib/users"
 cp "$secret" "$host/driver/usr/lib/users/lib.so"
 mknod -m 600 "$host/dev/mem" c 1 1
@@ -79,6 +81,11 @@ lib, ../../../etc/shadow
 lib, /usr/lib/own/lib.so.1
 sym, /usr/lib/own/lib.so.1
 lib, /usr/lib/own/outside.so.1
+sym, /usr/lib/own/outside.so.1
+lib, /usr/lib/own/absolute.so.1
+sym, /usr/lib/own/absolute.so.1
+lib, /usr/lib/own/absolute-inside.so.1
+sym, /usr/lib/own/absolute-inside.so.1
 lib, /usr/lib/users/lib.so
 dev, /dev/mem
 dev, /dev/sd*
