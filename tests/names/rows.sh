@@ -198,7 +198,7 @@ row '`nvidia-container-runtime-hook.path`' refused 'davit-hook is in the same di
 row '`nvidia-container-runtime-hook.skip-mode-detection`' refused 'davit'\''s hook has one mode' 1 'one mode' 'set_key nvidia-container-runtime-hook.skip-mode-detection=true'
 row '`features.allow-cuda-compat-libs-from-container`' refused 'davit mounts no path of the image' 1 'without mounting' 'set_key features.allow-cuda-compat-libs-from-container=true'
 row '`features.allow-ldconfig-from-container`' refused 'davit runs no ldconfig' 1 'run ldconfig' 'set_key features.allow-ldconfig-from-container=true'
-row '`features.allow-unknown-oci-spec-fields`' refused 'unknown fields are always preserved' 1 'preserves unknown fields' 'set_key features.allow-unknown-oci-spec-fields=true'
+row '`features.allow-unknown-oci-spec-fields`' refused 'unknown fields are always preserved' 1 'always preserves unknown fields' 'set_key features.allow-unknown-oci-spec-fields=true'
 row '`features.disable-cuda-compat-lib-hook`' same '`cuda-compat` never' 0 '"cuda-compat": "never"' 'set_key features.disable-cuda-compat-lib-hook=true'
 row '`features.disable-imex-channel-creation`' refused '`driver.load-modules` decides whether nodes are created' 1 'driver.load-modules' 'set_key features.disable-imex-channel-creation=true'
 row '`features.ignore-imex-channel-requests`' same '`policy.imex`' 0 '"imex": false' 'set_key features.ignore-imex-channel-requests=true'
