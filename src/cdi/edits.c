@@ -230,6 +230,9 @@ static int add_mount(struct edits_maker *maker, const struct operation *operatio
 	mount = json_object_new_object();
 	add_text(mount, "hostPath", path);
 	add_text(mount, "containerPath", operation->target);
+	/* OCI allows to leave it out. crun before 1.29 crashes then, if the container joins a pod's
+	 * user namespace. */
+	add_text(mount, "type", "bind");
 	json_object_object_add(mount, "options", mount_options(operation->flags));
 	(void)json_object_array_add(list_of(edits, "mounts"), mount);
 	return 0;
