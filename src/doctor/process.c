@@ -312,3 +312,10 @@ bool doctor_processes_are_hidden(const struct doctor_gathering *g)
 	return proc_stat(0, "ns/pid", &st) < 0 || st.st_ino != HOST_PID_NAMESPACE ||
 	       !doctor_exists(g, "proc/1/status");
 }
+
+bool doctor_exists(const struct doctor_gathering *g, const char *path)
+{
+	struct stat st;
+
+	return root_stat(&g->root, path, 0, &st) == 0;
+}

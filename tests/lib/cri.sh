@@ -200,9 +200,9 @@ write_cdi_specs() {
 # cdi_in_user_namespace NAME: a CDI device in a pod with a user namespace. crun before 1.29 crashes there when
 # a mount of the spec has no type: https://github.com/containers/crun/issues/1948
 cdi_in_user_namespace() {
-	local kind
-	for kind in nvidia.com/gpu davit.test/gpu; do
-		pod '' ".container.CDI_devices = [{name: \"$kind=$uuid1\"}] | $pod_userns" nvidia-smi -L
-		equal "$1, $kind ($with)" "0 $one" "$rc $output${errors:+ $errors}"
-	done
+	local device=".container.CDI_devices = [{name: \"nvidia.com/gpu=$uuid1\"}]"
+	pod '' "$device | $pod_userns" nvidia-smi -L
+	equal "$1 ($with)" "0 $one" "$rc $output${errors:+ $errors}"
+	pod '' "${device/nvidia.com/davit.test} | $pod_userns" nvidia-smi -L
+	equal "$1, the hook mounts ($with)" "0 $one" "$rc $output${errors:+ $errors}"
 }
