@@ -498,7 +498,10 @@ version = 2
 END
 	wants='containerd.runtimes.nvidia.options.SystemdCgroup=true'
 }
-case_version_alone() { put config.toml <<< 'version = 2'; }
+case_version_alone() {
+	put config.toml <<< 'version = 2'
+	until=1
+}
 case_version_3_alone() {
 	put config.toml <<< 'version = 3'
 	since=2
