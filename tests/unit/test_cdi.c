@@ -244,6 +244,7 @@ static void mounts_have_the_options_of_the_plan(void **state)
 		json_object_to_json_string_ext(at(t->spec, "containerEdits/mounts/0/options"),
 					       JSON_C_TO_STRING_PLAIN),
 		"[\"ro\",\"nosuid\",\"nodev\",\"rbind\",\"rprivate\"]");
+	assert_string_equal(text_at(t->spec, "containerEdits/mounts/0/type"), "bind");
 	assert_string_equal(text_at(t->spec, "containerEdits/env/0"),
 			    "NVIDIA_CTK_LIBCUDA_DIR=/usr/lib64");
 	assert_string_equal(text_at(t->spec, "containerEdits/env/1"),
