@@ -280,7 +280,7 @@ static void the_version_is_the_lowest_that_will_do(void **state)
 		const char *dev, *class, *version;
 	} cases[] = {
 		{true, NULL, "gpu", "0.5.0"},      {true, "/dev", "gpu", "0.5.0"},
-		{false, NULL, "gpu", "0.5.0"},     {false, "/dev", "gpu", "0.3.0"},
+		{false, NULL, "gpu", "0.5.0"},     {false, "/dev", "gpu", "0.4.0"},
 		{false, "/dev", "g.p.u", "0.6.0"},
 	};
 	struct table *t = *state;
