@@ -232,6 +232,9 @@ static int add_mount(struct edits_maker *maker, const struct operation *operatio
 	mount = json_object_new_object();
 	edits_add_text(mount, "hostPath", path);
 	edits_add_text(mount, "containerPath", operation->target);
+	/* OCI allows to leave it out. crun before 1.29 crashes then, if the container joins a pod's
+	 * user namespace. */
+	edits_add_text(mount, "type", "bind");
 	json_object_object_add(mount, "options", mount_options(operation->flags));
 	(void)json_object_array_add(edits_list(edits, "mounts"), mount);
 	return 0;

@@ -106,7 +106,7 @@ by=''
 
 # --- the host's own root as a container's ----------------------------------------------------------
 
-own="invalid rootfs directory: it is davit's own root directory"
+own='invalid rootfs directory: it is davit.s own root directory'
 links='--link a::/lib64/b'
 for root in / /. // ../.. /srv/.. /same /link; do
 	root_is "$root"
