@@ -238,6 +238,17 @@ int check_docker_cdi(const struct doctor_host *host, struct finding *ret)
 			engine->file);
 		return remedy_configure(engine, "docker", " --cdi", ret);
 	}
+	/* rootlesskit's copies of /etc and /run: Docker's CDI reader follows no link to a folder.
+	 */
+	if (engine->rootless && folders->count == 0) {
+		(void)finding_set(ret, DOCTOR_WARN, NULL,
+				  "rootless Docker finds no CDI spec in /etc/cdi and /var/run/cdi, "
+				  "which are links there");
+		return finding_remedy(ret,
+				      "name a folder of yours in cdi-spec-dirs of %s and write the "
+				      "spec there: davit cdi generate --output FOLDER/nvidia.json",
+				      engine->file);
+	}
 	if (folders->count && !strings_contain(folders, "/etc/cdi") &&
 	    !strings_contain(folders, "/var/run/cdi")) {
 		(void)finding_set(ret, DOCTOR_WARN, NULL,

@@ -105,7 +105,7 @@ static bool is_first_of_group(const struct doctor_nodes *nodes, size_t index)
 }
 
 /* On a board: by groups, since it has so many, and it is meant to be so. */
-static int tell_groups(const struct doctor_nodes *nodes, struct finding *ret)
+static int report_groups(const struct doctor_nodes *nodes, struct finding *ret)
 {
 	char list[700] = "", options[300] = "";
 	size_t length = 0;
@@ -152,7 +152,7 @@ int check_nodes_modes(const struct doctor_host *host, struct finding *ret)
 	if (!narrow[0])
 		return finding_set(ret, DOCTOR_OK, NULL, "everybody may open them");
 	if (host->driver.driver.platform != PLATFORM_NATIVE)
-		return tell_groups(nodes, ret);
+		return report_groups(nodes, ret);
 	return finding_set(ret, DOCTOR_WARN,
 			   "give containers that group (--group-add), or set NVreg_DeviceFileMode "
 			   "of the module nvidia to 0666",

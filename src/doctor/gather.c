@@ -268,13 +268,6 @@ int doctor_gather_bundle(struct doctor_gathering *g)
 
 /* ---- all -------------------------------------------------------------------------------- */
 
-bool doctor_exists(const struct doctor_gathering *g, const char *path)
-{
-	struct stat st;
-
-	return root_stat(&g->root, path, 0, &st) == 0;
-}
-
 int doctor_gather(const struct doctor_options *options, struct arena *arena,
 		  struct doctor_host *ret, struct error *err)
 {

@@ -138,6 +138,15 @@ static bool is_number(const char *text)
 	return parse_number(text, strlen(text), 10, INT32_MAX, &number) == 0 && number > 0;
 }
 
+/* Rootless Docker's has a mount namespace of its own, by rootlesskit; it is told so itself. */
+static bool is_in_rootlesskit(struct doctor_gathering *g, const char *pid)
+{
+	size_t length = 0;
+	const char *text = geteuid() == 0 ? NULL : read_of(g, pid, "environ", &length);
+
+	return text && value_among(text, length, "ROOTLESSKIT_STATE_DIR");
+}
+
 /* Engines in containers and in test beds aren't this host's; a snap's has a namespace of its own.
  */
 static bool is_of_host(struct doctor_gathering *g, const char *pid, const char *program)
@@ -145,7 +154,8 @@ static bool is_of_host(struct doctor_gathering *g, const char *pid, const char *
 	const char *path = arena_printf(g->arena, "/proc/%s/ns/mnt", pid);
 	struct stat ours, its;
 
-	if (!string_equal(g->root.path, "/") || string_starts(program, "/snap/"))
+	if (!string_equal(g->root.path, "/") || string_starts(program, "/snap/") ||
+	    is_in_rootlesskit(g, pid))
 		return true;
 	return !path || stat(path, &its) < 0 || proc_stat(0, "ns/mnt", &ours) < 0 ||
 	       (its.st_ino == ours.st_ino && its.st_dev == ours.st_dev);
@@ -301,4 +311,11 @@ bool doctor_processes_are_hidden(const struct doctor_gathering *g)
 		return false;
 	return proc_stat(0, "ns/pid", &st) < 0 || st.st_ino != HOST_PID_NAMESPACE ||
 	       !doctor_exists(g, "proc/1/status");
+}
+
+bool doctor_exists(const struct doctor_gathering *g, const char *path)
+{
+	struct stat st;
+
+	return root_stat(&g->root, path, 0, &st) == 0;
 }

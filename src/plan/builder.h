@@ -35,3 +35,13 @@ int plan_add_families(struct builder *b, struct error *err);
 void plan_add_companions(struct builder *b, const struct selection *selection);
 /* What shows of MIG beneath /proc/driver/nvidia/capabilities. */
 void plan_add_mig_capabilities(struct builder *b, const struct selection *selection);
+/* The driver's libraries, or its other files. */
+void plan_add_files(struct builder *b, bool libraries);
+/* The links to files; `late`: those that may have to give way to a mount of what they lead to. */
+void plan_add_file_links(struct builder *b, bool late);
+/* The directory of MPS' pipes. */
+void plan_add_mps(struct builder *b);
+/* The image's own newer libraries, for the loader cache. */
+void plan_add_compat(struct builder *b);
+/* The loader's cache, or musl's path, and the configuration for a later ldconfig. */
+void plan_add_loader_search(struct builder *b);

@@ -243,7 +243,7 @@ static int add_mount(struct splitter *d, const struct operation *operation, stru
 	return 0;
 }
 
-static int leave(struct splitter *d, const struct operation *operation, struct error *err)
+static int defer_to_hook(struct splitter *d, const struct operation *operation, struct error *err)
 {
 	struct operation *copy = ARENA_PUSH(d->arena, d->rest);
 
@@ -271,7 +271,7 @@ static int split_operation(struct splitter *d, const struct operation *operation
 		r = add_device(d, operation, for_hook, err);
 	if (r == 0 && operation->kind == OPERATION_BIND && !for_hook)
 		r = add_mount(d, operation, err);
-	return r < 0 || !for_hook ? r : leave(d, operation, err);
+	return r < 0 || !for_hook ? r : defer_to_hook(d, operation, err);
 }
 
 static bool is_relative(const struct oci_mount *mount)

@@ -144,12 +144,7 @@ if [ "$containerd_version" != 1.6 ]; then
 		"$(env_is NVIDIA_VISIBLE_DEVICES=all) | .container.CDI_devices = [{name: \"nvidia.com/gpu=$uuid1\"}]" nvidia-smi -L
 	gives 'cdi-cri: read-only root' "0 $one" '' \
 		".container.CDI_devices = [{name: \"nvidia.com/gpu=$uuid1\"}] | .container.linux.security_context.readonly_rootfs = true" nvidia-smi -L
-	# crun 1.21 and 1.28 can't put a device node into a user namespace here, before any hook is called:
-	# "read status from sync socket".
-	if [ "${ENGINE##*/}" = runc ]; then
-		gives 'cdi-cri: user namespace' "0 $one" '' \
-			".container.CDI_devices = [{name: \"nvidia.com/gpu=$uuid1\"}] | $pod_userns" nvidia-smi -L
-	fi
+	cdi_in_user_namespace 'cdi-cri: user namespace'
 	# (Over /etc or /usr it's the engine that mounts: runc refuses, and crun makes files in the volume.)
 	gives 'cdi-cri: read-only volume' "0 $one" '' \
 		".container.CDI_devices = [{name: \"nvidia.com/gpu=$uuid1\"}] | .container.mounts = [{container_path: \"/data\", host_path: \"$work/volume/etc\", readonly: true}]" nvidia-smi -L

@@ -69,6 +69,7 @@ rm "$work/path/conmon"
 write_crio_config "monitor_path = \"$work/programs/conmon\""
 make_crio_image
 with_path=$PATH
+# shellcheck disable=SC2123 # it is the search path
 PATH=$work/path
 says 'not configured' crio.runtime FAIL 'neither a runtime nvidia'
 printf '[crio.runtime.runtimes.nvidia]\nruntime_path = "%s"\n' "$runtime" > "$drop_in"
@@ -191,7 +192,7 @@ device=".container.CDI_devices = [{name: \"nvidia.com/gpu=$uuid1\"}]"
 gives 'CDI: read-only root' "0 $one" '' "$device | .container.linux.security_context.readonly_rootfs = true" nvidia-smi -L
 gives 'CDI: read-only volume' "0 $one" '' \
 	"$device | .container.mounts = [{container_path: \"/data\", host_path: \"$work/volume/etc\", readonly: true}]" nvidia-smi -L
-[ "${ENGINE##*/}" != runc ] || gives 'CDI: user namespace' "0 $one" '' "$device | $pod_userns" nvidia-smi -L
+cdi_in_user_namespace 'CDI: user namespace'
 pod '' '.container.CDI_devices = [{name: "nvidia.com/gpu=9"}]' true
 matches "CDI: an unknown device ($with)" 'unresolvable CDI devices .*nvidia.com/gpu=9' "$errors"
 stop_crio

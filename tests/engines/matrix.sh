@@ -49,6 +49,12 @@ chmod 0700 "$work/run"
 
 # result ENGINE ROAD CONDITION: of $rc, $output and $errors.
 result() {
+	# crun 1.8 and Podman 4.3: as the container's root crun can't enter the bundle's directory, before it
+	# starts the hook.
+	if [ "$2 $3 $low_name" = 'CDI user namespace crun' ] && [ $rc != 0 ]; then
+		matches "crun fails ($1, CDI in a user namespace)" 'executing hook|sync socket' "$output $errors"
+		return 0
+	fi
 	equal "matrix: $1 | $2 | $3 | $low_name" "0 $one" "$rc $output${errors:+ $errors}"
 	[[ $3 != *volume* ]] || equal "the volume is as before ($1, $2, $low_name)" "$before" "$(tree_state "$work/volume")"
 }
@@ -86,7 +92,7 @@ run_docker() {
 			docker_case "$road" read-only --read-only
 			docker_case "$road" 'read-only volume' -v "$work/volume:$volume:ro"
 		else
-			[ "$road $low_name" = 'CDI crun' ] || docker_case "$road" 'user namespace' # as below
+			docker_case "$road" 'user namespace'
 		fi
 	done
 }
@@ -164,9 +170,7 @@ if command -v podman > /dev/null; then
 		[ "$road" != CDI ] || volume=/data
 		podman_case "$road" rootful
 		podman_case "$road" rootless
-		# crun (1.8 to 1.28) fails by itself at the nodes: "read status from sync socket".
-		[ "$road $low_name" = 'CDI crun' ] ||
-			podman_case "$road" 'user namespace' --uidmap 0:100000:65536 --gidmap 0:100000:65536
+		podman_case "$road" 'user namespace' --uidmap 0:100000:65536 --gidmap 0:100000:65536
 		podman_case "$road" read-only --read-only
 		podman_case "$road" 'read-only volume' -v "$work/volume:$volume:ro"
 	done

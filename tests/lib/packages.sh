@@ -9,9 +9,9 @@ container_packages=(runc jq busybox-static musl-tools)
 test_packages=(clang clang-format clang-tidy clang-tools shellcheck python3 binutils crun podman docker.io
 	docker-compose squashfs-tools procps util-linux strace fuse-overlayfs valgrind libclang-rt-14-dev file
 	systemd udev dbus uidmap patch diffutils git rpm lintian mmdebstrap zsh fish mandoc groff python3-grpcio
-	lxc lxd charliecloud-builders charliecloud-runtime)
+	lxc lxd charliecloud-builders charliecloud-runtime rootlesskit)
 # What the scripts of tests/engines need in the chroots of tests/suites.
-suite_packages=(crun podman docker.io docker-cli docker-compose containerd python3 python3-grpcio binutils procps
+suite_packages=(rootlesskit crun podman docker.io docker-cli docker-compose containerd python3 python3-grpcio binutils procps
 	util-linux mount iproute2 fuse-overlayfs uidmap strace file systemd udev dbus git diffutils squashfs-tools
 	lxc incus charliecloud)
 # Beside this machine's own libraries: those of arm64, and what builds and runs for it.

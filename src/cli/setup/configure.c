@@ -120,7 +120,9 @@ static const char *find_rootless(const struct job *job)
 {
 	const char *home = own_variable(job, "HOME");
 	const char *folder = own_variable(job, "XDG_CONFIG_HOME");
+	const char *run = own_variable(job, "XDG_RUNTIME_DIR");
 	const char *const signs[] = {
+		run ? arena_printf(job->arena, "%s/docker.sock", run) : NULL,
 		arena_printf(job->arena, "/run/user/%u/docker.sock", (unsigned)geteuid()),
 		arena_printf(job->arena, "%s/.config/systemd/user/docker.service",
 			     home ? home : ""),

@@ -152,3 +152,13 @@ int library_resolve(struct inventory *inv, enum driver_tree tree, const char *pa
 int inventory_read_files(struct inventory *inv);
 /* The CUDA version from a library's note, or NULL. */
 const char *library_cuda_version(const struct library *library, struct arena *arena);
+/* The libraries of one word size: 64 or 32. */
+int inventory_read_libraries(struct inventory *inv, const struct library_dirs *dirs,
+			     int class_bits);
+/* Whether this row is looked for: by its capabilities, and by what other rows found before. */
+bool inventory_wants(const struct inventory *inv, const struct catalogue_row *row);
+/* The row's further links, with the driver's version in them. */
+int inventory_add_links(struct inventory *inv, const struct catalogue_row *row,
+			struct driver_file *file);
+bool driver_file_has_link(const struct driver_file *file, const char *name);
+bool driver_has_library(const struct driver *driver, const char *name, int class_bits);
