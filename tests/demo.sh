@@ -37,7 +37,7 @@ started=$SECONDS
 say '2. Build'
 make_work
 build() {
-	cmake -G Ninja -S . -B "$DAVIT_BUILD" && cmake --build "$DAVIT_BUILD" --target davit-hook davit fixture
+	cmake -G Ninja -S . -B "$DAVIT_BUILD" -DDAVIT_TESTS=ON && cmake --build "$DAVIT_BUILD" --target davit-hook davit fixture
 }
 build > "$work/build.log" 2>&1 || {
 	tail -n 30 "$work/build.log" >&2

@@ -131,7 +131,11 @@ show() {
 }
 
 the_machine() {
+	local version
+	version=$(sed -nE 's/.*Kernel Module[^0-9]*([0-9.]+) .*/\1/p' /proc/driver/nvidia/version 2> /dev/null || true)
 	title 'the machine'
+	report_host "${version:-580.159.04}, $([ -n "$fake" ] && echo fake || echo real)" \
+		"runc $(runc --version | sed -nE '1s/^runc version ([0-9.]+).*/\1/p')"
 	uname -sr | show
 	"$davit" info --config "$config" | show
 	"$davit" info --json --config "$config" > "$work/info.json"

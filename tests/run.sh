@@ -47,7 +47,8 @@ quietly() {
 
 build_folder() { # FOLDER CMAKE-OPTION...
 	# CC counts when the folder is new: what somebody configured before stays.
-	CC=${CC:-gcc} cmake -G Ninja -S . -B "$@" && cmake --build "$1" --parallel "$jobs"
+	# Except DAVIT_TESTS, which the README's installation switches off.
+	CC=${CC:-gcc} cmake -G Ninja -S . -B "$@" -DDAVIT_TESTS=ON && cmake --build "$1" --parallel "$jobs"
 }
 
 group_build() {

@@ -147,7 +147,11 @@ struct doctor_host {
 	struct doctor_engine engines[DOCTOR_ENGINES];
 	/* What davit-runtime becomes; no path: none of runtime.candidates exists. */
 	struct doctor_program low_level;
-	enum { DOCTOR_HOOKS_UNSEEN, DOCTOR_HOOKS_KNOWN, DOCTOR_HOOKS_UNKNOWN } low_level_hooks;
+	enum doctor_low_level_hooks {
+		DOCTOR_HOOKS_UNSEEN,
+		DOCTOR_HOOKS_KNOWN,
+		DOCTOR_HOOKS_UNKNOWN
+	} low_level_hooks;
 	bool config_hidden; /* only root can read the configuration */
 	int required;       /* enum doctor_engine_kind; -1: whichever there are */
 	struct doctor_hooks hooks;

@@ -163,12 +163,13 @@ struct driver {
 	bool repairable;   /* its modules can be loaded, and its nodes made */
 	bool gpus_partial; /* there may be more, behind those that were asked for */
 	bool gpus_by_nvml; /* how many there are is known to NVML alone; until then there is one */
+	bool nvml_asked;   /* and it answered */
 	/*
 	 * Where NVML can't be asked, an index or a UUID that it alone knows means the first GPU,
 	 * and requirements that it alone can decide are taken to hold: `unproven` says why.
 	 */
-	bool nvml_optional;
 	const char *unproven;
+	bool nvml_optional;
 	/* Of requirements that don't hold davit-runtime makes an error, too (policy.requirements:
 	 * auto): NVIDIA's does so with Tegra's lists. */
 	bool enforces;
@@ -193,7 +194,6 @@ struct driver {
 	struct strings searched;
 	/* libraries that are there, but of another version: "/lib/libcuda.so.535.1 (of 535.1)" */
 	struct strings other_versions;
-	bool nvml_asked; /* and it answered */
 	/* The directory of the image's newer libraries (CUDA forward compatibility) that are for
 	 * this platform; NULL: none are. With the host's CUDA version in place of the driver's
 	 * when compat_by_cuda. */

@@ -11,12 +11,12 @@
  * A program that runs such hooks has their name in it: the member of config.json. Nothing is
  * executed for that. A script says nothing of the runtime that it starts.
  */
-static int look_for_hooks(int fd)
+static enum doctor_low_level_hooks look_for_hooks(int fd)
 {
 	static const char word[] = "createContainer";
 	struct stat st;
 	const char *data;
-	int known = DOCTOR_HOOKS_UNSEEN;
+	enum doctor_low_level_hooks known = DOCTOR_HOOKS_UNSEEN;
 
 	if (fstat(fd, &st) < 0 || st.st_size < 4)
 		return known;

@@ -11,7 +11,7 @@ rm -r "$host/proc/driver/nvidia" "$host/sys/module/nvidia"
 new_bundle debian NVIDIA_VISIBLE_DEVICES=all
 configure '.driver."load-modules" = false'
 refused 'no module' "davit: cannot use the driver: the kernel module nvidia is not loaded \
-(no $host/proc/driver/nvidia/version) (fix: modprobe nvidia (and check \`dmesg | grep NVRM\`))"
+(no $host/proc/driver/nvidia/version) (fix: install NVIDIA's driver, or load it with modprobe nvidia (and check \`dmesg | grep NVRM\`))"
 doctor_says 'no module' driver.module fail 'not loaded' 'modprobe|install'
 
 # The machine's modprobe may be there or not; it has no such module.

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """check.py REPOSITORY DAVIT: what pages promise beside their blocks of commands: links that lead
 somewhere, commands within the text that exist with these options, figures that were measured, pictures
-that are as they would be drawn now,
+and a table that are as they would be made now,
 defaults that are the shipped ones, packages that are those of the tests."""
 import filecmp
 import json
@@ -138,6 +138,11 @@ def check_pictures():
     report("the charts' figures are those of docs/measurements", problems)
 
 
+def check_compatibility():
+    told = subprocess.run(['tests/suites/table', 'check'], capture_output=True, text=True, check=False)
+    report("docs/compatibility.md's table is that of docs/compatibility.tsv", (told.stdout + told.stderr).splitlines())
+
+
 def flat(prefix, value):
     if not isinstance(value, dict):
         return {prefix: value}
@@ -191,6 +196,7 @@ def main():
     check_index(pages)
     check_figures()
     check_pictures()
+    check_compatibility()
     check_configuration()
     check_packages()
     sys.exit(failed)

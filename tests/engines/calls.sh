@@ -154,8 +154,8 @@ container() { # NAME EXPECTED CALL
 		state() { printf "{\"ociVersion\": \"1.0.2\", \"id\": \"c\", \"status\": \"creating\", \"pid\": %d, \"bundle\": \"%s\"}" "$P" "$work/layers/bundle"; }
 		eval "$1" || echo "exit $?"' - "$3" 2>&1 < /dev/null) || true
 	seen+=$'\n'$(nsenter --target $pid --mount chroot "$root" sh -c 'nvidia-smi -L; dlprobe libcuda.so.1' 2>&1 < /dev/null || true)
-	# (Newer shells name the line.)
-	equal "$1" "$2" "$(sed 's/^sh: line 0: /sh: /' <<< "${seen#$'\n'}")"
+	seen=${seen#$'\n'}
+	equal "$1" "$2" "${seen//sh: line 0: /sh: }" # newer busybox names the line
 	kill $pid
 	wait $pid 2> /dev/null || true
 }

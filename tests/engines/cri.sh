@@ -12,6 +12,7 @@ set -euo pipefail
 # shellcheck source=tests/lib/cri.sh
 . "$repository/tests/lib/cri.sh"
 enter_namespace "$@"
+report_host '580.159.04, fake'
 require_containerd
 make_work
 host=$work/host

@@ -14,6 +14,7 @@ set -euo pipefail
 # shellcheck source=tests/lib/crio.sh
 . "$repository/tests/lib/crio.sh"
 enter_namespace "$@"
+report_host '580.159.04, fake'
 require_crio
 make_work
 host=$work/host

@@ -14,6 +14,7 @@ fi
 unset DAVIT_TEST_NAMESPACE
 # Where users reach it, and no launcher mounts it in its containers.
 TMPDIR=/srv make_work
+CGROUP=${CGROUP:-v2} report_host '580.159.04, fake'
 host=$work/host
 "$fixture/fake-host" "$host" --mig > /dev/null
 mkdir "$work"/{etc,bin}

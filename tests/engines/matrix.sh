@@ -15,6 +15,7 @@ set -euo pipefail
 # shellcheck source=tests/lib/cri.sh
 . "$repository/tests/lib/cri.sh"
 enter_namespace "$@"
+report_host '580.159.04, fake'
 make_work
 host=$work/host
 "$fixture/fake-host" "$host"

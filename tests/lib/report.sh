@@ -20,6 +20,15 @@ skip() { # NAME REASON
 	printf 'skip %s: %s\n' "$1" "$2"
 }
 
+# report_host DRIVER [ENGINE]: where the tests below run, for tests/suites/table.
+report_host() {
+	local system
+	# shellcheck source=/dev/null
+	system=$(. /etc/os-release && printf '%s %s' "${NAME%% *}" "${VERSION_ID:-sid}")
+	printf 'host %s | %s | cgroup %s | %s | %s | %s | %s\n' "$system" "$(uname -m)" "$CGROUP" "$1" \
+		"$(date -u +%F)" "${script#"$repository"/}" "${2:--}"
+}
+
 equal() { # NAME EXPECTED ACTUAL
 	if [ "$2" = "$3" ]; then
 		ok "$1"
@@ -48,15 +57,15 @@ declare -A package_of=([busybox]=busybox-static [musl-gcc]=musl-tools [unshare]=
 
 # needs PROGRAM...: skips the script, with the reason, when one of them isn't installed.
 needs() {
-	local program missing=() packages=()
+	local program absent=() absent_packages=()
 	for program; do
 		command -v "$program" > /dev/null && continue
-		missing+=("$program")
-		packages+=("${package_of[$program]:-$program}")
+		absent+=("$program")
+		absent_packages+=("${package_of[$program]:-$program}")
 	done
-	[ ${#missing[@]} -gt 0 ] || return 0
+	[ ${#absent[@]} -gt 0 ] || return 0
 	skip "${script#"$repository"/tests/}" \
-		"not installed: ${missing[*]} (fix: apt-get install $(printf '%s\n' "${packages[@]}" | sort -u | xargs))"
+		"not installed: ${absent[*]} (fix: apt-get install $(printf '%s\n' "${absent_packages[@]}" | sort -u | xargs))"
 	report_exit
 }
 

@@ -48,26 +48,42 @@ static void count_failure(struct metrics *metrics, const char *text)
 	metrics->other_failures++;
 }
 
-/* "DATE davit[PID]: MILLISECONDS ms LEVEL: TEXT" (log_line) */
+/* Of " davit[PID]: MILLISECONDS ms LEVEL: TEXT", as log_line writes it, TEXT; NULL: another line.
+ */
+static const char *read_head(const char *line, double *ret_milliseconds, struct slice *ret_level)
+{
+	const char *at = strchr(line, ']'), *colon;
+	char *end;
+
+	if (strncmp(line, " davit[", 7) != 0 || !at || at[1] != ':')
+		return NULL;
+	at += 2;
+	*ret_milliseconds = strtod(at, &end);
+	if (end == at || strncmp(end, " ms ", 4) != 0)
+		return NULL;
+	at = end + 4;
+	colon = strstr(at, ": ");
+	if (!colon || !(*ret_milliseconds >= 0 && *ret_milliseconds < 1e9))
+		return NULL;
+	*ret_level = (struct slice){at, (size_t)(colon - at)};
+	return colon + 2;
+}
+
 static void count_line(struct metrics *metrics, const char *line)
 {
 	double milliseconds;
-	char level[8];
-	int text = 0;
+	struct slice level;
+	const char *text = NULL;
 
-	if (strnlen(line, DATE_LENGTH) < DATE_LENGTH ||
-	    sscanf(line + DATE_LENGTH, " davit[%*u]: %lf ms %7[a-z]: %n", &milliseconds, level,
-		   &text) != 2 ||
-	    text == 0 || !(milliseconds >= 0 && milliseconds < 1e9)) {
+	if (strnlen(line, DATE_LENGTH) == DATE_LENGTH)
+		text = read_head(line + DATE_LENGTH, &milliseconds, &level);
+	if (!text)
 		metrics->unknown_lines++;
-		return;
-	}
-	line += DATE_LENGTH + text;
-	if (strcmp(level, "error") == 0)
-		count_failure(metrics, line);
-	else if (strcmp(level, "warning") == 0)
+	else if (slice_equal(level, "error"))
+		count_failure(metrics, text);
+	else if (slice_equal(level, "warning"))
 		metrics->warnings++;
-	else if (strcmp(level, "info") == 0 && strncmp(line, "container ", 10) == 0)
+	else if (slice_equal(level, "info") && strncmp(text, "container ", 10) == 0)
 		count_container(metrics, milliseconds);
 }
 

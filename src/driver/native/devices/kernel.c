@@ -6,11 +6,12 @@
 
 static int module_absent(struct inventory *inv)
 {
-	return error_set(inv->err, ERROR_NO_DRIVER, ENODEV,
-			 "modprobe nvidia (and check `dmesg | grep NVRM`)",
-			 "use the driver: the kernel module nvidia is not loaded (no "
-			 "%s/driver/nvidia/version)",
-			 inv->roots->proc.path);
+	return error_set(
+		inv->err, ERROR_NO_DRIVER, ENODEV,
+		"install NVIDIA's driver, or load it with modprobe nvidia (and check `dmesg | grep NVRM`)",
+		"use the driver: the kernel module nvidia is not loaded (no "
+		"%s/driver/nvidia/version)",
+		inv->roots->proc.path);
 }
 
 static int read_driver_text(struct inventory *inv, const char *name, const char **ret)
