@@ -65,7 +65,7 @@ mkdir "$bundle"
 (cd "$bundle" && runc spec)
 cp "$bundle/config.json" "$work/spec.json"
 
-# container HOOK COMMAND...: config.json of the bundle; without hooks when HOOK is empty.
+# container HOOK COMMAND...: the bundle's config.json; without hooks when HOOK is empty.
 container() {
 	printf '%s\036' "${@:2}" | jq -Rs 'split("\u001e")[:-1]' > "$work/command.json"
 	jq --arg hook "$1" --arg config "$config" --slurpfile command "$work/command.json" '

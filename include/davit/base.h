@@ -76,8 +76,10 @@ int error_read(struct error *err, enum error_code code, int errnum, const char *
 int error_memory(struct error *err);
 /* From here on it says that the process is held to that much. */
 void error_memory_limit(unsigned mib);
-/* Puts "FORMAT: " before the message: what the caller was doing. Returns r. */
+/* Puts "FORMAT: cannot " before the message: what the caller was doing. Returns r. */
 int error_wrap(struct error *err, int r, const char *format, ...) PRINTF_LIKE(3, 4);
+/* Puts "FORMAT: " before a message that isn't a clause of its own, but the cause. Returns r. */
+int error_prefix(struct error *err, int r, const char *format, ...) PRINTF_LIKE(3, 4);
 const char *error_code_name(enum error_code code);
 /* The exit code that goes with it: 1, or 3 when the request can't be met. */
 int error_exit_code(const struct error *err);

@@ -33,7 +33,7 @@ static int source_missing(const struct operation *operation, const struct driver
 	const struct root *root = driver_root_of(roots, operation->tree);
 	const char *slash = operation->source[0] == '/' ? "" : "/";
 
-	return error_errno(err, errnum, "take %s%s%s of the host into the container",
+	return error_errno(err, errnum, "mount the host's %s%s%s in the container",
 			   string_equal(root->path, "/") ? "" : root->path, slash,
 			   operation->source);
 }
@@ -42,10 +42,10 @@ static int source_missing(const struct operation *operation, const struct driver
 static void log_group_only(const struct operation *operation, const struct stat *st)
 {
 	if (!(st->st_mode & S_IROTH))
-		log_line(LOG_LEVEL_INFO,
-			 "%s is for root and group %u alone: its mode is %04o (fix for another "
-			 "user: docker run --group-add %u, or davit-runtime)",
-			 operation->target, st->st_gid, st->st_mode & 0777, st->st_gid);
+		log_line(
+			LOG_LEVEL_INFO,
+			"%s is accessible only to root and group %u: its mode is %04o (fix: for another user, use docker run --group-add %u, or davit-runtime)",
+			operation->target, st->st_gid, st->st_mode & 0777, st->st_gid);
 }
 
 /* A node has to be the one that the plan speaks of: nothing else may come in under its name. */
@@ -59,11 +59,13 @@ static int check_device(const struct operation *operation, const struct mount_so
 		log_group_only(operation, st);
 		return 0;
 	}
-	error_set(err, ERROR_NO_DRIVER, ENODEV, NULL,
-		  "give the container %s: the host's node is %s %u:%u, the driver's is char %u:%u",
-		  operation->target, S_ISCHR(st->st_mode) ? "char" : "no character device",
-		  major(st->st_rdev), minor(st->st_rdev), operation->major, operation->minor);
-	return error_fix(err, -ENODEV, "remove it on the host and run `davit system prepare`");
+	error_set(
+		err, ERROR_NO_DRIVER, ENODEV, NULL,
+		"add %s to the container: the host's node is %s %u:%u, but the driver's is char %u:%u",
+		operation->target, S_ISCHR(st->st_mode) ? "char" : "not a character device",
+		major(st->st_rdev), minor(st->st_rdev), operation->major, operation->minor);
+	return error_fix(err, -ENODEV,
+			 "remove that node from the host and run `davit system prepare`");
 }
 
 static int clone_source(const struct operation *operation, const struct driver_roots *roots,
@@ -82,10 +84,11 @@ static int clone_source(const struct operation *operation, const struct driver_r
 		return check_device(operation, ret, err);
 	if (operation->owner_root &&
 	    (!S_ISDIR(ret->st.st_mode) || !owner_is_trusted(ret->fd, &ret->st)))
-		return error_set(err, ERROR_SYSTEM, EPERM, "remove it from the host",
-				 "take %s of the host into the container: it is no directory of "
-				 "root's",
-				 operation->source);
+		return error_set(
+			err, ERROR_SYSTEM, EPERM,
+			"make that directory owned by root, or remove it from the host",
+			"mount the host's %s in the container: it is not a root-owned directory",
+			operation->source);
 	return 0;
 }
 
@@ -119,7 +122,8 @@ static int clone_mask(const struct proc_mask *mask, const struct driver_roots *r
 				     : -ENOMEM;
 
 			if (r < 0)
-				return error_errno(err, -r, "take /proc/%s into the container",
+				return error_errno(err, -r,
+						   "mount the host's /proc/%s in the container",
 						   path ? path : "driver/nvidia");
 			ret->mask_count++;
 		}
@@ -139,7 +143,7 @@ static int clone_operation(const struct operation *operation, const struct drive
 		return r;
 	*ret_missing = true;
 	/* That it isn't there is nothing to speak of. */
-	log_line(r == -ENOENT ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "left out: cannot %s",
+	log_line(r == -ENOENT ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "skipped: cannot %s",
 		 err->message);
 	return 0;
 }
@@ -167,7 +171,8 @@ static int clone_sources(const struct plan *plan, const struct driver_roots *roo
 			r = clone_mask(&plan->proc_mask, roots, arena, ret, err);
 		} else {
 			ret->missing[i] = true;
-			log_line(LOG_LEVEL_INFO, "the container has no %s: nothing to mask",
+			log_line(LOG_LEVEL_INFO,
+				 "the container has no %s, so there is nothing to mask",
 				 operation->target);
 		}
 	}
@@ -207,16 +212,16 @@ static int cover_with_linked(struct applier *applier, const struct operation *op
 		return source_missing(operation, applier->roots, -r, err);
 	r = mount_source_clone(&applier->container->root, linked, operation->flags, false, &source);
 	if (r < 0)
-		return error_errno(err, -r, "clone %s in the container", linked);
+		return error_errno(err, -r, "read %s in the container", linked);
 	if (source.st.st_dev != st.st_dev || source.st.st_ino != st.st_ino)
 		r = error_set(err, ERROR_IMAGE, ESTALE, "remove that file from the image",
-			      "cover the image's own file %s: %s is not the driver's", target,
+			      "replace the image's file %s: %s is not a driver library", target,
 			      linked);
 	else
 		r = attach_mount(&applier->attach, target, &source, err);
 	mount_source_close(&source);
 	if (r == 0)
-		log_line(LOG_LEVEL_INFO, "%s is a file of the image: covered", target);
+		log_line(LOG_LEVEL_INFO, "covered the image's file %s", target);
 	return r;
 }
 
@@ -229,7 +234,7 @@ static int make_link(struct applier *applier, const struct operation *operation,
 	if (r == -EEXIST && operation->replaces)
 		r = attach_link_over_file(&applier->attach, operation->target, operation->text,
 					  err);
-	return r == -EEXIST ? error_errno(err, EEXIST, "make the link %s in the container",
+	return r == -EEXIST ? error_errno(err, EEXIST, "create the link %s in the container",
 					  operation->target)
 			    : r;
 }
@@ -270,7 +275,7 @@ static int apply_operation(struct applier *applier, size_t index, struct error *
 	/* One descriptor less as soon as it has done its work: some hosts allow few. */
 	mount_source_close(&applier->sources.items[index]);
 	if (r < 0 && !operation->required && !applier->attach.broken) {
-		log_line(LOG_LEVEL_WARNING, "left out: cannot %s", err->message);
+		log_line(LOG_LEVEL_WARNING, "skipped: cannot %s", err->message);
 		return 0;
 	}
 	if (r == 0)
@@ -340,7 +345,7 @@ static int apply_all(struct applier *applier, bool cgroups, struct error *err)
 				  &applier->sources, err);
 	if (r != 0)
 		return r;
-	log_line(LOG_LEVEL_DEBUG, "the host's files are at hand");
+	log_line(LOG_LEVEL_DEBUG, "opened the host's files");
 	if (container->mount_namespace >= 0)
 		r = namespace_enter_mount(container->mount_namespace);
 	if (r < 0)

@@ -121,7 +121,7 @@ static int cgroup_open(pid_t pid, struct arena *arena, struct cgroup *ret, struc
 	if (!ret->path) {
 		error_set(err, ERROR_SYSTEM, ENOENT,
 			  "set \"cgroups\": \"never\" in the configuration",
-			  "find the device cgroup of process %d: it has none", (int)pid);
+			  "find the device cgroup of process %d: the process has none", (int)pid);
 		return -ENOENT;
 	}
 	ret->fd = open_beneath(ret->unified ? CGROUP_MOUNT : CGROUP_MOUNT "/devices", "/",
@@ -248,10 +248,10 @@ int cgroup_allow_devices(const struct plan *plan, pid_t pid, struct arena *arena
 	if (cgroup.fd >= 0)
 		fd_close(&cgroup.fd);
 	if (r < 0 && user_namespace_is_nested()) {
-		log_line(LOG_LEVEL_WARNING,
-			 "device rules left to the outer container or host: cannot %s (fix: if the "
-			 "GPU can't be opened, allow its devices to the outer container)",
-			 err->message);
+		log_line(
+			LOG_LEVEL_WARNING,
+			"device rules are not set here: cannot %s (fix: if the GPU can't be opened, allow its devices in the outer container)",
+			err->message);
 		return 0;
 	}
 	return r;

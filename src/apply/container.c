@@ -5,7 +5,7 @@
 
 #include "davit/apply.h"
 
-#define ROOT_FIX "correct root.path in config.json, or the root directory that you named"
+#define ROOT_FIX "correct root.path in config.json, or the root directory on the command line"
 #define ID_MAP_MAX ((size_t)16 * 1024) /* 340 lines, as the kernel allows */
 
 void container_close(struct container *container)
@@ -49,7 +49,8 @@ static int no_process(pid_t pid, int errnum, struct error *err)
 {
 	return error_set(err, ERROR_BAD_BUNDLE, errnum,
 			 "call the hook from a runtime, with the pid of a live container",
-			 "look at process %d of the state: %s", (int)pid, strerror(errnum));
+			 "inspect process %d of the container's state: %s", (int)pid,
+			 strerror(errnum));
 }
 
 /* Whether container_gain_rights has brought this process into the container's namespaces. */
@@ -70,12 +71,11 @@ static int open_mount_namespace(pid_t pid, struct error *err)
 	if (!entered && !proc_has_our_numbers()) {
 		r = proc_check(err);
 		return r < 0 ? r
-			     : error_set(err, ERROR_SYSTEM, ESRCH,
-					 "run `mount -t proc proc /proc` in this PID namespace "
-					 "before the call",
-					 "look at process %d: /proc belongs to another PID "
-					 "namespace, where that number is another process",
-					 (int)pid);
+			     : error_set(
+				       err, ERROR_SYSTEM, ESRCH,
+				       "run `mount -t proc proc /proc` in this PID namespace first",
+				       "inspect process %d: /proc belongs to another PID namespace, where that number means another process",
+				       (int)pid);
 	}
 	fd = proc_open(pid, "ns/mnt", O_RDONLY);
 	if (fd < 0 || fstat(fd, &theirs) < 0)
@@ -93,7 +93,7 @@ static int open_mount_namespace(pid_t pid, struct error *err)
 		return fd_take(&fd);
 	return error_set(err, ERROR_BAD_BUNDLE, EINVAL,
 			 "give the pid of a process in the container's own mount namespace",
-			 "make mounts for process %d: it is in the same mount namespace as %s",
+			 "mount anything for process %d: it shares its mount namespace with %s",
 			 (int)pid, whose);
 }
 
@@ -138,8 +138,7 @@ static int open_root(const struct root *top, const char *rootfs, struct root *re
 				 "open the container's root %s: invalid rootfs directory: %s",
 				 rootfs,
 				 root.fd == -ENOTDIR ? "it is not a directory"
-						     : "it is a loop of links, or a link that "
-						       "/proc makes");
+						     : "it is a loop of links, or a link of /proc");
 	if (root.fd < 0)
 		return error_set(err, ERROR_BAD_BUNDLE, -root.fd, ROOT_FIX,
 				 "open the container's root %s: %s", rootfs, strerror(-root.fd));

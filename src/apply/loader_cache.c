@@ -16,7 +16,8 @@ static int merge(const char *data, size_t length, const struct loader_cache *lib
 	if (r == 0 && length > 0) {
 		r = loader_cache_parse(data, length, arena, &cache, err);
 		if (r < 0)
-			return error_fix(err, r, "run ldconfig in the image, or remove %s from it",
+			return error_fix(err, r,
+					 "run ldconfig in the image, or remove %s from the image",
 					 path);
 	}
 	if (r == 0)

@@ -61,7 +61,7 @@ int proc_mask_attach(const struct proc_mask *mask, struct attach *attach, const 
 
 	/* It is the host's own, or one that the container's owner has chosen: as it is. */
 	if (r == -EXDEV) {
-		log_line(LOG_LEVEL_WARNING, "%s stays as it is: cannot %s", path, err->message);
+		log_line(LOG_LEVEL_WARNING, "%s is not masked: cannot %s", path, err->message);
 		return 0;
 	}
 	if (r == -ENOENT)

@@ -164,7 +164,7 @@ static int read_error(struct link *link, const struct header *header, struct err
 	if (r < 0)
 		return r;
 	return error_set(err, ERROR_SYSTEM, EREMOTEIO, NULL,
-			 "add the devices to the scope's DeviceAllow: systemd says: %s", text);
+			 "add the devices to the scope's DeviceAllow: systemd answered: %s", text);
 }
 
 /* One message: 0 (it was a signal), 1 (done) or -errno. */
@@ -249,8 +249,8 @@ static int connect_private(void)
 }
 
 static const char consequence[] =
-	"the devices may be lost at the next systemctl daemon-reload or update of the container";
-static const char remedy[] = "let the engine use davit-runtime, which needs no rules of its own";
+	"the container may lose its devices at the next systemctl daemon-reload or container update";
+static const char remedy[] = "use davit-runtime, which lets the runtime register the devices";
 
 void container_connect_systemd(struct container *container, struct arena *arena)
 {

@@ -54,9 +54,11 @@ void traces_open(const char *bundle, struct container *container, struct arena *
 	int fd = path && traces ? make_file(path) : -ENOMEM;
 
 	if (fd < 0) {
-		log_line(LOG_LEVEL_WARNING,
-			 "what is made in the container stays: cannot make %s/" TRACES_FILE ": %s",
-			 bundle, strerror(-fd));
+		log_line(
+			LOG_LEVEL_WARNING,
+			"files created in the container will not be removed: cannot create %s/" TRACES_FILE
+			": %s",
+			bundle, strerror(-fd));
 		return;
 	}
 	*traces = (struct traces){.fd = fd, .arena = arena};
@@ -100,9 +102,11 @@ void traces_write(struct traces *traces, const struct root *root)
 	traces->begun = true;
 	traces->lines.count = 0;
 	if (r < 0)
-		log_line(LOG_LEVEL_WARNING,
-			 "what is made in the container stays: cannot write " TRACES_FILE ": %s",
-			 strerror(-r));
+		log_line(
+			LOG_LEVEL_WARNING,
+			"files created in the container will not be removed: cannot write " TRACES_FILE
+			": %s",
+			strerror(-r));
 	else
-		log_line(LOG_LEVEL_DEBUG, "written down: what was made, for poststop");
+		log_line(LOG_LEVEL_DEBUG, "recorded the created files for poststop");
 }

@@ -218,10 +218,10 @@ static void remove_all(struct remover *remover, const struct record *record)
 		/* What lies on a volume, or was removed by the container, isn't there. */
 		if (r < 0 && r != -ENOENT)
 			log_line(LOG_LEVEL_DEBUG, "%s stays: %s", record->items[i].path,
-				 r == -EEXIST ? "it isn't what was made" : strerror(-r));
+				 r == -EEXIST ? "it was replaced since" : strerror(-r));
 	}
 	fd_close(&remover->fd);
-	log_line(LOG_LEVEL_INFO, "removed %zu traces of %zu in %s", removed, record->count,
+	log_line(LOG_LEVEL_INFO, "removed %zu of %zu created files in %s", removed, record->count,
 		 remover->root->path);
 }
 
@@ -251,20 +251,21 @@ int traces_remove(const char *bundle, struct arena *arena, struct error *err)
 		return 0;
 	if (root_open(record.root, &root, err) < 0 || fstat(root.fd, &st) < 0 ||
 	    st.st_dev != record.device || st.st_ino != record.inode) {
-		log_line(LOG_LEVEL_INFO, "nothing is removed: the root %s is gone", record.root);
+		log_line(LOG_LEVEL_INFO, "nothing is removed: the root %s no longer exists",
+			 record.root);
 		return 0;
 	}
 	r = root_refuse_own(&root, err);
 	if (r < 0)
 		return r;
 	if (is_shared(&record, &root) && is_used(&record, arena)) {
-		log_line(LOG_LEVEL_INFO, "nothing is removed: a process has the root %s",
+		log_line(LOG_LEVEL_INFO, "nothing is removed: a process still uses the root %s",
 			 record.root);
 		return 0;
 	}
 	r = fd_inspect(root.fd, arena, &st, &remover.mount);
 	if (r < 0)
-		return error_errno(err, -r, "look at the mount of %s", record.root);
+		return error_errno(err, -r, "inspect the mount of %s", record.root);
 	remove_all(&remover, &record);
 	return 0;
 }

@@ -103,13 +103,14 @@ static int check_types(const struct target *target, const struct place *place,
 	if (is_directory == S_ISDIR(place->st.st_mode))
 		return 0;
 	if (is_directory)
-		return error_set(err, ERROR_IMAGE, ENOTDIR, "remove it from the image",
-				 "put a directory at %s in the container: the image has "
-				 "something else there",
-				 target->path);
-	return error_set(err, ERROR_IMAGE, EISDIR, "remove that directory from the image",
-			 "put a file at %s in the container: the image has a directory there",
-			 target->path);
+		return error_set(
+			err, ERROR_IMAGE, ENOTDIR, "remove it from the image",
+			"create the directory %s in the container: the image has a file of that name",
+			target->path);
+	return error_set(
+		err, ERROR_IMAGE, EISDIR, "remove that directory from the image",
+		"create the file %s in the container: the image has a directory of that name",
+		target->path);
 }
 
 /* Whether what is at the target stays as it is. */
@@ -121,12 +122,12 @@ static bool is_kept(const struct target *target, const struct place *place,
 		       place->kind == PLACE_OWN;
 
 	if (!is_node && is_the_same(source, place)) {
-		log_line(LOG_LEVEL_INFO, "%s is the host's already", target->path);
+		log_line(LOG_LEVEL_INFO, "%s is already the host's file", target->path);
 		return true;
 	}
 	/* A directory on which something is mounted was chosen for the container by others. */
 	if (S_ISDIR(source->st.st_mode) && place->mount != target->attach->dir.mount) {
-		log_line(LOG_LEVEL_INFO, "%s is a volume of the container: left as it is",
+		log_line(LOG_LEVEL_INFO, "%s is a volume of the container and is not changed",
 			 target->path);
 		return true;
 	}
@@ -182,10 +183,10 @@ static int mount_on_made(struct target *target, struct mount_source *source, str
 	int fd;
 
 	if (S_ISDIR(source->st.st_mode)) {
-		fd = target_try(target, try_directory, &mode, "make the directory", err);
+		fd = target_try(target, try_directory, &mode, "create the directory", err);
 		return fd == -EEXIST ? 0 : fd;
 	}
-	fd = target_try(target, try_stub, NULL, "make the file", err);
+	fd = target_try(target, try_stub, NULL, "create the file", err);
 	if (fd >= 0) {
 		AUTO_FD stub = fd;
 
@@ -242,7 +243,7 @@ int attach_directory(struct attach *attach, const char *path, mode_t mode, struc
 	int r = target_reach(attach, path, &target, err);
 
 	if (r == 0)
-		r = target_try(&target, try_directory, &mode, "make the directory", err);
+		r = target_try(&target, try_directory, &mode, "create the directory", err);
 	if (r == 0 && fchmodat(attach->dir_fd, target.name, mode, 0) < 0)
 		return target_error(&target, errno, "set the mode of", err);
 	return r == -EEXIST ? 0 : r;
@@ -315,7 +316,7 @@ int attach_beneath(int top_fd, const char *path, const char *name, struct mount_
 
 	place.fd = fd;
 	r = fd < 0 ? fd : mount_source_attach(source, &place);
-	return r < 0 ? error_errno(err, -r, "show %s/%s in the container", path, name) : 0;
+	return r < 0 ? error_errno(err, -r, "mount %s/%s in the container", path, name) : 0;
 }
 
 void attach_end(struct attach *attach)

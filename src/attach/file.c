@@ -69,7 +69,7 @@ static int cover_file(struct attach *attach, const struct place *place,
 		return place_refuse(place, place->path, err);
 	for (size_t i = 0; r < 0 && i < ARRAY_SIZE(directories); i++)
 		r = cover_from(attach, directories[i], place, content);
-	return r < 0 ? error_errno(err, -r, "cover %s in the container by a file of its own",
+	return r < 0 ? error_errno(err, -r, "cover %s in the container with a private file",
 				   place->path)
 		     : 0;
 }

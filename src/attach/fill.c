@@ -13,7 +13,7 @@ int fill_directory(int top_fd, const char *path, struct error *err)
 	size_t length = strlen(path);
 
 	if (length >= sizeof(prefix))
-		return error_errno(err, ENAMETOOLONG, "make %s in a tmpfs", path);
+		return error_errno(err, ENAMETOOLONG, "create %s in a tmpfs", path);
 	memcpy(prefix, path, length + 1);
 	for (size_t end = 1; end <= length; end++) {
 		char saved = prefix[end];
@@ -22,7 +22,7 @@ int fill_directory(int top_fd, const char *path, struct error *err)
 			continue;
 		prefix[end] = '\0';
 		if (mkdirat(top_fd, prefix, 0555) < 0 && errno != EEXIST)
-			return error_errno(err, errno, "make %s in a tmpfs", prefix);
+			return error_errno(err, errno, "create %s in a tmpfs", prefix);
 		prefix[end] = saved;
 	}
 	return 0;

@@ -74,7 +74,7 @@ static int put_link(struct attach *attach, const char *path, const struct link *
 		if (r == 0 || r == -EEXIST)
 			return r;
 	}
-	return target_try(&target, try_link, link, "make the link", err);
+	return target_try(&target, try_link, link, "create the link", err);
 }
 
 int attach_link(struct attach *attach, const char *path, const char *text, struct error *err)

@@ -35,7 +35,7 @@ int place_know_own(struct attach *attach, int fd, struct error *err)
 	int r = fd_inspect(fd, attach->arena, &st, &id);
 
 	if (r < 0)
-		return error_errno(err, -r, "look at a mount of ours");
+		return error_errno(err, -r, "inspect a mount that davit made");
 	return know(attach, id, PLACE_OWN, NULL) < 0 ? error_memory(err) : 0;
 }
 
@@ -264,7 +264,7 @@ int place_inspect(struct attach *attach, int fd, const char *path, struct place 
 	r = fd_inspect(fd, attach->arena, &ret->st, &ret->mount);
 	if (r == 0)
 		r = decide(attach, ret->mount, path, 0, &ret->kind, &ret->volume);
-	return r < 0 ? error_errno(err, -r, "look at what is mounted at %s in the container", path)
+	return r < 0 ? error_errno(err, -r, "find what is mounted at %s in the container", path)
 		     : 0;
 }
 
@@ -284,15 +284,15 @@ int place_refuse(const struct place *place, const char *path, struct error *err)
 	const char *volume = place->volume ? place->volume : place->path;
 
 	if (place->kind == PLACE_SHARED)
-		return error_set(err, ERROR_BAD_REQUEST, EXDEV,
-				 "mount that volume elsewhere, or not as shared",
-				 "put %s into the container: it lies on a shared mount, %s, and "
-				 "would show on the host",
-				 path, volume);
-	return error_set(err, ERROR_BAD_REQUEST, EXDEV, "mount that volume elsewhere, or read-only",
-			 "put %s into the container: it lies in a volume, %s, where nothing may be "
-			 "made",
-			 path, volume);
+		return error_set(
+			err, ERROR_BAD_REQUEST, EXDEV,
+			"mount that volume at another path, or not as shared",
+			"create %s in the container: it lies on the shared mount %s and would appear on the host",
+			path, volume);
+	return error_set(
+		err, ERROR_BAD_REQUEST, EXDEV, "mount that volume at another path, or read-only",
+		"create %s in the container: it lies in the volume %s, where davit creates nothing",
+		path, volume);
 }
 
 int attach_begin(struct attach *attach, const struct root *root, const struct oci_mounts *mounts,
@@ -317,7 +317,7 @@ int attach_begin(struct attach *attach, const struct root *root, const struct oc
 			return know(attach, id, PLACE_SHARED, "/") < 0 ? error_memory(err) : 0;
 	}
 	if (r < 0)
-		return error_errno(err, -r, "look at the mount of the container's root %s",
+		return error_errno(err, -r, "inspect the mount of the container's root %s",
 				   root->path);
 	return know(attach, id, PLACE_OWN, NULL) < 0 ? error_memory(err) : 0;
 }

@@ -68,11 +68,11 @@ void target_keep(const struct target *target)
 static int path_blocked(const struct attach *attach, const char *path, int errnum,
 			struct error *err)
 {
-	const char *why = errnum == ENOTDIR  ? "it is no directory"
-			  : errnum == ENOENT ? "it is a link to nothing"
-			  : errnum == ELOOP  ? "it is a link to nothing, a loop of links, or a "
-					       "link that /proc makes"
-					     : strerror(errnum);
+	const char *why = errnum == ENOTDIR  ? "it is not a directory"
+			  : errnum == ENOENT ? "it is a dangling link"
+			  : errnum == ELOOP
+				  ? "it is a dangling link, a loop of links, or a link of /proc"
+				  : strerror(errnum);
 
 	return error_set(err, ERROR_IMAGE, errnum, "remove it from the image, or use another image",
 			 "open the directory %s in the container's root %s: %s", path,
@@ -146,8 +146,8 @@ static int make_directory(struct attach *attach, const char *name, const char *p
 	}
 	if (r < 0)
 		return r;
-	r = error_errno(err, errno, "make the directory %s in %s", path, attach->root->path);
-	return error_fix(err, r, "let the image have a plain directory there");
+	r = error_errno(err, errno, "create the directory %s in %s", path, attach->root->path);
+	return error_fix(err, r, "replace it with a plain directory in the image");
 }
 
 /* The next name on the way, made when it is missing. `path` is all of the way up to it. */
@@ -199,7 +199,7 @@ int target_reach(struct attach *attach, const char *path, struct target *ret, st
 	if (path[0] != '/' || !slash || length >= sizeof(directory) || !slash[1] ||
 	    string_equal(slash + 1, ".") || string_equal(slash + 1, ".."))
 		return error_set(err, ERROR_BAD_REQUEST, EINVAL, NULL,
-				 "use %s in the container: it names no file", path);
+				 "use %s in the container: the path names no file", path);
 	if (attach->dir_fd >= 0 && strlen(attach->dir_path) == length &&
 	    memcmp(attach->dir_path, path, length) == 0)
 		return 0;
@@ -264,10 +264,10 @@ int target_try(struct target *target, int (*try)(const struct target *target, co
 		r = -EAGAIN;
 	}
 	if (r == -EISDIR)
-		return error_set(err, ERROR_IMAGE, EISDIR, "remove that directory from the image",
-				 "put a file at %s in the container: the image has a directory "
-				 "there",
-				 target->path);
+		return error_set(
+			err, ERROR_IMAGE, EISDIR, "remove that directory from the image",
+			"create the file %s in the container: the image has a directory of that name",
+			target->path);
 	return r < 0 && r != -EEXIST ? target_error(target, -r, what, err) : r;
 }
 

@@ -160,7 +160,7 @@ static int put_all_back(const struct root *view, struct beneaths *beneaths, stru
 		int r = beneaths->items[i].fd < 0 ? 0 : put_back(view, &beneaths->items[i]);
 
 		if (r < 0)
-			return error_errno(err, -r, "keep the mount %s%s in the container",
+			return error_errno(err, -r, "preserve the mount %s%s in the container",
 					   view->path, beneaths->items[i].path);
 	}
 	return 0;
@@ -216,18 +216,18 @@ int view_make(struct attach *attach, const struct place *dir, struct error *err)
 	if (is_root(attach->root, dir->fd))
 		return error_set(
 			err, ERROR_IMAGE, EROFS,
-			"make the directories that are missing in the image, or let its root "
-			"be writable",
-			"make anything right in /: the container's root is read-only");
+			"create the missing directories in the image, or make the container's root writable",
+			"create anything in /: the container's root is read-only");
 	r = open_beneath(dir, attach->arena, &beneaths);
 	if (r < 0)
-		error_errno(err, -r, "keep the mounts beneath %s in the container", dir->path);
+		error_errno(err, -r, "preserve the mounts below %s in the container", dir->path);
 	else
 		r = cover(attach, dir, &beneaths, err);
 	for (size_t i = 0; i < beneaths.count; i++)
 		fd_close(&beneaths.items[i].fd);
 	if (r >= 0)
-		log_line(LOG_LEVEL_INFO, "%s is read-only: covered by a private view", dir->path);
+		log_line(LOG_LEVEL_INFO, "%s is read-only; covered it with a private view",
+			 dir->path);
 	return r;
 }
 
@@ -237,9 +237,9 @@ int attach_seal(struct attach *attach, struct error *err)
 		int r = mount_make_read_only(attach->views.items[i]);
 
 		if (r < 0)
-			return error_errno(err, -r,
-					   "make a view of a read-only directory "
-					   "read-only in the container");
+			return error_errno(
+				err, -r,
+				"make the view of a read-only directory read-only in the container");
 	}
 	return 0;
 }

@@ -95,29 +95,47 @@ void error_memory_limit(unsigned mib)
 int error_memory(struct error *err)
 {
 	if (memory_limit_mib)
-		return error_set(err, ERROR_SYSTEM, ENOMEM,
-				 "look for a file of the image, or config.json, that is far too "
-				 "large",
-				 "get memory: %s (davit takes %u MiB at most)", strerror(ENOMEM),
-				 memory_limit_mib);
-	return error_set(err, ERROR_SYSTEM, ENOMEM, "raise the memory limit", "get memory: %s",
+		return error_set(
+			err, ERROR_SYSTEM, ENOMEM,
+			"look for a file in the image, or a config.json, that is far too large",
+			"allocate memory: %s (davit's limit is %u MiB)", strerror(ENOMEM),
+			memory_limit_mib);
+	return error_set(err, ERROR_SYSTEM, ENOMEM, "raise the memory limit", "allocate memory: %s",
 			 strerror(ENOMEM));
+}
+
+static int add_context(struct error *err, int r, const char *between, const char *format,
+		       va_list args)
+{
+	char inner[sizeof(err->message)];
+	int used;
+
+	memcpy(inner, err->message, sizeof(inner));
+	used = vsnprintf(err->message, sizeof(err->message), format, args);
+	if (used > 0 && (size_t)used < sizeof(err->message))
+		(void)snprintf(err->message + used, sizeof(err->message) - (size_t)used, "%s%s",
+			       between, inner);
+	string_printable(err->message);
+	return r;
 }
 
 int error_wrap(struct error *err, int r, const char *format, ...)
 {
-	char inner[sizeof(err->message)];
 	va_list args;
-	int used;
 
-	memcpy(inner, err->message, sizeof(inner));
 	va_start(args, format);
-	used = vsnprintf(err->message, sizeof(err->message), format, args);
+	r = add_context(err, r, ": cannot ", format, args);
 	va_end(args);
-	if (used > 0 && (size_t)used + 3 < sizeof(err->message))
-		(void)snprintf(err->message + used, sizeof(err->message) - (size_t)used, ": %.*s",
-			       (int)(sizeof(err->message) - (size_t)used - 3), inner);
-	string_printable(err->message);
+	return r;
+}
+
+int error_prefix(struct error *err, int r, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	r = add_context(err, r, ": ", format, args);
+	va_end(args);
 	return r;
 }
 
@@ -128,16 +146,16 @@ static const char *default_fix(enum error_code code)
 	case ERROR_BAD_BUNDLE:
 		return "compare config.json with the output of `runc spec`";
 	case ERROR_BAD_CONFIG:
-		return "compare it with the config.json that davit ships";
+		return "compare it with davit's default config.json (`davit config show` lists the keys)";
 	case ERROR_BAD_REQUEST:
 		return "correct the container's environment, annotations or mounts";
 	case ERROR_IMAGE:
-		return "mend the image there, or use another one";
+		return "correct the image there, or use another image";
 	case ERROR_NO_DRIVER:
 	case ERROR_DRIVER_MISMATCH:
 		return "check that `nvidia-smi` works on this host";
 	default:
-		return "see the kernel's log, and `davit explain --bundle DIR`";
+		return "see the kernel log and `davit explain --bundle DIR`";
 	}
 }
 

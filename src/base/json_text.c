@@ -14,7 +14,7 @@ struct parser {
 	const char *problem;
 };
 
-static const char ends_early[] = "the text ends too early";
+static const char ends_early[] = "the text ends in the middle of a value";
 
 static int fail(struct parser *p, const char *problem)
 {

@@ -41,17 +41,17 @@ static bool is_kind(const char *kind)
 int cdi_check_kind(const char *vendor, const char *class, struct error *err)
 {
 	if (!is_name(vendor, "_-.", false) || strlen(vendor) > 253)
-		return error_set(err, ERROR_BAD_REQUEST, EINVAL, "use one such as nvidia.com",
-				 "use the vendor %s: it is no domain name", vendor);
+		return error_set(err, ERROR_BAD_REQUEST, EINVAL, "use a name such as nvidia.com",
+				 "use the vendor %s: it is not a domain name", vendor);
 	if (!is_name(class, "_-.", false) || strlen(class) > 63)
-		return error_set(err, ERROR_BAD_REQUEST, EINVAL, "use one such as gpu",
-				 "use the class %s: it has to be letters, digits, '-', '_' and '.'",
-				 class);
+		return error_set(
+			err, ERROR_BAD_REQUEST, EINVAL, "use a name such as gpu",
+			"use the class %s: a class consists of letters, digits, '-', '_' and '.'",
+			class);
 	if (cdi_is_deadly(vendor, class))
 		return error_set(
-			err, ERROR_BAD_REQUEST, EINVAL, "use one of two letters or more",
-			"use the kind %s/%s: a vendor or class of one letter makes dockerd "
-			"28 panic when it reads the spec",
+			err, ERROR_BAD_REQUEST, EINVAL, "use a name of two letters or more",
+			"use the kind %s/%s: dockerd 28 panics when it reads a spec whose vendor or class has one letter",
 			vendor, class);
 	return 0;
 }
@@ -260,8 +260,8 @@ static int bad(const struct checker *checker, const char *place, const char *nam
 	       const char *problem)
 {
 	return error_set(checker->err, ERROR_BAD_REQUEST, EINVAL,
-			 "write it anew, or remove the file", "use %s: %s%s%s: %s", checker->what,
-			 place, *place && *name ? "." : "", name, problem);
+			 "generate the file again, or remove it", "use %s: %s%s%s: %s",
+			 checker->what, place, *place && *name ? "." : "", name, problem);
 }
 
 static int check_object(const struct checker *checker, const struct cdi_object *type,
@@ -359,8 +359,8 @@ int cdi_check(struct json_object *spec, const char *what, struct error *err)
 	version = json_object_get_string(json_object_object_get(spec, "cdiVersion"));
 	lowest = cdi_lowest_version(spec);
 	if (cdi_version_rank(version) < cdi_version_rank(lowest))
-		return error_set(err, ERROR_BAD_REQUEST, EINVAL, "correct cdiVersion in it",
-				 "use %s: its fields need cdiVersion %s, it says %s", what, lowest,
-				 version);
+		return error_set(err, ERROR_BAD_REQUEST, EINVAL, "correct the file's cdiVersion",
+				 "use %s: its fields need cdiVersion %s, but it has %s", what,
+				 lowest, version);
 	return 0;
 }

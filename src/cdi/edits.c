@@ -120,12 +120,12 @@ static int add_node(struct edits_maker *maker, const struct operation *operation
 	if (!path)
 		return error_memory(err);
 	if (!same && !operation->required)
-		return edits_leave_out(maker, path, "no such node of the driver", err);
+		return edits_leave_out(maker, path, "the driver has no such node", err);
 	if (r == 0 && !same)
 		return error_set(err, ERROR_NO_DRIVER, ENODEV,
 				 "remove it and run `davit system prepare`",
-				 "describe %s: it is not char %u:%u", path, operation->major,
-				 operation->minor);
+				 "describe %s: it is not the character device %u:%u", path,
+				 operation->major, operation->minor);
 	node = json_object_new_object();
 	add_text(node, "path", operation->target);
 	if (!string_equal(path, operation->target))
@@ -216,7 +216,7 @@ static int add_mount(struct edits_maker *maker, const struct operation *operatio
 	if (!path)
 		return error_memory(err);
 	if (r < 0 && operation->required)
-		return error_errno(err, -r, "describe %s of the host", path);
+		return error_errno(err, -r, "describe the host's %s", path);
 	if (r < 0) /* the usual case, of no interest */
 		return 0;
 	if (maker->options->no_sockets && (S_ISSOCK(st.st_mode) || operation->owner_root))
@@ -225,7 +225,8 @@ static int add_mount(struct edits_maker *maker, const struct operation *operatio
 		return add_hook_mount(maker, operation, path, err);
 	if (operation->owner_root)
 		return edits_leave_out(
-			maker, path, "a spec can't have its owner checked when a container starts",
+			maker, path,
+			"CDI can't verify the owner of this directory when a container starts",
 			err);
 	mount = json_object_new_object();
 	add_text(mount, "hostPath", path);
@@ -307,7 +308,7 @@ static int add_node_link(struct edits_maker *maker, const struct plan *plan,
 		add_argument(maker->hook_arguments, "--node-link", value);
 		return 0;
 	}
-	return edits_leave_out(maker, link->target, "it leads to no node of the device", err);
+	return edits_leave_out(maker, link->target, "it doesn't lead to a node of the device", err);
 }
 
 static int add_hook_link(struct edits_maker *maker, const struct plan *plan, bool is_common,

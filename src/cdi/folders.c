@@ -62,12 +62,12 @@ static const char *find_stale_node(const struct scan *scan, struct json_object *
 		if (!path[0])
 			path = text_of(node, "path");
 		if (root_stat(scan->root, path, 0, &st) < 0)
-			return arena_printf(scan->arena, "%s isn't there", path);
+			return arena_printf(scan->arena, "%s doesn't exist", path);
 		if (json_object_object_get_ex(node, "major", &number) &&
 		    (major(st.st_rdev) != (uint64_t)json_object_get_int64(number) ||
 		     minor(st.st_rdev) != (uint64_t)json_object_get_int64(
 						  json_object_object_get(node, "minor"))))
-			return arena_printf(scan->arena, "%s has another number now", path);
+			return arena_printf(scan->arena, "%s has another device number now", path);
 	}
 	return NULL;
 }
@@ -79,7 +79,7 @@ static const char *find_absent(const struct scan *scan, struct json_object *list
 		struct stat st;
 
 		if (root_stat(scan->root, path, 0, &st) < 0)
-			return arena_printf(scan->arena, "%s isn't there", path);
+			return arena_printf(scan->arena, "%s doesn't exist", path);
 	}
 	return NULL;
 }
@@ -135,16 +135,16 @@ static const char *find_bad_hook(const struct scan *scan, struct json_object *ho
 		struct stat st;
 
 		if (fd < 0)
-			return arena_printf(scan->arena, "its hook %s isn't there", path);
+			return arena_printf(scan->arena, "its hook %s doesn't exist", path);
 		if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || !(st.st_mode & 0111))
-			return arena_printf(scan->arena, "its hook %s is no program", path);
+			return arena_printf(scan->arena, "its hook %s is not a program", path);
 		if (!is_ours(fd, scan->arena))
 			continue;
 		command = cdi_hook_command(json_object_object_get(hook, "args"));
 		if (!cdi_is_hook_command(command))
 			return arena_printf(scan->arena,
-					    "its hook %s is davit's, which knows no command %s",
-					    path, command ? command : "without a name");
+					    "its hook %s is davit's, which has no command %s", path,
+					    command ? command : "without a name");
 	}
 	return NULL;
 }
@@ -174,7 +174,7 @@ static const char *find_absent_source(const struct scan *scan, struct json_objec
 				continue;
 			path = arena_strndup(scan->arena, value, (size_t)(end - value));
 			if (path && root_stat(scan->root, path, 0, &st) < 0)
-				return arena_printf(scan->arena, "%s isn't there", path);
+				return arena_printf(scan->arena, "%s doesn't exist", path);
 		}
 	}
 	return NULL;
@@ -214,10 +214,10 @@ static int check_kind(struct scan *scan, const char *path, const char *kind)
 	return cdi_is_deadly(vendor, slash + 1)
 		       ? add_problem(
 				 scan, CDI_PROBLEM_DEADLY,
-				 arena_printf(scan->arena,
-					      "%s is of the kind %s: dockerd 28 panics at a "
-					      "vendor or class of one letter, and doesn't start",
-					      path, kind))
+				 arena_printf(
+					 scan->arena,
+					 "%s has the kind %s: dockerd 28 panics at a vendor or class of one letter and doesn't start",
+					 path, kind))
 		       : 0;
 }
 
@@ -312,11 +312,12 @@ static int compare_devices(struct scan *scan, const struct cdi_listed *earlier,
 
 	if (!string_equal(later->name, earlier->name))
 		return 0;
-	return add_problem(scan, same ? CDI_PROBLEM_NEITHER : CDI_PROBLEM_COVERED,
-			   arena_printf(scan->arena,
-					same ? "%s is in %s and in %s: engines use neither"
-					     : "%s is in %s and in %s: the latter is used",
-					later->name, earlier->file, later->file));
+	return add_problem(
+		scan, same ? CDI_PROBLEM_NEITHER : CDI_PROBLEM_COVERED,
+		arena_printf(scan->arena,
+			     same ? "%s is defined in %s and in %s: engines reject both"
+				  : "%s is defined in %s and in %s: engines use the latter",
+			     later->name, earlier->file, later->file));
 }
 
 static int find_duplicates(struct scan *scan)

@@ -96,8 +96,8 @@ static bool has_group(const struct oci_user *user, const char *group)
 int cdi_check_for_hook(const struct cdi_edits *edits, const struct oci_user *user,
 		       struct error *err)
 {
-	static const char fix[] = "use davit-runtime (docker run --runtime nvidia), or have the "
-				  "engine apply it: --device";
+	static const char fix[] =
+		"use davit-runtime (docker run --runtime nvidia), or let the engine apply the device with --device";
 
 	if (edits->beyond_hook.count)
 		return error_set(err, ERROR_BAD_REQUEST, EINVAL, fix, "apply %.250s",

@@ -25,9 +25,9 @@ static bool contains_kind(const char *text, size_t length, const struct strings 
 
 static void pass_over(struct resolution *r, const char *path, const char *why)
 {
-	log_line(LOG_LEVEL_WARNING, "the CDI spec %s is passed over: %s", path, why);
+	log_line(LOG_LEVEL_WARNING, "the CDI spec %s is ignored: %s", path, why);
 	if (!r->problem)
-		r->problem = arena_printf(r->arena, "%s is passed over: %s", path, why);
+		r->problem = arena_printf(r->arena, "%s is ignored: %s", path, why);
 }
 
 /* As the configuration: whoever can write it decides what of the host containers get. */
@@ -41,7 +41,7 @@ static int read_trusted(struct resolution *r, const char *path, char **ret, size
 		return -EAGAIN;
 	}
 	if (n != FILE_TRUSTED) {
-		pass_over(r, path, "others than root can write it");
+		pass_over(r, path, "users other than root can write it");
 		return -EAGAIN;
 	}
 	n = file_read(fd, CDI_SPEC_MAX, r->arena, ret, ret_length);
@@ -200,16 +200,16 @@ static int not_found(struct resolution *r, const char *name)
 		return error_memory(r->err);
 	if (r->problem)
 		return error_set(r->err, ERROR_UNKNOWN_DEVICE, ENODEV,
-				 "correct that spec, or have it written anew",
+				 "correct that spec, or generate it again",
 				 "find the CDI device %.100s: %.200s", name, r->problem);
-	n = error_set(r->err, ERROR_UNKNOWN_DEVICE, ENODEV, NULL,
-		      kind    ? "find the CDI device %.100s: the specs of its kind have %.150s"
-		      : *list ? "find the CDI device %.100s: no spec is of its kind; there are "
-				"%.150s"
-			      : "find the CDI device %.100s: there are no specs%.0s",
-		      name, list);
+	n = error_set(
+		r->err, ERROR_UNKNOWN_DEVICE, ENODEV, NULL,
+		kind    ? "find the CDI device %.100s: the specs of its kind define %.150s"
+		: *list ? "find the CDI device %.100s: no spec has its kind; the specs define %.150s"
+			: "find the CDI device %.100s: there are no CDI specs%.0s",
+		name, list);
 	return error_fix(r->err, n, "%s %s",
-			 kind ? "choose one of them, or look at"
+			 kind ? "choose one of them, or check"
 			      : "choose another kind, or put its spec into",
 			 folders);
 }
@@ -237,7 +237,7 @@ static int find_file(struct resolution *r, const char *name, struct spec_file **
 		return not_found(r, name);
 	if (rival)
 		return error_set(r->err, ERROR_UNKNOWN_DEVICE, ENODEV, "keep one of the files",
-				 "use the CDI device %.100s: it is in %.80s and in %.80s", name,
+				 "use the CDI device %.100s: both %.80s and %.80s define it", name,
 				 rival->path, found->path);
 	*ret = found;
 	return 0;

@@ -47,7 +47,7 @@ static int add_device(struct maker *maker, const char *name, const struct select
 		return error_memory(maker->err);
 	if (!cdi_is_device_name(name))
 		return error_set(maker->err, ERROR_UNKNOWN_DEVICE, ENODEV,
-				 "see `davit info`; the device may not have been opened yet",
+				 "see `davit info`; open the GPU once, for example with nvidia-smi",
 				 "name the device %s in a CDI spec", name);
 	r = plan_selection(maker, selection, &plan);
 	if (r < 0)
@@ -86,7 +86,8 @@ static int add_named(struct maker *maker, struct selected_device *device, const 
 	if (!uuid)
 		return error_set(maker->err, ERROR_UNKNOWN_DEVICE, ENODEV,
 				 "use --device-name-strategy index",
-				 "name MIG instance %s by its UUID: NVML doesn't tell it", number);
+				 "name MIG instance %s by its UUID: NVML doesn't report the UUID",
+				 number);
 	return add_device(maker, uuid, &selection);
 }
 
@@ -187,9 +188,9 @@ static int add_devices(struct maker *maker)
 	r = add_gpus(maker, &all);
 	if (r == 0 && all.count == 0)
 		return error_set(maker->err, ERROR_UNKNOWN_DEVICE, ENODEV,
-				 "see `davit info`; nodes are made by `davit system prepare`",
-				 "make a CDI spec: %s",
-				 maker->driver->gpus.count ? "no GPU of the driver has its node"
+				 "see `davit info`; `davit system prepare` creates missing nodes",
+				 "create a CDI spec: %s",
+				 maker->driver->gpus.count ? "no GPU has its device node"
 							   : "the driver has no GPU");
 	return r < 0 || maker->options->no_all ? r : add_device(maker, "all", &all);
 }
@@ -222,8 +223,8 @@ const char *cdi_mode_class(enum cdi_mode mode)
 static int refuse_absent(struct maker *maker)
 {
 	return error_set(maker->err, ERROR_UNKNOWN_DEVICE, ENODEV,
-			 "load the module that makes them, or leave this mode out",
-			 "make a CDI spec of %s/%s: %s has no %s", maker->options->vendor,
+			 "load the kernel module that provides them, or omit this mode",
+			 "create a CDI spec of %s/%s: %s has no %s", maker->options->vendor,
 			 maker->options->class, maker->edits.roots->dev.path,
 			 modes[maker->options->mode].what);
 }
@@ -403,7 +404,7 @@ int cdi_spec_make(const struct gpu_request *request, const struct driver *driver
 	if (r == 0)
 		r = fill_spec(&maker, spec);
 	if (r == 0)
-		r = cdi_check(spec, "the spec that davit made", err);
+		r = cdi_check(spec, "the generated spec", err);
 	if (r < 0)
 		return r;
 	*ret = spec;

@@ -107,8 +107,8 @@ static int match_host(struct resolution *r, struct cdi_node *node, const struct 
 	}
 	node->on_host = type != 'p' && st->st_rdev == makedev(node->major, node->minor);
 	if (type != 'p' && !node->on_host)
-		return error_set(r->err, ERROR_NO_DRIVER, ENODEV, "have the spec written anew",
-				 "apply %.80s: %.80s has another number than the spec says",
+		return error_set(r->err, ERROR_NO_DRIVER, ENODEV, "generate the spec again",
+				 "apply %.80s: the device number of %.80s differs from the spec's",
 				 node->because, node->host_path);
 	return 0;
 }
@@ -124,9 +124,9 @@ static int complete_from_host(struct resolution *r, struct cdi_node *node)
 	if (node->type == 'p' || (node->type && node->major))
 		return 0;
 	return error_set(r->err, ERROR_NO_DRIVER, -n,
-			 "have the spec written anew, or load the device's driver",
-			 "apply %.80s: take %.80s of the host: %s", node->because, node->host_path,
-			 strerror(-n));
+			 "generate the spec again, or load the device's driver",
+			 "apply %.80s: cannot use the host's %.80s: %s", node->because,
+			 node->host_path, strerror(-n));
 }
 
 static int take_node(struct resolution *r, struct json_object *object, const char *because)
@@ -146,7 +146,9 @@ static int take_node(struct resolution *r, struct json_object *object, const cha
 		return n;
 	if (node->path[0] != '/')
 		return cannot(r, because, "its node has a relative path,", node->path);
-	node->type = *type == 'u' ? 'c' : *type;
+	node->type = *type;
+	if (node->type == 'u')
+		node->type = 'c';
 	number = number_of(object, "major");
 	node->major = number > 0 ? (unsigned)number : 0;
 	number = number_of(object, "minor");

@@ -137,7 +137,7 @@ int cdi_spec_make_vendor(const struct choice *all, const struct driver_roots *ro
 		return r;
 	json_object_object_add(spec, "cdiVersion",
 			       json_object_new_string(cdi_lowest_version(spec)));
-	r = cdi_check(spec, "the spec that davit made", err);
+	r = cdi_check(spec, "the generated spec", err);
 	if (r < 0)
 		return r;
 	*ret = spec;

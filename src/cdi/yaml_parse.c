@@ -26,8 +26,8 @@ struct parser {
 static int bad(const struct parser *parser, const char *problem)
 {
 	return error_set(parser->err, ERROR_BAD_REQUEST, EINVAL,
-			 "write it anew, or remove the file", "read %s: line %zu: %s", parser->what,
-			 parser->line.number, problem);
+			 "generate the file again, or remove it", "read %s: line %zu: %s",
+			 parser->what, parser->line.number, problem);
 }
 
 /* The text up to a comment: `#` at the beginning or after a blank, outside of quotes. */
@@ -103,7 +103,7 @@ static int parse_quoted(const struct parser *parser, struct slice text, struct j
 		*ret = json_tokener_parse_ex(tokener, text.data, (int)text.length);
 	if (!*ret || json_tokener_get_parse_end(tokener) != text.length ||
 	    !json_object_is_type(*ret, json_type_string))
-		return bad(parser, "a text in quotes that doesn't end, or has more behind it");
+		return bad(parser, "a quoted text that doesn't end, or is followed by more text");
 	return 0;
 }
 
@@ -127,7 +127,8 @@ static int parse_single_quoted(const struct parser *parser, struct slice text,
 	if (i + 1 == text.length)
 		*ret = json_object_new_string_len(buffer, (int)length);
 	free(buffer);
-	return *ret ? 0 : bad(parser, "a text in quotes that doesn't end, or has more behind it");
+	return *ret ? 0
+		    : bad(parser, "a quoted text that doesn't end, or is followed by more text");
 }
 
 static int parse_plain(const struct parser *parser, struct slice text, struct json_object **ret)
@@ -135,7 +136,7 @@ static int parse_plain(const struct parser *parser, struct slice text, struct js
 	uint64_t number;
 
 	if (text.length == 0 || strchr("[]{}&*!|>%@`,?", text.data[0]))
-		return bad(parser, "YAML that specs aren't written in");
+		return bad(parser, "a YAML feature that davit doesn't support");
 	if (slice_equal(text, "true") || slice_equal(text, "false"))
 		*ret = json_object_new_boolean(text.data[0] == 't');
 	else if (parse_number(text.data, text.length, 10, INT64_MAX, &number) == 0)
@@ -218,7 +219,7 @@ static int flow_scalar(struct flow *flow, bool of_key, struct json_object **ret)
 	int r;
 
 	if (text.length == 0)
-		return bad(flow->parser, "nothing where a value has to be");
+		return bad(flow->parser, "a value is missing");
 	r = parse_scalar(flow->parser, text, ret);
 	if (r == 0)
 		flow_skip(flow, length);
@@ -236,9 +237,9 @@ static int flow_member(struct flow *flow, unsigned depth, struct json_object *ob
 	if (r == 0)
 		r = flow_peek(flow, &c);
 	if (r == 0 && c != ':')
-		r = bad(flow->parser, "no key");
+		r = bad(flow->parser, "a key is missing");
 	if (r == 0 && json_object_object_get_ex(object, json_object_get_string(key), NULL))
-		r = bad(flow->parser, "a key for the second time");
+		r = bad(flow->parser, "a key appears twice");
 	if (r == 0) {
 		flow_skip(flow, 1);
 		r = flow_value(flow, depth + 1, &value);
@@ -294,7 +295,7 @@ static int flow_value(struct flow *flow, unsigned depth, struct json_object **re
 	if (r < 0)
 		return r;
 	if (depth > DEPTH_MAX)
-		return bad(flow->parser, "it is too deep");
+		return bad(flow->parser, "it is nested too deeply");
 	if (c != '[' && c != '{')
 		return flow_scalar(flow, false, ret);
 	collection = c == '[' ? json_object_new_array() : json_object_new_object();
@@ -319,7 +320,7 @@ static int parse_flow(struct parser *parser, struct slice text, unsigned depth,
 	if (r == 0 && slice_trim(flow.rest).length > 0) {
 		(void)json_object_put(*ret);
 		*ret = NULL;
-		r = bad(parser, "something behind a list or mapping in brackets");
+		r = bad(parser, "text after a list or mapping in brackets");
 	}
 	return r;
 }
@@ -395,10 +396,10 @@ static int parse_member(struct parser *parser, struct json_object *object, unsig
 	int r;
 
 	if (length == 0)
-		return bad(parser, "no key");
+		return bad(parser, "a key is missing");
 	r = parse_scalar(parser, slice_trim((struct slice){text.data, length}), &key);
 	if (r == 0 && json_object_object_get_ex(object, json_object_get_string(key), NULL))
-		r = bad(parser, "a key for the second time");
+		r = bad(parser, "a key appears twice");
 	if (r == 0)
 		r = parse_value(parser,
 				slice_trim((struct slice){text.data + length + 1,
@@ -469,7 +470,7 @@ static int parse_block(struct parser *parser, unsigned depth, struct json_object
 	if (!block)
 		return error_memory(parser->err);
 	if (depth > DEPTH_MAX)
-		return bad(parser, "it is too deep");
+		return bad(parser, "it is nested too deeply");
 	r = sequence ? parse_sequence(parser, depth, block) : parse_mapping(parser, depth, block);
 	if (r == 0 && !parser->end && parser->line.indent > indent)
 		r = bad(parser, "it is indented too far");
@@ -493,14 +494,14 @@ int cdi_yaml_parse(const char *text, size_t length, const char *what, struct jso
 	if (r == 0 && parser.end)
 		return bad(&parser, "it is empty");
 	if (r == 0 && (is_item(parser.line.text) || parser.line.text.data[0] == '['))
-		return bad(&parser, "not a mapping");
+		return bad(&parser, "it is not a mapping");
 	/* JSON is YAML, too. */
 	if (r == 0 && parser.line.text.data[0] == '{')
 		r = parse_flow_document(&parser, &object);
 	else if (r == 0)
 		r = parse_block(&parser, 0, &object);
 	if (r == 0 && !parser.end)
-		r = bad(&parser, "it doesn't belong to what stands above it");
+		r = bad(&parser, "it doesn't belong to the lines above it");
 	if (r < 0)
 		return r;
 	*ret = object;

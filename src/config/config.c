@@ -89,7 +89,7 @@ int config_parse(const char *text, size_t length, const char *path, struct arena
 	ret->path = path;
 	r = config_parse_keys(&json, arena, ret, err);
 	if (r < 0)
-		return error_wrap(err, r, "read %s", path);
+		return error_prefix(err, r, "read %s", path);
 	if (!strings_contain(&ret->policy.env_names, DEVICES_VARIABLE) &&
 	    strings_add(arena, &ret->policy.env_names, DEVICES_VARIABLE) < 0)
 		return error_memory(err);
@@ -115,11 +115,12 @@ static int check_owner(int fd, const char *path, struct error *err)
 		return error_fix(err, refuse_file(path, "it does not belong to root", NULL, err),
 				 "chown root %s", path);
 	case FILE_WRITABLE_BY_OTHERS:
-		return error_fix(err,
-				 refuse_file(path, "others than its owner can write it", NULL, err),
-				 "chmod go-w %s", path);
+		return error_fix(
+			err,
+			refuse_file(path, "users other than its owner can write it", NULL, err),
+			"chmod go-w %s", path);
 	default:
-		return error_errno(err, -r, "look at %s", path);
+		return error_errno(err, -r, "inspect %s", path);
 	}
 }
 
@@ -183,7 +184,6 @@ int config_load(const char *path, struct arena *arena, struct config *ret, struc
 
 	if (r < 0 && !err->fix[0])
 		error_fix(err, r,
-			  "compare it with the config.json that davit ships, which has every "
-			  "key at its default");
+			  "compare it with davit's default config.json, which has every key");
 	return r;
 }

@@ -34,14 +34,14 @@ static bool is_section(const char *name)
 static int refuse_key(const char *name, struct error *err)
 {
 	const char *known[ARRAY_SIZE(keys) + ARRAY_SIZE(sections)], *nearest;
-	int r = error_set(err, ERROR_BAD_CONFIG, EINVAL, NULL, "there is no key \"%.100s\"", name);
+	int r = error_set(err, ERROR_BAD_CONFIG, EINVAL, NULL, "unknown key \"%.100s\"", name);
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
 		known[i] = keys[i].name;
 	memcpy(&known[ARRAY_SIZE(keys)], sections, sizeof(sections));
 	nearest = string_nearest(name, known, ARRAY_SIZE(known));
 	if (!nearest)
-		return error_fix(err, r, "remove it, or see the keys with: davit config show");
+		return error_fix(err, r, "remove the key; `davit config show` lists all keys");
 	if (strcmp(nearest, name) == 0)
 		return error_fix(err, r, "nest it: {\"%.*s\": {\"%s\": ...}}",
 				 (int)(strchr(name, '.') - name), name, strchr(name, '.') + 1);

@@ -232,7 +232,7 @@ static bool is_env_name_of_kind(const char *text)
 int value_vendor_env_names(const struct value *value, void *ret)
 {
 	return read_list(value, is_env_name_of_kind,
-			 "a list of texts NAME=KIND (\"DOCKER_RESOURCE_AMD_GPU=amd.com/gpu\")",
+			 "a list of strings NAME=KIND (\"DOCKER_RESOURCE_AMD_GPU=amd.com/gpu\")",
 			 ret);
 }
 
@@ -245,8 +245,7 @@ static bool is_prefix(const char *text)
 int value_prefixes(const struct value *value, void *ret)
 {
 	return read_list(value, is_prefix,
-			 "a list of beginnings of annotations, each with a / at its end "
-			 "(\"cdi.k8s.io/\")",
+			 "a list of annotation prefixes, each ending with / (\"cdi.k8s.io/\")",
 			 ret);
 }
 
@@ -287,8 +286,7 @@ static int read_bits(const struct value *value, const char *one, const char *wha
 
 		if (!bit) {
 			r = error_set(value->err, ERROR_BAD_CONFIG, EINVAL, NULL,
-				      "%s: there is no %s \"%.64s\"", value->key, one,
-				      names.items[i]);
+				      "%s: unknown %s \"%.64s\"", value->key, one, names.items[i]);
 			return error_fix(value->err, r, "choose among %s and all", all);
 		}
 		bits |= bit;

@@ -34,10 +34,10 @@ static int open_main(const char *text, const char *path, struct arena *arena, st
 		.err = err,
 	};
 	if (ret->version && (toml_number(ret->version, &format) < 0 || format > FORMAT_MAX))
-		return error_set(err, ERROR_BAD_CONFIG, EINVAL, "upgrade davit",
-				 "edit %s: davit knows its formats 1 to %d, and this one is %.*s",
-				 path, FORMAT_MAX, (int)ret->version->text.length,
-				 ret->version->text.data);
+		return error_set(
+			err, ERROR_BAD_CONFIG, EINVAL, "upgrade davit",
+			"edit %s: davit supports format versions 1 to %d, but this file has %.*s",
+			path, FORMAT_MAX, (int)ret->version->text.length, ret->version->text.data);
 	if (ret->imports && ret->imports->type != TOML_ARRAY)
 		return error_set(err, ERROR_BAD_CONFIG, EINVAL, "make `imports` a list",
 				 "edit %s: `imports` is not a list", path);

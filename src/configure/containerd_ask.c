@@ -68,7 +68,7 @@ static int make_file(const char *text, struct arena *arena, const char **ret_pat
 	int r = fd < 0 ? -errno : file_write(fd, text, strlen(text));
 
 	if (r < 0)
-		return error_errno(err, -r, "make a file in memory");
+		return error_errno(err, -r, "create a file in memory");
 	*ret_path = arena_printf(arena, "/proc/%d/fd/%d", (int)getpid(), fd);
 	return *ret_path ? fd_take(&fd) : error_memory(err);
 }
@@ -110,7 +110,7 @@ int containerd_ask_about(const struct containerd_program *program, const struct 
 		   arena, &line);
 	if (text)
 		return toml_parse(text, "`containerd config dump`", arena, ret, err);
-	return error_set(err, ERROR_BAD_CONFIG, EINVAL, "see what `containerd config dump` says",
-			 "have %s read %s: %s", program->path, files->items[0].path,
-			 line ? line : "");
+	return error_set(err, ERROR_BAD_CONFIG, EINVAL,
+			 "run `containerd config dump` and correct what it reports",
+			 "run %s on %s: %s", program->path, files->items[0].path, line ? line : "");
 }

@@ -84,16 +84,15 @@ int configure_containerd_check(const struct toml_node *before, const struct toml
 	if (c.failed || !list)
 		return error_memory(err);
 	if (c.lost.count)
-		return error_set(err, ERROR_BAD_CONFIG, EINVAL,
-				 "write these files anew in the newest format (`containerd config "
-				 "migrate`), or in one file, then run it again",
-				 "add the runtime to %s without losing %s", path, list);
+		return error_set(
+			err, ERROR_BAD_CONFIG, EINVAL,
+			"rewrite these files in the newest format (`containerd config migrate`) or as one file, then run the command again",
+			"add the runtime to %s: containerd would then lose %s", path, list);
 	/* A dump has nothing of a plugin that is switched off. */
 	if (string_equal(runtime.program, configure->runtime_path) ||
 	    (containerd_cri_disabled(after) && !containerd_section(after)))
 		return 0;
 	return error_set(err, ERROR_BAD_CONFIG, EINVAL,
-			 "have no file that is read later set the same plugin",
-			 "add the runtime to %s: another file of its imports takes it away again",
-			 path);
+			 "remove that plugin's settings from files that containerd reads later",
+			 "add the runtime to %s: a later file of its imports overrides it", path);
 }

@@ -137,9 +137,9 @@ static int enqueue(const struct loading *l, struct engine_files *files, const ch
 	if (is_listed(files, path))
 		return 0;
 	if (files->count == FILES_MAX)
-		return error_set(l->err, ERROR_BAD_CONFIG, E2BIG, "let it import fewer files",
-				 "read %s: it imports more than %d files", files->items[0].path,
-				 FILES_MAX);
+		return error_set(
+			l->err, ERROR_BAD_CONFIG, E2BIG, "reduce the number of imported files",
+			"read %s: it imports more than %d files", files->items[0].path, FILES_MAX);
 	file = ARENA_PUSH(l->arena, files);
 	if (!file)
 		return error_memory(l->err);
@@ -160,8 +160,8 @@ static int read_text(const struct loading *l, struct engine_file *file, bool mai
 	file->text = overlay ? overlay->text : text;
 	if (file->text || main)
 		return 0;
-	return error_set(l->err, ERROR_BAD_CONFIG, ENOENT, "remove it from the `imports`",
-			 "read %s: no such file, though an import names it", file->path);
+	return error_set(l->err, ERROR_BAD_CONFIG, ENOENT, "remove it from `imports`",
+			 "read %s: an import names this file, but it doesn't exist", file->path);
 }
 
 /* An import as a clean path or pattern. NULL without memory. */

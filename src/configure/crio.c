@@ -231,7 +231,7 @@ char *configure_crio(const struct toml_node *settings, const struct configure *c
 	    !toml_set_string(toml_make_table(top, TOML_PATH("crio", "runtime"), arena),
 			     "default_runtime", configure->runtime_name, arena))
 		return NULL;
-	text_add_string(&text, "# Made by `davit configure crio`.\n");
+	text_add_string(&text, "# Written by `davit configure crio`.\n");
 	toml_write(&text, &path, top, arena);
 	return text.failed ? NULL : text.data;
 }
@@ -261,14 +261,14 @@ int configure_crio_check(const struct engine_files *after, const char *drop_in,
 				err,
 				error_set(
 					err, ERROR_BAD_CONFIG, EINVAL, NULL,
-					"add the runtime: %s, which CRI-O reads after %s, sets it, too",
+					"add the runtime: CRI-O reads %s after %s, and it sets the runtime, too",
 					after->items[i].path, drop_in),
-				"take it out of there, or use --drop-in %s/99-davit.conf",
+				"remove the runtime from that file, or use --drop-in %s/99-davit.conf",
 				CRIO_FOLDER);
 		late |= string_equal(after->items[i].path, drop_in);
 	}
 	return error_fix(err,
 			 error_set(err, ERROR_BAD_CONFIG, EINVAL, NULL,
 				   "add the runtime: CRI-O doesn't read %s", drop_in),
-			 "use a file in %s", CRIO_FOLDER);
+			 "use --drop-in with a file in %s", CRIO_FOLDER);
 }

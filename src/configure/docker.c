@@ -29,7 +29,7 @@ int configure_parse_json(const char *text, const char *path, struct json_object 
 	text += json_edit_mark(text);
 	r = json_parse(text, strlen(text), ERROR_BAD_CONFIG, path, ret, err);
 	return r < 0 && r != -ENOMEM
-		       ? error_fix(err, r, "correct %s: its engine can't read it, either", path)
+		       ? error_fix(err, r, "correct %s; its engine can't read it, either", path)
 		       : r;
 }
 

@@ -7,7 +7,7 @@
 #include "davit/configure.h"
 
 static const char fix_read_only[] =
-	"make the change where this file comes from: --dry-run shows it";
+	"make the change where this file is generated; --dry-run shows the change";
 
 static int failed(const char *what, const char *path, int errnum, struct error *err)
 {
@@ -20,8 +20,7 @@ static int failed(const char *what, const char *path, int errnum, struct error *
 
 static int refuse_link(const char *path, struct error *err)
 {
-	return error_set(err, ERROR_BAD_CONFIG, ELOOP,
-			 "change the file it leads to, naming it by --file",
+	return error_set(err, ERROR_BAD_CONFIG, ELOOP, "use --file with the link's target",
 			 "write %s: it is a symbolic link", path);
 }
 
@@ -38,10 +37,10 @@ int configure_read(const struct root *root, const char *path, struct arena *aren
 	if (r < 0)
 		return error_read(err, ERROR_BAD_CONFIG, -r,
 				  r == -EACCES || r == -EPERM ? "run it as root"
-							      : "see what that file is",
+							      : "check what that file is",
 				  "%s", path);
 	if (memchr(*ret, '\0', length))
-		return error_set(err, ERROR_BAD_CONFIG, EINVAL, "see what that file is",
+		return error_set(err, ERROR_BAD_CONFIG, EINVAL, "check what that file is",
 				 "read %s: it has a NUL character", path);
 	return 0;
 }

@@ -167,7 +167,7 @@ static int import_compat_mode(struct import *import, const struct pair *pair)
 
 	if (r < 0 || string_equal(value, "disabled"))
 		return r < 0 ? r : set_text(import, "cuda-compat", "never");
-	return note(import, pair, "davit has one way for these libraries, by the loader cache");
+	return note(import, pair, "davit always registers these libraries in the loader cache");
 }
 
 static int import_swarm(struct import *import, const struct pair *pair)
@@ -257,9 +257,9 @@ static int import_mode(struct import *import, const struct pair *pair)
 	if (string_equal(value, "legacy"))
 		return set_text(import, "runtime.mode", "hook");
 	if (string_equal(value, "csv"))
-		return note(import, pair, "a board with Tegra is recognised by itself");
+		return note(import, pair, "davit recognizes Tegra boards by itself");
 	return note(import, pair,
-		    "davit-runtime writes all into config.json: runtime.mode is spec");
+		    "davit-runtime writes everything into config.json: runtime.mode is spec");
 }
 
 static int get_log_key(struct import *import, const struct pair *pair, struct log_key *ret)
@@ -315,33 +315,33 @@ static const struct {
 	const char *name, *why;
 } needless[] = {
 	{"nvidia-container-cli.path", "davit-hook does that program's work itself"},
-	{"nvidia-container-cli.environment", "the environment decides nothing"},
-	{"nvidia-container-cli.ldcache", "the driver's own loader cache below driver.root is read"},
+	{"nvidia-container-cli.environment", "davit takes no configuration from its environment"},
+	{"nvidia-container-cli.ldcache", "davit reads the loader cache below driver.root"},
 	{"nvidia-container-cli.ldconfig",
-	 "no ldconfig is run: davit merges the loader cache itself"},
-	{"nvidia-container-cli.user", "davit gives up capabilities instead of taking another user"},
-	{"nvidia-container-cli.no-pivot", "nothing is pivoted: mounts go in by descriptor"},
-	{"nvidia-container-runtime.experimental", "an old release's switch"},
-	{"nvidia-container-runtime.discover-mode", "an old release's switch"},
+	 "davit merges the loader cache itself and doesn't run ldconfig"},
+	{"nvidia-container-cli.user", "davit drops capabilities instead of changing its user"},
+	{"nvidia-container-cli.no-pivot", "davit attaches mounts by descriptor and doesn't pivot"},
+	{"nvidia-container-runtime.experimental", "a switch of old releases"},
+	{"nvidia-container-runtime.discover-mode", "a switch of old releases"},
 	{"nvidia-container-runtime.modes.cdi.default-kind",
-	 "a name without a kind is one of nvidia.com/gpu"},
+	 "a name without a kind means nvidia.com/gpu"},
 	{"features.allow-unknown-oci-spec-fields",
-	 "unknown fields of config.json always stay as they are"},
+	 "davit always preserves unknown fields of config.json"},
 	{"features.no-additional-gids-for-device-nodes",
-	 "a node that only a group may use needs the group"},
+	 "a device node that only a group can open needs that group"},
 	{"nvidia-container-runtime.modes.cdi.",
-	 "davit plans for each container, without specs; engines read theirs"},
+	 "davit plans for each container and needs no specs; engines read their own"},
 	{"nvidia-container-runtime.modes.jit-cdi.",
-	 "davit plans for each container, without specs"},
+	 "davit plans for each container and needs no specs"},
 	{"nvidia-container-runtime-hook.path",
-	 "davit-runtime adds davit-hook, which lies beside it"},
+	 "davit-runtime adds the davit-hook of its own directory"},
 	{"nvidia-container-runtime-hook.skip-mode-detection", "davit's hook has one mode"},
-	{"nvidia-ctk.path", "no such program is called"},
+	{"nvidia-ctk.path", "davit calls no such program"},
 	{"features.allow-cuda-compat-libs-from-container",
-	 "cuda-compat takes them without mounting a path of the image"},
-	{"features.allow-ldconfig-from-container", "no ldconfig is run"},
+	 "cuda-compat uses them without mounting a path of the image"},
+	{"features.allow-ldconfig-from-container", "davit doesn't run ldconfig"},
 	{"features.disable-imex-channel-creation",
-	 "driver.load-modules says whether nodes are made"},
+	 "driver.load-modules decides whether davit creates nodes"},
 };
 
 static const char *why_needless(const char *name)
@@ -350,7 +350,7 @@ static const char *why_needless(const char *name)
 		if (string_equal(needless[i].name, name) ||
 		    (string_ends(needless[i].name, ".") && string_starts(name, needless[i].name)))
 			return needless[i].why;
-	return "davit doesn't know it";
+	return "davit has no such key";
 }
 
 static int import_pair(struct import *import, const struct pair *pair)
@@ -385,11 +385,11 @@ static int import_log(struct import *import)
 
 	if (is_file(hook) && is_file(runtime))
 		r = note(import, &runtime->pair,
-			 "there is one log for all: that of nvidia-container-cli.debug");
+			 "davit has a single log: nvidia-container-cli.debug names it");
 	if (r == 0 && level->value && (is_file(hook) || !is_file(runtime)))
 		r = note(import, &level->pair,
-			 is_file(hook) ? "the log has everything: log.level is debug"
-				       : "it has no log file: log.level is warning");
+			 is_file(hook) ? "the log contains everything: log.level is debug"
+				       : "no log file is set: log.level is warning");
 	if (r < 0 || (!is_file(hook) && !is_file(runtime)))
 		return r;
 	(void)set_text(import, "log.file", is_file(hook) ? hook->value : runtime->value);

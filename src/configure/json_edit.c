@@ -257,8 +257,8 @@ int json_edit_set(struct json_edit *edit, const char *const *path, const char *v
 	if (depth > 0 && edit->text[member.value] != '{')
 		return error_fix(err,
 				 json_error_at(edit->text, member.value, ERROR_BAD_CONFIG,
-					       edit->path, "this has to be an object", err),
-				 "correct %s: its engine can't use it, either", edit->path);
+					       edit->path, "this must be an object", err),
+				 "correct %s; its engine can't use it, either", edit->path);
 	return insert(edit, object, path + depth, value, err);
 }
 

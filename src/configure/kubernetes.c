@@ -8,8 +8,8 @@
 #include "containerd.h"
 #include "text.h"
 
-#define BLOCK_BEGIN "# Made by `davit configure containerd`: begin\n"
-#define BLOCK_END "# Made by `davit configure containerd`: end\n"
+#define BLOCK_BEGIN "# Written by `davit configure containerd`: begin\n"
+#define BLOCK_END "# Written by `davit configure containerd`: end\n"
 #define TAIL_RANCHER "/agent/etc/containerd/config.toml"
 #define TAIL_MICROK8S "/args/containerd-template.toml"
 #define K0S_FILE "/etc/k0s/containerd.toml"
@@ -210,12 +210,11 @@ int containerd_find_distribution(const struct root *root, const char *file, stru
 		set_microk8s(&found[count++], MICROK8S_FILE);
 	}
 	if (count > 1)
-		return error_fix(
-			err,
-			error_set(err, ERROR_BAD_CONFIG, EINVAL, NULL,
-				  "tell which containerd is meant: %s and %s are both here",
-				  found[0].name, found[1].name),
-			"say it by --file %s", found[0].file);
+		return error_fix(err,
+				 error_set(err, ERROR_BAD_CONFIG, EINVAL, NULL,
+					   "choose a containerd: the host has both %s and %s",
+					   found[0].name, found[1].name),
+				 "name one with --file %s", found[0].file);
 	if (count == 1)
 		*ret = found[0];
 	else
@@ -243,9 +242,10 @@ int containerd_choose_place(struct containerd_distribution *distribution,
 	if (unknown)
 		return error_fix(err,
 				 error_set(err, ERROR_BAD_CONFIG, ENOENT, NULL,
-					   "tell how %s configures containerd: %s isn't there yet",
+					   "configure the containerd of %s: %s doesn't exist yet",
 					   distribution->name, file),
-				 "start %s once, then run it again", distribution->services[1]);
+				 "start %s once, then run the command again",
+				 distribution->services[1]);
 	if (distribution->place == CONTAINERD_FOLDER)
 		return 0;
 	folder = arena_printf(arena, "%.*s/%s.d/", (int)(slash - file), file, name);
@@ -361,22 +361,24 @@ int configure_containerd_template(const char *text, const char *path,
 	if (!settings || !others)
 		return error_memory(err);
 	if (configure->set_default)
-		return error_set(err, ERROR_BAD_CONFIG, EINVAL,
-				 "set `default-runtime: NAME` in the distribution's config.yaml",
-				 "make it the default in %s: the file's own part has that table",
-				 path);
+		return error_set(
+			err, ERROR_BAD_CONFIG, EINVAL,
+			"set `default-runtime: NAME` in the distribution's config.yaml",
+			"make it the default in %s: the file already has that table outside davit's part",
+			path);
 	if (configure->cdi && !containerd_cdi(settings, format >= 3))
-		return error_set(err, ERROR_BAD_CONFIG, EINVAL,
-				 "upgrade to a release that switches CDI on by itself",
-				 "switch CDI on in %s: the file's own part has that table", path);
+		return error_set(
+			err, ERROR_BAD_CONFIG, EINVAL,
+			"upgrade to a release that enables CDI by default",
+			"enable CDI in %s: the file already has that table outside davit's part",
+			path);
 	if (names_runtime(others, configure->runtime_name, arena) || (!ours && program))
-		return error_fix(err,
-				 error_set(err, ERROR_BAD_CONFIG, EEXIST, NULL,
-					   "add the runtime to %s: %s is there already, as %s",
-					   path, configure->runtime_name,
-					   program ? program : "another program"),
-				 "take it out, put a link to davit-runtime in its place, or use "
-				 "--runtime-name");
+		return error_fix(
+			err,
+			error_set(err, ERROR_BAD_CONFIG, EEXIST, NULL,
+				  "add the runtime to %s: %s already exists, as %s", path,
+				  configure->runtime_name, program ? program : "another program"),
+			"remove it, replace it with a link to davit-runtime, or use --runtime-name");
 	text_add_string(&made, others);
 	if (made.length > 0 && made.data[made.length - 1] != '\n')
 		text_add_string(&made, "\n");
@@ -462,9 +464,8 @@ static int replace_programs(struct edit *edit, const char *path, const char *plu
 				      "BinaryName", program, err);
 	}
 	if (r == 1)
-		return error_set(err, ERROR_BAD_CONFIG, EINVAL,
-				 "take it out, or use --runtime-name",
-				 "edit %s: it has a runtime %s without options", path,
+		return error_set(err, ERROR_BAD_CONFIG, EINVAL, "remove it, or use --runtime-name",
+				 "edit %s: its runtime %s has no options", path,
 				 configure->runtime_name);
 	return program ? r : error_memory(err);
 }
@@ -500,7 +501,7 @@ int configure_containerd_inline(const char *text, const char *path,
 		r = set_value(&edit, path, TOML_PATH("plugins", plugin), "enable_cdi", "true", err);
 	if (r == 1)
 		return error_set(err, ERROR_BAD_CONFIG, EINVAL,
-				 "write that plugin's settings under a [plugins.\"...\"] header",
+				 "put that plugin's settings under a [plugins.\"...\"] header",
 				 "edit %s: the plugin's table has no header", path);
 	if (r < 0)
 		return r;

@@ -47,7 +47,8 @@ static int enter_for_header(struct toml_parser *p, struct toml_node **table, con
 	if (next->type == TOML_ARRAY && next->origin == TOML_TABLES)
 		next = next->last;
 	if (next->type != TOML_TABLE || next->origin == TOML_VALUE)
-		return toml_problem(p, p->at, "a part of this name is not a table that can grow");
+		return toml_problem(p, p->at,
+				    "part of this name is not a table that can be extended");
 	*table = next;
 	return 0;
 }
@@ -60,7 +61,7 @@ static int open_table(struct toml_parser *p, struct toml_node *parent, const cha
 	if (!table)
 		return add_new(p, parent, key, TOML_TABLE, TOML_HEADER, &p->table);
 	if (table->type != TOML_TABLE || table->origin != TOML_IMPLIED)
-		return toml_problem(p, p->at, "this table was defined before");
+		return toml_problem(p, p->at, "this table was already defined");
 	table->origin = TOML_HEADER;
 	return 0;
 }
@@ -73,7 +74,7 @@ static int open_array(struct toml_parser *p, struct toml_node *parent, const cha
 	if (!array)
 		r = add_new(p, parent, key, TOML_ARRAY, TOML_TABLES, &array);
 	else if (array->type != TOML_ARRAY || array->origin != TOML_TABLES)
-		return toml_problem(p, p->at, "something else of this name was defined before");
+		return toml_problem(p, p->at, "this name was already defined as something else");
 	return r < 0 ? r : add_new(p, array, NULL, TOML_TABLE, TOML_HEADER, &p->table);
 }
 
@@ -147,7 +148,7 @@ static int end_line(struct toml_parser *p)
 			return r;
 	}
 	if (!at_line_end(p))
-		return toml_problem(p, p->at, "something stands behind the end");
+		return toml_problem(p, p->at, "unexpected text after the value");
 	p->at += p->text[p->at] == '\r';
 	p->at += p->text[p->at] == '\n';
 	return 0;
@@ -179,7 +180,7 @@ static int parse_header(struct toml_parser *p)
 		r = array ? open_array(p, parent, keys.items[keys.count - 1])
 			  : open_table(p, parent, keys.items[keys.count - 1]);
 	if (r == 0 && depth_of(p->table) > TOML_DEPTH_MAX)
-		r = toml_problem(p, p->at, "the file is too deep");
+		r = toml_problem(p, p->at, "the file is nested too deeply");
 	if (r < 0)
 		return r;
 	p->at += array ? 2 : 1;
@@ -199,11 +200,11 @@ int toml_parse_pair(struct toml_parser *p, struct toml_node *table, size_t depth
 		if (!next)
 			r = add_new(p, table, keys.items[i], TOML_TABLE, TOML_DOTTED, &next);
 		else if (next->type != TOML_TABLE || next->origin != TOML_DOTTED)
-			r = toml_problem(p, start, "a part of this key was defined before");
+			r = toml_problem(p, start, "part of this key was already defined");
 		table = next;
 	}
 	if (r == 0 && toml_member(table, keys.items[keys.count - 1]))
-		r = toml_problem(p, start, "this key was defined before");
+		r = toml_problem(p, start, "this key was already defined");
 	if (r == 0 && p->text[p->at] != '=')
 		r = toml_problem(p, p->at, "a `=` is missing");
 	if (r < 0)
@@ -270,7 +271,7 @@ static int check_characters(const struct toml_parser *p)
 		size_t length = character_length((const unsigned char *)p->text + at);
 
 		if (length == 0)
-			return toml_problem(p, at, "a character isn't UTF-8");
+			return toml_problem(p, at, "a character is not UTF-8");
 		at += length;
 	}
 	return 0;

@@ -91,7 +91,7 @@ static int parse_escape(struct toml_parser *p, bool several, char **to)
 		p->at += strspn(p->text + p->at, " \t\r\n");
 		return 0;
 	}
-	return toml_problem(p, p->at, "an escape that TOML doesn't know");
+	return toml_problem(p, p->at, "an unknown escape");
 }
 
 /* How many quotation marks a string in three of them ends with here: 3 to 5, or 0. */
@@ -117,7 +117,7 @@ static int parse_multiline(struct toml_parser *p, char quote, char *to)
 		int r;
 
 		if (!c)
-			return toml_problem(p, start, "the end of a string is missing");
+			return toml_problem(p, start, "a string doesn't end");
 		if (c == '\\' && quote == '"') {
 			r = parse_escape(p, true, &to);
 			if (r < 0)
@@ -144,7 +144,7 @@ static int parse_line_string(struct toml_parser *p, char quote, char *to)
 		int r;
 
 		if (!c || c == '\n')
-			return toml_problem(p, start, "the end of a string is missing");
+			return toml_problem(p, start, "a string doesn't end");
 		if (is_control(c))
 			return toml_problem(p, p->at, "a control character in a string");
 		if (c == '\\' && quote == '"') {
@@ -181,7 +181,7 @@ int toml_parse_string(struct toml_parser *p, bool several, const char **ret)
 	bool multiline = at[1] == quote && at[2] == quote;
 
 	if (multiline && !several)
-		return toml_problem(p, p->at, "a key in three quotation marks");
+		return toml_problem(p, p->at, "a key in triple quotes");
 	made = arena_alloc(p->arena, room_for(at, quote, multiline));
 	if (!made)
 		return error_memory(p->err);
@@ -329,8 +329,7 @@ static int parse_scalar(struct toml_parser *p, struct toml_node *node)
 	} else if (is_special_float(text, length)) {
 		node->type = TOML_FLOAT;
 	} else {
-		return toml_problem(
-			p, p->at, length ? "a value that TOML doesn't know" : "a value is missing");
+		return toml_problem(p, p->at, length ? "not a TOML value" : "a value is missing");
 	}
 	p->at += length;
 	return 0;
@@ -350,7 +349,7 @@ static int parse_array(struct toml_parser *p, size_t depth, struct toml_node *ar
 		if (r < 0 || p->text[p->at] == ']')
 			break;
 		if (!p->text[p->at])
-			return toml_problem(p, start, "the end of an array is missing");
+			return toml_problem(p, start, "an array doesn't end");
 		r = toml_parse_value(p, depth + 1, &item);
 		if (r == 0)
 			r = toml_add(p, array, p->at, item);
@@ -403,7 +402,7 @@ int toml_parse_value(struct toml_parser *p, size_t depth, struct toml_node **ret
 	if (!node)
 		return error_memory(p->err);
 	if (depth > TOML_DEPTH_MAX)
-		return toml_problem(p, start, "the file is too deep");
+		return toml_problem(p, start, "the file is nested too deeply");
 	if (c == '"' || c == '\'') {
 		node->type = TOML_STRING;
 		r = toml_parse_string(p, true, &node->string);

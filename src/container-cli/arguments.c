@@ -96,7 +96,7 @@ static int add_items(struct arena *arena, struct strings *list, const char *valu
 static int take_all(const char *name, bool *ret)
 {
 	if (strcmp(optarg, "all") != 0)
-		return usage_error(name, "takes nothing but all");
+		return usage_error(name, "accepts only all");
 	*ret = true;
 	return 0;
 }
@@ -142,7 +142,7 @@ static int take_pid(struct arguments *ret)
 	uint64_t pid;
 
 	if (parse_number(optarg, strlen(optarg), 10, INT_MAX, &pid) < 0 || pid == 0)
-		return usage_error("no process id:", optarg);
+		return usage_error("not a process id:", optarg);
 	ret->pid = (pid_t)pid;
 	return 0;
 }
@@ -280,7 +280,7 @@ static int parse_options(int argc, char **argv, const char *letters, const struc
 		if (ret->help || ret->usage || ret->version)
 			return 0;
 		r = option == '?'   ? usage_error("unknown option", word)
-		    : option == ':' ? usage_error("no value after", word)
+		    : option == ':' ? usage_error("missing value after", word)
 				    : take(option, arena, ret);
 		if (r < 0)
 			return r;
@@ -303,14 +303,14 @@ static int parse_command(int argc, char **argv, struct arena *arena, struct argu
 		if (r < 0 || ret->help || ret->usage || ret->version)
 			return r;
 		if (argc - optind < command->words)
-			return usage_error("no root file system after", argv[0]);
+			return usage_error("missing root file system after", argv[0]);
 		if (argc - optind > command->words)
-			return usage_error("unexpected word", argv[optind + command->words]);
+			return usage_error("unexpected argument", argv[optind + command->words]);
 		ret->command = command->name;
 		ret->rootfs = command->words ? argv[optind] : NULL;
 		return 0;
 	}
-	return usage_error("there is no command", argv[0]);
+	return usage_error("unknown command", argv[0]);
 }
 
 int arguments_parse(int argc, char **argv, struct arena *arena, struct arguments *ret)

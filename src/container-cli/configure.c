@@ -35,8 +35,7 @@ static int check_rootfs(const char *rootfs, struct error *err)
 	if (rootfs[0] != '/')
 		return refuse_rootfs(rootfs, "it is not an absolute path", err);
 	if (!rootfs[strspn(rootfs, "/")])
-		return refuse_rootfs(rootfs, "it is the root directory of davit's own process",
-				     err);
+		return refuse_rootfs(rootfs, "it is davit's own root directory", err);
 	return 0;
 }
 
@@ -51,12 +50,11 @@ static int refuse_system_directory(const struct root *root, struct error *err)
 	struct stat st, system;
 
 	if (fstat(root->fd, &st) < 0)
-		return error_errno(err, errno, "look at %s", root->path);
+		return error_errno(err, errno, "inspect %s", root->path);
 	for (size_t i = 0; i < ARRAY_SIZE(directories); i++)
 		if (stat(directories[i], &system) == 0 && system.st_dev == st.st_dev &&
 		    system.st_ino == st.st_ino)
-			return refuse_rootfs(root->path, "it is a directory of the system's own",
-					     err);
+			return refuse_rootfs(root->path, "it is a system directory", err);
 	return 0;
 }
 
@@ -123,7 +121,7 @@ int command_configure(const struct arguments *arguments, struct arena *arena, st
 	static struct config config;
 	int r = check_rootfs(arguments->rootfs, err);
 
-	deadline_step("look at the host's driver");
+	deadline_step("inspect the host's driver");
 	deadline_set(CONFIG_SECONDS, EXIT_FAILED);
 	memory_limit();
 	if (r == 0)

@@ -53,7 +53,7 @@ int check_nodes_numbers(const struct doctor_host *host, struct finding *ret)
 			continue;
 		other |= !S_ISCHR(node->st.st_mode);
 		if (!S_ISCHR(node->st.st_mode))
-			finding_list(wrong, sizeof(wrong), "%s is no character device",
+			finding_list(wrong, sizeof(wrong), "%s is not a character device",
 				     node->node.name);
 		else if (node->node.major == 0)
 			finding_list(wrong, sizeof(wrong),

@@ -15,7 +15,7 @@ static enum doctor_low_level_hooks look_for_hooks(int fd)
 {
 	static const char word[] = "createContainer";
 	struct stat st;
-	const char *data;
+	void *data;
 	enum doctor_low_level_hooks known = DOCTOR_HOOKS_UNSEEN;
 
 	if (fstat(fd, &st) < 0 || st.st_size < 4)
@@ -26,7 +26,7 @@ static enum doctor_low_level_hooks look_for_hooks(int fd)
 	if (memcmp(data, "\177ELF", 4) == 0)
 		known = memmem(data, (size_t)st.st_size, word, strlen(word)) ? DOCTOR_HOOKS_KNOWN
 									     : DOCTOR_HOOKS_UNKNOWN;
-	(void)munmap((void *)(uintptr_t)data, (size_t)st.st_size);
+	(void)munmap(data, (size_t)st.st_size);
 	return known;
 }
 

@@ -77,7 +77,7 @@ static int read_copy(struct pipeline *pipeline, const struct config *config,
 		if (!path || !is_trusted_directory(path) ||
 		    pipeline_read(pipeline, config, path, arena, err) < 0)
 			continue;
-		log_line(LOG_LEVEL_DEBUG, "config.json is crun's copy in %s", path);
+		log_line(LOG_LEVEL_DEBUG, "using crun's copy of config.json in %s", path);
 		pipeline->rootfs = state->root;
 		return 0;
 	}
@@ -146,7 +146,7 @@ int bundle_read(struct pipeline *pipeline, const struct config *config,
 	}
 	read_words(state->id, arena, &words);
 	if (*words.bundle && pipeline_read(pipeline, config, words.bundle, arena, &ignored) == 0) {
-		log_line(LOG_LEVEL_DEBUG, "the bundle is the runtime's --bundle: %s", words.bundle);
+		log_line(LOG_LEVEL_DEBUG, "using the runtime's --bundle: %s", words.bundle);
 		return 0;
 	}
 	*ret_record = false;

@@ -54,8 +54,8 @@ bool cdi_hook_is_called(int argc, char **argv)
 static int bad_value(const char *option, const char *value, const char *wanted, struct error *err)
 {
 	return error_set(err, ERROR_BAD_REQUEST, EINVAL,
-			 "write the CDI spec anew with `davit cdi generate`",
-			 "use %s %s: it has to be %s", option, value, wanted);
+			 "generate the CDI spec again with `davit cdi generate`",
+			 "use %s %s: it must be %s", option, value, wanted);
 }
 
 /* Whether both paths lead to one file: nothing is bound over itself. */
@@ -142,7 +142,7 @@ static void change_mode(const struct root *root, const char *path, mode_t mode)
 	if (r == 0 && fchmod(fd, mode) < 0)
 		r = -errno;
 	if (r < 0 && r != -ENOENT)
-		log_line(LOG_LEVEL_WARNING, "the mode of %s stays as it is: %s", path,
+		log_line(LOG_LEVEL_WARNING, "the mode of %s is not changed: %s", path,
 			 strerror(-r));
 }
 
@@ -172,14 +172,16 @@ static int read_state(struct cdi_call *call, struct oci_state *ret, struct error
 	int r = file_read(STDIN_FILENO, OCI_STATE_MAX, call->arena, &text, &length);
 
 	if (r < 0)
-		return error_set(err, ERROR_BAD_BUNDLE, -r, "call it as a createContainer hook",
-				 "read the container's state from standard input: %s",
-				 strerror(-r));
+		return error_set(
+			err, ERROR_BAD_BUNDLE, -r, "call this program as a createContainer hook",
+			"read the container's state from standard input: %s", strerror(-r));
 	r = privilege_set(PRIVILEGE_PARSE, err);
 	if (r == 0)
 		r = oci_state_parse(text, length, false, call->arena, ret, err);
 	if (r < 0)
-		return err->fix[0] ? r : error_fix(err, r, "call it as a createContainer hook");
+		return err->fix[0]
+			       ? r
+			       : error_fix(err, r, "call this program as a createContainer hook");
 	return privilege_set(PRIVILEGE_READ, err);
 }
 
@@ -350,7 +352,7 @@ int cdi_hook_apply(const struct cdi_edit_hook *hook, const struct container *con
 		r = commands[command].run(&call, err);
 	if (r == 0)
 		r = apply(&call, err);
-	return r < 0 ? error_wrap(err, r, "%s", hook->command) : 0;
+	return r < 0 ? error_wrap(err, r, "run %s", hook->command) : 0;
 }
 
 int cdi_hook_main(int argc, char **argv)
@@ -375,7 +377,7 @@ int cdi_hook_main(int argc, char **argv)
 	(void)umask(022);
 	command = find_command(argv[at]);
 	if (command < 0) {
-		log_line(LOG_LEVEL_WARNING, "there is no hook %s: nothing is done",
+		log_line(LOG_LEVEL_WARNING, "unknown hook %s: nothing was done",
 			 at < argc ? argv[at] : "without a name");
 		return 0;
 	}
@@ -384,7 +386,7 @@ int cdi_hook_main(int argc, char **argv)
 	call.container.gid = getegid();
 	if (run(&call, (size_t)command, &err) == 0)
 		return 0;
-	(void)error_wrap(&err, -1, "%s", commands[command].name);
+	(void)error_wrap(&err, -1, "run %s", commands[command].name);
 	error_line(&err, line);
 	(void)fprintf(stderr, "%s\n", line);
 	return error_exit_code(&err);

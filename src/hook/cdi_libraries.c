@@ -204,7 +204,7 @@ static int add_folder(struct cache_update *update, const char *folder)
 	if (r == 0)
 		r = root_list(root, folder, FILES_MAX, call->arena, &names);
 	if (r == -ENOENT || r == -ENOTDIR || r == -ELOOP || r == -E2BIG) {
-		log_line(LOG_LEVEL_WARNING, "%s is passed over: %s", folder, strerror(-r));
+		log_line(LOG_LEVEL_WARNING, "%s is ignored: %s", folder, strerror(-r));
 		return 0;
 	}
 	/* The driver's own folder may have been mounted as a whole. */
@@ -252,7 +252,7 @@ static int add_musl_folders(struct cdi_call *call, struct error *err)
 	if (r == -ENOENT)
 		text = arena_strdup(call->arena, MUSL_USUAL);
 	else if (r < 0)
-		return error_errno(err, -r, "read %s of the image", MUSL_PATH);
+		return error_errno(err, -r, "read the image's %s", MUSL_PATH);
 	while (text && (folder = cdi_item(call, "folder", &items))) {
 		struct slice rest = slice_from(text), line, item;
 		bool there = false;
@@ -421,7 +421,7 @@ static const char *get_version(struct cdi_call *call, const char *option)
 		return NULL;
 	if (strspn(version, "0123456789.") == strlen(version))
 		return version;
-	log_line(LOG_LEVEL_WARNING, "--%s %s is passed over: it is no version", option, version);
+	log_line(LOG_LEVEL_WARNING, "--%s %s is ignored: it is not a version", option, version);
 	return NULL;
 }
 

@@ -32,8 +32,8 @@ static int bad_value(const struct cdi_plan *plan, const char *option, const char
 		     const char *wanted)
 {
 	return error_set(plan->err, ERROR_BAD_REQUEST, EINVAL,
-			 "write the CDI spec anew with `davit cdi generate`",
-			 "use --%s %s: it has to be %s", option, value, wanted);
+			 "generate the CDI spec again with `davit cdi generate`",
+			 "use --%s %s: it must be %s", option, value, wanted);
 }
 
 /* Takes "A::B" apart, at the first "::". */
@@ -93,7 +93,7 @@ static int read_options(const struct cdi_plan *plan, const char *options,
 		while (i < ARRAY_SIZE(names) && !slice_equal(word, names[i].name))
 			i++;
 		if (i == ARRAY_SIZE(names))
-			return bad_value(plan, "mount", options, "options that davit knows");
+			return bad_value(plan, "mount", options, "options that davit supports");
 		operation->flags |= names[i].flag;
 		operation->owner_root |= names[i].flag == 0;
 	}
@@ -116,7 +116,7 @@ static int add_mounts(struct cdi_plan *plan, const char *option, bool required)
 		if (r < 0)
 			return r;
 		if (source[0] != '/')
-			return bad_value(plan, option, value, "an absolute path of the host");
+			return bad_value(plan, option, value, "an absolute path on the host");
 		operation = cdi_add(call, OPERATION_BIND, expand(plan, target), "");
 		if (!operation)
 			return error_memory(plan->err);
@@ -158,7 +158,7 @@ static int add_link(struct cdi_plan *plan, const char *text, const char *target)
 	if (!link)
 		return error_memory(plan->err);
 	if (link->target[0] != '/')
-		return bad_value(plan, "link", target, "an absolute path of the container");
+		return bad_value(plan, "link", target, "an absolute path in the container");
 	/* Names of nodes are for people. */
 	link->required = !string_starts(link->target, "/dev/");
 	mount = strchr(text, '/') ? NULL : find_mount(&call->plan, link);
@@ -329,7 +329,7 @@ static int inspect_image(struct cdi_plan *plan)
 	if (r == 0 && image->loader == IMAGE_LOADER_MUSL)
 		r = lead_musl(plan, dir);
 	if (r < 0)
-		return plan->err->message[0] ? r : error_errno(plan->err, -r, "look at the image");
+		return plan->err->message[0] ? r : error_errno(plan->err, -r, "inspect the image");
 	image->lib_dir = dir ? dir : image->lib_dir;
 	image->lib_dir_32 = dir_32 ? dir_32 : image->lib_dir_32;
 	/* Mounts of the spec are where it says. */

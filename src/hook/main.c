@@ -117,7 +117,7 @@ static int read_state(struct arena *arena, char **ret, size_t *ret_length, struc
 	if (r < 0)
 		return error_set(err, ERROR_BAD_BUNDLE, -r, state_fix,
 				 "read the container's state from standard input: %s",
-				 r == -ENOTTY ? "it is a terminal" : strerror(-r));
+				 r == -ENOTTY ? "standard input is a terminal" : strerror(-r));
 	return 0;
 }
 
@@ -155,8 +155,8 @@ static int load_config(const char *path, struct arena *arena, struct config *ret
 		r = parse_toml(text, path, arena, ret, err);
 	if (r < 0 && !err->fix[0])
 		(void)error_fix(err, r,
-				"make a configuration of it: davit config import %s "
-				"--output " CONFIG_PATH ", and leave -config out",
+				"convert it with `davit config import %s --output " CONFIG_PATH
+				"`, and omit -config",
 				path);
 	return r;
 }
@@ -190,13 +190,13 @@ static int give_gpus(struct pipeline *pipeline, const struct config *config, boo
 	container.mounts = &pipeline->spec.mounts;
 	if (r == 0 && record)
 		traces_open(pipeline->bundle, &container, arena);
-	deadline_step("look at the host's driver");
+	deadline_step("inspect the host's driver");
 	if (r == 0)
 		r = pipeline_driver(pipeline, arena, err);
 	/* Sockets are not to be had any more under the filter. */
 	if (r == 0 && config->cgroups)
 		container_connect_systemd(&container, arena);
-	deadline_step("look at the image");
+	deadline_step("inspect the image");
 	if (r == 0)
 		r = filter_install(FILTER_APPLY, err);
 	if (r == 0)
@@ -254,8 +254,9 @@ static int poststop(const struct oci_state *state, struct arena *arena)
 	if (r == 0)
 		r = traces_remove(state->bundle, arena, &err);
 	if (r < 0)
-		log_line(LOG_LEVEL_WARNING, "what was made in container %s stays: cannot %s",
-			 state->id, err.message);
+		log_line(LOG_LEVEL_WARNING,
+			 "files created in container %s are not removed: cannot %s", state->id,
+			 err.message);
 	return 0;
 }
 
@@ -287,7 +288,7 @@ static int decide_request(struct pipeline *pipeline, const struct config *config
 
 	/* Most containers of a host: nothing of config.json needs to be parsed. */
 	if (r == 0 && !gpu_request_is_possible(pipeline->text, pipeline->text_length, config)) {
-		log_line(LOG_LEVEL_DEBUG, "no GPU is asked for");
+		log_line(LOG_LEVEL_DEBUG, "the container requests no GPU");
 		return 0;
 	}
 	if (r == 0)
@@ -336,7 +337,7 @@ static int handle_container(const struct arguments *arguments, const struct conf
 	if (r < 0 && pipeline.stage == PIPELINE_START && arguments->every_container &&
 	    bundle_is_out_of_reach(r)) {
 		log_line(LOG_LEVEL_WARNING,
-			 "container %s starts without GPUs, if it asks for any: cannot %s",
+			 "container %s starts without the GPUs it may have requested: cannot %s",
 			 state->id, err->message);
 		return 0;
 	}

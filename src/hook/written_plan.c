@@ -20,7 +20,7 @@ static int read_plan(const char *bundle, struct arena *arena, struct plan *ret,
 	r = file_load(path, O_NOFOLLOW, PLAN_FILE_MAX, arena, &text, &length);
 	if (r < 0)
 		return error_read(err, ERROR_BAD_BUNDLE, -r,
-				  "start the container by davit-runtime, which writes that file",
+				  "start the container with davit-runtime, which writes that file",
 				  "%s", path);
 	r = privilege_set(PRIVILEGE_PARSE, err);
 	if (r == 0)
@@ -68,7 +68,8 @@ int written_plan_apply(const struct config *config, const struct oci_state *stat
 	if (r == 0)
 		r = apply_plan(&plan, &roots, &container, false, arena, err);
 	if (r == 0)
-		log_line(LOG_LEVEL_INFO, "container %s: %zu operations left by davit-runtime",
-			 state->id, plan.count);
+		log_line(LOG_LEVEL_INFO,
+			 "container %s: applied %zu operations planned by davit-runtime", state->id,
+			 plan.count);
 	return r;
 }

@@ -75,7 +75,8 @@ static int inspect_musl(const struct root *root, struct arena *arena, struct ima
 		return 0;
 	if (r < 0)
 		return error_set(err, ERROR_IMAGE, -r, "remove it from the image",
-				 "read %s of the image: it is no small text file", MUSL_PATH_FILE);
+				 "read the image's %s: it is not a small text file",
+				 MUSL_PATH_FILE);
 	ret->musl_path_file = MUSL_PATH_FILE;
 	ret->musl_path_text = arena_printf(arena, "%s\n%s\n", text, MUSL_LIB_DIR);
 	return ret->musl_path_text ? 0 : error_memory(err);

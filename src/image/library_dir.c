@@ -157,7 +157,7 @@ int image_place_libraries(const struct root *root, const struct oci_mounts *moun
 	r = either_in_volume(&l, image->lib_dir, image->lib_dir_32, true, &volume);
 	if (r == 0 && volume)
 		r = move(&l, image);
-	return r < 0 ? error_errno(err, -r, "tell whether %s of the container is a volume",
+	return r < 0 ? error_errno(err, -r, "find out whether %s in the container is a volume",
 				   image->lib_dir)
 		     : 0;
 }

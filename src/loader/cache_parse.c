@@ -85,7 +85,7 @@ static int read_hwcap(const struct reader *reader, size_t base, const struct hwc
 	if ((hwcap & ~(HWCAP_ISA_LEVELS | HWCAP_INDEX)) != HWCAP_EXTENSION)
 		return 0;
 	if (index >= hwcaps->count)
-		return damaged(reader, base, "an entry of an unknown glibc-hwcaps directory");
+		return damaged(reader, base, "an entry with an unknown glibc-hwcaps directory");
 	memcpy(&offset, reader->data + hwcaps->offset + index * sizeof(offset), sizeof(offset));
 	entry->hwcap = hwcap & ~HWCAP_INDEX;
 	return read_string(reader, base, offset, CACHE_NAME_MAX, &entry->hwcaps);
@@ -95,7 +95,7 @@ static int allocate(const struct reader *reader, size_t offset, size_t count, si
 		    struct arena *arena, struct loader_cache *ret)
 {
 	if (!has_room(reader, offset, count, size))
-		return damaged(reader, offset, "more entries than the file has room for");
+		return damaged(reader, offset, "more entries than the file can contain");
 	ret->items = arena_alloc(arena, count * sizeof(*ret->items));
 	if (!ret->items)
 		return error_memory(reader->err);
@@ -113,7 +113,7 @@ static int parse_new(const struct reader *reader, size_t base, struct arena *are
 
 	memcpy(&header, reader->data + base, sizeof(header));
 	if (header.flags && (header.flags & NEW_FLAGS_MASK) != NEW_FLAGS_NATIVE)
-		return damaged(reader, base, "numbers of another byte order");
+		return damaged(reader, base, "the byte order is different");
 	r = allocate(reader, offset, header.count, sizeof(struct new_entry), arena, ret);
 	if (r == 0 && header.extension)
 		r = read_extension(reader, header.extension, &hwcaps);
@@ -168,7 +168,7 @@ static int parse(const struct reader *reader, struct arena *arena, struct loader
 		return parse_new(reader, 0, arena, ret);
 	if (reader->length < sizeof(header) ||
 	    memcmp(reader->data, OLD_MAGIC, strlen(OLD_MAGIC)) != 0)
-		return damaged(reader, 0, "no header of one");
+		return damaged(reader, 0, "it has no loader cache header");
 	memcpy(&header, reader->data, sizeof(header));
 	end = sizeof(header) + header.count * sizeof(struct old_entry);
 	end = (end + NEW_ALIGNMENT - 1) / NEW_ALIGNMENT * NEW_ALIGNMENT;

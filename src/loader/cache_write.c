@@ -134,7 +134,7 @@ int cache_write(const struct loader_entry *const *entries, size_t count, struct 
 	if (length > 2 * CACHE_SIZE_MAX)
 		return error_set(err, ERROR_IMAGE, EFBIG,
 				 "rebuild it by running ldconfig in the image",
-				 "write the loader cache: it would have %zu bytes", length);
+				 "write the loader cache: it would be %zu bytes long", length);
 	writer.data = arena_alloc(arena, length);
 	if (!writer.data)
 		return error_memory(err);

@@ -68,6 +68,6 @@ int library_open(const char *path, const char *before, struct nvml *ret, struct 
 		result = NVML_CALL(ret->init);
 	if (result == NVML_SUCCESS)
 		return 0;
-	return error_set(err, ERROR_NO_DRIVER, ENODEV, NULL, "initialise NVML: %s (%d)",
+	return error_set(err, ERROR_NO_DRIVER, ENODEV, NULL, "initialize NVML: %s (%d)",
 			 ret->error_string ? ret->error_string(result) : "error", result);
 }

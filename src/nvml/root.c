@@ -347,5 +347,5 @@ int root_enter(const struct places *places, const char *dev, struct error *err)
 		r = -errno;
 	if (r == 0)
 		r = pivot_away(stage);
-	return r < 0 ? error_errno(err, -r, "make a root of its own for the library") : 0;
+	return r < 0 ? error_errno(err, -r, "create a separate root for the library") : 0;
 }

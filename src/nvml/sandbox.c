@@ -214,7 +214,7 @@ __attribute__((noreturn)) static void supervise(struct child *child)
 		;
 	if (total > OUTPUT_MAX)
 		(void)dprintf(STDERR_FILENO,
-			      "\ndavit-nvml: cannot go on: the library prints without end\n");
+			      "\ndavit-nvml: cannot continue: the library prints without end\n");
 	else if (WIFSIGNALED(status))
 		(void)dprintf(STDERR_FILENO,
 			      "davit-nvml: cannot go on: the library was ended by signal %d\n",
@@ -229,9 +229,9 @@ __attribute__((noreturn)) static void supervise(struct child *child)
 static int give_up_rights(unsigned id, struct error *err)
 {
 	if (geteuid() == 0 && setresuid(id, 0, 0) < 0 && errno != EPERM && errno != EINVAL)
-		return error_errno(err, errno, "give up what isn't needed");
+		return error_errno(err, errno, "drop unneeded rights");
 	if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return error_errno(err, errno, "give up what isn't needed");
+		return error_errno(err, errno, "drop unneeded rights");
 	return drop_capabilities(err);
 }
 
@@ -298,14 +298,14 @@ static int confine(const struct child *child, const char *library, const char *b
 	if (r < 0 && !own_root && geteuid() == 0) {
 		if (!child->namespaces)
 			*err = no_landlock;
-		return error_wrap(err, r, "keep the library from root's files");
+		return error_wrap(err, r, "protect root's files from the library");
 	}
 	r = drop_root(library, id);
 	if (r < 0)
-		return error_errno(err, -r, "become another user than root");
+		return error_errno(err, -r, "change to an unprivileged user");
 	/* Changing the user has taken this back. */
 	if (end_with_it() < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
-		return error_errno(err, errno, "give up what isn't needed");
+		return error_errno(err, errno, "drop unneeded rights");
 	r = drop_capabilities(err);
 	return r < 0 ? r : filter_install(err);
 }

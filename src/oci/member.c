@@ -134,8 +134,9 @@ static int refuse_case(struct reader *r, const struct object *object, const stru
 
 	place_print(object->place, name, where);
 	(void)error_set(r->err, ERROR_BAD_BUNDLE, EINVAL, NULL,
-			r->shared ? "read the bundle: \"%.*s\" is %s to runc and nothing to crun"
-				  : "read the bundle: \"%.*s\" is not how %s is written",
+			r->shared
+				? "read the bundle: runc reads \"%.*s\" as %s, but crun ignores it"
+				: "read the bundle: \"%.*s\" is a wrong spelling of %s",
 			(int)(key.length < PLACE_MAX ? key.length : PLACE_MAX), key.data, where);
 	return error_fix(r->err, -EINVAL, "write \"%.*s\", or remove it", (int)name->length,
 			 name->data);
@@ -148,7 +149,7 @@ static int refuse_repeated(struct reader *r, const struct object *object, const 
 	place_print(object->place, name, where);
 	return error_set(r->err, ERROR_BAD_BUNDLE, EINVAL, "keep one of them",
 			 "read the bundle: %s appears twice%s", where,
-			 r->shared ? ": runc merges them or takes the last, crun takes one" : "");
+			 r->shared ? ": runc merges them or uses the last, crun uses one" : "");
 }
 
 int object_read(struct reader *r, const struct json_value *value, struct place place,

@@ -32,11 +32,13 @@ static bool take_letter(struct slice word, const char *letter, struct slice *res
 {
 	if (!slice_starts(word, letter))
 		return false;
-	if (word.length == 2 && !slice_next(rest, '\0', ret))
-		*ret = (struct slice){0};
-	else if (word.length > 2)
-		*ret = (struct slice){word.data + 2, word.length - 2};
-	if (ret->length && word.length > 2 && ret->data[0] == '=')
+	if (word.length <= 2) {
+		if (!slice_next(rest, '\0', ret))
+			*ret = (struct slice){0};
+		return true;
+	}
+	*ret = (struct slice){word.data + 2, word.length - 2};
+	if (ret->data[0] == '=')
 		*ret = (struct slice){ret->data + 1, ret->length - 1};
 	return true;
 }

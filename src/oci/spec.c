@@ -182,13 +182,13 @@ static int check_annotation(struct reader *r, const char *name, struct strings *
 	if (!is_request(name))
 		return 0;
 	if (strings_contain(seen, name))
-		return error_set(r->err, ERROR_BAD_BUNDLE, EINVAL, "keep one of them",
-				 "read the bundle: the annotation %.100s appears twice: runc takes "
-				 "the last, crun has both",
-				 name);
+		return error_set(
+			r->err, ERROR_BAD_BUNDLE, EINVAL, "keep one of them",
+			"read the bundle: the annotation %.100s appears twice: runc uses the last, crun keeps both",
+			name);
 	if (seen->count == ANNOTATIONS_MAX)
 		return error_set(r->err, ERROR_BAD_BUNDLE, EINVAL, NULL,
-				 "read the bundle: more than %d annotations ask for devices",
+				 "read the bundle: more than %d annotations request devices",
 				 ANNOTATIONS_MAX);
 	return strings_add(r->arena, seen, name) < 0 ? error_memory(r->err) : 0;
 }
@@ -446,7 +446,7 @@ int oci_spec_parse(const char *text, size_t length, struct arena *arena, struct 
 	int r;
 
 	*ret = (struct oci_spec){.version = "", .root_path = "", .cgroups_path = ""};
-	r = json_text_parse(text, length, ERROR_BAD_BUNDLE, "config.json of the bundle", arena,
+	r = json_text_parse(text, length, ERROR_BAD_BUNDLE, "the bundle's config.json", arena,
 			    &reader.json, err);
 	if (r == 0)
 		r = object_read(&reader, reader.json.items, (struct place){.path = ""}, &root_names,

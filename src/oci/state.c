@@ -18,9 +18,9 @@ static int read_pid(struct reader *r, const struct object *state, bool need, pid
 		return result;
 	pid = number ? json_integer(&r->json, number) : 0;
 	if (pid < (need ? 1 : 0) || pid > INT32_MAX)
-		return error_set(
-			r->err, ERROR_BAD_BUNDLE, EINVAL, "start davit-hook from an OCI runtime",
-			"read the state: pid is %s", number ? "not a process id" : "missing");
+		return error_set(r->err, ERROR_BAD_BUNDLE, EINVAL,
+				 "let an OCI runtime start davit-hook", "read the state: pid is %s",
+				 number ? "not a process id" : "missing");
 	*ret = (pid_t)pid;
 	return 0;
 }
@@ -34,8 +34,8 @@ static int read_bundle(struct reader *r, const struct object *state, const char 
 		result = object_string(r, state, STATE_BUNDLE_PATH, ret);
 	if (result == 0 && **ret != '/')
 		result = error_set(r->err, ERROR_BAD_BUNDLE, EINVAL,
-				   "start davit-hook from an OCI runtime", "read the state: %s",
-				   **ret ? "bundle is relative" : "no bundle");
+				   "let an OCI runtime start davit-hook", "read the state: %s",
+				   **ret ? "bundle is a relative path" : "bundle is missing");
 	return result;
 }
 

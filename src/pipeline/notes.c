@@ -83,14 +83,12 @@ static const char *group_note(const struct group *group, const struct oci_spec *
 	if (foreign)
 		return arena_printf(
 			arena,
-			"the container's user %u can't open %s, which is for a group of "
-			"the host (%u) that isn't in its user namespace (fix: with crun, "
-			"--group-add keep-groups; or a udev rule that opens it to all)",
+			"the container's user %u can't open %s, which needs group %u of the host; the group is not in the container's user namespace (fix: --group-add keep-groups with crun, or a udev rule that lets everyone open it)",
 			spec->user.uid, nodes, group->gid);
-	return arena_printf(arena,
-			    "the container's user %u can't open %s, which is for group %u (fix: "
-			    "--group-add %u, or davit-runtime, which adds the group)",
-			    spec->user.uid, nodes, group->gid, group->gid);
+	return arena_printf(
+		arena,
+		"the container's user %u can't open %s, which needs group %u (fix: --group-add %u, or davit-runtime, which adds the group)",
+		spec->user.uid, nodes, group->gid, group->gid);
 }
 
 int pipeline_note_groups(struct pipeline *pipeline, struct arena *arena, struct error *err)
@@ -121,9 +119,7 @@ static const char *subset_note(const struct choice *choice, struct arena *arena)
 {
 	return arena_printf(
 		arena,
-		"%zu of %zu %s GPUs are given, and in a user namespace no device rule can "
-		"hide the others: %s with a part of them (fix: give all, and choose with "
-		"%s in the container)",
+		"the container gets %zu of %zu %s GPUs, but in a user namespace no device rule hides the others: %s with some of them (fix: request all, and select with %s in the container)",
 		choice->count, choice->all.count, choice->vendor->title, choice->subset_problem,
 		choice->inside);
 }
@@ -165,11 +161,11 @@ static int note_inside(struct pipeline *pipeline, const struct choice *choice, s
 				continue;
 			r = add_note(
 				pipeline,
-				arena_printf(arena,
-					     "%s=%.40s, but the container has %zu %s GPU%s: in it "
-					     "they count from 0",
-					     *name, value + 1, choice->count, choice->vendor->title,
-					     choice->count == 1 ? "" : "s"),
+				arena_printf(
+					arena,
+					"%s=%.40s, but the container has %zu %s GPU%s, which it numbers from 0",
+					*name, value + 1, choice->count, choice->vendor->title,
+					choice->count == 1 ? "" : "s"),
 				arena, err);
 		}
 	}

@@ -101,7 +101,7 @@ int pipeline_ask_nvml(struct pipeline *pipeline, struct arena *arena, struct err
 	driver->unproven = arena_strdup(arena, err->message);
 	if (!driver->unproven)
 		return error_memory(err);
-	log_line(LOG_LEVEL_WARNING, "taken on trust what NVML alone knows: cannot %s",
+	log_line(LOG_LEVEL_WARNING, "not verified, because only NVML knows: cannot %s",
 		 driver->unproven);
 	*err = (struct error){0};
 	return 0;
@@ -109,12 +109,12 @@ int pipeline_ask_nvml(struct pipeline *pipeline, struct arena *arena, struct err
 
 static int cannot_decide(unsigned missing, struct error *err)
 {
-	return error_set(err, ERROR_UNSATISFIED, EPERM, "set NVIDIA_DISABLE_REQUIRE=1",
-			 "decide the image's requirements: they ask for the %s, which NVML doesn't "
-			 "tell",
-			 missing & REQUIRE_CUDA   ? "CUDA version"
-			 : missing & REQUIRE_ARCH ? "GPUs' compute capability"
-						  : "GPUs' brand");
+	return error_set(
+		err, ERROR_UNSATISFIED, EPERM, "set NVIDIA_DISABLE_REQUIRE=1",
+		"check the image's requirements: NVML doesn't report the %s that they need",
+		missing & REQUIRE_CUDA   ? "CUDA version"
+		: missing & REQUIRE_ARCH ? "GPUs' compute capability"
+					 : "GPUs' brand");
 }
 
 /*
@@ -228,7 +228,7 @@ static int check_requirements(struct pipeline *pipeline, struct arena *arena, st
 	if (r == 0)
 		r = choose_devices(pipeline, arena, err);
 	if (r < 0)
-		return error_wrap(err, r, "decide the image's requirements");
+		return error_wrap(err, r, "check the image's requirements");
 	/* No note has told the CUDA version, or nothing has asked for it. */
 	facts.cuda = pipeline->driver.cuda_version;
 	return check_each_gpu(pipeline, &facts, arena, err);
@@ -250,8 +250,9 @@ static int warn_of_requirements(struct pipeline *pipeline, struct arena *arena, 
 		return error_memory(err);
 	if (r == 0)
 		return 0;
-	note = arena_printf(arena, "cannot %s; policy.requirements lets the container start",
-			    failed.message);
+	note = arena_printf(
+		arena, "cannot %s; the container starts anyway, because of policy.requirements",
+		failed.message);
 	if (!note || strings_add(arena, &pipeline->notes, note) < 0)
 		return error_memory(err);
 	log_line(LOG_LEVEL_WARNING, "%s", note);
@@ -286,10 +287,10 @@ static void log_missing_drm(const struct pipeline *pipeline)
 		return;
 	for (size_t i = 0; i < pipeline->selection.count; i++)
 		if (pipeline->selection.items[i].gpu->drm_nodes.count == 0)
-			log_line(LOG_LEVEL_INFO,
-				 "graphics or display is asked for, but GPU %u has no /dev/dri "
-				 "nodes (fix: modprobe nvidia-drm)",
-				 pipeline->selection.items[i].gpu->index);
+			log_line(
+				LOG_LEVEL_INFO,
+				"the container requests graphics or display, but GPU %u has no /dev/dri nodes (fix: modprobe nvidia-drm)",
+				pipeline->selection.items[i].gpu->index);
 }
 
 /* GPUs that can't be opened aren't counted: then more may have to be read than first thought. */
@@ -317,12 +318,12 @@ int pipeline_choose_nvidia(struct pipeline *pipeline, struct arena *arena, struc
 	if (select_needs_nvml(&pipeline->driver, &pipeline->request.devices))
 		r = pipeline_ask_nvml(pipeline, arena, err);
 	if (r < 0)
-		return error_wrap(err, r, "tell the devices asked for");
+		return error_wrap(err, r, "identify the requested devices");
 	r = choose_devices(pipeline, arena, err);
 	if (r < 0)
 		return r;
 	pipeline->stage = PIPELINE_SELECTION;
-	log_line(LOG_LEVEL_DEBUG, "chosen: %zu GPUs or MIG instances", pipeline->selection.count);
+	log_line(LOG_LEVEL_DEBUG, "selected %zu GPUs or MIG instances", pipeline->selection.count);
 	log_missing_drm(pipeline);
 	r = only_warns(pipeline) ? warn_of_requirements(pipeline, arena, err)
 				 : check_requirements(pipeline, arena, err);

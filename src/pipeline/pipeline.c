@@ -21,7 +21,7 @@ int pipeline_read_file(struct pipeline *pipeline, const struct config *config, c
 
 	if (r < 0)
 		return error_read(err, ERROR_BAD_BUNDLE, -r,
-				  "give the directory of an OCI bundle, readable by the hook", "%s",
+				  "name the directory of an OCI bundle that davit can read", "%s",
 				  path);
 	pipeline->config = config;
 	pipeline->bundle = bundle;
@@ -48,8 +48,9 @@ static int written_already(struct pipeline *pipeline, struct arena *arena, struc
 	rule = ARENA_PUSH(arena, &pipeline->request.rules);
 	if (!rule)
 		return error_memory(err);
-	*rule = (struct request_rule){RULE_APPLIED,
-				      "davit-runtime has written what it gets into config.json"};
+	*rule = (struct request_rule){
+		RULE_APPLIED,
+		"davit-runtime has already written this container's devices into config.json"};
 	return 0;
 }
 
@@ -60,11 +61,11 @@ static void log_request(const struct gpu_request *request, struct arena *arena)
 	if (!log_enabled(LOG_LEVEL_DEBUG))
 		return;
 	sources = gpu_request_sources(request, arena);
-	log_line(LOG_LEVEL_DEBUG, "GPUs are asked for by %s: %zu items, the first %.64s",
+	log_line(LOG_LEVEL_DEBUG, "%s requests GPUs: %zu items, the first %.64s",
 		 sources ? sources : "", request->devices.count,
 		 request->devices.count ? request->devices.items[0] : "none");
 	for (size_t i = 0; i < request->wishes.count; i++)
-		log_line(LOG_LEVEL_DEBUG, "%s GPUs are asked for by %s: %zu items, the first %.64s",
+		log_line(LOG_LEVEL_DEBUG, "%s GPUs are requested by %s: %zu items, the first %.64s",
 			 request->wishes.items[i].vendor->title, request->wishes.items[i].from,
 			 request->wishes.items[i].devices.count,
 			 request->wishes.items[i].devices.items[0]);
@@ -94,7 +95,7 @@ int pipeline_request(struct pipeline *pipeline, struct arena *arena, struct erro
 	if (r == 0 && pipeline->request.gpu)
 		log_request(&pipeline->request, arena);
 	else if (r == 0)
-		log_line(LOG_LEVEL_DEBUG, "no GPU is asked for");
+		log_line(LOG_LEVEL_DEBUG, "the container requests no GPU");
 	return r;
 }
 
@@ -117,8 +118,8 @@ static int take_choice(struct pipeline *pipeline, const struct wish *wish, struc
 		r = accelerators_find_nodes(choice, &pipeline->roots, arena, err);
 	if (r < 0)
 		return r;
-	log_line(LOG_LEVEL_DEBUG, "%s: chosen %zu of %zu GPUs", wish->vendor->title, choice->count,
-		 choice->all.count);
+	log_line(LOG_LEVEL_DEBUG, "%s: selected %zu of %zu GPUs", wish->vendor->title,
+		 choice->count, choice->all.count);
 	return note_choice(pipeline, choice, arena, err);
 }
 
@@ -148,7 +149,7 @@ static int lead_musl(struct pipeline *pipeline, const struct root *root, struct 
 	const char *folders = driver_list_folders(&pipeline->driver, arena);
 	int r = folders ? image_lead_musl(&pipeline->image, folders, root, arena) : -ENOMEM;
 
-	return r < 0 ? error_errno(err, -r, "read musl's path file of the image") : 0;
+	return r < 0 ? error_errno(err, -r, "read the image's path file for musl") : 0;
 }
 
 /* The host's own root ("/") is looked at for its kind alone; of a container, its volumes count. */
@@ -221,6 +222,6 @@ int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct are
 	if (r < 0)
 		return r;
 	pipeline->stage = PIPELINE_PLAN;
-	log_line(LOG_LEVEL_DEBUG, "planned: %zu operations", pipeline->plan.count);
+	log_line(LOG_LEVEL_DEBUG, "planned %zu operations", pipeline->plan.count);
 	return 0;
 }

@@ -19,7 +19,8 @@ void plan_add_node(struct builder *b, const struct device_node *node, const char
 	struct operation *rule, *device;
 
 	if (node->to_be_made) {
-		because = arena_printf(b->arena, "%s; the host gets the node first", because);
+		because = arena_printf(b->arena, "%s; davit creates the node on the host first",
+				       because);
 		b->failed |= !because;
 	}
 	rule = plan_add(b, OPERATION_DEVICE_RULE, target, because);
@@ -104,13 +105,13 @@ static int no_channel(struct builder *b, const struct device_node *node, struct 
 	if (!channels)
 		return error_memory(err);
 	if (node->major == 0)
-		return error_set(err, ERROR_UNKNOWN_DEVICE, ENODEV,
-				 "unset NVIDIA_IMEX_CHANNELS: this host has no NVLink domain",
-				 "give the container IMEX channel %u: the driver has no IMEX "
-				 "channels",
-				 node->minor);
+		return error_set(
+			err, ERROR_UNKNOWN_DEVICE, ENODEV,
+			"unset NVIDIA_IMEX_CHANNELS: this host has no NVLink domain",
+			"add IMEX channel %u to the container: the driver has no IMEX channels",
+			node->minor);
 	error_set(err, ERROR_UNKNOWN_DEVICE, ENODEV, NULL,
-		  "give the container IMEX channel %u: the host has %s%s%s%s", node->minor,
+		  "add IMEX channel %u to the container: the host has %s%s%s%s", node->minor,
 		  *channels ? "channels " : "no channel", channels,
 		  b->driver->repair_problem ? "; cannot " : "",
 		  b->driver->repair_problem ? b->driver->repair_problem : "");
@@ -128,8 +129,8 @@ static int no_node(struct builder *b, struct error *err)
 		return no_channel(b, node, err);
 	return error_set(err, ERROR_NO_DRIVER, ENODEV,
 			 b->driver->repairable ? "run `davit system prepare` on the host"
-					       : "see what `davit doctor` says of host.platform",
-			 "give the container /dev/%s: the host has no such node%s%s", b->absent,
+					       : "run `davit doctor` and check host.platform",
+			 "add /dev/%s to the container: the host has no such node%s%s", b->absent,
 			 problem ? "; cannot " : "", problem ? problem : "");
 }
 
@@ -202,7 +203,7 @@ static void add_gpu(struct builder *b, const struct selection *selection, size_t
 	const struct gpu *gpu = selection->items[index].gpu;
 	const char *because = arena_printf(b->arena, "GPU %u (%s)", gpu->index,
 					   strchr(gpu->uuid, '?') && b->driver->nvml_optional
-						   ? "its UUID is NVML's to tell"
+						   ? "only NVML knows its UUID"
 						   : gpu->uuid);
 
 	for (size_t i = 0; because && i < gpu->nodes.count; i++) {

@@ -53,7 +53,7 @@ static int add_mig_control(struct builder *b, unsigned family, struct error *err
 		return error_set(err, ERROR_UNKNOWN_DEVICE, ENODEV,
 				 config ? "unset NVIDIA_MIG_CONFIG_DEVICES"
 					: "unset NVIDIA_MIG_MONITOR_DEVICES",
-				 "give the container MIG's %s device: this driver has none",
+				 "add MIG's %s device to the container: this driver has none",
 				 config ? "config" : "monitor");
 	/* Drivers without nvidia-caps look at the file of /proc alone. */
 	if (b->driver->majors.caps)

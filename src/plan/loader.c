@@ -123,8 +123,9 @@ void plan_add_loader_search(struct builder *b)
 	const struct image *image = b->image;
 
 	if (image->musl_path_file) {
-		struct operation *file = plan_add(b, OPERATION_FILE, image->musl_path_file,
-						  "musl looks in the directories it names only");
+		struct operation *file =
+			plan_add(b, OPERATION_FILE, image->musl_path_file,
+				 "musl searches only the directories that this file names");
 
 		file->text = image->musl_path_text;
 	}

@@ -93,7 +93,7 @@ static void add_proc_mask(struct builder *b, const struct selection *selection)
 	}
 	plan_add_mig_capabilities(b, selection);
 	plan_add(b, OPERATION_PROC_MASK, "/proc/driver/nvidia",
-		 "only the selected GPUs show, and no nodes are made for others");
+		 "shows only the selected GPUs, so that no nodes are created for others");
 }
 
 int plan_find_missing(const struct gpu_request *request, const struct driver *driver,

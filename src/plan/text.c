@@ -406,7 +406,8 @@ int plan_read(const char *text, size_t length, struct arena *arena, struct plan 
 		return error_memory(err);
 	if (reader.wrong)
 		return error_set(err, ERROR_BAD_BUNDLE, EINVAL,
-				 "start the container anew: this file is davit-runtime's own",
-				 "read " PLAN_FILE " of the bundle: it is not of this version");
+				 "recreate the container: only davit-runtime writes this file",
+				 "read the bundle's " PLAN_FILE
+				 ": another version of davit wrote it");
 	return 0;
 }

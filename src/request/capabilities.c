@@ -24,14 +24,12 @@ static int refuse(struct resolver *r, const char *from, const char *name, unsign
 	if (!allowed)
 		return error_memory(r->err);
 	if (bit)
-		return error_set(r->err, ERROR_REFUSED, EPERM,
-				 "ask for less in NVIDIA_DRIVER_CAPABILITIES, or add it to "
-				 "policy.capabilities",
-				 "grant capability %s: policy.capabilities allows %s", name,
-				 allowed);
+		return error_set(
+			r->err, ERROR_REFUSED, EPERM,
+			"request fewer capabilities in NVIDIA_DRIVER_CAPABILITIES, or add it to policy.capabilities",
+			"grant capability %s: policy.capabilities allows %s", name, allowed);
 	(void)error_set(r->err, ERROR_BAD_REQUEST, EINVAL, NULL,
-			"grant capability \"%.40s\" of %s: there is no such capability", name,
-			from);
+			"grant capability \"%.40s\" of %s: unknown capability", name, from);
 	return error_fix(r->err, -EINVAL, "choose among %s", allowed);
 }
 
@@ -73,12 +71,12 @@ static int by_default(struct resolver *r, unsigned *granted)
 	if (!r->for_runtime) {
 		*granted = DEFAULT_CAPABILITIES & allowed;
 		return resolver_rule(r, RULE_APPLIED,
-				     "no capabilities are named: compute and utility");
+				     "no capabilities are named, so compute and utility apply");
 	}
 	*granted = allowed;
-	result = resolver_rule(r, RULE_APPLIED,
-			       "no capabilities are named: davit-runtime gives all that policy "
-			       "allows");
+	result = resolver_rule(
+		r, RULE_APPLIED,
+		"no capabilities are named, so davit-runtime grants all that the policy allows");
 	return result < 0 ? result
 			  : drop_refused(r, "an unset NVIDIA_DRIVER_CAPABILITIES", granted);
 }
@@ -95,16 +93,15 @@ static int from_list(struct resolver *r, const char *from, const char *value, un
 	if (strings_contain(&list, "all")) {
 		*granted = allowed;
 		return resolver_rule(r, RULE_APPLIED,
-				     "%s asks for all capabilities: those of policy", from);
+				     "%s requests all capabilities: granted those of the policy",
+				     from);
 	}
 	for (size_t i = 0; i < list.count; i++) {
 		unsigned bit = capability_bit(slice_from(list.items[i]));
 
 		if (!bit && r->for_runtime) {
 			result = resolver_warn(
-				r,
-				"capability \"%.40s\" of %s is passed over: there is no "
-				"such capability",
+				r, "capability \"%.40s\" of %s is ignored: unknown capability",
 				list.items[i], from);
 			if (result < 0)
 				return result;
@@ -118,7 +115,7 @@ static int from_list(struct resolver *r, const char *from, const char *value, un
 	if (r->for_runtime && list.count > 0 && !*granted)
 		return by_default(r, granted);
 	return resolver_rule(r, RULE_APPLIED, "capabilities come from %s%s", from,
-			     *granted ? "" : ": blank, so none");
+			     *granted ? "" : ", which is blank, so none apply");
 }
 
 static int from_environment(struct resolver *r, unsigned *granted)

@@ -54,13 +54,12 @@ static int decide_names(struct resolver *r, const char *from, struct strings *na
 		if (result == 0 && names->items[i][0] == '/')
 			result = error_set(
 				r->err, ERROR_BAD_REQUEST, EINVAL,
-				r->config->policy.mounts
-					? "mount /dev/null there, once for each GPU"
-					: "set policy.accept-mounts to true",
-				"take GPUs from %.100s: \"%.60s\" says to look at mounts%s", from,
+				r->config->policy.mounts ? "mount /dev/null there once for each GPU"
+							 : "set policy.accept-mounts to true",
+				"read the GPUs from %.100s: \"%.60s\" refers to mounts%s", from,
 				names->items[i],
-				r->config->policy.mounts ? ", and there are none"
-							 : ", which policy does not accept");
+				r->config->policy.mounts ? ", but there are none"
+							 : ", which the policy does not accept");
 	}
 	return result < 0 ? result : decide(r, from, names);
 }
@@ -100,7 +99,7 @@ static int from_items(struct resolver *r, const char *from, struct strings list)
 	if (list.count == 0)
 		return not_gpu(r, from, "is empty");
 	if (says_void(&list))
-		return not_gpu(r, from, "says void");
+		return not_gpu(r, from, "is void");
 	result = names_split(r, &list, &of_specs);
 	if (result == 0)
 		result = names_add(r, from, &of_specs);
@@ -109,7 +108,7 @@ static int from_items(struct resolver *r, const char *from, struct strings list)
 	if (list.count == 0)
 		return SOURCE_DECIDED;
 	if (says_void(&list))
-		return not_gpu(r, from, "says void");
+		return not_gpu(r, from, "is void");
 	for (size_t i = 0; !word && i < list.count; i++)
 		if (strcmp(list.items[i], "all") == 0 || strcmp(list.items[i], "none") == 0)
 			word = list.items[i];
@@ -198,14 +197,14 @@ int annotations_check(struct resolver *r)
 		if (strstr(name, "cdi.k8s.io/") || !resolver_is_cdi_annotation(r, name))
 			continue;
 		if (strings_contain(&seen, name))
-			return error_set(r->err, ERROR_BAD_BUNDLE, EINVAL, "keep one of them",
-					 "read the bundle: the annotation %.100s appears twice: "
-					 "runc takes the last, crun has both",
-					 name);
+			return error_set(
+				r->err, ERROR_BAD_BUNDLE, EINVAL, "keep one of them",
+				"read the bundle: the annotation %.100s appears twice: runc uses the last, crun keeps both",
+				name);
 		if (seen.count == ANNOTATIONS_MAX)
 			return error_set(
 				r->err, ERROR_BAD_BUNDLE, EINVAL, NULL,
-				"read the bundle: more than %d annotations ask for devices",
+				"read the bundle: more than %d annotations request devices",
 				ANNOTATIONS_MAX);
 		if (strings_add(r->arena, &seen, name) < 0)
 			return error_memory(r->err);
@@ -235,10 +234,10 @@ static int from_cdi_annotations(struct resolver *r, const struct mount_requests 
 		if (resolver_is_cdi_annotation(r, all->items[i].name))
 			result = add_cdi_names(r, all->items[i].value, &found);
 	if (result == 0 && found.others > 0)
-		result = resolver_rule(r, RULE_IGNORED,
-				       "values of %s that name no devices of NVIDIA's are left to "
-				       "the engine: %zu",
-				       from, found.others);
+		result = resolver_rule(
+			r, RULE_IGNORED,
+			"values of %s that name no NVIDIA devices are ignored, because the engine handles them: %zu",
+			from, found.others);
 	if (result < 0)
 		return result;
 	if (found.names.count + found.of_specs.count == 0 ||
@@ -364,6 +363,5 @@ int devices_resolve(struct resolver *r, const struct mount_requests *mounts)
 	}
 	if (r->request->gpu)
 		return 0;
-	return resolver_rule(r, RULE_APPLIED,
-			     "nothing that counts asks for devices: not a GPU container");
+	return resolver_rule(r, RULE_APPLIED, "nothing requests devices: not a GPU container");
 }

@@ -84,10 +84,10 @@ static const char *read_condition(struct slice text, struct condition *ret)
 		end++;
 	if (name == 0 || end == text.length ||
 	    !find_operator((struct slice){text.data + name, end - name}, &ret->comparison))
-		return "not PROPERTY OPERATOR VALUE";
+		return "it must be PROPERTY OPERATOR VALUE";
 	ret->property = find_property((struct slice){text.data, name});
 	if (!ret->property)
-		return "no such property";
+		return "unknown property";
 	if (text.length - end >= VALUE_MAX)
 		return "the value is too long";
 	memcpy(ret->value, text.data + end, text.length - end);

@@ -42,8 +42,7 @@ static int refuse(struct resolver *r, unsigned bit, const char *from, const char
 			       "grant feature %s of %s: policy.features allows %s",
 			       feature_name(bit), from, allowed);
 
-	return error_fix(r->err, result, "don't ask for it in %s, or add it to policy.features",
-			 from);
+	return error_fix(r->err, result, "remove it from %s, or add it to policy.features", from);
 }
 
 /*
@@ -68,7 +67,7 @@ static bool is_allowed(const struct resolver *r, unsigned bit)
 	return (r->config->policy.features & bit) == bit;
 }
 
-static const char imex_ignored[] = "requests for IMEX channels are ignored: policy.imex is false";
+static const char imex_ignored[] = "IMEX channels are ignored: policy.imex is false";
 
 /* "k8s.device-plugin.nvidia.com/gds=all": the family that the class stands for, or 0. */
 static unsigned bit_of_name(const char *name)
@@ -126,14 +125,13 @@ static int read_mig(struct resolver *r, enum variable variable, const char **ret
 	if (trimmed.length && !(trimmed.length == strlen("all") &&
 				strncasecmp(trimmed.data, "all", trimmed.length) == 0))
 		return error_set(r->err, ERROR_BAD_REQUEST, EINVAL, "set it to all, or unset it",
-				 "grant %s=%.40s: the only value with a meaning is all", name,
-				 value);
+				 "grant %s=%.40s: the only valid value is all", name, value);
 	*ret = arena_strndup(r->arena, trimmed.data, trimmed.length);
 	if (!*ret)
 		return error_memory(r->err);
 	return resolver_rule(r, RULE_APPLIED, "%s %s", name,
 			     trimmed.length ? "is granted: the container has CAP_SYS_ADMIN"
-					    : "is blank: nothing to grant");
+					    : "is blank: nothing is granted");
 }
 
 int mig_resolve(struct resolver *r)
@@ -155,7 +153,7 @@ int management_resolve(struct resolver *r)
 		request->mig_config = request->mig_monitor = "all";
 	return resolver_rule(r, RULE_APPLIED, "management.nvidia.com/gpu=all: all capabilities%s",
 			     request->privileged
-				     ? ", MIG's config and monitor devices where there are any"
+				     ? ", and MIG's config and monitor devices if they exist"
 				     : "; no MIG config device, since the container isn't "
 				       "privileged");
 }
@@ -203,7 +201,7 @@ static int add_channels(struct resolver *r, const char *from, const struct strin
 	int result = 0;
 
 	if (word)
-		return resolver_rule(r, RULE_APPLIED, "%s says %s: no IMEX channels", from, word);
+		return resolver_rule(r, RULE_APPLIED, "%s is %s: no IMEX channels", from, word);
 	if (list->count > 0 && !is_allowed(r, FEATURE_IMEX))
 		return refuse_feature(r, FEATURE_IMEX, from);
 	for (size_t i = 0; result == 0 && i < list->count; i++)
@@ -257,10 +255,9 @@ static int read_switch(struct resolver *r, enum variable variable, unsigned bit)
 	if (!value || !*value || !accepts_variable(r, variable))
 		return 0;
 	if (strcmp(value, "enabled") != 0)
-		return resolver_rule(
-			r, RULE_IGNORED,
-			"%s=%.40s is ignored: the only value with a meaning is enabled", name,
-			value);
+		return resolver_rule(r, RULE_IGNORED,
+				     "%s=%.40s is ignored: the only valid value is enabled", name,
+				     value);
 	if (is_allowed(r, bit)) {
 		grant_feature(r->request, bit);
 		return resolver_rule(r, RULE_APPLIED, "%s is enabled", name);
@@ -277,8 +274,7 @@ static int add_feature(struct resolver *r, const char *from, const char *name)
 	if (!bit || bit == FEATURE_ALL || bit == FEATURE_IMEX)
 		return error_set(r->err, ERROR_BAD_REQUEST, EINVAL,
 				 "choose among gdrcopy, gds, mofed and nvswitch",
-				 "grant feature \"%.40s\" of %s: there is no such feature", name,
-				 from);
+				 "grant feature \"%.40s\" of %s: unknown feature", name, from);
 	if (!is_allowed(r, bit))
 		return refuse_feature(r, bit, from);
 	grant_feature(r->request, bit);
@@ -343,7 +339,7 @@ static int read_mps(struct resolver *r)
 				     "%s=%.64s is ignored: not an absolute path without \"..\"",
 				     name, path);
 	r->request->mps_pipe_directory = path;
-	return resolver_rule(r, RULE_APPLIED, "the container looks for MPS pipes in %.200s", path);
+	return resolver_rule(r, RULE_APPLIED, "the container expects MPS pipes in %.200s", path);
 }
 
 int features_resolve(struct resolver *r)

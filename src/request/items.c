@@ -81,8 +81,9 @@ int items_check_printable(struct resolver *r, const char *what, const char *text
 {
 	for (const char *c = text; *c; c++)
 		if (*c < 0x20 || *c > 0x7e)
-			return error_set(r->err, ERROR_BAD_REQUEST, EINVAL, NULL,
-					 "read %.100s: \"%.60s\" holds what is not printable ASCII",
-					 what, text);
+			return error_set(
+				r->err, ERROR_BAD_REQUEST, EINVAL, NULL,
+				"read %.100s: \"%.60s\" contains characters other than printable ASCII",
+				what, text);
 	return 0;
 }

@@ -62,9 +62,8 @@ static struct slice strip(struct slice text, size_t length)
 int mount_refuse_word(struct resolver *r, const char *what, const char *word)
 {
 	return error_set(r->err, ERROR_UNKNOWN_DEVICE, ENODEV,
-			 "put void or none into NVIDIA_VISIBLE_DEVICES instead",
-			 "find the GPU \"%s\" of %s: there it is a name, not a word with a meaning",
-			 word, what);
+			 "use NVIDIA_VISIBLE_DEVICES for void or none",
+			 "find the GPU \"%s\" of %s: a mount can only name a device", word, what);
 }
 
 static int add(struct resolver *r, struct strings *list, struct slice name)

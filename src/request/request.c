@@ -10,7 +10,7 @@ static int explain_environment(struct resolver *r)
 	if (result == 0 && r->env.malformed > 0)
 		result = resolver_rule(
 			r, RULE_IGNORED,
-			"entries of process.env that are not NAME=value are passed over: %zu",
+			"entries of process.env that are not NAME=value are ignored: %zu",
 			r->env.malformed);
 	return result;
 }

@@ -92,7 +92,7 @@ static int add_legacy(struct resolver *r)
 		bad = parse_number(part.data, part.length, 10, UINT32_MAX, &minor);
 	if (bad < 0)
 		return error_set(r->err, ERROR_BAD_REQUEST, EINVAL,
-				 "mend it, unset it, or set NVIDIA_DISABLE_REQUIRE=1",
+				 "correct or unset it, or set NVIDIA_DISABLE_REQUIRE=1",
 				 "read CUDA_VERSION=%.40s: not a version such as 11.8", version);
 	expression = arena_printf(r->arena, "cuda>=%u.%u", (unsigned)major, (unsigned)minor);
 	if (!expression)
@@ -109,7 +109,7 @@ static int pass_over(struct resolver *r, int result)
 		return result == -ENOMEM ? result : error_memory(r->err);
 	*r->err = (struct error){0};
 	r->request->requirements = (struct oci_pairs){0};
-	return resolver_warn(r, "constraints are passed over: cannot %.300s", message);
+	return resolver_warn(r, "constraints are ignored: cannot %.300s", message);
 }
 
 int requirements_resolve(struct resolver *r)
@@ -129,9 +129,8 @@ int requirements_resolve(struct resolver *r)
 	if (result < 0 || r->request->requirements.count == 0)
 		return result;
 	r->request->requirements_warn = warn;
-	return resolver_rule(r, RULE_APPLIED, "constraints to meet: %zu%s",
-			     r->request->requirements.count,
-			     warn ? "; what doesn't hold is a warning (policy.requirements)" : "");
+	return resolver_rule(r, RULE_APPLIED, "constraints: %zu%s", r->request->requirements.count,
+			     warn ? "; unsatisfied ones only warn (policy.requirements)" : "");
 }
 
 /* ---- checking --------------------------------------------------------------------------- */

@@ -50,7 +50,7 @@ int resolver_warn(struct resolver *r, const char *format, ...)
 const char *resolver_not_privileged(const struct resolver *r)
 {
 	return r->spec->user_namespace && r->spec->bounding >> CAP_SYS_ADMIN & 1
-		       ? "the container's CAP_SYS_ADMIN is of a user namespace of its own"
+		       ? "the container's CAP_SYS_ADMIN is valid only in its own user namespace"
 		       : "the container has no CAP_SYS_ADMIN";
 }
 

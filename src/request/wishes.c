@@ -46,13 +46,13 @@ static int decide(struct resolver *r, const struct vendor *vendor, const char *f
 
 	for (size_t i = 0; i < names->count; i++) {
 		if (strcasecmp(names->items[i], "void") == 0)
-			word = "says void";
+			word = "is void";
 		if (strcasecmp(names->items[i], "none") != 0)
 			names->items[kept++] = names->items[i];
 	}
 	names->count = kept;
 	if (!word && kept == 0)
-		word = "says none";
+		word = "is none";
 	if (!word)
 		return wish(r, vendor, from, names);
 	result = resolver_rule(r, RULE_APPLIED, "%s %s: no %s GPU", from, word, vendor->title);
@@ -225,10 +225,9 @@ static int unknown_kind(struct resolver *r, const char *entry)
 		return error_memory(r->err);
 	return error_fix(r->err,
 			 error_set(r->err, ERROR_BAD_CONFIG, EINVAL, NULL,
-				   "use policy.vendor-env-names: \"%.100s\" has no kind that davit "
-				   "knows",
+				   "use policy.vendor-env-names: \"%.100s\" has an unknown kind",
 				   entry),
-			 "write NAME=KIND, the kind being one of %s", list);
+			 "write NAME=KIND with one of the kinds %s", list);
 }
 
 /* Those of the configuration come first, as in policy.env-names; each vendor's own is the last. */

@@ -151,7 +151,7 @@ static struct document_value top_of(const struct document *document)
 static int wrong_type(const char *path, size_t length, const char *type, struct error *err)
 {
 	return error_set(err, ERROR_BAD_BUNDLE, EINVAL, "compare it with the output of `runc spec`",
-			 "edit config.json: %.*s is no %s", (int)length, path, type);
+			 "edit config.json: %.*s is not %s", (int)length, path, type);
 }
 
 /* ---- reading ---------------------------------------------------------------------------- */
@@ -236,7 +236,7 @@ static int get_node(struct document *document, const char *path, struct document
 
 		if (exists(parent->value) && char_at(document, parent->value.start) != '{')
 			return wrong_type(path, (size_t)(name.data - path) - (name.data > path),
-					  "object", err);
+					  "an object", err);
 		node = find_node(parent, name);
 		if (!node)
 			node = add_node(document, parent, name);
@@ -283,7 +283,7 @@ int document_append(struct document *document, const char *path, const char *ite
 	if (r < 0 || !node)
 		return r;
 	if (exists(node->value) && char_at(document, node->value.start) != '[')
-		return wrong_type(path, strlen(path), "array", err);
+		return wrong_type(path, strlen(path), "an array", err);
 	return strings_add(document->arena, &node->items, item) < 0 ? error_memory(err) : 0;
 }
 
@@ -296,7 +296,7 @@ int document_set(struct document *document, const char *path, const char *name, 
 	if (r < 0 || !parent)
 		return r;
 	if (exists(parent->value) && char_at(document, parent->value.start) != '{')
-		return wrong_type(path, strlen(path), "object", err);
+		return wrong_type(path, strlen(path), "an object", err);
 	node = find_node(parent, slice_from(name));
 	if (!node)
 		node = add_node(document, parent, slice_from(name));

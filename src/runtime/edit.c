@@ -51,8 +51,11 @@ static int find_present(struct document *document, const struct spec_devices *de
 
 static const char *device_text(const struct spec_device *device, struct arena *arena)
 {
-	const char type[] = {device->type ? device->type : 'c', '\0'};
+	char type[] = "c";
 	struct json_object *object = json_object_new_object();
+
+	if (device->type)
+		type[0] = device->type;
 
 	json_object_object_add(object, "path", json_object_new_string(device->path));
 	json_object_object_add(object, "type", json_object_new_string(type));

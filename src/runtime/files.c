@@ -26,19 +26,19 @@ static int check_owner(int fd, const char *path, struct error *err)
 	int r = 0;
 
 	if (fstat(fd, &st) < 0)
-		return error_errno(err, errno, "look at %s", path);
+		return error_errno(err, errno, "inspect %s", path);
 	if (!owner_is_trusted(fd, &st)) {
 		r = error_set(err, ERROR_BAD_CONFIG, EPERM, NULL,
 			      "run the low-level runtime: %s does not belong to root", path);
-		return error_fix(err, r, "chown root %s, or name another in runtime.candidates",
-				 path);
+		return error_fix(
+			err, r, "run `chown root %s`, or name another in runtime.candidates", path);
 	}
 	if (st.st_mode & (S_IWGRP | S_IWOTH)) {
 		r = error_set(err, ERROR_BAD_CONFIG, EPERM, NULL,
-			      "run the low-level runtime: others than its owner can write %s",
+			      "run the low-level runtime: users other than its owner can write %s",
 			      path);
-		return error_fix(err, r, "chmod go-w %s, or name another in runtime.candidates",
-				 path);
+		return error_fix(
+			err, r, "run `chmod go-w %s`, or name another in runtime.candidates", path);
 	}
 	return 0;
 }
@@ -52,7 +52,7 @@ static int check_runtime(const char *path, struct arena *arena, struct error *er
 	int r;
 
 	if (!real)
-		return error_errno(err, fd < 0 ? errno : ENOENT, "look at %s", path);
+		return error_errno(err, fd < 0 ? errno : ENOENT, "inspect %s", path);
 	r = check_owner(fd, real, err);
 	if (r < 0)
 		return r;
@@ -62,7 +62,7 @@ static int check_runtime(const char *path, struct arena *arena, struct error *er
 	directory = *directory ? directory : "/";
 	dir_fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir_fd < 0)
-		return error_errno(err, errno, "look at %s", directory);
+		return error_errno(err, errno, "inspect %s", directory);
 	return check_owner(dir_fd, directory, err);
 }
 
@@ -101,8 +101,8 @@ int runtime_find(const struct strings *candidates, const char *path, int self, s
 	names = strings_join(arena, candidates, ", ");
 	return error_set(err, ERROR_SYSTEM, ENOENT,
 			 "install one of them, or name another in runtime.candidates",
-			 "find a low-level runtime: none of %s is in %s", names ? names : "them",
-			 path);
+			 "find a low-level runtime: none of %s exists in %s",
+			 names ? names : "them", path);
 }
 
 bool runtime_mounts_in_spec(enum runtime_mounts mounts, const char *low_level_runtime)
@@ -145,7 +145,7 @@ int file_replace(const char *path, int like, const char *text, size_t length, st
 		    0600);
 	if (fd < 0) {
 		r = error_errno(err, errno, "write %s", path);
-		return error_fix(err, r, "let davit-runtime write where the bundle is");
+		return error_fix(err, r, "make the bundle's directory writable for davit-runtime");
 	}
 	r = fill(fd, temporary, path, like, text, length);
 	if (r < 0) {

@@ -29,7 +29,7 @@ static int check_given(struct giver *g, const struct cdi_mount *mount, struct er
 	int r = image_find_place(g->volumes, mount->container_path, true, &place);
 
 	if (r < 0)
-		return error_errno(err, -r, "tell where %s will lie in the container",
+		return error_errno(err, -r, "predict the location of %s in the container",
 				   mount->container_path);
 	if (g->pipeline->spec.shared_propagation)
 		return error_set(err, ERROR_BAD_REQUEST, EXDEV, "leave linux.rootfsPropagation out",

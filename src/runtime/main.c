@@ -43,7 +43,7 @@ static int make_absolute(const char *given, struct arena *arena, const char **re
 		return 0;
 	}
 	if (!getcwd(cwd, sizeof(cwd)))
-		return error_errno(err, errno, "tell the working directory");
+		return error_errno(err, errno, "find the working directory");
 	*ret = given && given[0] ? arena_printf(arena, "%s/%s", cwd, given)
 				 : arena_strdup(arena, cwd);
 	return *ret ? 0 : error_memory(err);
@@ -69,10 +69,11 @@ static int find_hook(int self, struct arena *arena, const char **ret, struct err
 	*ret = slash ? arena_printf(arena, "%.*s/davit-hook", (int)(slash - path), path) : NULL;
 	if (!*ret)
 		return error_set(err, ERROR_SYSTEM, ENOENT, "mount /proc",
-				 "tell where davit-runtime is");
+				 "find davit-runtime's own path");
 	if (faccessat(AT_FDCWD, *ret, X_OK, 0) < 0)
-		return error_set(err, ERROR_SYSTEM, errno, "install davit's programs together",
-				 "run %s: %s", *ret, strerror(errno));
+		return error_set(err, ERROR_SYSTEM, errno,
+				 "install davit's programs in one directory", "run %s: %s", *ret,
+				 strerror(errno));
 	return 0;
 }
 
@@ -91,7 +92,7 @@ static int write_config(const struct pipeline *pipeline, const struct document *
 	fd = openat(AT_FDCWD, path, O_PATH | O_CLOEXEC);
 	path = fd < 0 ? NULL : fd_path(fd, arena);
 	if (!path)
-		return error_errno(err, errno, "look at config.json of the bundle");
+		return error_errno(err, errno, "inspect the bundle's config.json");
 	return file_replace(path, fd, document->text, document->length, err);
 }
 
@@ -141,7 +142,7 @@ static int write_plan(struct pipeline *pipeline, const char *hook, const char *l
 		r = text ? privilege_set(PRIVILEGE_MOUNT, err) : error_memory(err);
 	}
 	if (r == 0 && text && strlen(text) > PLAN_FILE_MAX)
-		return error_set(err, ERROR_BAD_BUNDLE, EFBIG, "give the container fewer mounts",
+		return error_set(err, ERROR_BAD_BUNDLE, EFBIG, "reduce the number of mounts",
 				 "write %s: config.json has %zu mounts", file,
 				 pipeline->spec.mounts.count);
 	if (r < 0 || !text)
@@ -173,8 +174,9 @@ static int give_gpus(const struct edit *edit, struct error *err)
 	/* Hooks and poststop know the bundle alone. */
 	if (r == 0 && edit->elsewhere)
 		return error_set(err, ERROR_BAD_BUNDLE, EINVAL,
-				 "call it config.json, in the bundle's directory",
-				 "give the container GPUs by %s (--config)", edit->elsewhere);
+				 "name the file config.json in the bundle's directory",
+				 "add GPUs to a container configured by %s (--config)",
+				 edit->elsewhere);
 	if (r == 0)
 		r = find_hook(edit->self, edit->arena, &hook, err);
 	if (r < 0)
@@ -275,7 +277,7 @@ static int edit_in_child(const struct edit *edit, struct error *err)
 	if (WIFEXITED(status))
 		return WEXITSTATUS(status) ? -ECANCELED : 0;
 	return error_set(err, ERROR_SYSTEM, EFAULT, "report it as a bug of davit-runtime",
-			 "edit the bundle: the process that does it was ended by signal %d",
+			 "edit the bundle: signal %d killed the process that edits it",
 			 WTERMSIG(status));
 }
 

@@ -23,7 +23,7 @@ static int source_unusable(const struct splitter *d, const struct operation *ope
 {
 	const struct root *root = driver_root_of(&d->pipeline->roots, operation->tree);
 
-	return error_errno(err, errnum, "take %s of the host (in %s) into the container",
+	return error_errno(err, errnum, "mount the host's %s (in %s) in the container",
 			   operation->source, root->path);
 }
 
@@ -91,11 +91,11 @@ static int add_device(struct splitter *d, const struct operation *operation, boo
 	if (r < 0)
 		return source_unusable(d, operation, -r, err);
 	if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(operation->major, operation->minor))
-		return error_set(err, ERROR_NO_DRIVER, ENODEV,
-				 "remove it on the host and run `davit system prepare`",
-				 "give the container %s: the host's node is not the driver's "
-				 "char %u:%u",
-				 operation->target, operation->major, operation->minor);
+		return error_set(
+			err, ERROR_NO_DRIVER, ENODEV,
+			"remove that node from the host and run `davit system prepare`",
+			"add %s to the container: the host's node is not the driver's char %u:%u",
+			operation->target, operation->major, operation->minor);
 	device = ARENA_PUSH(d->arena, &d->edits->devices);
 	if (!device)
 		return error_memory(err);
@@ -203,7 +203,7 @@ static int is_for_hook(const struct splitter *d, const struct operation *operati
 	int r = image_find_place(d->volumes, operation->target, true, &place);
 
 	if (r < 0)
-		return error_errno(err, -r, "tell where %s will lie in the container",
+		return error_errno(err, -r, "predict the location of %s in the container",
 				   operation->target);
 	*ret = image_place_is_volume(&place) ||
 	       (place.mount ? place.mount->read_only || strcmp(place.mount->type, "tmpfs") != 0
@@ -329,7 +329,7 @@ static int split_all(struct splitter *d, struct error *err)
 		if (r == -ENOMEM || (r < 0 && operation->required))
 			return r;
 		if (r < 0)
-			log_line(LOG_LEVEL_INFO, "left out: cannot %s", err->message);
+			log_line(LOG_LEVEL_INFO, "skipped: cannot %s", err->message);
 	}
 	return 0;
 }

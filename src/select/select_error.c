@@ -62,7 +62,7 @@ static const char *describe(struct picker *picker, enum candidates candidates)
 		return NULL;
 	if (names.count == 0)
 		return candidates == CANDIDATES_MIG ? "no GPU of the host has MIG instances"
-						    : "its GPUs are on no PCI bus";
+						    : "its GPUs are not on a PCI bus";
 	list = strings_list(picker->arena, &names, LIST_MAX);
 	if (!list)
 		return NULL;
@@ -85,17 +85,17 @@ static int add_remedy(const struct picker *picker, const char *item, enum candid
 	const char *action, *otherwise = "";
 
 	if (picker->driver->gpus.count == 0) {
-		action = "check `dmesg | grep NVRM`, or ask for none";
+		action = "check `dmesg | grep NVRM`, or request none";
 	} else if (candidates == CANDIDATES_MIG && !has_mig(picker->driver)) {
-		action = "make instances with `nvidia-smi mig`, or ask for a GPU";
+		action = "create instances with `nvidia-smi mig`, or request a GPU";
 	} else if (!select_needs_uuids(picker->driver, &devices)) {
 		action = "choose one of them";
 	} else if (strncasecmp(item, "MIG-", 4) == 0) {
 		action = "name it as GPU:INSTANCE";
 	} else {
-		action = "choose by index";
-		otherwise = ", or start nvidia-persistenced: the driver tells a UUID only once its "
-			    "GPU was opened";
+		action = "use an index";
+		otherwise = ", or start nvidia-persistenced: the driver reports a UUID only "
+			    "after its GPU was opened";
 	}
 	return error_fix(picker->err, -ENODEV, "%s in %s%s", action, picker->place, otherwise);
 }
@@ -120,27 +120,26 @@ int select_too_many(struct picker *picker, size_t count)
 		return error_memory(picker->err);
 	error_set(picker->err, ERROR_UNKNOWN_DEVICE, ENODEV, NULL,
 		  "inject %zu GPUs (--gpus %zu, or 0 to %zu): %s", count, count, count - 1, host);
-	return error_fix(picker->err, -ENODEV, "ask for %zu at most", picker->driver->gpus.count);
+	return error_fix(picker->err, -ENODEV, "request at most %zu", picker->driver->gpus.count);
 }
 
 int select_lost(struct picker *picker, const char *item, const struct lost_gpu *lost)
 {
 	error_set(picker->err, ERROR_UNKNOWN_DEVICE, ENODEV, NULL,
-		  "inject GPU %.*s: the one at %s can't be used: %s", ITEM_MAX, item, lost->bus_id,
+		  "inject GPU %.*s: the GPU at %s is unusable: %s", ITEM_MAX, item, lost->bus_id,
 		  lost->problem);
-	return error_fix(picker->err, -ENODEV, "%s",
-			 lost->counted ? "check `dmesg | grep -i nvrm` and reset or remove that "
-					 "GPU, or ask for others"
-				       : "let the caller open its node, or ask for others: they "
-					 "are numbered without it");
+	return error_fix(
+		picker->err, -ENODEV, "%s",
+		lost->counted
+			? "check `dmesg | grep -i nvrm` and reset or remove that GPU, or request others"
+			: "let the caller open its node, or request others; they are numbered without it");
 }
 
 int select_hidden(struct picker *picker)
 {
-	return error_set(picker->err, ERROR_NO_DRIVER, ENODEV,
-			 "check `dmesg | grep NVRM`; within LXD or Incus let the host's "
-			 "/proc/driver/nvidia/gpus be seen (nvidia.runtime=false and the GPUs as "
-			 "devices)",
-			 "tell the GPUs: there is /dev/%s, but /proc/driver/nvidia/gpus shows none",
-			 picker->driver->hidden_node);
+	return error_set(
+		picker->err, ERROR_NO_DRIVER, ENODEV,
+		"check `dmesg | grep NVRM`; in LXD or Incus, make the host's /proc/driver/nvidia/gpus visible (nvidia.runtime=false and the GPUs as devices)",
+		"find the GPUs: /dev/%s exists, but /proc/driver/nvidia/gpus shows none",
+		picker->driver->hidden_node);
 }

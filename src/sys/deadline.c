@@ -22,7 +22,7 @@
 #define RETRY_MS 50L
 
 static const char fix[] =
-	"look for a file system or daemon that doesn't answer, or raise limits.seconds";
+	"look for a file system or daemon that doesn't respond, or raise limits.seconds";
 
 static struct {
 	unsigned seconds;
@@ -39,7 +39,7 @@ void deadline_step(const char *doing)
 
 int deadline_error(unsigned seconds, struct error *err)
 {
-	return error_set(err, ERROR_SYSTEM, ETIMEDOUT, fix, "%s: it isn't done after %u s",
+	return error_set(err, ERROR_SYSTEM, ETIMEDOUT, fix, "%s: not finished after %u s",
 			 deadline.step, seconds);
 }
 

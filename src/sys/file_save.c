@@ -44,7 +44,7 @@ static int put(const char *temporary, const char *path, bool fresh, struct error
 
 	if (r < 0 && errno == EEXIST)
 		return error_set(err, ERROR_SYSTEM, EEXIST, "name another file, or add --force",
-				 "write %s: it is there already", path);
+				 "write %s: it already exists", path);
 	return r < 0 ? error_errno(err, errno, "write %s", path) : 0;
 }
 
@@ -57,11 +57,11 @@ int file_save(const char *path, const char *text, bool fresh, struct arena *aren
 	int r = temporary ? make_directory(path, arena) : -ENOMEM;
 
 	if (r < 0)
-		return error_errno(err, -r, "make the directory of %s", path);
+		return error_errno(err, -r, "create the directory of %s", path);
 	fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0) {
 		r = error_errno(err, errno, "write %s", path);
-		return error_fix(err, r, "name a file that you may write");
+		return error_fix(err, r, "name a file that you can write");
 	}
 	r = fill(fd, path, text, err);
 	if (r == 0)

@@ -22,7 +22,7 @@ static const char *reject_file(int fd)
 		return "it is not a regular file";
 	if (!owner_is_trusted(fd, &st))
 		return "it does not belong to root";
-	return st.st_nlink > 1 ? "it has other names" : NULL;
+	return st.st_nlink > 1 ? "it has several hard links" : NULL;
 }
 
 /* NULL, or why it can't be the log; then standard error is, up to warnings. */

@@ -221,7 +221,7 @@ int mount_tmpfs_attach(const struct mount_tmpfs *tmpfs, const struct mount_place
 	if (fd < 0 && sys_unavailable(-fd))
 		return mount_by_path_tmpfs(tmpfs, place, err);
 	if (fd < 0)
-		return error_errno(err, -fd, "make a tmpfs");
+		return error_errno(err, -fd, "create a tmpfs");
 	r = tmpfs->fill(fd, tmpfs->arg, err);
 	if (r < 0)
 		return r;
@@ -245,7 +245,7 @@ static int place_layers(unsigned size_kib, const struct mount_place *place, stru
 	if (fd < 0 && sys_unavailable(-fd))
 		return mount_by_path_new_tmpfs(size_kib, 0700, flags, place, err);
 	if (fd < 0)
-		return error_errno(err, -fd, "make a tmpfs");
+		return error_errno(err, -fd, "create a tmpfs");
 	if (sys_move_mount(fd, place->fd) < 0)
 		return error_errno(err, errno, "mount a tmpfs on %s", place->path);
 	return fd_take(&fd);

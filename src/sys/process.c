@@ -94,8 +94,8 @@ int proc_check(struct error *err)
 	if (number[0])
 		return 0;
 	return error_set(err, ERROR_SYSTEM, fd < 0 ? -fd : ENOENT,
-			 "run `mount -t proc proc /proc` in this PID namespace before the call",
-			 "look at this process in /proc: %s",
+			 "run `mount -t proc proc /proc` in this PID namespace first",
+			 "inspect this process in /proc: %s",
 			 fd < 0 ? "no procfs is mounted there"
 				: "that procfs belongs to a PID namespace without this process");
 }

@@ -29,15 +29,14 @@ int root_refuse_own(const struct root *root, struct error *err)
 	struct stat ours, theirs;
 
 	if (stat("/", &ours) < 0 || fstat(root->fd, &theirs) < 0)
-		return error_errno(err, errno, "look at the container's root %s", root->path);
+		return error_errno(err, errno, "inspect the container's root %s", root->path);
 	/* Whatever mount it is seen through: files made there are in the host's root. */
 	if (ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino)
 		return 0;
 	return error_set(
 		err, ERROR_BAD_BUNDLE, EINVAL,
-		"give the container a root directory of its own, or an overlay of this one",
-		"use %s as a container's root: invalid rootfs directory: it is the root "
-		"directory of davit's own process",
+		"use a separate root directory for the container, or an overlay of this one",
+		"use %s as a container's root: invalid rootfs directory: it is davit's own root directory",
 		root->path);
 }
 
@@ -118,9 +117,9 @@ int root_read(const struct root *root, const char *path, size_t limit, struct ar
 
 static int path_blocked(const struct root *root, const char *path, int errnum, struct error *err)
 {
-	const char *why = errnum == ENOTDIR  ? "it is no directory"
-			  : errnum == ENOENT ? "it is a link to nothing"
-			  : errnum == ELOOP  ? "it is a loop of links, or a link that /proc makes"
+	const char *why = errnum == ENOTDIR  ? "it is not a directory"
+			  : errnum == ENOENT ? "it is a dangling link"
+			  : errnum == ELOOP  ? "it is a loop of links, or a link of /proc"
 					     : strerror(errnum);
 
 	return error_set(err, ERROR_IMAGE, errnum, "remove it from the image, or use another image",
@@ -135,9 +134,9 @@ static int make_directory(const struct root *root, int parent_fd, const char *na
 	int fd;
 
 	if (mkdirat(parent_fd, name, 0755) < 0 && errno != EEXIST) {
-		int r = error_errno(err, errno, "make the directory %s in %s", path, root->path);
+		int r = error_errno(err, errno, "create the directory %s in %s", path, root->path);
 
-		return error_fix(err, r, "let the image have a plain directory there");
+		return error_fix(err, r, "replace it with a plain directory in the image");
 	}
 	fd = root_openat(root, path, O_PATH | O_DIRECTORY);
 	return fd < 0 ? path_blocked(root, path, -fd, err) : fd;

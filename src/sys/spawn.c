@@ -113,7 +113,7 @@ __attribute__((noreturn)) static void become(const struct spawn *spawn, int out,
 		(void)syscall(SYS_execveat, 3, "", spawn->arguments, environment, AT_EMPTY_PATH);
 		r = -errno;
 	}
-	(void)dprintf(2, "%s can't be started: %s\n", spawn->arguments[0], strerror(-r));
+	(void)dprintf(2, "cannot start %s: %s\n", spawn->arguments[0], strerror(-r));
 	_exit(EXIT_NOT_STARTED);
 }
 

@@ -31,7 +31,7 @@ static int read_text(const char *bundle, struct arena *arena, const char **ret, 
 
 	if (r < 0) {
 		err->code = ERROR_BAD_BUNDLE;
-		return error_fix(err, r, "give the directory of an OCI bundle");
+		return error_fix(err, r, "name the directory of an OCI bundle");
 	}
 	r = root_read(&root, "config.json", OCI_CONFIG_MAX, arena, &text, ret_length);
 	if (r == 0) {
@@ -48,7 +48,7 @@ static int read_text(const char *bundle, struct arena *arena, const char **ret, 
 		}
 	}
 	error_set(err, ERROR_BAD_BUNDLE, -r,
-		  "give the directory of an OCI bundle: one with config.json, or rootfs",
+		  "name the directory of an OCI bundle, with config.json or rootfs",
 		  "read %s/config.json: %s", bundle, strerror(-r));
 	return r;
 }
@@ -220,7 +220,7 @@ int try_bundle_read(const struct try_options *options, struct arena *arena, stru
 	if (r == 0)
 		r = check_names(text, length, err);
 	if (r == 0)
-		r = json_parse(text, length, ERROR_BAD_BUNDLE, "config.json of the bundle", &config,
+		r = json_parse(text, length, ERROR_BAD_BUNDLE, "the bundle's config.json", &config,
 			       err);
 	if (r == 0)
 		r = change(config, options, arena, err);

@@ -132,7 +132,7 @@ int try_cgroup_make(const struct try_cgroup *cgroup, struct arena *arena, struct
 	int r = 0;
 
 	if (mkdirat(cgroup->parent_fd, cgroup->name, 0755) < 0)
-		return error_errno(err, errno, "make a cgroup");
+		return error_errno(err, errno, "create a cgroup");
 	fd = openat(cgroup->parent_fd, cgroup->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		r = -errno;
@@ -154,7 +154,7 @@ int try_cgroup_enter(const struct try_cgroup *cgroup, pid_t pid, struct error *e
 	(void)snprintf(number, sizeof(number), "%d", (int)pid);
 	if (r == 0)
 		r = write_file(fd, "cgroup.procs", number);
-	return r < 0 ? error_errno(err, -r, "put the container into its cgroup") : 0;
+	return r < 0 ? error_errno(err, -r, "move the container into its cgroup") : 0;
 }
 
 bool try_cgroup_remove(const struct try_cgroup *cgroup)

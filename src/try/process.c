@@ -17,10 +17,26 @@
 static int wrong_type(const char *where, const char *wanted, struct error *err)
 {
 	return error_set(err, ERROR_BAD_BUNDLE, EINVAL, NULL,
-			 "read config.json of the bundle: %s is no %s", where, wanted);
+			 "read the bundle's config.json: %s is not %s", where, wanted);
 }
 
-/* The member, NULL when it is absent or null; -EINVAL when it is of another type. */
+static const char *name_of_type(enum json_type type)
+{
+	switch (type) {
+	case json_type_array:
+		return "an array";
+	case json_type_object:
+		return "an object";
+	case json_type_boolean:
+		return "a boolean";
+	case json_type_int:
+		return "a number";
+	default:
+		return "a string";
+	}
+}
+
+/* The member, NULL when it is absent or null; -EINVAL when it has another type. */
 static int get(struct json_object *object, const char *name, enum json_type type,
 	       struct json_object **ret, struct error *err)
 {
@@ -32,7 +48,7 @@ static int get(struct json_object *object, const char *name, enum json_type type
 	if (json_object_is_type(*ret, type))
 		return 0;
 	(void)snprintf(where, sizeof(where), "process: %.40s", name);
-	return wrong_type(where, json_type_to_name(type), err);
+	return wrong_type(where, name_of_type(type), err);
 }
 
 static int read_strings(struct json_object *object, const char *name, struct arena *arena,
@@ -46,7 +62,7 @@ static int read_strings(struct json_object *object, const char *name, struct are
 		const char *text;
 
 		if (!json_object_is_type(item, json_type_string))
-			return wrong_type(name, "list of texts", err);
+			return wrong_type(name, "a list of strings", err);
 		text = arena_strdup(arena, json_object_get_string(item));
 		if (!text || strings_add(arena, ret, text) < 0)
 			return error_memory(err);
@@ -126,7 +142,7 @@ int try_process_read(struct json_object *config, struct arena *arena, struct try
 	*ret = (struct try_process){.cwd = "/", .umask = 022};
 	(void)json_object_object_get_ex(config, "process", &process);
 	if (process && !json_object_is_type(process, json_type_object))
-		return wrong_type("process", "object", err);
+		return wrong_type("process", "an object", err);
 	r = read_strings(process, "args", arena, &ret->args, err);
 	if (r == 0)
 		r = read_strings(process, "env", arena, &ret->env, err);
@@ -253,14 +269,14 @@ void try_process_become(const struct try_process *process, struct arena *arena)
 	if (take_user(&copy, &err) < 0)
 		try_die(&err, TRY_EXIT_FAILED);
 	if (chdir(copy.cwd) < 0) {
-		error_set(&err, ERROR_BAD_BUNDLE, errno, "correct process.cwd of config.json",
+		error_set(&err, ERROR_BAD_BUNDLE, errno, "correct process.cwd in config.json",
 			  "enter the directory %s of the container: %s", copy.cwd, strerror(errno));
 		try_die(&err, TRY_EXIT_FAILED);
 	}
 	r = execute(copy.args.items, copy.env.items);
 	error_set(&err, ERROR_BAD_BUNDLE, -r,
-		  r == -ENOENT ? "name a program that the image has, or its whole path"
-			       : "name an executable program of the image",
+		  r == -ENOENT ? "name a program that exists in the image, or its full path"
+			       : "name an executable program in the image",
 		  "run %s in the container: %s", copy.args.items[0], strerror(-r));
 	try_die(&err, r == -ENOENT ? TRY_EXIT_NOT_FOUND : TRY_EXIT_CANNOT_RUN);
 }

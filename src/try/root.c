@@ -55,7 +55,7 @@ static int bind_nodes(struct attach *attach, const struct root *host, struct err
 		(void)snprintf(path, sizeof(path), "/dev/%s", nodes[i]);
 		r = mount_source_clone(host, path, MOUNT_FLAG_NOSUID | MOUNT_FLAG_NOEXEC, false,
 				       &source);
-		r = r < 0 ? error_errno(err, -r, "give the container %s", path)
+		r = r < 0 ? error_errno(err, -r, "add %s to the container", path)
 			  : attach_mount(attach, path, &source, err);
 		mount_source_close(&source);
 		if (r < 0)
@@ -161,7 +161,7 @@ static int fill(struct attach *attach, const struct try_bundle *bundle, struct e
 	/* A user namespace without a network of its own gets none. */
 	if (r == 0 &&
 	    attach_new(attach, "/sys", "sysfs", NULL, 0, QUIET | MOUNT_FLAG_RDONLY, err) < 0)
-		log_line(LOG_LEVEL_WARNING, "left out: cannot %s", err->message);
+		log_line(LOG_LEVEL_WARNING, "skipped: cannot %s", err->message);
 	if (r == 0)
 		r = make_tmp(attach, err);
 	for (size_t i = 0; r == 0 && i < bundle->masked.count; i++)
@@ -183,8 +183,7 @@ int try_root_make(const char *rootfs, const struct try_bundle *bundle, struct ro
 		return error_errno(err, errno, "make the mounts private");
 	r = attach_scratch_root(rootfs, VIEW_SIZE_KIB, err);
 	if (r < 0)
-		return error_fix(err, r,
-				 "run it as root, on a file system that overlays can be made of");
+		return error_fix(err, r, "run it as root, on a file system that supports overlays");
 	r = root_open(rootfs, ret, err);
 	if (r == 0)
 		r = attach_begin(&attach, ret, NULL, &arena, err);

@@ -166,11 +166,11 @@ static int start_init(struct trial *t, struct error *err)
 	int ready[2], go[2];
 
 	if (pipe2(ready, O_CLOEXEC) < 0)
-		return error_errno(err, errno, "make a pipe");
+		return error_errno(err, errno, "create a pipe");
 	t->ready = ready[0];
 	if (pipe2(go, O_CLOEXEC) < 0) {
 		(void)close(ready[1]);
-		return error_errno(err, errno, "make a pipe");
+		return error_errno(err, errno, "create a pipe");
 	}
 	t->go = go[1];
 	t->init = fork_into(CLONE_NEWNS | CLONE_NEWPID);
@@ -187,7 +187,7 @@ static int start_init(struct trial *t, struct error *err)
 	(void)close(ready[1]);
 	(void)close(go[0]);
 	if (t->init < 0) {
-		int r = error_errno(err, errno, "make namespaces of mounts and processes");
+		int r = error_errno(err, errno, "create mount and PID namespaces");
 
 		t->init = 0;
 		return error_fix(err, r, "run it as root, or in `unshare --user --map-root-user`");
@@ -249,7 +249,7 @@ static int start_sweeper(struct trial *t, struct error *err)
 	int pair[2];
 
 	if (pipe2(pair, O_CLOEXEC) < 0)
-		return error_errno(err, errno, "make a pipe");
+		return error_errno(err, errno, "create a pipe");
 	t->sweeper_pid = fork();
 	if (t->sweeper_pid == 0) {
 		(void)close(pair[1]);
@@ -276,7 +276,7 @@ static void make_cgroup(struct trial *t)
 	if (r == 0)
 		return;
 	fd_close(&t->cgroup.parent_fd);
-	log_line(LOG_LEVEL_WARNING, "device rules are not in force: cannot %s", err.message);
+	log_line(LOG_LEVEL_WARNING, "device rules are not in effect: cannot %s", err.message);
 }
 
 static void trial_end(struct trial *t)
@@ -310,7 +310,7 @@ static void log_left_out(const struct oci_spec *spec, struct arena *arena)
 			(void)strings_add(arena, &left_out, spec->mounts.items[i].destination);
 	list = strings_join(arena, &left_out, ", ");
 	if (left_out.count && list)
-		log_line(LOG_LEVEL_WARNING, "mounts of config.json are left out: %s", list);
+		log_line(LOG_LEVEL_WARNING, "mounts of config.json are ignored: %s", list);
 }
 
 static int decide(struct trial *t, const struct try_options *options, struct error *err)
@@ -327,8 +327,8 @@ static int decide(struct trial *t, const struct try_options *options, struct err
 	if (r < 0)
 		return r;
 	if (pipeline->spec.written)
-		return error_set(err, ERROR_BAD_BUNDLE, EINVAL, "say which GPUs by --gpus",
-				 "try a bundle that davit-runtime has written its plan into");
+		return error_set(err, ERROR_BAD_BUNDLE, EINVAL, "name the GPUs with --gpus",
+				 "try a bundle that davit-runtime has already edited");
 	log_left_out(&pipeline->spec, t->arena);
 	if (pipeline->request.gpu)
 		return pipeline_driver(pipeline, t->arena, err);
@@ -391,8 +391,9 @@ int try_run(const struct try_options *options, struct arena *arena, int *ret_sta
 	if (r == 0 && options->command->count)
 		t.bundle.process.args = *options->command;
 	if (r == 0 && t.bundle.process.args.count == 0)
-		r = error_set(err, ERROR_BAD_BUNDLE, EINVAL, "name one: davit try ... -- COMMAND",
-			      "try the bundle: its config.json has no command");
+		r = error_set(err, ERROR_BAD_BUNDLE, EINVAL,
+			      "name a command: davit try ... -- COMMAND",
+			      "try the bundle: its config.json names no command");
 	if (r == 0)
 		r = start(&t, err);
 	if (r == 0) {

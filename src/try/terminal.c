@@ -40,7 +40,7 @@ static int start_keeper(struct try_terminal *terminal, struct error *err)
 	char byte;
 
 	if (pipe2(pair, O_CLOEXEC) < 0)
-		return error_errno(err, errno, "make a pipe");
+		return error_errno(err, errno, "create a pipe");
 	terminal->keeper_pid = fork();
 	if (terminal->keeper_pid == 0) {
 		sigset_t all;
@@ -124,7 +124,8 @@ int try_terminal_open(struct try_terminal *ret, struct error *err)
 	if (ret->outside < 0)
 		return 0;
 	r = make_pair(ret);
-	return r < 0 ? error_errno(err, -r, "make a terminal for the command") : prepare(ret, err);
+	return r < 0 ? error_errno(err, -r, "create a terminal for the command")
+		     : prepare(ret, err);
 }
 
 int try_terminal_enter(const struct try_terminal *terminal)

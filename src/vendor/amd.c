@@ -125,7 +125,7 @@ static int read_node(struct vendor_reader *reader, const char *number, struct kf
 	if (r == 0)
 		r = topology_parse(text, length, &node);
 	if (r < 0) {
-		log_line(LOG_LEVEL_DEBUG, "KFD's node %s is passed over: %s", number, strerror(-r));
+		log_line(LOG_LEVEL_DEBUG, "KFD's node %s is ignored: %s", number, strerror(-r));
 		ret->hidden |= r == -EPERM || r == -EACCES;
 		return r == -ENOMEM ? r : 0;
 	}
@@ -215,9 +215,8 @@ static int add_others(struct vendor_reader *reader, const struct kfd_gpus *gpus)
 		unusable = ARENA_PUSH(reader->arena, &reader->ret->unusable);
 		if (!unusable)
 			return vendor_no_memory(reader);
-		*unusable = (struct unusable){
-			reader->functions.items[i].bus_id,
-			"the kernel's KFD has no node for it that can be read here"};
+		*unusable = (struct unusable){reader->functions.items[i].bus_id,
+					      "KFD has no readable node for it"};
 	}
 	return 0;
 }

@@ -83,8 +83,8 @@ static int unusable(const struct chooser *c, const char *item, const struct unus
 {
 	return error_set(c->err, ERROR_UNKNOWN_DEVICE, ENODEV,
 			 string_starts(one->problem, "it is bound")
-				 ? "bind it to the vendor's driver again, or ask for another"
-				 : "check `dmesg` on the host, or ask for another",
+				 ? "bind it to the vendor's driver again, or request another"
+				 : "check `dmesg` on the host, or request another",
 			 "inject %s GPU %.*s: %s", c->all->vendor->title, ITEM_MAX, item,
 			 one->problem);
 }
@@ -148,7 +148,7 @@ static int choose_range(struct chooser *c, const char *item, uint64_t first, uin
 	c->expanded += last - first + 1;
 	if (c->expanded > ACCELERATOR_RANGES_MAX)
 		return error_set(c->err, ERROR_BAD_REQUEST, EINVAL, "write all",
-				 "read %s: its ranges come to more than %d GPUs", place(c),
+				 "read %s: its ranges contain more than %d GPUs", place(c),
 				 ACCELERATOR_RANGES_MAX);
 	if (last >= c->all->count)
 		return beyond(c, first < c->all->count ? c->all->count : first, last);

@@ -132,6 +132,6 @@ const struct vendor_table vendor_table_intel = {
 	.inside = "ZE_AFFINITY_MASK",
 	.inside_names = inside_names,
 	.parts_hint =
-		"ask for the whole GPU, and choose its tile with ZE_AFFINITY_MASK in the container",
+		"request the whole GPU, and select its tile with ZE_AFFINITY_MASK in the container",
 	.describe = describe,
 };

@@ -349,10 +349,10 @@ static int find_node(const struct driver_roots *roots, struct accelerator_node *
 				 "remove it and run `udevadm trigger` on the host",
 				 "use %s/%s: it is not the kernel's device %u:%u", roots->dev.path,
 				 node->name, node->major, node->minor);
-	return error_set(err, ERROR_NO_DRIVER, ENODEV,
-			 "run `udevadm trigger` on the host; within a container or a virtual "
-			 "machine, give it the node",
-			 "give the container /dev/%s: the host has no such node", node->name);
+	return error_set(
+		err, ERROR_NO_DRIVER, ENODEV,
+		"run `udevadm trigger` on the host; in a container or virtual machine, pass the node through",
+		"add /dev/%s to the container: the host has no such node", node->name);
 }
 
 int accelerators_find_nodes(struct choice *choice, const struct driver_roots *roots,

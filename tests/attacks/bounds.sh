@@ -98,14 +98,14 @@ equal 'a root on FUSE: it has its GPU' '0 ' "$rc $errors"
 kill -STOP "$server"
 fuse_hook prestart
 equal "a root that doesn't answer: prestart ends" 1 "$rc"
-matches "a root that doesn't answer: with a line" "^davit: cannot .*: it isn't done after 2 s \(fix: .*limits.seconds\)$" "$errors"
+matches "a root that doesn't answer: with a line" "^davit: cannot .*: not finished after 2 s \(fix: .*limits.seconds\)$" "$errors"
 kill -KILL "$waiting"
 wait "$waiting" 2> /dev/null || true
 waiting=0
 fuse_hook poststop
 equal "a root that doesn't answer: poststop ends well" 0 "$rc"
 matches "a root that doesn't answer: and says so" \
-	"^davit: cannot remove what was made in the container's root: it isn't done after 5 s" "$errors"
+	"^davit: cannot remove what was made in the container's root: not finished after 5 s" "$errors"
 kill -CONT "$server"
 umount -l "$bundle/rootfs"
 report_exit

@@ -92,7 +92,7 @@ for call in '/davit-hook -config /config.json prestart' \
 		echo "exit $?"
 		[ "$before" = "$(< /proc/self/mountinfo)" ] || echo "the mounts have changed"
 		' - "$small" "$(state 1)" "$call" 2>&1) || true
-	equal "${call%% *}, init's pid, from another mount namespace" "davit: cannot make mounts for process 1: it is in the same mount namespace as init (fix: give the pid of a process in the container's own mount namespace)
+	equal "${call%% *}, init's pid, from another mount namespace" "davit: cannot mount anything for process 1: it shares its mount namespace with init (fix: give the pid of a process in the container's own mount namespace)
 exit 1" "$seen"
 done
 # By a user without rights, who would enter that process's namespaces first.
@@ -156,7 +156,7 @@ for root in / /same; do
 	rc=0
 	errors=$(chroot "$small" /davit-hook -config /config.json poststop <<< "$(state 0 stopped)" 2>&1) || rc=$?
 	equal "poststop, the recorded root is $root: it is no failure" 0 "$rc"
-	matches "poststop, the recorded root is $root: a line" "warning: what was made in container c stays: cannot .*$own" "$errors"
+	matches "poststop, the recorded root is $root: a line" "warning: files created in container c are not removed: cannot .*$own" "$errors"
 	equal "poststop, the recorded root is $root: nothing is removed" yes "$([ -e "$small/bait" ] && echo yes)"
 done
 

@@ -162,7 +162,7 @@ done
 explain_with '{"accept-env": "privileged"}' ".process.env += [\"NVIDIA_VISIBLE_DEVICES=all\"] | $admin | $inside"
 equal 'accept-env privileged, in a user namespace' 'false false' \
 	"$(jq -r '"\(.request.gpu) \(.request.privileged)"' <<< "$answer")"
-has_rule 'why it is not privileged' "the container's CAP_SYS_ADMIN is of a user namespace of its own"
+has_rule 'why it is not privileged' "the container's CAP_SYS_ADMIN is valid only in its own user namespace"
 explain_with '{"accept-annotations": "privileged"}' ".annotations = {\"org.davit.devices\": \"0\"} | $admin | $inside"
 equal 'accept-annotations privileged, in a user namespace' false "$(jq -r .request.gpu <<< "$answer")"
 report_exit

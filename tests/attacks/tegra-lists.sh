@@ -35,16 +35,16 @@ refused() {
 
 make_host
 chmod 0666 "$lists/drivers.csv"
-refused 'a list that anybody can write' 'trust .*drivers.csv can be written by others than root'
+refused 'a list that anybody can write' 'trust .*drivers.csv is writable by users other than root'
 make_host
 chown 1000 "$lists/drivers.csv"
 refused "a list of a user's" 'trust .*drivers.csv does not belong to root'
 make_host
 chmod 0777 "$lists"
-refused 'a directory of lists that anybody can write' 'host-files-for-container.d can be written by others than root'
+refused 'a directory of lists that anybody can write' 'host-files-for-container.d is writable by users other than root'
 make_host
 chmod 0775 "$host/driver/etc/nvidia-container-runtime"
-refused 'a directory above it that a group can write' 'nvidia-container-runtime can be written by others than root'
+refused 'a directory above it that a group can write' 'nvidia-container-runtime is writable by users other than root'
 make_host
 mkdir "$host/driver/home"
 printf 'lib, /etc/secret\n' > "$host/driver/home/own.csv"
@@ -67,6 +67,8 @@ mkdir -p "$host/driver/home/u" "$host/driver/usr/lib/own"
 ln -s /etc/shadow "$host/driver/home/u/lib.so"
 ln -s ../../../etc/shadow "$host/driver/usr/lib/own/lib.so.1"
 ln -s "../../../../../../../../../..$secret" "$host/driver/usr/lib/own/outside.so.1"
+ln -s "$secret" "$host/driver/usr/lib/own/absolute.so.1"
+ln -s /etc/shadow "$host/driver/usr/lib/own/absolute-inside.so.1"
 mkdir -m 0777 "$host/driver/usr/lib/users"
 cp "$secret" "$host/driver/usr/lib/users/lib.so"
 mknod -m 600 "$host/dev/mem" c 1 1
@@ -79,6 +81,11 @@ lib, ../../../etc/shadow
 lib, /usr/lib/own/lib.so.1
 sym, /usr/lib/own/lib.so.1
 lib, /usr/lib/own/outside.so.1
+sym, /usr/lib/own/outside.so.1
+lib, /usr/lib/own/absolute.so.1
+sym, /usr/lib/own/absolute.so.1
+lib, /usr/lib/own/absolute-inside.so.1
+sym, /usr/lib/own/absolute-inside.so.1
 lib, /usr/lib/users/lib.so
 dev, /dev/mem
 dev, /dev/sd*

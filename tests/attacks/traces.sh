@@ -68,9 +68,9 @@ poststop 'a record with paths that lead upwards' ':' \
 poststop "a directory of the host's, mounted beneath the root" \
 	'mv usr/bin usr/old; mkdir usr/bin; mount --bind "$canary/usr/bin" usr/bin' 'sed "s,^made .* /,stub /,"'
 poststop 'the root is another directory' 'cd "$bundle"; umount -l rootfs; rmdir rootfs; ln -s "$canary" rootfs' cat \
-	'nothing is removed: the root .* is gone'
+	'nothing is removed: the root .* no longer exists'
 poststop 'the root is mounted anew' 'cd "$bundle"; umount -l rootfs; mount --bind "$canary" rootfs' cat \
-	'nothing is removed: the root .* is gone'
+	'nothing is removed: the root .* no longer exists'
 
 # While it is at work, the directory changes places with a link to the canary.
 attack_tool race

@@ -89,7 +89,7 @@ make_host
 ln -sf "$secret" "$host/driver/usr/lib/wsl/lib/libdxcore.so"
 new_bundle debian NVIDIA_VISIBLE_DEVICES=all
 run_script 'cat /usr/lib/wsl/lib/libdxcore.so'
-matches 'libdxcore.so is a link to a secret' 'libdxcore.so: it is a link to elsewhere' "$errors"
+matches 'libdxcore.so is a link to a secret' 'libdxcore.so: it is a link to another directory' "$errors"
 equal 'libdxcore.so is a link to a secret: nothing shows' '' "$output"
 drop_bundle
 

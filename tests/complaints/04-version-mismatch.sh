@@ -9,7 +9,7 @@ complaint 4 'Failed to initialize NVML: Driver/library version mismatch'
 has_host --driver-version 535.104.05
 new_bundle debian NVIDIA_VISIBLE_DEVICES=all
 refused 'an upgrade without a reboot' "davit: cannot use the driver: the kernel module is $version, but \
-$host/driver/lib64/libnvidia-ml.so.1 is of 535.104.05 (fix: reboot or reload the kernel module (rmmod, \
+$host/driver/lib64/libnvidia-ml.so.1 has version 535.104.05 (fix: reboot, reload the kernel module (rmmod, \
 modprobe nvidia), or install the libraries of its version)"
 doctor_says 'an upgrade without a reboot' driver.version fail "$version.*535\.104\.05|535\.104\.05.*$version" \
 	'reboot|reload'

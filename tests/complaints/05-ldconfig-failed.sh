@@ -28,6 +28,6 @@ new_bundle debian NVIDIA_VISIBLE_DEVICES=1
 head -c 60 "$bundle/rootfs/etc/ld.so.cache" > "$work/cut"
 cp "$work/cut" "$bundle/rootfs/etc/ld.so.cache"
 refused 'a loader cache that was cut off' \
-	'davit: cannot read the loader cache: more entries than the file has room for at byte 48 of 60 (fix: run ldconfig in the image, or remove /etc/ld.so.cache from it)'
+	'davit: cannot read the loader cache: more entries than the file can contain at byte 48 of 60 (fix: run ldconfig in the image, or remove /etc/ld.so.cache from the image)'
 doctor_says 'a loader cache that was cut off' bundle.image fail 'loader cache' 'ldconfig' --bundle "$bundle"
 report_exit

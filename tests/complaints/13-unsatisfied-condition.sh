@@ -25,7 +25,7 @@ cuda 13.0 (driver $version) (fix: upgrade the driver, use an older image, or set
 NVIDIA_DISABLE_REQUIRE=yes is neither true nor false)"
 
 new_bundle debian NVIDIA_VISIBLE_DEVICES=all 'NVIDIA_REQUIRE_CUDA=cuda >= 12'
-refused 'blanks in it' 'davit: cannot check NVIDIA_REQUIRE_CUDA: read the constraint "cuda": not PROPERTY OPERATOR VALUE (fix: write constraints without blanks, such as cuda>=12.2,brand=tesla; properties are cuda, driver, arch and brand)'
+refused 'blanks in it' 'davit: cannot check NVIDIA_REQUIRE_CUDA: cannot read the constraint "cuda": it must be PROPERTY OPERATOR VALUE (fix: write constraints without blanks, such as cuda>=12.2,brand=tesla; properties are cuda, driver, arch and brand)'
 
 new_bundle debian NVIDIA_VISIBLE_DEVICES=all 'NVIDIA_REQUIRE_CUDA=cuda>=14.0' NVIDIA_DISABLE_REQUIRE=1
 works 'switched off' 'nvidia-smi -L' "$(both)"

@@ -36,7 +36,7 @@ drop_bundle
 
 rm -r "$host/driver/etc/nvidia-container-runtime"
 new_bundle debian NVIDIA_VISIBLE_DEVICES=0
-refused 'Jetson without lists' "davit: cannot use the driver: the host is a board with Tegra, but there are no CSV files in \
-$host/driver/etc/nvidia-container-runtime/host-files-for-container.d (fix: install nvidia-l4t-init, which brings devices.csv and drivers.csv)"
+refused 'Jetson without lists' "davit: cannot use the driver: the host is a Tegra board, but \
+$host/driver/etc/nvidia-container-runtime/host-files-for-container.d has no CSV files (fix: install nvidia-l4t-init, which contains devices.csv and drivers.csv)"
 drop_bundle
 report_exit

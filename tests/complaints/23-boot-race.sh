@@ -18,7 +18,7 @@ rm "$host/dev/nvidia-uvm" "$host/dev/nvidia0"
 configure '.driver."load-modules" = false'
 doctor_says 'no node, and davit may make none' nodes.present fail 'nvidia-uvm' 'davit system prepare'
 new_bundle debian NVIDIA_VISIBLE_DEVICES=all
-refused 'no node, and davit may make none' "davit: cannot give the container /dev/nvidia-uvm: the host has no such node \
+refused 'no node, and davit may make none' "davit: cannot add /dev/nvidia-uvm to the container: the host has no such node \
 (fix: run \`davit system prepare\` on the host)"
 
 # An inner container of LXD looks the same: nodes, and no entries of GPUs.
@@ -32,7 +32,7 @@ doctor_says 'nodes are left of GPUs that the module lost' driver.gpus fail 'no G
 
 rm "$host"/dev/nvidia[0-9]*
 refused 'the module is there, its GPUs are not' "davit: cannot inject GPU 0: the host has no GPU (fix: check \
-\`dmesg | grep NVRM\`, or ask for none in NVIDIA_VISIBLE_DEVICES)"
+\`dmesg | grep NVRM\`, or request none in NVIDIA_VISIBLE_DEVICES)"
 doctor_says 'the module is there, its GPUs are not' driver.gpus fail 'no GPU' 'dmesg'
 mkdir -p "$machine/run/systemd/system"
 doctor_says 'nothing makes them at boot' host.boot warn 'davit-prepare' 'systemctl enable .*davit-prepare'

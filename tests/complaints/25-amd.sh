@@ -86,7 +86,7 @@ refused 'no driver' "davit: cannot find an AMD GPU: the module amdgpu isn't load
 complaint A11 'No HIP GPUs are available with HIP_VISIBLE_DEVICES=1'
 has_host --vendor amd --model mi300x-8-spx
 new_bundle debian AMD_VISIBLE_DEVICES=1 HIP_VISIBLE_DEVICES=1
-notes 'explain says so' 'note: HIP_VISIBLE_DEVICES=1, but the container has 1 AMD GPU: in it they count from 0'
+notes 'explain says so' 'note: HIP_VISIBLE_DEVICES=1, but the container has 1 AMD GPU, which it numbers from 0'
 
 complaint A12 'chmod 666 /dev/kfd'
 as_user

@@ -146,7 +146,7 @@ pipes() { # NAMESPACES OWNER EXPECTED
 	call "$1" 'ls /tmp/nvidia-mps 2> /dev/null' "${lxc[@]}" --device=1
 	equal "MPS pipes of user $2, $1" "$3" "${seen##*: }"
 }
-refused="it is no directory of root's"
+refused="it is not a root-owned directory"
 pipes host 0 control
 pipes host 1000 "$refused"
 pipes host 65534 "$refused"
@@ -166,7 +166,7 @@ rm -rf /tmp/nvidia-mps
 # shellcheck disable=SC2016 # of the inner shell
 seen=$(unshare --mount --propagation private sh -c 'mount -t tmpfs tmpfs /proc
 	nvidia-container-cli "$@"; echo "exit $?"' - "${lxc[@]}" --device=1 "$work/user/root" 2>&1) || true
-equal 'no procfs' 'davit: cannot look at this process in /proc: no procfs is mounted there (fix: run `mount -t proc proc /proc` in this PID namespace before the call)
+equal 'no procfs' 'davit: cannot inspect this process in /proc: no procfs is mounted there (fix: run `mount -t proc proc /proc` in this PID namespace first)
 exit 1' "$seen"
 unshare --mount --propagation private --pid --fork --mount-proc sh -c 'echo $$; exec sleep 60' > "$work/inner" &
 until [ -s "$work/inner" ]; do
@@ -175,12 +175,12 @@ done
 inner=$(pgrep -P $!)
 # shellcheck disable=SC2016 # of the inner shell
 seen=$(nsenter --target "$inner" --mount "$work/bin/nvidia-container-cli" "${lxc[@]}" --device=1 "$work/user/root" 2>&1) || true
-equal 'the procfs of another PID namespace' 'davit: cannot look at this process in /proc: that procfs belongs to a PID namespace without this process (fix: run `mount -t proc proc /proc` in this PID namespace before the call)' "$seen"
+equal 'the procfs of another PID namespace' 'davit: cannot inspect this process in /proc: that procfs belongs to a PID namespace without this process (fix: run `mount -t proc proc /proc` in this PID namespace first)' "$seen"
 # A number that /proc has for another process.
 # shellcheck disable=SC2016 # of the inner shell
 seen=$(unshare --mount --propagation private --pid --fork sh -c '
 	nvidia-container-cli configure --no-cgroups --device=1 --pid=2 "$1"' - "$work/user/root" 2>&1) || true
-equal '--pid, looked up in the /proc of an outer PID namespace' 'davit: cannot look at process 2: /proc belongs to another PID namespace, where that number is another process (fix: run `mount -t proc proc /proc` in this PID namespace before the call)' "$seen"
+equal '--pid, looked up in the /proc of an outer PID namespace' 'davit: cannot inspect process 2: /proc belongs to another PID namespace, where that number means another process (fix: run `mount -t proc proc /proc` in this PID namespace first)' "$seen"
 
 # --- roots that are none -----------------------------------------------------------------------------
 
@@ -215,13 +215,13 @@ for root in '' . .. tmp "${work#/}" '~'; do
 	invalid "$root" 'it is not an absolute path'
 done
 for root in /proc/self/root /proc/1/root /proc/self/cwd; do
-	invalid "$root" 'it is a loop of links, or a link that /proc makes'
+	invalid "$root" 'it is a loop of links, or a link of /proc'
 done
 for root in "$work/file" /dev/null /etc/passwd; do
 	invalid "$root" 'it is not a directory'
 done
 for root in /usr /etc /dev /proc /usr/lib/.. "$work/bound/usr" "$work/links/root/etc"; do
-	invalid "$root" "it is a directory of the system's own"
+	invalid "$root" "it is a system directory"
 done
 # The root of a caller that isn't the namespace's: what it calls / counts.
 seen=$(unshare --mount --propagation private bash -c '

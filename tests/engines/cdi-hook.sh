@@ -73,7 +73,7 @@ ln -s "$hook" "$tools/nvidia-cdi-hook"
 rc=0
 errors=$("$tools/nvidia-cdi-hook" invented-tomorrow --how so 2>&1 < /dev/null) || rc=$?
 matches 'an unknown command under the name nvidia-cdi-hook is warned of' \
-	'^0 .*there is no hook invented-tomorrow: nothing is done' "$rc $errors"
+	'^0 .*unknown hook invented-tomorrow: nothing was done' "$rc $errors"
 
 for call in "$hook hook" "$tools/nvidia-ctk hook" "$tools/nvidia-ctk --quiet hook" "$davit ctk hook" "$tools/nvidia-cdi-hook"; do
 	ln -sf "$davit" "$tools/nvidia-ctk"
@@ -135,10 +135,10 @@ for state in "$(jq -n --arg root "$rootfs" '{ociVersion: "1.0.2", id: "x", pid: 
 done
 rc=0
 errors=$(cd "$work" && "$hook" create-symlinks --link a::/made <<< "$state" 2>&1) || rc=$?
-matches "started in a directory that is no root" '^1 davit: cannot create-symlinks: read /nonexistent/config.json' "$rc $errors"
+matches "started in a directory that is no root" '^1 davit: cannot run create-symlinks: cannot read /nonexistent/config.json' "$rc $errors"
 rc=0
 errors=$(cd / && "$hook" create-symlinks --link a::/made <<< "$state" 2>&1) || rc=$?
-matches "started in the host's root" "^1 davit: cannot create-symlinks: " "$rc $errors"
+matches "started in the host's root" "^1 davit: cannot run create-symlinks: " "$rc $errors"
 equal "started in the host's root: nothing is made" no "$([ -e /made ] || [ -L /made ] || echo no)"
 
 new_root "printf 'a driver of the image' > .$folder/libcuda.so; printf old > usr/lib/x"
@@ -215,17 +215,17 @@ refused() { # NAME WANTED-EXIT PATTERN COMMAND...
 	matches "$1" "^$2 davit: cannot $3" "$rc $errors"
 }
 new_root
-refused 'a link without ::' 1 'create-symlinks: use --link a:b: it has to be TARGET::LINK \(fix: ' create-symlinks --link a:b
-refused 'a link without a name' 1 'create-symlinks: use --link a::: ' create-symlinks --link a::
-refused 'a link that is a directory' 1 'create-symlinks: use /etc/ in the container: it names no file' create-symlinks --link a::/etc/
-refused 'a mode that is none' 1 'chmod: use --mode rwx: ' chmod --mode rwx --path /dev
-refused 'a mode with set-uid' 1 'chmod: use --mode 4755: ' chmod --mode 4755 --path /dev
+refused 'a link without ::' 1 'create-symlinks: cannot use --link a:b: it must be TARGET::LINK \(fix: ' create-symlinks --link a:b
+refused 'a link without a name' 1 'create-symlinks: cannot use --link a::: ' create-symlinks --link a::
+refused 'a link that is a directory' 1 'create-symlinks: cannot use /etc/ in the container: the path names no file' create-symlinks --link a::/etc/
+refused 'a mode that is none' 1 'chmod: cannot use --mode rwx: ' chmod --mode rwx --path /dev
+refused 'a mode with set-uid' 1 'chmod: cannot use --mode 4755: ' chmod --mode 4755 --path /dev
 state=
-refused 'no state' 1 'update-ldcache: read the state: ' update-ldcache --folder "$folder"
+refused 'no state' 1 'update-ldcache: cannot read the state: ' update-ldcache --folder "$folder"
 state='{"bundle": "relative"}'
 refused 'a state with a relative bundle' 1 'update-ldcache: ' update-ldcache --folder "$folder"
 state='{"bundle": "/nonexistent", "pid": 0}'
-refused 'a bundle that is not there' 1 'update-ldcache: read /nonexistent/config.json' update-ldcache --folder "$folder"
+refused 'a bundle that is not there' 1 'update-ldcache: cannot read /nonexistent/config.json' update-ldcache --folder "$folder"
 new_root
 echo '{"ociVersion": "1.0.2", "root": {}}' > "$bundle/config.json"
 refused 'a bundle without root' 1 'update-ldcache: .*root.path is missing' update-ldcache --folder "$folder"

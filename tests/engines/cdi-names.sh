@@ -207,19 +207,19 @@ refused() { # NAME PATTERN ENTRY [JQ-FILTER]
 	matches "$1 ($with)" "^[1-9][0-9]* davit: cannot $2 \(fix: " "$rc $errors"
 	drop_bundle
 }
-refused 'an unknown kind' 'find the CDI device other.com/x=0: no spec is of its kind; there are k8s.device-plugin.nvidia.com/gpu, vendor.com/thing' NVIDIA_VISIBLE_DEVICES=other.com/x=0
-refused 'an unknown device' 'find the CDI device vendor.com/thing=z: the specs of its kind have a, nodes, rdt, net, readonly, made, block, tmpfs, proc, shared, gone' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=z
+refused 'an unknown kind' 'find the CDI device other.com/x=0: no spec has its kind; the specs define k8s.device-plugin.nvidia.com/gpu, vendor.com/thing' NVIDIA_VISIBLE_DEVICES=other.com/x=0
+refused 'an unknown device' 'find the CDI device vendor.com/thing=z: the specs of its kind define a, nodes, rdt, net, readonly, made, block, tmpfs, proc, shared, gone' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=z
 refused 'RDT where the host has none' 'apply a CDI spec: it sets intelRdt, and no resctrl is mounted on .*' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=rdt
 refused 'a network interface with a runtime that would pass it over' "apply a CDI spec: .*$low_engine doesn't take network interfaces .*" NVIDIA_VISIBLE_DEVICES=vendor.com/thing=net
-refused 'a node that is not there' 'apply CDI vendor.com/thing=gone: take /dev/gone of the host: No such file or directory' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=gone
+refused 'a node that is not there' 'apply CDI vendor.com/thing=gone: cannot use the host.s /dev/gone: No such file or directory' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=gone
 chmod o+w "$work/cdi/vendor.json"
-refused 'a spec that others can write' 'find the CDI device vendor.com/thing=a: .*vendor.json is passed over: others than root can write it' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=a
+refused 'a spec that others can write' 'find the CDI device vendor.com/thing=a: .*vendor.json is ignored: users other than root can write it' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=a
 chmod 644 "$work/cdi/vendor.json"
 chown 1000 "$work/cdi/vendor.json"
-refused 'a spec of somebody else' 'find the CDI device vendor.com/thing=a: .*vendor.json is passed over: others than root can write it' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=a
+refused 'a spec of somebody else' 'find the CDI device vendor.com/thing=a: .*vendor.json is ignored: users other than root can write it' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=a
 chown 0 "$work/cdi/vendor.json"
 cp -p "$work/cdi/vendor.json" "$work/cdi/twice.json"
-refused 'a device in two files of one directory' 'use the CDI device vendor.com/thing=a: it is in .*twice.json and in .*vendor.json' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=a
+refused 'a device in two files of one directory' 'use the CDI device vendor.com/thing=a: both .*twice.json and .*vendor.json define it' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=a
 rm "$work/cdi/twice.json"
 vendor_spec "$work/later/vendor.json" '.containerEdits.env = ["THING=later"]'
 runtime_bundle debian NVIDIA_VISIBLE_DEVICES=vendor.com/thing=nodes
@@ -360,7 +360,7 @@ drop_bundle
 toml_hook 'disable-require = true' NVIDIA_VISIBLE_DEVICES=all
 chmod o+w "$toml"
 run_script true
-says "a config.toml that others can write" 'davit: cannot trust .*config.toml: others than its owner can write it'
+says "a config.toml that others can write" 'davit: cannot trust .*config.toml: users other than its owner can write it'
 drop_bundle
 
 # --- mounts that nobody sees -----------------------------------------------------------------------

@@ -146,7 +146,7 @@ libcuda.so.1: error: libcuda.so.1: cannot open shared object file: No such file 
 	'nvidia-container-cli configure'
 
 # Mounts that would come back to the caller's caller aren't made.
-in_namespace 'a mount namespace that shares its mounts' 'davit: cannot put /dev/nvidiactl into the container: it lies on a shared mount, /dev, and would show on the host (fix: mount that volume elsewhere, or not as shared)' \
+in_namespace 'a mount namespace that shares its mounts' 'davit: cannot create /dev/nvidiactl in the container: it lies on the shared mount /dev and would appear on the host (fix: mount that volume at another path, or not as shared)' \
 	'--propagation unchanged' "$enroot"
 
 # An ordinary user, as enroot and unprivileged Apptainer have it: its own root, its own namespaces;
@@ -257,6 +257,6 @@ equal "$with: all are those that can be opened" "$host/dev/nvidia1" \
 	"$(in_refused list --device=all 2> /dev/null | grep "/nvidia[0-9]*$")"
 rc=0
 output=$(in_refused list --device=1 2>&1) || rc=$?
-matches "$with: there is no second one" 'davit: cannot .*GPU.* 1.*\(fix: |unknown device' "$rc $output"
+matches "$with: unknown second one" 'davit: cannot .*GPU.* 1.*\(fix: |unknown device' "$rc $output"
 equal "$with: outside both are counted" '0 1' "$(nvidia-container-cli info --csv | sed -n '5,$p' | cut -d, -f1 | xargs)"
 report_exit

@@ -414,7 +414,7 @@ version = 2
   snapshotter = "native"
 END
 	wants_1='containerd.snapshotter="native"'
-	refused_2='without losing .*snapshotter = .overlayfs.*config migrate'
+	refused_2='would then lose .*snapshotter = .overlayfs.*config migrate'
 }
 # Of format 3, for containerd 2.
 case_version_3() {

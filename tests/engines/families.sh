@@ -142,7 +142,7 @@ new_bundle debian NVIDIA_VISIBLE_DEVICES=1 NVIDIA_IMEX_CHANNELS=0,4000
 run_script true
 equal "an unknown IMEX channel ($with): the container doesn't start" "1 " "$((rc != 0)) $output"
 matches "an unknown IMEX channel ($with): the message names those there are" \
-	'cannot give the container IMEX channel 4000: the host has channels 0, 1' \
+	'cannot add IMEX channel 4000 to the container: the host has channels 0, 1' \
 	"$("$davit" explain --bundle "$bundle" --config "$config" 2>&1 || true)"
 host_unchanged "an unknown IMEX channel ($with)"
 drop_bundle

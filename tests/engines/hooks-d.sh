@@ -84,10 +84,10 @@ as=(env)
 bundle=$work/absent
 call -record -every-container
 equal "a bundle that can't be read ($with): one warning, and the container starts" \
-	"0 1 $bundle/config.json" "$rc $(wc -l <<< "$errors") $(grep -o 'warning: container c1 starts without GPUs, if it asks for any: cannot read .*' <<< "$errors" | grep -o "$bundle/config.json")"
+	"0 1 $bundle/config.json" "$rc $(wc -l <<< "$errors") $(grep -o 'warning: container c1 starts without the GPUs it may have requested: cannot read .*' <<< "$errors" | grep -o "$bundle/config.json")"
 call -record
 equal "the same where the call itself says that GPUs are asked for ($with)" \
-	"1 davit: cannot read $bundle/config.json: No such file or directory (fix: give the directory of an OCI bundle, readable by the hook)" "$rc $errors"
+	"1 davit: cannot read $bundle/config.json: No such file or directory (fix: name the directory of an OCI bundle that davit can read)" "$rc $errors"
 bundle=/
 call -record -every-container
 equal "the bundle / ($with): the container starts" 0 "$rc"

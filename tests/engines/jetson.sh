@@ -98,7 +98,7 @@ new_bundle debian NVIDIA_VISIBLE_DEVICES=all
 mkdir -p "$bundle/rootfs/usr/local/cuda/compat_orin"
 printf 'no ELF file' > "$bundle/rootfs/usr/local/cuda/compat_orin/libcuda.so.999.1"
 run_script 'dlprobe libcuda.so.1'
-equal "compat ($with): what can't be read is passed over" "0 libcuda.so.1: $lib/nvidia/libcuda.so.1.1" \
+equal "compat ($with): what can't be read is ignored" "0 libcuda.so.1: $lib/nvidia/libcuda.so.1.1" \
 	"$rc ${output//: \/lib\//: /usr/lib/}$errors"
 drop_bundle
 

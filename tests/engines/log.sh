@@ -71,7 +71,7 @@ passes 'the file is a link' "cannot open the log $log: Too many levels of symbol
 rm "$log"
 ln "$canary/ld.so.cache" "$log"
 again_call '{file: $log, level: "info"}'
-passes 'the file has another name' "cannot open the log $log: it has other names"
+passes 'the file has another name' "cannot open the log $log: it has several hard links"
 rm "$log"
 canary_before=$(canary_state)
 mkfifo "$log"
@@ -107,7 +107,7 @@ for ((i = 0; i < 64; i++)); do
 done
 wait
 equal '64 hooks at a time: whole lines' '128 ' \
-	"$(wc -l < "$log") $(grep -vE "^$date $head debug: (davit-hook [0-9.]+: prestart|no GPU is asked for)\$" "$log" || true)"
+	"$(wc -l < "$log") $(grep -vE "^$date $head debug: (davit-hook [0-9.]+: prestart|the container requests no GPU)\$" "$log" || true)"
 
 # --- the other programs --------------------------------------------------------------------------
 
@@ -119,7 +119,7 @@ if command -v runc > /dev/null; then
 	run_container nvidia-smi -L
 	equal 'davit-runtime: the container has its GPU' "0 $(smi_line 0 "$uuid1")" "$rc $output$errors"
 	matches 'davit-runtime: a summary' "^$date $head info: container davit-test-$$: GPUs: 1; " "$(grep GPUs: "$log")"
-	matches 'davit-runtime: its hook' "^$date $head info: container davit-test-$$: [0-9]+ operations left by davit-runtime\$" \
+	matches 'davit-runtime: its hook' "^$date $head info: container davit-test-$$: applied [0-9]+ operations planned by davit-runtime\$" \
 		"$(grep 'left by' "$log")"
 	drop_bundle
 	printf '#!/bin/sh\nexec %s --debug "$@"\n' "$runtime" > "$work/with-debug"

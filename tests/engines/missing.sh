@@ -204,7 +204,7 @@ if [ "$CGROUP" = v2 ] && [ "${ENGINE##*/}" = runc ]; then
 	new_bundle debian NVIDIA_VISIBLE_DEVICES=all
 	started=$SECONDS
 	run_script "$with_uvm"
-	hook_says "$name: is given up" 'run modprobe: not done within 10 s'
+	hook_says "$name: is given up" 'run modprobe: it didn.t finish within 10 s'
 	equal "$name: within seconds" 1 "$((SECONDS - started < 20))"
 	equal "$name: and killed" '' "$(pgrep -f '^modprobe nvidia-uvm' || true)"
 	rm "$work/slow"

@@ -230,6 +230,6 @@ said "nested in root's user namespace ($with)"
 rm "$host/dev/nvidia-uvm"
 nested_run --user --map-root-user
 matches "a node that can't be made ($with): the line" \
-	'cannot give the container /dev/nvidia-uvm: .*fix: run `davit system prepare` on the host' \
+	'cannot add /dev/nvidia-uvm to the container: .*fix: run `davit system prepare` on the host' \
 	"$(< "$log")"
 report_exit

@@ -119,9 +119,9 @@ bad() { # NAME REGULAR-EXPRESSION COMMAND
 	bad 'config.json ends too early' 'use .*ends too early' \
 		'jq "{process, root, hooks: 1}" "$work/fresh.json" | head -c -6 > "$bundle/config.json"'
 	bad 'config.json has a NUL' 'use .*NUL' 'printf "{\"NVIDIA_VISIBLE_DEVICES\":\"\0\"}" > "$bundle/config.json"'
-	bad 'linux.devices is an object' 'edit config.json: linux.devices is no array.*\(fix: ' \
+	bad 'linux.devices is an object' 'edit config.json: linux.devices is not an array.*\(fix: ' \
 		'jq ".linux.devices = {}" "$work/fresh.json" > "$bundle/config.json"'
-	bad 'linux.resources is a number' 'edit config.json: linux.resources is no object.*\(fix: ' \
+	bad 'linux.resources is a number' 'edit config.json: linux.resources is not an object.*\(fix: ' \
 		'jq ".linux.resources = 1" "$work/fresh.json" > "$bundle/config.json"'
 	bad 'no root file system' 'open .*\(fix: correct root.path' 'jq ".root.path = \"absent\"" "$work/fresh.json" > "$bundle/config.json"'
 	bad 'an unknown GPU' '.*' 'sed s/DEVICES=1/DEVICES=9/ "$work/fresh.json" > "$bundle/config.json"'
@@ -150,7 +150,7 @@ cp "$bundle/config.json" "$bundle/none.json"
 for option in "--config $bundle/other.json" "--config=$bundle/other.json" "-f $bundle/other.json" "-f$bundle/other.json" \
 	'--config other.json'; do
 	# shellcheck disable=SC2086 # an option and its value
-	fails "$option, which asks for a GPU" 'give the container GPUs by .*other.json \(--config\) \(fix: call it config.json' \
+	fails "$option, which asks for a GPU" 'add GPUs to a container configured by .*other.json \(--config\) \(fix: name the file config.json' \
 		create $option -b "$bundle" c || true
 done
 for option in "--config $bundle/none.json" '--config config.json' "--config $bundle/config.json"; do

@@ -179,7 +179,7 @@ refused() { # NAME PATTERN: and so is every other command, since it would run th
 runtime_bundle debian NVIDIA_VISIBLE_DEVICES=1
 chmod 775 "$work/nothing"
 refused 'a low-level runtime that its group can write' \
-	"^davit: cannot run the low-level runtime: others than its owner can write $work/nothing \(fix: chmod go-w"
+	"^davit: cannot run the low-level runtime: users other than its owner can write $work/nothing \(fix: run .chmod go-w"
 chmod 755 "$work/nothing"
 chown 1234 "$work/nothing"
 refused 'a low-level runtime of a user' \
@@ -189,7 +189,7 @@ mkdir -m 777 "$work/open"
 cp "$work/nothing" "$work/open/low"
 configure_runtime "$work/open/low" '.runtime.candidates += ["runc"]'
 refused 'a low-level runtime in a directory that all can write, with another one after it' \
-	"^davit: cannot run the low-level runtime: others than its owner can write $work/open \(fix:"
+	"^davit: cannot run the low-level runtime: users other than its owner can write $work/open \(fix:"
 chmod 755 "$work/open"
 equal 'as it should be, it runs' 0 "$("$runtime" state nobody > "$work/out" 2>&1 < /dev/null && echo 0)"
 drop_bundle

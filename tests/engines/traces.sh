@@ -171,16 +171,16 @@ record=$(< "$bundle/davit-made")
 matches 'the record: who may read it' '^600 0 0$' "$(stat -c '%a %u %g' "$bundle/davit-made")"
 chmod 0666 "$bundle/davit-made"
 poststop 'a record that anyone can write'
-matches 'a record that anyone can write' 'warning: what was made in container c stays: cannot read ' "$errors"
+matches 'a record that anyone can write' 'warning: files created in container c are not removed: cannot read ' "$errors"
 rm "$bundle/davit-made"
 ln -s config.json "$bundle/davit-made"
 poststop 'a record that is a link'
-matches 'a record that is a link' 'warning: what was made in container c stays: cannot read ' "$errors"
+matches 'a record that is a link' 'warning: files created in container c are not removed: cannot read ' "$errors"
 rm "$bundle/davit-made"
 for bad in 'made' 'made 1 2 3 4 /x' 'root 1 2 relative' 'root x y /' 'stub' 'stub relative' 'other /x' $'\x01'; do
 	echo "$bad" > "$bundle/davit-made"
 	poststop "the record is <$bad>"
-	matches "the record is <$bad>" 'warning: what was made in container c stays: cannot read ' "$errors"
+	matches "the record is <$bad>" 'warning: files created in container c are not removed: cannot read ' "$errors"
 done
 echo "${record/root*rootfs/root 1 1 \/}" > "$bundle/davit-made"
 poststop 'another root in the place'

@@ -126,10 +126,10 @@ touch: /x: Read-only file system" "$output
 $errors"
 make_bundle '.process.args = []'
 attempt
-equal 'try: no command at all' '125 davit: cannot try the bundle: its config.json has no command' "$rc $output${errors%% (*}"
+equal 'try: no command at all' '125 davit: cannot try the bundle: its config.json names no command' "$rc $output${errors%% (*}"
 printf '{"process": {"args": 5}, "root": {"path": "rootfs"}}\n' > "$bundle/config.json"
 attempt
-equal 'try: a config.json with a wrong type' '125 davit: cannot read config.json of the bundle: process: args is no array' \
+equal 'try: a config.json with a wrong type' "125 davit: cannot read the bundle's config.json: process: args is not an array" \
 	"$rc $output${errors%% (*}"
 
 # --- other bundles -------------------------------------------------------------------------------
@@ -142,12 +142,12 @@ equal 'try: a directory with rootfs alone' "0 $(smi_line 0 "$uuid1")" "$rc $outp
 nothing_stays 'try: after a directory with rootfs alone'
 make_bundle '.hooks = {createContainer: [{path: "/usr/bin/davit-hook", args: ["davit-hook", "createContainer"]}]}'
 attempt -- true
-matches "try: a bundle of davit-runtime's has its remedy" 'fix: say which GPUs by --gpus' "$rc $errors"
+matches "try: a bundle of davit-runtime's has its remedy" 'fix: name the GPUs with --gpus' "$rc $errors"
 attempt --gpus 1 -- nvidia-smi -L
 equal "try: a bundle of davit-runtime's, with --gpus" "0 $(smi_line 0 "$uuid1")" "$rc $output$errors"
 make_bundle '.mounts += [{destination: "/data", type: "bind", source: "/etc", options: ["bind"]}]'
 attempt -- ls /data
-matches 'try: volumes are left out, and named' 'mounts of config.json are left out: /data$' "$errors"
+matches 'try: volumes are left out, and named' 'mounts of config.json are ignored: /data$' "$errors"
 
 # --- interrupted ---------------------------------------------------------------------------------
 

@@ -269,7 +269,7 @@ gives_by_spec 'it alone' /dev/given-fast '' AMD_VISIBLE_DEVICES=amd.com/gpu=fast
 runtime_bundle debian
 edit_bundle '.annotations = {"org.davit.devices": "intel.com/gpu=gpu9"}'
 run_script true
-matches "a name that no spec gives ($with)" 'davit: cannot find the CDI device intel.com/gpu=gpu9: the specs of its kind have gpu0, 0' "$rc $errors"
+matches "a name that no spec gives ($with)" 'davit: cannot find the CDI device intel.com/gpu=gpu9: the specs of its kind define gpu0, 0' "$rc $errors"
 drop_bundle
 rm -r "$work/cdi"
 

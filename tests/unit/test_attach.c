@@ -331,7 +331,7 @@ static void assert_refused(const char *directory)
 	assert_int_equal(make_link(path), -EXDEV);
 	assert_int_equal(make_link(arena_printf(&arena, "%s/more/missing", directory)), -EXDEV);
 	assert_int_equal(bind_driver(arena_printf(&arena, "%s/link", directory)), -EXDEV);
-	assert_non_null(strstr(err.message, "put "));
+	assert_non_null(strstr(err.message, "create "));
 	assert_true(err.fix[0]);
 }
 

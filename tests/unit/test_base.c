@@ -106,14 +106,15 @@ static void errors_read_as_one_line(void **state)
 	assert_int_equal(error_wrap(&err, -ENODEV, "start %s", "box"), -ENODEV);
 	error_line(&err, line);
 	assert_string_equal(
-		line, "davit: cannot start box: inject GPU 3: the host has 2 (fix: choose one)");
+		line,
+		"davit: cannot start box: cannot inject GPU 3: the host has 2 (fix: choose one)");
 	assert_int_equal(error_exit_code(&err), 3);
 	/* Nothing of a container's makes a second line or moves the cursor. */
 	(void)error_set(&err, ERROR_IMAGE, EINVAL, NULL, "read %s", "a\nb\x1b[2J\xff");
 	error_line(&err, line);
-	assert_string_equal(
-		line, "davit: cannot read a?b?[2J? (fix: mend the image there, or use another "
-		      "one)");
+	assert_string_equal(line,
+			    "davit: cannot read a?b?[2J? (fix: correct the image there, or use "
+			    "another image)");
 	memset(long_text, 'x', sizeof(long_text) - 1);
 	long_text[sizeof(long_text) - 1] = '\0';
 	(void)error_set(&err, ERROR_IMAGE, EINVAL, long_text, "%s", long_text);

@@ -320,12 +320,12 @@ static void what_cannot_be_described_is_an_error(void **state)
 
 	t->driver.gpus.count = 0;
 	assert_int_equal(make(t), -ENODEV);
-	assert_string_equal(t->err.message, "make a CDI spec: the driver has no GPU");
+	assert_string_equal(t->err.message, "create a CDI spec: the driver has no GPU");
 	t->driver.gpus = all;
 	instances[1].uuid = NULL;
 	assert_int_equal(make(t), -ENODEV);
 	assert_string_equal(t->err.message,
-			    "name MIG instance 1:1 by its UUID: NVML doesn't tell it");
+			    "name MIG instance 1:1 by its UUID: NVML doesn't report the UUID");
 	instances[1].uuid = "MIG-y";
 	gpus[0].uuid = "GPU-\?\?";
 	assert_int_equal(make(t), -ENODEV);
@@ -354,7 +354,7 @@ static const struct {
 	{SPEC("0.3.0", ""), NULL},
 	{SPEC("1.1.0", ", \"annotations\": {\"a\": \"b\"}"), NULL},
 	{SPEC("0.5.0", ", \"annotations\": {\"a\": \"b\"}"),
-	 "its fields need cdiVersion 0.6.0, it says 0.5.0"},
+	 "its fields need cdiVersion 0.6.0, but it has 0.5.0"},
 	{SPEC("0.9.0", ""), "cdiVersion: not a valid value"},
 	{SPEC("0.5.0", ", \"extra\": 1"), "extra: unknown field"},
 	{NODE("\"path\": \"/dev/a\", \"hostPath\": \"/dev/b\", \"major\": 1"), NULL},
@@ -375,7 +375,7 @@ static const struct {
 	 "containerEdits.mounts[0].options: not a valid value"},
 	{SPEC("0.3.0", ", \"containerEdits\": {\"mounts\": [{\"hostPath\": \"/x\","
 		       "\"containerPath\": \"/x\", \"type\": \"tmpfs\"}]}"),
-	 "its fields need cdiVersion 0.4.0, it says 0.3.0"},
+	 "its fields need cdiVersion 0.4.0, but it has 0.3.0"},
 	{SPEC("0.5.0", ", \"containerEdits\": {\"env\": [\"=b\"]}"),
 	 "containerEdits.env: not a valid value"},
 	{"{\"cdiVersion\": \"0.5.0\", \"kind\": \"v.com/c\", \"devices\": []}",
@@ -388,7 +388,7 @@ static const struct {
 	{"{\"cdiVersion\": \"0.5.0\", \"kind\": \"v.com/c\", \"devices\": [" DEVICE("-d") "]}",
 	 "devices[0].name: not a valid value"},
 	{"{\"cdiVersion\": \"0.3.0\", \"kind\": \"v.com/c\", \"devices\": [" DEVICE("0") "]}",
-	 "its fields need cdiVersion 0.5.0, it says 0.3.0"},
+	 "its fields need cdiVersion 0.5.0, but it has 0.3.0"},
 	{"{\"cdiVersion\": \"0.3.0\", \"kind\": \"v.com/c\", \"devices\": [{\"name\": \"d\","
 	 "\"containerEdits\": {}}]}",
 	 "devices[0].containerEdits: empty"},
@@ -432,15 +432,15 @@ static const struct {
 	{"a: \"b: \\\" # c\"\n", "{\"a\":\"b: \\\" # c\"}"},
 	{"a: 'b''c'\n\"d\": /dev/e::f\n", "{\"a\":\"b'c\",\"d\":\"/dev/e::f\"}"},
 	{"a: \"1\"\nb: 0.5.0\n", "{\"a\":\"1\",\"b\":\"0.5.0\"}"},
-	{"- a\n", "read it: line 1: not a mapping"},
+	{"- a\n", "read it: line 1: it is not a mapping"},
 	{"", "read it: line 1: it is empty"},
-	{"a\n", "read it: line 1: no key"},
-	{"a: b\na: c\n", "read it: line 2: a key for the second time"},
+	{"a\n", "read it: line 1: a key is missing"},
+	{"a: b\na: c\n", "read it: line 2: a key appears twice"},
 	{"a: b\n  c: d\n", "read it: line 2: it is indented too far"},
-	{"  a: b\nc: d\n", "read it: line 2: it doesn't belong to what stands above it"},
+	{"  a: b\nc: d\n", "read it: line 2: it doesn't belong to the lines above it"},
 	{"\ta: b\n", "read it: line 1: a tab in the indentation"},
-	{"a: &x b\n", "read it: line 1: YAML that specs aren't written in"},
-	{"a: |\n  b\n", "read it: line 1: YAML that specs aren't written in"},
+	{"a: &x b\n", "read it: line 1: a YAML feature that davit doesn't support"},
+	{"a: |\n  b\n", "read it: line 1: a YAML feature that davit doesn't support"},
 	{"a: {b: c}\n", "{\"a\":{\"b\":\"c\"}}"},
 	{"%YAML 1.2\n---\na: [b, 'c, d', \"e] # f\", 3, true, []]\nb: {}\n",
 	 "{\"a\":[\"b\",\"c, d\",\"e] # f\",3,true,[]],\"b\":{}}"},
@@ -450,20 +450,24 @@ static const struct {
 	 "{\"a\":[{\"b\":\"x::/y\",\"c\":\"-z\"},[\"d\"],\"e\"]}"},
 	{"{\"a\": {\"b\": [1, 2]},\n \"c\":\"d\"}\n", "{\"a\":{\"b\":[1,2]},\"c\":\"d\"}"},
 	{"a: [b\n", "read it: line 2: a list or mapping in brackets that doesn't end"},
-	{"a: [b] c\n", "read it: line 1: something behind a list or mapping in brackets"},
+	{"a: [b] c\n", "read it: line 1: text after a list or mapping in brackets"},
 	{"a: [b: c]\n", "{\"a\":[\"b: c\"]}"},
-	{"a: {b}\n", "read it: line 1: no key"},
-	{"a: {b: c, b: d}\n", "read it: line 1: a key for the second time"},
-	{"a: [b c, , d]\n", "read it: line 1: nothing where a value has to be"},
+	{"a: {b}\n", "read it: line 1: a key is missing"},
+	{"a: {b: c, b: d}\n", "read it: line 1: a key appears twice"},
+	{"a: [b c, , d]\n", "read it: line 1: a value is missing"},
 	{"a: [[b] c]\n", "read it: line 1: no comma between the items in brackets"},
-	{"a: [[[[[[[[[[[[[[[[[[[[b]]]]]]]]]]]]]]]]]]]]\n", "read it: line 1: it is too deep"},
-	{"[a]\n", "read it: line 1: not a mapping"},
-	{"a: [&x b]\n", "read it: line 1: YAML that specs aren't written in"},
-	{"a: \"b\n", "read it: line 1: a text in quotes that doesn't end, or has more behind it"},
-	{"a: 'b' c\n", "read it: line 1: a text in quotes that doesn't end, or has more behind it"},
+	{"a: [[[[[[[[[[[[[[[[[[[[b]]]]]]]]]]]]]]]]]]]]\n",
+	 "read it: line 1: it is nested too deeply"},
+	{"[a]\n", "read it: line 1: it is not a mapping"},
+	{"a: [&x b]\n", "read it: line 1: a YAML feature that davit doesn't support"},
+	{"a: \"b\n",
+	 "read it: line 1: a quoted text that doesn't end, or is followed by more text"},
+	{"a: 'b' c\n",
+	 "read it: line 1: a quoted text that doesn't end, or is followed by more text"},
 	{"a: \"b\\u0000\"\n",
-	 "read it: line 1: a text in quotes that doesn't end, or has more behind it"},
-	{"a:\n- - - - - - - - - - - - - - - - - - - a\n", "read it: line 2: it is too deep"},
+	 "read it: line 1: a quoted text that doesn't end, or is followed by more text"},
+	{"a:\n- - - - - - - - - - - - - - - - - - - a\n",
+	 "read it: line 2: it is nested too deeply"},
 };
 
 static void yaml_is_read_as_tools_write_it(void **state)
@@ -589,7 +593,7 @@ static const struct {
 	{FOUND_SPEC(FOUND_DEVICE("a", FOUND_NODE(", \"major\": 1, \"minor\": 4"))),
 	 NULL,
 	 {"v.com/c=a"},
-	 "apply CDI v.com/c=a: /dev/null has another number than the spec says"},
+	 "apply CDI v.com/c=a: the device number of /dev/null differs from the spec's"},
 	{FOUND_SPEC(FOUND_DEVICE("a", FOUND_NODE(", \"type\": \"b\""))),
 	 NULL,
 	 {"v.com/c=a"},
@@ -642,7 +646,7 @@ static const struct {
 				 "\"deviceNodes\": [{\"path\": \"/dev/gone\", \"type\": \"b\"}]")),
 	 NULL,
 	 {"v.com/c=a"},
-	 "apply CDI v.com/c=a: take /dev/gone of the host: No such file or directory"},
+	 "apply CDI v.com/c=a: cannot use the host's /dev/gone: No such file or directory"},
 	{FOUND_SPEC(FOUND_DEVICE("a", "\"deviceNodes\": [{\"path\": \"dev/null\"}]")),
 	 NULL,
 	 {"v.com/c=a"},
@@ -695,16 +699,16 @@ static const struct {
 	{FOUND_SPEC(FOUND_DEVICE("a", "\"env\": [\"A=1\"]")),
 	 NULL,
 	 {"v.com/c=z"},
-	 "find the CDI device v.com/c=z: the specs of its kind have a"},
+	 "find the CDI device v.com/c=z: the specs of its kind define a"},
 	{FOUND_SPEC(FOUND_DEVICE("a", "\"env\": [\"A=1\"]")),
 	 NULL,
 	 {"v.com/d=a"},
-	 "find the CDI device v.com/d=a: no spec is of its kind; there are v.com/c"},
-	{NULL, NULL, {"v.com/c=a"}, "find the CDI device v.com/c=a: there are no specs"},
+	 "find the CDI device v.com/d=a: no spec has its kind; the specs define v.com/c"},
+	{NULL, NULL, {"v.com/c=a"}, "find the CDI device v.com/c=a: there are no CDI specs"},
 	{"{\"kind\": \"v.com/c\"}",
 	 NULL,
 	 {"v.com/c=a"},
-	 "find the CDI device v.com/c=a: /early/a.json is passed over: use /early/a.json: "
+	 "find the CDI device v.com/c=a: /early/a.json is ignored: use /early/a.json: "
 	 "cdiVersion: missing"},
 };
 

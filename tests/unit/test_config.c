@@ -280,24 +280,24 @@ static const struct {
 	const char *text, *message, *fix;
 } bad_texts[] = {
 	/* unknown keys */
-	{"{\"drivers\":{}}", "read " NAME ": there is no key \"drivers\"",
+	{"{\"drivers\":{}}", "read " NAME ": unknown key \"drivers\"",
 	 "did you mean \"driver\"?"},
-	{"{\"driver\":{\"roots\":\"/\"}}", "there is no key \"driver.roots\"",
+	{"{\"driver\":{\"roots\":\"/\"}}", "unknown key \"driver.roots\"",
 	 "did you mean \"driver.root\"?"},
-	{"{\"driver\":{\"load_modules\":true}}", "there is no key \"driver.load_modules\"",
+	{"{\"driver\":{\"load_modules\":true}}", "unknown key \"driver.load_modules\"",
 	 "did you mean \"driver.load-modules\"?"},
-	{"{\"policy\":{\"accept-envs\":\"never\"}}", "there is no key \"policy.accept-envs\"",
+	{"{\"policy\":{\"accept-envs\":\"never\"}}", "unknown key \"policy.accept-envs\"",
 	 "did you mean \"policy.accept-env\"?"},
-	{"{\"cgroup\":\"auto\"}", "there is no key \"cgroup\"", "did you mean \"cgroups\"?"},
-	{"{\"driver.root\":\"/\"}", "there is no key \"driver.root\"",
+	{"{\"cgroup\":\"auto\"}", "unknown key \"cgroup\"", "did you mean \"cgroups\"?"},
+	{"{\"driver.root\":\"/\"}", "unknown key \"driver.root\"",
 	 "nest it: {\"driver\": {\"root\": ...}}"},
-	{"{\"driver.rot\":\"/\"}", "there is no key \"driver.rot\"",
+	{"{\"driver.rot\":\"/\"}", "unknown key \"driver.rot\"",
 	 "did you mean \"driver.root\"?"},
-	{"{\"root\":\"/\"}", "there is no key \"root\"", "remove it"},
-	{"{\"something-else\":1}", "there is no key \"something-else\"", "remove it"},
-	{"{\"driver\":{\"policy\":{}}}", "there is no key \"driver.policy\"", ""},
-	{"{\"\":1}", "there is no key \"\"", ""},
-	{"{\"a\\u001b[2J\":1}", "there is no key \"a?[2J\"", ""},
+	{"{\"root\":\"/\"}", "unknown key \"root\"", "remove the key"},
+	{"{\"something-else\":1}", "unknown key \"something-else\"", "remove the key"},
+	{"{\"driver\":{\"policy\":{}}}", "unknown key \"driver.policy\"", ""},
+	{"{\"\":1}", "unknown key \"\"", ""},
+	{"{\"a\\u001b[2J\":1}", "unknown key \"a?[2J\"", ""},
 	/* wrong types and values */
 	{"{\"driver\":[]}", "driver must be an object", ""},
 	{"{\"policy\":null}", "policy must be an object", ""},
@@ -306,7 +306,7 @@ static const struct {
 	{"{\"policy\":{\"requirements\":true}}",
 	 "policy.requirements must be \"auto\", \"enforce\", \"warn\" or \"ignore\"", ""},
 	{"{\"cdi\":{\"annotation-prefixes\":[\"a\"]}}",
-	 "cdi.annotation-prefixes must be a list of beginnings of annotations", ""},
+	 "cdi.annotation-prefixes must be a list of annotation prefixes", ""},
 	{"{\"driver\":{\"root\":1}}", "driver.root must be an absolute path", ""},
 	{"{\"driver\":{\"root\":\"\"}}", "driver.root must be an absolute path", ""},
 	{"{\"driver\":{\"root\":\"run/x\"}}", "driver.root must be an absolute path", ""},
@@ -334,13 +334,13 @@ static const struct {
 	 ""},
 	{"{\"policy\":{\"accept-annotations\":null}}", "policy.accept-annotations must be", ""},
 	{"{\"policy\":{\"features\":\"gds\"}}", "policy.features must be a list of features", ""},
-	{"{\"policy\":{\"features\":[\"GDS\"]}}", "policy.features: there is no feature \"GDS\"",
+	{"{\"policy\":{\"features\":[\"GDS\"]}}", "policy.features: unknown feature \"GDS\"",
 	 "choose among gdrcopy, gds, imex, mofed, nvswitch and all"},
 	{"{\"policy\":{\"features\":[1]}}", "policy.features must be a list of features", ""},
-	{"{\"policy\":{\"feature\":[]}}", "there is no key \"policy.feature\"",
+	{"{\"policy\":{\"feature\":[]}}", "unknown key \"policy.feature\"",
 	 "did you mean \"policy.features\"?"},
 	{"{\"policy\":{\"image-capabilities\":[\"gds\"]}}",
-	 "policy.image-capabilities: there is no capability \"gds\"", "choose among compat32,"},
+	 "policy.image-capabilities: unknown capability \"gds\"", "choose among compat32,"},
 	{"{\"policy\":{\"accept-mounts\":\"always\"}}",
 	 "policy.accept-mounts must be true or false", ""},
 	{"{\"policy\":{\"env-names\":\"A\"}}",
@@ -351,7 +351,7 @@ static const struct {
 	{"{\"policy\":{\"capabilities\":\"all\"}}",
 	 "policy.capabilities must be a list of capabilities", ""},
 	{"{\"policy\":{\"capabilities\":[\"compute\",\"grafics\"]}}",
-	 "policy.capabilities: there is no capability \"grafics\"", "choose among compat32,"},
+	 "policy.capabilities: unknown capability \"grafics\"", "choose among compat32,"},
 	{"{\"policy\":{\"capabilities\":[7]}}", "policy.capabilities must be a list", ""},
 	{"{\"policy\":{\"ignore-requirements\":0}}",
 	 "policy.ignore-requirements must be true or false", ""},
@@ -373,7 +373,7 @@ static const struct {
 	{"{\"log\":{\"level\":3}}", "log.level must be", ""},
 	/* no JSON */
 	{"", "read " NAME ": it is empty", ""},
-	{"\n", "the text ends too early", ""},
+	{"\n", "the text ends in the middle of a value", ""},
 	{"[]", "it is not a JSON object", ""},
 	{"{\n  \"log\": {},\n}", "read " NAME ": line 3, column 1", ""},
 	{"{\"log\":{}} {}", "line 1, column 12", ""},
@@ -498,7 +498,7 @@ static void a_file_that_others_can_write_is_refused(void **state)
 
 		folder_make(&folder);
 		write_file(folder.file, "{}", modes[i]);
-		assert_refused(&folder, "others than its owner can write it", "chmod go-w");
+		assert_refused(&folder, "users other than its owner can write it", "chmod go-w");
 		folder_remove(&folder);
 	}
 }

@@ -148,7 +148,7 @@ static const struct {
 	{"{\"a\": 1", "read " FILE_PATH ": line 1, column 8"},
 	{"[]", "read " FILE_PATH ": it is not a JSON object"},
 	{"{} {}", "read " FILE_PATH ": line 1, column 4"},
-	{"{\n \"runtimes\": 1}", "read " FILE_PATH ": line 2, column 14: this has to be an object"},
+	{"{\n \"runtimes\": 1}", "read " FILE_PATH ": line 2, column 14: this must be an object"},
 	{"{\"runtimes\": {\"nvidia\": null}}", "read " FILE_PATH ": line 1, column 25"},
 };
 

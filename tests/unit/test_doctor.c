@@ -364,7 +364,7 @@ static const struct {
 	{"nodes.numbers", node_absent, DOCTOR_OK, "devices"},
 	{"nodes.numbers", stale_uvm, DOCTOR_FAIL, "nvidia-uvm is 240:0, not 238:0"},
 	{"nodes.numbers", stale_unloaded, DOCTOR_FAIL, "its module isn't loaded"},
-	{"nodes.numbers", file_for_node, DOCTOR_FAIL, "nvidia0 is no character device"},
+	{"nodes.numbers", file_for_node, DOCTOR_FAIL, "nvidia0 is not a character device"},
 	{"nodes.modes", group_node, DOCTOR_WARN, "nvidia0 (mode 0660"},
 	{"nodes.links", no_link, DOCTOR_WARN, "195:0 (nvidia0)"},
 	{"cgroup.version", no_cgroup, DOCTOR_FAIL, "neither"},

@@ -153,8 +153,8 @@ static const struct {
 	{"fail", -EIO, "ask NVML: nvml is out of order"},
 	{"fail-silently", -EIO, "ask NVML: davit-nvml exited with code 3"},
 	{"signal", -EIO, "ask NVML: davit-nvml was killed by signal 15"},
-	{"hang", -ETIMEDOUT, "ask NVML: no answer within 300 ms"},
-	{"hang-closed", -ETIMEDOUT, "ask NVML: no answer within 300 ms"},
+	{"hang", -ETIMEDOUT, "ask NVML: there was no answer within 300 ms"},
+	{"hang-closed", -ETIMEDOUT, "ask NVML: there was no answer within 300 ms"},
 	{"flood", -EFBIG, "ask NVML: the answer has more than 256 KiB"},
 };
 
@@ -216,9 +216,9 @@ static void test_the_program_must_be_ours_alone(void **state)
 	assert_true(fd >= 0);
 	assert_int_equal(open_program(paths[0], &err), -ENOENT);
 	assert_int_equal(err.code, ERROR_NO_DRIVER);
-	assert_non_null(strstr(err.message, "ask NVML: there is no "));
+	assert_non_null(strstr(err.message, "ask NVML: "));
 	assert_int_equal(open_program(make_file(&arena, "group", "", 0775), &err), -EPERM);
-	assert_non_null(strstr(err.message, "can be written by others"));
+	assert_non_null(strstr(err.message, "is writable by other users"));
 	assert_int_equal(open_program(make_file(&arena, "others", "", 0757), &err), -EPERM);
 	assert_int_equal(symlink(good, link), 0);
 	assert_int_equal(open_program(link, &err), -EPERM);
@@ -239,9 +239,9 @@ static void test_what_is_no_program_is_said(void **state)
 
 	(void)state;
 	assert_string_equal(run(text, "", 5000, &arena).err.message,
-			    "ask NVML: davit-nvml can't be started: Exec format error");
+			    "ask NVML: cannot start davit-nvml: Exec format error");
 	assert_string_equal(run(barred, "", 5000, &arena).err.message,
-			    "ask NVML: davit-nvml can't be started: Permission denied");
+			    "ask NVML: cannot start davit-nvml: Permission denied");
 }
 
 static int make_directory(void **state)

@@ -87,8 +87,8 @@ static const struct {
 	const char *text, *message;
 } bad_states[] = {
 	{"", "read the state: it is empty"},
-	{" ", "the text ends too early"},
-	{"{", "line 1, column 2: the text ends too early"},
+	{" ", "the text ends in the middle of a value"},
+	{"{", "line 1, column 2: the text ends in the middle of a value"},
 	{"null", "read the state: "},
 	{"[]", "it is not a JSON object"},
 	{"\"x\"", "it is not a JSON object"},
@@ -101,7 +101,7 @@ static const struct {
 	{"/* */ {\"pid\":1,\"bundle\":\"/b\"}", "read the state: line 1"},
 	{"{\"bundle\":\"/b\"}", "pid is missing"},
 	{"{\"pid\":7,\"bundle\":\"/b\",\"pid\":8}", "state.pid appears twice"},
-	{"{\"Pid\":7,\"bundle\":\"/b\"}", "\"Pid\" is not how state.pid is written"},
+	{"{\"Pid\":7,\"bundle\":\"/b\"}", "\"Pid\" is a wrong spelling of state.pid"},
 	{"{\"pid\":0,\"bundle\":\"/b\"}", "pid is not a process id"},
 	{"{\"pid\":-1,\"bundle\":\"/b\"}", "pid is not a process id"},
 	{"{\"pid\":2147483648,\"bundle\":\"/b\"}", "pid is not a process id"},
@@ -109,9 +109,9 @@ static const struct {
 	{"{\"pid\":1.5,\"bundle\":\"/b\"}", "state.pid is not an int"},
 	{"{\"pid\":1e3,\"bundle\":\"/b\"}", "state.pid is not an int"},
 	{"{\"pid\":\"1\",\"bundle\":\"/b\"}", "state.pid is not an int"},
-	{"{\"pid\":1}", "no bundle"},
-	{"{\"pid\":1,\"bundle\":\"\"}", "no bundle"},
-	{"{\"pid\":1,\"bundle\":\"b\"}", "bundle is relative"},
+	{"{\"pid\":1}", "bundle is missing"},
+	{"{\"pid\":1,\"bundle\":\"\"}", "bundle is missing"},
+	{"{\"pid\":1,\"bundle\":\"b\"}", "bundle is a relative path"},
 	{"{\"pid\":1,\"bundle\":7}", "state.bundle is not a string"},
 	{"{\"pid\":1,\"bundlePath\":[]}", "state.bundlePath is not a string"},
 	{"{\"id\":1,\"pid\":1,\"bundle\":\"/b\"}", "state.id is not a string"},
@@ -123,11 +123,11 @@ static const struct {
 	{"{\"pid\":7,\"bundle\":\"/b\",\"pid\":null}", "state.pid appears twice"},
 	{"{\"pid\":7,\"bundle\":\"/b\",\"b\\u0075ndle\":\"/c\"}", "state.bundle appears twice"},
 	{"{\"pid\":7,\"bundle\":\"/b\",\"Bundle\":\"/c\"}",
-	 "\"Bundle\" is not how state.bundle is written"},
-	{"{\"pid\":7,\"bundle\":\"/b\",\"bundlepath\":\"/c\"}", "\"bundlepath\" is not how"},
-	{"{\"pid\":7,\"bundle\":\"/b\",\"ID\":\"x\"}", "\"ID\" is not how state.id is written"},
+	 "\"Bundle\" is a wrong spelling of state.bundle"},
+	{"{\"pid\":7,\"bundle\":\"/b\",\"bundlepath\":\"/c\"}", "\"bundlepath\" is a wrong spelling of"},
+	{"{\"pid\":7,\"bundle\":\"/b\",\"ID\":\"x\"}", "\"ID\" is a wrong spelling of state.id"},
 	{"{\"pid\":7,\"bundle\":\"/b\",\"\xc5\xbftatus\":\"stopped\"}",
-	 "is not how state.status is written"},
+	 "is a wrong spelling of state.status"},
 };
 /* clang-format on */
 
@@ -285,7 +285,7 @@ static void truncated_at_every_byte_is_an_error(void **state)
 		struct error err = {0};
 
 		assert_bad_bundle(parse_spec(whole, length, &arena, &spec, &err), &err,
-				  "read config.json of the bundle: ");
+				  "read the bundle's config.json: ");
 	}
 }
 
@@ -365,12 +365,12 @@ static const struct {
 	{"{" ROOT ",\"x\":[1 2]}", "an unexpected character"},
 	{"{" ROOT ",\"x\" 1}", "an unexpected character"},
 	{"{" ROOT ",1:1}", "an unexpected character"},
-	{"{" ROOT "} trailing", "read config.json of the bundle: line 1, column "},
+	{"{" ROOT "} trailing", "read the bundle's config.json: line 1, column "},
 	{"{" ROOT "}\n}", "line 2, column 1: "},
-	{"{" ROOT ",\"x\":01}", "read config.json of the bundle: line 1"},
-	{"{" ROOT ",\"x\":nan}", "read config.json of the bundle: line 1"},
-	{"{" ROOT ",\"x\":\"\\q\"}", "read config.json of the bundle: line 1"},
-	{"\xef\xbb\xbf{" ROOT "}", "read config.json of the bundle: line 1"},
+	{"{" ROOT ",\"x\":01}", "read the bundle's config.json: line 1"},
+	{"{" ROOT ",\"x\":nan}", "read the bundle's config.json: line 1"},
+	{"{" ROOT ",\"x\":\"\\q\"}", "read the bundle's config.json: line 1"},
+	{"\xef\xbb\xbf{" ROOT "}", "read the bundle's config.json: line 1"},
 };
 /* clang-format on */
 
@@ -450,7 +450,7 @@ static void nesting_is_bounded(void **state)
 
 #define LONG_S "\xc5\xbf"
 #define KELVIN "\xe2\x84\xaa"
-#define RUNC_SAYS " appears twice: runc merges them or takes the last, crun takes one"
+#define RUNC_SAYS " appears twice: runc merges them or uses the last, crun uses one"
 
 /* clang-format off */
 static const struct {
@@ -510,35 +510,35 @@ static const struct {
 	{"{" ROOT ",\"process\":{},\"pr\\u006fcess\":{}}", "process appears twice"},
 	{"{" ROOT ",\"\\u0070\\u0072ocess\":{},\"process\":{}}", "process appears twice"},
 	/* another case */
-	{"{" ROOT ",\"Process\":{}}", "\"Process\" is process to runc and nothing to crun"},
-	{"{" ROOT ",\"process\":{},\"PROCESS\":{}}", "\"PROCESS\" is process to runc"},
-	{"{" ROOT ",\"proce" LONG_S "s\":{}}", " is process to runc and nothing to crun"},
-	{"{" ROOT ",\"PROCE" LONG_S LONG_S "\":{}}", " is process to runc"},
-	{"{" ROOT ",\"proces\\u017f\":{}}", " is process to runc"},
-	{"{" ROOT ",\"\\u0050rocess\":{}}", "\"Process\" is process to runc"},
-	{"{\"ROOT\":{\"path\":\"/r\"}}", "\"ROOT\" is root to runc"},
-	{"{" ROOT ",\"Linux\":{}}", "\"Linux\" is linux to runc"},
-	{"{" ROOT ",\"hoo" KELVIN "s\":{}}", " is hooks to runc"},
-	{"{" ROOT ",\"hoo\\u212a\\u017F\":{}}", " is hooks to runc"},
-	{"{" ROOT ",\"Annotations\":{}}", "\"Annotations\" is annotations to runc"},
-	{"{" ROOT ",\"Mounts\":[]}", "\"Mounts\" is mounts to runc"},
-	{"{" ROOT ",\"mount" LONG_S "\":[]}", " is mounts to runc"},
-	{"{" ROOT ",\"ociversion\":\"1\"}", "\"ociversion\" is ociVersion to runc"},
-	{"{" ROOT ",\"process\":{\"ENV\":[]}}", "\"ENV\" is process.env to runc"},
-	{"{" ROOT ",\"process\":{\"User\":{}}}", "\"User\" is process.user to runc"},
-	{"{" ROOT ",\"process\":{\"u" LONG_S "er\":{}}}", " is process.user to runc"},
+	{"{" ROOT ",\"Process\":{}}", "runc reads \"Process\" as process, but crun ignores it"},
+	{"{" ROOT ",\"process\":{},\"PROCESS\":{}}", "runc reads \"PROCESS\" as process, but crun ignores it"},
+	{"{" ROOT ",\"proce" LONG_S "s\":{}}", " as process, but crun ignores it"},
+	{"{" ROOT ",\"PROCE" LONG_S LONG_S "\":{}}", " as process, but crun ignores it"},
+	{"{" ROOT ",\"proces\\u017f\":{}}", " as process, but crun ignores it"},
+	{"{" ROOT ",\"\\u0050rocess\":{}}", "runc reads \"Process\" as process, but crun ignores it"},
+	{"{\"ROOT\":{\"path\":\"/r\"}}", "\"ROOT\" as root, but crun ignores it"},
+	{"{" ROOT ",\"Linux\":{}}", "\"Linux\" as linux, but crun ignores it"},
+	{"{" ROOT ",\"hoo" KELVIN "s\":{}}", " as hooks, but crun ignores it"},
+	{"{" ROOT ",\"hoo\\u212a\\u017F\":{}}", " as hooks, but crun ignores it"},
+	{"{" ROOT ",\"Annotations\":{}}", "\"Annotations\" as annotations, but crun ignores it"},
+	{"{" ROOT ",\"Mounts\":[]}", "\"Mounts\" as mounts, but crun ignores it"},
+	{"{" ROOT ",\"mount" LONG_S "\":[]}", " as mounts, but crun ignores it"},
+	{"{" ROOT ",\"ociversion\":\"1\"}", "\"ociversion\" as ociVersion, but crun ignores it"},
+	{"{" ROOT ",\"process\":{\"ENV\":[]}}", "\"ENV\" as process.env, but crun ignores it"},
+	{"{" ROOT ",\"process\":{\"User\":{}}}", "\"User\" as process.user, but crun ignores it"},
+	{"{" ROOT ",\"process\":{\"u" LONG_S "er\":{}}}", " as process.user, but crun ignores it"},
 	{"{" ROOT ",\"process\":{\"capabilities\":{\"Bounding\":[]}}}",
-	 "\"Bounding\" is process.capabilities.bounding to runc"},
-	{"{" ROOT ",\"mounts\":[{\"Source\":\"/dev/null\"}]}", "\"Source\" is mounts[0].source to"},
-	{"{" ROOT ",\"mounts\":[{\"" LONG_S "ource\":\"/dev/null\"}]}", " is mounts[0].source to runc"},
-	{"{" ROOT ",\"linux\":{\"Namespaces\":[]}}", "\"Namespaces\" is linux.namespaces to runc"},
+	 "\"Bounding\" as process.capabilities.bounding, but crun ignores it"},
+	{"{" ROOT ",\"mounts\":[{\"Source\":\"/dev/null\"}]}", "\"Source\" as mounts[0].source, but crun ignores it"},
+	{"{" ROOT ",\"mounts\":[{\"" LONG_S "ource\":\"/dev/null\"}]}", " as mounts[0].source, but crun ignores it"},
+	{"{" ROOT ",\"linux\":{\"Namespaces\":[]}}", "\"Namespaces\" as linux.namespaces, but crun ignores it"},
 	{"{" ROOT ",\"linux\":{\"namespaces\":[{\"Type\":\"user\"}]}}",
-	 "\"Type\" is linux.namespaces[0].type to runc"},
-	{"{" ROOT ",\"linux\":{\"cgroupspath\":\"a\"}}", " is linux.cgroupsPath to runc"},
-	{"{" ROOT ",\"linux\":{\"Devices\":[]}}", " is linux.devices to runc"},
-	{"{" ROOT ",\"linux\":{\"resources\":{\"DEVICES\":[]}}}", " is linux.resources.devices to"},
-	{"{" ROOT ",\"hooks\":{\"createcontainer\":[]}}", " is hooks.createContainer to runc"},
-	{"{" ROOT ",\"hooks\":{\"poststop\":[{\"Args\":[]}]}}", " is hooks.poststop[0].args to runc"},
+	 "\"Type\" as linux.namespaces[0].type, but crun ignores it"},
+	{"{" ROOT ",\"linux\":{\"cgroupspath\":\"a\"}}", " as linux.cgroupsPath, but crun ignores it"},
+	{"{" ROOT ",\"linux\":{\"Devices\":[]}}", " as linux.devices, but crun ignores it"},
+	{"{" ROOT ",\"linux\":{\"resources\":{\"DEVICES\":[]}}}", " as linux.resources.devices, but crun ignores it"},
+	{"{" ROOT ",\"hooks\":{\"createcontainer\":[]}}", " as hooks.createContainer, but crun ignores it"},
+	{"{" ROOT ",\"hooks\":{\"poststop\":[{\"Args\":[]}]}}", " as hooks.poststop[0].args, but crun ignores it"},
 	/* annotations are a map: runc has the last, crun all of them */
 	{"{" ROOT ",\"annotations\":{\"org.davit.devices\":\"0\",\"org.davit.devices\":\"0\"}}",
 	 "the annotation org.davit.devices appears twice"},

@@ -490,7 +490,7 @@ static void mig_config_of_a_driver_without_mig_is_an_error(void **state)
 	assert_int_equal(table_plan(&table), -ENODEV);
 	assert_int_equal(table.err.code, ERROR_UNKNOWN_DEVICE);
 	assert_string_equal(table.err.message,
-			    "give the container MIG's config device: this driver has none");
+			    "add MIG's config device to the container: this driver has none");
 	/* Older drivers have the file of /proc, and no node. */
 	table_node(&table, "nvidia-caps/nvidia-cap1")->family = FAMILY_MIG_CONFIG;
 	table.driver.majors.caps = 0;
@@ -567,17 +567,17 @@ static void absent_imex_channel_names_those_there_are(void **state)
 	assert_int_equal(table_plan(&table), -ENODEV);
 	assert_int_equal(table.err.code, ERROR_UNKNOWN_DEVICE);
 	assert_string_equal(table.err.message,
-			    "give the container IMEX channel 3: the host has channels 0");
+			    "add IMEX channel 3 to the container: the host has channels 0");
 	assert_string_equal(strings_join(&table.arena, &table.plan.missing, " "),
 			    "nvidia-caps-imex-channels/channel3");
 	table_node(&table, "nvidia-caps-imex-channels/channel0")->present = false;
 	assert_int_equal(table_plan(&table), -ENODEV);
 	assert_string_equal(table.err.message,
-			    "give the container IMEX channel 0: the host has no channel");
+			    "add IMEX channel 0 to the container: the host has no channel");
 	table_node(&table, "nvidia-caps-imex-channels/channel0")->major = 0;
 	assert_int_equal(table_plan(&table), -ENODEV);
 	assert_string_equal(table.err.message,
-			    "give the container IMEX channel 0: the driver has no IMEX channels");
+			    "add IMEX channel 0 to the container: the driver has no IMEX channels");
 }
 
 /* ---- what isn't there ------------------------------------------------------------------- */
@@ -597,14 +597,14 @@ static void missing_nodes_are_collected_and_required_ones_an_error(void **state)
 	assert_int_equal(table_plan(&table), -ENODEV);
 	assert_int_equal(table.err.code, ERROR_NO_DRIVER);
 	assert_string_equal(table.err.message,
-			    "give the container /dev/nvidia-uvm: the host has no such node");
+			    "add /dev/nvidia-uvm to the container: the host has no such node");
 	assert_string_equal(table.err.fix, "run `davit system prepare` on the host");
 	assert_string_equal(strings_join(&table.arena, &table.plan.missing, " "),
 			    "nvidia-uvm nvidia-modeset nvidia1");
 	table.driver.repair_problem = "make /dev/nvidia-uvm: Operation not permitted";
 	assert_int_equal(table_plan(&table), -ENODEV);
 	assert_string_equal(table.err.message,
-			    "give the container /dev/nvidia-uvm: the host has no such node; "
+			    "add /dev/nvidia-uvm to the container: the host has no such node; "
 			    "cannot make /dev/nvidia-uvm: Operation not permitted");
 }
 
@@ -630,7 +630,7 @@ static void nodes_to_be_made_say_so(void **state)
 	table_node(&table, "nvidia-uvm")->to_be_made = true;
 	table_plan_well(&table);
 	assert_string_equal(find(&table, OPERATION_DEVICE, "/dev/nvidia-uvm")->because,
-			    "capability compute; the host gets the node first");
+			    "capability compute; davit creates the node on the host first");
 }
 
 /* ---- the mask --------------------------------------------------------------------------- */

@@ -375,8 +375,9 @@ static void check_names_the_variable_of_a_bad_expression(void **state)
 	(void)state;
 	assert_int_equal(check(&arena, env, &host, &missing, &err), -EINVAL);
 	assert_int_equal(err.code, ERROR_BAD_REQUEST);
-	assert_string_equal(err.message, "check NVIDIA_REQUIRE_CUDA: read the constraint \"cuda\": "
-					 "not PROPERTY OPERATOR VALUE");
+	assert_string_equal(err.message,
+			    "check NVIDIA_REQUIRE_CUDA: cannot read the constraint \"cuda\": "
+			    "it must be PROPERTY OPERATOR VALUE");
 }
 
 /* ---- sizes ------------------------------------------------------------------------------ */
@@ -621,7 +622,7 @@ static void rules_have_the_kind_of_what_they_say(void **state)
 		enum request_rule_kind kind;
 	} rows[] = {
 		{{.env = {"NVIDIA_VISIBLE_DEVICES=0"}}, "devices come from env", RULE_APPLIED},
-		{{.env = {"NVIDIA_VISIBLE_DEVICES=void"}}, "says void", RULE_APPLIED},
+		{{.env = {"NVIDIA_VISIBLE_DEVICES=void"}}, "is void", RULE_APPLIED},
 		{{.env = {"NVIDIA_VISIBLE_DEVICES=0"}, .env_policy = ACCEPT_NEVER},
 		 "env NVIDIA_VISIBLE_DEVICES is ignored",
 		 RULE_POLICY},
@@ -638,7 +639,7 @@ static void rules_have_the_kind_of_what_they_say(void **state)
 		{{.env = {"NVIDIA_VISIBLE_DEVICES=0", "NVIDIA_GDS=on"}},
 		 "NVIDIA_GDS=on is ignored",
 		 RULE_IGNORED},
-		{{.env = {"NVIDIA_VISIBLE_DEVICES=0", "=x"}}, "are passed over: 1", RULE_IGNORED},
+		{{.env = {"NVIDIA_VISIBLE_DEVICES=0", "=x"}}, "are ignored: 1", RULE_IGNORED},
 		{{.env = {"NVIDIA_VISIBLE_DEVICE=0"}},
 		 "NVIDIA_VISIBLE_DEVICE is not read",
 		 RULE_MISSPELT},

@@ -183,11 +183,11 @@ static const struct {
 	{"{\"n\":18446744073709551615,\"f\":1.50e+00,\"m\":-0,\"a\":[-0.0]}", "a", "2",
 	 "{\"n\":18446744073709551615,\"f\":1.50e+00,\"m\":-0,\"a\":[-0.0,2]}", NULL},
 	{"{\"a\":[\"\xff\xfe\"]}", "a", "2", "{\"a\":[\"\xff\xfe\",2]}", NULL},
-	{"{\"a\":{}}", "a", "2", NULL, "edit config.json: a is no array"},
-	{"{\"a\":{\"b\":\"[]\"}}", "a.b", "2", NULL, "edit config.json: a.b is no array"},
-	{"{\"a\":[]}", "a.b", "2", NULL, "edit config.json: a is no object"},
-	{"{\"a\":{\"b\":1}}", "a.b.c", "2", NULL, "edit config.json: a.b is no object"},
-	{"{\"a\":true}", "a.b.c", "2", NULL, "edit config.json: a is no object"},
+	{"{\"a\":{}}", "a", "2", NULL, "edit config.json: a is not an array"},
+	{"{\"a\":{\"b\":\"[]\"}}", "a.b", "2", NULL, "edit config.json: a.b is not an array"},
+	{"{\"a\":[]}", "a.b", "2", NULL, "edit config.json: a is not an object"},
+	{"{\"a\":{\"b\":1}}", "a.b.c", "2", NULL, "edit config.json: a.b is not an object"},
+	{"{\"a\":true}", "a.b.c", "2", NULL, "edit config.json: a is not an object"},
 };
 
 static void items_are_appended_and_all_else_stays(void **state)
@@ -481,9 +481,9 @@ static void members_of_objects_are_set(void **state)
 		 "{\"linux\":{\"a\":1,\"intelRdt\":{\"closID\":\"a\"},\"netDevices\":{\"eth0.5\":{}}}}"},
 		{"{\"linux\":{\"intelRdt\":null,\"netDevices\":{\"eth0.5\":{\"name\":\"x\"},\"e\":{}}}}",
 		 "{\"linux\":{\"intelRdt\":{\"closID\":\"a\"},\"netDevices\":{\"eth0.5\":{},\"e\":{}}}}"},
-		{"{\"linux\":[]}", "edit config.json: linux is no object"},
+		{"{\"linux\":[]}", "edit config.json: linux is not an object"},
 		{"{\"linux\":{\"netDevices\":3}}",
-		 "edit config.json: linux.netDevices is no object"},
+		 "edit config.json: linux.netDevices is not an object"},
 	};
 
 	(void)state;
@@ -953,7 +953,7 @@ static void a_runtime_that_others_can_change_is_refused(void **state)
 		assert_int_equal(err.code, ERROR_BAD_CONFIG);
 		says = strstr(says, "%s") == says
 			       ? arena_printf(&arena, "%s%s", folder, says + 2)
-			       : arena_printf(&arena, "others than its owner can write %s%s",
+			       : arena_printf(&arena, "users other than its owner can write %s%s",
 					      folder, strstr(says, "%s") + 2);
 		if (!string_ends(err.message, says))
 			fail_msg("case %zu: %s", i, err.message);

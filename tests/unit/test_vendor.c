@@ -125,7 +125,7 @@ static const struct {
 	{"4", "inject AMD GPU 4: the host has 4 GPUs (0-3)"},
 	{"2-5", "inject AMD GPU 4, 5: the host has 4 GPUs (0-3)"},
 	{"9-8", "read the range 9-8 of AMD_VISIBLE_DEVICES: it ends before it begins"},
-	{"0-65536", "read AMD_VISIBLE_DEVICES: its ranges come to more than 65536 GPUs"},
+	{"0-65536", "read AMD_VISIBLE_DEVICES: its ranges contain more than 65536 GPUs"},
 	{"0-65000,0-1000", "inject AMD GPU 4, 5, 6, "},
 	{"0x0", "inject AMD GPU 0x0: the host has 4 GPUs (0-3)"},
 	{"0000000000000000", "inject AMD GPU 0000000000000000: the host has 4 GPUs (0-3)"},

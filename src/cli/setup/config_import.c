@@ -38,7 +38,7 @@ static int make_text(struct json_object *object, const char *path, struct arena 
 	if (!*ret)
 		return error_memory(err);
 	r = config_parse(*ret, strlen(*ret), "the result", arena, &ignored, err);
-	return r < 0 ? error_wrap(err, r, "import %s", path) : 0;
+	return r < 0 ? error_prefix(err, r, "import %s", path) : 0;
 }
 
 static int print_json(struct json_object *config, const struct import_notes *notes)

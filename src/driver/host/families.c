@@ -118,7 +118,8 @@ static int find_by_name(struct finder *f, unsigned families)
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(names); i++)
 		if ((families & names[i].family) && !has_family(f->driver, names[i].family))
 			log_line(LOG_LEVEL_WARNING,
-				 "%s is asked for, but the host has no such device", names[i].name);
+				 "the container requests %s, but the host has no such device",
+				 names[i].name);
 	return r;
 }
 

@@ -35,17 +35,17 @@ static int check_program(int fd, const char *path, struct error *err)
 	static const char *const problems[] = {
 		[FILE_NOT_REGULAR] = "is not a regular file",
 		[FILE_OTHER_OWNER] = "belongs to another user",
-		[FILE_WRITABLE_BY_OTHERS] = "can be written by others",
+		[FILE_WRITABLE_BY_OTHERS] = "is writable by other users",
 	};
 	int r = file_trust(fd);
 
 	if (r < 0)
-		return error_errno(err, -r, "ask NVML: look at %s", path);
+		return error_errno(err, -r, "ask NVML: cannot inspect %s", path);
 	if (r == FILE_TRUSTED)
 		return 0;
 	error_set(err, ERROR_NO_DRIVER, EPERM, NULL, "ask NVML: %s %s", path, problems[r]);
-	return error_fix(err, -EPERM, "install davit anew, or `chown root %s; chmod 0755 %s`", path,
-			 path);
+	return error_fix(err, -EPERM, "reinstall davit, or run `chown root %s; chmod 0755 %s`",
+			 path, path);
 }
 
 int nvml_open_program(const char *const *paths, size_t count, struct error *err)
@@ -57,13 +57,13 @@ int nvml_open_program(const char *const *paths, size_t count, struct error *err)
 		if (fd < 0 && errno == ENOENT)
 			continue;
 		if (fd < 0)
-			return error_errno(err, errno, "ask NVML: open %s", paths[i]);
+			return error_errno(err, errno, "ask NVML: cannot open %s", paths[i]);
 		r = check_program(fd, paths[i], err);
 		return r < 0 ? r : fd_take(&fd);
 	}
 	return error_set(err, ERROR_NO_DRIVER, ENOENT,
-			 "install " PROGRAM ", which is part of davit", "ask NVML: there is no %s",
-			 count ? paths[count - 1] : PROGRAM);
+			 "install " PROGRAM ", which is part of davit",
+			 "ask NVML: %s doesn't exist", count ? paths[count - 1] : PROGRAM);
 }
 
 static int explain_status(const struct spawn_result *result, struct error *err)
@@ -97,16 +97,16 @@ int nvml_run(int program_fd, const struct nvml_question *question, int timeout_m
 	int r = spawn_run(&spawn, arena, &result);
 
 	if (r == -ETIMEDOUT)
-		return error_set(err, ERROR_NO_DRIVER, -r,
-				 "start nvidia-persistenced, so that the GPUs needn't be "
-				 "initialised first, and " FIX,
-				 "ask NVML: no answer within %d ms", timeout_ms);
+		return error_set(
+			err, ERROR_NO_DRIVER, -r,
+			"start nvidia-persistenced, so that the GPUs are already initialized, and " FIX,
+			"ask NVML: there was no answer within %d ms", timeout_ms);
 	if (r == -EFBIG)
 		return error_set(err, ERROR_NO_DRIVER, -r, FIX,
 				 "ask NVML: the answer has more than %zu KiB",
 				 NVML_OUTPUT_MAX / 1024);
 	if (r < 0)
-		return error_errno(err, -r, "ask NVML: run " PROGRAM);
+		return error_errno(err, -r, "ask NVML: cannot run " PROGRAM);
 	*ret = result.output;
 	*ret_length = result.output_length;
 	return explain_status(&result, err);

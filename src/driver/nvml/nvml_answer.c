@@ -6,7 +6,7 @@
 #include "davit/json.h"
 #include "nvml.h"
 
-#define FIX "reinstall davit: davit-nvml and davit-hook are to be of one version"
+#define FIX "reinstall davit, so that davit-nvml and davit-hook have the same version"
 #define TEXT_MAX 96
 #define DIGITS "0123456789"
 #define LETTERS "abcdefghijklmnopqrstuvwxyz"
@@ -26,8 +26,8 @@ struct answer {
 static int reject_answer(const struct answer *a, const char *what, const char *value)
 {
 	return error_set(a->err, ERROR_NO_DRIVER, EBADMSG, FIX,
-			 "ask NVML: the answer is not understood: %s%s%.*s", what,
-			 value[0] ? " " : "", TEXT_MAX, value);
+			 "ask NVML: the answer is malformed: %s%s%.*s", what, value[0] ? " " : "",
+			 TEXT_MAX, value);
 }
 
 /* A text of these characters; *ret is NULL where it is null or absent. */
@@ -41,7 +41,7 @@ static int read_text(const struct answer *a, struct json_object *object, const c
 	if (!value)
 		return 0;
 	if (!json_object_is_type(value, json_type_string))
-		return reject_answer(a, key, "is no text");
+		return reject_answer(a, key, "is not a string");
 	length = (size_t)json_object_get_string_len(value);
 	if (length == 0 || length > TEXT_MAX ||
 	    strspn(json_object_get_string(value), characters) != length)
@@ -65,7 +65,7 @@ static int read_number(const struct answer *a, struct json_object *object, const
 	int64_t number;
 
 	if (!json_object_is_type(value, json_type_int))
-		return reject_answer(a, key, "is no number");
+		return reject_answer(a, key, "is not a number");
 	number = json_object_get_int64(value);
 	if (number < 0 || number > UINT16_MAX)
 		return reject_answer(a, key, "is out of range");
@@ -83,7 +83,7 @@ static struct json_object *read_array(const struct answer *a, struct json_object
 		return list;
 	(void)reject_answer(a, key,
 			    json_object_is_type(list, json_type_array) ? "has too many items"
-								       : "is no list");
+								       : "is not a list");
 	return NULL;
 }
 
@@ -109,13 +109,13 @@ static int take_instance(const struct answer *a, struct json_object *object, str
 		if (mig->gpu_instance != gpu_instance || mig->compute_instance != compute_instance)
 			continue;
 		if (taken[i])
-			return reject_answer(a, "one MIG instance twice:", uuid);
+			return reject_answer(a, "it lists a MIG instance twice:", uuid);
 		taken[i] = true;
 		mig->uuid = uuid;
 		*ret = *mig;
 		return 0;
 	}
-	return reject_answer(a, "/proc doesn't have the MIG instance", uuid);
+	return reject_answer(a, "/proc has no MIG instance", uuid);
 }
 
 static int take_instances(const struct answer *a, struct json_object *object, struct gpu *gpu)
@@ -166,7 +166,7 @@ static struct gpu *find_gpu(const struct answer *a, struct json_object *object, 
 {
 	const struct gpus *gpus = &a->driver->gpus;
 	bus_id wanted, id;
-	const char *text, *problem = "/proc doesn't have the GPU";
+	const char *text, *problem = "/proc has no GPU";
 	struct gpu *integrated;
 
 	if (read_text(a, object, "bus_id", DIGITS "abcdefABCDEF:.", &text) < 0)
@@ -177,7 +177,7 @@ static struct gpu *find_gpu(const struct answer *a, struct json_object *object, 
 			return integrated;
 	}
 	if (!text || bus_id_parse(text, &wanted) < 0) {
-		(void)reject_answer(a, "bus_id", text ? text : "is absent");
+		(void)reject_answer(a, "bus_id", text ? text : "is missing");
 		return NULL;
 	}
 	for (size_t i = 0; i < gpus->count; i++) {
@@ -188,9 +188,10 @@ static struct gpu *find_gpu(const struct answer *a, struct json_object *object, 
 			taken[i] = true;
 			return &gpus->items[i];
 		}
-		problem = "one GPU twice:";
+		problem = "it lists a GPU twice:";
 	}
-	integrated = strcmp(problem, "one GPU twice:") != 0 ? find_integrated(a, taken) : NULL;
+	integrated =
+		strcmp(problem, "it lists a GPU twice:") != 0 ? find_integrated(a, taken) : NULL;
 	if (!integrated)
 		(void)reject_answer(a, problem, text);
 	return integrated;
@@ -252,7 +253,7 @@ static int take_versions(const struct answer *a, struct json_object *object)
 	if (!a->driver->version)
 		a->driver->version = driver;
 	else if (!string_equal(driver, a->driver->version))
-		return reject_answer(a, "it is of driver", driver ? driver : "unknown");
+		return reject_answer(a, "it comes from driver", driver ? driver : "unknown");
 	if (!a->driver->cuda_version)
 		a->driver->cuda_version = cuda;
 	return 0;
@@ -270,7 +271,7 @@ int nvml_answer_merge(const char *text, size_t length, struct arena *arena, stru
 
 	if (!taken)
 		return error_memory(err);
-	r = json_parse(text, length, ERROR_NO_DRIVER, "the answer of davit-nvml", &object, err);
+	r = json_parse(text, length, ERROR_NO_DRIVER, "davit-nvml's answer", &object, err);
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0)

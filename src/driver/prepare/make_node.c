@@ -77,7 +77,7 @@ static const char *objection(struct inventory *inv, const struct device_node *no
 	uint64_t channels;
 
 	if (node->major == 0)
-		return "its module owns no device numbers";
+		return "its module has no device numbers";
 	if (!attributes->allowed)
 		return node->access ? "DeviceFileModify is 0" : "ModifyDeviceFiles is 0";
 	if (node->family == FAMILY_IMEX && inv->driver->proc_params &&

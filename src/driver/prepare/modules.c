@@ -18,7 +18,7 @@ static int check_modprobe(int fd, const char *path, struct error *err)
 	int r = file_trust(fd);
 
 	if (r < 0)
-		return error_errno(err, -r, "look at %s", path);
+		return error_errno(err, -r, "inspect %s", path);
 	if (r == FILE_TRUSTED)
 		return 0;
 	return error_set(err, ERROR_SYSTEM, EPERM, NULL,
@@ -48,7 +48,7 @@ static int explain(const struct spawn_result *result, struct error *err)
 		return error_set(err, ERROR_NO_DRIVER, EIO, NULL, "run modprobe: signal %d",
 				 WTERMSIG(result->status));
 	return error_set(err, ERROR_NO_DRIVER, ENODEV, NULL, "run modprobe: %s",
-			 result->line[0] ? result->line : "it failed without a word");
+			 result->line[0] ? result->line : "it failed without a message");
 }
 
 int module_load(const struct driver_roots *roots, const char *name, struct arena *arena,
@@ -64,8 +64,8 @@ int module_load(const struct driver_roots *roots, const char *name, struct arena
 		spawn.program = fd;
 		r = spawn_run(&spawn, arena, &result);
 		if (r == -ETIMEDOUT)
-			error_set(err, ERROR_SYSTEM, -r, NULL, "run modprobe: not done within %d s",
-				  TIMEOUT_MS / 1000);
+			error_set(err, ERROR_SYSTEM, -r, NULL,
+				  "run modprobe: it didn't finish within %d s", TIMEOUT_MS / 1000);
 		else if (r < 0)
 			error_errno(err, -r, "run modprobe");
 		else if (!WIFEXITED(result.status) || WEXITSTATUS(result.status) != 0)
@@ -121,8 +121,7 @@ int driver_load(const struct driver_roots *roots, struct arena *arena, struct er
 	if (r < 0)
 		return error_set(
 			err, ERROR_NO_DRIVER, -r,
-			"install NVIDIA's driver, or see why with `modprobe nvidia` and "
-			"`dmesg | grep NVRM`",
+			"install NVIDIA's driver, or check `modprobe nvidia` and `dmesg | grep NVRM`",
 			"use the driver: the kernel module nvidia is not loaded; cannot %s",
 			why.message);
 	return 0;

@@ -50,8 +50,8 @@ static const char *objection(struct inventory *inv, const struct device_node *no
 		return can_be_made(inv, node)
 			       ? NULL
 			       : arena_printf(inv->arena,
-					      "there is no node %s/%s, and none can be made", dev,
-					      node->name);
+					      "the node %s/%s doesn't exist and can't be created",
+					      dev, node->name);
 	if (as_caller && faccessat(inv->roots->dev.fd, node->name, R_OK | W_OK, AT_EACCESS) < 0)
 		return arena_printf(inv->arena, "its node %s/%s can't be opened here: %s", dev,
 				    node->name, strerror(errno));
@@ -78,7 +78,7 @@ static int exclude_gpu(struct inventory *inv, const struct gpu *gpu, const char 
 	if (!lost)
 		return -ENOMEM;
 	*lost = (struct lost_gpu){.bus_id = gpu->bus_id, .problem = problem};
-	log_line(LOG_LEVEL_INFO, "GPU %s doesn't count: %s", gpu->bus_id, problem);
+	log_line(LOG_LEVEL_INFO, "GPU %s is not counted: %s", gpu->bus_id, problem);
 	return 1;
 }
 

@@ -35,8 +35,7 @@ static int prepare_driver(struct inventory *inv, struct strings *done)
 	}
 	if (root_stat(&inv->roots->proc, "driver/nvidia/version", 0, &st) == 0)
 		return 0;
-	r = add_line(inv, done,
-		     "would load the kernel module nvidia, and make the nodes it asks for");
+	r = add_line(inv, done, "would load the kernel module nvidia and create its nodes");
 	return r < 0 ? r : 1;
 }
 
@@ -55,7 +54,7 @@ static int prepare_modules(struct inventory *inv, struct strings *done)
 			r = add_line(inv, done, "%s the kernel module %s",
 				     inv->pretend ? "would load" : "loaded", modules[i].node);
 		else if (r < 0 && r != -ENOMEM && !modules[i].required)
-			r = add_line(inv, done, "left out: cannot %s", inv->err->message);
+			r = add_line(inv, done, "skipped: cannot %s", inv->err->message);
 	}
 	return r;
 }
@@ -63,17 +62,17 @@ static int prepare_modules(struct inventory *inv, struct strings *done)
 static int prepare_node(struct inventory *inv, struct device_node *node, bool number_comes,
 			struct strings *done)
 {
-	static const char *const did[] = {"would make", "made", "replaced the stale"};
+	static const char *const did[] = {"would create", "made", "replaced the stale"};
 	const char *dev = inv->roots->dev.path;
 	int r;
 
 	if (node->present)
 		return 0;
 	if (inv->pretend && node->major == 0 && number_comes)
-		return add_line(inv, done, "would make %s/%s", dev, node->name);
+		return add_line(inv, done, "would create %s/%s", dev, node->name);
 	r = inventory_make_node(inv, node, true);
 	if (r == -EOPNOTSUPP)
-		return add_line(inv, done, "left alone: cannot %s", inv->err->message);
+		return add_line(inv, done, "unchanged: cannot %s", inv->err->message);
 	if (r < 0 || (r == 0 && !inv->pretend))
 		return r;
 	return add_line(inv, done, "%s %s/%s (c %u:%u)", did[r], dev, node->name, node->major,

@@ -21,7 +21,7 @@ static int repair_node(struct inventory *inv, struct device_node *node)
 	}
 	if (r < 0) {
 		inv->driver->repair_problem = arena_strdup(inv->arena, inv->err->message);
-		log_line(LOG_LEVEL_INFO, "not mended: cannot %s", inv->err->message);
+		log_line(LOG_LEVEL_INFO, "not repaired: cannot %s", inv->err->message);
 	}
 	return r == -ENOMEM ? r : 0;
 }

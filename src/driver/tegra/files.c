@@ -42,7 +42,7 @@ static bool may_come_in(const struct board *board, const char *path)
 static void exclude_path(const struct board *board, const char *path, const char *why)
 {
 	(void)board;
-	log_line(LOG_LEVEL_WARNING, "%s is left out: a list names it, but %s", path, why);
+	log_line(LOG_LEVEL_WARNING, "%s is skipped: a list names it, but %s", path, why);
 }
 
 /* ---- one file --------------------------------------------------------------------------- */
@@ -141,9 +141,9 @@ static int take_file(struct board *board, const char *path, struct walk_result *
 	if (!S_ISREG(found->st.st_mode) && !directory)
 		exclude_path(board, path, "it is neither a file nor a directory");
 	else if (!may_come_in(board, found->path))
-		exclude_path(board, path,
-			     "it leads out of the directories that such files are in (fix: "
-			     "policy.csv-allow)");
+		exclude_path(
+			board, path,
+			"it points outside the directories of such files (fix: add it to policy.csv-allow)");
 	else {
 		file = ARENA_PUSH(board->arena, &board->driver->files);
 		if (!file)
@@ -256,7 +256,7 @@ static int take_by_path(struct board *board, const char *path)
 	struct stat st;
 
 	if (strcmp(path, "/dev/dri/by-path") != 0) {
-		exclude_path(board, path, "directories of nodes don't come in as a whole");
+		exclude_path(board, path, "whole directories of device nodes are not supported");
 		return 0;
 	}
 	if (root_stat(&board->roots->dev, "dri/by-path", 0, &st) < 0 || !S_ISDIR(st.st_mode)) {
@@ -320,9 +320,9 @@ static bool has_libcuda(const struct driver *driver)
 
 static int add_notes(struct board *board)
 {
-	const char *absent =
-		arena_printf(board->arena, "%zu of %zu entries of the lists aren't on this host",
-			     board->absent, board->entries.count);
+	const char *absent = arena_printf(
+		board->arena, "%zu of %zu entries of the lists don't exist on this host",
+		board->absent, board->entries.count);
 	const char *left =
 		board->left_out.count ? strings_join(board->arena, &board->left_out, ", ") : NULL;
 
@@ -331,10 +331,10 @@ static int add_notes(struct board *board)
 		return -ENOMEM;
 	if (!left)
 		return 0;
-	left = arena_printf(board->arena,
-			    "lists that aren't read: %s (a container that needs them has "
-			    "NVIDIA_REQUIRE_JETPACK=csv-mounts=all)",
-			    left);
+	left = arena_printf(
+		board->arena,
+		"ignored lists: %s (fix: if a container needs them, set NVIDIA_REQUIRE_JETPACK=csv-mounts=all)",
+		left);
 	return left ? strings_add(board->arena, &board->driver->notes, left) : -ENOMEM;
 }
 
@@ -357,7 +357,6 @@ int board_read_files(struct board *board)
 		board->err, ERROR_NO_DRIVER, ENXIO,
 		"reinstall nvidia-l4t-init and nvidia-l4t-cuda, or add libcuda.so.1.1 to "
 		"drivers.csv",
-		"give the container the driver: the lists in %s name no libcuda that is on "
-		"this host",
+		"provide the driver: the lists in %s name no libcuda that exists on this host",
 		board->config->driver.csv);
 }

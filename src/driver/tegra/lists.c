@@ -67,8 +67,8 @@ bool board_has_lists(const struct driver_roots *roots, const struct config *conf
 static int refuse_list(struct board *board, const struct walk *walk, const char *path)
 {
 	error_set(board->err, ERROR_BAD_CONFIG, EPERM, NULL, "trust %s: %s", path,
-		  walk->refused ? walk->refused : "others than root can change it");
-	return error_fix(board->err, -EPERM, "chown root and chmod go-w what the line names");
+		  walk->refused ? walk->refused : "users other than root can change it");
+	return error_fix(board->err, -EPERM, "run `chown root` and `chmod go-w` on that path");
 }
 
 static int read_list(struct board *board, struct walk *walk, const char *path)
@@ -138,7 +138,7 @@ static int read_directory(struct board *board, bool every)
 		}
 		r = path ? read_list(board, &walk, path) : -ENOMEM;
 		if (r < 0 && r != -ENOMEM && r != -EPERM) {
-			log_line(LOG_LEVEL_WARNING, "the list %s is passed over: %s", path,
+			log_line(LOG_LEVEL_WARNING, "the list %s is ignored: %s", path,
 				 strerror(-r));
 			r = 0;
 		}

@@ -59,8 +59,7 @@ static bool may_come_in(struct board *board, const char *name)
 		return true;
 	log_line(
 		LOG_LEVEL_WARNING,
-		"/dev/%s is left out: a list names it, but it is none of the nodes that NVIDIA's do "
-		"(fix: policy.csv-allow)",
+		"/dev/%s is skipped: a list names it, but NVIDIA's lists contain no such node (fix: add it to policy.csv-allow)",
 		name);
 	return false;
 }
@@ -126,9 +125,8 @@ static int add_from_other_folder(struct board *board, const char *name)
 			return r;
 		if (r && !added)
 			log_line(LOG_LEVEL_WARNING,
-				 "the list's /dev/%s is taken from /dev/nvgpu/%s: this driver "
-				 "calls it so",
-				 name, folders.items[i]);
+				 "the list's /dev/%s is /dev/nvgpu/%s with this driver", name,
+				 folders.items[i]);
 		added |= r;
 	}
 	return added;
@@ -444,7 +442,7 @@ static const char *read_model(struct board *board)
 	if (host_read_text(&board->roots->sys, "firmware/devicetree/base/model", board->arena,
 			   &text) < 0 ||
 	    !*text)
-		return "the GPU of a board with Tegra";
+		return "a Tegra board's GPU";
 	string_printable(text);
 	return text;
 }
@@ -485,7 +483,7 @@ int board_read_gpus(struct board *board)
 		return drop_chip(board) < 0 ? error_memory(board->err) : 0;
 	return error_set(
 		board->err, ERROR_NO_DRIVER, ENXIO,
-		"see `dmesg | grep -iE 'nvgpu|nvmap|NVRM'`: the GPU's driver didn't come up",
+		"check `dmesg | grep -iE 'nvgpu|nvmap|NVRM'` for why the GPU's driver didn't start",
 		"use the GPU of this board: none of its nodes that the lists in %s name exists "
 		"(/dev/nvgpu, /dev/nvhost-gpu, /dev/nvidia0; %s)",
 		board->config->driver.csv,

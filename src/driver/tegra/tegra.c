@@ -75,12 +75,10 @@ static bool recognise(const struct platform_signs *signs, struct arena *arena)
 
 static int no_lists(const struct config *config, struct error *err)
 {
-	return error_set(
-		err, ERROR_NO_DRIVER, ENXIO,
-		"install nvidia-l4t-init, which brings devices.csv and drivers.csv",
-		"use the driver: the host is a board with Tegra, but there are no CSV files "
-		"in %s",
-		config->driver.csv);
+	return error_set(err, ERROR_NO_DRIVER, ENXIO,
+			 "install nvidia-l4t-init, which contains devices.csv and drivers.csv",
+			 "use the driver: the host is a Tegra board, but %s has no CSV files",
+			 config->driver.csv);
 }
 
 int tegra_explain_absence(const struct driver_roots *roots, const struct config *config,
@@ -161,7 +159,8 @@ static int locate_nvml(const struct driver_roots *roots, const struct config *co
 
 	(void)config;
 	if (!file)
-		return error_set(err, ERROR_NO_DRIVER, ENOENT, "none: JetPack before 6 has no NVML",
+		return error_set(err, ERROR_NO_DRIVER, ENOENT,
+				 "none: JetPack has no NVML before version 6",
 				 "ask NVML: the board's lists name no libnvidia-ml");
 	ret->library = arena_printf(arena, "%s%s", root, file->path);
 	return ret->library ? 0 : error_memory(err);
@@ -283,7 +282,7 @@ static int read_families(const struct driver_roots *roots, unsigned families,
 	if (families & (FAMILY_MIG_CONFIG | FAMILY_MIG_MONITOR))
 		return error_set(err, ERROR_UNKNOWN_DEVICE, ENODEV,
 				 "unset NVIDIA_MIG_CONFIG_DEVICES and NVIDIA_MIG_MONITOR_DEVICES",
-				 "give the container MIG's devices: a board with Tegra has none");
+				 "provide MIG's control devices: a Tegra board has none");
 	return host_find_families(roots, families & ~(unsigned)FAMILY_IMEX, arena, driver, err);
 }
 

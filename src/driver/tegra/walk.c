@@ -34,7 +34,7 @@ static int check(struct walk *walk, int fd, const struct stat *st, const char *p
 	if (!owner_is_trusted(fd, st))
 		return refuse(walk, path, "does not belong to root");
 	if (!S_ISLNK(st->st_mode) && (st->st_mode & (S_IWGRP | S_IWOTH)))
-		return refuse(walk, path, "can be written by others than root");
+		return refuse(walk, path, "is writable by users other than root");
 	return 0;
 }
 

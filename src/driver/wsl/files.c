@@ -187,16 +187,15 @@ static int take(struct reader *r, int directory, const char *path, const char *n
 	if (needed)
 		return error_set(
 			r->err, ERROR_NO_DRIVER, -fd,
-			"update WSL and Windows' driver (`wsl --update`), and undo what was "
-			"changed in /usr/lib/wsl",
+			"update WSL and the Windows driver (`wsl --update`), and undo changes in /usr/lib/wsl",
 			"use %s/%s: %s", path, name,
-			fd == -ELOOP   ? "it is a link to elsewhere"
-			: fd == -EPERM ? "others than root can change it"
+			fd == -ELOOP   ? "it is a link to another directory"
+			: fd == -EPERM ? "users other than root can change it"
 				       : strerror(-fd));
 	if (fd != -ENOENT && fd != -EINVAL)
-		log_line(LOG_LEVEL_WARNING, "%s/%s is left out: %s", path, name,
-			 fd == -ELOOP   ? "it is a link out of its folder"
-			 : fd == -EPERM ? "others than root can change it"
+		log_line(LOG_LEVEL_WARNING, "%s/%s is skipped: %s", path, name,
+			 fd == -ELOOP   ? "it is a link to another directory"
+			 : fd == -EPERM ? "users other than root can change it"
 					: strerror(-fd));
 	return 0;
 }

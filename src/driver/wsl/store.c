@@ -204,22 +204,20 @@ static int explain(struct search *s)
 	if (s->all.count == 0)
 		return error_set(
 			s->err, ERROR_NO_DRIVER, ENXIO,
-			"in Windows install NVIDIA's driver and run `wsl --update`; within a "
-			"container mount /usr/lib/wsl, too (-v /usr/lib/wsl:/usr/lib/wsl:ro)",
+			"install NVIDIA's driver in Windows and run `wsl --update`; in a container, mount /usr/lib/wsl as well (-v /usr/lib/wsl:/usr/lib/wsl:ro)",
 			"use the driver: the host is WSL2, but " WSL_DRIVERS
-			" holds no driver of Windows");
+			" contains no Windows driver");
 	if (s->cuda.count)
 		return error_set(
 			s->err, ERROR_NO_DRIVER, ENXIO,
 			"remove the old driver in Windows (pnputil /delete-driver), or run "
 			"`wsl --shutdown`",
-			"tell which of Windows' drivers is in use: none of %s has the "
-			"libcuda of " WSL_LIBRARIES,
+			"find the Windows driver in use: none of %s has the libcuda of " WSL_LIBRARIES,
 			list);
 	return error_set(s->err, ERROR_NO_DRIVER, ENXIO,
 			 "install NVIDIA's driver in Windows, then run `wsl --shutdown`",
-			 "find an NVIDIA GPU in Windows: of the drivers in " WSL_DRIVERS
-			 ", %s, none has " WSL_LIBCUDA,
+			 "find an NVIDIA GPU in Windows: none of the drivers in " WSL_DRIVERS
+			 ", %s, has " WSL_LIBCUDA,
 			 list);
 }
 

@@ -36,8 +36,7 @@ int wsl_explain_absence(const struct driver_roots *roots, struct arena *arena, s
 	if (root_stat(&roots->driver, WSL_DRIVERS, 0, &st) == 0)
 		return error_set(
 			err, ERROR_NO_DRIVER, ENXIO,
-			"in Windows install NVIDIA's driver and run `wsl --update`; within a "
-			"container pass the device, too",
+			"install NVIDIA's driver in Windows and run `wsl --update`; in a container, pass the device as well",
 			"use the driver: the host is WSL2, but has no %s/" NODE, roots->dev.path);
 	if (is_first_wsl(roots, arena))
 		return error_set(err, ERROR_NO_DRIVER, ENXIO,
@@ -58,7 +57,7 @@ static int add_node(const struct driver_roots *roots, struct arena *arena, struc
 	if (r < 0 || !S_ISCHR(st.st_mode))
 		return error_set(err, ERROR_NO_DRIVER, ENXIO, "run `wsl --update` in Windows",
 				 "use %s/" NODE ": %s", roots->dev.path,
-				 r < 0 ? strerror(-r) : "it is no character device");
+				 r < 0 ? strerror(-r) : "it is not a character device");
 	/* The minor is given by the kernel's misc devices anew at each boot. */
 	*node = (struct device_node){
 		.name = NODE,
@@ -145,12 +144,12 @@ static int read_families(const struct driver_roots *roots, unsigned families,
 	if (families & (FAMILY_MIG_CONFIG | FAMILY_MIG_MONITOR))
 		return error_set(err, ERROR_UNKNOWN_DEVICE, ENODEV,
 				 "unset NVIDIA_MIG_CONFIG_DEVICES and NVIDIA_MIG_MONITOR_DEVICES",
-				 "give the container MIG's devices: there are none on WSL2");
-	log_line(LOG_LEVEL_WARNING, "GPUDirect Storage, MOFED, GDRCopy, NVSwitch or IMEX is asked "
-				    "for: there is none of them on WSL2");
+				 "provide MIG's control devices: WSL2 has none");
+	log_line(
+		LOG_LEVEL_WARNING,
+		"the container requests GPUDirect Storage, MOFED, GDRCopy, NVSwitch or IMEX, which WSL2 doesn't have");
 	return strings_add(arena, &driver->notes,
-			   "there is no GPUDirect Storage, MOFED, GDRCopy, NVSwitch or IMEX on "
-			   "WSL2") < 0
+			   "WSL2 has no GPUDirect Storage, MOFED, GDRCopy, NVSwitch or IMEX") < 0
 		       ? error_memory(err)
 		       : 0;
 }

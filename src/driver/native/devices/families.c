@@ -28,9 +28,9 @@ static int check_owner(struct inventory *inv, const struct device_node *node)
 	if (node->family != FAMILY_NVSWITCH || node->major == nvswitch)
 		return 0;
 	error_set(inv->err, ERROR_NO_DRIVER, ENODEV, NULL,
-		  "use %s/%s: it is device %u:%u, but nvidia-nvswitch has major %u",
+		  "use %s/%s: it is device %u:%u, but the major number of nvidia-nvswitch is %u",
 		  inv->roots->dev.path, node->name, node->major, node->minor, nvswitch);
-	return error_fix(inv->err, -ENODEV, "remove it: it is left over from an earlier boot");
+	return error_fix(inv->err, -ENODEV, "remove this node of an earlier boot");
 }
 
 static int find_by_name(struct inventory *inv, unsigned families)
@@ -65,7 +65,7 @@ static int add_channel(struct inventory *inv, const char *number)
 	error_set(inv->err, ERROR_NO_DRIVER, ENODEV, NULL,
 		  "use %s/%s: it is device %u:%u, but the driver's is %u:%u", inv->roots->dev.path,
 		  name, major(st.st_rdev), minor(st.st_rdev), node->major, node->minor);
-	return error_fix(inv->err, -ENODEV, "remove it: it is left over from an earlier boot");
+	return error_fix(inv->err, -ENODEV, "remove this node of an earlier boot");
 }
 
 /* The channels there are, for a message. */

@@ -83,7 +83,8 @@ static int read_gpu(struct inventory *inv, const char *id)
 	minor = host_value(text, "Device Minor");
 	if (parse_number(minor.data, minor.length, 10, 0xfffff, &number) < 0)
 		return error_set(inv->err, ERROR_SYSTEM, EINVAL, "check `dmesg | grep NVRM`",
-				 "read %s/" GPUS "/%s/information: it has no Device Minor",
+				 "read %s/" GPUS
+				 "/%s/information: the line Device Minor is missing",
 				 inv->roots->proc.path, id);
 	gpu = ARENA_PUSH(inv->arena, &inv->driver->gpus);
 	if (!gpu)
@@ -125,7 +126,7 @@ static int lose_gpu(struct inventory *inv, const char *id, size_t count)
 		.counted = true,
 		.problem = problem,
 	};
-	log_line(LOG_LEVEL_WARNING, "GPU %s is left out: %s", id, problem);
+	log_line(LOG_LEVEL_WARNING, "GPU %s is skipped: %s", id, problem);
 	*inv->err = (struct error){0};
 	return 0;
 }

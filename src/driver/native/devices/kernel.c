@@ -44,8 +44,8 @@ int inventory_read_kernel(struct inventory *inv)
 	version = host_driver_version(driver->proc_version);
 	if (version.length == 0)
 		return error_set(inv->err, ERROR_NO_DRIVER, EINVAL,
-				 "report the text of that file to davit's authors",
-				 "use the driver: %s/driver/nvidia/version names no version",
+				 "report that file's text as a bug of davit",
+				 "use the driver: %s/driver/nvidia/version contains no version",
 				 inv->roots->proc.path);
 	driver->version = arena_strndup(inv->arena, version.data, version.length);
 	if (!driver->version)

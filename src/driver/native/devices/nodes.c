@@ -26,15 +26,14 @@ static int stale(struct inventory *inv, const struct device_node *node, const st
 
 	if (!S_ISCHR(st->st_mode)) {
 		error_set(inv->err, ERROR_NO_DRIVER, ENODEV, NULL,
-			  "use %s/%s: it is no character device", dev, node->name);
+			  "use %s/%s: it is not a character device", dev, node->name);
 		return error_fix(inv->err, -ENODEV, "remove it and run `davit system prepare`");
 	}
 	error_set(inv->err, ERROR_NO_DRIVER, ENODEV, NULL,
 		  "use %s/%s: it is device %u:%u, but the driver's is %u:%u", dev, node->name,
 		  major(st->st_rdev), minor(st->st_rdev), node->major, node->minor);
 	return error_fix(inv->err, -ENODEV,
-			 "it is left over from an earlier boot: run `davit system prepare`, which "
-			 "removes it and makes the right one");
+			 "run `davit system prepare`, which replaces this node of an earlier boot");
 }
 
 /* A node of that name with another number is an error when `strict`, else only not present. */

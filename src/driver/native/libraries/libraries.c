@@ -238,16 +238,16 @@ static const char *config_path(const struct inventory *inv)
 int library_explain_other(struct inventory *inv, const struct other_library *other)
 {
 	error_set(inv->err, ERROR_DRIVER_MISMATCH, ENODEV, NULL,
-		  "use the driver: the kernel module is %s, but %s is of %.32s",
+		  "use the driver: the kernel module has version %s, but %s has version %.32s",
 		  inv->driver->version, other->link, other->version);
 	if (other->alternatives)
-		return error_fix(inv->err, -ENODEV,
-				 "choose the libraries of %s by `update-alternatives --config "
-				 "nvidia`, after installing them if they are not listed",
-				 inv->driver->version);
-	return error_fix(inv->err, -ENODEV,
-			 "reboot or reload the kernel module (rmmod, modprobe nvidia), or install "
-			 "the libraries of its version");
+		return error_fix(
+			inv->err, -ENODEV,
+			"select the libraries of %s with `update-alternatives --config nvidia`; install them first if they aren't listed",
+			inv->driver->version);
+	return error_fix(
+		inv->err, -ENODEV,
+		"reboot, reload the kernel module (rmmod, modprobe nvidia), or install libraries of its version");
 }
 
 /* The directories below the driver's root that were searched, and those of driver.search. */
@@ -290,11 +290,12 @@ int library_dirs_explain(struct inventory *inv)
 	list = list_probed(inv, used + least < room ? room - used : least);
 	if (!list)
 		return error_memory(inv->err);
-	error_set(inv->err, ERROR_NO_DRIVER, ENODEV, NULL,
-		  "use the driver: the kernel module is %s, but its libraries are not in %s: "
-		  "searched %s",
-		  inv->driver->version, root, list);
-	return error_fix(inv->err, -ENODEV,
-			 "install the userland of %s, or set driver.root or driver.search in %s",
-			 inv->driver->version, config_path(inv));
+	error_set(
+		inv->err, ERROR_NO_DRIVER, ENODEV, NULL,
+		"use the driver: the kernel module has version %s, but its libraries were not found in %s: searched %s",
+		inv->driver->version, root, list);
+	return error_fix(
+		inv->err, -ENODEV,
+		"install the libraries of driver %s, or set driver.root or driver.search in %s",
+		inv->driver->version, config_path(inv));
 }

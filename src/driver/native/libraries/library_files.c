@@ -131,7 +131,8 @@ static int half_upgraded(struct inventory *inv, const struct other_library *othe
 
 	if (other->alternatives)
 		return r;
-	return error_fix(inv->err, r, "finish the upgrade: reinstall the userland of driver %s",
+	return error_fix(inv->err, r,
+			 "finish the upgrade: reinstall the libraries and programs of driver %s",
 			 inv->driver->version);
 }
 
@@ -146,10 +147,9 @@ static int essential_absent(struct inventory *inv, const struct catalogue_row *r
 		    catalogue_library(inv->others.items[i].name) == row)
 			return half_upgraded(inv, &inv->others.items[i]);
 	error_set(inv->err, ERROR_NO_DRIVER, ENOENT, NULL,
-		  "give the container capability %s: %s has no usable %s",
-		  capability_name(row->capabilities), whole ? whole : dirs->found.path,
-		  name ? name : row->name);
-	return error_fix(inv->err, -ENOENT, "reinstall the userland of driver %s",
+		  "provide capability %s: %s has no usable %s", capability_name(row->capabilities),
+		  whole ? whole : dirs->found.path, name ? name : row->name);
+	return error_fix(inv->err, -ENOENT, "reinstall the libraries and programs of driver %s",
 			 inv->driver->version);
 }
 

@@ -32,10 +32,11 @@ int native_locate_nvml(const struct driver_roots *roots, const struct config *co
 	if (r < 0)
 		return r;
 	if (!library.name)
-		return error_set(err, ERROR_NO_DRIVER, ENOENT,
-				 "install the driver's libnvidia-ml, which nvidia-smi needs too",
-				 "ask NVML: %s has no libnvidia-ml of version %s", dirs.found.path,
-				 driver->version);
+		return error_set(
+			err, ERROR_NO_DRIVER, ENOENT,
+			"install the driver's libnvidia-ml, which nvidia-smi needs as well",
+			"ask NVML: %s has no libnvidia-ml of version %s", dirs.found.path,
+			driver->version);
 	ret->library = path_of(&library, arena);
 	fd_close(&library.fd);
 	return ret->library ? 0 : error_memory(err);
