@@ -10,6 +10,9 @@
 
 #define CONFIGURE_SIZE_MAX ((size_t)4 * 1024 * 1024)
 
+/* How what davit writes into others' folders begins, and how it recognizes that later. */
+#define CONFIGURE_MARK "# Written by `davit configure"
+
 /* What is to be set. */
 struct configure {
 	const char *runtime_name; /* "nvidia" */

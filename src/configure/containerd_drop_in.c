@@ -190,7 +190,7 @@ int configure_containerd_drop_in(const struct engine_files *files,
 	    strings_add(arena, &path, "plugins") < 0 ||
 	    strings_add(arena, &path, containerd_plugin(form->format)) < 0)
 		return error_memory(err);
-	text_add_string(&text, "# Written by `davit configure containerd`.");
+	text_add_string(&text, CONFIGURE_MARK " containerd`.");
 	if (form->whole)
 		text_add_string(
 			&text,

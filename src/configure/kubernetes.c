@@ -8,8 +8,8 @@
 #include "containerd.h"
 #include "text.h"
 
-#define BLOCK_BEGIN "# Written by `davit configure containerd`: begin\n"
-#define BLOCK_END "# Written by `davit configure containerd`: end\n"
+#define BLOCK_BEGIN CONFIGURE_MARK " containerd`: begin\n"
+#define BLOCK_END CONFIGURE_MARK " containerd`: end\n"
 #define TAIL_RANCHER "/agent/etc/containerd/config.toml"
 #define TAIL_MICROK8S "/args/containerd-template.toml"
 #define K0S_FILE "/etc/k0s/containerd.toml"

@@ -177,5 +177,5 @@ bad_import 'an unknown capability' 'supported-driver-capabilities = "compute,vid
 	'import .*/bad.toml: .*unknown capability "vidio"'
 bad_import 'a relative root' 'nvidia-container-cli.root = "x"' 'driver.root must be an absolute path'
 run config import "$work/nowhere.toml"
-matches 'import: no such file' '^davit: cannot read .*nowhere.toml: no such file \(fix: ' "$errors"
+matches 'import: no such file' '^davit: cannot read .*nowhere.toml: there is no such file \(fix: ' "$errors"
 report_exit

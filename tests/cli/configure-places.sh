@@ -134,11 +134,11 @@ equal "k3s, the user's own template: it stays as it was" '' \
 	"$(diff "$root/$folder/agent/etc/containerd/config.toml.tmpl"{.before-davit,} | grep '^<' || true)"
 configure containerd --remove
 printf '\n[%s.containerd.runtimes."nvidia"]\n' "$cri" >> "$root/$folder/agent/etc/containerd/config.toml.tmpl"
-refused 'k3s, the template has the runtime' 'nvidia is there already' containerd
+refused 'k3s, the template has the runtime' 'nvidia already exists' containerd
 rm "$root/$folder/agent/etc/containerd/config.toml.tmpl"
 printf '[%s.containerd.runtimes."nvidia".options]\n  BinaryName = "/usr/bin/nvidia-container-runtime"\n' "$cri" \
 	>> "$root/$folder/agent/etc/containerd/config.toml"
-refused "k3s has found NVIDIA's runtime" 'nvidia is there already, as /usr/bin/nvidia-container-runtime' containerd
+refused "k3s has found NVIDIA's runtime" 'nvidia already exists, as /usr/bin/nvidia-container-runtime' containerd
 
 k3s $folder 3 "imports = [\"/$folder/agent/etc/containerd/config-v3.toml.d/*.toml\"]"
 sed -i "s|grpc.v1.cri|cri.v1.runtime|" "$root/$folder/agent/etc/containerd/config.toml"
@@ -175,7 +175,7 @@ put etc/containerd/config.toml <<< 'disabled_plugins = ["cri"]'
 configure containerd
 matches 'RKE2 beside Docker: it is RKE2' '^RKE2 configures its containerd itself' "$output"
 k3s $folder 2
-refused 'RKE2 and k3s' 'k3s and RKE2 are both here .*--file' containerd
+refused 'RKE2 and k3s' 'the host has both k3s and RKE2 .*--file' containerd
 
 # --- k0s -------------------------------------------------------------------------------------------
 
@@ -353,12 +353,12 @@ put etc/crio/crio.conf.d/99-site.conf << 'END'
 [crio.runtime.runtimes.nvidia]
 runtime_path = "/usr/bin/nvidia-container-runtime"
 END
-refused 'crio: a file that is read later' '/etc/crio/crio.conf.d/99-site.conf, which CRI-O reads after' crio --set-default
+refused 'crio: a file that is read later' 'CRI-O reads /etc/crio/crio.conf.d/99-site.conf after' crio --set-default
 rm "$root/etc/crio/crio.conf.d/99-site.conf"
 # CRI-O reads whatever lies below the folder, in its order: "60-site/a" comes before "60-site-b".
 put etc/crio/crio.conf.d/60-site/mine <<< '[crio.runtime.runtimes.nvidia]
 runtime_path = "/usr/bin/other"'
-refused 'crio: a file in a folder of the folder' 'crio.conf.d/60-site/mine, which CRI-O reads after' crio
+refused 'crio: a file in a folder of the folder' 'CRI-O reads [^ ]*crio.conf.d/60-site/mine after' crio
 rm -r "$root/etc/crio/crio.conf.d/60-site"
 put etc/crio/crio.conf.d/99-site.conf <<< '[crio'
 refused 'crio: a broken file of others' 'read /etc/crio/crio.conf.d/99-site.conf: line 1.*fix: correct that line' crio

@@ -24,7 +24,7 @@ create() {
 name='system create-device-nodes'
 equal "$name: all is there" 'everything is in place' "$(create)"
 rm "$host/dev/nvidia1" "$host/dev/nvidia-uvm"
-equal "$name --control-devices --dry-run: says what it would do" "would make $host/dev/nvidia-uvm (c $uvm:0)" \
+equal "$name --control-devices --dry-run: says what it would do" "would create $host/dev/nvidia-uvm (c $uvm:0)" \
 	"$(create --control-devices --dry-run)"
 equal "$name --dry-run: and nothing is there" '' "$(find "$host/dev" -name nvidia1 -o -name nvidia-uvm)"
 equal "$name --control-devices" "made $host/dev/nvidia-uvm (c $uvm:0)" "$(create --control-devices)"

@@ -87,7 +87,7 @@ for call in "$hook hook" "$tools/nvidia-ctk hook" "$tools/nvidia-ctk --quiet hoo
 done
 rc=0
 errors=$("$hook" hook invented-tomorrow 2>&1 < /dev/null) || rc=$?
-matches "an unknown command behind the word hook is warned of" '^0 .*there is no hook invented-tomorrow' "$rc $errors"
+matches "an unknown command behind the word hook is warned of" '^0 .*unknown hook invented-tomorrow' "$rc $errors"
 
 # What a later ldconfig in the container finds.
 new_root "mkdir -p opt/drv; cp -P .$folder/libcuda.so.$version opt/drv/"

@@ -98,7 +98,7 @@ new_bundle debian NVIDIA_VISIBLE_DEVICES=all
 mkdir -p "$bundle/rootfs/usr/local/cuda/compat_orin"
 printf 'no ELF file' > "$bundle/rootfs/usr/local/cuda/compat_orin/libcuda.so.999.1"
 run_script 'dlprobe libcuda.so.1'
-equal "compat ($with): what can't be read is ignored" "0 libcuda.so.1: $lib/nvidia/libcuda.so.1.1" \
+equal "compat ($with): what can't be read is passed over" "0 libcuda.so.1: $lib/nvidia/libcuda.so.1.1" \
 	"$rc ${output//: \/lib\//: /usr/lib/}$errors"
 drop_bundle
 
@@ -116,6 +116,26 @@ for request in 0 1 2 GPU-bbbbbbbb-1111-2222-3333-444444444443 none; do
 	equal "a discrete GPU beside the chip's ($with): $request" "$expected" "$output$errors"
 	drop_bundle
 done
+
+# nvidia-ctk's --csv.file: these lists in place of the board's, and no less trusted.
+"$fixture/fake-host" "$host" --platform orin
+mkdir "$work/bin"
+ln -s "$davit" "$work/bin/nvidia-ctk"
+own=$host/driver/etc/own.csv
+printf 'dev, /dev/nvmap\nlib, %s/nvidia/libcuda.so.1.1\n' "$lib" > "$own"
+generate() {
+	rc=0
+	"$work/bin/nvidia-ctk" cdi generate --format json --csv.file="$own" > "$work/own.json" 2> "$work/errors" || rc=$?
+}
+generate
+equal "--csv.file: what it lists and no more ($with)" "0 /dev/nvmap /etc/nv_tegra_release $lib/nvidia/libcuda.so.1.1" \
+	"$rc $(jq -r '[.. | objects | (.deviceNodes[]?.path, .mounts[]?.containerPath)] | unique | join(" ")' "$work/own.json")$(cat "$work/errors")"
+chmod 0666 "$own"
+generate
+matches "--csv.file: a list that anybody can write ($with)" '^1 .*own.csv is writable by users other than root' "$rc $(cat "$work/errors")"
+rm "$own"
+generate
+matches "--csv.file: a list that there is not ($with)" '^1 .*own.csv' "$rc $(cat "$work/errors")"
 
 "$fixture/fake-host" "$host" --platform xavier
 new_bundle debian NVIDIA_VISIBLE_DEVICES=0

@@ -18,8 +18,6 @@ struct job {
 	const char *restart; /* what is to be restarted afterwards, for people; NULL: nothing */
 };
 
-#define CONFIGURE_MARK "# Made by `davit configure"
-
 /* One file. */
 struct change {
 	const char *path;

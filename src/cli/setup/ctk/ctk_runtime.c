@@ -98,7 +98,7 @@ static bool is_crio_main(const char *path, struct arena *arena)
 	if (!path || strstr(path, "/crio.conf.d/") || root_open("/", &root, &err) < 0)
 		return false;
 	return root_read(&root, path, CONFIGURE_SIZE_MAX, arena, &text, NULL) == 0 &&
-	       !strstr(text, "# Made by `davit configure");
+	       !strstr(text, CONFIGURE_MARK);
 }
 
 /*
