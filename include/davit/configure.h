@@ -267,7 +267,12 @@ struct configure_docker_facts {
 /* -EINVAL with ERROR_BAD_CONFIG as above. */
 int configure_docker_find(const char *text, const char *path, const char *name, struct arena *arena,
 			  struct configure_docker_facts *ret, struct error *err);
-/* The folders of hooks that a containers.conf names (hooks_dir). */
+/*
+ * What a containers.conf makes of the folders of hooks that the files before it named:
+ * engine.hooks_dir replaces them, or is appended to them if the list has {append=true} (Podman
+ * from 5.0). Source: containers.conf(5). -EINVAL with ERROR_BAD_CONFIG, and *ret as before, if it
+ * isn't TOML.
+ */
 int configure_podman_hook_folders(const char *text, const char *path, struct arena *arena,
 				  struct strings *ret, struct error *err);
 
@@ -307,6 +312,8 @@ const char *configure_restart(const struct root *root, const char *const *servic
 /* ---- files ------------------------------------------------------------------------------- */
 
 #define CONFIGURE_BACKUP_SUFFIX ".before-davit"
+/* How every file or block begins that davit configure makes: by it davit knows them again. */
+#define CONFIGURE_MARK "# Written by `davit configure"
 
 /*
  * The text of a file in root, *ret NULL when there is none. Links are followed for their text

@@ -9,7 +9,7 @@
 
 /* ---- JSON ------------------------------------------------------------------------------- */
 
-static struct json_object *list_of(struct json_object *edits, const char *name)
+struct json_object *edits_list(struct json_object *edits, const char *name)
 {
 	struct json_object *list;
 
@@ -20,7 +20,7 @@ static struct json_object *list_of(struct json_object *edits, const char *name)
 	return list;
 }
 
-static void add_text(struct json_object *object, const char *name, const char *text)
+void edits_add_text(struct json_object *object, const char *name, const char *text)
 {
 	json_object_object_add(object, name, json_object_new_string(text));
 }
@@ -79,7 +79,7 @@ static const char *resolved_path(struct edits_maker *maker, const struct operati
 /* A user of the container needs the group where others may not open the node. */
 static void add_group(struct json_object *edits, gid_t gid)
 {
-	struct json_object *list = list_of(edits, "additionalGids");
+	struct json_object *list = edits_list(edits, "additionalGids");
 
 	for (size_t i = 0; i < json_object_array_length(list); i++)
 		if (json_object_get_int64(json_object_array_get_idx(list, i)) == (int64_t)gid)
@@ -127,16 +127,16 @@ static int add_node(struct edits_maker *maker, const struct operation *operation
 				 "describe %s: it is not the character device %u:%u", path,
 				 operation->major, operation->minor);
 	node = json_object_new_object();
-	add_text(node, "path", operation->target);
+	edits_add_text(node, "path", operation->target);
 	if (!string_equal(path, operation->target))
-		add_text(node, "hostPath", path);
+		edits_add_text(node, "hostPath", path);
 	if (!same) {
-		add_text(node, "type", "c");
+		edits_add_text(node, "type", "c");
 		add_number(node, "major", operation->major);
 		add_number(node, "minor", operation->minor);
 	}
-	add_text(node, "permissions", "rw");
-	(void)json_object_array_add(list_of(edits, "deviceNodes"), node);
+	edits_add_text(node, "permissions", "rw");
+	(void)json_object_array_add(edits_list(edits, "deviceNodes"), node);
 	if (same)
 		add_owner(maker, node, edits, &st);
 	return 0;
@@ -155,14 +155,13 @@ static struct json_object *mount_options(unsigned flags)
 	return options;
 }
 
-static void add_argument(struct json_object *args, const char *option, const char *value)
+void edits_add_argument(struct json_object *args, const char *option, const char *value)
 {
 	(void)json_object_array_add(args, json_object_new_string(option));
 	(void)json_object_array_add(args, json_object_new_string(value));
 }
 
-/* A place in the image's library directory: davit-hook may have to choose another one. */
-static const char *hook_target(struct edits_maker *maker, const char *target)
+const char *edits_hook_target(struct edits_maker *maker, const char *target)
 {
 	const struct image *image = maker->options->image;
 	const struct {
@@ -187,7 +186,8 @@ static const char *hook_target(struct edits_maker *maker, const char *target)
 static int add_hook_mount(struct edits_maker *maker, const struct operation *operation,
 			  const char *path, struct error *err)
 {
-	const char *names[MOUNT_OPTIONS_MAX + 2], *target = hook_target(maker, operation->target);
+	const char *names[MOUNT_OPTIONS_MAX + 2],
+		*target = edits_hook_target(maker, operation->target);
 	struct strings options = {names, mount_option_names(operation->flags, names), 0};
 	const char *value;
 
@@ -201,7 +201,8 @@ static int add_hook_mount(struct edits_maker *maker, const struct operation *ope
 				     *value ? value : "rw");
 	if (!value || !target)
 		return error_memory(err);
-	add_argument(maker->hook_arguments, operation->required ? "--mount" : "--try-mount", value);
+	edits_add_argument(maker->hook_arguments, operation->required ? "--mount" : "--try-mount",
+			   value);
 	return 0;
 }
 
@@ -229,48 +230,17 @@ static int add_mount(struct edits_maker *maker, const struct operation *operatio
 			"CDI can't verify the owner of this directory when a container starts",
 			err);
 	mount = json_object_new_object();
-	add_text(mount, "hostPath", path);
-	add_text(mount, "containerPath", operation->target);
+	edits_add_text(mount, "hostPath", path);
+	edits_add_text(mount, "containerPath", operation->target);
+	/* OCI allows to leave it out. crun before 1.29 crashes then, if the container joins a pod's
+	 * user namespace. */
+	edits_add_text(mount, "type", "bind");
 	json_object_object_add(mount, "options", mount_options(operation->flags));
-	(void)json_object_array_add(list_of(edits, "mounts"), mount);
+	(void)json_object_array_add(edits_list(edits, "mounts"), mount);
 	return 0;
 }
 
-/* ---- hooks ------------------------------------------------------------------------------ */
-
-static bool is_disabled(const struct edits_maker *maker, const char *command)
-{
-	const struct strings *disabled = maker->options->disabled_hooks;
-
-	return disabled && strings_contain(disabled, command);
-}
-
-static void add_text_item(struct json_object *list, const char *text)
-{
-	(void)json_object_array_add(list, json_object_new_string(text));
-}
-
-/* A createContainer hook; its arguments, to be added to. NULL: it is disabled. */
-static struct json_object *add_hook(struct edits_maker *maker, struct json_object *edits,
-				    const char *command)
-{
-	const char *name = strrchr(maker->options->hook, '/') + 1;
-	struct json_object *hook, *args;
-
-	if (is_disabled(maker, command))
-		return NULL;
-	hook = json_object_new_object();
-	args = json_object_new_array();
-	add_text(hook, "hookName", "createContainer");
-	add_text(hook, "path", maker->options->hook);
-	add_text_item(args, name);
-	if (string_equal(name, "nvidia-ctk"))
-		add_text_item(args, "hook");
-	add_text_item(args, command);
-	json_object_object_add(hook, "args", args);
-	(void)json_object_array_add(list_of(edits, "hooks"), hook);
-	return args;
-}
+/* ---- links ------------------------------------------------------------------------------- */
 
 static bool plan_has(const struct plan *plan, const struct operation *wanted)
 {
@@ -305,7 +275,7 @@ static int add_node_link(struct edits_maker *maker, const struct plan *plan,
 			return 0;
 		if (strings_add(maker->arena, &maker->node_links, value) < 0)
 			return error_memory(err);
-		add_argument(maker->hook_arguments, "--node-link", value);
+		edits_add_argument(maker->hook_arguments, "--node-link", value);
 		return 0;
 	}
 	return edits_leave_out(maker, link->target, "it doesn't lead to a node of the device", err);
@@ -314,14 +284,14 @@ static int add_node_link(struct edits_maker *maker, const struct plan *plan,
 static int add_hook_link(struct edits_maker *maker, const struct plan *plan, bool is_common,
 			 const struct operation *link, struct error *err)
 {
-	const char *target = hook_target(maker, link->target), *value;
+	const char *target = edits_hook_target(maker, link->target), *value;
 
 	if (!is_common)
 		return add_node_link(maker, plan, link, err);
 	value = target ? arena_printf(maker->arena, "%s::%s", link->text, target) : NULL;
 	if (!value)
 		return error_memory(err);
-	add_argument(maker->hook_arguments, "--link", value);
+	edits_add_argument(maker->hook_arguments, "--link", value);
 	return 0;
 }
 
@@ -348,10 +318,10 @@ static int add_links(struct edits_maker *maker, const struct plan *plan, const s
 		if (!link)
 			return error_memory(err);
 		if (!args)
-			args = add_hook(maker, edits, "create-symlinks");
+			args = edits_add_hook(maker, edits, "create-symlinks");
 		if (!args)
 			return 0;
-		add_argument(args, "--link", link);
+		edits_add_argument(args, "--link", link);
 	}
 	return 0;
 }
@@ -374,32 +344,6 @@ int edits_add_plan(struct edits_maker *maker, const struct plan *plan, const str
 	return r < 0 ? r : add_links(maker, plan, common, edits, err);
 }
 
-/* As NVIDIA's: the two directories that engines have made without a mode for others. */
-void edits_add_chmod(struct edits_maker *maker, struct json_object *edits)
-{
-	static const char *const folders[] = {"/dev/dri", "/dev/nvidia-caps"};
-	struct json_object *nodes, *args = NULL;
-
-	if (!maker->options->chmod || !json_object_object_get_ex(edits, "deviceNodes", &nodes))
-		return;
-	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
-		for (size_t j = 0; j < json_object_array_length(nodes); j++) {
-			const char *path = json_object_get_string(json_object_object_get(
-				json_object_array_get_idx(nodes, j), "path"));
-
-			if (!string_starts(path, folders[i]) || path[strlen(folders[i])] != '/')
-				continue;
-			if (!args) {
-				args = add_hook(maker, edits, "chmod");
-				if (!args)
-					return;
-				add_argument(args, "--mode", "755");
-			}
-			add_argument(args, "--path", folders[i]);
-			break;
-		}
-}
-
 int edits_add_named_node(struct edits_maker *maker, const char *name, struct json_object *edits,
 			 struct error *err)
 {
@@ -419,165 +363,4 @@ int edits_add_named_node(struct edits_maker *maker, const char *name, struct jso
 	found.major = major(st.st_rdev);
 	found.minor = minor(st.st_rdev);
 	return add_node(maker, &found, edits, err);
-}
-
-/* The directories that the plan's libraries are in. */
-static int add_loader_cache(struct edits_maker *maker, const struct plan *plan,
-			    struct json_object *edits, struct error *err)
-{
-	struct strings folders = {0};
-	struct json_object *args;
-
-	for (size_t i = 0; i < plan->libraries.count; i++) {
-		const char *path = plan->libraries.items[i].path;
-		const char *folder =
-			arena_strndup(maker->arena, path, (size_t)(strrchr(path, '/') - path));
-
-		if (!folder || (!strings_contain(&folders, folder) &&
-				strings_add(maker->arena, &folders, folder) < 0))
-			return error_memory(err);
-	}
-	if (folders.count == 0)
-		return 0;
-	args = add_hook(maker, edits, "update-ldcache");
-	if (!args)
-		return 0;
-	if (maker->options->ldconfig)
-		add_argument(args, "--ldconfig-path", maker->options->ldconfig);
-	for (size_t i = 0; i < folders.count; i++)
-		add_argument(args, "--folder", folders.items[i]);
-	return 0;
-}
-
-/* What the image's newer libraries are compared with, and where they are; args NULL: nowhere. */
-static void add_compat_arguments(struct edits_maker *maker, struct json_object *args)
-{
-	const struct driver *driver = maker->driver;
-	const char *version = driver->compat_by_cuda ? driver->cuda_version : driver->version;
-
-	if (!args)
-		return;
-	add_argument(args, driver->compat_by_cuda ? "--host-cuda-version" : "--host-driver-version",
-		     version);
-	if (!string_equal(driver->compat_dir, COMPAT_DIR))
-		add_argument(args, "--cuda-compat-container-root", driver->compat_dir);
-}
-
-static bool has_compat(const struct edits_maker *maker)
-{
-	const struct driver *driver = maker->driver;
-
-	return maker->options->cuda_compat && driver->compat_dir &&
-	       (driver->compat_by_cuda ? driver->cuda_version : driver->version);
-}
-
-static bool plan_has_kind(const struct plan *plan, enum operation_kind kind)
-{
-	for (size_t i = 0; i < plan->count; i++)
-		if (plan->items[i].kind == kind)
-			return true;
-	return false;
-}
-
-/* Whether EGL is told the GPUs that are to be shown. */
-static bool has_profile(const struct edits_maker *maker)
-{
-	const struct driver *driver = maker->driver;
-
-	if (!(maker->capabilities & (CAPABILITY_GRAPHICS | CAPABILITY_DISPLAY)))
-		return false;
-	for (size_t i = 0; i < driver->gpus.count; i++)
-		if (driver->gpus.items[i].minor != GPU_NO_MINOR)
-			return true;
-	return false;
-}
-
-/* What the one hook has to know of the loader. */
-static int add_hook_libraries(struct edits_maker *maker, const struct plan *plan, struct error *err)
-{
-	struct json_object *args = maker->hook_arguments;
-
-	for (size_t i = 0; i < plan->libraries.count; i++) {
-		const struct loader_entry *entry = &plan->libraries.items[i];
-		const char *path = hook_target(maker, entry->path);
-		const char *value =
-			path ? arena_printf(maker->arena, "%s::%s", entry->name, path) : NULL;
-
-		if (!value)
-			return error_memory(err);
-		add_argument(args,
-			     entry->flags == LOADER_FLAGS_NATIVE ? "--library" : "--library32",
-			     value);
-	}
-	if (has_compat(maker))
-		add_compat_arguments(maker, args);
-	return 0;
-}
-
-/* What the hook does by itself, unless it is told that this host hasn't it. */
-static void add_left_out(struct edits_maker *maker, const struct plan *plan)
-{
-	bool mask = plan_has_kind(plan, OPERATION_PROC_MASK), profile = has_profile(maker);
-
-	if (mask && profile)
-		return;
-	add_argument(maker->hook_arguments, "--leave-out",
-		     mask      ? "egl-profile"
-		     : profile ? "proc-mask"
-			       : "egl-profile,proc-mask");
-}
-
-/* The hook that does everything; what the devices add to it follows. */
-static int add_one_hook(struct edits_maker *maker, const struct plan *plan,
-			struct json_object *edits, struct error *err)
-{
-	const struct image *image = maker->options->image;
-	int r;
-
-	maker->hook_arguments = add_hook(maker, edits, "cdi");
-	add_argument(maker->hook_arguments, "--lib-dir", image->lib_dir);
-	if (image->lib_dir_32)
-		add_argument(maker->hook_arguments, "--lib-dir32", image->lib_dir_32);
-	r = edits_add_plan(maker, plan, NULL, edits, err);
-	if (r == 0)
-		r = add_hook_libraries(maker, plan, err);
-	if (r == 0)
-		add_left_out(maker, plan);
-	return r;
-}
-
-int edits_add_common(struct edits_maker *maker, const struct plan *plan, struct json_object *edits,
-		     struct error *err)
-{
-	struct json_object *env = list_of(edits, "env");
-	const char *folder =
-		driver_libcuda_folder(maker->driver, maker->options->image->lib_dir, maker->arena);
-	const char *directory =
-		folder ? arena_printf(maker->arena, LIBCUDA_DIR_VARIABLE "=%s", folder) : NULL;
-	int r;
-
-	if (!directory)
-		return error_memory(err);
-	(void)json_object_array_add(env, json_object_new_string(directory));
-	/* So that no hook of the engine acts, too. */
-	(void)json_object_array_add(env, json_object_new_string("NVIDIA_VISIBLE_DEVICES=void"));
-	if (maker->options->one_hook)
-		return add_one_hook(maker, plan, edits, err);
-	r = edits_add_plan(maker, plan, NULL, edits, err);
-	if (r < 0)
-		return r;
-	if (has_compat(maker))
-		add_compat_arguments(maker, add_hook(maker, edits, "enable-cuda-compat"));
-	r = add_loader_cache(maker, plan, edits, err);
-	if (r < 0)
-		return r;
-	/* Who manages the driver may make nodes, and sees all GPUs. */
-	if (maker->options->mode == CDI_MODE_MANAGEMENT)
-		return 0;
-	/* These two look at the nodes that the container got, whatever devices were named. */
-	if (has_profile(maker))
-		(void)add_hook(maker, edits, "update-application-profile");
-	if (plan_has_kind(plan, OPERATION_PROC_MASK))
-		(void)add_hook(maker, edits, "disable-device-node-modification");
-	return 0;
 }

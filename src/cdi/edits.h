@@ -29,3 +29,18 @@ int edits_leave_out(struct edits_maker *maker, const char *what, const char *why
 /* What `plan` has beyond `common`. */
 int edits_add_plan(struct edits_maker *maker, const struct plan *plan, const struct plan *common,
 		   struct json_object *edits, struct error *err);
+
+/* ---- what both files use ------------------------------------------------------------------ */
+
+/* The list of that name, made when it is missing. */
+struct json_object *edits_list(struct json_object *edits, const char *name);
+void edits_add_text(struct json_object *object, const char *name, const char *text);
+/* A createContainer hook that runs the command; its arguments, or NULL when options disable it. */
+struct json_object *edits_add_hook(struct edits_maker *maker, struct json_object *edits,
+				   const char *command);
+void edits_add_argument(struct json_object *args, const char *option, const char *value);
+/*
+ * The place as a hook's argument. In the image's library directory it begins with "@lib":
+ * davit-hook may have to choose another directory. NULL without memory.
+ */
+const char *edits_hook_target(struct edits_maker *maker, const char *target);

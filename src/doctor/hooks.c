@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* hooks.d: how Podman and CRI-O are told of hooks. */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "davit/configure.h"
@@ -7,6 +9,7 @@
 #include "doctor.h"
 
 #define FILES_MAX 1024
+#define PASSWD_MAX ((size_t)1024 * 1024)
 
 /* hook.path of the file; *ret NULL: there is none. */
 static int read_hook(struct doctor_gathering *g, const char *path, const char **ret,
@@ -84,26 +87,81 @@ int doctor_add_hooks(struct doctor_gathering *g, const char *folder, enum doctor
 	return r;
 }
 
-/* Those that containers.conf names; a file that can't be read names none. */
-static int find_folders(struct doctor_gathering *g, struct strings *ret)
+/* One file's: a file that can't be read names none. */
+static int read_folders(struct doctor_gathering *g, const char *path, struct strings *folders)
 {
-	static const char *const files[] = {"/usr/share/containers/containers.conf",
-					    "/etc/containers/containers.conf"};
-	int r = 0;
+	struct error ignored;
+	char *text = NULL;
+	int r = configure_read(&g->root, path, g->arena, &text, &ignored);
 
-	for (size_t i = 0; r != -ENOMEM && i < ARRAY_SIZE(files); i++) {
-		struct strings named = {0};
-		struct error ignored;
-		char *text = NULL;
-
-		r = configure_read(&g->root, files[i], g->arena, &text, &ignored);
-		if (r == 0 && text)
-			r = configure_podman_hook_folders(text, files[i], g->arena, &named,
-							  &ignored);
-		if (named.count)
-			*ret = named;
-	}
+	if (r == 0 && text)
+		r = configure_podman_hook_folders(text, path, g->arena, folders, &ignored);
 	return r == -ENOMEM ? r : 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* DIRECTORY/containers.conf, then DIRECTORY/containers.conf.d/ *.conf in their order. */
+static int read_directory(struct doctor_gathering *g, const char *directory,
+			  struct strings *folders)
+{
+	const char *path = arena_printf(g->arena, "%s/containers.conf", directory);
+	const char *drop_ins = path ? arena_printf(g->arena, "%s.d", path) : NULL;
+	struct strings names = {0};
+	int r = drop_ins ? read_folders(g, path, folders) : -ENOMEM;
+
+	if (r == 0)
+		(void)root_list(&g->root, drop_ins, FILES_MAX, g->arena, &names);
+	if (names.count > 1)
+		qsort(names.items, names.count, sizeof(*names.items), by_name);
+	for (size_t i = 0; r == 0 && i < names.count; i++) {
+		if (!string_ends(names.items[i], ".conf"))
+			continue;
+		path = arena_printf(g->arena, "%s/%s", drop_ins, names.items[i]);
+		r = path ? read_folders(g, path, folders) : -ENOMEM;
+	}
+	return r;
+}
+
+/* Of an ordinary user, by /etc/passwd; NULL: it isn't there. */
+static const char *find_home(struct doctor_gathering *g)
+{
+	struct slice rest, line, field;
+	char uid[16], *text;
+
+	if (g->host->system.uid == 0 ||
+	    root_read(&g->root, "/etc/passwd", PASSWD_MAX, g->arena, &text, NULL) < 0)
+		return NULL;
+	(void)snprintf(uid, sizeof(uid), "%u", (unsigned)g->host->system.uid);
+	rest = slice_from(text);
+	while (slice_next(&rest, '\n', &line))
+		for (int i = 0; slice_next(&line, ':', &field); i++) {
+			if (i == 2 && !slice_equal(field, uid))
+				break;
+			if (i == 5)
+				return arena_strndup(g->arena, field.data, field.length);
+		}
+	return NULL;
+}
+
+/* In Podman's order: the vendor's, the administrator's, and a rootless user's own. */
+static int find_folders(struct doctor_gathering *g, struct strings *folders)
+{
+	const char *home = find_home(g);
+	int r = strings_add(g->arena, folders, DOCTOR_HOOKS_FOLDER);
+
+	if (r == 0)
+		r = read_directory(g, "/usr/share/containers", folders);
+	if (r == 0)
+		r = read_directory(g, "/etc/containers", folders);
+	if (r == 0 && home)
+		home = arena_printf(g->arena, "%s/.config/containers", home);
+	if (r == 0 && home)
+		r = read_directory(g, home, folders);
+	return r;
 }
 
 int doctor_gather_hooks(struct doctor_gathering *g)
@@ -111,8 +169,6 @@ int doctor_gather_hooks(struct doctor_gathering *g)
 	struct strings folders = {0};
 	int r = find_folders(g, &folders);
 
-	if (r == 0 && folders.count == 0)
-		return doctor_add_hooks(g, DOCTOR_HOOKS_FOLDER, DOCTOR_PODMAN);
 	for (size_t i = 0; r == 0 && i < folders.count; i++)
 		r = doctor_add_hooks(g, folders.items[i], DOCTOR_PODMAN);
 	return r;

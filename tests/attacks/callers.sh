@@ -68,7 +68,7 @@ refused() {
 # --- a pid of the hook's own mount namespace -------------------------------------------------------
 
 # The shell, its parent and whoever else is the host's: their namespace is the hook's.
-same='it is in the same mount namespace as davit'
+same='it shares its mount namespace with davit'
 sleep 120 > /dev/null &
 sibling=$!
 at_end "kill $sibling"
@@ -106,7 +106,7 @@ by=''
 
 # --- the host's own root as a container's ----------------------------------------------------------
 
-own='invalid rootfs directory: it is the root directory of davit'
+own='invalid rootfs directory: it is davit.s own root directory'
 links='--link a::/lib64/b'
 for root in / /. // ../.. /srv/.. /same /link; do
 	root_is "$root"

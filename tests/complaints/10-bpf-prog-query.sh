@@ -26,9 +26,9 @@ nested sh -c 'nvidia-smi -L; nodeprobe /dev/nvidia1 /dev/nvidia0'
 equal "$complaint: nested: the GPU is there" "0 $(smi_line 0 "$uuid1")
 /dev/nvidia1: ENXIO
 /dev/nvidia0: ENOENT" "$rc $output$errors"
-equal "$complaint: nested: the log's one line" "warning: device rules left to the outer container or host: \
+equal "$complaint: nested: the log's one line" "warning: device rules are not set here: \
 cannot query the device filter of the cgroup: Operation not permitted (fix: if the GPU can't be opened, allow its \
-devices to the outer container)" "$(sed -n 's/^.* ms warning/warning/p' "$log")"
+devices in the outer container)" "$(sed -n 's/^.* ms warning/warning/p' "$log")"
 
 # A container beside it has its rules as ever: nothing is switched off for the host.
 new_bundle debian NVIDIA_VISIBLE_DEVICES=1

@@ -416,6 +416,96 @@ END
 	wants_1='containerd.snapshotter="native"'
 	refused_2='would then lose .*snapshotter = .overlayfs.*config migrate'
 }
+# Every header replaced by one dotted key, some quoted; tabs, and blanks at the ends of lines.
+case_one_long_key() { put config.toml << END
+version\t=\t2\t
+'plugins' . "io.containerd.grpc.v1.cri" . containerd.runtimes."runc".runtime_type\t= "io.containerd.runc.v2"
+plugins."io.containerd.grpc.v1.cri".containerd.'runtimes'.runc.options."SystemdCgroup"=true\t# the kubelet's
+plugins."io.containerd.grpc.v1.cri".cni.conf_dir = '/etc/cni/other.d'
+plugins."io.containerd.grpc.v1.cri".containerd.runtimes.gvisor = {runtime_type = 'io.containerd.runsc.v1', options = {TypeUrl = "io.containerd.runsc.v1.options"}}
+END
+	sed -i 's/\\t/\t/g' "$etc/config.toml"
+	wants='containerd.runtimes.nvidia.options.SystemdCgroup=true'
+	wants_1='cni.conf_dir="/etc/cni/other.d"'
+}
+case_imports_with_comments() {
+	put config.toml << END
+# imports = ["/nowhere/*.toml"]
+version = 2
+imports = [
+	"@etc/a?/*.toml", # two folders: a1, a2
+
+	# '@etc/off/*.toml',
+	'@etc/none/*.toml'
+	, "@etc/last.toml"]
+END
+	put a1/x.toml << END
+version = 2
+[debug]
+  level = "debug"
+[$cri.cni]
+  bin_dir = "/x/bin"
+END
+	put a2/y.toml << END
+version = 2
+[metrics]
+  address = "127.0.0.1:1338"
+END
+	put off/off.toml <<< 'oom_score = 7'
+	put last.toml << END
+version = 2
+[$cri.containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+  options = {SystemdCgroup = true}
+END
+	wants='containerd.runtimes.nvidia.options.SystemdCgroup=true'
+}
+case_nvidia_beside_inline() { put config.toml << END
+version = 2
+[$cri.containerd.runtimes.nvidia]
+  runtime_type = "io.containerd.runc.v2"
+  options = { BinaryName = "/usr/local/nvidia/toolkit/nvidia-container-runtime", SystemdCgroup = true, Root = "/run/nvidia/runc" }
+  pod_annotations = ["example.com/*"]
+[$cri.containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+END
+	wants='containerd.runtimes.nvidia.options.SystemdCgroup=true containerd.runtimes.nvidia.options.Root="/run/nvidia/runc" containerd.runtimes.nvidia.pod_annotations=["example.com/*"]'
+}
+# Arrays of tables in a section beside, and blank lines between a table and its members.
+case_arrays_of_tables() { put config.toml << END
+version = 2
+[timeouts]
+  "io.containerd.timeout.shim.load" = "7s"
+[plugins."io.containerd.internal.v1.restart"]
+  interval = "11s"
+[plugins."io.containerd.service.v1.diff-service"]
+  default = ["walking"]
+
+[[plugins."io.containerd.transfer.v1.local".unpack_config]]
+  platform = "linux/amd64"
+  snapshotter = "native"
+[[plugins."io.containerd.transfer.v1.local".unpack_config]]
+  platform = "linux/arm64"
+  snapshotter = "native"
+
+[$cri.containerd.runtimes.runc]
+
+  runtime_type = "io.containerd.runc.v2"
+
+  [$cri.containerd.runtimes.runc.options]
+
+    SystemdCgroup = true
+END
+	wants='containerd.runtimes.nvidia.options.SystemdCgroup=true'
+}
+case_version_alone() {
+	put config.toml <<< 'version = 2'
+	until=1
+}
+case_version_3_alone() {
+	put config.toml <<< 'version = 3'
+	since=2
+}
 # Of format 3, for containerd 2.
 case_version_3() {
 	put config.toml << END

@@ -107,11 +107,10 @@ gives 'accept-env never: privileged pods, too' "$none" nvidia "$(env_is NVIDIA_V
 	sh -c 'nvidia-smi -L 2> /dev/null; ls /dev/nvidiactl 2> /dev/null; echo "/dev/nvidiactl: ENOENT"'
 
 # cdi-annotations by the runtime: the plugin annotates the container and writes a spec of its own kind; the
-# policy may be strict. In a user namespace a spec's hooks are a mapped user's: where that one reaches them.
-cp "$hook" "$work/davit-hook"
-"$davit" cdi generate | jq --arg hook "$work/davit-hook" '(.. | objects | select(has("hookName")).path) = $hook' > "$work/nvidia.json"
+# policy may be strict.
+write_cdi_specs "$work/specs"
 mkdir -p /etc/cdi
-jq '.kind = "k8s.device-plugin.nvidia.com/gpu"' < "$work/nvidia.json" > /etc/cdi/plugin.json
+jq '.kind = "k8s.device-plugin.nvidia.com/gpu"' < "$work/specs/nvidia.json" > /etc/cdi/plugin.json
 policy '.policy = {"accept-env": "privileged", "accept-annotations": "always"}'
 gives 'cdi-annotations: one GPU' "0 $one" nvidia "$annotated" nvidia-smi -L
 gives 'cdi-annotations: the variable brings nothing' "$none" nvidia "$(env_is NVIDIA_VISIBLE_DEVICES=all)" "${look[@]}"
@@ -130,7 +129,7 @@ if [ "$containerd_version" != 1.6 ]; then
 	[ "$file_version" = 3 ] || cdi_option=(--cdi)
 	"$davit" configure containerd --runtime-path "$runtime" "${cdi_option[@]}" > "$work/log" 2>&1 ||
 		fail "davit configure containerd --cdi ($with)" "$(< "$work/log")"
-	cp "$work/nvidia.json" "$work/cdi"
+	cp "$work/specs/"* "$work/cdi"
 	# The plugin's own spec, too.
 	cp /etc/cdi/plugin.json "$work/cdi"
 	start_containerd

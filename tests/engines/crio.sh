@@ -175,8 +175,7 @@ rm "$work/hooks/davit.json"
 
 # --- CDI -------------------------------------------------------------------------------------------
 
-cp "$hook" "$work/davit-hook" # a mapped user has to reach it
-"$davit" cdi generate | jq --arg hook "$work/davit-hook" '(.. | objects | select(has("hookName")).path) = $hook' > "$work/cdi/nvidia.json"
+write_cdi_specs "$work/cdi"
 jq '.kind = "k8s.device-plugin.nvidia.com/gpu"' < "$work/cdi/nvidia.json" > "$work/cdi/plugin.json"
 restart CDI
 for name in nvidia.com/gpu k8s.device-plugin.nvidia.com/gpu; do

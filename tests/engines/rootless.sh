@@ -60,8 +60,8 @@ cp -a "$work/roots/debian" "$rootfs"
 chown -hR $id:$id "$rootfs"
 
 said() { # NAME: what was left out, once, and as no error
-	equal "$1: what was left out is said once" 1 "$(grep -c 'warning: device rules left to' "$log")"
-	equal "$1: nothing else is said" '' "$(grep -v 'warning: device rules left to' "$log" || true)"
+	equal "$1: what was left out is said once" 1 "$(grep -c 'warning: device rules are not set here' "$log")"
+	equal "$1: nothing else is said" '' "$(grep -v 'warning: device rules are not set here' "$log" || true)"
 	: > "$log"
 }
 

@@ -122,7 +122,7 @@ fault() {
 		problem=$(judge)
 		if [[ $1 =~ ^($before_main)$ ]] && [ $rc != 0 ]; then
 			problem=$(grep ESCAPE <<< "$problem" || true)
-		elif [ $rc = 0 ] && ! exempt "$1" "$2" > /dev/null && ! [[ $1 =~ ^($before_main)$ ]] && [[ $errors != *'left out'* && $errors != *'left to'* && $errors != *'covered by'* ]]; then
+		elif [ $rc = 0 ] && ! exempt "$1" "$2" > /dev/null && ! [[ $1 =~ ^($before_main)$ ]] && [[ $errors != *'skipped: '* && $errors != *'device rules are not'* && $errors != *'covered it with'* ]]; then
 			tolerated+="$2 ${3%:*}: $(grep -m "$2" "^$1(" "$work/trace" | tail -n 1 | cut -c 1-160)"$'\n'
 		fi
 	fi

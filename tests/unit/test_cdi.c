@@ -244,6 +244,7 @@ static void mounts_have_the_options_of_the_plan(void **state)
 		json_object_to_json_string_ext(at(t->spec, "containerEdits/mounts/0/options"),
 					       JSON_C_TO_STRING_PLAIN),
 		"[\"ro\",\"nosuid\",\"nodev\",\"rbind\",\"rprivate\"]");
+	assert_string_equal(text_at(t->spec, "containerEdits/mounts/0/type"), "bind");
 	assert_string_equal(text_at(t->spec, "containerEdits/env/0"),
 			    "NVIDIA_CTK_LIBCUDA_DIR=/usr/lib64");
 	assert_string_equal(text_at(t->spec, "containerEdits/env/1"),
@@ -279,7 +280,7 @@ static void the_version_is_the_lowest_that_will_do(void **state)
 		const char *dev, *class, *version;
 	} cases[] = {
 		{true, NULL, "gpu", "0.5.0"},      {true, "/dev", "gpu", "0.5.0"},
-		{false, NULL, "gpu", "0.5.0"},     {false, "/dev", "gpu", "0.3.0"},
+		{false, NULL, "gpu", "0.5.0"},     {false, "/dev", "gpu", "0.4.0"},
 		{false, "/dev", "g.p.u", "0.6.0"},
 	};
 	struct table *t = *state;

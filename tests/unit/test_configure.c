@@ -264,7 +264,7 @@ static void test_podman_hook_folders(void **state)
 {
 	AUTO_ARENA arena = {0};
 	struct error err = {0};
-	struct strings folders;
+	struct strings folders = {0};
 
 	(void)state;
 	assert_int_equal(configure_podman_hook_folders("hooks_dir = [\"/no\"]\n[engine]\n"
@@ -272,6 +272,19 @@ static void test_podman_hook_folders(void **state)
 						       FILE_PATH, &arena, &folders, &err),
 			 0);
 	assert_string_equal(strings_join(&arena, &folders, " "), "/a /b");
+	assert_int_equal(configure_podman_hook_folders("[engine]\nruntime = \"crun\"\n", FILE_PATH,
+						       &arena, &folders, &err),
+			 0);
+	assert_string_equal(strings_join(&arena, &folders, " "), "/a /b");
+	assert_int_equal(
+		configure_podman_hook_folders("[engine]\nhooks_dir = [\"/c\", {append=true}]\n",
+					      FILE_PATH, &arena, &folders, &err),
+		0);
+	assert_string_equal(strings_join(&arena, &folders, " "), "/a /b /c");
+	assert_int_equal(configure_podman_hook_folders("[engine]\nhooks_dir = [\n]\n", FILE_PATH,
+						       &arena, &folders, &err),
+			 0);
+	assert_string_equal(strings_join(&arena, &folders, " "), "");
 }
 
 int main(void)

@@ -15,7 +15,7 @@
 #include "node.h"
 
 #define OUTPUT_MAX ((size_t)256 * 1024)
-#define RESTART "to be restarted on that host: "
+#define RESTART "to be restarted"
 #define WORDS_MAX 8
 
 /* ---- processes -------------------------------------------------------------------------- */
@@ -167,7 +167,9 @@ static int configure(const struct node *node, bool remove, const char **ret_rest
 		return r < 0 ? r : -ENOMEM;
 	*ret_restart = strstr(output, RESTART);
 	if (*ret_restart) {
-		*ret_restart += strlen(RESTART);
+		/* " on that host", unless --host is /. */
+		*ret_restart += strcspn(*ret_restart, ":");
+		*ret_restart += strspn(*ret_restart, ": ");
 		*ret_restart =
 			arena_strndup(node->arena, *ret_restart, strcspn(*ret_restart, "\n"));
 		return *ret_restart ? 0 : error_memory(node->err);
