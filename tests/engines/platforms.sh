@@ -238,7 +238,7 @@ row 'Jetson 12: no release file' "$xavier" tegra_no_release nothing all '6 libcu
 row 'Jetson 13: JetPack 7' "$thor" nothing nothing 0 '11 libcuda.so.1.1' $first
 row 'Jetson 14: every list' "$orin" nothing nothing - '21 libcuda.so.1.1' $all NVIDIA_REQUIRE_JETPACK=csv-mounts=all
 row 'Jetson 15: the base lists' "$orin" nothing nothing all '21 libcuda.so.1.1' $all NVIDIA_REQUIRE_JETPACK=csv-mounts=base-only
-row 'Jetson 16: no lists' "$orin" tegra_no_lists nothing !all 'error: no CSV files in .*install nvidia-l4t-init' $all
+row 'Jetson 16: no lists' "$orin" tegra_no_lists nothing !all 'error: has no CSV files .*install nvidia-l4t-init' $all
 row 'Jetson 17: no nodes' "$orin" tegra_no_nodes nothing !all 'error: /dev/nvgpu, .*/dev/nvmap' $all
 row 'Jetson 17: no nodes of the GPU' "$orin" tegra_only_nvmap nothing !all 'error: /dev/nvgpu, .*/dev/nvmap, do' $all
 row 'Jetson 18: no NVML' "$orin" tegra_no_nvml nothing all '21 libcuda.so.1.1' $all
