@@ -21,6 +21,12 @@ fi
 cd "$(dirname "$0")/.."
 # shellcheck source=tests/lib/place.sh
 . tests/lib/place.sh
+# Carried programs count as installed ones.
+word_before=''
+for word; do
+	[ "$word_before" != --bin ] || PATH=$(realpath "$word"):$PATH
+	word_before=$word
+done
 # shellcheck source=tests/lib/container.sh
 . tests/lib/container.sh
 # shellcheck source=tests/lib/packages.sh

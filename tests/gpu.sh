@@ -17,6 +17,12 @@
 set -euo pipefail
 # shellcheck source=tests/lib/place.sh
 . "$(dirname "$0")/lib/place.sh"
+# Carried programs count as installed ones.
+word_before=''
+for word; do
+	[ "$word_before" != --bin ] || PATH=$(realpath "$word"):$PATH
+	word_before=$word
+done
 # shellcheck source=tests/lib/timing.sh
 . "$repository/tests/lib/timing.sh"
 # shellcheck source=tests/lib/container.sh

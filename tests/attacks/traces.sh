@@ -44,7 +44,7 @@ poststop() {
 		timeout -k 1 20 "$hook" -debug -config "$config" poststop 2>&1) || rc=$?
 	equal "$1: it is no failure" 0 "$rc"
 	canary_untouched "$1"
-	matches "$1: it was tried" "${4:-removed [0-9]+ traces of }" "$errors"
+	matches "$1: it was tried" "${4:-removed [0-9]+ of }" "$errors"
 	umount "$canary/mounted" 2> /dev/null || true
 	drop_bundle
 }

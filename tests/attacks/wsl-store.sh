@@ -48,14 +48,14 @@ chmod 0777 "$host/driver/$store"
 new_bundle debian NVIDIA_VISIBLE_DEVICES=all
 run_script "grep -rl 'the secret' /usr/lib/wsl"
 equal 'a store that others can write: nothing shows' '1 ' "$((rc != 0)) $output"
-matches 'a store that others can write' "trust /$store: others than root can write it" "$errors"
+matches 'a store that others can write' "trust /$store: users other than root can write it" "$errors"
 drop_bundle
 for directory in usr/lib/wsl/lib "$drivers"; do
 	make_host
 	chmod 0777 "$host/driver/$directory"
 	new_bundle debian NVIDIA_VISIBLE_DEVICES=all
 	run_script 'echo started'
-	matches "$directory that others can write" "trust /$directory: others than root can write it" "$errors"
+	matches "$directory that others can write" "trust /$directory: users other than root can write it" "$errors"
 	equal "$directory that others can write: it doesn't start" '' "$output"
 	drop_bundle
 done

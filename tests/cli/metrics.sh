@@ -23,7 +23,7 @@ date=2026-11-29T10:00:00.000Z
 cat > "$log" << END
 $date davit[1]:    1.500 ms info: container a: GPUs: 0; 5 nodes, 19 mounts, 9 links; by env NVIDIA_VISIBLE_DEVICES; driver 580.1
 $date davit[2]:   40.250 ms info: container error: unknown-device: GPUs: 1; 5 nodes
-$date davit[3]:    0.900 ms debug: no GPU is asked for
+$date davit[3]:    0.900 ms debug: the container requests no GPU
 $date davit[4]:    2.000 ms error: unknown-device: davit: cannot inject GPU 7: the host has 2 GPUs
 $date davit[5]:    2.000 ms error: no-driver: davit: cannot use the driver
 $date davit[5]:    2.000 ms error: no-driver: davit: cannot use the driver

@@ -42,7 +42,7 @@ runtime delete -f "$name"
 in_systemd mount --bind /dev/null /run/systemd/private
 start unheard
 matches "$complaint: systemd can't be asked: the log says what may be lost, when and why" \
-	'warning: .*devices may be lost .*daemon-reload.*/run/systemd/private: .* \(fix: let the engine use davit-runtime, .*\)' "$(< "$log")"
+	'warning: .*lose its devices at the next systemctl daemon-reload.*/run/systemd/private: .* \(fix: use davit-runtime, .*\)' "$(< "$log")"
 runtime delete -f "$name"
 
 mkdir -p "$machine/run/systemd/system" "$machine/sys/fs/cgroup"

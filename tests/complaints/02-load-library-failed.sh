@@ -14,9 +14,8 @@ searched='/lib64, /lib, /usr/lib64, /usr/lib/x86_64-linux-gnu'
 run_script 'echo started'
 equal "$complaint: no libraries: it doesn't start" '1 ' "$((rc != 0)) $output"
 # (The paths of this test are long: how much of the list fits, differs.)
-equal "$complaint: no libraries: the line" "davit: cannot use the driver: the kernel module is $version, \
-but its libraries were not found in $host/driver: searched $searched, ... (fix: install the userland of $version, \
-or set driver.root or driver.search in $config)" \
+equal "$complaint: no libraries: the line" "davit: cannot use the driver: the kernel module has version $version, \
+but its libraries were not found in $host/driver: searched $searched, ... (fix: install the libraries of driver $version, or set driver.root or driver.search in $config)" \
 	"$(hook_line "$errors" | sed "s|\(searched $searched, \)[^(]* (fix|\1... (fix|")"
 host_unchanged "$complaint: no libraries"
 doctor_says 'no libraries' driver.libraries fail "$version.*/lib64" 'driver\.root'

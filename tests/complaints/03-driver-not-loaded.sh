@@ -18,8 +18,8 @@ doctor_says 'no module' driver.module fail 'not loaded' 'modprobe|install'
 configure '.driver."load-modules" = true'
 run_script 'echo started'
 matches "$complaint: no module, and it can't be loaded: the line says both" \
-	"^davit: cannot use the driver: the kernel module nvidia is not loaded; cannot load the kernel module nvidia: .+ \
-\(fix: install NVIDIA's driver, or see why with \`modprobe nvidia\` and \`dmesg \| grep NVRM\`\)$" \
+	"^davit: cannot use the driver: the kernel module nvidia is not loaded; cannot load the kernel module nvidia: cannot .+ \
+\(fix: install NVIDIA's driver, or check \`modprobe nvidia\` and \`dmesg \| grep NVRM\`\)$" \
 	"$(hook_line "$errors")"
 
 has_host

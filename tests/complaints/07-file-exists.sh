@@ -28,7 +28,6 @@ doctor_says 'what is in the image' bundle.image ok . '' --bundle "$bundle"
 
 new_bundle debian NVIDIA_VISIBLE_DEVICES=1
 mkdir "$bundle/rootfs$lib/libnvidia-ml.so.$version"
-refused 'a directory of that name' "davit: cannot put a file at $lib/libnvidia-ml.so.$version in the container: the image has \
-a directory there (fix: remove that directory from the image)"
+refused 'a directory of that name' "davit: cannot create the file $lib/libnvidia-ml.so.$version in the container: the image has a directory of that name (fix: remove that directory from the image)"
 doctor_says 'a directory of that name' bundle.image fail "libnvidia-ml.so.$version" 'remove' --bundle "$bundle"
 report_exit

@@ -32,5 +32,5 @@ doctor_says 'the instances and their names' driver.mig ok "0:0.*0:1" ''
 has_host
 new_bundle debian "NVIDIA_VISIBLE_DEVICES=${uuids[0]}"
 refused 'a host without MIG' "davit: cannot inject MIG instance ${uuids[0]}: no GPU of the host has MIG instances \
-(fix: make instances with \`nvidia-smi mig\`, or ask for a GPU in NVIDIA_VISIBLE_DEVICES)"
+(fix: create instances with \`nvidia-smi mig\`, or request a GPU in NVIDIA_VISIBLE_DEVICES)"
 report_exit

@@ -35,8 +35,7 @@ run_script "$look"
 equal "$complaint: the hook: the user may not open them" '/dev/nvidia0: EACCES
 /dev/nvidiactl: EACCES
 1000' "$output"
-matches "$complaint: the hook: its log says why and what to do" "/dev/nvidia0 is for root and group $group alone: \
-its mode is 0660 \(fix for another user: docker run --group-add $group, or davit-runtime\)" "$(< "$log")"
+matches "$complaint: the hook: its log says why and what to do" "/dev/nvidia0 is accessible only to root and group $group: its mode is 0660 \(fix: for another user, use docker run --group-add $group, or davit-runtime\)" "$(< "$log")"
 doctor_says 'nodes of a group' nodes.modes warn "nvidia0" 'group|0666'
 edit_bundle '.process.user.additionalGids = [$group]' --argjson group "$group"
 works 'docker run --group-add' "$look" "/dev/nvidia0: ENXIO

@@ -22,8 +22,7 @@ drop_bundle
 
 rm -r "$host"/driver/usr/lib/wsl/drivers/nv*
 new_bundle debian NVIDIA_VISIBLE_DEVICES=all
-refused 'WSL2 without a driver of NVIDIA' "davit: cannot find an NVIDIA GPU in Windows: of the drivers in /usr/lib/wsl/drivers, \
-u0777777.inf_amd64_fedcba9876543210, none has libcuda.so.1.1 (fix: install NVIDIA's driver in Windows, then run \`wsl --shutdown\`)"
+refused 'WSL2 without a driver of NVIDIA' "davit: cannot find an NVIDIA GPU in Windows: none of the drivers in /usr/lib/wsl/drivers, u0777777.inf_amd64_fedcba9876543210, has libcuda.so.1.1 (fix: install NVIDIA's driver in Windows, then run \`wsl --shutdown\`)"
 drop_bundle
 
 # Jetson: `docker run --gpus` is a hook alone, which the incumbent refuses there.

@@ -31,6 +31,6 @@ works 'nvidia-drm is not loaded: it starts' 'ls /usr/share/vulkan/icd.d/nvidia_i
 	'/usr/share/vulkan/icd.d/nvidia_icd.json
 none'
 matches "$complaint: nvidia-drm is not loaded: the log" \
-	'graphics or display is asked for, but GPU 1 has no /dev/dri nodes \(fix: modprobe nvidia-drm\)' "$(< "$log")"
+	'the container requests graphics or display, but GPU 1 has no /dev/dri nodes \(fix: modprobe nvidia-drm\)' "$(< "$log")"
 doctor_says 'nvidia-drm is not loaded' driver.graphics warn 'nvidia-drm|/dev/dri' 'modprobe nvidia-drm'
 report_exit

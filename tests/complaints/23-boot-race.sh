@@ -25,9 +25,7 @@ refused 'no node, and davit may make none' "davit: cannot add /dev/nvidia-uvm to
 has_host
 rm -r "$host"/proc/driver/nvidia/gpus/*
 new_bundle debian NVIDIA_VISIBLE_DEVICES=0
-refused 'nodes are left of GPUs that the module lost' "davit: cannot tell the GPUs: there is \
-/dev/nvidia0, but /proc/driver/nvidia/gpus shows none (fix: check \`dmesg | grep NVRM\`; within LXD or Incus \
-let the host's /proc/driver/nvidia/gpus be seen (nvidia.runtime=false and the GPUs as devices))"
+refused 'nodes are left of GPUs that the module lost' "davit: cannot find the GPUs: /dev/nvidia0 exists, but /proc/driver/nvidia/gpus shows none (fix: check \`dmesg | grep NVRM\`; in LXD or Incus, make the host's /proc/driver/nvidia/gpus visible (nvidia.runtime=false and the GPUs as devices))"
 doctor_says 'nodes are left of GPUs that the module lost' driver.gpus fail 'no GPU' 'dmesg'
 
 rm "$host"/dev/nvidia[0-9]*

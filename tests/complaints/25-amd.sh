@@ -19,7 +19,7 @@ new_bundle debian AMD_VISIBLE_DEVICES=0
 as_user
 run_script true
 says 'the hook says which group is missing' \
-	"user 1000 can't open /dev/kfd, /dev/dri/renderD130, which is for group 105 \(fix: --group-add 105, or davit-runtime"
+	"user 1000 can't open /dev/kfd, /dev/dri/renderD130, which needs group 105 \(fix: --group-add 105, or davit-runtime"
 doctor_says 'nodes of a group' vendors.nodes warn '/dev/kfd, /dev/dri/renderD130, /dev/dri/renderD131 and 6 more \(group 105\)' 'davit-runtime'
 edit_bundle '.process.user.additionalGids = [105]'
 works 'with the group' 'nodeprobe /dev/kfd | sed "s/ENXIO\|ENODEV/ok/"' '/dev/kfd: ok'
@@ -34,7 +34,7 @@ complaint A3 'hsa_init failed with 0x1008 with one of several GPUs, rootless'
 configure '.cgroups = "never"'
 new_bundle debian AMD_VISIBLE_DEVICES=0
 works 'it starts' 'ls /dev/dri/renderD*' /dev/dri/renderD130
-says 'and is told' '1 of 8 AMD GPUs are given, .* hsa_init fails with 0x1008 .*choose with ROCR_VISIBLE_DEVICES'
+says 'and is told' 'the container gets 1 of 8 AMD GPUs, .* hsa_init fails with 0x1008 .*select with ROCR_VISIBLE_DEVICES'
 configure 'del(.cgroups)'
 
 complaint A4 'the UUID of amd-smi gives a container without GPUs'

@@ -111,7 +111,7 @@ def table_rows(text, heading):
 
 def check_figures():
     measured = Path('docs/measurements.md').read_text(encoding='utf-8')
-    rows = table_rows(Path('README.md').read_text(encoding='utf-8'), '## Why')
+    rows = table_rows(Path('README.md').read_text(encoding='utf-8'), '### Added by each method')
     report("README's figures are those of docs/measurements.md",
            [f'not there: {row}' for row in rows if row not in measured] +
            ([] if rows else ['there are no figures']))

@@ -119,7 +119,7 @@ new_root
 for arguments in '' --host-driver-version= '--host-driver-version=../1' '--host-cuda-version='; do
 	call enable-cuda-compat ${arguments:+"$arguments"}
 	equal "enable-cuda-compat without a version ($arguments)" "0 $(case $arguments in *../1) echo 1 ;; *) echo 0 ;; esac)" \
-		"$rc $(grep -c 'is passed over: it is no version' <<< "$errors")"
+		"$rc $(grep -c 'is ignored: it is not a version' <<< "$errors")"
 done
 
 # The bundle can't be read: crun's state has the root, runc starts the hook in it.
@@ -215,18 +215,18 @@ refused() { # NAME WANTED-EXIT PATTERN COMMAND...
 	matches "$1" "^$2 davit: cannot $3" "$rc $errors"
 }
 new_root
-refused 'a link without ::' 1 'create-symlinks: cannot use --link a:b: it must be TARGET::LINK \(fix: ' create-symlinks --link a:b
-refused 'a link without a name' 1 'create-symlinks: cannot use --link a::: ' create-symlinks --link a::
-refused 'a link that is a directory' 1 'create-symlinks: cannot use /etc/ in the container: the path names no file' create-symlinks --link a::/etc/
-refused 'a mode that is none' 1 'chmod: cannot use --mode rwx: ' chmod --mode rwx --path /dev
-refused 'a mode with set-uid' 1 'chmod: cannot use --mode 4755: ' chmod --mode 4755 --path /dev
+refused 'a link without ::' 1 'run create-symlinks: cannot use --link a:b: it must be TARGET::LINK \(fix: ' create-symlinks --link a:b
+refused 'a link without a name' 1 'run create-symlinks: cannot use --link a::: ' create-symlinks --link a::
+refused 'a link that is a directory' 1 'run create-symlinks: cannot use /etc/ in the container: the path names no file' create-symlinks --link a::/etc/
+refused 'a mode that is none' 1 'run chmod: cannot use --mode rwx: ' chmod --mode rwx --path /dev
+refused 'a mode with set-uid' 1 'run chmod: cannot use --mode 4755: ' chmod --mode 4755 --path /dev
 state=
-refused 'no state' 1 'update-ldcache: cannot read the state: ' update-ldcache --folder "$folder"
+refused 'no state' 1 'run update-ldcache: cannot read the state: ' update-ldcache --folder "$folder"
 state='{"bundle": "relative"}'
-refused 'a state with a relative bundle' 1 'update-ldcache: ' update-ldcache --folder "$folder"
+refused 'a state with a relative bundle' 1 'run update-ldcache: ' update-ldcache --folder "$folder"
 state='{"bundle": "/nonexistent", "pid": 0}'
-refused 'a bundle that is not there' 1 'update-ldcache: cannot read /nonexistent/config.json' update-ldcache --folder "$folder"
+refused 'a bundle that is not there' 1 'run update-ldcache: cannot read /nonexistent/config.json' update-ldcache --folder "$folder"
 new_root
 echo '{"ociVersion": "1.0.2", "root": {}}' > "$bundle/config.json"
-refused 'a bundle without root' 1 'update-ldcache: .*root.path is missing' update-ldcache --folder "$folder"
+refused 'a bundle without root' 1 'run update-ldcache: .*root.path is missing' update-ldcache --folder "$folder"
 report_exit

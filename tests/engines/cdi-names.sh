@@ -190,7 +190,7 @@ drop_bundle
 runtime_bundle debian NVIDIA_VISIBLE_DEVICES=vendor.com/thing=nodes
 edit_bundle '.mounts += [{destination: "/opt", source: $volume, type: "bind", options: ["rbind", "rw"]}]' --arg volume "$work/shared"
 run_script true
-says "a spec's mount in a volume is refused" 'davit: cannot put /opt/given into the container: it lies in a volume'
+says "a spec's mount in a volume is refused" 'davit: cannot create /opt/given in the container: it lies in the volume'
 equal "a spec's mount in a volume ($with): nothing was made there" '' "$(ls "$work/shared")"
 drop_bundle
 runtime_bundle debian NVIDIA_VISIBLE_DEVICES=vendor.com/thing=nodes

@@ -42,8 +42,8 @@ matches 'level info: a summary' "^$date $head $summary\$" "$(tail -n 1 "$log")"
 equal 'level info: nothing on standard error' '0 ' "$rc $errors"
 call '{file: $log, level: "debug"}'
 equal 'level debug: every line has its time' '' "$(grep -vE "^$date $head (debug|info): " "$log" || true)"
-for step in 'davit-hook [0-9.]+: prestart' 'GPUs are asked for by env NVIDIA_VISIBLE_DEVICES' 'driver [0-9.]+: 2 GPUs' \
-	'chosen: 1 ' 'planned: ' "the host's files" 'device /dev/nvidia1' 'bind .*/libcuda.so' 'symlink ' 'loader-cache '; do
+for step in 'davit-hook [0-9.]+: prestart' 'env NVIDIA_VISIBLE_DEVICES requests GPUs' 'driver [0-9.]+: 2 GPUs' \
+	'selected 1 ' 'planned ' "opened the host's files" 'device /dev/nvidia1' 'bind .*/libcuda.so' 'symlink ' 'loader-cache '; do
 	matches "level debug: $step" "^$date $head debug: $step" "$(grep -E "debug: $step" "$log" | head -n 1)"
 done
 rm "$log"
@@ -120,7 +120,7 @@ if command -v runc > /dev/null; then
 	equal 'davit-runtime: the container has its GPU' "0 $(smi_line 0 "$uuid1")" "$rc $output$errors"
 	matches 'davit-runtime: a summary' "^$date $head info: container davit-test-$$: GPUs: 1; " "$(grep GPUs: "$log")"
 	matches 'davit-runtime: its hook' "^$date $head info: container davit-test-$$: applied [0-9]+ operations planned by davit-runtime\$" \
-		"$(grep 'left by' "$log")"
+		"$(grep 'planned by' "$log")"
 	drop_bundle
 	printf '#!/bin/sh\nexec %s --debug "$@"\n' "$runtime" > "$work/with-debug"
 	chmod +x "$work/with-debug"
@@ -128,7 +128,7 @@ if command -v runc > /dev/null; then
 	ENGINE=$work/with-debug
 	runtime_bundle debian NVIDIA_VISIBLE_DEVICES=1
 	run_container nvidia-smi -L
-	matches 'davit-runtime --debug: steps on standard error' "$head debug: planned: " "$errors"
+	matches 'davit-runtime --debug: steps on standard error' "$head debug: planned " "$errors"
 	drop_bundle
 fi
 cli=$DAVIT_BUILD/davit-container-cli

@@ -181,7 +181,7 @@ install_stand_in "$two_kinds"
 meets 'GPUs of two kinds, one' 0 'arch>=9,brand=tesla'
 meets 'GPUs of two kinds, both' all 'arch>=8.6'
 fails 'GPUs of two kinds, one that fails' \
-	'inject GPU 1: satisfy NVIDIA_REQUIRE_TEST: .* brand=tesla, the host has brand geforce' all \
+	'inject GPU 1: cannot satisfy NVIDIA_REQUIRE_TEST: .* brand=tesla, the host has brand geforce' all \
 	NVIDIA_REQUIRE_TEST=brand=tesla
 install_stand_in 'GPU 0: NVIDIA H200'
 fails 'an answer that is none' 'ask NVML: cannot read davit-nvml.s answer' 0:0

@@ -115,8 +115,8 @@ rm "$host"/dev/nvidia-uvm*
 name="nvidia-uvm's nodes are missing ($with)"
 new_bundle debian NVIDIA_VISIBLE_DEVICES=all
 plan=$("$davit" explain --bundle "$bundle" --config "$config")
-matches "$name: explain says that they will be made" 'the host gets the node first' "$plan"
-matches "$name: so does --why" '^  because  .*the host gets the node first' \
+matches "$name: explain says that they will be made" 'davit creates the node on the host first' "$plan"
+matches "$name: so does --why" '^  because  .*davit creates the node on the host first' \
 	"$("$davit" explain --bundle "$bundle" --config "$config" --why /dev/nvidia-uvm)"
 equal "$name: and makes none" '' "$(find "$host/dev" -name '*uvm*')"
 drop_bundle
@@ -141,7 +141,7 @@ rm "$host/dev/nvidia-uvm"
 new_bundle debian NVIDIA_VISIBLE_DEVICES=all
 run_script "$with_uvm"
 hook_says "$name: the error names it and what to do" \
-	'/dev/nvidia-uvm: the host has no such node \(fix: run `davit system prepare`'
+	'/dev/nvidia-uvm to the container: the host has no such node \(fix: run `davit system prepare`'
 equal "$name: none is made" absent "$([ -e "$host/dev/nvidia-uvm" ] || echo absent)"
 host_unchanged "$name"
 drop_bundle

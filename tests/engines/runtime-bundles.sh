@@ -116,7 +116,7 @@ bad() { # NAME REGULAR-EXPRESSION COMMAND
 	bad 'config.json is nested deeply' 'use .*nesting too deep.*\(fix: ' \
 		'printf "{\"CUDA_VERSION\":%s%s}" "$(printf "[%.0s" {1..5000})" "$(printf "]%.0s" {1..5000})" > "$bundle/config.json"'
 	bad 'config.json is a list' 'use .*not a JSON object' 'echo "[\"NVIDIA_VISIBLE_DEVICES=1\"]" > "$bundle/config.json"'
-	bad 'config.json ends too early' 'use .*ends too early' \
+	bad 'config.json ends in the middle of a value' 'use .*ends in the middle of a value' \
 		'jq "{process, root, hooks: 1}" "$work/fresh.json" | head -c -6 > "$bundle/config.json"'
 	bad 'config.json has a NUL' 'use .*NUL' 'printf "{\"NVIDIA_VISIBLE_DEVICES\":\"\0\"}" > "$bundle/config.json"'
 	bad 'linux.devices is an object' 'edit config.json: linux.devices is not an array.*\(fix: ' \

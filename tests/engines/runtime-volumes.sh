@@ -183,7 +183,7 @@ refused 'a low-level runtime that its group can write' \
 chmod 755 "$work/nothing"
 chown 1234 "$work/nothing"
 refused 'a low-level runtime of a user' \
-	"^davit: cannot run the low-level runtime: $work/nothing does not belong to root \(fix: chown root"
+	"^davit: cannot run the low-level runtime: $work/nothing does not belong to root \(fix: run .chown root"
 chown 0 "$work/nothing"
 mkdir -m 777 "$work/open"
 cp "$work/nothing" "$work/open/low"

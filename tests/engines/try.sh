@@ -70,7 +70,7 @@ equal 'try: a GPU that the host lacks' \
 	"$rc $output$errors"
 attempt --gpus void -- ls /dev
 equal 'try: without GPUs it runs and says so' '0 0 1' \
-	"$rc $(grep -c nvidia <<< "$output" || true) $(grep -c 'no GPU: env NVIDIA_VISIBLE_DEVICES says void' <<< "$errors")"
+	"$rc $(grep -c nvidia <<< "$output" || true) $(grep -c 'no GPU: env NVIDIA_VISIBLE_DEVICES is void' <<< "$errors")"
 nothing_stays 'try: after other GPUs'
 
 # Nodes can be made with CAP_MKNOD; only the rules then keep them shut.
@@ -223,13 +223,13 @@ if as_nobody unshare --user --map-root-user true 2> "$work/errors"; then
 		-- nvidia-smi -L 2> "$work/errors") || rc=$?
 	equal 'try: in a user namespace' "0 $(smi_line 0 "$uuid1")" "$rc $output"
 	matches 'try: in a user namespace there are no device rules, and it says so' \
-		'device rules are not in force' "$(cat "$work/errors")"
+		'device rules are not in effect' "$(cat "$work/errors")"
 else
 	skip 'try: in a user namespace' "users may not make any: $(cat "$work/errors")"
 fi
 rc=0
 as_nobody "$work/davit" try --bundle "$bundle" --config "$config" -- true > "$work/out" 2>&1 || rc=$?
-matches 'try: without rights' '^125 davit: cannot make namespaces .* \(fix: run it as root, or in' \
+matches 'try: without rights' '^125 davit: cannot create mount and PID namespaces: .* \(fix: run it as root, or in' \
 	"$rc $(grep '^davit: cannot' "$work/out")"
 nothing_stays 'try: as an ordinary user'
 report_exit

@@ -59,7 +59,7 @@ run_script 'nodeprobe /dev/kfd /dev/dri/renderD128'
 equal "AMD, another user by the hook ($with)" "0 /dev/kfd: EACCES
 /dev/dri/renderD128: EACCES" "$rc $output$errors"
 matches "AMD, another user by the hook ($with): the log names the group" \
-	"warning: the container's user 1000 can't open /dev/kfd, /dev/dri/renderD128, which is for group 105 \(fix: --group-add 105, or davit-runtime" \
+	"warning: the container's user 1000 can't open /dev/kfd, /dev/dri/renderD128, which needs group 105 \(fix: --group-add 105, or davit-runtime" \
 	"$(cat "$work/log")"
 edit_bundle '.process.user.additionalGids = [105]'
 : > "$work/log"
@@ -176,7 +176,7 @@ if [ "$rc" = 0 ]; then
 	equal "A17: AMD, a user namespace ($with): nodes without the group" \
 		'/dev/dri/renderD128 /dev/kfd 1000' "$(xargs <<< "$output")"
 	matches "AMD, a user namespace ($with): the log says so" \
-		"user 1000 can't open /dev/kfd, /dev/dri/renderD128, which is for a group of the host \(105\) that isn't in its user namespace" \
+		"user 1000 can't open /dev/kfd, /dev/dri/renderD128, which needs group 105 of the host; the group is not in the container's user namespace" \
 		"$(cat "$work/log")"
 else
 	skip "AMD, a user namespace ($with)" "the runtime can't make one here: $(tail -n 1 <<< "$errors")"

@@ -96,7 +96,7 @@ static int open_folder(struct search *s, const char *name)
 		return fd_take(&fd);
 	if (has_regular(fd, WSL_LIBCUDA, &st)) {
 		log_line(LOG_LEVEL_WARNING,
-			 WSL_DRIVERS "/%s is passed over: others than root can write it", name);
+			 WSL_DRIVERS "/%s is ignored: users other than root can write it", name);
 		s->refused = name;
 	}
 	return -EPERM;
@@ -186,7 +186,7 @@ static int refuse_directory(const char *path, struct error *err)
 {
 	if (!path)
 		return error_memory(err);
-	error_set(err, ERROR_NO_DRIVER, EPERM, NULL, "trust %s: others than root can write it",
+	error_set(err, ERROR_NO_DRIVER, EPERM, NULL, "trust %s: users other than root can write it",
 		  path);
 	return error_fix(err, -EPERM, "chown root:root %s; chmod 0755 %s", path, path);
 }
