@@ -7,9 +7,9 @@
 
 /* What every command has; --json only where the table says so. */
 static const struct command_option common[] = {
-	{"config", OPTION_VALUE, "FILE", "the configuration (" CONFIG_PATH ")"},
+	{"config", OPTION_VALUE, "FILE", "the configuration to use (" CONFIG_PATH ")"},
 	{"json", OPTION_FLAG, NULL, "print JSON"},
-	{"help", OPTION_FLAG, NULL, "print this"},
+	{"help", OPTION_FLAG, NULL, "print this text"},
 };
 #define COMMON_CONFIG (&common[0])
 #define COMMON_JSON (&common[1])
