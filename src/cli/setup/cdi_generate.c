@@ -147,7 +147,6 @@ static int guess_image(struct arena *arena, struct image *ret, struct error *err
 	if (r == 0)
 		r = image_inspect(&root, arena, ret, err);
 	ret->loader = IMAGE_LOADER_GLIBC;
-	ret->musl_path_file = NULL;
 	return r;
 }
 
