@@ -115,7 +115,14 @@ bool containerd_cdi(const struct toml_node *settings, bool otherwise);
 int configure_containerd(const char *text, const char *path, const char *drop_in,
 			 struct containerd_version version, struct arena *arena, char **ret,
 			 struct error *err);
-/* Without it. *ret NULL: nothing of others is left. */
+/*
+ * Without that import; all else stays, `version` included, which decides the format of other files.
+ * Errors as above.
+ */
+int configure_containerd_without_import(const char *text, const char *path, const char *drop_in,
+					struct arena *arena, char **ret, struct error *err);
+/* The same for `--remove`. *ret NULL: all of the file is what configure_containerd makes of none.
+ */
 int configure_containerd_remove(const char *text, const char *path, const char *drop_in,
 				struct arena *arena, char **ret, struct error *err);
 /* The main file with these imports alone, in this order: for asking containerd. */

@@ -285,8 +285,6 @@ bool driver_has_folders(const struct driver *driver);
 /* That of libcuda.so.1 where it has one, else the other; NULL without memory. */
 const char *driver_libcuda_folder(const struct driver *driver, const char *otherwise,
 				  struct arena *arena);
-/* These directories, a line each (the last without newline); NULL without memory. */
-const char *driver_list_folders(const struct driver *driver, struct arena *arena);
 
 /*
  * The nodes of these families (enum driver_family), added to driver->nodes with their numbers: for

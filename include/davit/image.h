@@ -14,6 +14,14 @@
 /* Has a later ldconfig in the container take the image's newer libraries first. */
 #define COMPAT_CONF "/etc/ld.so.conf.d/00-davit-compat.conf"
 
+#if defined(__x86_64__)
+#define IMAGE_MUSL_ARCH "x86_64"
+#elif defined(__aarch64__)
+#define IMAGE_MUSL_ARCH "aarch64"
+#endif
+/* The directories that musl's loader searches (ldso/dynlink.c); without it, those built in. */
+#define IMAGE_MUSL_PATH_FILE "/etc/ld-musl-" IMAGE_MUSL_ARCH ".path"
+
 enum image_loader {
 	IMAGE_LOADER_NONE,  /* no dynamic loader that we know: static programs only */
 	IMAGE_LOADER_GLIBC, /* /etc/ld.so.cache */
@@ -33,9 +41,7 @@ struct image {
 	bool no_loader_conf; /* image_find_loader_conf looked: it has no /etc/ld.so.conf */
 	/* It keeps the drivers of libvdpau in "vdpau" beneath these: image_find_vdpau looked. */
 	bool vdpau, vdpau_32;
-	/* A musl image whose path file doesn't lead to lib_dir: the file and what it has to hold.
-	 */
-	const char *musl_path_file, *musl_path_text;
+	const char *musl_path; /* of a musl image: what its loader searches, by newline or colon */
 	/* CUDA forward compatibility: what image_find_compat found. */
 	const char *compat_version; /* of the image's libcuda; NULL: it has none */
 	bool compat_used;           /* it runs on the host's driver, and is newer */
@@ -53,14 +59,19 @@ void image_assume(struct image *ret);
  * where those are a volume, too, /.davit/lib, /.davit/lib32) if one of them lies in a volume that
  * the container can write, or that has `shared` propagation (linux.rootfsPropagation): nothing is
  * made in such a volume. `mounts` are config.json's; NULL: there is none, and another mount than
- * the root's that can be written is taken for a volume. musl's path file then names the directory
- * first. Without such volumes in config.json no system call is made. 0 or -errno, err filled.
+ * the root's that can be written is taken for a volume. Without such volumes in config.json no
+ * system call is made. 0 or -errno, err filled.
  */
 int image_place_libraries(const struct root *root, const struct oci_mounts *mounts, bool shared,
 			  struct arena *arena, struct image *image, struct error *err);
-/* Has musl search that directory first: sets musl_path_file and _text. 0 or -errno. */
-int image_lead_musl(struct image *image, const char *dir, const struct root *root,
-		    struct arena *arena);
+/*
+ * The text that the path file of a musl image needs, so that its loader finds all the libraries.
+ * Directories that it doesn't search yet come first; /usr/lib comes last, since the image has
+ * libraries of its own there. NULL: it searches all of them already. 32-bit libraries and the
+ * image's own (`compat`) are ignored. 0 or -ENOMEM.
+ */
+int image_make_musl_path(const struct image *image, const struct loader_cache *libraries,
+			 struct arena *arena, const char **ret);
 
 /* Whether the image's own ldconfig searches the directory without being told. */
 bool image_searches(const struct image *image, const char *dir);

@@ -12,13 +12,14 @@
 static const struct command *const commands[] = {COMMANDS(LIST_COMMAND) NULL};
 
 static const struct command_option options[] = {
-	{"version", OPTION_FLAG, NULL, "print which davit it is"},
+	{"version", OPTION_FLAG, NULL, "print davit's version"},
 	{NULL, 0, NULL, NULL},
 };
 
 static const struct command davit = {
 	.name = "davit",
-	.help = "Gives OCI containers their NVIDIA GPUs.\n",
+	.help = "Configures engines to use davit, shows the GPUs of this host, and explains what a\n"
+		"container would get and why. davit-hook and davit-runtime put the GPUs into containers.\n",
 	.example = "davit configure docker --dry-run",
 	.options = options,
 	.commands = commands,

@@ -190,21 +190,13 @@ static char *drop_item(const struct main_file *main, const struct toml_node *ite
 	return cut(main, start, end, "");
 }
 
-int configure_containerd_remove(const char *text, const char *path, const char *drop_in,
-				struct arena *arena, char **ret, struct error *err)
+int configure_containerd_without_import(const char *text, const char *path, const char *drop_in,
+					struct arena *arena, char **ret, struct error *err)
 {
 	const struct toml_node *item;
 	struct main_file main;
-	char *made = NULL;
 	int r = open_main(text, path, arena, &main, err);
 
-	*ret = NULL;
-	for (unsigned major = 1; r == 0 && major <= 2; major++) {
-		r = configure_containerd(NULL, path, drop_in, (struct containerd_version){major, 0},
-					 arena, &made, err);
-		if (r == 0 && string_equal(text, made))
-			return 0;
-	}
 	if (r < 0)
 		return r;
 	item = main.imports ? main.imports->first : NULL;
@@ -212,4 +204,22 @@ int configure_containerd_remove(const char *text, const char *path, const char *
 		item = item->next;
 	*ret = item ? drop_item(&main, item) : arena_strdup(arena, text);
 	return *ret ? 0 : error_memory(err);
+}
+
+int configure_containerd_remove(const char *text, const char *path, const char *drop_in,
+				struct arena *arena, char **ret, struct error *err)
+{
+	*ret = NULL;
+	for (unsigned major = 1; major <= 2; major++) {
+		char *made = NULL;
+		int r = configure_containerd(NULL, path, drop_in,
+					     (struct containerd_version){major, 0}, arena, &made,
+					     err);
+
+		if (r < 0)
+			return r;
+		if (string_equal(text, made))
+			return 0;
+	}
+	return configure_containerd_without_import(text, path, drop_in, arena, ret, err);
 }

@@ -71,6 +71,35 @@ static const struct option list_options[] = {
 static const struct option info_options[] = {{"csv", no_argument, NULL, OPTION_CSV},
 					     {NULL, 0, NULL, 0}};
 
+/* `nearest` is what the user may have meant; NULL: unknown. */
+static int refuse_word(const char *what, const char *word, const char *dashes, const char *nearest)
+{
+	(void)fprintf(stderr,
+		      "davit: cannot understand the command line: %s \"%.100s\" (fix: ", what,
+		      word);
+	if (nearest)
+		(void)fprintf(stderr, "did you mean \"%s%s\"? ", dashes, nearest);
+	(void)fputs("see `davit-container-cli --help`)\n", stderr);
+	return -EINVAL;
+}
+
+/* Of "--devices=all", the name counts. */
+static int refuse_option(const char *word, const struct option *options)
+{
+	const char *known[64], *name = word + strspn(word, "-"), *nearest = NULL;
+	size_t count = 0;
+	char asked[64];
+
+	while (count < ARRAY_SIZE(known) && options[count].name) {
+		known[count] = options[count].name;
+		count++;
+	}
+	(void)snprintf(asked, sizeof(asked), "%.*s", (int)strcspn(name, "="), name);
+	if (string_starts(word, "--"))
+		nearest = string_nearest(asked, known, count);
+	return refuse_word("unknown option", word, "--", nearest);
+}
+
 static int usage_error(const char *what, const char *word)
 {
 	(void)fprintf(stderr,
@@ -279,7 +308,7 @@ static int parse_options(int argc, char **argv, const char *letters, const struc
 				(string_equal(word, "--version") || string_equal(word, "-V"));
 		if (ret->help || ret->usage || ret->version)
 			return 0;
-		r = option == '?'   ? usage_error("unknown option", word)
+		r = option == '?'   ? refuse_option(word, options)
 		    : option == ':' ? usage_error("missing value after", word)
 				    : take(option, arena, ret);
 		if (r < 0)
@@ -290,12 +319,14 @@ static int parse_options(int argc, char **argv, const char *letters, const struc
 
 static int parse_command(int argc, char **argv, struct arena *arena, struct arguments *ret)
 {
+	const char *known[ARRAY_SIZE(commands)];
 	char letters[32];
 
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		const struct command *command = &commands[i];
 		int r;
 
+		known[i] = command->name;
 		if (strcmp(argv[0], command->name) != 0)
 			continue;
 		(void)snprintf(letters, sizeof(letters), ":%s", command->letters);
@@ -310,7 +341,8 @@ static int parse_command(int argc, char **argv, struct arena *arena, struct argu
 		ret->rootfs = command->words ? argv[optind] : NULL;
 		return 0;
 	}
-	return usage_error("unknown command", argv[0]);
+	return refuse_word("unknown command", argv[0], "",
+			   string_nearest(argv[0], known, ARRAY_SIZE(known)));
 }
 
 int arguments_parse(int argc, char **argv, struct arena *arena, struct arguments *ret)

@@ -16,11 +16,9 @@
 #if defined(__x86_64__)
 #define MACHINE EM_X86_64
 #define MACHINE_32 EM_386
-#define MUSL_PATH "/etc/ld-musl-x86_64.path"
 #else
 #define MACHINE EM_AARCH64
 #define MACHINE_32 EM_ARM
-#define MUSL_PATH "/etc/ld-musl-aarch64.path"
 #endif
 
 struct cache_update {
@@ -247,12 +245,13 @@ static int add_musl_folders(struct cdi_call *call, struct error *err)
 	const char *folder;
 	char *text = NULL;
 	bool changed = false;
-	int r = root_read(&call->container.root, MUSL_PATH, 65536, call->arena, &text, NULL);
+	int r = root_read(&call->container.root, IMAGE_MUSL_PATH_FILE, 65536, call->arena, &text,
+			  NULL);
 
 	if (r == -ENOENT)
 		text = arena_strdup(call->arena, MUSL_USUAL);
 	else if (r < 0)
-		return error_errno(err, -r, "read the image's %s", MUSL_PATH);
+		return error_errno(err, -r, "read the image's %s", IMAGE_MUSL_PATH_FILE);
 	while (text && (folder = cdi_item(call, "folder", &items))) {
 		struct slice rest = slice_from(text), line, item;
 		bool there = false;
@@ -267,7 +266,7 @@ static int add_musl_folders(struct cdi_call *call, struct error *err)
 	}
 	if (text && changed)
 		text = arena_printf(call->arena, "%s\n", text);
-	return !text || (changed && !cdi_add(call, OPERATION_FILE, MUSL_PATH, text))
+	return !text || (changed && !cdi_add(call, OPERATION_FILE, IMAGE_MUSL_PATH_FILE, text))
 		       ? error_memory(err)
 		       : 0;
 }

@@ -246,6 +246,16 @@ static int add_loader_conf(struct cdi_plan *plan)
 	return cdi_add_loader_conf(plan->call, &plan->image, &folders);
 }
 
+static int add_musl_path(struct cdi_call *call, const struct image *image)
+{
+	const char *text;
+	int r = image_make_musl_path(image, &call->plan.libraries, call->arena, &text);
+
+	return r < 0 || (text && !cdi_add(call, OPERATION_FILE, IMAGE_MUSL_PATH_FILE, text))
+		       ? -ENOMEM
+		       : 0;
+}
+
 static int add_loader_search(struct cdi_plan *plan)
 {
 	struct cdi_call *call = plan->call;
@@ -258,8 +268,7 @@ static int add_loader_search(struct cdi_plan *plan)
 		r = add_libraries(plan, "library32", LOADER_FLAGS_32);
 	if (r < 0)
 		return r;
-	if (image->musl_path_file &&
-	    !cdi_add(call, OPERATION_FILE, image->musl_path_file, image->musl_path_text))
+	if (image->loader == IMAGE_LOADER_MUSL && add_musl_path(call, image) < 0)
 		return error_memory(plan->err);
 	if (image->loader != IMAGE_LOADER_GLIBC || call->plan.libraries.count == 0)
 		return 0;
@@ -279,38 +288,6 @@ static bool takes_mounts(const struct cdi_call *call)
 	return cdi_option(call, "mount", &at) || cdi_option(call, "try-mount", &at_try);
 }
 
-/* musl's path file names the directories that the image's loader doesn't know. */
-static int lead_musl(struct cdi_plan *plan, const char *dir)
-{
-	struct strings folders = {0};
-	struct cdi_call *call = plan->call;
-	struct image *image = &plan->image;
-	const char *value, *text;
-	size_t at = 0;
-
-	if (dir && !string_equal(dir, image->lib_dir) &&
-	    strings_add(call->arena, &folders, dir) < 0)
-		return -ENOMEM;
-	/* Libraries with places of their own. */
-	while ((value = cdi_option(call, "library", &at))) {
-		const char *path = strstr(value, "::/"), *slash = path ? strrchr(path, '/') : NULL;
-		const char *folder = path ? arena_strndup(call->arena, path + strlen("::"),
-							  (size_t)(slash - path) - strlen("::"))
-					  : NULL;
-
-		if (!path)
-			continue;
-		if (!folder || (*folder && !string_equal(folder, image->lib_dir) &&
-				!strings_contain(&folders, folder) &&
-				strings_add(call->arena, &folders, folder) < 0))
-			return -ENOMEM;
-	}
-	text = strings_join(call->arena, &folders, "\n");
-	if (!text)
-		return -ENOMEM;
-	return folders.count ? image_lead_musl(image, text, &call->container.root, call->arena) : 0;
-}
-
 /*
  * The spec's directories of libraries are those of the host's kind of image, and hold everywhere:
  * the loader cache, on musl the path file, leads there. Where they lie in a volume, the container's
@@ -326,10 +303,8 @@ static int inspect_image(struct cdi_plan *plan)
 	const char *dir_32 = cdi_option(call, "lib-dir32", &at_32);
 	int r = image_inspect(root, call->arena, image, plan->err);
 
-	if (r == 0 && image->loader == IMAGE_LOADER_MUSL)
-		r = lead_musl(plan, dir);
 	if (r < 0)
-		return plan->err->message[0] ? r : error_errno(plan->err, -r, "inspect the image");
+		return r;
 	image->lib_dir = dir ? dir : image->lib_dir;
 	image->lib_dir_32 = dir_32 ? dir_32 : image->lib_dir_32;
 	/* Mounts of the spec are where it says. */

@@ -23,15 +23,21 @@
 static const char usage[] =
 	"usage: davit-hook [-debug] [-config FILE] [-record] [-runtime] [-every-container] STAGE <STATE\n"
 	"       davit-hook -version\n"
-	"       davit-hook create-symlinks|update-ldcache|... as CDI specs have it\n"
+	"       davit-hook create-symlinks|update-ldcache|... (hooks of CDI specs)\n"
 	"\n"
-	"Gives the container whose OCI state stands on standard input its GPUs.\n"
-	"STAGE is prestart, createRuntime, createContainer (for davit-runtime), poststart or\n"
-	"poststop. With -record, what is made in the container's root is written down in the bundle;\n"
-	"poststop, or the same call with the state of a stopped container, removes it. With -runtime,\n"
-	"which davit-runtime gives, a container gets what davit-runtime would give it.\n"
-	"-every-container says that the engine calls the hook for all containers, whether they ask\n"
-	"for GPUs or not: one whose config.json can't be read from here starts without.\n";
+	"Gives GPUs to a container, whose OCI state it reads from standard input.\n"
+	"\n"
+	"STAGE is prestart, createRuntime, createContainer (for davit-runtime), poststart or poststop.\n"
+	"\n"
+	"  -config FILE      the configuration to use (" CONFIG_PATH ")\n"
+	"  -debug            print each step on standard error\n"
+	"  -record           record the files that davit creates in the container's root in the\n"
+	"                    bundle; poststop, or this call for a stopped container, removes them\n"
+	"  -runtime          give the container what davit-runtime would give it; davit-runtime\n"
+	"                    sets this option\n"
+	"  -every-container  the engine calls the hook for every container: if its config.json can't\n"
+	"                    be read from here, it starts without GPUs\n"
+	"  -version          print davit's version\n";
 
 struct arguments {
 	bool debug, record, runtime, every_container, version, help;

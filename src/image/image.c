@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
+#include <string.h>
 
 #include "davit/image.h"
 
@@ -7,12 +8,10 @@
 #define MULTIARCH "x86_64-linux-gnu"
 #define MULTIARCH_32 "i386-linux-gnu"
 #define GLIBC_LOADERS "/lib64/ld-linux-x86-64.so.2", "/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2"
-#define MUSL_ARCH "x86_64"
 #elif defined(__aarch64__)
 #define MULTIARCH "aarch64-linux-gnu"
 #define MULTIARCH_32 "arm-linux-gnueabihf"
 #define GLIBC_LOADERS "/lib/ld-linux-aarch64.so.1"
-#define MUSL_ARCH "aarch64"
 #else
 #error "davit: unknown architecture: add its library directories and loaders"
 #endif
@@ -20,7 +19,6 @@
 /* musl's built-in search path (ldso/dynlink.c: used when there is no path file). */
 #define MUSL_LIB_DIR "/usr/lib"
 #define MUSL_PATH "/lib\n/usr/local/lib\n/usr/lib\n"
-#define MUSL_PATH_FILE "/etc/ld-musl-" MUSL_ARCH ".path"
 #define MUSL_PATH_MAX ((size_t)64 * 1024)
 
 static bool exists(const struct root *root, const char *path)
@@ -66,33 +64,58 @@ static int inspect_musl(const struct root *root, struct arena *arena, struct ima
 			struct error *err)
 {
 	char *text;
-	int r = root_read(root, MUSL_PATH_FILE, MUSL_PATH_MAX, arena, &text, NULL);
+	int r = root_read(root, IMAGE_MUSL_PATH_FILE, MUSL_PATH_MAX, arena, &text, NULL);
 
 	ret->loader = IMAGE_LOADER_MUSL;
 	ret->lib_dir = MUSL_LIB_DIR;
 	ret->lib_dir_32 = MUSL_LIB_DIR;
-	if (r == -ENOENT || (r == 0 && musl_path_leads_to(text, MUSL_LIB_DIR)))
+	ret->musl_path = r == 0 ? text : MUSL_PATH;
+	if (r == 0 || r == -ENOENT)
 		return 0;
-	if (r < 0)
-		return error_set(err, ERROR_IMAGE, -r, "remove it from the image",
-				 "read the image's %s: it is not a small text file",
-				 MUSL_PATH_FILE);
-	ret->musl_path_file = MUSL_PATH_FILE;
-	ret->musl_path_text = arena_printf(arena, "%s\n%s\n", text, MUSL_LIB_DIR);
-	return ret->musl_path_text ? 0 : error_memory(err);
+	return error_set(err, ERROR_IMAGE, -r, "remove it from the image",
+			 "read the image's %s: it is not a small text file", IMAGE_MUSL_PATH_FILE);
 }
 
-int image_lead_musl(struct image *image, const char *dir, const struct root *root,
-		    struct arena *arena)
+/* The directories of the libraries, each once. 0 or -ENOMEM. */
+static int list_dirs(const struct image *image, const struct loader_cache *libraries,
+		     struct arena *arena, struct strings *ret)
 {
-	char *text = NULL;
-	int r = root_read(root, MUSL_PATH_FILE, MUSL_PATH_MAX, arena, &text, NULL);
+	for (size_t i = image->compat.count; i < libraries->count; i++) {
+		const struct loader_entry *library = &libraries->items[i];
+		const char *slash = library->path ? strrchr(library->path, '/') : NULL;
+		const char *dir;
 
-	if (r < 0 && r != -ENOENT)
+		/* One path for all: a 32-bit library found first would be an error. */
+		if (library->flags != LOADER_FLAGS_NATIVE || !slash || slash == library->path)
+			continue;
+		dir = arena_strndup(arena, library->path, (size_t)(slash - library->path));
+		if (!dir || (!strings_contain(ret, dir) && strings_add(arena, ret, dir) < 0))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int image_make_musl_path(const struct image *image, const struct loader_cache *libraries,
+			 struct arena *arena, const char **ret)
+{
+	const char *first = "", *last = "";
+	struct strings dirs = {0};
+	int r = list_dirs(image, libraries, arena, &dirs);
+
+	*ret = NULL;
+	for (size_t i = 0; r == 0 && i < dirs.count; i++) {
+		if (musl_path_leads_to(image->musl_path, dirs.items[i]))
+			continue;
+		if (string_equal(dirs.items[i], MUSL_LIB_DIR))
+			last = "\n" MUSL_LIB_DIR "\n";
+		else
+			first = arena_printf(arena, "%s%s\n", first, dirs.items[i]);
+		r = first ? 0 : -ENOMEM;
+	}
+	if (r < 0 || (!*first && !*last))
 		return r;
-	image->musl_path_file = MUSL_PATH_FILE;
-	image->musl_path_text = arena_printf(arena, "%s\n%s", dir, r == -ENOENT ? MUSL_PATH : text);
-	return image->musl_path_text ? 0 : -ENOMEM;
+	*ret = arena_printf(arena, "%s%s%s", first, image->musl_path, last);
+	return *ret ? 0 : -ENOMEM;
 }
 
 static void set_multiarch(struct image *image)
@@ -114,7 +137,7 @@ int image_inspect(const struct root *root, struct arena *arena, struct image *re
 	*ret = (struct image){0};
 	if (has_glibc(root))
 		ret->loader = IMAGE_LOADER_GLIBC;
-	else if (exists(root, "/lib/ld-musl-" MUSL_ARCH ".so.1"))
+	else if (exists(root, "/lib/ld-musl-" IMAGE_MUSL_ARCH ".so.1"))
 		return inspect_musl(root, arena, ret, err);
 	if (is_multiarch(root)) {
 		set_multiarch(ret);

@@ -133,9 +133,6 @@ static int move(const struct looker *l, struct image *image)
 	image->lib_dir_moved = true;
 	image->lib_dir = dirs->native;
 	image->lib_dir_32 = dirs->compat32;
-	/* musl has no cache, and one path for all. */
-	if (r == 0 && image->loader == IMAGE_LOADER_MUSL)
-		r = image_lead_musl(image, dirs->native, l->root, l->arena);
 	return r;
 }
 

@@ -11,21 +11,21 @@
 static const char usage[] =
 	"usage: davit-nvml LIBRARY [DEV [BEFORE]]\n"
 	"\n"
-	"Asks NVML about the GPUs of this host and prints the answer as JSON. LIBRARY is the absolute\n"
-	"path of the driver's libnvidia-ml.so.VERSION, DEV the directory of its device nodes (/dev).\n"
-	"BEFORE is a library that LIBRARY opens by its bare name (WSL2's libdxcore.so).\n"
-	"davit starts it when /proc doesn't tell enough.\n"
+	"Asks NVML about this host's GPUs and prints the answer as JSON. davit runs it if /proc doesn't\n"
+	"show enough. LIBRARY is the absolute path of the driver's libnvidia-ml.so.VERSION. DEV is the\n"
+	"directory of the driver's device nodes (/dev). BEFORE is a library that LIBRARY opens by its\n"
+	"plain name (WSL2's libdxcore.so).\n"
 	"\n"
 	"The library runs in a sandbox:\n"
-	"  * a root of its own, read-only: the system's libraries, LIBRARY's directory, /proc, /sys\n"
+	"  * a private, read-only root with the system's libraries, LIBRARY's directory, /proc, /sys\n"
 	"    and the driver's nodes\n"
-	"  * network, process and IPC namespaces of its own; no capabilities\n"
-	"  * another user than root, if that user may open the nodes and LIBRARY\n"
-	"  * Landlock: it writes to the driver's nodes alone\n"
-	"  * a filter: no sockets, no signals to others, no new processes\n"
-	"  * 1 GiB of memory, 30 s of processor time, 60 s in all\n"
-	"What the kernel doesn't let the caller have is left out. The filter and the limits always\n"
-	"hold. Root also needs a root of its own or Landlock; without both the library isn't loaded.\n";
+	"  * private network, process and IPC namespaces; no capabilities\n"
+	"  * a user other than root, if that user can open the nodes and LIBRARY\n"
+	"  * Landlock: it can write only to the driver's nodes\n"
+	"  * a seccomp filter: no sockets, no signals to other processes, no new processes\n"
+	"  * 1 GiB of memory, 30 s of processor time, 60 s in total\n"
+	"Parts that the kernel doesn't allow are skipped. The filter and the limits always apply. For\n"
+	"root, the private root or Landlock must work, otherwise the library isn't loaded.\n";
 
 /* Links resolved, since what they lead through is not inside. What can't be had stays as it is. */
 static void resolve(const char *path, char ret[static PATH_SIZE])

@@ -142,16 +142,6 @@ int pipeline_driver(struct pipeline *pipeline, struct arena *arena, struct error
 	return r;
 }
 
-/* To the directories that the libraries keep. */
-static int lead_musl(struct pipeline *pipeline, const struct root *root, struct arena *arena,
-		     struct error *err)
-{
-	const char *folders = driver_list_folders(&pipeline->driver, arena);
-	int r = folders ? image_lead_musl(&pipeline->image, folders, root, arena) : -ENOMEM;
-
-	return r < 0 ? error_errno(err, -r, "read the image's path file for musl") : 0;
-}
-
 /* The host's own root ("/") is looked at for its kind alone; of a container, its volumes count. */
 static int inspect_image(struct pipeline *pipeline, const struct root *root, struct arena *arena,
 			 struct error *err)
@@ -161,8 +151,6 @@ static int inspect_image(struct pipeline *pipeline, const struct root *root, str
 
 	if (r < 0 || (!spec && strcmp(root->path, "/") == 0))
 		return r;
-	if (pipeline->image.loader == IMAGE_LOADER_MUSL && driver_has_folders(&pipeline->driver))
-		return lead_musl(pipeline, root, arena, err);
 	return image_place_libraries(root, spec ? &spec->mounts : NULL,
 				     spec && spec->shared_propagation, arena, &pipeline->image,
 				     err);

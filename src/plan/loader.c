@@ -118,17 +118,25 @@ static void add_loader_conf(struct builder *b)
 	add_conf(b, PLAN_SYSTEM_CONF, b->image->system_dirs);
 }
 
+static void add_musl_path(struct builder *b)
+{
+	const char *text;
+	struct operation *file;
+
+	b->failed |= image_make_musl_path(b->image, &b->plan->libraries, b->arena, &text) < 0;
+	if (!text)
+		return;
+	file = plan_add(b, OPERATION_FILE, IMAGE_MUSL_PATH_FILE,
+			"musl searches only the directories that this file names");
+	file->text = text;
+}
+
 void plan_add_loader_search(struct builder *b)
 {
 	const struct image *image = b->image;
 
-	if (image->musl_path_file) {
-		struct operation *file =
-			plan_add(b, OPERATION_FILE, image->musl_path_file,
-				 "musl searches only the directories that this file names");
-
-		file->text = image->musl_path_text;
-	}
+	if (image->loader == IMAGE_LOADER_MUSL)
+		add_musl_path(b);
 	if (image->loader != IMAGE_LOADER_GLIBC || b->plan->libraries.count == 0)
 		return;
 	plan_add(b, OPERATION_LOADER_CACHE, "/etc/ld.so.cache",

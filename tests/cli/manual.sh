@@ -31,7 +31,7 @@ section() {
 walk() { # WORD...
 	local help option word text
 	help=$("$davit" "$@" --help)
-	if ! grep -q "COMMAND --help\` says more" <<< "$help"; then
+	if ! grep -q "COMMAND --help\` for details" <<< "$help"; then
 		text=$(section "davit $*")
 		[ -n "$text" ] || printf 'the command: davit %s\n' "$*"
 		sed -nE 's/^  (--[a-z.-]+( [^ ]+)?)  .*/\1/p' <<< "$help" |

@@ -93,6 +93,10 @@ bad_usage 'no root' configure --device=all
 bad_usage 'two roots' configure --device=all / /
 bad_usage 'no command' -k
 bad_usage 'an unknown command' inspect
+bad_usage 'a command that is nearly known' lst
+matches 'a command that is nearly known: which' 'unknown command "lst" \(fix: did you mean "list"\? ' "$errors"
+bad_usage 'an option that is nearly known' configure --devcie=all /
+matches 'an option that is nearly known: which' 'unknown option "--devcie=all" \(fix: did you mean "--device"\? ' "$errors"
 bad_usage 'a pid that is none' configure --pid=x /
 cli configure --device=all --compute "$work/nowhere"
 equal 'a root that is not there: failed' 1 "$rc"

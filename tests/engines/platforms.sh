@@ -238,7 +238,7 @@ row 'Jetson 12: no release file' "$xavier" tegra_no_release nothing all '6 libcu
 row 'Jetson 13: JetPack 7' "$thor" nothing nothing 0 '11 libcuda.so.1.1' $first
 row 'Jetson 14: every list' "$orin" nothing nothing - '21 libcuda.so.1.1' $all NVIDIA_REQUIRE_JETPACK=csv-mounts=all
 row 'Jetson 15: the base lists' "$orin" nothing nothing all '21 libcuda.so.1.1' $all NVIDIA_REQUIRE_JETPACK=csv-mounts=base-only
-row 'Jetson 16: no lists' "$orin" tegra_no_lists nothing !all 'error: no CSV files in .*install nvidia-l4t-init' $all
+row 'Jetson 16: no lists' "$orin" tegra_no_lists nothing !all 'error: has no CSV files .*install nvidia-l4t-init' $all
 row 'Jetson 17: no nodes' "$orin" tegra_no_nodes nothing !all 'error: /dev/nvgpu, .*/dev/nvmap' $all
 row 'Jetson 17: no nodes of the GPU' "$orin" tegra_only_nvmap nothing !all 'error: /dev/nvgpu, .*/dev/nvmap, do' $all
 row 'Jetson 18: no NVML' "$orin" tegra_no_nvml nothing all '21 libcuda.so.1.1' $all
@@ -251,4 +251,67 @@ row 'Jetson 22: the chip by UUID' "$orin+dgpu" nothing nothing 54d0709b-1111-522
 row 'Jetson 22: the discrete GPU by UUID' "$orin+dgpu" nothing nothing GPU-bbbbbbbb-1111-2222-3333-444444444441 '11 libcuda.so.1.1' NVIDIA_VISIBLE_DEVICES=GPU-bbbbbbbb-1111-2222-3333-444444444441
 row 'Jetson: the chip is off' "$orin+dgpu" tegra_chip_off nothing 0 '11 libcuda.so.1.1' $first
 row 'Jetson: a board of unknown names' "$thor" tegra_odd_board nothing 0 '11 libcuda.so.1.1' $first
+
+# --- musl ------------------------------------------------------------------------------------------
+
+# musl has no cache: its path file has to name each directory that has a library, except beneath libv4l,
+# where they are opened by their paths. Printed are these directories, what the loader finds, and what
+# the file names twice.
+look_musl='
+path=$(cat /etc/ld-musl-*.path 2> /dev/null || printf "/lib\n/usr/local/lib\n/usr/lib\n")
+path=$(echo "$path" | tr ":" "\n")
+find / \( -path /proc -o -path /sys -o -path "*/libv4l" \) -prune -o -name "lib*.so*" -type f -print |
+	sed "s,/[^/]*\$,," | sort -u | while read -r dir; do
+	echo "$path" | grep -qxF "$dir" && echo "$dir" || echo "not in the path file: $dir"
+done
+dlprobe libcuda.so.1 || true
+echo "$path" | grep . | sort | uniq -d
+'
+
+# musl_row NAME HOST DEVICE PATH-FILE DIRECTORIES FOUND [NAME=VALUE...]
+#   DEVICE       of the CDI spec that means the same; '-': its libraries lie elsewhere
+#   PATH-FILE    of the image: its text; '-': there is none
+#   DIRECTORIES  that have libraries, with spaces between
+#   FOUND        the directory that libcuda.so.1 is found in
+musl_row() {
+	local name="musl: $1" device=$3 path=$4 directories expected by
+	read -ra directories <<< "$5"
+	expected="$(printf '%s\n' "${directories[@]}")
+libcuda.so.1: $6/libcuda.so.1"
+	make_host "$2"
+	shift 6
+	limit_capabilities "$@"
+	musl_image() {
+		mkdir -p "$bundle/rootfs/usr/lib/vdpau"
+		[ "$path" = - ] || printf '%s\n' "$path" > "$bundle/rootfs/etc/ld-musl-$(uname -m).path"
+	}
+	for by in hook davit-runtime 'CDI hook' 'CDI spec'; do
+		[[ $device != - || $by != CDI* ]] || continue
+		case $by in
+		hook) new_bundle musl "$@" ;;
+		davit-runtime)
+			ENGINE=$runtime
+			configure_runtime "$low"
+			runtime_bundle musl "$@"
+			;;
+		CDI*)
+			"$davit" cdi generate --config "$config" --format json --mounts "${by#CDI }" > "$work/spec.json"
+			runtime_bundle musl
+			give_spec "$device"
+			;;
+		esac
+		musl_image
+		run_script "$look_musl"
+		equal "$name: $by" "0 $expected" "$rc $output$errors"
+		ENGINE=$low
+		drop_bundle
+	done
+}
+store=/usr/lib/wsl/drivers/nv_fake.inf_amd64_0123456789abcdef
+board=/usr/lib/aarch64-linux-gnu/nvidia
+musl_row 'WSL' "$wsl" 0 - "$store /usr/lib/wsl/lib" /usr/lib/wsl/lib $first
+musl_row 'Jetson' "$orin" 0 - $board $board $first
+musl_row 'Jetson, a path file that names it' "$orin" 0 "/lib:$board" $board $board $first
+musl_row 'libvdpau has a directory' '' - '/lib:/usr/lib' '/usr/lib /usr/lib/vdpau' /usr/lib \
+	$first NVIDIA_DRIVER_CAPABILITIES=compute,utility,video
 report_exit

@@ -21,8 +21,8 @@ row '`--config FILE`' same 'a file in NVIDIA'\''s or davit'\''s format' 1 'nowhe
 row '`NVIDIA_CTK_DEBUG`' same '' 0 ' debug: ' 'NVIDIA_CTK_DEBUG=true nvidia-ctk cdi generate'
 row '`NVIDIA_CTK_QUIET`' same '' 0 '^nothing$' 'NVIDIA_CTK_QUIET=1 nvidia-ctk config default --output=$scratch/q && echo nothing'
 row '`NVIDIA_CTK_CONFIG`' same '' 1 'nowhere' 'echo "nvidia-container-cli.root = \"/nowhere\"" > $scratch/c.toml; NVIDIA_CTK_CONFIG=$scratch/c.toml nvidia-ctk cdi generate'
-row 'an unknown command' better 'the message suggests the nearest command; exit code 2 (NVIDIA: 3)' 2 'there is no command runtim, but runtime \(fix: ' 'nvidia-ctk runtim'
-row 'an unknown option' better 'one line; exit code 2 (NVIDIA: its help; exit code 1)' 2 'unknown option --bogus \(fix: ' 'nvidia-ctk --bogus'
+row 'an unknown command' better 'the message suggests the nearest command; exit code 2 (NVIDIA: 3)' 2 'unknown command "runtim" \(fix: did you mean "runtime"\? see ' 'nvidia-ctk runtim'
+row 'an unknown option' better 'one line; exit code 2 (NVIDIA: its help; exit code 1)' 2 'unknown option "--bogus" \(fix: ' 'nvidia-ctk --bogus'
 row '`info`' better 'prints the driver and the GPUs (NVIDIA: its help)' 0 'GPU-' 'nvidia-ctk info'
 row '`hook NAME ...`' same 'see nvidia-cdi-hook' 0 '^/etc/link -> ../target$' 'cdi_hook_as "nvidia-ctk hook" create-symlinks --link ../target::/etc/link'
 

@@ -295,6 +295,7 @@ int main(void)
 		cmocka_unit_test(test_docker_refuses),
 		cmocka_unit_test(test_containerd_imports),
 		cmocka_unit_test(test_containerd_imports_removed),
+		cmocka_unit_test(test_containerd_version_stays),
 		cmocka_unit_test(test_containerd_drop_in),
 		cmocka_unit_test(test_containerd_version),
 		cmocka_unit_test(test_containerd_check),

@@ -349,22 +349,54 @@ static void libraries_go_where_no_volume_is(void **state)
 	}
 }
 
-static void musl_is_led_to_the_directory_first(void **state)
+static void musl_searches_every_directory_of_a_library(void **state)
 {
-	AUTO_ARENA arena = {0};
-	AUTO_ROOT root = {.fd = -1};
-	struct oci_mount mount = {
-		.destination = "/usr", .source = "/srv", .type = "bind", .bind = true};
-	struct oci_mounts mounts = {.items = &mount, .count = 1};
-	struct image image = {
-		.loader = IMAGE_LOADER_MUSL, .lib_dir = "/usr/lib", .lib_dir_32 = "/usr/lib"};
-	struct error err = {0};
+	static const struct {
+		const char *path, *libraries[4]; /* "32:" of 32 bits, "own:" of the image */
+		const char *text;                /* NULL: no file is needed */
+	} cases[] = {
+		{"/lib\n/usr/lib\n", {"/usr/lib/libcuda.so.1"}, NULL},
+		{"/lib:/usr/lib", {"/usr/lib/a.so", "/lib/b.so"}, NULL},
+		{"/lib\n/usr/lib\n",
+		 {"/opt/lib/a.so", "/usr/lib/b.so", "/usr/lib/vdpau/c.so", "/opt/lib/d.so"},
+		 "/opt/lib\n/usr/lib/vdpau\n/lib\n/usr/lib\n"},
+		{"/lib", {"/usr/lib/a.so"}, "/lib\n/usr/lib\n"},
+		{"", {"/usr/lib/a.so", "/opt/b.so"}, "/opt\n\n/usr/lib\n"},
+		{"/lib:/opt/lib",
+		 {"/usr/lib/a.so", "/opt/lib/b.so", "/x/y/c.so"},
+		 "/x/y\n/lib:/opt/lib\n/usr/lib\n"},
+		{"/opt/library\n", {"/opt/lib/a.so"}, "/opt/lib\n/opt/library\n"},
+		{"/lib", {"32:/opt/lib32/a.so"}, NULL},
+		{"/lib", {"own:/usr/local/cuda/compat/a.so", "/opt/lib/a.so"}, "/opt/lib\n/lib"},
+		{"/lib", {0}, NULL},
+	};
 
 	(void)state;
-	assert_int_equal(root_open(folder, &root, &err), 0);
-	assert_int_equal(image_place_libraries(&root, &mounts, false, &arena, &image, &err), 0);
-	assert_string_equal(image.musl_path_text,
-			    "/opt/davit/lib\n/lib\n/usr/local/lib\n/usr/lib\n");
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		AUTO_ARENA arena = {0};
+		struct image image = {.loader = IMAGE_LOADER_MUSL, .musl_path = cases[i].path};
+		struct loader_cache libraries = {0};
+		const char *text = "?";
+
+		for (size_t j = 0; j < ARRAY_SIZE(cases[i].libraries); j++) {
+			const char *path = cases[i].libraries[j];
+
+			if (!path)
+				break;
+			image.compat.count += string_starts(path, "own:");
+			*ARENA_PUSH(&arena, &libraries) = (struct loader_entry){
+				.flags = string_starts(path, "32:") ? LOADER_FLAGS_32
+								    : LOADER_FLAGS_NATIVE,
+				.name = strrchr(path, '/') + 1,
+				.path = strchr(path, '/'),
+			};
+		}
+		assert_int_equal(image_make_musl_path(&image, &libraries, &arena, &text), 0);
+		if (cases[i].text)
+			assert_string_equal(text, cases[i].text);
+		else
+			assert_null(text);
+	}
 }
 
 static int make_folder(void **state)
@@ -394,7 +426,7 @@ int main(void)
 		cmocka_unit_test(the_resolver_agrees),
 		cmocka_unit_test(many_mounts_take_time_by_their_length),
 		cmocka_unit_test(libraries_go_where_no_volume_is),
-		cmocka_unit_test(musl_is_led_to_the_directory_first),
+		cmocka_unit_test(musl_searches_every_directory_of_a_library),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -354,12 +354,11 @@ static void images_without_glibc_get_no_cache(void **state)
 	table.image = (struct image){.loader = IMAGE_LOADER_MUSL,
 				     .lib_dir = "/usr/lib",
 				     .lib_dir_32 = "/usr/lib",
-				     .musl_path_file = "/etc/ld-musl-x86_64.path",
-				     .musl_path_text = "/lib\n/usr/lib\n"};
+				     .musl_path = "/lib\n"};
 	table_plan_well(&table);
 	assert_string_equal(targets(&table, OPERATION_LOADER_CACHE), "");
-	assert_string_equal(find(&table, OPERATION_FILE, "/etc/ld-musl-x86_64.path")->text,
-			    "/lib\n/usr/lib\n");
+	assert_string_equal(find(&table, OPERATION_FILE, IMAGE_MUSL_PATH_FILE)->text,
+			    "/lib\n\n/usr/lib\n");
 }
 
 /* ---- graphics --------------------------------------------------------------------------- */

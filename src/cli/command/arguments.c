@@ -7,9 +7,9 @@
 
 /* What every command has; --json only where the table says so. */
 static const struct command_option common[] = {
-	{"config", OPTION_VALUE, "FILE", "the configuration (" CONFIG_PATH ")"},
+	{"config", OPTION_VALUE, "FILE", "the configuration to use (" CONFIG_PATH ")"},
 	{"json", OPTION_FLAG, NULL, "print JSON"},
-	{"help", OPTION_FLAG, NULL, "print this"},
+	{"help", OPTION_FLAG, NULL, "print this text"},
 };
 #define COMMON_CONFIG (&common[0])
 #define COMMON_JSON (&common[1])
@@ -103,7 +103,7 @@ static int refuse_option(const struct parser *p, const char *word, const char *n
 	char asked[32] = "";
 	const char *known[64], *nearest;
 	size_t count = 0;
-	int r = refuse(p, "unknown option %.100s", word);
+	int r = refuse(p, "unknown option \"%.100s\"", word);
 
 	for (const struct command_option *option = NULL;
 	     count < ARRAY_SIZE(known) && (option = command_next_option(p->command, option));)
@@ -111,7 +111,7 @@ static int refuse_option(const struct parser *p, const char *word, const char *n
 	if (length < sizeof(asked))
 		memcpy(asked, name, length);
 	nearest = string_nearest(asked, known, count);
-	return nearest ? error_fix(p->err, r, "did you mean --%s? See `%s --help`", nearest,
+	return nearest ? error_fix(p->err, r, "did you mean \"--%s\"? see `%s --help`", nearest,
 				   p->arguments->name)
 		       : r;
 }
@@ -301,7 +301,7 @@ int arguments_parse(const struct command *command, const char *name, int argc, c
 		else if (!only_words && is_option(command, argv[i], &option))
 			r = parse_option(&p, option, argc, argv, &i);
 		else if (!only_words && argv[i][0] == '-' && argv[i][1])
-			r = refuse(&p, "unknown option %.100s", argv[i]);
+			r = refuse_option(&p, argv[i], argv[i] + 1, strlen(argv[i] + 1));
 		else if (strings_add(arena, &ret->words, argv[i]) < 0)
 			r = error_memory(err);
 		if (ret->help)

@@ -34,7 +34,7 @@ static void print_ignored(const struct command *command)
 		if (!own->summary && !command_more(command, own)->refused &&
 		    !command_more(command, own)->same_as) {
 			(void)printf("%s --%s",
-				     any ? "," : "\nAccepted and without effect:", own->name);
+				     any ? "," : "\nAccepted, but without effect:", own->name);
 			any = true;
 		}
 	if (any)
@@ -48,8 +48,7 @@ static void print_refused(const struct command *command)
 
 	for (const struct option_more *more = command->more; more && more->name; more++)
 		if (more->refused) {
-			(void)printf("%s --%s",
-				     any ? "," : "\nRefused, with the reason:", more->name);
+			(void)printf("%s --%s", any ? "," : "\nNot supported:", more->name);
 			any = true;
 		}
 	if (any)
@@ -76,7 +75,7 @@ int command_help(const struct command *command, const char *name)
 	(void)putchar('\n');
 	if (command->commands) {
 		print_commands(command->commands);
-		(void)printf("\n`%s COMMAND --help` says more.\n\n", name);
+		(void)printf("\nRun `%s COMMAND --help` for details.\n\n", name);
 	}
 	print_options(command);
 	print_ignored(command);

@@ -45,12 +45,40 @@ static int help_of(const struct arguments *arguments, int argc, char **argv)
 	return command_help(command ? command : group, arguments->name);
 }
 
+/* NULL: none is close. */
+static const char *nearest_command(const struct command *group, const char *word)
+{
+	const char *known[32];
+	size_t count = 0;
+
+	while (count < ARRAY_SIZE(known) && group->commands[count]) {
+		known[count] = group->commands[count]->name;
+		count++;
+	}
+	return string_nearest(word, known, count);
+}
+
+static int refuse_command(const struct arguments *arguments, const char *word)
+{
+	const char *nearest = nearest_command(arguments->command, word);
+	struct error err;
+
+	(void)error_set(&err, ERROR_BAD_REQUEST, EINVAL, NULL,
+			"understand the command line: unknown command \"%.100s\"", word);
+	if (nearest)
+		(void)error_fix(&err, 0, "did you mean \"%s\"? see `%s --help`", nearest,
+				arguments->name);
+	else
+		(void)error_fix(&err, 0, "see `%s --help`", arguments->name);
+	print_usage(&err);
+	return EXIT_USAGE;
+}
+
 /* The options before the first word are the group's. */
 static int run_group(struct arguments *arguments, int argc, char **argv)
 {
 	const struct command *group = arguments->command, *command;
-	const char *known[32], *nearest, *name;
-	size_t count = 0;
+	const char *name;
 
 	if (group->before)
 		group->before(arguments);
@@ -66,14 +94,7 @@ static int run_group(struct arguments *arguments, int argc, char **argv)
 		name = arena_printf(arguments->arena, "%s %s", arguments->name, argv[0]);
 		return name ? command_run(command, name, argc - 1, argv + 1) : 1;
 	}
-	while (count < ARRAY_SIZE(known) && group->commands[count]) {
-		known[count] = group->commands[count]->name;
-		count++;
-	}
-	nearest = string_nearest(argv[0], known, count);
-	return nearest ? usage_error(arguments, "there is no command %.100s, but %s", argv[0],
-				     nearest)
-		       : usage_error(arguments, "there is no command %.100s", argv[0]);
+	return refuse_command(arguments, argv[0]);
 }
 
 /* How many of the words are a group's options and their values. */

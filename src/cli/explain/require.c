@@ -182,15 +182,16 @@ static int run(const struct arguments *arguments)
 
 static const struct command_option options[] = {
 	{"have", OPTION_VALUE, "FACTS",
-	 "a list such as cuda=12.2,driver=535.104.05,arch=8.0,brand=tesla"},
+	 "the host's facts: cuda=12.2,driver=535.104.05,arch=8.0,brand=tesla"},
 	{NULL, 0, NULL, NULL},
 };
 
 const struct command command_require = {
 	.name = "require",
-	.summary = "whether a NVIDIA_REQUIRE_* expression holds",
-	.help = "Evaluates constraints for this host or, with --have, for one that needn't be this one.\n"
-		"Exit code 0: satisfied, 3: not, 1: a fact that decides isn't known, 2: no expression.\n",
+	.summary = "check whether a host satisfies a NVIDIA_REQUIRE_* expression",
+	.help = "Evaluates constraints for this host or, with --have, for another one. The exit code is 0\n"
+		"if they are satisfied, 3 if they aren't, 1 if the answer depends on an unknown fact, and\n"
+		"2 without an expression.\n",
 	.example = "davit require --have cuda=12.2,driver=535.104.05 'cuda>=12.4 driver>=535'",
 	.options = options,
 	.words = "EXPRESSION...",

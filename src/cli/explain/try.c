@@ -46,27 +46,29 @@ static int run(const struct arguments *arguments)
 }
 
 static const struct command_option options[] = {
-	{"bundle", OPTION_VALUE, "DIR", "the OCI bundle, or a directory with only rootfs in it"},
+	{"bundle", OPTION_VALUE, "DIR", "the OCI bundle, or a directory that contains only rootfs"},
 	{"gpus", OPTION_VALUE, "GPUS",
-	 "as docker's: 2, all, device=0,1, or none: instead of config.json's request"},
-	{"capabilities", OPTION_VALUE, "LIST", "instead of its NVIDIA_DRIVER_CAPABILITIES"},
+	 "as docker's: 2, all, device=0,1, or none, instead of config.json's request"},
+	{"capabilities", OPTION_VALUE, "LIST",
+	 "the driver capabilities, instead of NVIDIA_DRIVER_CAPABILITIES"},
 	{NULL, 0, NULL, NULL},
 };
 
 const struct command command_try = {
 	.name = "try",
 	.summary = "run a command in a bundle with its GPUs, without a runtime",
-	.help = "Does to the bundle's root what the hook would do to the container, and runs COMMAND there\n"
-		"(without one: process.args of config.json) as its process says: user, groups, environment,\n"
-		"directory, capabilities, no new privileges. The root's files stay as they are: what is\n"
-		"written goes into memory and vanishes, as do mounts, cgroup and processes. A bundle\n"
-		"without config.json is tried as `runc spec` would have it.\n"
+	.help = "Applies the hook's plan to the bundle's root and runs COMMAND there. Without COMMAND, it\n"
+		"runs process.args of config.json. It uses the user, groups, environment, directory,\n"
+		"capabilities and no-new-privileges setting of config.json. The root's files don't\n"
+		"change: writes go into memory and are discarded at the end, as are mounts, cgroup and\n"
+		"processes. If the bundle has no config.json, davit uses one like that of `runc spec`.\n"
 		"\n"
-		"For finding out what is wrong, not for running containers: the network and the other\n"
-		"namespaces are the host's, and there is no seccomp. Volumes of config.json are left out.\n"
+		"This command is for finding problems, not for running containers. The network and the\n"
+		"other namespaces are the host's, and there is no seccomp filter. The volumes of\n"
+		"config.json are not mounted.\n"
 		"\n"
-		"Exit codes are docker run's: the command's own, 128 + its signal, 127: not found, 126: can't\n"
-		"be run, 125: davit failed.\n",
+		"The exit codes are those of docker run: the command's own, 128 + its signal, 127 if it\n"
+		"isn't found, 126 if it can't be run, and 125 if davit failed.\n",
 	.example = "davit try --bundle . --gpus all -- nvidia-smi -L",
 	.options = options,
 	.words = "[-- COMMAND [ARGUMENT...]]",

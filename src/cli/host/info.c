@@ -211,15 +211,17 @@ static int run(const struct arguments *arguments)
 }
 
 static const struct command_option options[] = {
-	{"vendor", OPTION_VALUE, "nvidia|amd|intel", "that vendor's GPUs alone"},
+	{"vendor", OPTION_VALUE, "nvidia|amd|intel", "only that vendor's GPUs"},
 	{NULL, 0, NULL, NULL},
 };
 const struct command command_info = {
 	.name = "info",
-	.summary = "the driver and the GPUs of this host",
-	.help = "Prints the driver's version, the CUDA version and the GPUs of every vendor; on standard error\n"
-		"what is wrong with the driver's libraries, with exit code 1. For AMD's GPUs HIP is the place\n"
-		"that HIP_VISIBLE_DEVICES and ROCm's programs count by, where it is another.\n",
+	.summary = "show the driver and the GPUs of this host",
+	.help = "Prints the driver's version, the CUDA version and the GPUs of every vendor. Problems of\n"
+		"the driver's libraries are printed on standard error, and the exit code is then 1.\n"
+		"\n"
+		"For an AMD GPU, HIP is its index for HIP_VISIBLE_DEVICES and ROCm programs, if that\n"
+		"index differs.\n",
 	.example = "davit info --json",
 	.options = options,
 	.json = true,

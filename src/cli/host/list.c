@@ -155,15 +155,17 @@ static int run(const struct arguments *arguments)
 }
 
 static const struct command_option options[] = {
-	{"containers", OPTION_FLAG, NULL, "which running containers have which GPU"},
+	{"containers", OPTION_FLAG, NULL, "print which running containers have which GPU"},
 	{NULL, 0, NULL, NULL},
 };
 const struct command command_list = {
 	.name = "list",
-	.summary = "what a container with all GPUs and capabilities gets",
-	.help = "Prints the files and nodes of the host that a container gets when it asks for all GPUs of\n"
-		"every vendor and all capabilities, a line each. --containers tells which running containers\n"
-		"have which GPU instead: what it sees in /proc, so root sees all of them.\n",
+	.summary = "list what a container with all GPUs and capabilities gets",
+	.help = "Prints the host's files and nodes that a container gets if it requests all GPUs of every\n"
+		"vendor and all capabilities, one per line.\n"
+		"\n"
+		"With --containers, it prints which running containers have which GPU instead, according\n"
+		"to the nodes in their /dev. An ordinary user sees only the user's own containers.\n",
 	.options = options,
 	.example = "davit list --json",
 	.json = true,

@@ -261,20 +261,20 @@ static int run(const struct arguments *arguments)
 static const struct command_option options[] = {
 	{"doctor", OPTION_FLAG, NULL, "also run the checks of `davit doctor`"},
 	{"log", OPTION_VALUE, "FILE", "read this log instead of the configuration's log.file"},
-	{"output", OPTION_VALUE, "FILE", "replace FILE in one step, instead of printing"},
+	{"output", OPTION_VALUE, "FILE", "replace FILE atomically, instead of printing"},
 	{NULL, 0, NULL, NULL},
 };
 
 const struct command command_metrics = {
 	.name = "metrics",
 	.summary = "count containers, failures and their time, for Prometheus",
-	.help = "Reads davit's log and prints what it says in Prometheus' text format: containers that\n"
-		"got GPUs, failures by error code, a histogram of davit's time for a container. With\n"
-		"--output, FILE is replaced in one step, as node_exporter's textfile collector needs.\n"
-		"davit-metrics.timer does so every minute.\n"
+	.help = "Reads davit's log and prints metrics in Prometheus' text format. They count the\n"
+		"containers that got GPUs and the failures by error code, and show a histogram of davit's\n"
+		"time for a container. davit-metrics.timer runs this command every minute for\n"
+		"node_exporter.\n"
 		"\n"
-		"Counters begin anew when the log is rotated. Prometheus expects that of counters. For\n"
-		"containers and their time, log.level has to be \"info\" or \"debug\".\n",
+		"When the log is rotated, the counters restart from 0, as Prometheus expects. For\n"
+		"containers and their time, log.level must be info or debug.\n",
 	.example = "davit metrics --doctor --output /var/lib/prometheus/node-exporter/davit.prom",
 	.options = options,
 	.run = run,

@@ -6,8 +6,9 @@ static const struct command *const commands[] = {&command_cdi_generate, &command
 
 const struct command command_cdi = {
 	.name = "cdi",
-	.summary = "specs of the Container Device Interface: generate, list, transform",
-	.help = "Specs by which engines give GPUs to containers themselves.\n",
+	.summary = "generate, list and transform CDI specs",
+	.help = "CDI specs describe devices. With them, engines can give GPUs to containers without a\n"
+		"hook or another runtime.\n",
 	.example = "davit cdi generate --output /var/run/cdi/nvidia.json",
 	.commands = commands,
 };

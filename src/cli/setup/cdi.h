@@ -14,20 +14,20 @@ extern const struct command command_cdi_generate, command_cdi_list, command_cdi_
 /* The options that `davit cdi generate` and `nvidia-ctk cdi generate` have in common. */
 /* clang-format off */
 #define GENERATE_OPTIONS \
-	{"output",               OPTION_VALUE,    "FILE",    "put it in the place of FILE; DIR/: each vendor's"}, \
-	{"format",               OPTION_VALUE,    "json|yaml", "how (by the name of FILE)"                  }, \
-	{"mode",                 OPTION_VALUE,    "MODE",    "of what devices (auto: GPUs)"                  }, \
-	{"device-id",            OPTION_REPEATED, "IDS",     "these devices alone: indices, UUIDs; or none"  }, \
-	{"device-name-strategy", OPTION_REPEATED, "NAMES",   "index, type-index, uuid (index,uuid)"          }, \
-	{"no-all-device",        OPTION_FLAG,     NULL,      "no device \"all\""                             }, \
-	{"vendor",               OPTION_VALUE,    "NAME",    "of the kind (nvidia.com); amd, intel: their GPUs"}, \
-	{"class",                OPTION_VALUE,    "NAME",    "the class of the kind (gpu)"                   }, \
-	{"driver-root",          OPTION_VALUE,    "DIR",     "where the driver's files are (driver.root)"    }, \
-	{"dev-root",             OPTION_VALUE,    "DIR",     "the root whose /dev has the nodes"             }, \
-	{"library-search-path",  OPTION_REPEATED, "DIRS",    "further library directories (driver.search)"   }, \
-	{"ldconfig-path",        OPTION_VALUE,    "FILE",    "for update-ldcache of others: davit runs none" }, \
-	{"disable-hook",         OPTION_REPEATED, "NAMES",   "hooks that are left out, or all"               }, \
-	{"enable-hook",          OPTION_REPEATED, "NAMES",   "hooks that go in nevertheless; chmod"          }, \
+	{"output",               OPTION_VALUE,    "FILE",    "replace FILE atomically; in DIR/, each vendor's file"}, \
+	{"format",               OPTION_VALUE,    "json|yaml", "the format (from FILE's extension)"}, \
+	{"mode",                 OPTION_VALUE,    "MODE",    "which devices to describe (auto: GPUs)"}, \
+	{"device-id",            OPTION_REPEATED, "IDS",     "only these devices: indices, UUIDs, or none"}, \
+	{"device-name-strategy", OPTION_REPEATED, "NAMES",   "device names: index, type-index, uuid (index,uuid)"}, \
+	{"no-all-device",        OPTION_FLAG,     NULL,      "omit the device \"all\""}, \
+	{"vendor",               OPTION_VALUE,    "NAME",    "the kind's vendor (nvidia.com); amd, intel: their GPUs"}, \
+	{"class",                OPTION_VALUE,    "NAME",    "the kind's class (gpu)"}, \
+	{"driver-root",          OPTION_VALUE,    "DIR",     "the root of the driver's files (driver.root)"}, \
+	{"dev-root",             OPTION_VALUE,    "DIR",     "the root whose /dev contains the nodes"}, \
+	{"library-search-path",  OPTION_REPEATED, "DIRS",    "more library directories (driver.search)"}, \
+	{"ldconfig-path",        OPTION_VALUE,    "FILE",    "for other programs' hooks; davit runs no ldconfig"}, \
+	{"disable-hook",         OPTION_REPEATED, "NAMES",   "omit these hooks, or all"}, \
+	{"enable-hook",          OPTION_REPEATED, "NAMES",   "include these hooks anyway; chmod is possible, too"}, \
 	{"feature-flag",         OPTION_REPEATED, "NAMES",   "no-additional-gids-for-device-nodes, disable-ipc-discoverer"},
 /* clang-format on */
 

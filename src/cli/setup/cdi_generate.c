@@ -147,7 +147,6 @@ static int guess_image(struct arena *arena, struct image *ret, struct error *err
 	if (r == 0)
 		r = image_inspect(&root, arena, ret, err);
 	ret->loader = IMAGE_LOADER_GLIBC;
-	ret->musl_path_file = NULL;
 	return r;
 }
 
@@ -404,19 +403,23 @@ static int run(const struct arguments *arguments)
 
 static const struct command_option options[] = {
 	GENERATE_OPTIONS{"hook-path", OPTION_VALUE, "FILE",
-			 "the program of the hooks (davit-hook beside davit)"},
+			 "the program that the hooks run (davit-hook beside davit)"},
 	{"mounts", OPTION_VALUE, "auto|hook|spec", "what mounts the driver's files (auto)"},
 	{NULL, 0, NULL, NULL},
 };
 const struct command command_cdi_generate = {
 	.name = "generate",
-	.summary = "a spec of this host's GPUs and MIG instances, or of other devices",
-	.help = "Prints the spec, or puts it in the place of FILE. What couldn't be written into it is named\n"
-		"on standard error. Lists are separated by commas, and options with one may stand several\n"
-		"times. Modes: auto and nvml (GPUs), management (all nodes, for daemons that manage the\n"
-		"driver), gds, mofed, gdrcopy, nvswitch, imex; each has a kind of its own.\n"
-		"--vendor amd and intel are these vendors' GPUs. With --output DIR/ each vendor that the host\n"
-		"has gets its file there: nvidia.json, amd.json, intel.json.\n",
+	.summary = "generate a spec of this host's GPUs and MIG instances, or of other devices",
+	.help = "Prints the spec, or writes it to FILE. Standard error names what couldn't be written\n"
+		"into the spec. List items are separated by commas, and options with lists may be\n"
+		"repeated.\n"
+		"\n"
+		"The modes auto and nvml describe GPUs. The mode management describes all nodes, for\n"
+		"daemons that manage the driver. The other modes are gds, mofed, gdrcopy, nvswitch and\n"
+		"imex. Each mode has its own kind.\n"
+		"\n"
+		"--vendor amd or intel generates a spec of that vendor's GPUs. With --output DIR/, davit\n"
+		"writes a file for each vendor that the host has: nvidia.json, amd.json, intel.json.\n",
 	.example = "davit cdi generate --output /var/run/cdi/nvidia.json",
 	.options = options,
 	.run = run,

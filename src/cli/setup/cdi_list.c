@@ -141,15 +141,15 @@ int cdi_list_names(const struct arguments *arguments)
 
 static const struct command_option options[] = {
 	{"spec-dir", OPTION_REPEATED, "DIR",
-	 "look there (/etc/cdi and /var/run/cdi); may stand several times"},
+	 "read DIR (/etc/cdi and /var/run/cdi); may be repeated"},
 	{NULL, 0, NULL, NULL},
 };
 
 const struct command command_cdi_list = {
 	.name = "list",
-	.summary = "the devices of the specs, and what is wrong with these",
-	.help = "Prints the devices that engines find in the folders of specs. What is wrong with the specs is\n"
-		"on standard error, and makes the exit code 1.\n",
+	.summary = "list the devices of the specs, and report problems",
+	.help = "Prints the devices that engines find in the spec directories. Problems of the specs are\n"
+		"printed on standard error, and the exit code is then 1.\n",
 	.example = "davit cdi list --json",
 	.options = options,
 	.json = true,

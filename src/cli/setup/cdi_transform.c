@@ -219,20 +219,19 @@ static int run(const struct arguments *arguments)
 }
 
 static const struct command_option options[] = {
-	{"from", OPTION_VALUE, "DIR", "the root that paths have (/)"},
-	{"to", OPTION_VALUE, "DIR", "the root that they get (/)"},
+	{"from", OPTION_VALUE, "DIR", "the current root of the paths (/)"},
+	{"to", OPTION_VALUE, "DIR", "the new root of the paths (/)"},
 	{"input", OPTION_VALUE, "FILE", "the spec, JSON or YAML (standard input)"},
-	{"output", OPTION_VALUE, "FILE", "put it in the place of FILE, as a whole"},
+	{"output", OPTION_VALUE, "FILE", "replace FILE atomically, instead of printing"},
 	{"relative-to", OPTION_VALUE, "host|container",
-	 "whose paths: the host's (the default), "
-	 "or those in the container"},
+	 "change the host's paths (the default) or the container's"},
 	{NULL, 0, NULL, NULL},
 };
 const struct command command_transform_root = {
 	.name = "root",
-	.summary = "another root for the paths of a spec",
-	.help = "Reads a spec and writes it with DIR of --to for that of --from, wherever a path lies beneath\n"
-		"it. The result is YAML unless FILE is named .json.\n",
+	.summary = "replace the root of a spec's paths",
+	.help = "Reads a spec and replaces the directory of --from by that of --to in each path below it.\n"
+		"The result is YAML, unless the name of FILE ends in .json.\n",
 	.example = "davit cdi transform root --from /run/nvidia/driver --to / --input nvidia.yaml",
 	.options = options,
 	.one_dash = true,
@@ -242,7 +241,7 @@ static const struct command *const commands[] = {&command_transform_root, NULL};
 
 const struct command command_cdi_transform = {
 	.name = "transform",
-	.summary = "change what is in a spec",
+	.summary = "change a spec",
 	.example = "davit cdi transform root --from /run/nvidia/driver --to / --input nvidia.yaml",
 	.commands = commands,
 };

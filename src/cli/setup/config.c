@@ -83,8 +83,8 @@ static int show(const struct arguments *arguments)
 
 static const struct command command_show = {
 	.name = "show",
-	.summary = "the configuration as it is in force",
-	.help = "Prints every key with its value, and which have their default.\n",
+	.summary = "show the current configuration",
+	.help = "Prints every key with its value, and marks defaults.\n",
 	.example = "davit config show --json",
 	.json = true,
 	.run = show,
@@ -121,9 +121,9 @@ static int check(const struct arguments *arguments)
 
 static const struct command command_check = {
 	.name = "check",
-	.summary = "whether a configuration file is good",
-	.help = "Says what is wrong in FILE (" CONFIG_PATH
-		"), and where; then the exit code is 1.\n",
+	.summary = "check a configuration file",
+	.help = "Reports errors in FILE (" CONFIG_PATH ") with their position. If there are any,\n"
+		"the exit code is 1.\n",
 	.example = "davit config check ./config.json",
 	.words = "[FILE]",
 	.words_max = 1,
@@ -136,8 +136,9 @@ static const struct command *const commands[] = {&command_check, &command_config
 
 const struct command command_config = {
 	.name = "config",
-	.summary = "the configuration: show, check, import NVIDIA's",
-	.help = "davit's configuration is " CONFIG_PATH "; without it every key has its default.\n",
+	.summary = "show or check the configuration, or import NVIDIA's",
+	.help = "The configuration is " CONFIG_PATH ". Keys that are missing have their default,\n"
+		"and so has every key if the file is missing.\n",
 	.example = "davit config show",
 	.commands = commands,
 };

@@ -102,17 +102,17 @@ static int run(const struct arguments *arguments)
 }
 
 static const struct command_option options[] = {
-	{"output", OPTION_VALUE, "FILE", "write it to FILE, as a whole"},
-	{"force", OPTION_FLAG, NULL, "replace FILE when it is there"},
+	{"output", OPTION_VALUE, "FILE", "write the result to FILE, instead of printing it"},
+	{"force", OPTION_FLAG, NULL, "replace FILE if it exists"},
 	{NULL, 0, NULL, NULL},
 };
 
 const struct command command_config_import = {
 	.name = "import",
-	.summary = "make a configuration of NVIDIA's config.toml",
-	.help = "Reads FILE (" NVIDIA_CONFIG ") and prints a\n"
-		"configuration of davit that means the same. Each key that has no counterpart is named on\n"
-		"standard error, with the reason.\n",
+	.summary = "convert NVIDIA's config.toml to a configuration of davit",
+	.help = "Reads FILE (" NVIDIA_CONFIG ") and prints an equivalent\n"
+		"configuration of davit. Standard error names each key that has no counterpart, with the\n"
+		"reason.\n",
 	.example = "davit config import --output " CONFIG_PATH,
 	.options = options,
 	.words = "[FILE]",

@@ -390,14 +390,16 @@ static int run(const struct arguments *arguments)
 }
 
 static const struct command_option options[] = {
-	{"dry-run", OPTION_FLAG, NULL, "print the change as a diff, and change nothing"},
-	{"whole", OPTION_FLAG, NULL, "with --dry-run: print the files as they would be"},
-	{"set-default", OPTION_FLAG, NULL, "every container, not only those with --runtime nvidia"},
-	{"cdi", OPTION_FLAG, NULL, "switch CDI devices on"},
-	{"remove", OPTION_FLAG, NULL, "take it back"},
-	{"root", OPTION_VALUE, "DIR", "the files are below DIR"},
-	{"file", OPTION_VALUE, "FILE", "the engine's file, if it isn't at its usual place"},
-	{"drop-in", OPTION_VALUE, "FILE", "the file to be written for containerd, crio or podman"},
+	{"dry-run", OPTION_FLAG, NULL, "print the change as a diff, and don't change any file"},
+	{"whole", OPTION_FLAG, NULL, "with --dry-run: print the whole resulting files"},
+	{"set-default", OPTION_FLAG, NULL,
+	 "use davit for every container, not only with --runtime nvidia"},
+	{"cdi", OPTION_FLAG, NULL, "enable CDI devices"},
+	{"remove", OPTION_FLAG, NULL, "revert the configuration"},
+	{"root", OPTION_VALUE, "DIR", "look for the engine's files below DIR"},
+	{"file", OPTION_VALUE, "FILE", "the engine's file, if it isn't at the default path"},
+	{"drop-in", OPTION_VALUE, "FILE",
+	 "the file that is written for containerd, crio or podman"},
 	{"runtime-name", OPTION_VALUE, "NAME", "the runtime's name (nvidia)"},
 	{"runtime-path", OPTION_VALUE, "FILE", "the runtime (" DAVIT_BINDIR "/davit-runtime)"},
 	{NULL, 0, NULL, NULL},
@@ -405,10 +407,9 @@ static const struct command_option options[] = {
 
 const struct command command_configure = {
 	.name = "configure",
-	.summary = "make docker, containerd, CRI-O or podman use davit",
-	.help = "Makes an engine give GPUs to its containers by davit; everything else in its files stays as\n"
-		"it is. A file that is changed is kept under its name with " CONFIGURE_BACKUP_SUFFIX
-		".\n",
+	.summary = "configure docker, containerd, CRI-O or podman to use davit",
+	.help = "Configures an engine to use davit. The rest of its configuration is left untouched. The\n"
+		"original of a changed file is kept as FILE" CONFIGURE_BACKUP_SUFFIX ".\n",
 	.example = "davit configure docker --dry-run",
 	.options = options,
 	.words = "docker|containerd|crio|podman",

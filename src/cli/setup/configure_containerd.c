@@ -306,9 +306,9 @@ static int load(struct asking *asking, struct engine_files *files)
 	if (distribution->place == CONTAINERD_IMPORT) {
 		r = configure_read(&job->root, distribution->file, job->arena, &main, job->err);
 		if (r == 0 && main)
-			r = configure_containerd_remove(main, distribution->file,
-							distribution->drop_in, job->arena,
-							&stripped, job->err);
+			r = configure_containerd_without_import(main, distribution->file,
+								distribution->drop_in, job->arena,
+								&stripped, job->err);
 		if (r < 0)
 			return r;
 		without[0] = overlay;

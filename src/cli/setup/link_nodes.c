@@ -158,20 +158,20 @@ int cli_create_links(const struct arguments *arguments)
 }
 
 const struct command_option create_links_options[] = {
-	{"create-all", OPTION_FLAG, NULL, "for nodes that aren't there, too"},
-	{"create-device-nodes", OPTION_FLAG, NULL, "with --create-all: make the nodes before"},
-	{"load-kernel-modules", OPTION_FLAG, NULL, "with --create-all: load the modules before"},
-	{"dev-char-path", OPTION_VALUE, "DIR", "where the links are made (/dev/char)"},
-	{"dry-run", OPTION_FLAG, NULL, "change nothing, only say what would be linked"},
-	{"driver-root", OPTION_VALUE, "DIR", "the root whose /dev has the nodes"},
+	{"create-all", OPTION_FLAG, NULL, "also create links for nodes that don't exist"},
+	{"create-device-nodes", OPTION_FLAG, NULL, "with --create-all: create the nodes first"},
+	{"load-kernel-modules", OPTION_FLAG, NULL, "with --create-all: load the modules first"},
+	{"dev-char-path", OPTION_VALUE, "DIR", "the directory of the links (/dev/char)"},
+	{"dry-run", OPTION_FLAG, NULL, "only print which links would be created"},
+	{"driver-root", OPTION_VALUE, "DIR", "the root whose /dev contains the nodes"},
 	{NULL, 0, NULL, NULL},
 };
 
 const struct command command_create_links = {
 	.name = "create-dev-char-symlinks",
 	.summary = "link /dev/char/MAJOR:MINOR to the driver's nodes",
-	.help = "Makes the links by which runc and systemd find a device's name, for the driver's nodes that\n"
-		"are there, and prints those it made. Links that are right stay.\n",
+	.help = "Creates the links by which runc and systemd find a device's name, for the driver's\n"
+		"existing nodes. It prints the created links. Correct links are kept.\n",
 	.example = "davit system create-dev-char-symlinks --create-all",
 	.options = create_links_options,
 	.json = true,

@@ -113,19 +113,20 @@ static int remove_node(const struct arguments *arguments)
 static const struct command_option install_options[] = {
 	{"host", OPTION_VALUE, "DIR", "the host's root directory (/)"},
 	{"engine", OPTION_VALUE, "containerd|crio", "the engine, if the host has both"},
-	{"set-default", OPTION_FLAG, NULL, "pods without a RuntimeClass, too"},
-	{"cdi", OPTION_FLAG, NULL, "switch CDI devices on"},
-	{"no-restart", OPTION_FLAG, NULL, "leave the engine's restart to others"},
-	{"stay", OPTION_FLAG, NULL, "wait for SIGTERM, and take all of it back then"},
+	{"set-default", OPTION_FLAG, NULL, "use davit also for pods without a RuntimeClass"},
+	{"cdi", OPTION_FLAG, NULL, "enable CDI devices"},
+	{"no-restart", OPTION_FLAG, NULL, "don't restart the engine"},
+	{"stay", OPTION_FLAG, NULL, "wait for SIGTERM, and then revert everything"},
 	{NULL, 0, NULL, NULL},
 };
 
 static const struct command node_install = {
 	.name = "install",
-	.summary = "put davit on a node, and make its engine use it",
-	.help = "Copies davit's programs and their names to the host's root, configures containerd (k3s,\n"
-		"RKE2, k0s and MicroK8s as well) or CRI-O there, restarts it and waits until it answers.\n"
-		"What it can't do safely it refuses before anything is changed.\n",
+	.summary = "install davit on a node, and configure the node's engine",
+	.help = "Installs davit through the node's root directory. It copies davit's programs and links\n"
+		"and configures containerd (also of k3s, RKE2, k0s and MicroK8s) or CRI-O. Then it\n"
+		"restarts the engine and waits until it answers. If it can't do this safely, it fails\n"
+		"before anything is changed.\n",
 	.example = "davit node install --host /host --stay",
 	.options = install_options,
 	.run = install,
@@ -133,14 +134,15 @@ static const struct command node_install = {
 
 static const struct command_option remove_options[] = {
 	{"host", OPTION_VALUE, "DIR", "the host's root directory (/)"},
-	{"no-restart", OPTION_FLAG, NULL, "leave the engine's restart to others"},
+	{"no-restart", OPTION_FLAG, NULL, "don't restart the engine"},
 	{NULL, 0, NULL, NULL},
 };
 
 static const struct command node_remove = {
 	.name = "remove",
-	.summary = "take back what `davit node install` did",
-	.help = "The programs stay as long as a container needs them to be stopped.\n",
+	.summary = "revert `davit node install`",
+	.help = "Reverts `davit node install`. Programs that a running container needs to stop are not\n"
+		"removed.\n",
 	.example = "davit node remove --host /host",
 	.options = remove_options,
 	.run = remove_node,
@@ -150,8 +152,8 @@ static const struct command *const commands[] = {&node_install, &node_remove, NU
 
 const struct command command_node = {
 	.name = "node",
-	.summary = "set up a Kubernetes node through its root directory",
-	.help = "For nodes without a shell: config/kubernetes runs it in a DaemonSet.\n",
+	.summary = "install davit on a Kubernetes node through the node's root directory",
+	.help = "For nodes without a shell: the DaemonSet in config/kubernetes runs this command.\n",
 	.example = "davit node install --host /host --stay",
 	.commands = commands,
 };

@@ -92,16 +92,17 @@ int cli_create_nodes(const struct arguments *arguments)
 }
 
 static const struct command_option prepare_options[] = {
-	{"dry-run", OPTION_FLAG, NULL, "change nothing, only say what would be done"},
+	{"dry-run", OPTION_FLAG, NULL, "only print what would be done"},
 	{NULL, 0, NULL, NULL},
 };
 
 static const struct command command_prepare = {
 	.name = "prepare",
-	.summary = "load the driver's modules and make its nodes, at boot",
-	.help = "Loads the kernel modules nvidia, nvidia-uvm and nvidia-modeset, makes the driver's device\n"
-		"nodes that are missing and replaces those with a stale number, so that containers find all\n"
-		"in place. Prints what it did. davit-prepare.service runs it at boot.\n",
+	.summary = "load the driver's modules and create its device nodes, at boot",
+	.help = "Loads the kernel modules nvidia, nvidia-uvm and nvidia-modeset. It creates the driver's\n"
+		"missing device nodes and replaces those with a stale number, so that containers find all\n"
+		"modules and nodes. It prints what it did. davit-prepare.service runs this command at\n"
+		"boot.\n",
 	.example = "davit system prepare",
 	.options = prepare_options,
 	.json = true,
@@ -111,10 +112,10 @@ static const struct command command_prepare = {
 const struct command_option create_nodes_options[] = {
 	{"control-devices", OPTION_FLAG, NULL,
 	 "only nvidiactl, nvidia-modeset, nvidia-uvm and nvidia-uvm-tools"},
-	{"load-kernel-modules", OPTION_FLAG, NULL, "load the driver's modules before"},
-	{"dry-run", OPTION_FLAG, NULL, "change nothing, only say what would be done"},
-	{"root", OPTION_VALUE, "DIR", "make them in DIR/dev"},
-	{"dev-root", OPTION_VALUE, "DIR", "the same"},
+	{"load-kernel-modules", OPTION_FLAG, NULL, "load the driver's modules first"},
+	{"dry-run", OPTION_FLAG, NULL, "only print what would be done"},
+	{"root", OPTION_VALUE, "DIR", "create the nodes in DIR/dev"},
+	{"dev-root", OPTION_VALUE, "DIR", "the same as --root"},
 	{"driver-root", OPTION_VALUE, "DIR", NULL},
 	{NULL, 0, NULL, NULL},
 };
@@ -125,9 +126,9 @@ static const struct option_more create_more[] = {
 
 const struct command command_create_nodes = {
 	.name = "create-device-nodes",
-	.summary = "make the driver's nodes",
-	.help = "Makes the driver's device nodes that are missing, with the numbers, owner and mode that the\n"
-		"driver asks for, and replaces those with a stale number. Prints what it did.\n",
+	.summary = "create the driver's device nodes",
+	.help = "Creates the driver's missing device nodes, with the numbers, owner and mode that the\n"
+		"driver requests. It replaces nodes with a stale number. It prints what it did.\n",
 	.example = "davit system create-device-nodes --control-devices --dry-run",
 	.options = create_nodes_options,
 	.more = create_more,
@@ -141,8 +142,8 @@ static const struct command *const commands[] = {&command_create_nodes, &command
 
 const struct command command_system = {
 	.name = "system",
-	.summary = "the driver's modules and nodes on this host",
-	.help = "Makes what containers need of the host.\n",
+	.summary = "load the driver's modules and create its device nodes",
+	.help = "Prepares the host for containers with GPUs.\n",
 	.example = "davit system prepare",
 	.commands = commands,
 };

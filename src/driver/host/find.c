@@ -68,26 +68,6 @@ const char *driver_libcuda_folder(const struct driver *driver, const char *other
 	return otherwise;
 }
 
-const char *driver_list_folders(const struct driver *driver, struct arena *arena)
-{
-	struct strings folders = {0};
-
-	for (size_t i = 0; i < driver->files.count; i++) {
-		const struct driver_links *loader = &driver->files.items[i].loader;
-
-		for (size_t j = 0; j < loader->count; j++) {
-			const char *path = loader->items[j].text;
-			const char *folder =
-				arena_strndup(arena, path, (size_t)(strrchr(path, '/') - path));
-
-			if (!folder || (!strings_contain(&folders, folder) &&
-					strings_add(arena, &folders, folder) < 0))
-				return NULL;
-		}
-	}
-	return strings_join(arena, &folders, "\n");
-}
-
 const char *driver_version_text(const struct driver *driver)
 {
 	return driver->version ? driver->version : "of unknown version";

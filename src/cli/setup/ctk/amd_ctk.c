@@ -160,27 +160,28 @@ static int run_validate(const struct arguments *arguments)
 }
 
 static const struct command_option generate_options[] = {
-	{"output", OPTION_VALUE, "FILE", "where (" SPEC ")"},
+	{"output", OPTION_VALUE, "FILE", "the spec (" SPEC ")"},
 	{NULL, 0, NULL, NULL},
 };
 static const struct command amd_generate = {
 	.name = "generate",
-	.summary = "a spec of this host's AMD GPUs",
-	.help = "The same as `davit cdi generate --vendor amd`. Without --output it is " SPEC
-		",\nwhich is taken before /etc/cdi/amd.json.\n",
+	.summary = "generate a spec of this host's AMD GPUs",
+	.help = "Works like `davit cdi generate --vendor amd`. Without --output it writes\n" SPEC
+		", which engines prefer to /etc/cdi/amd.json.\n",
 	.example = "amd-ctk cdi generate --output=" SPEC,
 	.options = generate_options,
 	.one_dash = true,
 	.run = run_generate,
 };
 static const struct command_option list_options[] = {
-	{"spec-dir", OPTION_REPEATED, "DIR", "look there; may stand several times"},
+	{"spec-dir", OPTION_REPEATED, "DIR",
+	 "read DIR (/etc/cdi and /var/run/cdi); may be repeated"},
 	{NULL, 0, NULL, NULL},
 };
 static const struct command amd_list = {
 	.name = "list",
-	.summary = "the devices of the specs, and what is wrong with these",
-	.help = "The same as `davit cdi list`, which says more.\n",
+	.summary = "list the devices of the specs, and report problems",
+	.help = "Works like `davit cdi list`; see its --help.\n",
 	.example = "amd-ctk cdi list",
 	.options = list_options,
 	.json = true,
@@ -193,8 +194,8 @@ static const struct command_option validate_options[] = {
 };
 static const struct command amd_validate = {
 	.name = "validate",
-	.summary = "whether a spec is what the host has",
-	.help = "Checks the file as strictly as engines do, and the nodes of its devices.\n",
+	.summary = "compare a spec with this host's GPUs",
+	.help = "Checks the spec as strictly as engines do, and checks that its device nodes exist.\n",
 	.example = "amd-ctk cdi validate --path=/etc/cdi/amd.json",
 	.options = validate_options,
 	.one_dash = true,
@@ -203,7 +204,7 @@ static const struct command amd_validate = {
 static const struct command *const cdi_commands[] = {&amd_generate, &amd_list, &amd_validate, NULL};
 static const struct command amd_cdi = {
 	.name = "cdi",
-	.summary = "specs of the Container Device Interface",
+	.summary = "generate, list and validate CDI specs",
 	.example = "amd-ctk cdi generate",
 	.commands = cdi_commands,
 };
@@ -243,18 +244,19 @@ static int run_configure(const struct arguments *arguments)
 
 static const struct command_option configure_options[] = {
 	{"runtime", OPTION_VALUE, "docker",
-	 "the engine: docker alone (davit configure has others)"},
+	 "the engine: only docker (for others, use davit configure)"},
 	{"config-path", OPTION_VALUE, "FILE", "the engine's file (/etc/docker/daemon.json)"},
-	{"set-as-default", OPTION_FLAG, NULL, "every container"},
-	{"unset-as-default", OPTION_FLAG, NULL, "no longer every container"},
-	{"remove", OPTION_FLAG, NULL, "take it back: that change alone, specs of CDI stay"},
-	{"dry-run", OPTION_FLAG, NULL, "print the change as a diff, and change nothing"},
+	{"set-as-default", OPTION_FLAG, NULL, "use davit for every container"},
+	{"unset-as-default", OPTION_FLAG, NULL, "use davit no longer for every container"},
+	{"remove", OPTION_FLAG, NULL, "revert the configuration, but keep CDI specs"},
+	{"dry-run", OPTION_FLAG, NULL, "print the change as a diff, and don't change any file"},
 	{NULL, 0, NULL, NULL},
 };
 static const struct command amd_configure = {
 	.name = "configure",
-	.summary = "make docker use davit as the runtime amd",
-	.help = "The same as `davit configure docker --runtime-name amd --cdi`, which says more.\n",
+	.summary = "configure docker to use davit as the runtime amd",
+	.help = "Works like `davit configure docker --runtime-name amd --cdi`; see `davit configure\n"
+		"--help`.\n",
 	.example = "amd-ctk runtime configure --runtime=docker --dry-run",
 	.options = configure_options,
 	.one_dash = true,
@@ -263,7 +265,7 @@ static const struct command amd_configure = {
 static const struct command *const runtime_commands[] = {&amd_configure, NULL};
 static const struct command amd_runtime = {
 	.name = "runtime",
-	.summary = "docker's configuration",
+	.summary = "configure docker",
 	.example = "amd-ctk runtime configure --runtime=docker",
 	.commands = runtime_commands,
 };
@@ -292,8 +294,8 @@ static int run_tracker(const struct arguments *arguments)
 
 static const struct command amd_gpu_list = {
 	.name = "list",
-	.summary = "this host's AMD GPUs",
-	.help = "The same as `davit info --vendor amd`.\n",
+	.summary = "list this host's AMD GPUs",
+	.help = "Works like `davit info --vendor amd`.\n",
 	.example = "amd-ctk gpu list",
 	.json = true,
 	.one_dash = true,
@@ -302,14 +304,14 @@ static const struct command amd_gpu_list = {
 static const struct command *const gpu_commands[] = {&amd_gpu_list, NULL};
 static const struct command amd_gpu = {
 	.name = "gpu",
-	.summary = "this host's AMD GPUs",
+	.summary = "list this host's AMD GPUs",
 	.example = "amd-ctk gpu list",
 	.commands = gpu_commands,
 };
 static const struct command amd_tracker = {
 	.name = "gpu-tracker",
-	.summary = "not davit's: it reserves no GPUs",
-	.help = "Exclusive use of a GPU is a scheduler's to see to.\n",
+	.summary = "not supported: davit doesn't reserve GPUs",
+	.help = "Use a scheduler to reserve GPUs for containers.\n",
 	.example = "davit list --containers",
 	.words_max = WORDS_ANY,
 	.words = "WORD",
@@ -319,14 +321,14 @@ static const struct command amd_tracker = {
 static const struct command *const commands[] = {&amd_cdi, &amd_gpu, &amd_tracker, &amd_runtime,
 						 NULL};
 static const struct command_option options[] = {
-	{"version", OPTION_FLAG, NULL, "print which davit it is"},
+	{"version", OPTION_FLAG, NULL, "print davit's version"},
 	{NULL, 0, NULL, NULL},
 };
 
 const struct command command_amd_ctk = {
 	.name = "amd-ctk",
 	.summary = "the commands of amd-ctk, for scripts that call it",
-	.help = "Each becomes a command of davit.\n",
+	.help = "Works like the corresponding commands of davit.\n",
 	.example = "amd-ctk cdi generate",
 	.options = options,
 	.commands = commands,

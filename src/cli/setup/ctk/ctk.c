@@ -69,8 +69,8 @@ static int run_info(const struct arguments *arguments)
 
 static const struct command ctk_info = {
 	.name = "info",
-	.summary = "the driver and the GPUs of this host",
-	.help = "The same as `davit info`; nvidia-ctk's own prints its help.\n",
+	.summary = "show the driver and the GPUs of this host",
+	.help = "Works like `davit info`. NVIDIA's nvidia-ctk info only prints its help.\n",
 	.example = "davit ctk info",
 	.one_dash = true,
 	.json = true,
@@ -87,8 +87,8 @@ static int run_hook(const struct arguments *arguments)
 
 static const struct command ctk_hook = {
 	.name = "hook",
-	.summary = "the hooks of CDI specs: create-symlinks, update-ldcache, ...",
-	.help = "A runtime calls them, with the state of a container on standard input.\n",
+	.summary = "run a hook of a CDI spec: create-symlinks, update-ldcache, ...",
+	.help = "Runtimes call it with the container's state on standard input.\n",
 	.example = "davit ctk hook update-ldcache --folder /usr/lib64 < state.json",
 	.words = "HOOK [OPTION...]",
 	.words_max = WORDS_ANY,
@@ -109,11 +109,12 @@ static int run(const struct arguments *arguments)
 static const struct command *const commands[] = {&ctk_hook,   &ctk_runtime, &ctk_info, &ctk_cdi,
 						 &ctk_system, &ctk_config,  NULL};
 static const struct command_option options[] = {
-	{"version", OPTION_FLAG, NULL, "print as which version it answers, and davit's"},
+	{"version", OPTION_FLAG, NULL,
+	 "print nvidia-ctk's version that this command matches, and davit's"},
 	{"v", OPTION_FLAG, NULL, NULL},
-	{"debug", OPTION_FLAG, NULL, "each step on standard error"},
+	{"debug", OPTION_FLAG, NULL, "print each step on standard error"},
 	{"d", OPTION_FLAG, NULL, NULL},
-	{"quiet", OPTION_FLAG, NULL, "nothing but errors"},
+	{"quiet", OPTION_FLAG, NULL, "print only errors"},
 	{"q", OPTION_FLAG, NULL, NULL},
 	{"config", OPTION_VALUE, "FILE", "davit's configuration, or NVIDIA's config.toml"},
 	{NULL, 0, NULL, NULL},
@@ -128,9 +129,9 @@ static const struct option_more more[] = {
 const struct command command_ctk = {
 	.name = "ctk",
 	.summary = "the commands of nvidia-ctk, for scripts that call it",
-	.help = "The options and commands of nvidia-ctk " NVIDIA_TOOLKIT_VERSION
-		". What davit has no counterpart for is refused with a line.\n"
-		"Environment variables that stand for options there do so here.\n",
+	.help = "Accepts the commands, options and environment variables of nvidia-ctk " NVIDIA_TOOLKIT_VERSION
+		". What davit\n"
+		"doesn't support is refused with the reason.\n",
 	.example = "davit ctk runtime configure --runtime=containerd --nvidia-set-as-default",
 	.options = options,
 	.more = more,

@@ -29,7 +29,7 @@ static int run_generate(const struct arguments *arguments)
 
 static const struct command_option generate_options[] = {
 	GENERATE_OPTIONS{"hook-path", OPTION_VALUE, "FILE",
-			 "the program of the hooks (davit-hook)"},
+			 "the program that the hooks run (davit-hook)"},
 	{"discovery-mode", OPTION_VALUE, "MODE", NULL},
 	{"nvidia-cdi-hook-path", OPTION_VALUE, "FILE", NULL},
 	{"nvidia-ctk-path", OPTION_VALUE, "FILE", NULL},
@@ -42,11 +42,11 @@ static const struct command_option generate_options[] = {
 	{"device", OPTION_REPEATED, "IDS", NULL},
 	{"devices", OPTION_REPEATED, "IDS", NULL},
 	{"config-search-path", OPTION_REPEATED, "DIRS", NULL},
-	{"csv.file", OPTION_REPEATED, "FILES", "Jetson: these lists alone"},
+	{"csv.file", OPTION_REPEATED, "FILES", "Jetson: read only these lists"},
 	{"csv.ignore-pattern", OPTION_REPEATED, "NAMES",
-	 "Jetson: links that are left out (driver.csv-ignore)"},
+	 "Jetson: links to omit (driver.csv-ignore)"},
 	{"csv.compat-container-root", OPTION_VALUE, "DIR",
-	 "Jetson Orin: newer libraries of images (driver.csv-compat)"},
+	 "Jetson Orin: the image's newer CUDA (driver.csv-compat)"},
 	{NULL, 0, NULL, NULL},
 };
 static const struct option_more generate_more[] = {
@@ -87,10 +87,11 @@ static const struct option_more generate_more[] = {
 
 static const struct command ctk_generate = {
 	.name = "generate",
-	.summary = "a spec of this host's GPUs and MIG instances, or of other devices",
-	.help = "The same as `davit cdi generate`, which says more, but for the format (YAML). It also takes\n"
-		"nvidia-ctk's names of options: --discovery-mode, --nvidia-cdi-hook-path, --devices, ...; and\n"
-		"its variables, NVIDIA_CTK_CDI_OUTPUT_FILE_PATH, NVIDIA_CTK_CDI_GENERATE_MODE, ...\n",
+	.summary = "generate a spec of this host's GPUs and MIG instances, or of other devices",
+	.help = "Works like `davit cdi generate`, but the default format is YAML. It also accepts\n"
+		"nvidia-ctk's option names, such as --discovery-mode, --nvidia-cdi-hook-path and\n"
+		"--devices. It reads nvidia-ctk's variables, such as NVIDIA_CTK_CDI_OUTPUT_FILE_PATH and\n"
+		"NVIDIA_CTK_CDI_GENERATE_MODE.\n",
 	.example = "davit ctk cdi generate --output=/var/run/cdi/nvidia.yaml",
 	.options = generate_options,
 	.more = generate_more,
@@ -101,7 +102,7 @@ static const struct command ctk_generate = {
 /* ---- list, transform -------------------------------------------------------------------- */
 
 static const struct command_option list_options[] = {
-	{"spec-dir", OPTION_REPEATED, "DIRS", "look there (/etc/cdi and /var/run/cdi)"},
+	{"spec-dir", OPTION_REPEATED, "DIRS", "read these directories (/etc/cdi and /var/run/cdi)"},
 	{NULL, 0, NULL, NULL},
 };
 static const struct option_more list_more[] = {
@@ -110,9 +111,9 @@ static const struct option_more list_more[] = {
 };
 static const struct command ctk_list = {
 	.name = "list",
-	.summary = "the devices of the specs, one name a line",
-	.help = "Devices that two specs of one folder have are nobody's, and not printed. What is wrong with\n"
-		"the specs is on standard error.\n",
+	.summary = "list the devices of the specs, one name per line",
+	.help = "If two specs of one directory define a device, engines reject both, so it isn't printed.\n"
+		"Problems of the specs are printed on standard error.\n",
 	.example = "davit ctk cdi list",
 	.options = list_options,
 	.more = list_more,
@@ -123,7 +124,7 @@ static const struct command ctk_list = {
 static const struct command *const transform_commands[] = {&command_transform_root, NULL};
 static const struct command ctk_transform = {
 	.name = "transform",
-	.summary = "change what is in a spec",
+	.summary = "change a spec",
 	.example =
 		"davit ctk cdi transform root --from=/run/nvidia/driver --to=/ --input=nvidia.yaml",
 	.commands = transform_commands,
@@ -135,7 +136,7 @@ static const struct command *const cdi_commands[] = {&ctk_generate, &ctk_list, &
 						     NULL};
 const struct command ctk_cdi = {
 	.name = "cdi",
-	.summary = "specs of the Container Device Interface",
+	.summary = "generate, list and transform CDI specs",
 	.example = "davit ctk cdi list",
 	.commands = cdi_commands,
 	.one_dash = true,

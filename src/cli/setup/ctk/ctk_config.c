@@ -351,7 +351,7 @@ static int run_default(const struct arguments *arguments)
 }
 
 static const struct command_option default_options[] = {
-	{"output", OPTION_VALUE, "FILE", "put it in the place of FILE, as a whole"},
+	{"output", OPTION_VALUE, "FILE", "replace FILE atomically, instead of printing"},
 	{"o", OPTION_VALUE, "FILE", NULL},
 	{NULL, 0, NULL, NULL},
 };
@@ -359,12 +359,12 @@ static const struct option_more default_more[] = {
 	{"o", "output", NULL, NULL},
 	{NULL, NULL, NULL, NULL},
 };
-#define DEFAULT(word)                                                               \
-	{                                                                           \
-		.name = word, .summary = "davit's configuration with its defaults", \
-		.help = "Prints it, with what each key is for.\n",                  \
-		.example = "davit ctk config default", .options = default_options,  \
-		.more = default_more, .one_dash = true, .run = run_default,         \
+#define DEFAULT(word)                                                                          \
+	{                                                                                      \
+		.name = word, .summary = "print davit's default configuration",                \
+		.help = "Prints davit's default configuration, with comments for each key.\n", \
+		.example = "davit ctk config default", .options = default_options,             \
+		.more = default_more, .one_dash = true, .run = run_default,                    \
 	}
 static const struct command config_default = DEFAULT("default");
 static const struct command create_default = DEFAULT("create-default");
@@ -376,11 +376,11 @@ static const struct command_option options[] = {
 	{"config-file", OPTION_VALUE, "FILE", "davit's configuration (" CONFIG_PATH ")"},
 	{"config", OPTION_VALUE, "FILE", NULL},
 	{"c", OPTION_VALUE, "FILE", NULL},
-	{"set", OPTION_REPEATED, "KEY=VALUE", "one of NVIDIA's keys; lists as a:b or a,b"},
-	{"set-list-separator", OPTION_VALUE, "TEXT", "what separates a list's items (:)"},
-	{"in-place", OPTION_FLAG, NULL, "write it to the file that was read"},
+	{"set", OPTION_REPEATED, "KEY=VALUE", "set one of NVIDIA's keys; lists are a:b or a,b"},
+	{"set-list-separator", OPTION_VALUE, "TEXT", "the separator of a list's items (:)"},
+	{"in-place", OPTION_FLAG, NULL, "write the result to the file that was read"},
 	{"i", OPTION_FLAG, NULL, NULL},
-	{"output", OPTION_VALUE, "FILE", "write it to FILE; else to standard output"},
+	{"output", OPTION_VALUE, "FILE", "replace FILE atomically, instead of printing"},
 	{"o", OPTION_VALUE, "FILE", NULL},
 	{NULL, 0, NULL, NULL},
 };
@@ -396,8 +396,9 @@ static const struct option_more more[] = {
 const struct command ctk_config = {
 	.name = "config",
 	.summary = "print or change the configuration",
-	.help = "NVIDIA's keys are written as what they mean to davit, into davit's configuration; its comments\n"
-		"stay. A key that has no counterpart is refused with the reason, and nothing is written.\n",
+	.help = "Prints davit's configuration with changes. --set translates NVIDIA's key to davit's and\n"
+		"keeps comments. If a key has no counterpart, the command fails with the reason and\n"
+		"writes nothing.\n",
 	.example = "davit ctk config --set nvidia-container-cli.no-cgroups=true --in-place",
 	.options = options,
 	.more = more,
