@@ -120,6 +120,7 @@ struct cdi_listing {
 		struct cdi_problem *items;
 		size_t count, capacity;
 	} problems;
+	size_t files; /* how many specs there are, the invalid ones too */
 };
 /* The devices of all specs in these folders of `root`, and what is wrong with them. 0 or -ENOMEM.
  */

@@ -363,6 +363,11 @@ struct driver_known {
  */
 int driver_know_file(const char *name, const char *version, struct arena *arena,
 		     struct driver_known *ret);
+/*
+ * The shortest name of a driver's library ("libcuda.so") or program that begins with `begin`. NULL:
+ * none, or no memory.
+ */
+const char *driver_complete_name(const char *begin, struct arena *arena);
 
 /*
  * The CUDA version, whatever capabilities were asked for: from libcuda's note or, without one, by
@@ -388,3 +393,5 @@ const char *driver_cuda_of_branch(const char *version);
  */
 int driver_ask_nvml(const struct driver_roots *roots, const struct config *config,
 		    struct driver *driver, struct arena *arena, struct error *err);
+/* Whether there is a MIG instance whose UUID isn't known yet. */
+bool driver_lacks_mig_uuids(const struct driver *driver);

@@ -52,6 +52,8 @@ struct image {
 /* Reads the root. 0 or -errno, err filled. */
 int image_inspect(const struct root *root, struct arena *arena, struct image *ret,
 		  struct error *err);
+/* The image of a container that isn't known: glibc, with libraries where Debian keeps them. */
+void image_assume(struct image *ret);
 /*
  * Moves the library directories to the container's own root (/opt/davit/lib, /opt/davit/lib32;
  * where those are a volume, too, /.davit/lib, /.davit/lib32) if one of them lies in a volume that

@@ -102,6 +102,9 @@ void pipeline_log_notes(const struct pipeline *pipeline);
  * error, and driver.unproven says why.
  */
 int pipeline_ask_nvml(struct pipeline *pipeline, struct arena *arena, struct error *err);
-/* The rest of the way: the image behind `root`, and the plan. */
+/*
+ * The rest of the way: the image behind `root`, and the plan. Without a root (fd -1) the image
+ * isn't known: image_assume.
+ */
 int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct arena *arena,
 		  struct error *err);

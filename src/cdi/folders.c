@@ -234,6 +234,7 @@ static int scan_file(struct scan *scan, const char *path)
 	struct error err = {0};
 	int r = read_spec(scan, path, &spec, &err);
 
+	scan->listing->files++;
 	if (r < 0)
 		return r == -ENOMEM
 			       ? r

@@ -45,5 +45,12 @@ int cli_choose_all(const struct vendor *vendor, const struct driver_roots *roots
 /* "/dev/dri/card1, /dev/dri/renderD128"; NULL without memory. */
 const char *cli_accelerator_nodes(const struct accelerator *one, struct arena *arena);
 struct json_object *cli_json_driver(const struct driver *driver);
+/*
+ * For commands that only show the driver: asks NVML for what it alone knows, where something is
+ * missing. If NVML doesn't answer, that is a note of the driver's, which is returned as well. NULL:
+ * nothing to say.
+ */
+const char *cli_ask_nvml(const struct driver_roots *roots, const struct config *config,
+			 struct arena *arena, struct driver *driver);
 /* {"code", "message", "fix"}, or null for no error. */
 struct json_object *cli_json_error(const struct error *err);

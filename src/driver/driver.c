@@ -132,3 +132,12 @@ int driver_ask_nvml(const struct driver_roots *roots, const struct config *confi
 	r = platform_of(driver)->locate_nvml(roots, config, driver, arena, &question, err);
 	return r < 0 ? r : nvml_ask(&question, driver, arena, err);
 }
+
+bool driver_lacks_mig_uuids(const struct driver *driver)
+{
+	for (size_t i = 0; i < driver->gpus.count; i++)
+		for (size_t j = 0; j < driver->gpus.items[i].mig.count; j++)
+			if (!driver->gpus.items[i].mig.items[j].uuid)
+				return true;
+	return false;
+}

@@ -118,6 +118,19 @@ int image_make_musl_path(const struct image *image, const struct loader_cache *l
 	return *ret ? 0 : -ENOMEM;
 }
 
+static void set_multiarch(struct image *image)
+{
+	image->lib_dir = "/usr/lib/" MULTIARCH;
+	image->lib_dir_32 = "/usr/lib/" MULTIARCH_32;
+	image->system_dirs = "/lib/" MULTIARCH "\n/usr/lib/" MULTIARCH "\n/lib\n/usr/lib\n";
+}
+
+void image_assume(struct image *ret)
+{
+	*ret = (struct image){.loader = IMAGE_LOADER_GLIBC};
+	set_multiarch(ret);
+}
+
 int image_inspect(const struct root *root, struct arena *arena, struct image *ret,
 		  struct error *err)
 {
@@ -127,9 +140,7 @@ int image_inspect(const struct root *root, struct arena *arena, struct image *re
 	else if (exists(root, "/lib/ld-musl-" IMAGE_MUSL_ARCH ".so.1"))
 		return inspect_musl(root, arena, ret, err);
 	if (is_multiarch(root)) {
-		ret->lib_dir = "/usr/lib/" MULTIARCH;
-		ret->lib_dir_32 = "/usr/lib/" MULTIARCH_32;
-		ret->system_dirs = "/lib/" MULTIARCH "\n/usr/lib/" MULTIARCH "\n/lib\n/usr/lib\n";
+		set_multiarch(ret);
 	} else {
 		ret->lib_dir = "/usr/lib64";
 		ret->lib_dir_32 = "/usr/lib";

@@ -188,16 +188,19 @@ int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct are
 		  struct error *err)
 {
 	bool nvidia = pipeline->request.nvidia;
-	int r = nvidia ? inspect_image(pipeline, root, arena, err) : 0;
+	bool known = nvidia && root->fd >= 0;
+	int r = known ? inspect_image(pipeline, root, arena, err) : 0;
 
-	if (r == 0 && nvidia && pipeline->config->cuda_compat && pipeline->driver.compat_dir &&
+	if (nvidia && !known)
+		image_assume(&pipeline->image);
+	if (r == 0 && known && pipeline->config->cuda_compat && pipeline->driver.compat_dir &&
 	    (pipeline->request.capabilities & CAPABILITY_COMPUTE))
 		r = find_compat(pipeline, root, arena, err);
-	if (r == 0 && nvidia && (pipeline->request.capabilities & CAPABILITY_VIDEO))
+	if (r == 0 && known && (pipeline->request.capabilities & CAPABILITY_VIDEO))
 		image_find_vdpau(root, &pipeline->image);
 	/* Launchers run the host's on a root; a hook of an engine does without the price. */
 	pipeline->image.other_ldconfig = !pipeline->bundle || pipeline->writes_spec;
-	if (r == 0 && may_need_loader_conf(pipeline))
+	if (r == 0 && root->fd >= 0 && may_need_loader_conf(pipeline))
 		image_find_loader_conf(root, &pipeline->image);
 	if (r == 0)
 		r = plan_make(&pipeline->request, nvidia ? &pipeline->driver : NULL,

@@ -220,9 +220,10 @@ static void add_gpu(struct builder *b, const struct selection *selection, size_t
 static void add_mig(struct builder *b, const struct selected_device *device, bool new_instance)
 {
 	const struct mig_instance *mig = device->mig;
-	const char *because =
-		arena_printf(b->arena, "MIG gpu instance %u, compute instance %u of GPU %u",
-			     mig->gpu_instance, mig->compute_instance, device->gpu->index);
+	const char *because = arena_printf(
+		b->arena, "MIG gpu instance %u, compute instance %u of GPU %u%s%s%s",
+		mig->gpu_instance, mig->compute_instance, device->gpu->index, mig->uuid ? " (" : "",
+		mig->uuid ? mig->uuid : "", mig->uuid ? ")" : "");
 
 	if (new_instance)
 		plan_need_node(b, arena_printf(b->arena, "nvidia-caps/nvidia-cap%u", mig->gi_minor),

@@ -319,7 +319,7 @@ static int decide(struct trial *t, const struct try_options *options, struct err
 	int r;
 
 	pipeline->config = options->config;
-	pipeline->place = options->devices ? "--gpus" : NULL;
+	pipeline->place = options->request.gpus ? "--gpus" : NULL;
 	pipeline->bundle = options->bundle;
 	pipeline->text = arena_strdup(t->arena, t->bundle.text);
 	pipeline->text_length = t->bundle.length;

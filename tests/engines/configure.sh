@@ -14,15 +14,6 @@ host=$work/host
 "$fixture/fake-host" "$host"
 with="cgroup $CGROUP"
 
-# overlay_over DIRECTORY: what is written there stays in our mount namespace.
-overlay_over() {
-	local place=$work/over/${1//\//-}
-	mkdir -p "$place"
-	mount -t tmpfs tmpfs "$place"
-	mkdir -p "$place"/{upper,work}
-	mount -t overlay overlay "$1" -o "lowerdir=$1,upperdir=$place/upper,workdir=$place/work"
-	at_end "umount -l $1"
-}
 overlay_over /etc
 overlay_over /usr/local
 overlay_over /usr/share
@@ -130,7 +121,7 @@ refused 'daemon.json with runtimes that are no object' docker /etc/docker/daemon
 	'{\n  "runtimes": []\n}\n' 'line 2, column 15'
 refused 'config.toml without a bracket' containerd /etc/containerd/config.toml \
 	'version = 2\n[plugins\n' 'line 2, column 9'
-refused 'config.toml of version 5' containerd /etc/containerd/config.toml 'version = 5\n' 'formats 1 to 4.*fix: upgrade davit'
+refused 'config.toml of version 5' containerd /etc/containerd/config.toml 'version = 5\n' 'format versions 1 to 4.*fix: upgrade davit'
 rm -rf "$root"
 mkdir -p "$root/etc/docker"
 ln -s elsewhere "$root/etc/docker/daemon.json"

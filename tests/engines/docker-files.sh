@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # daemon.json and CDI specs that dockerd can't bear, and what doctor says of them: each with the real
-# daemon in that state and in its opposite. SUITES=sid takes sid's dockerd, too, which knows CDI.
+# daemon in that state and in its opposite; and files that people have, before and after `davit configure
+# docker`. SUITES=sid takes sid's dockerd, too, which knows CDI.
 set -euo pipefail
 # shellcheck source=tests/lib/place.sh
 . "$(dirname "$0")/../lib/place.sh"
@@ -29,17 +30,17 @@ mkdir -p /run/cdi
 mount --bind "$etc" /etc/docker
 at_end 'umount -l /etc/docker'
 
-# started TEXT: how a daemon with that daemon.json fares: `up` and where it looks for specs, or its end.
-started() {
-	local i state=ended socket=$work/socket
-	printf '%b' "$1" > "$etc/daemon.json"
+# starts [JQ-FILTER]: how a daemon with this daemon.json fares: `up` and where it looks for specs (or what
+# the filter has of `docker info`), or its end.
+starts() {
+	local i state=ended socket=$work/socket filter=${1:-'.CDISpecDirs // [] | join(" ")'}
 	rm -rf --one-file-system "$work/data" "$work/exec"
 	PATH=$place:$PATH dockerd --config-file "$etc/daemon.json" --data-root "$work/data" --exec-root "$work/exec" \
 		--pidfile "$work/pid" -H "unix://$socket" --group root --iptables=false --ip6tables=false --bridge=none \
 		< /dev/null > "$work/log" 2>&1 &
 	daemon=$!
 	for ((i = 0; i < 400; i++)); do
-		if state=$(DOCKER_HOST=unix://$socket timeout 20 docker info --format '{{json .}}' 2> /dev/null | jq -er '"up \(.CDISpecDirs // [] | join(" "))"'); then
+		if state=$(DOCKER_HOST=unix://$socket timeout 20 docker info --format '{{json .}}' 2> /dev/null | jq -er '"up \('"$filter"')"'); then
 			break
 		fi
 		state=ended
@@ -51,6 +52,10 @@ started() {
 	rm -f "$socket" "$work/pid"
 	umount -l "$work/data" 2> /dev/null || true
 	xargs <<< "$state"
+}
+started() { # TEXT
+	printf '%b' "$1" > "$etc/daemon.json"
+	starts
 }
 # says NAME ID RESULT EVIDENCE: what doctor says of what is there.
 says() {
@@ -87,6 +92,53 @@ cdi_states() {
 	rm /run/cdi/x.yaml
 }
 
+# --- files that people have ----------------------------------------------------------------------
+
+same_bytes() { # NAME TEXT FILE
+	printf '%b' "$2" > "$work/expected"
+	equal "$1" "$(od -c "$work/expected")" "$(od -c "$3")"
+}
+# configured NAME OPTIONS BEFORE AFTER INFO: `davit configure docker` makes AFTER of the file, byte for byte;
+# a daemon with it says INFO (the runtime's arguments, the default runtime, the log driver, the labels);
+# taken back, it is as before.
+configured() {
+	local name="$1 ($version)" file=$etc/daemon.json configure=("$davit" configure docker --runtime-path /opt/davit-runtime)
+	rm -f "$etc"/*
+	printf '%b' "$3" > "$file"
+	# shellcheck disable=SC2206 # words
+	configure+=($2)
+	"${configure[@]}" > "$work/output" 2>&1 || fail "$name: it is configured" "$(< "$work/output")"
+	same_bytes "$name: all else is as it was" "$4" "$file"
+	equal "$name: the daemon has the runtime" "up /opt/davit-runtime $5" \
+		"$(starts '"\(.Runtimes.nvidia.path) \(.Runtimes.nvidia.runtimeArgs // [] | join(" ")) \(.DefaultRuntime) \(.LoggingDriver) \(.Labels // [] | join(" "))"')"
+	"${configure[@]}" > "$work/output" 2>&1 || fail "$name: once more" "$(< "$work/output")"
+	same_bytes "$name: twice is once" "$4" "$file"
+	"$davit" configure docker --remove > "$work/output" 2>&1 || fail "$name: it is taken back" "$(< "$work/output")"
+	same_bytes "$name: taken back" "$3" "$file"
+}
+others_files() {
+	configured 'tabs and CRLF' '' \
+		'{\r\n\t"debug" : true,\r\n\t"labels": [ "a=b",\r\n\t\t"c=d" ]\r\n}\r\n' \
+		'{\r\n\t"debug" : true,\r\n\t"labels": [ "a=b",\r\n\t\t"c=d" ],\r\n\t"runtimes": {\r\n\t\t"nvidia": {\r\n\t\t\t"path": "/opt/davit-runtime"\r\n\t\t}\r\n\t}\r\n}\r\n' \
+		'runc json-file a=b c=d'
+	configured 'a runtime nvidia with arguments, on one line' '' \
+		'{"runtimes": {"nvidia": {"runtimeArgs": ["--debug"], "path": "/usr/bin/nvidia-container-runtime"}, "crun": {"path":"/usr/bin/crun"}}}' \
+		'{"runtimes": {"nvidia": {"runtimeArgs": ["--debug"], "path": "/opt/davit-runtime"}, "crun": {"path":"/usr/bin/crun"}}}' \
+		'--debug runc json-file'
+	configured 'another default' --set-default \
+		'{\n  "default-runtime": "crun",\n  "runtimes": {\n    "crun": {\n      "path": "/usr/bin/crun"\n    }\n  }\n}' \
+		'{\n  "default-runtime": "nvidia",\n  "runtimes": {\n    "crun": {\n      "path": "/usr/bin/crun"\n    },\n    "nvidia": {\n      "path": "/opt/davit-runtime"\n    }\n  }\n}' \
+		'nvidia json-file'
+	configured 'features.cdi is false, exec-opts and nested objects' --cdi \
+		'{\n    "features": {"cdi": false, "buildkit":true},\n    "exec-opts": ["native.cgroupdriver=cgroupfs"],\n    "log-driver": "json-file",\n    "log-opts": {\n        "max-size": "10m",   "max-file": "3",\n        "env": "os,\\u0063ustomer"\n    },\n    "default-ulimits": { "nofile": { "Name": "nofile", "Hard": 64000, "Soft": 64000 } }\n}\n' \
+		'{\n    "features": {"cdi": true, "buildkit":true},\n    "exec-opts": ["native.cgroupdriver=cgroupfs"],\n    "log-driver": "json-file",\n    "log-opts": {\n        "max-size": "10m",   "max-file": "3",\n        "env": "os,\\u0063ustomer"\n    },\n    "default-ulimits": { "nofile": { "Name": "nofile", "Hard": 64000, "Soft": 64000 } },\n    "runtimes": {\n        "nvidia": {\n            "path": "/opt/davit-runtime"\n        }\n    }\n}\n' \
+		'runc json-file'
+	configured 'an empty file' '' '' \
+		'{\n    "runtimes": {\n        "nvidia": {\n            "path": "/opt/davit-runtime"\n        }\n    }\n}\n' \
+		'runc json-file'
+	rm -f "$etc"/*
+}
+
 # With the programs in `place`. CDI is on by itself from 28.3 on.
 all_states() {
 	local folders=''
@@ -94,6 +146,7 @@ all_states() {
 	[ "$(printf '%s\n' 28.3 "$version" | sort -V | head -n 1)" != 28.3 ] || folders='/etc/cdi /var/run/cdi'
 	states "$folders"
 	[ -z "$folders" ] || cdi_states
+	others_files
 }
 
 place=/nonexistent

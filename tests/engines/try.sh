@@ -56,15 +56,23 @@ host_state > "$work/host-before"
 attempt -- nvidia-smi -L
 equal 'try: the GPU of config.json' "0 $(smi_line 0 "$uuid1")" "$rc $output$errors"
 nothing_stays 'try: after a run'
-attempt --gpus 0 -- nvidia-smi -L
+attempt --gpus device=0 -- nvidia-smi -L
 equal 'try: --gpus, an index' "0 $(smi_line 0 "$uuid0")" "$rc $output$errors"
 attempt --gpus all -- nvidia-smi -L
 equal 'try: --gpus all' "0 $both" "$rc $output$errors"
+attempt --gpus 2 -- nvidia-smi -L
+equal 'try: --gpus, a number of GPUs' "0 $both" "$rc $output$errors"
+attempt --gpus '"device=1,0",capabilities=utility' -- nvidia-smi -L
+equal 'try: --gpus, a list' "0 $both" "$rc $output$errors"
+attempt --gpus 0 -- nvidia-smi -L
+equal 'try: --gpus, no GPU by number' \
+	'125 davit: cannot use --gpus 0: a plain number is a number of GPUs, and this one is 0 (fix: use device=0 for the GPU with index 0, or none for the driver alone)' \
+	"$rc $output$errors"
 attempt --gpus "$uuid0" --capabilities utility -- dlprobe libnvidia-ml.so.1 libcuda.so.1
 equal 'try: --capabilities' "1 libcuda.so.1: error:" "$rc $(grep -o 'libcuda.so.1: error:' <<< "$output")"
 attempt --gpus none -- nvidia-smi -L
 equal 'try: --gpus none, the driver alone' 6 "$rc"
-attempt --gpus 5 -- nvidia-smi -L
+attempt --gpus device=5 -- nvidia-smi -L
 equal 'try: a GPU that the host lacks' \
 	'125 davit: cannot inject GPU 5: the host has 2 GPUs (0, 1) (fix: choose one of them in --gpus)' \
 	"$rc $output$errors"
@@ -137,13 +145,13 @@ equal 'try: a config.json with a wrong type' "125 davit: cannot read the bundle'
 make_bundle
 rm "$bundle/config.json"
 bundle_before=$(tree_state "$bundle")
-attempt --gpus 1 -- nvidia-smi -L
+attempt --gpus device=1 -- nvidia-smi -L
 equal 'try: a directory with rootfs alone' "0 $(smi_line 0 "$uuid1")" "$rc $output$errors"
 nothing_stays 'try: after a directory with rootfs alone'
 make_bundle '.hooks = {createContainer: [{path: "/usr/bin/davit-hook", args: ["davit-hook", "createContainer"]}]}'
 attempt -- true
 matches "try: a bundle of davit-runtime's has its remedy" 'fix: name the GPUs with --gpus' "$rc $errors"
-attempt --gpus 1 -- nvidia-smi -L
+attempt --gpus device=1 -- nvidia-smi -L
 equal "try: a bundle of davit-runtime's, with --gpus" "0 $(smi_line 0 "$uuid1")" "$rc $output$errors"
 make_bundle '.mounts += [{destination: "/data", type: "bind", source: "/etc", options: ["bind"]}]'
 attempt -- ls /data

@@ -4,7 +4,7 @@
 # cgroup versions that it is run with.
 
 # Scripts that need no runtime, or choose their own; all others run on each.
-single_scripts=(bad-input docker-files callers cdi cdi-hook cdi-mapped cdi-names configure container-cli containerd-files cri crio docker-rootless doctor environment docker hooks-d matrix podman runtime-bundles
+single_scripts=(bad-input docker-files callers cdi cdi-hook cdi-mapped cdi-names configure container-cli containerd-files cri crio docker-rootless doctor environment docker hooks-d matrix node podman runtime-bundles
 	rootless runtime-engines systemd try units log traces launchers calls vendors-engines platforms wsl jetson)
 
 # engine_scripts: a line for each run, `NAME ENGINE CGROUP`.
@@ -20,7 +20,7 @@ engine_scripts() {
 		done
 	done
 	for name in vendors-engines bad-input callers cdi-hook environment runtime-bundles doctor units launchers calls \
-		containerd-files docker-files docker-rootless; do
+		containerd-files docker-files docker-rootless node; do
 		printf '%s\n' "$name runc v2"
 	done
 	for name in docker runtime-engines configure container-cli try; do

@@ -82,6 +82,16 @@ remove_work() {
 	rm -rf --one-file-system "$work"
 }
 
+# overlay_over DIRECTORY: what is written there stays in our mount namespace.
+overlay_over() {
+	local place=$work/over/${1//\//-}
+	mkdir -p "$place"
+	mount -t tmpfs tmpfs "$place"
+	mkdir -p "$place"/{upper,work}
+	mount -t overlay overlay "$1" -o "lowerdir=$1,upperdir=$place/upper,workdir=$place/work"
+	at_end "umount -l '$1'"
+}
+
 # What this machine's administrator has configured for engines, in a namespace where /etc is a mount
 # of ours.
 forget_engines() {

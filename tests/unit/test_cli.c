@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "command/commands.h"
+#include "davit/try.h"
 #include "unit.h"
 
 #define WORDS_MAX 8
@@ -328,13 +329,87 @@ static void test_tables(void **state)
 	COMMANDS(CHECK_COMMAND)
 }
 
+/* NULL devices: refused. */
+static const struct {
+	const char *value, *devices, *capabilities;
+} gpus_cases[] = {
+	{"1", "0", NULL},
+	{"3", "0,1,2", NULL},
+	{"count=2", "0,1", NULL},
+	{"\"count=2\"", "0,1", NULL},
+	{"all", "all", NULL},
+	{"-1", "all", NULL},
+	{"device=1", "1", NULL},
+	{"\"device=0,1\"", "0,1", NULL},
+	{"device=0,1", "0,1", NULL},
+	{"device=GPU-1074aade-e34c-4efc-662a-2954e7cab1dc",
+	 "GPU-1074aade-e34c-4efc-662a-2954e7cab1dc", NULL},
+	{"\"device=0:1,MIG-x\"", "0:1,MIG-x", NULL},
+	{"driver=cdi,device=nvidia.com/gpu=0", "nvidia.com/gpu=0", NULL},
+	{"nvidia.com/gpu=0", "nvidia.com/gpu=0", NULL},
+	{"none", "none", NULL},
+	{"void", "void", NULL},
+	{"0,1", "0,1", NULL},
+	{"driver=nvidia", "0", NULL},
+	{"driver=nvidia,options=\"a=b\"", NULL, NULL},
+	{"driver=nvidia,\"options=a=b,c=d\"", "0", NULL},
+	{"all,capabilities=utility", "all", "utility"},
+	{"all,capabilities=gpu", "all", NULL},
+	{"\"capabilities=compute,gpu,utility\",device=0", "0", "compute,utility"},
+	{"all,capabilities=all", "all", "all"},
+	{"65536,device=0", NULL, NULL},
+	{"65537", NULL, NULL},
+	{"99999999999999999999", "99999999999999999999", NULL},
+	{"0", NULL, NULL},
+	{"", NULL, NULL},
+	{",", NULL, NULL},
+	{"all,", NULL, NULL},
+	{"device=", NULL, NULL},
+	{"count=", NULL, NULL},
+	{"count=two", NULL, NULL},
+	{"count=1,count=1", NULL, NULL},
+	{"count=1,device=0", NULL, NULL},
+	{"devices=0", NULL, NULL},
+	{"all,capabilities=warp", NULL, NULL},
+	{"all,driver=amd", NULL, NULL},
+	{"\"device=0", NULL, NULL},
+	{"device=\"0,1\"", NULL, NULL},
+	{"\"device=0\"1", NULL, NULL},
+	{"\"device=\"\"0\"", "\"0", NULL},
+};
+
+static void test_gpus(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(gpus_cases); i++) {
+		AUTO_ARENA arena = {0};
+		struct try_request request = {0};
+		struct error err = {0};
+		const char *value = gpus_cases[i].value;
+		int r = try_request_parse_gpus(value, &arena, &request, &err);
+
+		if (!gpus_cases[i].devices) {
+			if (r != -EINVAL || !strstr(err.message, value) || !err.fix[0])
+				fail_msg("--gpus %s isn't refused: %d %s", value, r, err.message);
+			continue;
+		}
+		if (r < 0)
+			fail_msg("--gpus %s: %s", value, err.message);
+		assert_string_equal(gpus_cases[i].devices, request.devices);
+		assert_string_equal(value, request.gpus);
+		if (gpus_cases[i].capabilities)
+			assert_string_equal(gpus_cases[i].capabilities, request.capabilities);
+		else
+			assert_null(request.capabilities);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_command_lines),
-		cmocka_unit_test(test_variables),
-		cmocka_unit_test(test_values),
-		cmocka_unit_test(test_tables),
+		cmocka_unit_test(test_command_lines), cmocka_unit_test(test_variables),
+		cmocka_unit_test(test_values),        cmocka_unit_test(test_tables),
+		cmocka_unit_test(test_gpus),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,12 +3,14 @@
 #pragma once
 
 #include "cli.h"
+#include "davit/try.h"
 
 /* A bundle, and the way through it as far as it leads; err says why not further. */
 struct explanation {
 	struct pipeline pipeline;
-	struct root root;              /* the container's, once there is something to plan */
-	struct image_volumes *volumes; /* then its volumes; NULL: config.json has none */
+	struct root root;                  /* the container's, once there is something to plan */
+	struct image_volumes *volumes;     /* then its volumes; NULL: config.json has none */
+	const struct try_request *request; /* explain_options.request */
 	struct error err;
 };
 void explanation_close(struct explanation *explanation);
@@ -20,9 +22,13 @@ void explanation_close(struct explanation *explanation);
 
 struct explain_options {
 	const struct config *config;
-	bool for_runtime; /* as davit-runtime decides, not as the hook */
+	bool for_runtime;                  /* as davit-runtime decides, not as the hook */
+	const struct try_request *request; /* instead of the bundle's own; or NULL */
 };
-/* Explains the bundle as it lies there. 0 or -errno, which err is filled with. */
+/*
+ * Explains the bundle as it lies there, or with another request; without a bundle (NULL), a
+ * container of an unknown image with that request. 0 or -errno, which err is filled with.
+ */
 int explain_bundle(const struct explain_options *options, const char *bundle, struct arena *arena,
 		   struct explanation *ret);
 
@@ -52,6 +58,8 @@ enum explain_outcome explain_outcome(const struct explanation *explanation,
 const char *explain_outcome_text(const struct explanation *explanation,
 				 const struct operation *operation, struct arena *arena);
 
+/* The request that replaces the bundle's, as options of the command line. NULL without memory. */
+const char *explain_options_text(const struct try_request *request, struct arena *arena);
 /* The same for people: request, rules, GPUs, operations by their reasons. */
 void explain_print_tree(const struct explanation *explanation, struct arena *arena);
 

@@ -185,13 +185,15 @@ int explain_diff(const struct explain_options *options, const char *bundle, cons
 		{"operations", NULL, NULL},
 		{"error", NULL, NULL},
 	};
+	/* The other bundle keeps its own request. */
+	const struct explain_options as_is = {options->config, options->for_runtime, NULL};
 	bool same = true;
 	int failed = 0;
 
 	/* What can't be read can't be compared; other errors are among what is compared. */
 	if (explain_bundle(options, bundle, arena, &a) < 0 && a.pipeline.stage < PIPELINE_REQUEST)
 		return cli_fail(&a.err);
-	if (explain_bundle(options, other, arena, &b) < 0 && b.pipeline.stage < PIPELINE_REQUEST)
+	if (explain_bundle(&as_is, other, arena, &b) < 0 && b.pipeline.stage < PIPELINE_REQUEST)
 		return cli_fail(&b.err);
 	for (size_t i = 0; i < ARRAY_SIZE(differences); i++) {
 		compare(&a, &b, &differences[i], arena);

@@ -164,6 +164,18 @@ static struct json_object *json_operations(const struct explanation *explanation
 	return array;
 }
 
+/* What the command line puts in the place of the bundle's request. */
+static struct json_object *json_options(const struct try_request *request)
+{
+	struct json_object *object = json_object_new_object();
+
+	json_object_object_add(object, "gpus", text(request->gpus));
+	json_object_object_add(object, "devices", text(request->devices));
+	json_object_object_add(object, "capabilities", text(request->capabilities));
+	json_object_object_add(object, "env", cli_json_strings(&request->variables));
+	return object;
+}
+
 struct json_object *explain_json(const struct explanation *explanation, struct arena *arena)
 {
 	const struct pipeline *pipeline = &explanation->pipeline;
@@ -176,6 +188,8 @@ struct json_object *explain_json(const struct explanation *explanation, struct a
 	json_object_object_add(container, "pid", json_object_new_int(0));
 	json_object_object_add(object, "version", json_object_new_int(1));
 	json_object_object_add(object, "container", container);
+	if (explanation->request)
+		json_object_object_add(object, "options", json_options(explanation->request));
 	json_object_object_add(object, "request",
 			       pipeline->stage >= PIPELINE_REQUEST
 				       ? explain_json_request(&pipeline->request)

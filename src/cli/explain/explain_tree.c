@@ -44,6 +44,14 @@ static void add_request(struct tree *root, const struct gpu_request *request)
 		(void)tree_add(node, "rule: %s", request->rules.items[i].text);
 }
 
+static void add_options(struct tree *root, const struct try_request *request)
+{
+	const char *text = explain_options_text(request, root->arena);
+
+	if (text)
+		(void)tree_add(root, "options: %s", text);
+}
+
 static void add_selection(struct tree *root, const struct pipeline *pipeline)
 {
 	const struct selection *selection = &pipeline->selection;
@@ -86,7 +94,7 @@ static void add_choice(struct tree *root, const struct choice *choice)
 		(void)tree_add(node, "%s", choice->all.warning);
 }
 
-static void add_image(struct tree *root, const struct image *image)
+static void add_image(struct tree *root, const struct image *image, bool known)
 {
 	static const char *const loaders[] = {
 		[IMAGE_LOADER_NONE] = "no dynamic loader",
@@ -94,7 +102,8 @@ static void add_image(struct tree *root, const struct image *image)
 		[IMAGE_LOADER_MUSL] = "musl",
 	};
 	struct tree *node = tree_add(
-		root, "image: %s, libraries go to %s%s", loaders[image->loader], image->lib_dir,
+		root, "image: %s%s, libraries go to %s%s", known ? "" : "taken for one with ",
+		loaders[image->loader], image->lib_dir,
 		image->lib_dir_moved ? ", since its own directory for them is a volume" : "");
 
 	if (image->compat_version)
@@ -305,9 +314,15 @@ static const char *platform_text(const struct driver *driver)
 void explain_print_tree(const struct explanation *explanation, struct arena *arena)
 {
 	const struct pipeline *pipeline = &explanation->pipeline;
-	struct tree top = {.arena = arena}, *root = tree_add(&top, "bundle %s", pipeline->bundle);
+	struct tree top = {.arena = arena}, *root = &top;
 
-	if (pipeline->stage >= PIPELINE_SPEC)
+	if (pipeline->bundle && *pipeline->bundle)
+		root = tree_add(&top, "bundle %s", pipeline->bundle);
+	else
+		root = tree_add(&top, "a container without a bundle: its image is unknown");
+	if (explanation->request)
+		add_options(root, explanation->request);
+	if (pipeline->stage >= PIPELINE_SPEC && *pipeline->rootfs)
 		(void)tree_add(root, "rootfs: %s", pipeline->rootfs);
 	if (pipeline->stage >= PIPELINE_REQUEST)
 		add_request(root, &pipeline->request);
@@ -331,7 +346,7 @@ void explain_print_tree(const struct explanation *explanation, struct arena *are
 		(void)tree_add(root, "note: %s", pipeline->notes.items[i]);
 	if (pipeline->stage >= PIPELINE_PLAN) {
 		if (pipeline->request.nvidia)
-			add_image(root, &pipeline->image);
+			add_image(root, &pipeline->image, *pipeline->bundle);
 		add_operations(root, explanation);
 	}
 	if (root != &top)

@@ -21,10 +21,10 @@ static int run(const struct arguments *arguments)
 	const char *bundle = arguments_value(arguments, "bundle");
 	struct try_options options = {
 		.config = &config,
-		.devices = arguments_value(arguments, "gpus"),
-		.capabilities = arguments_value(arguments, "capabilities"),
+		.request = {.capabilities = arguments_value(arguments, "capabilities")},
 		.command = &arguments->words,
 	};
+	const char *gpus = arguments_value(arguments, "gpus");
 	int status = 0;
 
 	/* The command gets the standard streams, and nothing else that somebody left open. */
@@ -37,6 +37,8 @@ static int run(const struct arguments *arguments)
 		return fail(&err);
 	}
 	log_to(STDERR_FILENO, LOG_LEVEL_WARNING);
+	if (gpus && try_request_parse_gpus(gpus, arena, &options.request, &err) < 0)
+		return fail(&err);
 	if (config_load(arguments->config, arena, &config, &err) < 0 ||
 	    try_run(&options, arena, &status, &err) < 0)
 		return fail(&err);
@@ -45,8 +47,8 @@ static int run(const struct arguments *arguments)
 
 static const struct command_option options[] = {
 	{"bundle", OPTION_VALUE, "DIR", "the OCI bundle, or a directory that contains only rootfs"},
-	{"gpus", OPTION_VALUE, "DEVICES",
-	 "all, none, or a list such as 0,1, instead of config.json's request"},
+	{"gpus", OPTION_VALUE, "GPUS",
+	 "as docker's: 2, all, device=0,1, or none, instead of config.json's request"},
 	{"capabilities", OPTION_VALUE, "LIST",
 	 "the driver capabilities, instead of NVIDIA_DRIVER_CAPABILITIES"},
 	{NULL, 0, NULL, NULL},

@@ -203,12 +203,36 @@ static bool answer_node(const struct why_question *question, const struct pipeli
 	return true;
 }
 
+static bool image_has_any(const struct why_question *question,
+			  const struct explanation *explanation)
+{
+	struct stat st;
+
+	return !question->bare && explanation->root.fd >= 0 &&
+	       root_stat(&explanation->root, question->path, AT_SYMLINK_NOFOLLOW, &st) == 0;
+}
+
+/* "libcuda" is the beginning of a name. */
+static bool answer_beginning(const struct why_question *question,
+			     const struct explanation *explanation, struct why_answer *ret)
+{
+	const char *name = NULL;
+
+	if (!string_starts(question->path, "/dev/") && !image_has_any(question, explanation))
+		name = why_complete_name(question, explanation);
+	if (!name)
+		return false;
+	ret->verdict = WHY_NOT_OF_DRIVER;
+	ret->reason =
+		arena_printf(question->arena, "the driver has no file named %s", question->name);
+	ret->fix = arena_printf(question->arena, "did you mean %s? use `--why %s`", name, name);
+	return true;
+}
+
 static void answer_foreign(const struct why_question *question,
 			   const struct explanation *explanation, struct why_answer *ret)
 {
-	struct stat st;
-	bool there = !question->bare && explanation->root.fd >= 0 &&
-		     root_stat(&explanation->root, question->path, AT_SYMLINK_NOFOLLOW, &st) == 0;
+	bool there = image_has_any(question, explanation);
 
 	ret->verdict = WHY_NOT_OF_DRIVER;
 	ret->reason = there ? "it is no file of the driver: the image has it itself"
@@ -266,8 +290,9 @@ static void find_answer(const struct why_question *question, const struct explan
 	} else if (ret->operation) {
 		answer_absent_source(question, explanation, ret);
 	} else if (!why_suggest_request(question, explanation, ret) &&
-		   !(pipeline->request.nvidia && (answer_known(question, &pipeline->driver, ret) ||
-						  answer_node(question, pipeline, ret)))) {
+		   !(pipeline->request.nvidia && answer_known(question, &pipeline->driver, ret)) &&
+		   !answer_beginning(question, explanation, ret) &&
+		   !(pipeline->request.nvidia && answer_node(question, pipeline, ret))) {
 		answer_foreign(question, explanation, ret);
 	}
 }

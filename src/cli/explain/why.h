@@ -48,3 +48,9 @@ bool why_source_exists(const struct pipeline *pipeline, const struct operation *
 /* What would have to be asked for to get it: tries requests. True: `ret` is filled. */
 bool why_suggest_request(const struct why_question *question, const struct explanation *explanation,
 			 struct why_answer *ret);
+/*
+ * A file that a container with all capabilities has, or that a driver may have, and whose name
+ * begins with the question's: "libcuda.so.1" for "libcuda". NULL: none.
+ */
+const char *why_complete_name(const struct why_question *question,
+			      const struct explanation *explanation);

@@ -12,23 +12,32 @@ struct suggester {
 	struct why_answer *answer;
 };
 
+/* The plan for another request of the same container. 0 or -errno. */
+static int plan_request(const struct suggester *w, const struct gpu_request *request,
+			struct pipeline *ret)
+{
+	const struct pipeline *real = &w->explanation->pipeline;
+	struct error ignored = {0};
+	int r;
+
+	ret->config = real->config;
+	ret->bundle = real->bundle;
+	ret->rootfs = real->rootfs;
+	ret->request = *request;
+	/* Whether the image would be content is not the question. */
+	ret->request.requirements = (struct oci_pairs){0};
+	r = pipeline_driver(ret, w->question->arena, &ignored);
+	return r < 0 ? r : pipeline_plan(ret, &w->explanation->root, w->question->arena, &ignored);
+}
+
 /* Whether the container would get the path with this request; then the operation's reason. */
 static bool would_have(const struct suggester *w, const struct gpu_request *request,
 		       const char **ret_because)
 {
-	const struct pipeline *real = &w->explanation->pipeline;
 	const struct operation *operation = NULL;
 	AUTO_PIPELINE pipeline = PIPELINE_INIT;
-	struct error ignored = {0};
 
-	pipeline.config = real->config;
-	pipeline.bundle = real->bundle;
-	pipeline.rootfs = real->rootfs;
-	pipeline.request = *request;
-	/* Whether the image would be content is not the question. */
-	pipeline.request.requirements = (struct oci_pairs){0};
-	if (pipeline_driver(&pipeline, w->question->arena, &ignored) == 0 &&
-	    pipeline_plan(&pipeline, &w->explanation->root, w->question->arena, &ignored) == 0)
+	if (plan_request(w, request, &pipeline) == 0)
 		operation = why_find(w->question, &pipeline, &w->explanation->root);
 	if (operation && why_source_exists(&pipeline, operation)) {
 		*ret_because = operation->because;
@@ -273,4 +282,56 @@ bool why_suggest_request(const struct why_question *question, const struct expla
 
 	return try_capabilities(&w, &explanation->pipeline.request, false) || try_gpus(&w) ||
 	       try_features(&w) || try_vendors(&w);
+}
+
+/* How well a name completes the beginning: 0 not at all; a SONAME is what programs ask for. */
+static unsigned rate_name(const char *name, const char *begin)
+{
+	const char *so = strstr(name, ".so.");
+	bool soname = so && !strchr(so + strlen(".so."), '.');
+
+	if (!string_starts(name, begin))
+		return 0;
+	return (name[strlen(begin)] == '.' ? 4U : 0U) + (soname ? 2U : 0U) + 1U;
+}
+
+static const char *complete_from_plan(const struct suggester *w, const char *begin)
+{
+	struct gpu_request request =
+		with_capability(&w->explanation->pipeline.request, CAPABILITY_ALL);
+	AUTO_PIPELINE pipeline = PIPELINE_INIT;
+	const char *best = NULL;
+	unsigned best_rate = 0;
+
+	if (plan_request(w, &request, &pipeline) < 0)
+		return NULL;
+	for (size_t i = 0; i < pipeline.plan.count; i++) {
+		const struct operation *operation = &pipeline.plan.items[i];
+		const char *slash = operation->target ? strrchr(operation->target, '/') : NULL;
+		unsigned rate = slash ? rate_name(slash + 1, begin) : 0;
+
+		if ((operation->kind == OPERATION_BIND || operation->kind == OPERATION_SYMLINK) &&
+		    (rate > best_rate ||
+		     (rate && rate == best_rate && strlen(slash + 1) < strlen(best)))) {
+			best = slash + 1;
+			best_rate = rate;
+		}
+	}
+	return best ? arena_strdup(w->question->arena, best) : NULL;
+}
+
+const char *why_complete_name(const struct why_question *question,
+			      const struct explanation *explanation)
+{
+	const struct suggester w = {.question = question, .explanation = explanation};
+	const struct pipeline *pipeline = &explanation->pipeline;
+	const char *name;
+
+	/* "lib" is the beginning of every library. */
+	if (strlen(question->name) <= strlen("lib"))
+		return NULL;
+	name = complete_from_plan(&w, question->name);
+	return name || !pipeline->request.nvidia || pipeline->driver.platform != PLATFORM_NATIVE
+		       ? name
+		       : driver_complete_name(question->name, question->arena);
 }

@@ -56,17 +56,21 @@ static void print_text(const struct driver *driver)
 }
 
 /* Where the kernel tells of no GPU, or not its name, NVML does; one can do without. */
-static void ask_nvml(const struct driver_roots *roots, const struct config *config,
-		     struct arena *arena, struct driver *driver)
+const char *cli_ask_nvml(const struct driver_roots *roots, const struct config *config,
+			 struct arena *arena, struct driver *driver)
 {
+	bool lacks_mig = driver_lacks_mig_uuids(driver);
 	struct error err = {0};
 	const char *note;
 
-	if (!driver->nvml_optional || driver_ask_nvml(roots, config, driver, arena, &err) == 0)
-		return;
-	note = arena_printf(arena, "the GPUs' names aren't known: cannot %s", err.message);
+	if ((!driver->nvml_optional && !lacks_mig) ||
+	    driver_ask_nvml(roots, config, driver, arena, &err) == 0)
+		return NULL;
+	note = arena_printf(arena, "the %s aren't known: cannot %s",
+			    lacks_mig ? "MIG instances' UUIDs" : "GPUs' names", err.message);
 	if (note)
 		(void)strings_add(arena, &driver->notes, note);
+	return note;
 }
 
 /* What is wrong with the kernel's side: without it there is nothing to show. */
@@ -145,6 +149,7 @@ static int print_nvidia(const struct arguments *arguments, const struct config *
 	struct json_object *object;
 	const struct error *problem;
 	struct error err = {0};
+	const char *note;
 	int code = 0;
 
 	if (driver_examine(roots, config, arena, driver, &problems) < 0) {
@@ -157,10 +162,13 @@ static int print_nvidia(const struct arguments *arguments, const struct config *
 		return print_found(arguments, found, arena);
 	if (problem)
 		return cli_fail(problem);
-	ask_nvml(roots, config, arena, driver);
+	note = cli_ask_nvml(roots, config, arena, driver);
 	driver->cuda_version = driver_cuda_version(roots, config, driver, arena);
 	if (arguments->json) {
 		object = cli_json_driver(driver);
+		/* Only other platforms have notes in JSON. */
+		if (note && driver->platform == PLATFORM_NATIVE)
+			cli_note("%s", note);
 		if (found->count)
 			json_object_object_add(object, "vendors", json_found(found));
 		code = cli_print_json(object);

@@ -30,6 +30,17 @@ static int add_wishes(struct pipeline *pipeline, const struct config *config, st
 	return r;
 }
 
+/* The reason for a MIG instance's nodes names its UUID; without NVML, a line says why not. */
+static void show_mig_uuids(struct pipeline *pipeline, struct arena *arena)
+{
+	const char *note = NULL;
+
+	if (driver_lacks_mig_uuids(&pipeline->driver))
+		note = cli_ask_nvml(&pipeline->roots, pipeline->config, arena, &pipeline->driver);
+	if (note)
+		cli_note("%s", note);
+}
+
 /* The plan for everything, on an image of the host's own kind. */
 static int plan_for_all(struct pipeline *pipeline, const struct config *config, struct arena *arena,
 			struct error *err)
@@ -60,7 +71,10 @@ static int plan_for_all(struct pipeline *pipeline, const struct config *config, 
 		pipeline->roots = (struct driver_roots)DRIVER_ROOTS_INIT;
 		r = pipeline_driver(pipeline, arena, err);
 	}
-	return r < 0 ? r : pipeline_plan(pipeline, &root, arena, err);
+	if (r < 0)
+		return r;
+	show_mig_uuids(pipeline, arena);
+	return pipeline_plan(pipeline, &root, arena, err);
 }
 
 /* A file or a node of the host; NULL for an operation that has none. */

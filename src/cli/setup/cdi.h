@@ -35,6 +35,7 @@ extern const struct command command_cdi_generate, command_cdi_list, command_cdi_
 struct generate {
 	struct cdi_options cdi;
 	const char *output; /* NULL: standard output */
+	bool report;        /* print a line about the file that was written, with its devices */
 	bool yaml;          /* set before: the format when neither option nor file tells */
 	const char *driver_root, *dev_root; /* or NULL */
 	const struct strings *search;

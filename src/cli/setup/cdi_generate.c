@@ -292,6 +292,21 @@ static int make_vendor_spec(struct generate *generate, const struct config *conf
 				       err);
 }
 
+/* After standard output was named as the file, the line goes to standard error. */
+static void report_spec(const struct generate *generate, struct json_object *spec)
+{
+	size_t count = json_object_array_length(json_object_object_get(spec, "devices"));
+
+	if (!generate->report || cli_is_quiet())
+		return;
+	if (generate->output)
+		(void)printf("wrote %s: %zu device%s\n", generate->output, count,
+			     count == 1 ? "" : "s");
+	else
+		cli_note("wrote the spec to standard output: %zu device%s", count,
+			 count == 1 ? "" : "s");
+}
+
 int generate_run(struct generate *generate, const struct config *config, struct arena *arena,
 		 struct error *err)
 {
@@ -306,6 +321,8 @@ int generate_run(struct generate *generate, const struct config *config, struct 
 		   : make_spec(generate, &pipeline, arena, &spec, &left_out, err);
 	if (r == 0)
 		r = cdi_write(generate->output, spec, generate->yaml, arena, err);
+	if (r == 0)
+		report_spec(generate, spec);
 	for (size_t i = 0; r == 0 && i < left_out.count; i++)
 		cli_note("left out: %s", left_out.items[i]);
 	generate->cdi.image = NULL; /* it was the pipeline's */
@@ -391,6 +408,8 @@ static int run(const struct arguments *arguments)
 	if (generate_parse(arguments, &generate) != 0 ||
 	    generate_parse_form(arguments, &generate) != 0)
 		return EXIT_USAGE;
+	/* Without --output, the spec itself is all that is asked for. */
+	generate.report = arguments_value(arguments, "output") != NULL;
 	r = config_load(arguments->config, &arena, &config, &err);
 	if (r == 0)
 		r = generate_set_roots(&generate, &arena, &config, &err);
@@ -398,7 +417,7 @@ static int run(const struct arguments *arguments)
 		r = is_for_all(arguments, &generate)
 			    ? generate_all(&generate, &config, &arena, &err)
 			    : generate_run(&generate, &config, &arena, &err);
-	return r < 0 ? cli_fail(&err) : 0;
+	return r < 0 ? cli_fail(&err) : fflush(stdout) != 0;
 }
 
 static const struct command_option options[] = {
@@ -410,8 +429,8 @@ static const struct command_option options[] = {
 const struct command command_cdi_generate = {
 	.name = "generate",
 	.summary = "generate a spec of this host's GPUs and MIG instances, or of other devices",
-	.help = "Prints the spec, or writes it to FILE. Standard error names what couldn't be written\n"
-		"into the spec. List items are separated by commas, and options with lists may be\n"
+	.help = "Prints the spec, or writes it to FILE and prints the number of its devices. Standard\n"
+		"error names what couldn't be written into the spec. List items are separated by commas, and options with lists may be\n"
 		"repeated.\n"
 		"\n"
 		"The modes auto and nvml describe GPUs. The mode management describes all nodes, for\n"

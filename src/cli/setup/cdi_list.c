@@ -60,34 +60,54 @@ static int add_folders(const struct arguments *arguments, const char *list, stru
 	return 0;
 }
 
-static int scan(const struct arguments *arguments, struct cdi_listing *ret, struct error *err)
+/* `ret_folders`: where it looked. */
+static int scan(const struct arguments *arguments, struct cdi_listing *ret,
+		struct strings *ret_folders, struct error *err)
 {
-	static const char *const usual[] = {"/etc/cdi", "/var/run/cdi"};
+	static const char usual[] = "/etc/cdi,/var/run/cdi";
 	AUTO_ROOT root = {.fd = -1};
-	struct strings values = {0}, named = {0};
+	struct strings values = {0};
 	int r = arguments_values(arguments, "spec-dir", &values);
 
 	for (size_t i = 0; r == 0 && i < values.count; i++)
-		r = add_folders(arguments, values.items[i], &named);
+		r = add_folders(arguments, values.items[i], ret_folders);
+	if (r == 0 && ret_folders->count == 0)
+		r = add_folders(arguments, usual, ret_folders);
 	if (r == 0)
 		r = root_open("/", &root, err);
 	if (r == 0)
-		r = named.count ? cdi_scan(&root, named.items, named.count, arguments->arena, ret)
-				: cdi_scan(&root, usual, ARRAY_SIZE(usual), arguments->arena, ret);
+		r = cdi_scan(&root, ret_folders->items, ret_folders->count, arguments->arena, ret);
 	return r < 0 ? error_errno(err, -r, "list the CDI specs") : 0;
+}
+
+static void print_nothing_found(const struct arguments *arguments, const struct strings *folders)
+{
+	const char *list = strings_join(arguments->arena, folders, ", ");
+	const char *last = folders->items[folders->count - 1];
+	char line[1024];
+
+	(void)snprintf(line, sizeof(line),
+		       "no CDI spec was found in %s (fix: run `davit cdi generate --output "
+		       "%s/nvidia.json`)",
+		       list ? list : last, last);
+	string_printable(line);
+	cli_note("%s", line);
 }
 
 static int run(const struct arguments *arguments)
 {
+	struct strings folders = {0};
 	struct cdi_listing listing = {0};
 	struct error err = {0};
 	int code;
 
-	if (scan(arguments, &listing, &err) < 0)
+	if (scan(arguments, &listing, &folders, &err) < 0)
 		return cli_fail(&err);
 	code = arguments->json ? print_json(&listing) : print_text(&listing);
 	for (size_t i = 0; i < listing.problems.count; i++)
 		print_problem(&listing.problems.items[i]);
+	if (listing.files == 0 && listing.problems.count == 0)
+		print_nothing_found(arguments, &folders);
 	return code != 0 || listing.problems.count > 0;
 }
 
@@ -119,10 +139,11 @@ static bool is_disputed(const struct cdi_listing *listing, size_t i)
 int cdi_list_names(const struct arguments *arguments)
 {
 	struct cdi_listing listing = {0};
+	struct strings folders = {0};
 	struct error err = {0};
 	const char *last = "";
 
-	if (scan(arguments, &listing, &err) < 0)
+	if (scan(arguments, &listing, &folders, &err) < 0)
 		return cli_fail(&err);
 	if (listing.devices.count)
 		qsort(listing.devices.items, listing.devices.count, sizeof(*listing.devices.items),
@@ -149,7 +170,8 @@ const struct command command_cdi_list = {
 	.name = "list",
 	.summary = "list the devices of the specs, and report problems",
 	.help = "Prints the devices that engines find in the spec directories. Problems of the specs are\n"
-		"printed on standard error, and the exit code is then 1.\n",
+		"printed on standard error, and the exit code is then 1. If there is no spec, a line on\n"
+		"standard error names the directories searched.\n",
 	.example = "davit cdi list --json",
 	.options = options,
 	.json = true,

@@ -40,15 +40,11 @@ static int run_generate(const struct arguments *arguments)
 {
 	const char *output = arguments_value(arguments, "output");
 	struct words words = {.arena = arguments->arena};
-	int code;
 
 	add_value(&words, "--vendor", "amd");
 	add_value(&words, "--output", output ? output : SPEC);
 	add_value(&words, "--config", arguments->config);
-	code = command_run(&command_cdi_generate, arguments->name, words.count, words.items);
-	if (code == 0 && !string_equal(output, "-"))
-		(void)printf("wrote %s\n", output ? output : SPEC);
-	return code;
+	return command_run(&command_cdi_generate, arguments->name, words.count, words.items);
 }
 
 static int run_list(const struct arguments *arguments)

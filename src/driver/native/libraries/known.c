@@ -103,3 +103,23 @@ int driver_know_file(const char *name, const char *version, struct arena *arena,
 	}
 	return know_library(name, version, arena, ret);
 }
+
+const char *driver_complete_name(const char *begin, struct arena *arena)
+{
+	const char *best = NULL;
+	size_t best_length = SIZE_MAX;
+
+	for (size_t i = 0; i < catalogue_count; i++) {
+		const struct catalogue_row *row = &catalogue[i];
+		const char *so = strstr(row->name, ".so");
+		size_t length = so ? (size_t)(so - row->name) + strlen(".so") : strlen(row->name);
+
+		if (row->kind == DRIVER_FILE_SOCKET || strpbrk(row->name, "/*") ||
+		    !string_starts(row->name, begin) || length < strlen(begin) ||
+		    length >= best_length)
+			continue;
+		best = row->name;
+		best_length = length;
+	}
+	return best ? arena_strndup(arena, best, best_length) : NULL;
+}
