@@ -148,7 +148,7 @@ bad_config 'the node of a GPU is missing' '/nvidia0' "$other"
 other_host 'rm dev/nvidia0; mknod dev/nvidia0 c 195 77'
 bad_config 'the node of a GPU has another number' '/nvidia0' "$other"
 other_host 'rm driver/lib64/libcuda.so* driver/lib64/libnvidia-ml.so*'
-bad_config 'no userland: the directories searched' "libraries are not in $work/other/driver: searched /lib64, /lib," "$other"
+bad_config 'no userland: the directories searched' "libraries were not found in $work/other/driver: searched /lib64, /lib," "$other"
 other_host : --driver-version 535.104.05
 bad_config 'a userland of another version: both' "535\.104\.05.*${version//./\\.}|${version//./\\.}.*535\.104\.05" "$other"
 

@@ -198,7 +198,7 @@ said "nested in one with many ids ($with)"
 chmod 0664 "$config"
 nested_run --user --map-root-user
 matches "a configuration that others can write ($with): it doesn't start" \
-	'^[1-9].*davit: cannot trust .*others' "$rc ${errors//$'\n'/ } $(< "$work/user/lines")"
+	'^[1-9].*davit: cannot trust .*users other than its owner' "$rc ${errors//$'\n'/ } $(< "$work/user/lines")"
 chmod 0644 "$config"
 
 # The user's own runtime, in no namespace before: the hook has to go into the container's.

@@ -127,7 +127,7 @@ stop
 strict_bundle
 in_systemd mount --bind /dev/null /run/systemd/private
 start unheard
-matches "unheard ($with): it is said" 'devices may be lost .*/run/systemd/private' "$(< "$work/log")"
+matches "unheard ($with): it is said" 'may lose its devices .*/run/systemd/private' "$(< "$work/log")"
 equal "unheard ($with): after the hook" "$no_more" "$(probe)"
 reload
 in_systemd umount /run/systemd/private
