@@ -91,6 +91,11 @@ static int follow(struct explanation *e, const struct explain_options *options, 
 		r = replace_request(pipeline, options->request, arena, err);
 	if (r == 0)
 		r = pipeline_request(pipeline, arena, err);
+	if (r == 0 && pipeline->spec.written) {
+		e->written = arena_alloc(arena, sizeof(*e->written));
+		return e->written ? explain_read_written(pipeline, arena, e->written, err)
+				  : error_memory(err);
+	}
 	if (r < 0 || !pipeline->request.gpu)
 		return r;
 	if (bundle)

@@ -4,6 +4,13 @@
 
 #include "cli.h"
 #include "davit/try.h"
+#include "output/tree.h"
+
+/* What a bundle that davit-runtime has edited contains; also what its engine put there. */
+struct explain_written {
+	struct strings nodes, rules, groups; /* of config.json, as lines */
+	struct plan plan;                    /* of davit.json */
+};
 
 /* A bundle, and the way through it as far as it leads; err says why not further. */
 struct explanation {
@@ -11,6 +18,7 @@ struct explanation {
 	struct root root;                  /* the container's, once there is something to plan */
 	struct image_volumes *volumes;     /* then its volumes; NULL: config.json has none */
 	const struct try_request *request; /* explain_options.request */
+	struct explain_written *written;   /* NULL: davit-runtime hasn't edited it */
 	struct error err;
 };
 void explanation_close(struct explanation *explanation);
@@ -70,3 +78,9 @@ int explain_why(const struct explain_options *options, const char *bundle, const
 /* What differs between two bundles. The exit code. */
 int explain_diff(const struct explain_options *options, const char *bundle, const char *other,
 		 bool json, struct arena *arena);
+
+/* Fills ret as far as it can be read. 0 or -errno, err filled (ERROR_BAD_BUNDLE). */
+int explain_read_written(const struct pipeline *pipeline, struct arena *arena,
+			 struct explain_written *ret, struct error *err);
+void explain_add_written(struct tree *root, const struct explain_written *written);
+struct json_object *explain_json_written(const struct explain_written *written);

@@ -204,6 +204,9 @@ struct json_object *explain_json(const struct explanation *explanation, struct a
 	if (pipeline->notes.count)
 		json_object_object_add(object, "notes", cli_json_strings(&pipeline->notes));
 	json_object_object_add(object, "operations", json_operations(explanation, arena));
+	if (explanation->written)
+		json_object_object_add(object, "written",
+				       explain_json_written(explanation->written));
 	json_object_object_add(object, "error", cli_json_error(&explanation->err));
 	return object;
 }

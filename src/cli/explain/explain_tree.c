@@ -326,6 +326,8 @@ void explain_print_tree(const struct explanation *explanation, struct arena *are
 		(void)tree_add(root, "rootfs: %s", pipeline->rootfs);
 	if (pipeline->stage >= PIPELINE_REQUEST)
 		add_request(root, &pipeline->request);
+	if (explanation->written)
+		explain_add_written(root, explanation->written);
 	if (pipeline->stage >= PIPELINE_DRIVER && pipeline->request.nvidia)
 		(void)tree_add(root, "driver: %s%s in %s, %zu GPU%s",
 			       driver_version_text(&pipeline->driver),
