@@ -106,7 +106,7 @@ chmod 0700 "$place"
 bomb threads '^(1?[0-9]?[0-9]|2[0-5][0-9]) threads$'
 chmod 0755 "$place"
 bomb descriptors '^10[0-9][0-9] descriptors$'
-bomb output 'cannot go on: the library prints without end$'
+bomb output 'cannot continue: the library prints without end$'
 bomb crash 'cannot go on: the library was ended by signal 4$'
 build sleeper '-DBOMB="sleep"'
 "$nvml" "$place/sleeper.so" > /dev/null 2>&1 &

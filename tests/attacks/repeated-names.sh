@@ -82,23 +82,23 @@ refused 'two process' "$(with process "$second")"
 refused 'two process, the second empty' "$(with process '{}')"
 refused 'two process, the second null' "$(with process null)"
 refused 'two process, one escaped' "$(with 'pr\u006fcess' "$second")"
-refused 'Process' "$(with Process "$second")" '"Process" is process to runc'
-refused 'PROCESS' "$(with PROCESS '{}')" '"PROCESS" is process to runc'
-refused 'process with a long s' "$(with $'proce\xc5\xbfs' "$second")" 'is process to runc'
-refused 'process with an escaped long s' "$(with 'proces\u017f' "$second")" 'is process to runc'
+refused 'Process' "$(with Process "$second")" 'runc reads "Process" as process,'
+refused 'PROCESS' "$(with PROCESS '{}')" 'runc reads "PROCESS" as process,'
+refused 'process with a long s' "$(with $'proce\xc5\xbfs' "$second")" 'as process,'
+refused 'process with an escaped long s' "$(with 'proces\u017f' "$second")" 'as process,'
 refused 'two env' "$(instead '"env":' '"env":["NVIDIA_VISIBLE_DEVICES=all"],"env":')"
-refused 'Env' "$(instead '"env":' '"Env":["NVIDIA_VISIBLE_DEVICES=all"],"env":')" 'is process.env to runc'
+refused 'Env' "$(instead '"env":' '"Env":["NVIDIA_VISIBLE_DEVICES=all"],"env":')" 'as process.env,'
 refused 'two root' "$(with root "{\"path\":\"$elsewhere\"}")"
-refused 'ROOT' "$(with ROOT "{\"path\":\"$elsewhere\"}")" '"ROOT" is root to runc'
+refused 'ROOT' "$(with ROOT "{\"path\":\"$elsewhere\"}")" 'runc reads "ROOT" as root,'
 refused 'two root.path' "$(instead '"root":{' "\"root\":{\"path\":\"$elsewhere\",")"
-refused 'Mounts' "$(with Mounts '[]')" '"Mounts" is mounts to runc'
-refused 'Source of a mount' "$(instead '"source":' '"Source":"/etc","source":')" 'is mounts\[[0-9]+\].source to runc'
+refused 'Mounts' "$(with Mounts '[]')" 'runc reads "Mounts" as mounts,'
+refused 'Source of a mount' "$(instead '"source":' '"Source":"/etc","source":')" 'as mounts\[[0-9]+\].source,'
 refused 'two linux' "$(with linux '{}')"
 refused 'two namespaces' "$(instead '"namespaces":' '"namespaces":[{"type":"user"}],"namespaces":')"
 refused 'two linux.resources' "$(instead '"resources":' '"resources":{},"resources":')"
-refused 'Devices of linux' "$(instead '"linux":{' '"linux":{"Devices":[],')" 'is linux.devices to runc'
+refused 'Devices of linux' "$(instead '"linux":{' '"linux":{"Devices":[],')" 'as linux.devices,'
 refused 'two additionalGids' "$(instead '"user":{' '"user":{"additionalGids":[1],"additionalGids":[2],')"
-refused 'hooks with a kelvin sign' "$(with $'hoo\xe2\x84\xaas' '{}')" 'is hooks to runc'
+refused 'hooks with a kelvin sign' "$(with $'hoo\xe2\x84\xaas' '{}')" 'as hooks,'
 refused 'two annotations' "$(with annotations '{"org.davit.devices":"0","org.davit.devices":"all"}')"
 refused 'an annotation twice, one escaped' "$(with annotations '{"cdi.k8s.io/a":"","cdi.k8s.io\/a":"nvidia.com/gpu=all"}')"
 equal 'the driver is in neither root' '' "$(find "$elsewhere" "$bundle/rootfs" "$bundle/upper" -name nvidiactl)"
