@@ -112,9 +112,11 @@ static int add_context(struct error *err, int r, const char *between, const char
 
 	memcpy(inner, err->message, sizeof(inner));
 	used = vsnprintf(err->message, sizeof(err->message), format, args);
-	if (used > 0 && (size_t)used < sizeof(err->message))
-		(void)snprintf(err->message + used, sizeof(err->message) - (size_t)used, "%s%s",
-			       between, inner);
+	/* A message that is too long is cut. */
+	if (used > 0 && (size_t)used < sizeof(err->message) &&
+	    snprintf(err->message + used, sizeof(err->message) - (size_t)used, "%s%s", between,
+		     inner) < 0)
+		err->message[used] = '\0';
 	string_printable(err->message);
 	return r;
 }

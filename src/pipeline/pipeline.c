@@ -200,7 +200,7 @@ int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct are
 		image_find_vdpau(root, &pipeline->image);
 	/* Launchers run the host's on a root; a hook of an engine does without the price. */
 	pipeline->image.other_ldconfig = !pipeline->bundle || pipeline->writes_spec;
-	if (r == 0 && root->fd >= 0 && may_need_loader_conf(pipeline))
+	if (r == 0 && known && may_need_loader_conf(pipeline))
 		image_find_loader_conf(root, &pipeline->image);
 	if (r == 0)
 		r = plan_make(&pipeline->request, nvidia ? &pipeline->driver : NULL,

@@ -219,7 +219,7 @@ static int read_fields(struct gpus *g)
 		const char *equals;
 		int r = next_field(g, &at, &field);
 
-		if (r < 0)
+		if (r < 0 || !field)
 			return r;
 		equals = strchr(field, '=');
 		if (has_key(field, equals))

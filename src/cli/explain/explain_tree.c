@@ -314,7 +314,7 @@ static const char *platform_text(const struct driver *driver)
 void explain_print_tree(const struct explanation *explanation, struct arena *arena)
 {
 	const struct pipeline *pipeline = &explanation->pipeline;
-	struct tree top = {.arena = arena}, *root = &top;
+	struct tree top = {.arena = arena}, *root;
 
 	if (pipeline->bundle && *pipeline->bundle)
 		root = tree_add(&top, "bundle %s", pipeline->bundle);
