@@ -29,14 +29,6 @@ jq -n --arg hook "$hook" --arg config "$config" '{version: "1.0.0",
 	hook: {path: $hook, args: ["davit-hook", "--config", $config, "prestart"]},
 	when: {always: true}, stages: ["prestart"]}' > "$work/podman/hooks/davit.json"
 export HOME=$work/podman/home
-# shellcheck disable=SC2317 # called by clean_up
-wait_for_podman() {
-	local i
-	for ((i = 0; i < 100; i++)); do
-		pgrep -f "$work/podman" > /dev/null || break
-		sleep 0.1
-	done
-}
 at_end wait_for_podman
 podman_run() { # NAME=VALUE...
 	rc=0

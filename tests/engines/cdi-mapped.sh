@@ -88,14 +88,6 @@ podman_run() { # OPTION... -- COMMAND...: sets rc, output and errors
 		--ulimit nproc=1024:1024 "${options[@]}" localhost/mapped "${@:2}" 2> "$work/errors" < /dev/null) || rc=$?
 	errors=$(grep -v 'level=warning' "$work/errors" || true)
 }
-# shellcheck disable=SC2317 # called by clean_up
-wait_for_podman() {
-	local i
-	for ((i = 0; i < 100; i++)); do
-		pgrep -f "$work/(podman|home)" > /dev/null || break
-		sleep 0.1
-	done
-}
 at_end wait_for_podman
 import() {
 	tar -C "$work/roots/debian" --exclude=./dev/* -c . > "$work/image.tar"

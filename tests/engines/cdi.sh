@@ -42,14 +42,6 @@ podman_run() { # OPTION... -- COMMAND...: sets rc, output and errors
 	errors=$(grep -v 'level=warning' "$work/errors" || true)
 }
 
-# shellcheck disable=SC2317 # called by clean_up
-wait_for_podman() {
-	local i
-	for ((i = 0; i < 100; i++)); do
-		pgrep -f "$work/podman" > /dev/null || break
-		sleep 0.1
-	done
-}
 at_end wait_for_podman
 
 sees() { # NAME DEVICE... -- OUTPUT: the container with these devices lists these GPUs

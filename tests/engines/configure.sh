@@ -323,14 +323,6 @@ if command -v podman > /dev/null; then
 	configure podman --remove
 	podman_run - -e NVIDIA_VISIBLE_DEVICES=1 --rootfs "$rootfs:O" nodeprobe /dev/nvidiactl
 	equal "podman after --remove ($with)" '0 /dev/nvidiactl: ENOENT' "$rc $output"
-	# shellcheck disable=SC2317 # called by clean_up
-	wait_for_podman() {
-		local i
-		for ((i = 0; i < 100; i++)); do
-			pgrep -f "$work/podman" > /dev/null || break
-			sleep 0.1
-		done
-	}
 	at_end wait_for_podman
 else
 	skip "podman ($with)" "podman isn't installed"

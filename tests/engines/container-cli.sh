@@ -8,6 +8,8 @@ set -euo pipefail
 ENGINE=containerd
 # shellcheck source=tests/lib/container.sh
 . "$repository/tests/lib/container.sh"
+# shellcheck source=tests/lib/containerd.sh
+. "$repository/tests/lib/containerd.sh"
 enter_namespace "$@"
 make_work
 host=$work/host
@@ -181,34 +183,7 @@ if ! command -v containerd > /dev/null; then
 	skip 'ctr run --gpus' "containerd isn't installed"
 	report_exit
 fi
-mkdir -p "$work/containerd"
-cat > "$work/containerd/config.toml" << END
-version = 2
-root = "$work/containerd/root"
-state = "$work/containerd/state"
-disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.aufs"]
-[grpc]
-  address = "$work/containerd/socket"
-[ttrpc]
-  address = "$work/containerd/socket.ttrpc"
-[plugins."io.containerd.internal.v1.opt"]
-  path = "$work/containerd/opt"
-END
-ctr() {
-	timeout 60 /usr/bin/ctr --address "$work/containerd/socket" "$@"
-}
-containerd --config "$work/containerd/config.toml" < /dev/null > "$work/containerd/log" 2>&1 &
-containerd=$!
-# shellcheck disable=SC2317 # called by clean_up
-stop_containerd() {
-	kill "$containerd" 2> /dev/null || return 0
-	wait "$containerd" || true
-}
-at_end stop_containerd
-for ((i = 0; i < 100; i++)); do
-	! ctr version > /dev/null 2>&1 || break
-	sleep 0.1
-done
+start_containerd
 ctr_run() { # OPTION... -- COMMAND...: sets rc and output
 	local options=()
 	while [ "$1" != -- ]; do

@@ -150,14 +150,6 @@ podman_case() { # ROAD CONDITION [OPTION...]
 	errors=$(grep -v 'level=warning' "$work/errors" || true)
 	result "$podman_name" "$road" "$condition"
 }
-# shellcheck disable=SC2317 # called by clean_up
-wait_for_podman() {
-	local i
-	for ((i = 0; i < 100; i++)); do
-		pgrep -f "$work/podman" > /dev/null || break
-		sleep 0.1
-	done
-}
 if command -v podman > /dev/null; then
 	podman_name="Podman $(version_of podman)"
 	at_end wait_for_podman

@@ -65,14 +65,6 @@ said() { # NAME: what was left out, once, and as no error
 	: > "$log"
 }
 
-# shellcheck disable=SC2317 # called by clean_up
-wait_for_podman() {
-	local i
-	for ((i = 0; i < 100; i++)); do
-		pgrep -f "$work/home/root" > /dev/null || break
-		sleep 0.1
-	done
-}
 
 # --- podman --------------------------------------------------------------------------------------
 

@@ -7,6 +7,8 @@ set -euo pipefail
 ENGINE=dockerd
 # shellcheck source=tests/lib/container.sh
 . "$repository/tests/lib/container.sh"
+# shellcheck source=tests/lib/containerd.sh
+. "$repository/tests/lib/containerd.sh"
 # shellcheck source=tests/lib/runtime.sh
 . "$repository/tests/lib/runtime.sh"
 # shellcheck source=tests/lib/docker.sh
@@ -184,32 +186,7 @@ stop_dockerd
 
 # --- containerd ----------------------------------------------------------------------------------
 
-mkdir -p "$work/containerd"
-cat > "$work/containerd/config.toml" << END
-version = 2
-root = "$work/containerd/root"
-state = "$work/containerd/state"
-disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.aufs"]
-[grpc]
-  address = "$work/containerd/socket"
-[ttrpc]
-  address = "$work/containerd/socket.ttrpc"
-END
-containerd --config "$work/containerd/config.toml" > "$work/containerd/log" 2>&1 < /dev/null &
-containerd=$!
-# shellcheck disable=SC2317 # called by clean_up
-stop_containerd() {
-	kill "$containerd" 2> /dev/null || return 0
-	wait "$containerd" || true
-}
-at_end stop_containerd
-ctr() {
-	timeout 60 /usr/bin/ctr --address "$work/containerd/socket" "$@"
-}
-for ((i = 0; i < 100; i++)); do
-	! ctr version > /dev/null 2>&1 || break
-	sleep 0.1
-done
+start_containerd
 
 ctr_gives() { # NAME EXPECTED OPTION... -- COMMAND...
 	local name="$1 ($with)" expected=$2 options=()
@@ -245,14 +222,6 @@ if command -v podman > /dev/null && [ "$CGROUP" = v2 ]; then
 	export HOME=$work/podman/home
 	ENGINE=crun
 	spare_crun_memlock
-	# shellcheck disable=SC2317 # called by clean_up
-	wait_for_podman() {
-		local i
-		for ((i = 0; i < 100; i++)); do
-			pgrep -f "$work/podman" > /dev/null || break
-			sleep 0.1
-		done
-	}
 	at_end wait_for_podman
 	podman_gives() { # NAME EXPECTED OPTION... -- COMMAND...
 		local name="podman --runtime, $low: $1 ($with)" expected=$2 options=()

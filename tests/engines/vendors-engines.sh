@@ -9,6 +9,8 @@ set -euo pipefail
 ENGINE=runc
 # shellcheck source=tests/lib/container.sh
 . "$repository/tests/lib/container.sh"
+# shellcheck source=tests/lib/containerd.sh
+. "$repository/tests/lib/containerd.sh"
 # shellcheck source=tests/lib/runtime.sh
 . "$repository/tests/lib/runtime.sh"
 # shellcheck source=tests/lib/docker.sh
@@ -163,32 +165,7 @@ unset -f dockerd
 # --- containerd ----------------------------------------------------------------------------------
 
 with="containerd, cgroup $CGROUP"
-mkdir -p "$work/containerd"
-cat > "$work/containerd/config.toml" << END
-version = 2
-root = "$work/containerd/root"
-state = "$work/containerd/state"
-disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.aufs"]
-[grpc]
-  address = "$work/containerd/socket"
-[ttrpc]
-  address = "$work/containerd/socket.ttrpc"
-END
-containerd --config "$work/containerd/config.toml" > "$work/containerd/log" 2>&1 < /dev/null &
-containerd=$!
-# shellcheck disable=SC2317 # called by clean_up
-stop_containerd() {
-	kill "$containerd" 2> /dev/null || return 0
-	wait "$containerd" || true
-}
-at_end stop_containerd
-ctr() {
-	timeout 60 /usr/bin/ctr --address "$work/containerd/socket" "$@"
-}
-for ((i = 0; i < 100; i++)); do
-	! ctr version > /dev/null 2>&1 || break
-	sleep 0.1
-done
+start_containerd
 # As engines call containers.
 id=$(printf '%064x' $$)
 ctr run -d --runtime io.containerd.runc.v2 --runc-binary "$runtime" --cgroup "$cgroup/$id" --cpu-shares 0 \

@@ -171,3 +171,13 @@ tree_state() { # DIRECTORY
 	(cd "$1" && find . -printf '%p %y %m %U %G %s %l\n' | sort &&
 		find . -type f -exec sha256sum {} + | sort)
 }
+
+# What podman leaves behind to clean up after a container still works in $work for a moment.
+# shellcheck disable=SC2317 # called by clean_up
+wait_for_podman() {
+	local i
+	for ((i = 0; i < 100; i++)); do
+		pgrep -f "$work/(podman|home)" > /dev/null || break
+		sleep 0.1
+	done
+}
