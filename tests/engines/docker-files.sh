@@ -99,7 +99,7 @@ same_bytes() { # NAME TEXT FILE
 	equal "$1" "$(od -c "$work/expected")" "$(od -c "$3")"
 }
 # configured NAME OPTIONS BEFORE AFTER INFO: `davit configure docker` makes AFTER of the file, byte for byte;
-# a daemon with it says INFO (the runtime's arguments, the default runtime, the log driver, the labels);
+# a daemon with it says INFO (the runtime's arguments, the default runtime, the log driver, the sorted labels);
 # taken back, it is as before.
 configured() {
 	local name="$1 ($version)" file=$etc/daemon.json configure=("$davit" configure docker --runtime-path /opt/davit-runtime)
@@ -110,7 +110,7 @@ configured() {
 	"${configure[@]}" > "$work/output" 2>&1 || fail "$name: it is configured" "$(< "$work/output")"
 	same_bytes "$name: all else is as it was" "$4" "$file"
 	equal "$name: the daemon has the runtime" "up /opt/davit-runtime $5" \
-		"$(starts '"\(.Runtimes.nvidia.path) \(.Runtimes.nvidia.runtimeArgs // [] | join(" ")) \(.DefaultRuntime) \(.LoggingDriver) \(.Labels // [] | join(" "))"')"
+		"$(starts '"\(.Runtimes.nvidia.path) \(.Runtimes.nvidia.runtimeArgs // [] | join(" ")) \(.DefaultRuntime) \(.LoggingDriver) \(.Labels // [] | sort | join(" "))"')"
 	"${configure[@]}" > "$work/output" 2>&1 || fail "$name: once more" "$(< "$work/output")"
 	same_bytes "$name: twice is once" "$4" "$file"
 	"$davit" configure docker --remove > "$work/output" 2>&1 || fail "$name: it is taken back" "$(< "$work/output")"
