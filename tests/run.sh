@@ -26,7 +26,7 @@ export DAVIT_BUILD=${DAVIT_BUILD:-build}
 export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
 jobs=$(nproc)
-beside=(lint unit sanitize analysis fuzz arm64)
+beside=(lint unit sanitize analysis fuzz drivers arm64)
 usage() {
 	printf 'usage: tests/run.sh [GROUP...]\ngroups: %s\nby name only: %s\n' "${all_groups[*]}" "${other_groups[*]}" >&2
 	exit 2
