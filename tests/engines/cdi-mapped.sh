@@ -64,6 +64,9 @@ folder=/usr/lib/x86_64-linux-gnu
 jq -n --arg host "$host" '{cdiVersion: "0.5.0", kind: "vendor.com/thing", devices: [{name: "a", containerEdits: {
 	env: ["THING=a"], deviceNodes: [{path: "/dev/thing"}],
 	mounts: [{hostPath: "\($host)/driver/version", containerPath: "/opt/version", options: ["ro", "rbind"]}]}}]}' > /run/cdi/thing.json
+# A spec whose hook does nothing.
+jq -n '{cdiVersion: "0.5.0", kind: "vendor.com/nothing", devices: [{name: "a", containerEdits: {
+	hooks: [{hookName: "createContainer", path: "/bin/true"}]}}]}' > /run/cdi/nothing.json
 installed_spec() { # NAME (Debian's Podman 4.3 knows no additionalGids)
 	sed "s|@HOST@/dev|/dev|g; s|@HOST@|$host|g; s|@BIN@|$work/bin|g; s|@VERSION@|$version|g; s/0\.7\.0/0.5.0/; /additionalGids/,+1d" \
 		"$repository/tests/engines/cdi-specs/$1.yaml" > /run/cdi/vendor.yaml
@@ -111,6 +114,12 @@ check() { # TOOLKIT OPTION...
 	podman_run "${@:2}" -- true
 	if [ $rc != 0 ]; then
 		skip "podman ${*:2} ($with)" "this engine doesn't start such a container: $(tail -n 1 "$work/errors")"
+		return
+	fi
+	# crun up to 1.21, as the container's root, can't enter some bundles before it starts a hook.
+	podman_run "${@:2}" --device vendor.com/nothing=a -- true
+	if [ $rc != 0 ] && [[ $("$ENGINE" --version) =~ ^crun\ version\ 1\.([0-9]+) ]] && [ "${BASH_REMATCH[1]}" -le 21 ]; then
+		matches "podman ${*:2}: a hook that does nothing fails, too ($with)" 'executing hook' "$errors"
 		return
 	fi
 	installed_spec "toolkit-$1"
