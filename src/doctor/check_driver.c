@@ -69,7 +69,7 @@ bool check_has_module(const struct doctor_host *host, struct finding *ret)
 	if (host->driver.roots_open &&
 	    (host->driver.driver.version || host->driver.driver.platform != PLATFORM_NATIVE))
 		return true;
-	(void)finding_set(ret, DOCTOR_SKIP, NULL, "the kernel module isn't there");
+	(void)finding_set(ret, DOCTOR_SKIP, NULL, "the kernel module isn't loaded");
 	return false;
 }
 
@@ -89,7 +89,7 @@ static bool has_libraries(const struct doctor_host *host, struct finding *ret)
 		return false;
 	if (host->driver.libraries)
 		return true;
-	(void)finding_set(ret, DOCTOR_SKIP, NULL, "the driver's libraries aren't there");
+	(void)finding_set(ret, DOCTOR_SKIP, NULL, "the driver's libraries are missing");
 	return false;
 }
 
@@ -110,7 +110,7 @@ int check_driver_module(const struct doctor_host *host, struct finding *ret)
 
 	if ((!d->roots_open || d->problems.kernel.code) && doctor_has_other_gpus(host))
 		return finding_set(ret, DOCTOR_SKIP, NULL,
-				   "no driver of NVIDIA's; the host has other GPUs (vendors.gpus)");
+				   "no NVIDIA driver; the host has other GPUs (vendors.gpus)");
 	if (!d->roots_open)
 		return finding_error(ret, DOCTOR_FAIL, &d->roots_error);
 	if (d->problems.kernel.code)
@@ -165,15 +165,15 @@ int check_driver_libraries(const struct doctor_host *host, struct finding *ret)
 	for (size_t i = 0; i < d->driver.other_versions.count; i++)
 		finding_list(others, sizeof(others), "%s", d->driver.other_versions.items[i]);
 	if (others[0]) {
-		(void)finding_set(ret, DOCTOR_WARN, NULL, "left out, for another version: %s",
-				  others);
+		(void)finding_set(ret, DOCTOR_WARN, NULL,
+				  "skipped files of another driver version: %s", others);
 		return finding_remedy(ret, "reinstall the whole userland of driver %s",
 				      d->driver.version);
 	}
 	return finding_set(ret, DOCTOR_OK, NULL, "%s in %s; searched: %s%s%s", d->libraries,
 			   d->driver.root_path, searched,
-			   unknown[0] ? "; without a row of davit's "
-					"catalogue, given for compute and graphics: "
+			   unknown[0] ? "; not in davit's catalogue, "
+					"added for compute and graphics: "
 				      : "",
 			   unknown);
 }
@@ -195,8 +195,8 @@ int check_driver_programs(const struct doctor_host *host, struct finding *ret)
 	return finding_set(ret, DOCTOR_WARN,
 			   "install it (Debian: nvidia-smi, Ubuntu: nvidia-utils-BRANCH), or set "
 			   "driver.root to where it is",
-			   "there is no nvidia-smi in %s: containers with capability utility don't "
-			   "get it",
+			   "nvidia-smi is missing in %s: containers with the capability utility "
+			   "don't get it",
 			   driver->root_path);
 }
 
@@ -317,8 +317,8 @@ int check_driver_persistence(const struct doctor_host *host, struct finding *ret
 	if (!check_has_module(host, ret) || !check_is_native(host, ret))
 		return 0;
 	if (system->persistenced_wrong)
-		return finding_set(ret, DOCTOR_WARN, "remove it and start nvidia-persistenced anew",
-				   "%s/nvidia-persistenced/socket is no socket", run);
+		return finding_set(ret, DOCTOR_WARN, "remove it and restart nvidia-persistenced",
+				   "%s/nvidia-persistenced/socket is not a socket", run);
 	if (!system->persistenced)
 		return finding_set(
 			ret, DOCTOR_WARN,

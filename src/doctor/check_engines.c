@@ -49,7 +49,7 @@ static int config(const struct doctor_engine *engine, struct finding *ret)
 		return finding_set(ret, DOCTOR_UNKNOWN, "run as root", "%s can't be read",
 				   engine->file);
 	return finding_set(ret, DOCTOR_OK, NULL, "%s%s", engine->file,
-			   engine->file_exists ? "" : " isn't there: defaults");
+			   engine->file_exists ? "" : " doesn't exist: defaults apply");
 }
 
 /* Set it up, and restart it. */
@@ -184,21 +184,21 @@ int check_docker_hook(const struct doctor_host *host, struct finding *ret)
 	if (engine->snap)
 		return finding_set(ret, DOCTOR_SKIP, NULL, "a snap's Docker can't use it");
 	if (!engine->hook.path && !host->driver.driver.version && doctor_has_other_gpus(host))
-		return finding_set(ret, DOCTOR_SKIP, NULL, "no driver of NVIDIA's (docker.amd)");
+		return finding_set(ret, DOCTOR_SKIP, NULL, "no NVIDIA driver (docker.amd)");
 	if (engine->pid && engine->hidden)
 		return finding_set(ret, DOCTOR_UNKNOWN, "run as root",
 				   "the PATH of process %u can't be read", engine->pid);
 	if (engine->hook.path && engine->hook.ours)
 		return finding_set(ret, DOCTOR_OK, NULL, "%s", engine->hook.path);
 	if (engine->hook.path)
-		return finding_set(
-			ret, DOCTOR_WARN, "put a link of that name to davit-hook in its place",
-			"%s is on dockerd's PATH, but isn't davit-hook", engine->hook.path);
+		return finding_set(ret, DOCTOR_WARN, "replace it by a link to davit-hook",
+				   "%s is on dockerd's PATH, but isn't davit-hook",
+				   engine->hook.path);
 	methods = doctor_methods(host, DOCTOR_DOCKER);
 	(void)finding_set(
 		ret, methods ? DOCTOR_WARN : DOCTOR_FAIL, NULL,
 		"nvidia-container-runtime-hook isn't on dockerd's PATH (%s): `docker run "
-		"--gpus` says `could not select device driver` (Docker 29.3 and later: `AMD "
+		"--gpus` fails with `could not select device driver` (Docker 29.3 and later: `AMD "
 		"CDI spec not found`)%s",
 		engine->pid && engine->search ? engine->search : DOCTOR_USUAL_SEARCH,
 		methods & DOCTOR_BY_RUNTIME ? "; `--runtime nvidia` works"
@@ -216,10 +216,11 @@ int check_docker_runtime(const struct doctor_host *host, struct finding *ret)
 
 	if (runtime(host, DOCTOR_DOCKER, ret) == 0)
 		return 0;
-	(void)finding_set(ret, DOCTOR_WARN, NULL,
-			  "%s has no runtime nvidia: `--runtime nvidia` says `unknown or invalid "
-			  "runtime name`",
-			  engine->file);
+	(void)finding_set(
+		ret, DOCTOR_WARN, NULL,
+		"%s has no runtime nvidia: `--runtime nvidia` fails with `unknown or invalid "
+		"runtime name`",
+		engine->file);
 	return remedy_configure(engine, "docker", "", ret);
 }
 

@@ -10,8 +10,9 @@ int check_host_boot(const struct doctor_host *host, struct finding *ret)
 	if (host->system.prepare_enabled)
 		return finding_set(ret, DOCTOR_OK, NULL, "davit-prepare.service is enabled");
 	if (!host->driver.driver.version && doctor_has_other_gpus(host))
-		return finding_set(ret, DOCTOR_SKIP, NULL,
-				   "no driver of NVIDIA's: udev makes the nodes of others");
+		return finding_set(
+			ret, DOCTOR_SKIP, NULL,
+			"no NVIDIA driver; for other vendors' GPUs, udev creates the nodes");
 	return finding_set(ret, DOCTOR_WARN, "systemctl enable davit-prepare.service",
 			   "davit-prepare.service isn't enabled: containers that start at boot may "
 			   "come before the driver's nodes");
@@ -68,11 +69,11 @@ int check_cgroup_systemd(const struct doctor_host *host, struct finding *ret)
 	if (!host->system.systemd_socket)
 		return finding_set(
 			ret, DOCTOR_WARN, "use the cgroup driver cgroupfs, or davit-runtime",
-			"systemd's socket /run/systemd/private isn't there: device rules can't be "
-			"put into a scope's list, and a daemon-reload drops them (`Failed to "
+			"systemd's socket /run/systemd/private doesn't exist: davit can't add device "
+			"rules to a scope, and a daemon-reload drops them (`Failed to "
 			"initialize NVML: Unknown Error`)");
 	return finding_set(ret, DOCTOR_OK, NULL,
-			   "systemd takes device rules over /run/systemd/private");
+			   "systemd accepts device rules on /run/systemd/private");
 }
 
 int check_cgroup_rules(const struct doctor_host *host, struct finding *ret)
@@ -80,13 +81,13 @@ int check_cgroup_rules(const struct doctor_host *host, struct finding *ret)
 	if (!host->config.cgroups)
 		return finding_set(ret, DOCTOR_WARN,
 				   "set cgroups to \"auto\" in /etc/davit/config.json",
-				   "the configuration says cgroups: \"never\": containers get no "
+				   "cgroups is \"never\" in the configuration: containers get no "
 				   "device rules");
 	if (host->system.nested)
-		return finding_set(
-			ret, DOCTOR_WARN, "allow the devices where this user namespace was made",
-			"inside a user namespace device rules can't be changed: they are "
-			"left to the host");
+		return finding_set(ret, DOCTOR_WARN,
+				   "allow the devices on the host of this user namespace",
+				   "in a user namespace davit can't change device rules: the host "
+				   "must set them");
 	if (host->system.uid != 0)
 		return finding_set(ret, DOCTOR_OK, NULL,
 				   "not asked as root: rootless containers have no device rules");

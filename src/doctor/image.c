@@ -51,9 +51,10 @@ static int check_target(const struct root *root, const struct operation *operati
 	    root_stat(root, operation->target, AT_SYMLINK_NOFOLLOW, &st) < 0 ||
 	    !S_ISDIR(st.st_mode))
 		return 0;
-	return error_set(err, ERROR_IMAGE, EISDIR, "remove that directory from the image",
-			 "put a file at %s in the container: the image has a directory there",
-			 operation->target);
+	return error_set(
+		err, ERROR_IMAGE, EISDIR, "remove that directory from the image",
+		"create the file %s in the container: the image has a directory of that name",
+		operation->target);
 }
 
 int doctor_check_image(const struct root *root, const struct pipeline *pipeline,

@@ -135,7 +135,7 @@ int check_vendors_nodes(const struct doctor_host *host, struct finding *ret)
 	}
 	list_narrow(groups, narrow, sizeof(narrow));
 	if (!narrow[0])
-		return finding_set(ret, DOCTOR_OK, NULL, "everybody may open them");
+		return finding_set(ret, DOCTOR_OK, NULL, "every user can open them");
 	return finding_set(
 		ret, DOCTOR_WARN,
 		"use davit-runtime or CDI, which add the group; with the hook, --group-add "
@@ -174,16 +174,16 @@ int check_docker_amd(const struct doctor_host *host, struct finding *ret)
 	/* It takes the first vendor that has a spec, and NVIDIA is first. */
 	if (spec && has_spec(host, "nvidia.com/"))
 		return finding_set(ret, DOCTOR_WARN,
-				   "ask for AMD's GPUs with `--device amd.com/gpu=0` or "
+				   "request AMD GPUs with `--device amd.com/gpu=0` or "
 				   "AMD_VISIBLE_DEVICES, or install davit's AMD names",
-				   "there are CDI specs of nvidia.com, too: `docker run --gpus` "
-				   "says `AMD CDI spec not found`");
+				   "there are also CDI specs of nvidia.com: `docker run --gpus` "
+				   "fails with `AMD CDI spec not found`");
 	if (spec)
 		return finding_set(ret, DOCTOR_OK, NULL,
 				   "`docker run --gpus` finds a CDI spec of amd.com/gpu");
-	return finding_set(ret, DOCTOR_WARN,
-			   "davit cdi generate --vendor amd --output /var/run/cdi/amd.json",
-			   "there is no CDI spec of amd.com/gpu and no amd-container-runtime on "
-			   "dockerd's PATH: `docker run --gpus` says `AMD CDI spec not found`, or "
-			   "`could not select device driver` before Docker 28.3");
+	return finding_set(
+		ret, DOCTOR_WARN, "davit cdi generate --vendor amd --output /var/run/cdi/amd.json",
+		"there is no CDI spec of amd.com/gpu and no amd-container-runtime on "
+		"dockerd's PATH: `docker run --gpus` fails with `AMD CDI spec not found`, or "
+		"`could not select device driver` before Docker 28.3");
 }

@@ -173,7 +173,7 @@ unit rke2-server
 written RKE2 var/lib/rancher/rke2/agent/etc/containerd/config.toml.tmpl 'systemctl restart rke2-server'
 put etc/containerd/config.toml <<< 'disabled_plugins = ["cri"]'
 configure containerd
-matches 'RKE2 beside Docker: it is RKE2' '^RKE2 configures its containerd itself' "$output"
+matches 'RKE2 beside Docker: it is RKE2' '^RKE2 writes its containerd'\''s configuration' "$output"
 k3s $folder 2
 refused 'RKE2 and k3s' 'the host has both k3s and RKE2 .*--file' containerd
 

@@ -67,7 +67,7 @@ static void add_selection(struct tree *root, const struct pipeline *pipeline)
 				       mig->gpu_instance, mig->compute_instance,
 				       mig->uuid ? mig->uuid : gpu->uuid, gpu->model);
 		else if (!gpu->bus_id && strchr(gpu->uuid, '?'))
-			(void)tree_add(node, "GPU %u %s (its UUID is NVML's to tell)", gpu->index,
+			(void)tree_add(node, "GPU %u %s (only NVML knows its UUID)", gpu->index,
 				       gpu->model);
 		else
 			(void)tree_add(node, "GPU %u %s %s at %s", gpu->index, gpu->uuid,
@@ -342,7 +342,7 @@ void explain_print_tree(const struct explanation *explanation, struct arena *are
 	for (size_t i = 0; i < pipeline->driver.notes.count; i++)
 		(void)tree_add(root, "note: %s", pipeline->driver.notes.items[i]);
 	if (pipeline->driver.unproven)
-		(void)tree_add(root, "note: taken on trust what NVML alone knows: cannot %s",
+		(void)tree_add(root, "note: not verified, because only NVML can: cannot %s",
 			       pipeline->driver.unproven);
 	for (size_t i = 0; i < pipeline->notes.count; i++)
 		(void)tree_add(root, "note: %s", pipeline->notes.items[i]);

@@ -83,7 +83,7 @@ static void answer_inside(const struct why_question *question,
 	ret->source = explain_source(&explanation->pipeline, operation, arena);
 	if (operation->kind == OPERATION_DEVICE)
 		add_note(question, ret,
-			 arena_printf(arena, "the device rule %s %s goes with it",
+			 arena_printf(arena, "the cgroup rule %s %s is added for it",
 				      operation_numbers(operation, arena),
 				      device_access_name(operation->access)));
 	if (operation->kind != OPERATION_LOADER_CACHE &&
@@ -119,9 +119,10 @@ static bool answer_volume(const struct why_question *question,
 	ret->verdict = WHY_VOLUME;
 	ret->source = explain_source(&explanation->pipeline, operation, question->arena);
 	ret->reason = text;
-	ret->fix = arena_printf(question->arena,
-				"mount the volume %s read-only or elsewhere, or put a file there",
-				volume);
+	ret->fix = arena_printf(
+		question->arena,
+		"mount the volume %s read-only or at another path, or create that file in it",
+		volume);
 	return false;
 }
 
@@ -135,7 +136,7 @@ static void answer_absent_source(const struct why_question *question,
 	ret->source = explain_source(&explanation->pipeline, ret->operation, question->arena);
 	ret->reason = arena_printf(question->arena, "the host has no %s (it is optional)",
 				   ret->source ? ret->source : "");
-	ret->fix = "start on the host what makes it, if the container needs it";
+	ret->fix = "if the container needs it, start the program that creates it on the host";
 }
 
 static const char *searched(const struct driver *driver, const struct driver_known *known,
@@ -235,9 +236,9 @@ static void answer_foreign(const struct why_question *question,
 	bool there = image_has_any(question, explanation);
 
 	ret->verdict = WHY_NOT_OF_DRIVER;
-	ret->reason = there ? "it is no file of the driver: the image has it itself"
-			    : "it is no file of the driver, so davit doesn't put it in";
-	ret->fix = there ? "" : "put it into the image, if the container needs it";
+	ret->reason = there ? "not a driver file: the image contains it"
+			    : "not a driver file, so davit doesn't add it";
+	ret->fix = there ? "" : "if the container needs it, add it to the image";
 	/* A list that isn't read may have it. */
 	for (size_t i = 0; i < explanation->pipeline.driver.notes.count; i++)
 		add_note(question, ret, explanation->pipeline.driver.notes.items[i]);

@@ -181,8 +181,8 @@ static void answer_feature(struct suggester *w, const char *variable, const char
 		answer->reason = arena_printf(
 			arena, "it comes with %s, and policy.accept-env accepts no variables here",
 			variable);
-		answer->fix = feature ? "ask for it by an annotation of davit's that policy accepts"
-				      : "let policy.accept-env accept the container's environment";
+		answer->fix = feature ? "request it with a davit annotation that the policy accepts"
+				      : "allow the container's environment in policy.accept-env";
 	} else {
 		answer->verdict = WHY_FEATURE;
 		answer->reason = arena_printf(arena, "it comes with %s, which isn't set", variable);

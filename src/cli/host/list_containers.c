@@ -341,7 +341,7 @@ static int inspect_processes(struct search *s, struct error *err)
 	if (r == 0)
 		r = proc_stat(0, "ns/mnt", &s->own_namespace);
 	if (r < 0)
-		return error_errno(err, -r, "look at /proc/self");
+		return error_errno(err, -r, "inspect /proc/self");
 	for (size_t i = 0; r == 0 && i < names.count; i++) {
 		uint64_t pid;
 

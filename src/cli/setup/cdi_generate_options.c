@@ -138,7 +138,7 @@ static int parse_hooks(const struct arguments *arguments, struct cdi_options *re
 	all = strings_contain(disabled, "all");
 	for (size_t i = 0; i < enabled->count; i++)
 		if (!is_hook(enabled->items[i]))
-			return usage_error(arguments, "--enable-hook %.100s: there is no such hook",
+			return usage_error(arguments, "--enable-hook %.100s: unknown hook",
 					   enabled->items[i]);
 	for (size_t i = 0; i < disabled->count; i++)
 		if (!is_hook(disabled->items[i]) && !string_equal(disabled->items[i], "all"))
@@ -179,12 +179,11 @@ static int parse_features(const struct arguments *arguments, struct cdi_options 
 					   "image's own",
 					   flag);
 		else if (string_equal(flag, "enable-coherent-annotations"))
-			return usage_error(arguments,
-					   "--feature-flag %s: davit makes no specs by coherence",
-					   flag);
+			return usage_error(
+				arguments,
+				"--feature-flag %s: davit generates no specs by coherence", flag);
 		else if (!known)
-			return usage_error(arguments, "--feature-flag %.100s: it is not known",
-					   flag);
+			return usage_error(arguments, "--feature-flag %.100s: unknown flag", flag);
 	}
 	return 0;
 }

@@ -366,7 +366,7 @@ static int check_job(const struct arguments *arguments, const struct job *job)
 			return usage_error(arguments, "not an absolute path: %.100s", paths[i]);
 	if (configure->set_default && job->engine == ENGINE_PODMAN)
 		return usage_error(arguments,
-				   "podman's hook sees every container: --set-default has no use");
+				   "podman's hook sees every container: --set-default has no effect");
 	return 0;
 }
 

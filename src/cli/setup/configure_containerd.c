@@ -393,8 +393,8 @@ int configure_do_containerd(struct job *job, struct change changes[static 2])
 	if (r < 0)
 		return r;
 	if (asking.distribution.name)
-		(void)printf("%s configures its containerd itself: %s\n", asking.distribution.name,
-			     asking.distribution.drop_in);
+		(void)printf("%s writes its containerd's configuration: davit uses %s\n",
+			     asking.distribution.name, asking.distribution.drop_in);
 	job->restart = configure_restart(&job->root, asking.distribution.services,
 					 asking.distribution.services[1] ? 2 : 1, job->arena);
 	return 0;

@@ -44,7 +44,7 @@ static int run_configure(const struct node *node, int argc, char **argv, char **
 
 	(void)fflush(stdout);
 	if (pipe2(ends, O_CLOEXEC) < 0)
-		return error_errno(node->err, errno, "make a pipe");
+		return error_errno(node->err, errno, "create a pipe");
 	child = fork();
 	if (child == 0) {
 		(void)dup2(ends[1], STDOUT_FILENO);
@@ -124,7 +124,7 @@ static int wait_for_engine(const struct node *node)
 		}
 		(void)nanosleep(&pause, NULL);
 	}
-	return error_set(node->err, ERROR_SYSTEM, ETIMEDOUT, "look at that service's log",
+	return error_set(node->err, ERROR_SYSTEM, ETIMEDOUT, "read that service's log",
 			 "reach %s at %s within %d s of its restart", node->engine->name,
 			 node->engine->socket, NODE_SECONDS);
 }

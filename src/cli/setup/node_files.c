@@ -138,12 +138,12 @@ int node_make_names(const struct node *node)
 		if (string_equal(there, names[i].program))
 			continue;
 		if (root_stat(&node->host, names[i].name, AT_SYMLINK_NOFOLLOW, &st) == 0) {
-			(void)printf("left %s as it is: another's\n", names[i].name);
+			(void)printf("kept %s: davit didn't create it\n", names[i].name);
 			continue;
 		}
 		dir = root_open_parent(&node->host, names[i].name, false, &name, &ignored);
 		if (dir < 0 || symlinkat(names[i].program, dir, name) < 0)
-			(void)printf("left out %s: %s\n", names[i].name,
+			(void)printf("skipped %s: %s\n", names[i].name,
 				     strerror(dir < 0 ? -dir : errno));
 		else
 			(void)printf("wrote %s, a link to %s\n", names[i].name, names[i].program);

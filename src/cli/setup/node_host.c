@@ -119,9 +119,9 @@ int node_find_engine(struct node *node, const char *name)
 			    exists(node, found[!i]->socket))
 				found[i] = NULL;
 	if (found[0] && found[1])
-		return error_set(node->err, ERROR_REFUSED, EEXIST, "name the kubelet's by --engine",
-				 "tell which engine is meant: both %s and CRI-O are here",
-				 found[0]->name);
+		return error_set(
+			node->err, ERROR_REFUSED, EEXIST, "name the kubelet's engine with --engine",
+			"select an engine: both %s and CRI-O are installed", found[0]->name);
 	node->engine = found[0] ? found[0] : found[1];
 	if (!node->engine)
 		return error_set(node->err, ERROR_SYSTEM, ENOENT,

@@ -53,7 +53,7 @@ static int prepare(const struct arguments *arguments, unsigned what)
 		r = driver_roots_open(&config, &roots, &err);
 	if (r == 0 && driver_recognise(&roots, &config, &arena) != PLATFORM_NATIVE)
 		r = strings_add(&arena, &done,
-				"nothing: on WSL2 and Jetson the system makes the nodes itself") < 0
+				"nothing: on WSL2 and Jetson the system creates the nodes") < 0
 			    ? error_memory(&err)
 			    : 0;
 	else if (r == 0)

@@ -217,7 +217,7 @@ static int set_key(struct job *job, const char *set)
 		for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
 			known[i] = keys[i].name;
 		nearest = string_nearest(name, known, ARRAY_SIZE(known));
-		return refuse(job, set, "there is no such key",
+		return refuse(job, set, "unknown key",
 			      nearest ? arena_printf(job->arena, "did you mean %s?", nearest)
 				      : "see the keys of NVIDIA's config.toml");
 	}
