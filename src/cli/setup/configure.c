@@ -365,8 +365,9 @@ static int check_job(const struct arguments *arguments, const struct job *job)
 		    (!is_plain(paths[i]) || (paths[i][0] != '/' && !(i == 0 && may_be_found(job)))))
 			return usage_error(arguments, "not an absolute path: %.100s", paths[i]);
 	if (configure->set_default && job->engine == ENGINE_PODMAN)
-		return usage_error(arguments,
-				   "podman's hook sees every container: --set-default has no effect");
+		return usage_error(
+			arguments,
+			"podman's hook sees every container: --set-default has no effect");
 	return 0;
 }
 
