@@ -176,7 +176,7 @@ int inventory_make_node(struct inventory *inv, struct device_node *node, bool re
 	}
 	r = make(inv, node, &attributes, replace);
 	if (r > 0)
-		log_line(LOG_LEVEL_INFO, "created %s/%s (c %u:%u)", inv->roots->dev.path, node->name,
-			 node->major, node->minor);
+		log_line(LOG_LEVEL_INFO, "created %s/%s (c %u:%u)", inv->roots->dev.path,
+			 node->name, node->major, node->minor);
 	return r;
 }
