@@ -37,7 +37,8 @@ int check_cdi_specs(const struct doctor_host *host, struct finding *ret)
 		return finding_set(ret, DOCTOR_FAIL,
 				   "remove it, or regenerate it: davit cdi generate --output FILE",
 				   "%s", list);
-	return finding_set(ret, DOCTOR_OK, NULL, "%zu devices, valid", host->cdi.devices.count);
+	return finding_set(ret, DOCTOR_OK, NULL, "all specs are valid (%zu device%s)",
+			   host->cdi.devices.count, host->cdi.devices.count == 1 ? "" : "s");
 }
 
 int check_cdi_stale(const struct doctor_host *host, struct finding *ret)
@@ -74,6 +75,6 @@ int check_cdi_duplicates(const struct doctor_host *host, struct finding *ret)
 						 sizeof(ignored))
 					   ? DOCTOR_FAIL
 					   : DOCTOR_WARN,
-				   "keep one of the files", "%s", list);
-	return finding_set(ret, DOCTOR_OK, NULL, "each device once");
+				   "keep only one of these files", "%s", list);
+	return finding_set(ret, DOCTOR_OK, NULL, "each device is defined once");
 }

@@ -19,7 +19,7 @@ static int check_cache(const struct root *root, const char *path, struct arena *
 		return 0;
 	if (r < 0)
 		return error_read(err, ERROR_IMAGE, -r, "remove it from the image",
-				  "%s of the image", path);
+				  "the image's %s", path);
 	r = loader_cache_parse(data, length, arena, &cache, err);
 	return r < 0 ? error_fix(err, r, "run ldconfig in the image, or remove %s from it", path)
 		     : 0;

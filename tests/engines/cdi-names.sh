@@ -210,7 +210,7 @@ refused() { # NAME PATTERN ENTRY [JQ-FILTER]
 refused 'an unknown kind' 'find the CDI device other.com/x=0: no spec has its kind; the specs define k8s.device-plugin.nvidia.com/gpu, vendor.com/thing' NVIDIA_VISIBLE_DEVICES=other.com/x=0
 refused 'an unknown device' 'find the CDI device vendor.com/thing=z: the specs of its kind define a, nodes, rdt, net, readonly, made, block, tmpfs, proc, shared, gone' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=z
 refused 'RDT where the host has none' 'apply a CDI spec: it sets intelRdt, and no resctrl is mounted on .*' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=rdt
-refused 'a network interface with a runtime that would pass it over' "apply a CDI spec: .*$low_engine doesn't take network interfaces .*" NVIDIA_VISIBLE_DEVICES=vendor.com/thing=net
+refused 'a network interface with a runtime that would pass it over' "apply a CDI spec: .*$low_engine doesn't support network interfaces .*" NVIDIA_VISIBLE_DEVICES=vendor.com/thing=net
 refused 'a node that is not there' 'apply CDI vendor.com/thing=gone: cannot use the host.s /dev/gone: No such file or directory' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=gone
 chmod o+w "$work/cdi/vendor.json"
 refused 'a spec that others can write' 'find the CDI device vendor.com/thing=a: .*vendor.json is ignored: users other than root can write it' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=a

@@ -186,7 +186,7 @@ without_uvm
 chmod 0777 "$work/upper/modprobe" "$sbin/modprobe"
 new_bundle debian NVIDIA_VISIBLE_DEVICES=all
 run_script "$with_uvm"
-hook_says "$name: is refused" 'modprobe: it is not a regular file that root alone can write'
+hook_says "$name: is refused" 'modprobe: it must be a regular file that only root can write'
 equal "$name: and not run" '' "$(called)"
 chmod 0755 "$sbin/modprobe"
 drop_bundle

@@ -32,7 +32,7 @@ static void add_request(struct tree *root, const struct gpu_request *request)
 				request->wishes.count ? "NVIDIA " : "", devices ? devices : "",
 				request->from);
 	if (!request->gpu)
-		node = tree_add(root, "request: no GPU is asked for");
+		node = tree_add(root, "request: the container requests no GPU");
 	if (request->nvidia) {
 		for (unsigned bit = 1; bit <= CAPABILITY_ALL; bit <<= 1)
 			if (request->capabilities_granted & bit)
@@ -102,13 +102,14 @@ static void add_image(struct tree *root, const struct image *image, bool known)
 		[IMAGE_LOADER_MUSL] = "musl",
 	};
 	struct tree *node = tree_add(
-		root, "image: %s%s, libraries go to %s%s", known ? "" : "taken for one with ",
+		root, "image: %s%s, library directory %s%s", known ? "" : "assumed to have ",
 		loaders[image->loader], image->lib_dir,
-		image->lib_dir_moved ? ", since its own directory for them is a volume" : "");
+		image->lib_dir_moved ? ", because its own library directory is a volume" : "");
 
 	if (image->compat_version)
 		(void)tree_add(node, "its own libcuda %s: %s", image->compat_version,
-			       image->compat_used ? "newer, it comes first" : "not used");
+			       image->compat_used ? "newer than the host's, so it is searched first"
+						  : "not used");
 }
 
 /* ---- operations ------------------------------------------------------------------------- */

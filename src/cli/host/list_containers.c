@@ -412,10 +412,10 @@ int list_containers(const struct config *config, bool json, struct arena *arena)
 		r = inspect_processes(&s, &err);
 	code = r < 0 ? cli_fail(&err) : json ? print_json(&s.founds) : print_text(&s.founds);
 	if (r == 0 && s.hidden && geteuid() != 0)
-		(void)fprintf(
-			stderr,
-			"davit: %zu processes of others can't be looked into (fix: run it as root)\n",
-			s.hidden);
+		(void)fprintf(stderr,
+			      "davit: cannot inspect the processes of other users: %zu (fix: "
+			      "run davit as root)\n",
+			      s.hidden);
 	for (size_t i = 0; i < s.founds.count; i++)
 		(void)json_object_put(s.founds.items[i].gpus);
 	root_close(&s.host);

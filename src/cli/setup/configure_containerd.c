@@ -91,7 +91,7 @@ static void print_notes(const struct asking *asking, const struct toml_node *set
 			   "`ctr` don't");
 	if (job->configure.cdi && asking->version.major == 1 && asking->version.minor < 7)
 		print_note(job, file,
-			   "containerd knows CDI from 1.7 on: enable_cdi has no effect yet");
+			   "containerd supports CDI since 1.7: enable_cdi has no effect yet");
 }
 
 /* The main file's import is what it was before, or gone. */

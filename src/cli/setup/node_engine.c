@@ -12,10 +12,10 @@
 #include <unistd.h>
 
 #include "command/commands.h"
+#include "configure.h"
 #include "node.h"
 
 #define OUTPUT_MAX ((size_t)256 * 1024)
-#define RESTART "to be restarted"
 #define WORDS_MAX 8
 
 /* ---- processes -------------------------------------------------------------------------- */
@@ -165,7 +165,7 @@ static int configure(const struct node *node, bool remove, const char **ret_rest
 	r = run_configure(node, argc, argv, &output);
 	if (r < 0 || !output)
 		return r < 0 ? r : -ENOMEM;
-	*ret_restart = strstr(output, RESTART);
+	*ret_restart = strstr(output, RESTART_NEEDED);
 	if (*ret_restart) {
 		/* " on that host", unless --host is /. */
 		*ret_restart += strcspn(*ret_restart, ":");

@@ -81,11 +81,10 @@ int cli_create_nodes(const struct arguments *arguments)
 
 	if (arguments_flag(arguments, "load-kernel-modules")) {
 		if (root && !string_equal(root, "/"))
-			return usage_error(
-				arguments,
-				"--load-kernel-modules: davit runs no program of the root "
-				"%.100s; load them there before",
-				root);
+			return usage_error(arguments,
+					   "--load-kernel-modules: davit runs no program of the "
+					   "root %.100s; load the modules on that host first",
+					   root);
 		what |= PREPARE_MODULES;
 	}
 	return prepare(arguments, what);

@@ -151,7 +151,7 @@ static int run_validate(const struct arguments *arguments)
 		r = compare(path ? path : SPEC, spec, now, arena, &err);
 	if (r < 0)
 		return cli_fail(&err);
-	(void)printf("%s is what the host has\n", path ? path : SPEC);
+	(void)printf("%s matches this host\n", path ? path : SPEC);
 	return 0;
 }
 

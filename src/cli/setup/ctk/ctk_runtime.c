@@ -118,11 +118,10 @@ static int add_files(const struct arguments *arguments, const char *engine, stru
 				   drop_in);
 	if (drop_in && !*drop_in && !docker &&
 	    !(crio && config && !is_crio_main(config, arguments->arena)))
-		return usage_error(
-			arguments,
-			"--drop-in-config is empty: davit writes a file of its own for %s, "
-			"and leaves the main one to you; name that file",
-			engine);
+		return usage_error(arguments,
+				   "--drop-in-config is empty: for %s, davit writes its own file "
+				   "and doesn't change the main one; name that file",
+				   engine);
 	if (drop_in && *drop_in && drop_in[0] != '/')
 		return usage_error(arguments, "--drop-in-config %.100s: it is not an absolute path",
 				   drop_in);
@@ -142,7 +141,8 @@ static int check_options(const struct arguments *arguments, const char *engine)
 	const char *mode = arguments_value(arguments, "config-mode");
 
 	if (mode && *mode && !string_equal(mode, "config-file") && !string_equal(mode, "config"))
-		return usage_error(arguments, "--config-mode %.100s: it is config-file or oci-hook",
+		return usage_error(arguments,
+				   "--config-mode %.100s: it must be config-file or oci-hook",
 				   mode);
 	if (arguments_value(arguments, "oci-hook-path"))
 		return usage_error(arguments, "--oci-hook-path needs --config-mode=oci-hook");
@@ -181,7 +181,7 @@ static int run_configure(const struct arguments *arguments)
 		add(&words, "--whole");
 	}
 	if (words.failed)
-		return usage_error(arguments, "there are too many words");
+		return usage_error(arguments, "too many arguments");
 	return command_run(&command_configure, arguments->name, words.count, words.items);
 }
 
