@@ -33,7 +33,7 @@ row '`--runtime` with another engine' same 'for Podman, use `davit configure pod
 row '`--dry-run`' same 'prints the whole files' 0 '^\{$' 'nvidia-ctk runtime configure --dry-run'
 row '`--config FILE`' same 'with CRI-O, the drop-in of that name; an existing main file is only read' 0 'runtime_path' 'nvidia-ctk runtime configure --runtime=crio --config=/etc/crio/crio.conf.d/99-nvidia.conf && cat /etc/crio/crio.conf.d/99-nvidia.conf'
 row '`--drop-in-config FILE`' same '' 0 '^wrote .*/98-d\.conf' 'rm -rf /etc/crio; nvidia-ctk runtime configure --runtime=crio --drop-in-config=/etc/crio/crio.conf.d/98-d.conf; rm -rf /etc/crio'
-row '`--drop-in-config=` (empty)' refused 'davit writes its own file and doesn'\''t change the main one' 2 'davit writes a file of its own for containerd' 'nvidia-ctk runtime configure --runtime=containerd --drop-in-config='
+row '`--drop-in-config=` (empty)' refused 'davit writes its own file and doesn'\''t change the main one' 2 'for containerd, davit writes its own file and doesn'\''t change the main one' 'nvidia-ctk runtime configure --runtime=containerd --drop-in-config='
 row '`--drop-in-config` with docker' same 'an error: docker has none' 2 'docker has no drop-ins' 'nvidia-ctk runtime configure --drop-in-config=/x'
 row '`--executable-path FILE`' better 'ignored with a note: davit finds containerd itself' 0 'note: --executable-path has no effect' 'nvidia-ctk runtime configure --runtime=containerd --dry-run --executable-path=/usr/bin/containerd'
 row '`--config-mode config-file`, `config`' same '' 0 'davit-runtime' 'nvidia-ctk runtime configure --config-mode=config-file --dry-run'
