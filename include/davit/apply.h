@@ -37,11 +37,11 @@ void container_close(struct container *container);
 int container_gain_rights(pid_t pid, struct error *err);
 
 /*
- * Opens the container of a state's pid; `rootfs` is absolute and must outlive ret. ERROR_BAD_BUNDLE
- * if:
+ * Opens the container of a state's pid; `rootfs` is absolute and must outlive ret.
+ * ERROR_BAD_BUNDLE if:
  *   - the process doesn't exist
- *   - it is in this process's mount namespace (unless container_gain_rights has entered it), or in
- * that of process 1
+ *   - it is in the mount namespace of process 1, or in this process's (unless
+ *     container_gain_rights has entered it)
  *   - its mount namespace has no such directory, or root_refuse_own refuses the directory
  */
 int container_open(pid_t pid, const char *rootfs, struct arena *arena, struct container *ret,

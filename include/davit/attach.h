@@ -5,14 +5,16 @@
  * calls (tests/attacks/one-way.sh checks this). Each function inspects the descriptor on which it
  * acts, and decides by the mount there:
  *
- *   own        The container's root, a part of it that is mounted elsewhere in it, a tmpfs that the
- *              runtime made for this container, davit's own views. Files are created, links and
- * stubs are replaced, files with content are covered. read-only  Mounts that the container can't
- * write (by config.json, or by the mount's flags). An existing file is covered. For anything else,
- * the directory gets a private view, which becomes read-only at the end. volume     Any other mount
- * from outside. An existing regular file is covered. Nothing is created, because it would appear in
- * the volume, or hide files that the container writes. shared     Mounts on it would appear on the
- * host. Nothing is created or mounted.
+ *   own        The container's root, a part of it that is mounted elsewhere in it, a tmpfs of
+ *              the runtime for this container, davit's own views. Files are created, links and
+ *              stubs are replaced, files with content are covered.
+ *   read-only  Mounts that the container can't write (by config.json, or by the mount's
+ *              flags). An existing file is covered. For anything else, the directory gets a
+ *              private view, which becomes read-only at the end.
+ *   volume     Any other mount from outside. An existing regular file is covered. Nothing is
+ *              created, because it would appear in the volume, or hide files that the
+ *              container writes.
+ *   shared     Mounts on it would appear on the host. Nothing is created or mounted.
  *
  * If an operation isn't possible for that reason, the error is -EXDEV. In all places, the correct
  * node, file, directory or link is left unchanged if it already exists.
@@ -97,14 +99,12 @@ int attach_begin(struct attach *attach, const struct root *root, const struct oc
 int attach_seal(struct attach *attach, struct error *err);
 void attach_end(struct attach *attach);
 
-/* Paths are absolute in the container. If not noted otherwise, all return 0 or -errno, err filled.
- */
+/* Paths are absolute in the container. Unless noted, all return 0 or -errno, err filled. */
 
 /* Mounts a clone of a file, socket, node or directory, and creates missing directories. */
 int attach_mount(struct attach *attach, const char *path, struct mount_source *source,
 		 struct error *err);
-/* The same, but only on an existing file, and also on the same file: to change flags, or to hide
- * it. */
+/* The same on existing files only, even on the same file: to change flags, or to hide it. */
 int attach_mount_over(struct attach *attach, const char *path, struct mount_source *source,
 		      struct error *err);
 /* Creates the link. -EEXIST without a message: a file with content exists. */

@@ -10,9 +10,7 @@
 #include "davit/oci.h"
 #include "davit/vendor.h"
 
-/*
- * The limit for the items of a list, and for NVIDIA_REQUIRE_* variables. More: ERROR_BAD_REQUEST.
- */
+/* The limit for items of a list, and for NVIDIA_REQUIRE_* variables (ERROR_BAD_REQUEST). */
 #define REQUEST_ITEMS_MAX 65536
 
 /* The request for GPUs of one other vendor: items for accelerators_choose. */
@@ -63,9 +61,7 @@ struct gpu_request {
 	 * the environment's order; empty when disabled. Printable ASCII.
 	 */
 	struct oci_pairs requirements;
-	/*
-	 * why NVIDIA_DISABLE_REQUIRE has no effect ("NVIDIA_DISABLE_REQUIRES is not read"), or ""
-	 */
+	/* Why NVIDIA_DISABLE_REQUIRE has no effect ("... is not read"), or "". */
 	const char *disable_require_hint;
 	const char *mig_config, *mig_monitor; /* "": not requested */
 	struct strings imex; /* channel numbers: decimal, no leading zeros, each once */
@@ -77,9 +73,7 @@ struct gpu_request {
 	 */
 	const char *mps_pipe_directory;
 	bool privileged;
-	/*
-	 * Tegra: use every list's files (NVIDIA_REQUIRE_JETPACK is csv-mounts=all, and accepted).
-	 */
+	/* Tegra: every list's files (NVIDIA_REQUIRE_JETPACK=csv-mounts=all, accepted). */
 	bool every_list;
 	bool legacy; /* CUDA_VERSION without NVIDIA_REQUIRE_CUDA */
 	/* Qualified names of devices in CDI specs, each once, and the source of the request. */
@@ -102,8 +96,7 @@ const char *gpu_request_devices(const struct gpu_request *request, struct arena 
  * - For each vendor, the first source that names one of its devices decides.
  * - A name without a kind means NVIDIA.
  * - Devices of kinds that davit doesn't read itself are put into spec_devices. For the hook, of
- *   annotations only NVIDIA's kinds (the device plugin's), because the engine has applied the
- * others.
+ *   annotations only NVIDIA's kinds (the device plugin's): the engine has applied the others.
  *
  * -EINVAL with ERROR_BAD_REQUEST (malformed or unsupported), -EPERM with ERROR_REFUSED, -ENODEV
  * with ERROR_UNKNOWN_DEVICE (`none` or `void` as the name of a mount or a CDI device). `ret` then

@@ -81,8 +81,7 @@ struct json_object;
 bool document_string(const struct document *document, struct document_value string,
 		     struct json_object **owner, struct slice *ret);
 
-/* Functions that change: 0, -ENOMEM, or -EINVAL as document_find. Texts must outlive
- * document_write. */
+/* Changes return 0, -ENOMEM, or -EINVAL as document_find. Texts must outlive document_write. */
 
 /* Appends an item to the array at `path`, which is created if absent. */
 int document_append(struct document *document, const char *path, const char *item,
@@ -159,9 +158,9 @@ bool runtime_mounts_in_spec(enum runtime_mounts mounts, const char *low_level_ru
 /*
  * Splits a plan into edits of config.json and operations for the createContainer hook. The plan was
  * made for the root as the host sees it; the sources are inspected on the host. The hook gets:
- * - all mounts, unless `mounts_in_spec`, or if the root's propagation is shared;
- * - operations whose targets are in a volume, by the image's links and config.json's mounts, or on
- * a read-only file system.
+ * - all mounts, unless `mounts_in_spec` is true and the root's propagation isn't shared;
+ * - operations with targets in a volume, by the image's links and config.json's mounts;
+ * - operations with targets on a read-only file system.
  */
 int spec_split(const struct pipeline *pipeline, const struct root *root, bool mounts_in_spec,
 	       struct arena *arena, struct spec_edits *ret, struct plan *ret_rest,
