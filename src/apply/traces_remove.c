@@ -217,7 +217,7 @@ static void remove_all(struct remover *remover, const struct record *record)
 		removed += r == 0;
 		/* What lies on a volume, or was removed by the container, isn't there. */
 		if (r < 0 && r != -ENOENT)
-			log_line(LOG_LEVEL_DEBUG, "%s stays: %s", record->items[i].path,
+			log_line(LOG_LEVEL_DEBUG, "kept %s: %s", record->items[i].path,
 				 r == -EEXIST ? "it was replaced since" : strerror(-r));
 	}
 	fd_close(&remover->fd);

@@ -253,7 +253,7 @@ static int poststop(const struct oci_state *state, struct arena *arena)
 
 	if (!traces_exist(state->bundle, arena))
 		return 0;
-	deadline_step("remove what was made in the container's root");
+	deadline_step("remove the created files from the container's root");
 	deadline_set(POSTSTOP_SECONDS, 0);
 	deadline_watch();
 	r = privilege_set(PRIVILEGE_MOUNT, &err);
