@@ -6,7 +6,7 @@
 
 #include "target.h"
 
-#define ONE_WRITE_MAX 4096 /* a page: written or not */
+#define ONE_WRITE_MAX 1024 /* a few lines */
 
 struct content {
 	const void *data;
