@@ -5,13 +5,13 @@
 
 # Scripts that need no runtime, or choose their own; all others run on each.
 single_scripts=(bad-input docker-files callers cdi cdi-hook cdi-mapped cdi-names configure container-cli containerd-files cri crio docker-rootless doctor environment docker hooks-d matrix node podman runtime-bundles
-	rootless runtime-engines systemd try units log traces launchers calls vendors-engines platforms wsl jetson)
+	rootless runtime-engines systemd try units log created-files launchers calls vendors-engines platforms wsl jetson)
 
 # engine_scripts: a line for each run, `NAME ENGINE CGROUP`.
 engine_scripts() {
 	local with file name
 	# What wsl and jetson look at, platforms does on runc and cgroup v2.
-	printf '%s\n' 'log runc v2' 'traces runc v2' 'traces crun v2' 'platforms runc v2' 'wsl runc v1' 'wsl crun v2' \
+	printf '%s\n' 'log runc v2' 'created-files runc v2' 'created-files crun v2' 'platforms runc v2' 'wsl runc v1' 'wsl crun v2' \
 		'jetson runc v1' 'jetson crun v2'
 	for with in 'runc v1' 'runc v2' 'crun v2'; do
 		for file in tests/engines/*.sh; do
