@@ -6,11 +6,11 @@
 #   tests/bench.sh --gpu        on this machine's own driver: hook, floor, an empty program, runc
 #   tests/bench.sh --pack DIR   gathers what --gpu needs, for a machine without packages or network:
 #   tests/bench.sh --gpu --bin DIR
-# ROUNDS (100) and COLD_ROUNDS (the same) say how often; GROUPS_ONLY names some groups of them:
-# roads gpus early config runc libraries cold. Of roads, LOAD_ROUNDS (3) times STARTS (96) are
-# started, SLOTS (32) at once. NVIDIA_TOOLKIT names a folder with nvidia-container-runtime, nvidia-ctk
-# and nvidia-cdi-hook to measure beside davit's. What containers write lies in memory, so that it isn't the
-# disk that is measured, but for cold, and for all with ON_DISK=1.
+# ROUNDS (100) and COLD_ROUNDS (the same) set the number of rounds. GROUPS_ONLY selects some of the groups
+# methods, gpus, early, config, runc, libraries and cold. In the group methods, LOAD_ROUNDS (3) times STARTS
+# (96) containers are started, SLOTS (32) at once. NVIDIA_TOOLKIT is a directory with
+# nvidia-container-runtime, nvidia-ctk and nvidia-cdi-hook, which are measured, too. Containers write to
+# memory, so that the disk isn't measured; the group cold, and with ON_DISK=1 every group, uses the disk.
 set -euo pipefail
 
 if [ "${DAVIT_BENCH_NAMESPACE:-}" != "$$" ]; then
@@ -33,8 +33,8 @@ done
 . tests/lib/packages.sh
 # shellcheck source=tests/bench/setup.sh
 . tests/bench/setup.sh
-# shellcheck source=tests/bench/roads.sh
-. tests/bench/roads.sh
+# shellcheck source=tests/bench/methods.sh
+. tests/bench/methods.sh
 
 usage() {
 	echo 'usage: tests/bench.sh [--gpu [--bin DIR] | --pack DIR]' >&2
@@ -291,7 +291,7 @@ if [ -n "$own_driver" ]; then
 	choose_host() { # COUNT
 		devices=$(seq -s , 0 $(($1 - 1)))
 	}
-	groups=(roads gpus early runc)
+	groups=(methods gpus early runc)
 else
 	root=$(kind_root debian)
 	gpu_counts=(1 2 8 16 64 256)
@@ -300,7 +300,7 @@ else
 		use_host "$1"
 		devices=all
 	}
-	groups=(roads gpus early config runc libraries cold)
+	groups=(methods gpus early config runc libraries cold)
 fi
 
 : > "$results"

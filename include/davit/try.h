@@ -31,6 +31,12 @@ struct try_request {
  */
 int try_request_parse_gpus(const char *value, struct arena *arena, struct try_request *ret,
 			   struct error *err);
+/*
+ * Reads a value of --capabilities, a list as in NVIDIA_DRIVER_CAPABILITIES, into capabilities.
+ * 0, -ENOMEM, or -EINVAL with ERROR_BAD_REQUEST for a name that isn't a capability.
+ */
+int try_request_parse_capabilities(const char *value, struct arena *arena, struct try_request *ret,
+				   struct error *err);
 struct json_object;
 /*
  * Parses the text of a config.json and puts the request in the place of its own. Devices, also by

@@ -92,7 +92,7 @@ static int open_mount_namespace(pid_t pid, struct error *err)
 	else /* a user who may not look at init can't mount there either */
 		return fd_take(&fd);
 	return error_set(err, ERROR_BAD_BUNDLE, EINVAL,
-			 "give the pid of a process in the container's own mount namespace",
+			 "pass the pid of a process in the container's own mount namespace",
 			 "mount anything for process %d: it shares its mount namespace with %s",
 			 (int)pid, whose);
 }

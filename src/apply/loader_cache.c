@@ -34,7 +34,7 @@ int loader_cache_update(const struct loader_cache *libraries, struct attach *att
 
 	if (r < 0 && r != -ENOENT)
 		return error_read(err, ERROR_IMAGE, -r, "remove it from the image",
-				  "%s of the image", path);
+				  "the image's %s", path);
 	r = merge(data, length, libraries, path, attach->arena, &merged, &merged_length, err);
 	if (r < 0)
 		return r;

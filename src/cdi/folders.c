@@ -67,7 +67,7 @@ static const char *find_stale_node(const struct scan *scan, struct json_object *
 		    (major(st.st_rdev) != (uint64_t)json_object_get_int64(number) ||
 		     minor(st.st_rdev) != (uint64_t)json_object_get_int64(
 						  json_object_object_get(node, "minor"))))
-			return arena_printf(scan->arena, "%s has another device number now", path);
+			return arena_printf(scan->arena, "%s now has another device number", path);
 	}
 	return NULL;
 }
@@ -143,7 +143,7 @@ static const char *find_bad_hook(const struct scan *scan, struct json_object *ho
 		command = cdi_hook_command(json_object_object_get(hook, "args"));
 		if (!cdi_is_hook_command(command))
 			return arena_printf(scan->arena,
-					    "its hook %s is davit's, which has no command %s", path,
+					    "its hook %s is davit, which has no command %s", path,
 					    command ? command : "without a name");
 	}
 	return NULL;
@@ -212,12 +212,12 @@ static int check_kind(struct scan *scan, const char *path, const char *kind)
 	if (!vendor)
 		return -ENOMEM;
 	return cdi_is_deadly(vendor, slash + 1)
-		       ? add_problem(
-				 scan, CDI_PROBLEM_DEADLY,
-				 arena_printf(
-					 scan->arena,
-					 "%s has the kind %s: dockerd 28 panics at a vendor or class of one letter and doesn't start",
-					 path, kind))
+		       ? add_problem(scan, CDI_PROBLEM_DEADLY,
+				     arena_printf(scan->arena,
+						  "%s has the kind %s: dockerd 28 panics when it "
+						  "reads a vendor or class of one letter, and "
+						  "doesn't start",
+						  path, kind))
 		       : 0;
 }
 

@@ -106,8 +106,8 @@ int cdi_check_for_hook(const struct cdi_edits *edits, const struct oci_user *use
 	for (size_t i = 0; user->uid != 0 && i < edits->groups.count; i++)
 		if (!has_group(user, edits->groups.items[i]))
 			return error_set(err, ERROR_BAD_REQUEST, EINVAL, fix,
-					 "apply a CDI spec: a hook can't put the container's user "
-					 "into the group %s",
+					 "apply a CDI spec: a hook can't add the container's user "
+					 "to the group %s",
 					 edits->groups.items[i]);
 	return 0;
 }

@@ -236,7 +236,8 @@ static int find_file(struct resolution *r, const char *name, struct spec_file **
 	if (!found)
 		return not_found(r, name);
 	if (rival)
-		return error_set(r->err, ERROR_UNKNOWN_DEVICE, ENODEV, "keep one of the files",
+		return error_set(r->err, ERROR_UNKNOWN_DEVICE, ENODEV,
+				 "keep only one of these files",
 				 "use the CDI device %.100s: both %.80s and %.80s define it", name,
 				 rival->path, found->path);
 	*ret = found;

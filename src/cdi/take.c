@@ -96,10 +96,10 @@ static int match_host(struct resolution *r, struct cdi_node *node, const struct 
 	char type = type_of_node(st);
 
 	if (!type)
-		return cannot(r, node->because, "it is no device node:", node->host_path);
+		return cannot(r, node->because, "not a device node:", node->host_path);
 	if (node->type && node->type != type)
 		return cannot(r, node->because,
-			      "the spec says another type than it has:", node->host_path);
+			      "the spec's type differs from the node's:", node->host_path);
 	node->type = type;
 	if (node->major == 0 || type == 'p') {
 		node->major = type == 'p' ? 0 : major(st->st_rdev);
@@ -159,7 +159,7 @@ static int take_node(struct resolution *r, struct json_object *object, const cha
 	node->access = read_access(cdi_text_of(object, "permissions"), &node->no_rule);
 	n = complete_from_host(r, node);
 	if (n == 0 && !node->on_host)
-		n = note_beyond_hook(r, because, "a hook can't make the node %.80s", node->path);
+		n = note_beyond_hook(r, because, "a hook can't create the node %.80s", node->path);
 	return n;
 }
 
@@ -257,8 +257,7 @@ static int take_mount(struct resolution *r, struct json_object *object, const ch
 		if (take_option(option, mount))
 			continue;
 		mount->as_given = true;
-		n = note_beyond_hook(r, because,
-				     "a hook can't give the mount on %.60s the option %.30s",
+		n = note_beyond_hook(r, because, "a hook can't mount %.60s with the option %.30s",
 				     mount->container_path, option);
 	}
 	return n;
@@ -340,10 +339,11 @@ static int take_hook(struct resolution *r, struct json_object *object, const cha
 	if (is_known_program(hook->path) && cdi_is_hook_command(command))
 		hook->command = copy(r, command, &n);
 	else
-		n = note_beyond_hook(r, because,
-				     "its hook %.100s is no command of davit's, and a hook starts "
-				     "no others",
-				     hook->path);
+		n = note_beyond_hook(
+			r, because,
+			"its hook %.100s is not a davit command, and davit's hook starts "
+			"no other programs",
+			hook->path);
 	return n;
 }
 

@@ -259,10 +259,10 @@ int configure_crio_check(const struct engine_files *after, const char *drop_in,
 		if (late && wins)
 			return error_fix(
 				err,
-				error_set(
-					err, ERROR_BAD_CONFIG, EINVAL, NULL,
-					"add the runtime: CRI-O reads %s after %s, and it sets the runtime, too",
-					after->items[i].path, drop_in),
+				error_set(err, ERROR_BAD_CONFIG, EINVAL, NULL,
+					  "add the runtime: CRI-O reads %s after %s, and "
+					  "it also sets the runtime",
+					  after->items[i].path, drop_in),
 				"remove the runtime from that file, or use --drop-in %s/99-davit.conf",
 				CRIO_FOLDER);
 		late |= string_equal(after->items[i].path, drop_in);

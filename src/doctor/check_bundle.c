@@ -6,11 +6,12 @@
 static int of_step(const struct doctor_bundle *bundle, enum doctor_step step, struct finding *ret)
 {
 	if (bundle->error.code && bundle->failed < step)
-		return finding_set(ret, DOCTOR_SKIP, NULL, "it doesn't get that far");
+		return finding_set(ret, DOCTOR_SKIP, NULL,
+				   "not checked: an earlier step of this container fails");
 	if (bundle->error.code && bundle->failed == step)
 		return finding_error(ret, DOCTOR_FAIL, &bundle->error);
 	if (step > DOCTOR_STEP_CONFIG && !bundle->gpu)
-		return finding_set(ret, DOCTOR_SKIP, NULL, "no GPU is asked for");
+		return finding_set(ret, DOCTOR_SKIP, NULL, "the container requests no GPU");
 	return 1;
 }
 
@@ -27,12 +28,13 @@ int check_bundle_variables(const struct doctor_host *host, struct finding *ret)
 	char list[700] = "";
 
 	if (bundle->error.code && bundle->failed == DOCTOR_STEP_CONFIG)
-		return finding_set(ret, DOCTOR_SKIP, NULL, "it doesn't get that far");
+		return finding_set(ret, DOCTOR_SKIP, NULL,
+				   "not checked: an earlier step of this container fails");
 	for (size_t i = 0; i < bundle->near_misses.count; i++)
 		finding_list(list, sizeof(list), "%s", bundle->near_misses.items[i]);
 	if (list[0])
 		return finding_set(ret, DOCTOR_WARN, "correct the variable's name", "%s", list);
-	return finding_set(ret, DOCTOR_OK, NULL, "none that looks misspelt");
+	return finding_set(ret, DOCTOR_OK, NULL, "no variable looks misspelt");
 }
 
 int check_bundle_request(const struct doctor_host *host, struct finding *ret)
@@ -54,9 +56,9 @@ int check_bundle_driver(const struct doctor_host *host, struct finding *ret)
 		finding_list(list, sizeof(list), "%s", host->bundle.warnings.items[i]);
 	if (list[0])
 		return finding_set(ret, DOCTOR_WARN,
-				   "upgrade the driver, or use an image made for this host", "%s",
+				   "upgrade the driver, or use an image built for this host", "%s",
 				   list);
-	return finding_set(ret, DOCTOR_OK, NULL, "the host has what is asked for");
+	return finding_set(ret, DOCTOR_OK, NULL, "the host meets the container's requirements");
 }
 
 int check_bundle_image(const struct doctor_host *host, struct finding *ret)
@@ -70,7 +72,8 @@ int check_bundle_image(const struct doctor_host *host, struct finding *ret)
 
 	if (of_step(bundle, DOCTOR_STEP_IMAGE, ret) == 0)
 		return 0;
-	return finding_set(ret, DOCTOR_OK, NULL, "%zu operations would be done (%s)%s",
+	return finding_set(ret, DOCTOR_OK, NULL, "the plan has %zu operations (%s)%s",
 			   bundle->operations, loaders[bundle->loader],
-			   bundle->compat ? "; the image's newer CUDA libraries are used" : "");
+			   bundle->compat ? "; the container uses the image's newer CUDA libraries"
+					  : "");
 }

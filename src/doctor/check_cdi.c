@@ -30,14 +30,15 @@ int check_cdi_specs(const struct doctor_host *host, struct finding *ret)
 		return 0;
 	if (list_problems(&host->cdi, 1U << CDI_PROBLEM_DEADLY, list, sizeof(list)))
 		return finding_set(ret, DOCTOR_FAIL,
-				   "remove it, or write it anew with a longer name: davit cdi "
+				   "remove it, or regenerate it with a longer name: davit cdi "
 				   "generate --class NAME --output FILE",
 				   "%s", list);
 	if (list_problems(&host->cdi, 1U << CDI_PROBLEM_INVALID, list, sizeof(list)))
 		return finding_set(ret, DOCTOR_FAIL,
-				   "remove it, or write it anew: davit cdi generate --output FILE",
+				   "remove it, or regenerate it: davit cdi generate --output FILE",
 				   "%s", list);
-	return finding_set(ret, DOCTOR_OK, NULL, "%zu devices, valid", host->cdi.devices.count);
+	return finding_set(ret, DOCTOR_OK, NULL, "all specs are valid (%zu device%s)",
+			   host->cdi.devices.count, host->cdi.devices.count == 1 ? "" : "s");
 }
 
 int check_cdi_stale(const struct doctor_host *host, struct finding *ret)
@@ -48,15 +49,16 @@ int check_cdi_stale(const struct doctor_host *host, struct finding *ret)
 		return 0;
 	if (list_problems(&host->cdi, 1U << CDI_PROBLEM_STALE, list, sizeof(list)))
 		return finding_set(ret, DOCTOR_FAIL,
-				   "write it anew: davit cdi generate --output FILE; "
-				   "davit-cdi.path does it after each update of the driver",
+				   "regenerate it: davit cdi generate --output FILE; "
+				   "davit-cdi.path does so after each driver update",
 				   "%s", list);
 	if (list_problems(&host->cdi, 1U << CDI_PROBLEM_HOOK, list, sizeof(list)))
-		return finding_set(ret, DOCTOR_FAIL,
-				   "install the program that it names (davit-nvidia-compat has "
-				   "NVIDIA's names), or have it written anew by what wrote it",
-				   "%s", list);
-	return finding_set(ret, DOCTOR_OK, NULL, "all that they name is there");
+		return finding_set(
+			ret, DOCTOR_FAIL,
+			"install the program that it names (davit-nvidia-compat has "
+			"NVIDIA's names), or regenerate it with the program that wrote it",
+			"%s", list);
+	return finding_set(ret, DOCTOR_OK, NULL, "all files and nodes that they name exist");
 }
 
 int check_cdi_duplicates(const struct doctor_host *host, struct finding *ret)
@@ -73,6 +75,6 @@ int check_cdi_duplicates(const struct doctor_host *host, struct finding *ret)
 						 sizeof(ignored))
 					   ? DOCTOR_FAIL
 					   : DOCTOR_WARN,
-				   "keep one of the files", "%s", list);
-	return finding_set(ret, DOCTOR_OK, NULL, "each device once");
+				   "keep only one of these files", "%s", list);
+	return finding_set(ret, DOCTOR_OK, NULL, "each device is defined once");
 }

@@ -9,7 +9,7 @@ int check_config_file(const struct doctor_host *host, struct finding *ret)
 	if (host->config_error.code)
 		return finding_error(ret, DOCTOR_FAIL, &host->config_error);
 	return finding_set(ret, DOCTOR_OK, NULL, "%s",
-			   host->config.path ? host->config.path : "no file: defaults");
+			   host->config.path ? host->config.path : "no file: defaults apply");
 }
 
 int check_config_policy(const struct doctor_host *host, struct finding *ret)
@@ -20,17 +20,19 @@ int check_config_policy(const struct doctor_host *host, struct finding *ret)
 	if (host->system.kubelet && host->config.policy.env == ACCEPT_ALWAYS)
 		return finding_set(
 			ret, DOCTOR_WARN,
-			"have the device plugin pass devices as mounts or by CDI, and set "
-			"policy.accept-env to \"privileged\" (and policy.accept-mounts)",
-			"a Kubernetes node where policy.accept-env is \"always\": an image's "
-			"NVIDIA_VISIBLE_DEVICES takes GPUs that the scheduler didn't give");
+			"configure the device plugin to pass devices as mounts or CDI "
+			"devices, and set policy.accept-env to \"privileged\" (for "
+			"mounts, also policy.accept-mounts to true)",
+			"this is a Kubernetes node, and policy.accept-env is \"always\": "
+			"an image's NVIDIA_VISIBLE_DEVICES can request GPUs that the "
+			"scheduler didn't assign");
 	return finding_set(ret, DOCTOR_OK, NULL, "policy.accept-env is \"%s\"", who);
 }
 
 static const char *const platforms[] = {
-	[PLATFORM_NATIVE] = "neither WSL2 nor Jetson",
+	[PLATFORM_NATIVE] = "a PCI host (neither WSL2 nor Jetson)",
 	[PLATFORM_WSL] = "WSL2",
-	[PLATFORM_TEGRA] = "a board with Tegra (Jetson)",
+	[PLATFORM_TEGRA] = "a Tegra board (Jetson)",
 };
 
 /* What is wrong with another platform than a PCI host is told here, and what it can't do. */
@@ -58,7 +60,7 @@ bool check_is_native(const struct doctor_host *host, struct finding *ret)
 {
 	if (host->driver.driver.platform == PLATFORM_NATIVE)
 		return true;
-	(void)finding_set(ret, DOCTOR_SKIP, NULL, "not on %s",
+	(void)finding_set(ret, DOCTOR_SKIP, NULL, "doesn't apply to %s",
 			  platforms[host->driver.driver.platform]);
 	return false;
 }
@@ -69,7 +71,7 @@ bool check_has_module(const struct doctor_host *host, struct finding *ret)
 	if (host->driver.roots_open &&
 	    (host->driver.driver.version || host->driver.driver.platform != PLATFORM_NATIVE))
 		return true;
-	(void)finding_set(ret, DOCTOR_SKIP, NULL, "the kernel module isn't there");
+	(void)finding_set(ret, DOCTOR_SKIP, NULL, "the kernel module isn't loaded");
 	return false;
 }
 
@@ -79,7 +81,7 @@ bool check_has_numbers(const struct doctor_host *host, struct finding *ret)
 		return false;
 	if (!host->driver.problems.majors.code)
 		return true;
-	(void)finding_set(ret, DOCTOR_SKIP, NULL, "the driver's numbers aren't known");
+	(void)finding_set(ret, DOCTOR_SKIP, NULL, "the driver's device numbers are unknown");
 	return false;
 }
 
@@ -89,7 +91,7 @@ static bool has_libraries(const struct doctor_host *host, struct finding *ret)
 		return false;
 	if (host->driver.libraries)
 		return true;
-	(void)finding_set(ret, DOCTOR_SKIP, NULL, "the driver's libraries aren't there");
+	(void)finding_set(ret, DOCTOR_SKIP, NULL, "the driver's libraries are missing");
 	return false;
 }
 
@@ -110,7 +112,7 @@ int check_driver_module(const struct doctor_host *host, struct finding *ret)
 
 	if ((!d->roots_open || d->problems.kernel.code) && doctor_has_other_gpus(host))
 		return finding_set(ret, DOCTOR_SKIP, NULL,
-				   "no driver of NVIDIA's; the host has other GPUs (vendors.gpus)");
+				   "no NVIDIA driver; the host has other GPUs (vendors.gpus)");
 	if (!d->roots_open)
 		return finding_error(ret, DOCTOR_FAIL, &d->roots_error);
 	if (d->problems.kernel.code)
@@ -132,7 +134,8 @@ int check_driver_version(const struct doctor_host *host, struct finding *ret)
 		return finding_error(ret, DOCTOR_FAIL, &d->problems.files);
 	if (!has_libraries(host, ret))
 		return 0;
-	return finding_set(ret, DOCTOR_OK, NULL, "kernel module and libraries are %s",
+	return finding_set(ret, DOCTOR_OK, NULL,
+			   "the kernel module and the libraries have version %s",
 			   d->driver.version);
 }
 
@@ -150,13 +153,14 @@ int check_driver_libraries(const struct doctor_host *host, struct finding *ret)
 		finding_list(searched, sizeof(searched), "%s", d->driver.searched.items[i]);
 	if (d->problems.files.code == ERROR_DRIVER_MISMATCH)
 		return finding_set(ret, DOCTOR_SKIP, NULL,
-				   "those of another version, see driver.version; searched: %s",
+				   "the libraries have another version (see "
+				   "driver.version); searched: %s",
 				   searched);
 	if (d->problems.files.code && d->driver.platform != PLATFORM_NATIVE)
 		return finding_error(ret, DOCTOR_FAIL, &d->problems.files);
 	if (d->problems.files.code && !d->libraries) {
 		(void)finding_set(ret, DOCTOR_FAIL, d->problems.files.fix,
-				  "none of the kernel module's version, %s; searched: %s",
+				  "no libraries with the kernel module's version %s; searched: %s",
 				  d->driver.version, searched);
 		return 0;
 	}
@@ -165,15 +169,15 @@ int check_driver_libraries(const struct doctor_host *host, struct finding *ret)
 	for (size_t i = 0; i < d->driver.other_versions.count; i++)
 		finding_list(others, sizeof(others), "%s", d->driver.other_versions.items[i]);
 	if (others[0]) {
-		(void)finding_set(ret, DOCTOR_WARN, NULL, "left out, for another version: %s",
-				  others);
-		return finding_remedy(ret, "reinstall the whole userland of driver %s",
+		(void)finding_set(ret, DOCTOR_WARN, NULL,
+				  "skipped files of another driver version: %s", others);
+		return finding_remedy(ret, "reinstall all libraries and programs of driver %s",
 				      d->driver.version);
 	}
 	return finding_set(ret, DOCTOR_OK, NULL, "%s in %s; searched: %s%s%s", d->libraries,
 			   d->driver.root_path, searched,
-			   unknown[0] ? "; without a row of davit's "
-					"catalogue, given for compute and graphics: "
+			   unknown[0] ? "; not in davit's catalogue, "
+					"added for compute and graphics: "
 				      : "",
 			   unknown);
 }
@@ -193,10 +197,11 @@ int check_driver_programs(const struct doctor_host *host, struct finding *ret)
 	if (smi)
 		return finding_set(ret, DOCTOR_OK, NULL, "nvidia-smi is %s", smi);
 	return finding_set(ret, DOCTOR_WARN,
-			   "install it (Debian: nvidia-smi, Ubuntu: nvidia-utils-BRANCH), or set "
-			   "driver.root to where it is",
-			   "there is no nvidia-smi in %s: containers with capability utility don't "
-			   "get it",
+			   "install it (Debian: nvidia-smi, Ubuntu: "
+			   "nvidia-utils-BRANCH), or set driver.root to the root "
+			   "directory that contains it",
+			   "nvidia-smi is missing in %s: containers with the capability utility "
+			   "don't get it",
 			   driver->root_path);
 }
 
@@ -207,13 +212,12 @@ int check_driver_cuda(const struct doctor_host *host, struct finding *ret)
 	if (host->driver.driver.cuda_version)
 		return finding_set(ret, DOCTOR_OK, NULL, "CUDA %s",
 				   host->driver.driver.cuda_version);
-	return finding_set(
-		ret, DOCTOR_WARN,
-		"upgrade davit or the driver, or set NVIDIA_DISABLE_REQUIRE=1 in "
-		"containers that start too slowly",
-		"libcuda has no note of its CUDA version, and davit doesn't know this "
-		"branch: NVML is asked for it when an image has a requirement, which takes "
-		"longer");
+	return finding_set(ret, DOCTOR_WARN,
+			   "upgrade davit or the driver, or set NVIDIA_DISABLE_REQUIRE=1 in "
+			   "containers that start too slowly",
+			   "libcuda doesn't contain its CUDA version, and davit doesn't "
+			   "know this driver branch: for an image with a requirement, davit "
+			   "asks NVML, which takes longer");
 }
 
 int check_driver_gpus(const struct doctor_host *host, struct finding *ret)
@@ -234,21 +238,24 @@ int check_driver_gpus(const struct doctor_host *host, struct finding *ret)
 	if (lost[0])
 		return finding_set(ret, gpus->count ? DOCTOR_WARN : DOCTOR_FAIL,
 				   "see `dmesg | grep -i nvrm`, and reset or remove that GPU",
-				   "%zu usable: %s; not usable: %s", gpus->count, list, lost);
+				   "usable GPUs: %zu%s%s%s; unusable GPUs: %s", gpus->count,
+				   list[0] ? " (" : "", list, list[0] ? ")" : "", lost);
 	if (gpus->count == 0 && host->driver.driver.platform != PLATFORM_NATIVE)
 		return finding_set(ret, DOCTOR_SKIP, NULL, "see host.platform");
 	if (gpus->count == 0 && host->driver.driver.hidden_node)
 		return finding_set(ret, DOCTOR_FAIL,
-				   "see `dmesg | grep NVRM`; within LXD or Incus let the host's "
-				   "/proc/driver/nvidia/gpus be seen",
-				   "there is /dev/%s, but /proc/driver/nvidia/gpus shows no GPU",
+				   "see `dmesg | grep NVRM`; in LXD or Incus, make the "
+				   "host's /proc/driver/nvidia/gpus visible",
+				   "/dev/%s exists, but /proc/driver/nvidia/gpus lists no GPU",
 				   host->driver.driver.hidden_node);
 	if (gpus->count == 0)
 		return finding_set(ret, DOCTOR_FAIL,
-				   "see `dmesg | grep NVRM` and `lspci -d 10de:`: the GPU is of "
-				   "another driver, excluded, or fell off the bus",
+				   "see `dmesg | grep NVRM` and `lspci -k -d 10de:`: the "
+				   "GPU is bound to another driver, excluded, or fell "
+				   "off the bus",
 				   "the kernel module is loaded, but drives no GPU");
-	return finding_set(ret, DOCTOR_OK, NULL, "%zu: %s", gpus->count, list);
+	return finding_set(ret, DOCTOR_OK, NULL, "%zu GPU%s: %s", gpus->count,
+			   gpus->count == 1 ? "" : "s", list);
 }
 
 int check_driver_uvm(const struct doctor_host *host, struct finding *ret)
@@ -259,14 +266,16 @@ int check_driver_uvm(const struct doctor_host *host, struct finding *ret)
 	if (!check_has_numbers(host, ret) || !check_is_native(host, ret))
 		return 0;
 	if (major)
-		return finding_set(ret, DOCTOR_OK, NULL, "nvidia-uvm has major %u", major);
+		return finding_set(ret, DOCTOR_OK, NULL, "nvidia-uvm has the major number %u",
+				   major);
 	return finding_set(ret, loads ? DOCTOR_WARN : DOCTOR_FAIL,
 			   host->system.nested
-				   ? "have the host's root load nvidia-uvm"
+				   ? "ask the host's administrator to load nvidia-uvm"
 				   : "run `davit system prepare`, and enable davit-prepare.service",
-			   "nvidia-uvm isn't loaded (not in %s/devices), which CUDA needs%s",
+			   "CUDA needs nvidia-uvm, which isn't loaded (not in %s/devices)%s",
 			   host->config.driver.proc,
-			   loads ? ": the first container loads it, if it may" : "");
+			   loads ? "; davit loads it for the first container if it has the rights"
+				 : "");
 }
 
 /* ---- its daemons and special modes ------------------------------------------------------ */
@@ -300,12 +309,13 @@ int check_driver_graphics(const struct doctor_host *host, struct finding *ret)
 	if (!has_file(driver, "libGLX_nvidia.so."))
 		finding_list(missing, sizeof(missing), "libGLX_nvidia");
 	if (!has_file(driver, "nvidia_icd."))
-		finding_list(missing, sizeof(missing), "Vulkan's nvidia_icd.json");
+		finding_list(missing, sizeof(missing), "nvidia_icd.json (Vulkan)");
 	if (!missing[0])
-		return finding_set(ret, DOCTOR_OK, NULL, "OpenGL, Vulkan and %zu DRM nodes", drm);
+		return finding_set(ret, DOCTOR_OK, NULL, "OpenGL and Vulkan; DRM nodes: %zu", drm);
 	return finding_set(ret, DOCTOR_WARN,
-			   "for containers with graphics: install the driver's graphics part, and "
-			   "`modprobe nvidia-drm nvidia-modeset`; for others nothing",
+			   "only for containers with graphics: install the driver's "
+			   "graphics packages, run `modprobe nvidia-drm`, then `davit "
+			   "system prepare`",
 			   "missing: %s", missing);
 }
 
@@ -317,15 +327,15 @@ int check_driver_persistence(const struct doctor_host *host, struct finding *ret
 	if (!check_has_module(host, ret) || !check_is_native(host, ret))
 		return 0;
 	if (system->persistenced_wrong)
-		return finding_set(ret, DOCTOR_WARN, "remove it and start nvidia-persistenced anew",
-				   "%s/nvidia-persistenced/socket is no socket", run);
+		return finding_set(ret, DOCTOR_WARN, "remove it and restart nvidia-persistenced",
+				   "%s/nvidia-persistenced/socket is not a socket", run);
 	if (!system->persistenced)
 		return finding_set(
 			ret, DOCTOR_WARN,
-			"enable nvidia-persistenced.service; nothing, where `nvidia-smi -pm 1` was "
-			"run",
-			"nvidia-persistenced doesn't run (no %s/nvidia-persistenced/socket): the "
-			"first use of a GPU takes seconds, unless its persistence mode was set by hand",
+			"enable nvidia-persistenced.service, unless `nvidia-smi -pm 1` was run",
+			"nvidia-persistenced isn't running (no "
+			"%s/nvidia-persistenced/socket): the first use of a GPU takes "
+			"seconds, unless its persistence mode was enabled manually",
 			run);
 	return finding_set(ret, DOCTOR_OK, NULL, "%s/nvidia-persistenced/socket", run);
 }
@@ -344,9 +354,10 @@ int check_driver_fabric(const struct doctor_host *host, struct finding *ret)
 				   "NVSwitches: %zu; nv-fabricmanager is process %u",
 				   system->nvswitches, system->fabric_manager);
 	if (system->processes_hidden)
-		return finding_set(ret, DOCTOR_UNKNOWN, "run davit doctor on the host, as root",
-				   "NVSwitches: %zu; the host's processes aren't visible, so "
-				   "nv-fabricmanager can't be looked for",
+		return finding_set(ret, DOCTOR_UNKNOWN, "run `davit doctor` on the host, as root",
+				   "NVSwitches: %zu; the host's processes aren't "
+				   "visible, so davit can't check whether "
+				   "nv-fabricmanager is running",
 				   system->nvswitches);
 	(void)finding_set(ret, DOCTOR_FAIL, NULL,
 			  "NVSwitches: %zu, but nv-fabricmanager isn't running: CUDA fails with "
@@ -392,7 +403,7 @@ int check_driver_mig(const struct doctor_host *host, struct finding *ret)
 				   "run `davit system prepare` after each change of MIG instances",
 				   "%s/%s is missing; instances: %s", host->config.driver.dev,
 				   absent->node.name, list);
-	return finding_set(ret, DOCTOR_OK, NULL, "%s (by UUID, too: `nvidia-smi -L` shows them)",
+	return finding_set(ret, DOCTOR_OK, NULL, "%s (`nvidia-smi -L` also shows their UUIDs)",
 			   list);
 }
 
@@ -405,9 +416,9 @@ int check_driver_mps(const struct doctor_host *host, struct finding *ret)
 		return finding_set(ret, DOCTOR_OK, NULL, "no MPS");
 	if (system->mps_uid != 0)
 		return finding_set(ret, DOCTOR_WARN,
-				   "run nvidia-cuda-mps-control as root, after removing it",
-				   "%s is of user %u, not root's: containers don't get it", path,
-				   (unsigned)system->mps_uid);
+				   "remove it, then run `nvidia-cuda-mps-control -d` as root",
+				   "user %u owns %s, which root must own: containers don't get it",
+				   (unsigned)system->mps_uid, path);
 	if (!system->mps_control) {
 		(void)finding_set(ret, DOCTOR_WARN, NULL,
 				  "%s has no pipe `control`: the MPS daemon isn't running", path);

@@ -35,8 +35,9 @@ static int found(const struct doctor_host *host, enum doctor_engine_kind kind, s
 		return finding_set(ret, DOCTOR_OK, NULL, "%s%s", engine->program,
 				   kind == DOCTOR_PODMAN ? "" : ", its daemon isn't running");
 	if (host->required != (int)kind)
-		return finding_set(ret, DOCTOR_SKIP, NULL, "not found");
-	(void)finding_set(ret, DOCTOR_FAIL, NULL, "not found: no program in %s, no process",
+		return finding_set(ret, DOCTOR_SKIP, NULL, "not installed");
+	(void)finding_set(ret, DOCTOR_FAIL, NULL,
+			  "not installed: no program in %s, and no running daemon",
 			  DOCTOR_USUAL_SEARCH);
 	return finding_remedy(ret, "install %s", name);
 }
@@ -46,10 +47,10 @@ static int config(const struct doctor_engine *engine, struct finding *ret)
 	if (engine->file_error.code)
 		return bad_file(&engine->file_error, ret);
 	if (engine->file_hidden)
-		return finding_set(ret, DOCTOR_UNKNOWN, "run as root", "%s can't be read",
-				   engine->file);
+		return finding_set(ret, DOCTOR_UNKNOWN, "run `davit doctor` as root",
+				   "%s can't be read", engine->file);
 	return finding_set(ret, DOCTOR_OK, NULL, "%s%s", engine->file,
-			   engine->file_exists ? "" : " isn't there: defaults");
+			   engine->file_exists ? "" : " doesn't exist: defaults apply");
 }
 
 /* Set it up, and restart it. */
@@ -66,9 +67,9 @@ static const char *other_method(const struct doctor_host *host, enum doctor_engi
 	unsigned methods = doctor_methods(host, kind);
 
 	if (methods & DOCTOR_BY_HOOK)
-		return kind == DOCTOR_DOCKER ? "`docker run --gpus` works without"
-					     : "davit's hook in hooks.d works without";
-	return methods & DOCTOR_BY_CDI ? "CDI devices work without" : NULL;
+		return kind == DOCTOR_DOCKER ? "`docker run --gpus` works without it"
+					     : "davit's hook in hooks.d works without it";
+	return methods & DOCTOR_BY_CDI ? "CDI devices work without it" : NULL;
 }
 
 /* 0 when it has been decided, 1 when there is no runtime: what that means differs. */
@@ -80,12 +81,12 @@ static int runtime(const struct doctor_host *host, enum doctor_engine_kind kind,
 	const char *other = other_method(host, kind), *name = doctor_engine_names[kind];
 
 	if (engine->snap)
-		return finding_set(ret, DOCTOR_SKIP, NULL, "a snap's engine can't use it");
+		return finding_set(ret, DOCTOR_SKIP, NULL, "an engine from a snap can't use it");
 	if (engine->file_error.code)
 		return finding_set(ret, DOCTOR_SKIP, NULL, "its configuration can't be read");
 	if (!runtime->name && engine->file_hidden)
-		return finding_set(ret, DOCTOR_UNKNOWN, "run as root", "%s can't be read",
-				   engine->file);
+		return finding_set(ret, DOCTOR_UNKNOWN, "run `davit doctor` as root",
+				   "%s can't be read", engine->file);
 	if (!runtime->name && other)
 		return finding_set(ret, DOCTOR_SKIP, NULL, "no runtime nvidia in %s: %s",
 				   engine->file, other);
@@ -127,8 +128,8 @@ static int restart(const struct doctor_host *host, enum doctor_engine_kind kind,
 	if (!engine->pid)
 		return finding_set(ret, DOCTOR_SKIP, NULL, "its daemon isn't running");
 	if (!engine->started)
-		return finding_set(ret, DOCTOR_UNKNOWN, "run as root",
-				   "when process %u was started can't be seen", engine->pid);
+		return finding_set(ret, DOCTOR_UNKNOWN, "run `davit doctor` as root",
+				   "the start time of process %u can't be read", engine->pid);
 	/* A daemon looks for the hook when it starts; a runtime is looked for at each use. */
 	if (programs[0]->path && programs[0]->changed > changed) {
 		what = programs[0]->path;
@@ -138,10 +139,11 @@ static int restart(const struct doctor_host *host, enum doctor_engine_kind kind,
 	format_time(changed, then, sizeof(then));
 	if (changed > engine->started + CLOCK_SLACK_S)
 		return finding_set(ret, DOCTOR_WARN, restart_of(engine),
-				   "process %u was started at %s UTC, %s changed later, at %s: "
-				   "unless it was reloaded since, it doesn't know of that",
+				   "process %u was started at %s UTC, but %s changed at "
+				   "%s: unless the process was reloaded since, it "
+				   "doesn't use the change",
 				   engine->pid, started, what, then);
-	return finding_set(ret, DOCTOR_OK, NULL, "started at %s UTC, nothing changed since",
+	return finding_set(ret, DOCTOR_OK, NULL, "started at %s UTC; nothing changed since",
 			   started);
 }
 
@@ -156,10 +158,10 @@ int check_docker_snap(const struct doctor_host *host, struct finding *ret)
 {
 	if (host->engines[DOCTOR_DOCKER].snap)
 		return finding_set(ret, DOCTOR_FAIL,
-				   "snap remove docker, and install Docker's or the distribution's "
-				   "package",
-				   "%s is a snap's: it doesn't see the host's programs, so neither "
-				   "hook nor runtime can be registered",
+				   "run `snap remove docker`, and install the package of "
+				   "Docker or of the distribution",
+				   "%s is from a snap: it can't see the host's programs, "
+				   "so neither a hook nor a runtime can be registered",
 				   host->engines[DOCTOR_DOCKER].program);
 	return finding_set(ret, DOCTOR_OK, NULL, "not a snap");
 }
@@ -171,8 +173,8 @@ int check_docker_config(const struct doctor_host *host, struct finding *ret)
 	if (!engine->file_mark || engine->file_error.code)
 		return config(engine, ret);
 	return finding_set(
-		ret, DOCTOR_WARN, "write it without that mark",
-		"%s begins with a byte order mark, which dockerd takes from 23.0 on only",
+		ret, DOCTOR_WARN, "save it without that mark",
+		"%s begins with a byte order mark, which dockerd accepts only since 23.0",
 		engine->file);
 }
 
@@ -182,30 +184,30 @@ int check_docker_hook(const struct doctor_host *host, struct finding *ret)
 	unsigned methods;
 
 	if (engine->snap)
-		return finding_set(ret, DOCTOR_SKIP, NULL, "a snap's Docker can't use it");
+		return finding_set(ret, DOCTOR_SKIP, NULL, "Docker from a snap can't use it");
 	if (!engine->hook.path && !host->driver.driver.version && doctor_has_other_gpus(host))
-		return finding_set(ret, DOCTOR_SKIP, NULL, "no driver of NVIDIA's (docker.amd)");
+		return finding_set(ret, DOCTOR_SKIP, NULL, "no NVIDIA driver (docker.amd)");
 	if (engine->pid && engine->hidden)
-		return finding_set(ret, DOCTOR_UNKNOWN, "run as root",
+		return finding_set(ret, DOCTOR_UNKNOWN, "run `davit doctor` as root",
 				   "the PATH of process %u can't be read", engine->pid);
 	if (engine->hook.path && engine->hook.ours)
 		return finding_set(ret, DOCTOR_OK, NULL, "%s", engine->hook.path);
 	if (engine->hook.path)
-		return finding_set(
-			ret, DOCTOR_WARN, "put a link of that name to davit-hook in its place",
-			"%s is on dockerd's PATH, but isn't davit-hook", engine->hook.path);
+		return finding_set(ret, DOCTOR_WARN, "replace it by a link to davit-hook",
+				   "%s is on dockerd's PATH, but isn't davit-hook",
+				   engine->hook.path);
 	methods = doctor_methods(host, DOCTOR_DOCKER);
 	(void)finding_set(
 		ret, methods ? DOCTOR_WARN : DOCTOR_FAIL, NULL,
 		"nvidia-container-runtime-hook isn't on dockerd's PATH (%s): `docker run "
-		"--gpus` says `could not select device driver` (Docker 29.3 and later: `AMD "
+		"--gpus` fails with `could not select device driver` (Docker 29.3 and later: `AMD "
 		"CDI spec not found`)%s",
 		engine->pid && engine->search ? engine->search : DOCTOR_USUAL_SEARCH,
 		methods & DOCTOR_BY_RUNTIME ? "; `--runtime nvidia` works"
 		: methods                   ? "; `--device nvidia.com/gpu=all` works"
 					    : "");
 	return finding_remedy(ret,
-			      "install davit's NVIDIA names (or: ln -s %s "
+			      "install the package davit-nvidia-compat (or: ln -s %s "
 			      "/usr/bin/nvidia-container-runtime-hook), then %s",
 			      "\"$(command -v davit-hook)\"", restart_of(engine));
 }
@@ -216,10 +218,11 @@ int check_docker_runtime(const struct doctor_host *host, struct finding *ret)
 
 	if (runtime(host, DOCTOR_DOCKER, ret) == 0)
 		return 0;
-	(void)finding_set(ret, DOCTOR_WARN, NULL,
-			  "%s has no runtime nvidia: `--runtime nvidia` says `unknown or invalid "
-			  "runtime name`",
-			  engine->file);
+	(void)finding_set(
+		ret, DOCTOR_WARN, NULL,
+		"%s has no runtime nvidia: `--runtime nvidia` fails with `unknown or invalid "
+		"runtime name`",
+		engine->file);
 	return remedy_configure(engine, "docker", "", ret);
 }
 
@@ -242,23 +245,24 @@ int check_docker_cdi(const struct doctor_host *host, struct finding *ret)
 	 */
 	if (engine->rootless && folders->count == 0) {
 		(void)finding_set(ret, DOCTOR_WARN, NULL,
-				  "rootless Docker finds no CDI spec in /etc/cdi and /var/run/cdi, "
-				  "which are links there");
+				  "rootless Docker finds no CDI specs in /etc/cdi and "
+				  "/var/run/cdi, because it sees both as links");
 		return finding_remedy(ret,
-				      "name a folder of yours in cdi-spec-dirs of %s and write the "
-				      "spec there: davit cdi generate --output FOLDER/nvidia.json",
+				      "add a directory that you own to cdi-spec-dirs in "
+				      "%s, and generate the spec there: davit cdi "
+				      "generate --output DIRECTORY/nvidia.json",
 				      engine->file);
 	}
 	if (folders->count && !strings_contain(folders, "/etc/cdi") &&
 	    !strings_contain(folders, "/var/run/cdi")) {
 		(void)finding_set(ret, DOCTOR_WARN, NULL,
-				  "cdi-spec-dirs of %s has neither /etc/cdi nor /var/run/cdi: it "
-				  "looks for specs in %s",
+				  "cdi-spec-dirs in %s contains neither /etc/cdi nor "
+				  "/var/run/cdi: dockerd looks for specs in %s",
 				  engine->file, folders->items[0]);
 		return finding_remedy(ret, "davit cdi generate --output %s/nvidia.json",
 				      folders->items[0]);
 	}
-	return finding_set(ret, DOCTOR_OK, NULL, "not switched off in %s", engine->file);
+	return finding_set(ret, DOCTOR_OK, NULL, "not disabled in %s", engine->file);
 }
 
 int check_docker_restart(const struct doctor_host *host, struct finding *ret)
@@ -280,8 +284,9 @@ int check_containerd_config(const struct doctor_host *host, struct finding *ret)
 	if (!engine->missing_default || engine->cri_disabled)
 		return config(engine, ret);
 	(void)finding_set(ret, engine->missing_for_sure ? DOCTOR_FAIL : DOCTOR_WARN, NULL,
-			  "%s and its imports name runtimes, but not the default one, %s: before "
-			  "containerd 2.0 the CRI plugin then doesn't load",
+			  "%s and its imports configure runtimes, but not the default "
+			  "runtime %s: before containerd 2.0, the CRI plugin then "
+			  "doesn't load",
 			  engine->file, engine->missing_default);
 	return finding_remedy(ret, "add containerd.runtimes.%s to %s, then %s",
 			      engine->missing_default,
@@ -295,22 +300,22 @@ int check_containerd_runtime(const struct doctor_host *host, struct finding *ret
 	if (engine->cri_disabled && host->system.kubelet)
 		return finding_set(
 			ret, DOCTOR_FAIL,
-			"take it out of disabled_plugins, then davit configure containerd",
-			"disabled_plugins of %s names the CRI plugin, which kubelet needs",
+			"remove it from disabled_plugins, then davit configure containerd",
+			"disabled_plugins in %s contains the CRI plugin, which the kubelet needs",
 			engine->file);
 	if (engine->cri_disabled)
 		return finding_set(ret, DOCTOR_SKIP, NULL,
-				   "the CRI plugin, whose runtimes these are, is switched off");
+				   "the CRI plugin, which would use the runtime, is disabled");
 	if (runtime(host, DOCTOR_CONTAINERD, ret) == 0)
 		return 0;
 	/* Docker uses it for its own containers, and needs no runtime in it. */
 	if (host->required != DOCTOR_CONTAINERD && host->engines[DOCTOR_DOCKER].program)
 		return finding_set(
 			ret, DOCTOR_SKIP, NULL,
-			"no runtime nvidia; Docker, whose containers it runs, needs none");
+			"no runtime nvidia; Docker, which uses this containerd, doesn't need it");
 	(void)finding_set(ret, DOCTOR_WARN, NULL,
-			  "%s and its imports have no runtime nvidia: pods of the RuntimeClass "
-			  "nvidia can't start",
+			  "%s and its imports have no runtime nvidia: pods with the "
+			  "RuntimeClass nvidia can't start",
 			  engine->file);
 	return remedy_configure(engine, "containerd", "", ret);
 }
@@ -342,7 +347,7 @@ static int hooks_d(const struct doctor_host *host, enum doctor_engine_kind kind,
 	}
 	if (missing)
 		return finding_set(ret, DOCTOR_FAIL, "davit configure podman, or remove the file",
-				   "%s names %s, where no program is: no container starts",
+				   "%s names %s, but no such program exists: no container starts",
 				   missing->file, missing->program.name);
 	return ours ? finding_set(ret, DOCTOR_OK, NULL, "%s runs %s", ours->file,
 				  ours->program.path)
@@ -368,8 +373,7 @@ int check_crio_runtime(const struct doctor_host *host, struct finding *ret)
 		return 0;
 	(void)finding_set(
 		ret, DOCTOR_FAIL, NULL,
-		"neither a runtime nvidia in CRI-O's configuration nor a hook of davit in "
-		"hooks.d");
+		"CRI-O's configuration has no runtime nvidia, and hooks.d has no davit hook");
 	return remedy_configure(&host->engines[DOCTOR_CRIO], "crio", "", ret);
 }
 
@@ -389,22 +393,24 @@ int check_podman_hook(const struct doctor_host *host, struct finding *ret)
 	int r = hooks_d(host, DOCTOR_PODMAN, ret);
 
 	if (r == 0 && ret->result == DOCTOR_OK && host->config_hidden)
-		return finding_set(ret, DOCTOR_WARN, "chmod o+r " CONFIG_PATH,
-				   "only root can read " CONFIG_PATH ": rootless containers that "
-				   "ask for GPUs don't start, and those that ask by a variable of "
-				   "policy.env-names may start without");
+		return finding_set(
+			ret, DOCTOR_WARN, "chmod o+r " CONFIG_PATH,
+			"only root can read " CONFIG_PATH ": rootless containers that "
+			"request GPUs don't start; those that request them by a variable "
+			"of policy.env-names may start without them");
 	if (r == 0)
 		return 0;
 	if (host->cdi.devices.count)
 		return finding_set(ret, DOCTOR_OK, NULL,
-				   "no hook of davit in hooks.d; CDI devices there are");
+				   "no davit hook in hooks.d, but CDI devices exist");
 	if (host->system.uid != 0)
 		return finding_set(ret, DOCTOR_WARN,
-				   "have root run `davit cdi generate --output "
-				   "/var/run/cdi/nvidia.json`, and use --device nvidia.com/gpu=all",
-				   "neither a hook of davit in hooks.d nor CDI devices");
+				   "ask the administrator to run `davit cdi generate "
+				   "--output /var/run/cdi/nvidia.json`, and use --device "
+				   "nvidia.com/gpu=all",
+				   "no davit hook in hooks.d, and no CDI devices");
 	return finding_set(ret, DOCTOR_FAIL,
 			   "davit configure podman, or davit cdi generate --output "
 			   "/var/run/cdi/nvidia.json",
-			   "neither a hook of davit in hooks.d nor CDI devices");
+			   "no davit hook in hooks.d, and no CDI devices");
 }

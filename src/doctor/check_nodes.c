@@ -27,15 +27,17 @@ int check_nodes_present(const struct doctor_host *host, struct finding *ret)
 		made &= node->made;
 	}
 	if (!absent[0])
-		return finding_set(ret, DOCTOR_OK, NULL, "all in %s", host->config.driver.dev);
+		return finding_set(ret, DOCTOR_OK, NULL, "all exist in %s",
+				   host->config.driver.dev);
 	/* Nobody makes a node in a user namespace. */
-	return finding_set(ret, made ? DOCTOR_WARN : DOCTOR_FAIL,
-			   host->system.nested
-				   ? "have the host's root give this system those nodes"
-				   : "run `davit system prepare`, and enable davit-prepare.service",
-			   "the kernel module is loaded, but missing in %s: %s%s",
-			   host->config.driver.dev, absent,
-			   made ? " (made when a container needs them)" : "");
+	return finding_set(
+		ret, made ? DOCTOR_WARN : DOCTOR_FAIL,
+		host->system.nested
+			? "ask the host's administrator to add those nodes to this system"
+			: "run `davit system prepare`, and enable davit-prepare.service",
+		"the kernel module is loaded, but these nodes are missing in %s: %s%s",
+		host->config.driver.dev, absent,
+		made ? " (davit creates them when a container needs them)" : "");
 }
 
 int check_nodes_numbers(const struct doctor_host *host, struct finding *ret)
@@ -67,15 +69,16 @@ int check_nodes_numbers(const struct doctor_host *host, struct finding *ret)
 				     minor(node->st.st_rdev), node->node.major, node->node.minor);
 	}
 	if (!wrong[0])
-		return finding_set(ret, DOCTOR_OK, NULL, "as in %s/devices",
+		return finding_set(ret, DOCTOR_OK, NULL, "the same as in %s/devices",
 				   host->config.driver.proc);
-	return finding_set(ret, DOCTOR_FAIL,
-			   host->system.nested
-				   ? "have the host's root give this system the right nodes"
-			   : other ? "remove what is no device, then run `davit system prepare`"
-				   : "run `davit system prepare`: it replaces what is left over "
-				     "from an earlier boot",
-			   "stale in %s: %s", host->config.driver.dev, wrong);
+	return finding_set(
+		ret, DOCTOR_FAIL,
+		host->system.nested
+			? "ask the host's administrator to add the correct nodes to this system"
+		: other ? "remove what is not a device node, then run `davit system prepare`"
+			: "run `davit system prepare`, which replaces the nodes of an "
+			  "earlier boot",
+		"wrong nodes in %s: %s", host->config.driver.dev, wrong);
 }
 
 #define NAMED_MAX 10 /* a board has three dozen */
@@ -118,7 +121,7 @@ static int report_groups(const struct doctor_nodes *nodes, struct finding *ret)
 			continue;
 		for (size_t j = i; j < nodes->count; j++)
 			count += is_narrow(&nodes->items[j]) && nodes->items[j].st.st_gid == group;
-		finding_list(list, sizeof(list), "%zu node%s by group %u (%s%s)", count,
+		finding_list(list, sizeof(list), "%zu node%s (group %u: %s%s)", count,
 			     count > 1 ? "s" : "", (unsigned)group, nodes->items[i].node.name,
 			     count > 1 ? ", ..." : "");
 		if (group && length < sizeof(options))
@@ -127,12 +130,12 @@ static int report_groups(const struct doctor_nodes *nodes, struct finding *ret)
 						   (unsigned)group);
 	}
 	(void)finding_set(ret, DOCTOR_WARN, NULL,
-			  "can be opened by groups alone: %s; a process in a container that isn't "
-			  "root needs these groups",
+			  "only root and a group can open some nodes: %s; in a "
+			  "container, a process that isn't root needs these groups",
 			  list);
 	return finding_remedy(ret,
-			      "with the hook alone (docker run --gpus) add %s; davit-runtime and "
-			      "CDI give them",
+			      "with the hook (docker run --gpus), add %s; davit-runtime "
+			      "and CDI add the groups themselves",
 			      options[0] ? options : "--user root");
 }
 
@@ -150,13 +153,13 @@ int check_nodes_modes(const struct doctor_host *host, struct finding *ret)
 				     (unsigned)(nodes->items[i].st.st_mode & 07777),
 				     (unsigned)nodes->items[i].st.st_gid);
 	if (!narrow[0])
-		return finding_set(ret, DOCTOR_OK, NULL, "everybody may open them");
+		return finding_set(ret, DOCTOR_OK, NULL, "every user can open them");
 	if (host->driver.driver.platform != PLATFORM_NATIVE)
 		return report_groups(nodes, ret);
 	return finding_set(ret, DOCTOR_WARN,
-			   "give containers that group (--group-add), or set NVreg_DeviceFileMode "
-			   "of the module nvidia to 0666",
-			   "only some users may open: %s; others in a container get "
+			   "add that group to containers (--group-add), or set the nvidia module's "
+			   "NVreg_DeviceFileMode to 0666",
+			   "only some users can open %s; in a container, other users get "
 			   "`Insufficient Permissions`",
 			   narrow);
 }
@@ -176,7 +179,7 @@ int check_nodes_links(const struct doctor_host *host, struct finding *ret)
 				     nodes->items[i].node.name);
 	add_rest(unlinked, sizeof(unlinked), count);
 	if (!unlinked[0])
-		return finding_set(ret, DOCTOR_OK, NULL, "each node has its link in %s/char",
+		return finding_set(ret, DOCTOR_OK, NULL, "each node has a link in %s/char",
 				   host->config.driver.dev);
 	return finding_set(
 		ret, DOCTOR_WARN, "run `davit system create-dev-char-symlinks`",

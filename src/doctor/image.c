@@ -19,7 +19,7 @@ static int check_cache(const struct root *root, const char *path, struct arena *
 		return 0;
 	if (r < 0)
 		return error_read(err, ERROR_IMAGE, -r, "remove it from the image",
-				  "%s of the image", path);
+				  "the image's %s", path);
 	r = loader_cache_parse(data, length, arena, &cache, err);
 	return r < 0 ? error_fix(err, r, "run ldconfig in the image, or remove %s from it", path)
 		     : 0;
@@ -51,9 +51,10 @@ static int check_target(const struct root *root, const struct operation *operati
 	    root_stat(root, operation->target, AT_SYMLINK_NOFOLLOW, &st) < 0 ||
 	    !S_ISDIR(st.st_mode))
 		return 0;
-	return error_set(err, ERROR_IMAGE, EISDIR, "remove that directory from the image",
-			 "put a file at %s in the container: the image has a directory there",
-			 operation->target);
+	return error_set(
+		err, ERROR_IMAGE, EISDIR, "remove that directory from the image",
+		"create the file %s in the container: the image has a directory of that name",
+		operation->target);
 }
 
 int doctor_check_image(const struct root *root, const struct pipeline *pipeline,

@@ -57,20 +57,19 @@ int check_runtime_hooks(const struct doctor_host *host, struct finding *ret)
 
 	if (!path)
 		return finding_set(ret, DOCTOR_SKIP, NULL,
-				   "davit-runtime finds none of runtime.candidates");
+				   "none of the programs in runtime.candidates is installed");
 	if (host->config.runtime.mode == RUNTIME_MODE_HOOK)
 		return finding_set(ret, DOCTOR_SKIP, NULL, "runtime.mode is \"hook\"");
 	if (host->low_level_hooks == DOCTOR_HOOKS_UNKNOWN)
-		return finding_set(
-			ret, DOCTOR_FAIL,
-			"update it (runc 1.0, crun 0.15), or set runtime.mode to "
-			"\"hook\"",
-			"%s runs no createContainer hooks: containers that davit-runtime "
-			"starts with it lack the driver's libraries",
-			path);
+		return finding_set(ret, DOCTOR_FAIL,
+				   "update it (to runc 1.0, crun 0.15 or later), or set "
+				   "runtime.mode to \"hook\"",
+				   "%s doesn't run createContainer hooks: containers that "
+				   "davit-runtime starts with it lack the driver's libraries",
+				   path);
 	if (host->low_level_hooks == DOCTOR_HOOKS_UNSEEN)
-		return finding_set(ret, DOCTOR_UNKNOWN,
-				   "make sure that it runs createContainer hooks",
-				   "%s isn't a program that can be looked into", path);
+		return finding_set(
+			ret, DOCTOR_UNKNOWN, "make sure that it runs createContainer hooks",
+			"davit can't examine %s, for example because it is a script", path);
 	return finding_set(ret, DOCTOR_OK, NULL, "%s runs createContainer hooks", path);
 }

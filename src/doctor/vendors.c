@@ -76,7 +76,7 @@ int check_vendors_gpus(const struct doctor_host *host, struct finding *ret)
 				     all->warning);
 	}
 	if (odd[0])
-		return finding_set(ret, DOCTOR_WARN, "check `dmesg | grep -iE 'drm|kfd'`", "%s%s%s",
+		return finding_set(ret, DOCTOR_WARN, "see `dmesg | grep -iE 'drm|kfd'`", "%s%s%s",
 				   have, have[0] ? "; " : "", odd);
 	return have[0] ? finding_set(ret, DOCTOR_OK, NULL, "%s", have)
 		       : finding_set(ret, DOCTOR_SKIP, NULL, "no AMD or Intel GPUs");
@@ -135,12 +135,13 @@ int check_vendors_nodes(const struct doctor_host *host, struct finding *ret)
 	}
 	list_narrow(groups, narrow, sizeof(narrow));
 	if (!narrow[0])
-		return finding_set(ret, DOCTOR_OK, NULL, "everybody may open them");
+		return finding_set(ret, DOCTOR_OK, NULL, "every user can open them");
 	return finding_set(
 		ret, DOCTOR_WARN,
-		"use davit-runtime or CDI, which add the group; with the hook, --group-add "
-		"and its number",
-		"only a group may open %s: users of a container that aren't root need it", narrow);
+		"use davit-runtime or CDI, which add the group; with the hook, "
+		"use --group-add with its number",
+		"only root and a group can open %s: in a container, other users need that group",
+		narrow);
 }
 
 static bool has_spec(const struct doctor_host *host, const char *kind)
@@ -165,8 +166,9 @@ int check_docker_amd(const struct doctor_host *host, struct finding *ret)
 	if (engine->hook.path)
 		return finding_set(
 			ret, DOCTOR_OK, NULL,
-			"NVIDIA's name is on dockerd's PATH, so `--gpus` is NVIDIA's; AMD's "
-			"GPUs are `--device amd.com/gpu=0` or AMD_VISIBLE_DEVICES");
+			"nvidia-container-runtime-hook is on dockerd's PATH, so `--gpus` "
+			"requests NVIDIA GPUs; AMD GPUs are requested with `--device "
+			"amd.com/gpu=0` or AMD_VISIBLE_DEVICES");
 	if (engine->amd_runtime.path)
 		return finding_set(ret, DOCTOR_OK, NULL, "`docker run --gpus` finds %s%s",
 				   engine->amd_runtime.path,
@@ -174,16 +176,17 @@ int check_docker_amd(const struct doctor_host *host, struct finding *ret)
 	/* It takes the first vendor that has a spec, and NVIDIA is first. */
 	if (spec && has_spec(host, "nvidia.com/"))
 		return finding_set(ret, DOCTOR_WARN,
-				   "ask for AMD's GPUs with `--device amd.com/gpu=0` or "
-				   "AMD_VISIBLE_DEVICES, or install davit's AMD names",
-				   "there are CDI specs of nvidia.com, too: `docker run --gpus` "
-				   "says `AMD CDI spec not found`");
+				   "request AMD GPUs with `--device amd.com/gpu=0` or "
+				   "AMD_VISIBLE_DEVICES, or install the package "
+				   "davit-amd-compat",
+				   "there are also CDI specs of nvidia.com: `docker run --gpus` "
+				   "fails with `AMD CDI spec not found`");
 	if (spec)
 		return finding_set(ret, DOCTOR_OK, NULL,
 				   "`docker run --gpus` finds a CDI spec of amd.com/gpu");
-	return finding_set(ret, DOCTOR_WARN,
-			   "davit cdi generate --vendor amd --output /var/run/cdi/amd.json",
-			   "there is no CDI spec of amd.com/gpu and no amd-container-runtime on "
-			   "dockerd's PATH: `docker run --gpus` says `AMD CDI spec not found`, or "
-			   "`could not select device driver` before Docker 28.3");
+	return finding_set(
+		ret, DOCTOR_WARN, "davit cdi generate --vendor amd --output /var/run/cdi/amd.json",
+		"there is no CDI spec of amd.com/gpu and no amd-container-runtime on "
+		"dockerd's PATH: `docker run --gpus` fails with `AMD CDI spec not found`, or "
+		"`could not select device driver` before Docker 28.3");
 }

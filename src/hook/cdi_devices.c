@@ -130,7 +130,7 @@ static const char *read_text(const struct cdi_call *call, const char *path)
 		       : text;
 }
 
-/* The mask that the hook of other roads puts there, too. */
+/* The same mask as davit-hook's at prestart. */
 int cdi_mask_proc(struct cdi_call *call, struct error *err)
 {
 	struct proc_mask *mask = &call->plan.proc_mask;

@@ -54,6 +54,18 @@ static int written_already(struct pipeline *pipeline, struct arena *arena, struc
 	return 0;
 }
 
+/* "0", "0 and 3 more", "none": a list may have thousands of items. */
+static const char *first_of(const struct strings *list, struct arena *arena)
+{
+	const char *text = "none";
+
+	if (list->count == 1)
+		text = arena_printf(arena, "%.64s", list->items[0]);
+	else if (list->count)
+		text = arena_printf(arena, "%.64s and %zu more", list->items[0], list->count - 1);
+	return text ? text : "";
+}
+
 static void log_request(const struct gpu_request *request, struct arena *arena)
 {
 	const char *sources;
@@ -61,14 +73,12 @@ static void log_request(const struct gpu_request *request, struct arena *arena)
 	if (!log_enabled(LOG_LEVEL_DEBUG))
 		return;
 	sources = gpu_request_sources(request, arena);
-	log_line(LOG_LEVEL_DEBUG, "%s requests GPUs: %zu items, the first %.64s",
-		 sources ? sources : "", request->devices.count,
-		 request->devices.count ? request->devices.items[0] : "none");
+	log_line(LOG_LEVEL_DEBUG, "%s requests GPUs: %s", sources ? sources : "",
+		 first_of(&request->devices, arena));
 	for (size_t i = 0; i < request->wishes.count; i++)
-		log_line(LOG_LEVEL_DEBUG, "%s GPUs are requested by %s: %zu items, the first %.64s",
-			 request->wishes.items[i].vendor->title, request->wishes.items[i].from,
-			 request->wishes.items[i].devices.count,
-			 request->wishes.items[i].devices.items[0]);
+		log_line(LOG_LEVEL_DEBUG, "%s requests %s GPUs: %s", request->wishes.items[i].from,
+			 request->wishes.items[i].vendor->title,
+			 first_of(&request->wishes.items[i].devices, arena));
 }
 
 int pipeline_request(struct pipeline *pipeline, struct arena *arena, struct error *err)

@@ -169,7 +169,7 @@ static int refuse(const struct gpu_request *request, const struct oci_pair *requ
 		      requirement->name, answer->condition, *among ? " of " : "", among, found);
 	return error_fix(err, r, "%s, or set NVIDIA_DISABLE_REQUIRE=1%s%s",
 			 newer ? "upgrade the driver, use an older image"
-			       : "use an image made for this host",
+			       : "use an image built for this host",
 			 *request->disable_require_hint ? "; " : "", request->disable_require_hint);
 }
 

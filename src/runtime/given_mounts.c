@@ -24,7 +24,7 @@ bool spec_has_mount(const struct oci_mounts *mounts, const char *destination, co
  */
 static int check_given(struct giver *g, const struct cdi_mount *mount, struct error *err)
 {
-	static const char fix[] = "give the container another volume";
+	static const char fix[] = "mount another volume in the container";
 	struct image_place place;
 	int r = image_find_place(g->volumes, mount->container_path, true, &place);
 

@@ -358,22 +358,35 @@ static int become_runtime(const struct runtime_arguments *arguments, char **argv
 			 "correct runtime.candidates in the configuration");
 }
 
-/*
- * Under NVIDIA's name the version is asked of that program: its line comes before those of the
- * low-level runtime, which dockerd looks for.
- */
-static void print_version(int argc, char *const *argv)
+/* Whether one of the options before the command is --NAME, -NAME or -LETTER. */
+static bool has_option(int argc, char *const *argv, const char *name, char letter)
 {
-	if (!is_called(argv, "nvidia-container-runtime"))
-		return;
-	for (int i = 1; i < argc && argv[i][0] == '-'; i++)
-		if (string_equal(argv[i], "--version") || string_equal(argv[i], "-v") ||
-		    string_equal(argv[i], "-version")) {
-			(void)puts("NVIDIA Container Runtime version " NVIDIA_TOOLKIT_VERSION
-				   "\ndavit-runtime " DAVIT_VERSION);
-			(void)fflush(stdout);
-			return;
-		}
+	for (int i = 1; i < argc && argv[i][0] == '-'; i++) {
+		const char *word = argv[i] + 1 + (argv[i][1] == '-');
+
+		if (string_equal(word, name) || (argv[i][1] == letter && !argv[i][2]))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Lines before those of the low-level runtime. Under NVIDIA's name, the version is that of NVIDIA's
+ * program; dockerd looks for the low-level runtime's.
+ */
+static void print_lines(int argc, char *const *argv)
+{
+	if (has_option(argc, argv, "help", 'h'))
+		(void)puts(
+			"davit-runtime gives containers their GPUs. On create and run, it edits the "
+			"bundle's\nconfig.json. It then executes the low-level runtime with the "
+			"same arguments. See\ndavit-runtime(8). The low-level runtime's help "
+			"follows.\n");
+	else if (is_called(argv, "nvidia-container-runtime") &&
+		 has_option(argc, argv, "version", 'v'))
+		(void)puts("NVIDIA Container Runtime version " NVIDIA_TOOLKIT_VERSION
+			   "\ndavit-runtime " DAVIT_VERSION);
+	(void)fflush(stdout);
 }
 
 int main(int argc, char **argv)
@@ -385,7 +398,7 @@ int main(int argc, char **argv)
 
 	runtime_arguments_parse(argc, argv, &arguments);
 	if (argc > 0)
-		print_version(argc, argv);
+		print_lines(argc, argv);
 	if (become_runtime(&arguments, argc > 0 ? argv : no_words, &arena, &err) != -ECANCELED)
 		report(&arguments, &err);
 	return EXIT_FAILED;

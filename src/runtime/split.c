@@ -56,9 +56,9 @@ static int add_spec_node(struct splitter *d, const struct operation *operation, 
 
 	if (by_hook && !node->on_host)
 		return error_set(err, ERROR_BAD_REQUEST, EXDEV,
-				 "give the container another volume, or make the node on the host",
-				 "apply %.100s: the node %.100s would have to be made in a volume "
-				 "or a read-only place",
+				 "mount another volume there, or create the node on the host",
+				 "apply %.100s: the node %.100s would have to be created in a "
+				 "volume or a read-only directory",
 				 node->because, node->path);
 	device = ARENA_PUSH(d->arena, &d->edits->devices);
 	if (!device)

@@ -124,6 +124,19 @@ static int set_count(struct gpus *g, const char *text)
 	return 0;
 }
 
+/* The remedy of an error: which names there are. Returns -EINVAL or -ENOMEM. */
+static int suggest_capabilities(struct arena *arena, struct error *err)
+{
+	struct strings names = {0};
+	const char *list;
+
+	for (unsigned bit = 1; bit < CAPABILITY_ALL; bit <<= 1)
+		if (strings_add(arena, &names, capability_name(bit)) < 0)
+			return error_memory(err);
+	list = strings_join(arena, &names, ", ");
+	return list ? error_fix(err, -EINVAL, "choose among all, %s", list) : error_memory(err);
+}
+
 /* docker's "gpu" only chooses the kind of device. */
 static int set_capabilities(struct gpus *g, const char *list)
 {
@@ -137,9 +150,10 @@ static int set_capabilities(struct gpus *g, const char *list)
 			return error_memory(g->err);
 		if (!*text || strcmp(text, "gpu") == 0 || strcmp(text, "nvidia") == 0)
 			continue;
-		if (strcmp(text, "all") != 0 && !capability_bit(name))
-			return refuse(g, "see NVIDIA_DRIVER_CAPABILITIES in docs/requests.md",
-				      "%.40s isn't a driver capability", text);
+		if (!capability_bit(name)) {
+			(void)refuse(g, NULL, "%.40s isn't a driver capability", text);
+			return suggest_capabilities(g->arena, g->err);
+		}
 		if (strings_add(g->arena, &names, text) < 0)
 			return error_memory(g->err);
 	}
@@ -151,7 +165,7 @@ static int set_driver(struct gpus *g, const char *name)
 {
 	if (!*name || strcmp(name, "nvidia") == 0 || strcmp(name, "cdi") == 0)
 		return 0;
-	return refuse(g, "use driver=nvidia, or leave it out", "davit has no driver %.40s", name);
+	return refuse(g, "use driver=nvidia, or omit it", "davit has no driver %.40s", name);
 }
 
 /* docker's NVIDIA driver reads none. */
@@ -181,7 +195,7 @@ static int set_key(struct gpus *g, const char *field, const char *equals)
 		if (!slice_equal(name, keys[i].name))
 			continue;
 		if (g->seen[i])
-			return refuse(g, "name it once", "%s is named twice", keys[i].name);
+			return refuse(g, "name it only once", "it names %s twice", keys[i].name);
 		g->seen[i] = true;
 		return keys[i].set(g, equals + 1);
 	}
@@ -246,12 +260,35 @@ static int count_devices(struct gpus *g)
 	return 0;
 }
 
+int try_request_parse_capabilities(const char *value, struct arena *arena, struct try_request *ret,
+				   struct error *err)
+{
+	struct slice rest = slice_from(value), name;
+
+	while (slice_next(&rest, ',', &name)) {
+		name = slice_trim(name);
+		if (!name.length || capability_bit(name))
+			continue;
+		(void)error_set(err, ERROR_BAD_REQUEST, EINVAL, NULL,
+				"use --capabilities %.100s: %.*s isn't a driver capability", value,
+				(int)(name.length < 40 ? name.length : 40), name.data);
+		return suggest_capabilities(arena, err);
+	}
+	ret->capabilities = value;
+	return 0;
+}
+
 int try_request_parse_gpus(const char *value, struct arena *arena, struct try_request *ret,
 			   struct error *err)
 {
 	struct gpus g = {.value = value, .arena = arena, .err = err};
-	int r = read_fields(&g);
+	int r;
 
+	if (!*value)
+		return error_set(err, ERROR_BAD_REQUEST, EINVAL,
+				 "use a number of GPUs, all, device=0,1, or none",
+				 "use --gpus: its value is empty");
+	r = read_fields(&g);
 	if (r == 0 && g.has_count && g.devices.count)
 		return refuse(&g, "use one of them; device=0,1 names two GPUs",
 			      "it has both a number of GPUs and names of GPUs");

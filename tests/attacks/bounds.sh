@@ -105,7 +105,7 @@ waiting=0
 fuse_hook poststop
 equal "a root that doesn't answer: poststop ends well" 0 "$rc"
 matches "a root that doesn't answer: and says so" \
-	"^davit: cannot remove what was made in the container's root: not finished after 5 s" "$errors"
+	"^davit: cannot remove the created files from the container's root: not finished after 5 s" "$errors"
 kill -CONT "$server"
 umount -l "$bundle/rootfs"
 report_exit

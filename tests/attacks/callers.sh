@@ -92,7 +92,7 @@ for call in '/davit-hook -config /config.json prestart' \
 		echo "exit $?"
 		[ "$before" = "$(< /proc/self/mountinfo)" ] || echo "the mounts have changed"
 		' - "$small" "$(state 1)" "$call" 2>&1) || true
-	equal "${call%% *}, init's pid, from another mount namespace" "davit: cannot mount anything for process 1: it shares its mount namespace with init (fix: give the pid of a process in the container's own mount namespace)
+	equal "${call%% *}, init's pid, from another mount namespace" "davit: cannot mount anything for process 1: it shares its mount namespace with init (fix: pass the pid of a process in the container's own mount namespace)
 exit 1" "$seen"
 done
 # By a user without rights, who would enter that process's namespaces first.

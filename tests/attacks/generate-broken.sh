@@ -29,12 +29,12 @@ END
 # case_of [NAME=VALUE...]: a plain one, but for these.
 case_of() {
 	local name value text=''
-	declare -A values=([place]=etc [image]=as-is [volume]=rw [at]=place [road]=hook [runtime]=runc
+	declare -A values=([place]=etc [image]=as-is [volume]=rw [at]=place [method]=hook [runtime]=runc
 		[root]=rw [userns]=no [propagation]=private)
 	for value; do
 		values[${value%%=*}]=${value#*=}
 	done
-	for name in place image volume at road runtime root userns propagation; do
+	for name in place image volume at method runtime root userns propagation; do
 		text+="$name=${values[$name]} "
 	done
 	printf '%s\n' "${text% }"

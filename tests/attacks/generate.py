@@ -49,7 +49,7 @@ DIMENSIONS = {
                "file-ro", "rw-in-ro", "ro-in-rw", "tmpfs-in-rw", "tmpfs", "host-dev", "host-run",
                "host-proc"],
     "at": ["link", "place", "above", "below"],
-    "road": ["hook", "runtime", "cdi", "cli"],
+    "method": ["hook", "runtime", "cdi", "cli"],
     "runtime": ["runc", "crun"],
     "root": ["rw", "ro"],
     "userns": ["no", "yes"],
@@ -422,24 +422,24 @@ class Container:
             linux["uidMappings"] = [{"containerID": 0, "hostID": 100000, "size": 65536}]
             linux["gidMappings"] = [{"containerID": 0, "hostID": 100000, "size": 65536}]
         config["annotations"] = {"run.oci.hooks.stderr": f"{self.work}/hook-errors"}
-        self.add_road(config)
+        self.add_method(config)
         self.original = json.dumps(config)
         with open(f"{self.bundle}/config.json", "w") as file:
             file.write(self.original)
 
-    def add_road(self, config):
-        road, env = self.case["road"], self.env
+    def add_method(self, config):
+        method, env = self.case["method"], self.env
         devices = "NVIDIA_VISIBLE_DEVICES=0"
-        if road in ("hook", "runtime"):
+        if method in ("hook", "runtime"):
             config["process"]["env"].append(devices)
             if self.case["place"] == "udev":
                 config["process"]["env"].append("NVIDIA_GDS=enabled")
-        if road == "hook":
+        if method == "hook":
             config["hooks"] = {"prestart": [{"path": env["hook"], "args": [
                 "davit-hook", "--config", env["config"], "prestart"]}]}
-        elif road == "cli":
+        elif method == "cli":
             config["hooks"] = {"prestart": [{"path": env["cli"], "args": ["cli", self.rootfs]}]}
-        elif road == "cdi":
+        elif method == "cdi":
             self.add_cdi(config, json.loads(env["cdi"]))
 
     def add_cdi(self, config, spec):
@@ -468,7 +468,7 @@ class Container:
     def run(self, with_davit=True):
         low = self.env[self.case["runtime"]]
         command = [low]
-        if with_davit and self.case["road"] == "runtime":
+        if with_davit and self.case["method"] == "runtime":
             command = [self.env["runtime"]]
         command += ["--root", f"{self.work}/state-{self.case['runtime']}", "run", "-b", self.bundle,
                     f"davit-{self.name}"]
@@ -523,7 +523,7 @@ class Container:
         gpu = f"GPU 0: NVIDIA H200 (UUID: {self.env['uuid']})"
         # What the image's own programs can't do without a GPU is no matter of ours.
         # What an engine mounts for CDI may lie hidden beneath a volume.
-        hidden = self.case["road"] == "cdi" and self.case["volume"] != "none"
+        hidden = self.case["method"] == "cdi" and self.case["volume"] != "none"
         # What nobody may enter is found by nobody.
         hidden |= self.case["image"] == "mode-0"
         if gpu not in output and not hidden and "control" in output.split("\n"):
@@ -678,7 +678,7 @@ def main():
     begun = time.monotonic()
     # With nothing in the way each has to start, or the rest says nothing.
     plain = [] if names else [
-        dict(PLAIN, road=road, runtime=runtime) for road in VALUES["road"] for runtime in VALUES["runtime"]]
+        dict(PLAIN, method=method, runtime=runtime) for method in VALUES["method"] for runtime in VALUES["runtime"]]
     results = run_all(cases + [case for case in plain if case not in cases], environment)
     failed = tell(results, title)
     started = {result[0] for result in results if result[1]}
@@ -687,10 +687,10 @@ def main():
             print(f"FAIL {title}: {name_of(case)}: a plain container was refused")
             failed += 1
     print(f"    {time.monotonic() - begun:.0f} s")
-    for road in VALUES["road"]:
-        of_road = [r for r in results if f" road={road} " in r[0]]
-        if of_road and not any(r[2] or r[3] or r[4] for r in of_road):
-            print(f"ok {title}: by {road}: {len(of_road)} containers")
+    for method in VALUES["method"]:
+        of_method = [r for r in results if f" method={method} " in r[0]]
+        if of_method and not any(r[2] or r[3] or r[4] for r in of_method):
+            print(f"ok {title}: by {method}: {len(of_method)} containers")
     sys.exit(1 if failed else 0)
 
 

@@ -19,8 +19,8 @@ cd "$(dirname "$0")/../.."
 . tests/lib/container.sh
 # shellcheck source=tests/bench/setup.sh
 . tests/bench/setup.sh
-# shellcheck source=tests/bench/roads.sh
-. tests/bench/roads.sh
+# shellcheck source=tests/bench/methods.sh
+. tests/bench/methods.sh
 budget=$repository/tests/bench/budget
 
 require_root
@@ -108,8 +108,8 @@ fresh_root() {
 	mount -t overlay overlay "$bundle/rootfs" -o "lowerdir=$root,upperdir=$bundle/upper,workdir=$bundle/work"
 }
 
-# road_calls NAME CALLS COMMAND...: calls of these kinds (strace's -e), with the state of $bundle.
-road_calls() {
+# method_calls NAME CALLS COMMAND...: calls of these kinds (strace's -e), with the state of $bundle.
+method_calls() {
 	local state=$work/state.json
 	printf '{"ociVersion":"1.0.2","id":"bench","status":"creating","pid":0,"bundle":"%s"}' "$bundle" > "$state"
 	if ! strace -f -c -U calls,name -e "trace=$2" -o "$work/calls" "${@:3}" < "$state" > "$work/out" 2>&1; then
@@ -119,29 +119,29 @@ road_calls() {
 	check "$1" "$(awk '$2 == "total" { print $1 }' "$work/calls")"
 }
 
-# The roads beside the hook: davit-runtime's edit, the hooks that it and CDI's specs leave.
-count_roads() {
+# The other methods: davit-runtime's edit, and the hooks of edited bundles and of CDI specs.
+count_methods() {
 	local words
 	mkdir -p "$work/bundles"
 	mount -t tmpfs tmpfs "$work/bundles"
 	use_host 1
 	configure_low_level "$bench_build/empty"
 	bench_bundle nothing
-	road_calls system-calls-edit-nothing-asked all "$runtime" create -b "$bundle" nobody
-	gpu_bundle road all
+	method_calls system-calls-edit-nothing-asked all "$runtime" create -b "$bundle" nobody
+	gpu_bundle method all
 	fresh_root
-	road_calls system-calls-edit all "$runtime" create -b "$bundle" nobody
-	road_calls system-calls-create-container all "$hook" createContainer
+	method_calls system-calls-edit all "$runtime" create -b "$bundle" nobody
+	method_calls system-calls-create-container all "$hook" createContainer
 	umount -R "$bundle/rootfs"
 	mount -t overlay overlay "$bundle/rootfs" -o "lowerdir=$root,upperdir=$bundle/upper,workdir=$bundle/work"
-	road_calls system-calls-poststop all "$hook" poststop
+	method_calls system-calls-poststop all "$hook" poststop
 	umount "$bundle/rootfs"
 	bench_bundle cdi
 	fresh_root
 	write_spec --mounts hook
 	apply_cdi "$work/cdi.json"
 	mapfile -t words < <(jq -r '.hooks.createContainer[0].args[1:][]' "$bundle/config.json")
-	road_calls system-calls-cdi all "$hook" "${words[@]}"
+	method_calls system-calls-cdi all "$hook" "${words[@]}"
 	umount -R "$bundle/rootfs"
 }
 
@@ -167,7 +167,7 @@ else
 	skip 'budget: system-calls' 'no strace, or no cgroup v2 to be mounted'
 fi
 if command -v strace > /dev/null; then
-	count_roads
+	count_methods
 fi
 use_host 1
 docker_bundle early

@@ -40,8 +40,8 @@ table_gpus() {
 		}'
 }
 
-# In order, with what a reader knows the roads by.
-road_titles='
+# In order, with the methods' names in the report.
+method_titles='
 	title["none"] = "the runtime alone"
 	title["empty"] = "an empty program as hook"
 	title["floor"] = "floor program as hook"
@@ -56,23 +56,23 @@ road_titles='
 	title["nvidia-cdi"] = "NVIDIA\047s toolkit, CDI"
 	title["nvidia-runtime"] = "nvidia-container-runtime"'
 
-table_roads() { # GROUP
+table_methods() { # GROUP
 	rows "$1" | awk -F '\t' "$verdict"'
-		BEGIN { '"$road_titles"' }
+		BEGIN { '"$method_titles"' }
 		{ order[++n] = $1; median[$1] = $2; high[$1] = $3; least[$1] = $8; cpu[$1] = $9 }
-		function share(road) { return median[road] - median["none"] }
-		function limit(road) {
-			if (road ~ /^(runtime|cdi)$/)
-				return sprintf("limit 1.5 of the hook: %.2f %s", share(road) / share("hook"),
-					verdict(share(road) / share("hook"), 1.5))
-			if (road == "edited-alone")
-				return sprintf("limit 1.3 of the hook: %.2f %s", share(road) / share("hook"),
-					verdict(share(road) / share("hook"), 1.3))
-			if (road == "nothing-asked")
-				return "limit 0.8: " verdict(share(road), 0.8)
-			if (road == "edited")
-				return sprintf("poststop %+.2f, limit 1: %s", median[road] - median["edited-alone"],
-					verdict(median[road] - median["edited-alone"], 1))
+		function share(method) { return median[method] - median["none"] }
+		function limit(method) {
+			if (method ~ /^(runtime|cdi)$/)
+				return sprintf("limit 1.5 of the hook: %.2f %s", share(method) / share("hook"),
+					verdict(share(method) / share("hook"), 1.5))
+			if (method == "edited-alone")
+				return sprintf("limit 1.3 of the hook: %.2f %s", share(method) / share("hook"),
+					verdict(share(method) / share("hook"), 1.3))
+			if (method == "nothing-asked")
+				return "limit 0.8: " verdict(share(method), 0.8)
+			if (method == "edited")
+				return sprintf("poststop %+.2f, limit 1: %s", median[method] - median["edited-alone"],
+					verdict(median[method] - median["edited-alone"], 1))
 			return ""
 		}
 		END {
@@ -88,7 +88,7 @@ table_load() { # GROUP
 	jq -r --arg group "$1" '.results[] | select(.group == $group) | [.name, .wall_us / 1000000, .starts,
 		.median_us / 1000, .p99_us / 1000, .cpu_us / 1000] | @tsv' "$results" |
 		awk -F '\t' "$verdict"'
-			BEGIN { '"$road_titles"' }
+			BEGIN { '"$method_titles"' }
 			$1 == "none" { none = $2 }
 			{ order[++n] = $1; wall[$1] = $2; starts = $3; median[$1] = $4; high[$1] = $5; cpu[$1] = $6 }
 			END {
@@ -168,11 +168,11 @@ rounds=$(jq '[.results[].rounds] | min' "$results")
 printf 'medians and 99th percentiles of at least %s rounds in turns; what containers write lies %s\n' \
 	"$rounds" "$(jq -r .layers "$results")"
 for engine in runc crun; do
-	section roads-$engine "Every road: $engine run /bin/true, cgroup v2" table_roads
+	section methods-$engine "Every method: $engine run /bin/true, cgroup v2" table_methods
 	section load-$engine "Many at once: $(jq -r --arg group load-$engine 'first(.results[] |
 		select(.group == $group) | "\(.starts) starts, \(.at_once) at once")' "$results"), $engine" table_load
 done
-section roads-lifecycle 'As an engine starts it: runc create, start and delete of /bin/true, cgroup v2' table_roads
+section methods-lifecycle 'As an engine starts it: runc create, start and delete of /bin/true, cgroup v2' table_methods
 section edit "davit-runtime create with /bin/true as the low-level runtime" table_edit
 section gpus 'The hook and the floor program, which does the same and nothing else' table_gpus
 section early 'Leaving early: a container that asks for nothing, config.json as from Docker' table_early

@@ -37,7 +37,7 @@ equal 'show: a file that was named must be there' 1 "$rc"
 # --- check ---------------------------------------------------------------------------------------
 
 run config check "$defaults"
-equal 'check: a good file' "0 $defaults is good" "$rc $output"
+equal 'check: a good file' "0 $defaults is valid" "$rc $output"
 bad() { # NAME TEXT REGULAR-EXPRESSION
 	printf '%s\n' "$2" > "$work/bad.json"
 	run config check "$work/bad.json"
@@ -127,14 +127,14 @@ nvidia-container-runtime.log-level
 nvidia-container-runtime.mode
 nvidia-container-runtime.modes.cdi.default-kind
 nvidia-ctk.path" \
-	"$(sed -n 's/^davit: left out: \([^ ]*\) = .*: .*/\1/p' <<< "$errors" | sort)"
+	"$(sed -n 's/^davit: skipped: \([^ ]*\) = .*: .*/\1/p' <<< "$errors" | sort)"
 matches 'import: with its value and the reason' \
-	'^davit: left out: nvidia-container-cli.ldconfig = "@/sbin/ldconfig.real": davit merges the loader cache itself' "$errors"
+	'^davit: skipped: nvidia-container-cli.ldconfig = "@/sbin/ldconfig.real": davit merges the loader cache itself' "$errors"
 matches 'import: a key that nobody knows' "features.something-new = 3: davit has no such key" "$errors"
-equal 'import: nothing else is said' "$(wc -l <<< "$errors")" "$(grep -c '^davit: left out: ' <<< "$errors")"
+equal 'import: nothing else is said' "$(wc -l <<< "$errors")" "$(grep -c '^davit: skipped: ' <<< "$errors")"
 run config import "$work/config.toml" --output "$work/new/config.json"
 equal 'import --output: says so' "0 wrote $work/new/config.json" "$rc $output"
-equal 'import --output: davit takes it' "$work/new/config.json is good" \
+equal 'import --output: davit takes it' "$work/new/config.json is valid" \
 	"$("$davit" config check "$work/new/config.json" 2>&1)"
 printf '{}\n' > "$work/new/config.json"
 run config import "$work/config.toml" --output "$work/new/config.json"
@@ -177,5 +177,5 @@ bad_import 'an unknown capability' 'supported-driver-capabilities = "compute,vid
 	'import .*/bad.toml: .*unknown capability "vidio"'
 bad_import 'a relative root' 'nvidia-container-cli.root = "x"' 'driver.root must be an absolute path'
 run config import "$work/nowhere.toml"
-matches 'import: no such file' '^davit: cannot read .*nowhere.toml: there is no such file \(fix: ' "$errors"
+matches 'import: no such file' '^davit: cannot read .*nowhere.toml: the file doesn'\''t exist \(fix: ' "$errors"
 report_exit

@@ -39,7 +39,7 @@ written() {
 	configure containerd "${where[@]}" "${@:4}"
 	equal "$1: it works" '0 ' "$rc $errors"
 	matches "$1: the file is the right one" "wrote $root/$2(,|$)" "$output"
-	matches "$1: the restart" "^to be restarted on that host: $3\$" "$(tail -n 1 <<< "$output")"
+	matches "$1: the restart" "^restart needed on that host: $3\$" "$(tail -n 1 <<< "$output")"
 	after=$(files)
 	equal "$1: nothing else is touched" '' \
 		"$(diff <(echo "$before") <(echo "$after") | grep '^[<>]' | grep -v "/$2\(.before-davit\)\?\$" || true)"
@@ -173,7 +173,7 @@ unit rke2-server
 written RKE2 var/lib/rancher/rke2/agent/etc/containerd/config.toml.tmpl 'systemctl restart rke2-server'
 put etc/containerd/config.toml <<< 'disabled_plugins = ["cri"]'
 configure containerd
-matches 'RKE2 beside Docker: it is RKE2' '^RKE2 configures its containerd itself' "$output"
+matches 'RKE2 beside Docker: it is RKE2' '^RKE2 writes its containerd'\''s configuration' "$output"
 k3s $folder 2
 refused 'RKE2 and k3s' 'the host has both k3s and RKE2 .*--file' containerd
 
@@ -278,7 +278,7 @@ put etc/init.d/docker <<< '#!/bin/sh'
 configure docker
 matches 'docker: CDI is off, which is said' 'note: .*features.cdi is false.*--cdi' "$errors"
 matches 'docker: other folders of specs, which is said' 'note: .*davit cdi generate --output /opt/cdi/nvidia.json' "$errors"
-matches 'docker: a service without systemd' 'to be restarted on that host: service docker restart$' "$output"
+matches 'docker: a service without systemd' 'restart needed on that host: service docker restart$' "$output"
 configure docker --cdi
 equal 'docker --cdi: then it is on' '0 true 1' "$rc $(jq .features.cdi "$root/etc/docker/daemon.json") $(grep -c note: <<< "$errors")"
 printf '\xef\xbb\xbf{"debug": true}\r\n' > "$root/etc/docker/daemon.json"
@@ -310,7 +310,7 @@ as_user() {
 as_user
 equal 'docker, rootless' "0 $program 65534" \
 	"$rc $(jq -r .runtimes.nvidia.path "$home/.config/docker/daemon.json") $(stat -c %u "$home/.config/docker/daemon.json")"
-matches 'docker, rootless: the restart' '^to be restarted: systemctl --user restart docker$' "$output"
+matches 'docker, rootless: the restart' '^restart needed: systemctl --user restart docker$' "$output"
 as_user XDG_CONFIG_HOME="$home/other"
 equal 'docker, rootless, with XDG_CONFIG_HOME' "0 $program" "$rc $(jq -r .runtimes.nvidia.path "$home/other/docker/daemon.json")"
 rm -rf "$home/.config"

@@ -64,7 +64,7 @@ run info
 matches 'info: a GPU that cannot be read is named' '^lost    0000:00:07.0  cannot read' "$output"
 matches 'info: the others keep their numbers' '^gpu 2 ' "$output"
 run doctor
-matches 'doctor: and says so' '^warn +driver.gpus +2 usable' "$output"
+matches 'doctor: and says so' '^warn +driver.gpus +usable GPUs: 2 ' "$output"
 
 # --- CDI -----------------------------------------------------------------------------------------
 

@@ -64,7 +64,7 @@ equal 'davit.json(5) has every key with its default' \
 	"$("$davit" config show --config "$repository/config/config.json" | sed -n 's/^\([a-z.-]\+\)  *\(.*\)  (default)$/\1 = \2/p')" \
 	"$(sed -n 's/^       \([a-z.-]\+ = .*\)$/\1/p' "$work/davit.json.5")"
 page davit.json.5 | sed -n '/^EXAMPLES/,/^SEE/p' | sed '/^[A-Z]/d; /^$/d; /:$/d' > "$work/example.json"
-equal 'davit.json(5): davit takes its example' "$work/example.json is good" \
+equal 'davit.json(5): davit takes its example' "$work/example.json is valid" \
 	"$("$davit" config check "$work/example.json" 2>&1 || true)"
 
 # --- installed -----------------------------------------------------------------------------------

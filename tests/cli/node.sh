@@ -74,7 +74,7 @@ sets_up() {
 $2" "$(cat "$host/log")"
 	equal "$1: taken back, nothing is left" "$before" "$(root_state "$host")"
 	node remove
-	equal "$1: taken back twice" '0 nothing to take back' "$rc $output"
+	equal "$1: taken back twice" '0 nothing to revert' "$rc $output"
 	stop_engine
 }
 
@@ -150,7 +150,7 @@ mkdir -p "$host/etc/crio/crio.conf.d" "$host/etc/containerd"
 : > "$host/usr/bin/containerd"
 before=$(root_state "$host")
 node install
-matches 'containerd and CRI-O: refused' 'cannot tell which engine is meant: both containerd and CRI-O .*--engine' "$output"
+matches 'containerd and CRI-O: refused' 'cannot select an engine: both containerd and CRI-O .*--engine' "$output"
 mv "$host/usr/bin/systemctl" "$host/usr/bin/other"
 node install --engine containerd
 matches 'no systemd: refused' 'cannot restart containerd: the host has no systemd .*--no-restart' "$output"

@@ -27,8 +27,8 @@ rm "$host/dev/nvidia1" "$host/dev/nvidia-uvm"
 equal "$name --control-devices --dry-run: says what it would do" "would create $host/dev/nvidia-uvm (c $uvm:0)" \
 	"$(create --control-devices --dry-run)"
 equal "$name --dry-run: and nothing is there" '' "$(find "$host/dev" -name nvidia1 -o -name nvidia-uvm)"
-equal "$name --control-devices" "made $host/dev/nvidia-uvm (c $uvm:0)" "$(create --control-devices)"
-equal "$name --json" "[\"made $host/dev/nvidia1 (c 195:1)\"]" "$(create --json | jq -c .done)"
+equal "$name --control-devices" "created $host/dev/nvidia-uvm (c $uvm:0)" "$(create --control-devices)"
+equal "$name --json" "[\"created $host/dev/nvidia1 (c 195:1)\"]" "$(create --json | jq -c .done)"
 equal "$name: the node" "character special file c3:1 666" \
 	"$(stat -c '%F %t:%T %a' "$host/dev/nvidia1")"
 equal "davit ctk $name, as Go writes options" 'everything is in place' \

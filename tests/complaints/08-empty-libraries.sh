@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Images built in a GPU container of the incumbent have libraries of no bytes; they are replaced,
-# and davit's containers leave none behind that would be in the way.
+# Images built in a GPU container of NVIDIA's toolkit contain empty libraries. davit replaces them,
+# and its own containers leave none behind.
 set -euo pipefail
 # shellcheck source=tests/lib/complaint.sh
 . "$(dirname "$0")/../lib/complaint.sh"

@@ -32,7 +32,7 @@ sleep 2.1
 ln -s "$hook" "$work/docker/bin/nvidia-container-runtime-hook"
 matches "$complaint: put there, but not restarted: still" 'could not select device driver' \
 	"$(docker run --rm --network none --gpus all gpu-test true 2>&1 || true)"
-doctor_says 'put there, but not restarted' docker.restart warn 'nvidia-container-runtime-hook changed later' 'systemctl restart docker'
+doctor_says 'put there, but not restarted' docker.restart warn 'nvidia-container-runtime-hook changed at' 'systemctl restart docker'
 
 complaint 12 'unknown or invalid runtime name: nvidia'
 with=$complaint

@@ -45,7 +45,7 @@ works 'docker run --group-add' "$look" "/dev/nvidia0: ENXIO
 mkdir -p "$machine/sys/fs/selinux/booleans"
 printf 1 > "$machine/sys/fs/selinux/enforce"
 printf '0 0' > "$machine/sys/fs/selinux/booleans/container_use_devices"
-doctor_says 'SELinux' security.selinux warn 'containers may use no devices' 'setsebool -P container_use_devices on'
+doctor_says 'SELinux' security.selinux warn "containers can't use devices" 'setsebool -P container_use_devices on'
 printf '1 1' > "$machine/sys/fs/selinux/booleans/container_use_devices"
 doctor_says 'SELinux, allowed' security.selinux ok . ''
 report_exit

@@ -23,7 +23,7 @@ where='dlprobe libcuda.so.1 | sed "s|: /lib/|: /usr/lib/|; s|/[^/]*$||"'
 new_bundle debian NVIDIA_VISIBLE_DEVICES=0
 compat 590.10.01 535,580
 works "libraries for this driver: the image's" "$where" 'libcuda.so.1: /usr/local/cuda/compat'
-doctor_says "libraries for this driver" bundle.image ok "the image's newer CUDA libraries are used" '' --bundle "$bundle"
+doctor_says "libraries for this driver" bundle.image ok "the container uses the image's newer CUDA libraries" '' --bundle "$bundle"
 new_bundle debian NVIDIA_VISIBLE_DEVICES=0
 compat 590.10.01 535,550
 works "libraries for other drivers: the host's" "$where" 'libcuda.so.1: /usr/lib/x86_64-linux-gnu'

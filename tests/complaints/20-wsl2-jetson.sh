@@ -25,12 +25,12 @@ new_bundle debian NVIDIA_VISIBLE_DEVICES=all
 refused 'WSL2 without a driver of NVIDIA' "davit: cannot find an NVIDIA GPU in Windows: none of the drivers in /usr/lib/wsl/drivers, u0777777.inf_amd64_fedcba9876543210, has libcuda.so.1.1 (fix: install NVIDIA's driver in Windows, then run \`wsl --shutdown\`)"
 drop_bundle
 
-# Jetson: `docker run --gpus` is a hook alone, which the incumbent refuses there.
+# Jetson: `docker run --gpus` calls only the hook, and NVIDIA's hook refuses this platform.
 "$fixture/fake-host" "$host" --platform orin
 new_bundle debian NVIDIA_VISIBLE_DEVICES=0
 works 'Jetson: the hook alone' "dlprobe libcuda.so.1 | sed 's|.*/nvidia/||'; nodeprobe /dev/nvmap" 'libcuda.so.1.1
 /dev/nvmap: ENXIO'
-doctor_says Jetson host.platform ok 'a board with Tegra.*lists of files' ''
+doctor_says Jetson host.platform ok 'a Tegra board .*lists of files' ''
 drop_bundle
 
 rm -r "$host/driver/etc/nvidia-container-runtime"

@@ -109,7 +109,7 @@ mkdir -p "$machine/var/run/cdi"
 doctor_says 'with it' docker.amd ok 'CDI spec' ''
 printf '{"cdiVersion": "0.6.0", "kind": "nvidia.com/gpu", "devices": [{"name": "0", "containerEdits": {"env": ["A=b"]}}]}\n' \
 	> "$machine/var/run/cdi/nvidia.json"
-doctor_says 'with a spec of nvidia.com, too: dockerd takes that' docker.amd warn 'specs of nvidia.com, too: .*AMD CDI spec not found' \
+doctor_says 'also with a spec of nvidia.com: dockerd takes that' docker.amd warn 'also CDI specs of nvidia.com: .*AMD CDI spec not found' \
 	'--device amd.com/gpu=0'
 rm "$machine/var/run/cdi/nvidia.json"
 report_exit

@@ -132,7 +132,7 @@ for namespaces in user user-pid same-user same-user-pid mapped-pid; do
 	calls 'MIG by index' $namespaces "$mig" "${lxc[@]}" --device=0:1
 	calls 'requirements' $namespaces "$one" "${lxc[@]}" --device=1 --require='arch>=9.0' --require='brand=nvidia'
 done
-calls 'a requirement that does not hold' mapped-pid "davit: cannot inject GPU 1: cannot satisfy --require=arch>=99.0: the image needs arch>=99.0, the host has arch 9.0 (fix: use an image made for this host, or set NVIDIA_DISABLE_REQUIRE=1)
+calls 'a requirement that does not hold' mapped-pid "davit: cannot inject GPU 1: cannot satisfy --require=arch>=99.0: the image needs arch>=99.0, the host has arch 9.0 (fix: use an image built for this host, or set NVIDIA_DISABLE_REQUIRE=1)
 exit 3
 sh: nvidia-smi: not found" "${lxc[@]}" --device=1 --require='arch>=99.0'
 

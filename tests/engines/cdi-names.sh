@@ -210,7 +210,7 @@ refused() { # NAME PATTERN ENTRY [JQ-FILTER]
 refused 'an unknown kind' 'find the CDI device other.com/x=0: no spec has its kind; the specs define k8s.device-plugin.nvidia.com/gpu, vendor.com/thing' NVIDIA_VISIBLE_DEVICES=other.com/x=0
 refused 'an unknown device' 'find the CDI device vendor.com/thing=z: the specs of its kind define a, nodes, rdt, net, readonly, made, block, tmpfs, proc, shared, gone' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=z
 refused 'RDT where the host has none' 'apply a CDI spec: it sets intelRdt, and no resctrl is mounted on .*' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=rdt
-refused 'a network interface with a runtime that would pass it over' "apply a CDI spec: .*$low_engine doesn't take network interfaces .*" NVIDIA_VISIBLE_DEVICES=vendor.com/thing=net
+refused 'a network interface with a runtime that would pass it over' "apply a CDI spec: .*$low_engine doesn't support network interfaces .*" NVIDIA_VISIBLE_DEVICES=vendor.com/thing=net
 refused 'a node that is not there' 'apply CDI vendor.com/thing=gone: cannot use the host.s /dev/gone: No such file or directory' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=gone
 chmod o+w "$work/cdi/vendor.json"
 refused 'a spec that others can write' 'find the CDI device vendor.com/thing=a: .*vendor.json is ignored: users other than root can write it' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=a
@@ -288,9 +288,9 @@ hook_refused() { # NAME DEVICE PATTERN
 }
 hook_refused 'RDT' rdt "a hook can't set intelRdt"
 hook_refused 'a network interface' net "a hook can't move the network interface eth9"
-hook_refused 'a node that the host lacks' made "a hook can't make the node /dev/block"
+hook_refused 'a node that the host lacks' made "a hook can't create the node /dev/block"
 hook_refused 'a tmpfs' tmpfs "a hook can't mount the tmpfs on /x/y"
-hook_refused 'propagation' shared "a hook can't give the mount on /opt/given the option rslave"
+hook_refused 'propagation' shared "a hook can't mount /opt/given with the option rslave"
 hook_bundle NVIDIA_VISIBLE_DEVICES=vendor.com/thing=a
 edit_bundle '.process.user = {uid: 1000, gid: 1000}'
 run_script true
@@ -312,7 +312,7 @@ equal "a block device ($with)" '0 block special file 7:fa
 drop_bundle
 hook_bundle NVIDIA_VISIBLE_DEVICES=vendor.com/thing=a
 run_script true
-says "a spec with a program of its own is refused" 'davit: cannot apply CDI vendor.com/thing=a: its hook .*/program is no command'
+says "a spec with a program of its own is refused" 'davit: cannot apply CDI vendor.com/thing=a: its hook .*/program is not a davit command'
 drop_bundle
 rm "$work/cdi/nvidia.yaml"
 "$davit" cdi generate --config "$config" --vendor example.com --output "$work/cdi/example.json"

@@ -359,6 +359,6 @@ libcuda.so.1
 libcuda.so.$version
 755" "$rc ${output//: \/lib\//: /usr/lib/}$errors"
 equal "davit reads it ($with)" "nvidia.com/gpu=1 /run/cdi/nvidia.yaml
-davit: warning: /run/cdi/nvidia.yaml: its hook $work/bin/nvidia-cdi-hook is davit's, which has no command invented-tomorrow" \
+davit: warning: /run/cdi/nvidia.yaml: its hook $work/bin/nvidia-cdi-hook is davit, which has no command invented-tomorrow" \
 	"$("$davit" cdi list --spec-dir /run/cdi 2>&1 | tr -s ' ')"
 report_exit

@@ -658,7 +658,7 @@ start_cases() {
 	if [[ $version = 1.* ]]; then
 		equal "containerd $version, a runtime without the default one: the CRI plugin" error "$(started)"
 		matches "containerd $version, a runtime without the default one: doctor says so" \
-			'FAIL +containerd.config .*not the default one, runc' "$(doctor)"
+			'FAIL +containerd.config .*not the default runtime runc' "$(doctor)"
 	else
 		equal "containerd $version, a runtime without the default one: the CRI plugin" ok "$(started)"
 		matches "containerd $version, a runtime without the default one: doctor" 'ok +containerd.config' "$(doctor)"
@@ -694,7 +694,7 @@ states() {
 	matches "containerd $version: not TOML, doctor" 'FAIL +containerd.config .*line 2, column 9' "$(doctor)"
 	equal "containerd $version: not TOML, the daemon doesn't start" '' "$(started)"
 	printf 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n' > "$etc/config.toml"
-	matches "containerd $version: CRI is switched off, doctor" ' containerd.runtime .*switched off' "$(doctor)"
+	matches "containerd $version: CRI is switched off, doctor" ' containerd.runtime .*is disabled' "$(doctor)"
 }
 
 mapfile -t cases < <(compgen -A function case_)

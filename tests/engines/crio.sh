@@ -72,7 +72,7 @@ make_crio_image
 with_path=$PATH
 # shellcheck disable=SC2123 # it is the search path
 PATH=$work/path
-says 'not configured' crio.runtime FAIL 'neither a runtime nvidia'
+says 'not configured' crio.runtime FAIL 'has no runtime nvidia, and hooks.d has no davit hook'
 printf '[crio.runtime.runtimes.nvidia]\nruntime_path = "%s"\n' "$runtime" > "$drop_in"
 start_crio
 equal "a handler without monitor_path: CRI-O doesn't start ($with)" '' "$crio_pid"
@@ -134,7 +134,7 @@ configure
 matches "a later file, in a folder, has the runtime: refused ($with)" '60-site/nvidia, which CRI-O reads after' "$output"
 restart 'a later file'
 gives 'a later file: its runtime is used' "$none" nvidia "$(env_is NVIDIA_VISIBLE_DEVICES=1)" "${look[@]}"
-says 'a later file' crio.runtime FAIL 'neither a runtime nvidia|is not davit|isn.t davit'
+says 'a later file' crio.runtime FAIL 'has no runtime nvidia|is not davit|isn.t davit'
 printf '[crio\n' > /etc/crio/crio.conf.d/60-site/nvidia
 says 'not TOML' crio.config FAIL '60-site/nvidia'
 stop_crio
@@ -155,7 +155,7 @@ equal "--remove ($with)" '0 ' "$rc $(ls /etc/crio/crio.conf.d)"
 
 # The usual folder is the system's: another one, which CRI-O is told of.
 jq --arg hook "$hook" '.hook.path = $hook' < "$DAVIT_BUILD/src/davit.json" > "$work/hooks/davit.json"
-says 'hooks.d that CRI-O is not told of' crio.runtime FAIL 'nor a hook of davit in hooks.d'
+says 'hooks.d that CRI-O is not told of' crio.runtime FAIL 'hooks.d has no davit hook'
 printf '[crio.runtime]\nhooks_dir = ["%s"]\n' "$work/hooks" > /etc/crio/crio.conf.d/10-hooks.conf
 restart 'hooks.d'
 says 'hooks.d' crio.runtime ok "$work/hooks/davit.json runs $hook"

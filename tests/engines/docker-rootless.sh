@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Rootless Docker by each road to a GPU: dockerd as an ordinary user in rootlesskit, as dockerd-rootless.sh
+# Rootless Docker with each method: dockerd as an ordinary user in rootlesskit, as dockerd-rootless.sh
 # starts it, and `davit configure docker` as that user. Lines for docs/compatibility.md, as matrix.sh's.
 set -euo pipefail
 # shellcheck source=tests/lib/place.sh
@@ -93,7 +93,7 @@ run_docker() { # OPTION... -- COMMAND...: sets rc, output, errors
 		2> "$work/errors" < /dev/null) || rc=$?
 	errors=$(< "$work/errors")
 }
-case_of() { # ROAD CONDITION OPTION...
+case_of() { # METHOD CONDITION OPTION...
 	run_docker "${@:3}" -- nvidia-smi -L
 	equal "matrix: Docker $version | $1 | $2 | $low_name" "0 $one" "$rc $output${errors:+ $errors}"
 	[[ $2 != *volume* ]] || equal "the volume is as before (rootless Docker $version, $1, $low_name)" "$before" \
@@ -119,26 +119,26 @@ tar -C "$(kind_root debian)" -c . | as_user docker import - gpu-test > /dev/null
 if [ "${version%%.*}" -ge 28 ]; then
 	run_docker --device nvidia.com/gpu=1 -- true
 	matches "no folder of specs is named ($version): the usual ones aren't found" 'unresolvable CDI devices' "$errors"
-	says 'no folder of specs is named' warn 'rootless Docker finds no CDI spec'
+	says 'no folder of specs is named' warn 'rootless Docker finds no CDI specs'
 fi
 stop_dockerd
 cat "$work/daemon.json" > "$work/home/.config/docker/daemon.json"
 start_dockerd
-[ "${version%%.*}" -lt 25 ] || says 'a folder of specs is named' warn "it looks for specs in $work/front"
-roads=(hook runtime)
-[ "${version%%.*}" -lt 25 ] || roads+=(CDI)
-for road in "${roads[@]}"; do
+[ "${version%%.*}" -lt 25 ] || says 'a folder of specs is named' warn "dockerd looks for specs in $work/front"
+methods=(hook runtime)
+[ "${version%%.*}" -lt 25 ] || methods+=(CDI)
+for method in "${methods[@]}"; do
 	volume=/etc
-	case $road in
+	case $method in
 	hook) options=(--gpus '"device=1"') ;;
 	runtime) options=(--runtime nvidia -e NVIDIA_VISIBLE_DEVICES=1) ;;
 	CDI) options=(--device nvidia.com/gpu=1) volume=/data ;;
 	esac
 	# crun can't put a device node into a user namespace, before any hook is called.
-	[ "$road $low_name" != 'CDI crun' ] || continue
-	case_of "$road" rootless "${options[@]}"
-	case_of "$road" 'rootless, read-only' "${options[@]}" --read-only
-	case_of "$road" 'rootless, read-only volume' "${options[@]}" -v "$work/volume:$volume:ro"
+	[ "$method $low_name" != 'CDI crun' ] || continue
+	case_of "$method" rootless "${options[@]}"
+	case_of "$method" 'rootless, read-only' "${options[@]}" --read-only
+	case_of "$method" 'rootless, read-only volume' "${options[@]}" -v "$work/volume:$volume:ro"
 done
 run_docker -- nodeprobe /dev/nvidiactl
 equal "nothing asked for (rootless Docker $version, $low_name)" '0 /dev/nvidiactl: ENOENT' "$rc $output$errors"

@@ -75,7 +75,7 @@ sleep 2
 touch "$daemon_json"
 doctor env
 equal "$title ($with): a warning" 0 "$rc"
-result docker.restart warn "$daemon_json changed later"
+result docker.restart warn "but $daemon_json changed at"
 stop_dockerd
 doctor env
 result docker.restart skip "isn't running"
@@ -86,7 +86,7 @@ title='without the runtime'
 start_dockerd '{}'
 doctor env
 equal "$title ($with): exit code" 0 "$rc"
-result docker.runtime skip 'docker run --gpus. works without'
+result docker.runtime skip 'docker run --gpus. works without it'
 matches "$title ($with): so says docker" '[Uu]nknown (or invalid )?runtime( specified|name)?.*nvidia' \
 	"$(docker run --rm --network none --runtime nvidia gpu-test true 2>&1 || true)"
 stop_dockerd
@@ -103,7 +103,7 @@ matches "$title ($with): so says docker" 'could not select device driver' \
 sleep 2
 ln -s "$hook" "$registered"
 doctor env
-result docker.restart warn "$registered changed later"
+result docker.restart warn "but $registered changed at"
 matches "$title ($with): docker doesn't see it" 'could not select device driver' \
 	"$(docker run --rm --network none --gpus all gpu-test true 2>&1 || true)"
 stop_dockerd

@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Docker and Podman by each road to a GPU (hook, runtime, CDI), as containers are started today: as root,
-# by a user, in a user namespace, with a read-only root, with a read-only volume over /etc. A line for
-# each; tests/suites/table makes docs/compatibility.md of them, and of cri.sh's.
+# Docker and Podman with each method (hook, runtime, CDI), in the usual conditions: as root, as a user, in
+# a user namespace, with a read-only root, with a read-only volume over /etc. Prints a line for each; tests/suites/table makes docs/compatibility.md of them, and of cri.sh's.
 set -euo pipefail
 # shellcheck source=tests/lib/place.sh
 . "$(dirname "$0")/../lib/place.sh"
@@ -50,7 +49,7 @@ chmod 0700 "$work/run"
 
 low_version=$("$low_name" --version | sed -nE '1s/.* 1\.([0-9]+).*/\1/p')
 
-# result ENGINE ROAD CONDITION: of $rc, $output and $errors.
+# result ENGINE METHOD CONDITION: of $rc, $output and $errors.
 result() {
 	# crun up to 1.21: as the container's root it can't enter the bundle's directory, before it starts the
 	# hook.
@@ -67,7 +66,7 @@ result() {
 version_of() { # PACKAGE-PROGRAM
 	"$1" --version | grep -oE '[0-9]+\.[0-9]+(\.[0-9]+)?' | head -n 1
 }
-# options_of ROAD: sets `options`.
+# options_of METHOD: sets `options`.
 options_of() {
 	case $1 in
 	hook) options=(--gpus '"device=1"') ;;
@@ -75,27 +74,27 @@ options_of() {
 	CDI) options=(--runtime low --device nvidia.com/gpu=1) ;;
 	esac
 }
-docker_case() { # ROAD CONDITION [OPTION...]
-	local road=$1 condition=$2
+docker_case() { # METHOD CONDITION [OPTION...]
+	local method=$1 condition=$2
 	shift 2
-	options_of "$road"
+	options_of "$method"
 	rc=0
 	output=$(docker run --rm --network none "${options[@]}" "$@" gpu-test nvidia-smi -L 2> "$work/errors" < /dev/null) || rc=$?
 	errors=$(< "$work/errors")
-	result "$docker_name" "$road" "$condition"
+	result "$docker_name" "$method" "$condition"
 }
 run_docker() {
-	local roads=(hook runtime) road volume
-	[ "$(version_of /usr/bin/docker | cut -d. -f1)" -lt 25 ] || roads+=(CDI)
-	for road in "${roads[@]}"; do
+	local methods=(hook runtime) method volume
+	[ "$(version_of /usr/bin/docker | cut -d. -f1)" -lt 25 ] || methods+=(CDI)
+	for method in "${methods[@]}"; do
 		volume=/etc
-		[ "$road" != CDI ] || volume=/data # over /etc it's the engine that mounts, and can't
+		[ "$method" != CDI ] || volume=/data # over /etc it's the engine that mounts, and can't
 		if [ "$1" = root ]; then
-			docker_case "$road" rootful
-			docker_case "$road" read-only --read-only
-			docker_case "$road" 'read-only volume' -v "$work/volume:$volume:ro"
+			docker_case "$method" rootful
+			docker_case "$method" read-only --read-only
+			docker_case "$method" 'read-only volume' -v "$work/volume:$volume:ro"
 		else
-			docker_case "$road" 'user namespace'
+			docker_case "$method" 'user namespace'
 		fi
 	done
 }
@@ -125,13 +124,13 @@ fi
 jq --arg hook "$hook" '.hook.path = $hook' < "$DAVIT_BUILD/src/davit.json" > "$work/hooks/davit.json"
 export HOME=$work/home
 unset DOCKER_CONFIG DOCKER_HOST
-podman_case() { # ROAD CONDITION [OPTION...]
-	local road=$1 condition=$2 global=(--runtime "$low") root as=(env) options=(-e NVIDIA_VISIBLE_DEVICES=1)
+podman_case() { # METHOD CONDITION [OPTION...]
+	local method=$1 condition=$2 global=(--runtime "$low") root as=(env) options=(-e NVIDIA_VISIBLE_DEVICES=1)
 	shift 2
 	root=$(kind_root debian):O
-	[ "$road" != hook ] || global+=(--hooks-dir "$work/hooks")
-	[ "$road" != runtime ] || global=(--runtime "$runtime")
-	[ "$road" != CDI ] || options=(--device nvidia.com/gpu=1)
+	[ "$method" != hook ] || global+=(--hooks-dir "$work/hooks")
+	[ "$method" != runtime ] || global=(--runtime "$runtime")
+	[ "$method" != CDI ] || options=(--device nvidia.com/gpu=1)
 	if [ "$condition" = rootless ]; then
 		as=(setpriv --reuid "$id" --regid "$id" --clear-groups --inh-caps=-all env -i PATH="$PATH" HOME="$work/home"
 			USER="$user" XDG_RUNTIME_DIR="$work/run" TMPDIR="$work/user" LC_ALL=C)
@@ -148,7 +147,7 @@ podman_case() { # ROAD CONDITION [OPTION...]
 		--ulimit nofile=1024:1024 --ulimit nproc=1024:1024 "${options[@]}" "$@" --rootfs "$root" nvidia-smi -L \
 		2> "$work/errors" < /dev/null) || rc=$?
 	errors=$(grep -v 'level=warning' "$work/errors" || true)
-	result "$podman_name" "$road" "$condition"
+	result "$podman_name" "$method" "$condition"
 }
 if command -v podman > /dev/null; then
 	podman_name="Podman $(version_of podman)"
@@ -158,16 +157,16 @@ if command -v podman > /dev/null; then
 	cp -a "$(kind_root debian)" "$work/mapped"
 	chown -hR $id:$id "$work/user/rootfs" "$work/podman-rootless"
 	chown -hR 100000:100000 "$work/mapped"
-	roads=(hook runtime)
-	[ "$(version_of podman | tr -d .)" -lt 400 ] || roads+=(CDI)
-	for road in "${roads[@]}"; do
+	methods=(hook runtime)
+	[ "$(version_of podman | tr -d .)" -lt 400 ] || methods+=(CDI)
+	for method in "${methods[@]}"; do
 		volume=/etc
-		[ "$road" != CDI ] || volume=/data
-		podman_case "$road" rootful
-		podman_case "$road" rootless
-		podman_case "$road" 'user namespace' --uidmap 0:100000:65536 --gidmap 0:100000:65536
-		podman_case "$road" read-only --read-only
-		podman_case "$road" 'read-only volume' -v "$work/volume:$volume:ro"
+		[ "$method" != CDI ] || volume=/data
+		podman_case "$method" rootful
+		podman_case "$method" rootless
+		podman_case "$method" 'user namespace' --uidmap 0:100000:65536 --gidmap 0:100000:65536
+		podman_case "$method" read-only --read-only
+		podman_case "$method" 'read-only volume' -v "$work/volume:$volume:ro"
 	done
 else
 	skip 'matrix, Podman' "podman isn't installed"

@@ -186,7 +186,7 @@ without_uvm
 chmod 0777 "$work/upper/modprobe" "$sbin/modprobe"
 new_bundle debian NVIDIA_VISIBLE_DEVICES=all
 run_script "$with_uvm"
-hook_says "$name: is refused" 'modprobe: it is not a regular file that root alone can write'
+hook_says "$name: is refused" 'modprobe: it must be a regular file that only root can write'
 equal "$name: and not run" '' "$(called)"
 chmod 0755 "$sbin/modprobe"
 drop_bundle
@@ -228,14 +228,14 @@ uvm=$(awk '$2 == "nvidia-uvm" { print $1; exit }' "$host/proc/devices")
 caps=$(awk '$2 == "nvidia-caps" { print $1; exit }' "$host/proc/devices")
 equal "$name: says what it did" "0 loaded the kernel module nvidia-uvm
 loaded the kernel module nvidia-modeset
-made $host/dev/nvidiactl (c 195:255)
-made $host/dev/nvidia-uvm (c $uvm:0)
-made $host/dev/nvidia-uvm-tools (c $uvm:1)
-made $host/dev/nvidia-modeset (c 195:254)
-made $host/dev/nvidia0 (c 195:0)
+created $host/dev/nvidiactl (c 195:255)
+created $host/dev/nvidia-uvm (c $uvm:0)
+created $host/dev/nvidia-uvm-tools (c $uvm:1)
+created $host/dev/nvidia-modeset (c 195:254)
+created $host/dev/nvidia0 (c 195:0)
 replaced the stale $host/dev/nvidia1 (c 195:1)
-made $host/dev/nvidia-caps/nvidia-cap1 (c $caps:1)
-made $host/dev/nvidia-caps/nvidia-cap2 (c $caps:2)" "$rc $output"
+created $host/dev/nvidia-caps/nvidia-cap1 (c $caps:1)
+created $host/dev/nvidia-caps/nvidia-cap2 (c $caps:2)" "$rc $output"
 equal "$name: the stale node has its number" "$stale" "$(stat -c '%t:%T' "$host/dev/nvidia1")"
 equal "$name: capabilities have their own modes" '400 444' \
 	"$(stat -c %a "$host"/dev/nvidia-caps/nvidia-cap1) $(stat -c %a "$host"/dev/nvidia-caps/nvidia-cap2)"

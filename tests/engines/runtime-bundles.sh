@@ -42,12 +42,18 @@ configure_runtime "$work/low"
 bundle=$work/trip
 jq --arg root "$rootfs" '.root.path = $root | .process.env += ["NVIDIA_VISIBLE_DEVICES=1"]' \
 	< "$work/runc/config.json" > "$bundle/config.json"
-calls=(features '--version' '--help' 'state c' '--root create delete -f c' 'exec c create -b x'
+calls=(features '--version' 'state c' '--root create delete -f c' 'exec c create -b x'
 	'--log create kill c' '--unknown flag' '')
 for call in "${calls[@]}"; do
 	# shellcheck disable=SC2086 # words
 	equal "passed through: $call" "$(cd "$bundle" && "$work/low" $call)" \
 		"$(cd "$bundle" && "$runtime" $call 2>&1)"
+done
+for call in --help -help -h; do
+	matches "passed through: $call, behind davit's own lines" '^davit-runtime gives containers their GPUs\.' \
+		"$(cd "$bundle" && "$runtime" "$call" 2>&1)"
+	equal "passed through: $call" "$(cd "$bundle" && "$work/low" "$call")" \
+		"$(cd "$bundle" && "$runtime" "$call" 2>&1 | sed '1,/^$/d')"
 done
 equal 'passed through: config.json is as before' '1 null' \
 	"$(jq -r '"\([.process.env[] | select(. == "NVIDIA_VISIBLE_DEVICES=1")] | length) \(.hooks)"' < "$bundle/config.json")"

@@ -5,7 +5,7 @@
 
 # Scripts that need no runtime, or choose their own; all others run on each.
 single_scripts=(bad-input docker-files callers cdi cdi-hook cdi-mapped cdi-names configure container-cli containerd-files cri crio docker-rootless doctor environment docker hooks-d matrix node podman runtime-bundles
-	rootless runtime-engines systemd try units log traces launchers calls vendors-engines platforms wsl jetson)
+	rootless runtime-engines systemd try units log created-files launchers calls vendors-engines platforms wsl jetson)
 
 # What depends on the cgroup's version: who may use which device.
 v1_scripts=(containers requests docker)
@@ -17,7 +17,7 @@ host_scripts=(families images mig missing cuda-compat)
 engine_scripts() {
 	local with file name all=${1:-}
 	# What wsl and jetson look at, platforms does on runc and cgroup v2.
-	printf '%s\n' 'log runc v2' 'traces runc v2' 'traces crun v2' 'platforms runc v2' 'wsl crun v2' 'jetson crun v2'
+	printf '%s\n' 'log runc v2' 'created-files runc v2' 'created-files crun v2' 'platforms runc v2' 'wsl crun v2' 'jetson crun v2'
 	[ -z "$all" ] || printf '%s\n' 'wsl runc v1' 'jetson runc v1'
 	for with in 'runc v1' 'runc v2' 'crun v2'; do
 		for file in tests/engines/*.sh; do

@@ -598,7 +598,7 @@ static const struct {
 	{FOUND_SPEC(FOUND_DEVICE("a", FOUND_NODE(", \"type\": \"b\""))),
 	 NULL,
 	 {"v.com/c=a"},
-	 "apply CDI v.com/c=a: the spec says another type than it has: /dev/null"},
+	 "apply CDI v.com/c=a: the spec's type differs from the node's: /dev/null"},
 	{FOUND_SPEC(FOUND_DEVICE("a", FOUND_NODE(", \"permissions\": \"w\""))),
 	 NULL,
 	 {"v.com/c=a"},
@@ -606,7 +606,7 @@ static const struct {
 	{FOUND_SPEC(FOUND_DEVICE("a", FOUND_NODE(", \"hostPath\": \"/dev\""))),
 	 NULL,
 	 {"v.com/c=a"},
-	 "apply CDI v.com/c=a: it is no device node: /dev"},
+	 "apply CDI v.com/c=a: not a device node: /dev"},
 	{FOUND_SPEC(FOUND_DEVICE(
 		 "a",
 		 FOUND_MOUNT(
@@ -619,12 +619,12 @@ static const struct {
 	 NULL,
 	 {"v.com/c=a"},
 	 "{\"destination\":\"/c\",\"type\":\"bind\",\"source\":\"/dev\",\"options\":[\"ro\",\"rbind\",\"rw\","
-	 "\"bind\",\"noatime\"]} (a hook can't give the mount on /c the option noatime)"},
+	 "\"bind\",\"noatime\"]} (a hook can't mount /c with the option noatime)"},
 	{FOUND_SPEC(FOUND_DEVICE("a", FOUND_MOUNT("\"rshared\""))),
 	 NULL,
 	 {"v.com/c=a"},
 	 "{\"destination\":\"/c\",\"type\":\"bind\",\"source\":\"/dev\",\"options\":[\"rshared\",\"bind\"]} "
-	 "(a hook can't give the mount on /c the option rshared)"},
+	 "(a hook can't mount /c with the option rshared)"},
 	{FOUND_SPEC(FOUND_DEVICE(
 		 "a",
 		 FOUND_NODE(", \"type\": \"u\", \"permissions\": \"none\", \"fileMode\": 384"))),
@@ -642,7 +642,7 @@ static const struct {
 	 NULL,
 	 {"v.com/c=a"},
 	 "/dev/gone</dev/gone 8:1 b made /dev/fifo</dev/fifo 0:0 p made "
-	 "(a hook can't make the node /dev/gone) (a hook can't make the node /dev/fifo)"},
+	 "(a hook can't create the node /dev/gone) (a hook can't create the node /dev/fifo)"},
 	{FOUND_SPEC(FOUND_DEVICE("a",
 				 "\"deviceNodes\": [{\"path\": \"/dev/gone\", \"type\": \"b\"}]")),
 	 NULL,

@@ -149,11 +149,11 @@ static const struct {
 	{"a value that isn't on the list",
 	 &plain,
 	 {"--format", "xml"},
-	 "understand the command line: --format xml: it is one of json|yaml; see `davit test --help`"},
+	 "understand the command line: --format xml: it must be one of json|yaml; see `davit test --help`"},
 	{"a value that is part of one",
 	 &plain,
 	 {"--format="},
-	 "understand the command line: --format : it is one of json|yaml; see `davit test --help`"},
+	 "understand the command line: --format : it must be one of json|yaml; see `davit test --help`"},
 	{"another word for true, as Go", &go, {"--dry-run=1"}, "dry-run "},
 	{"a flag that is neither, as Go",
 	 &go,
@@ -172,7 +172,7 @@ static const struct {
 	{"a word that isn't on the list",
 	 &engine,
 	 {"lxc"},
-	 "understand the command line: lxc: it is one of docker|podman; see `davit test --help`"},
+	 "understand the command line: lxc: it must be one of docker|podman; see `davit test --help`"},
 	{"a word that is missing",
 	 &any,
 	 {"--dry-run"},
@@ -222,12 +222,12 @@ static void test_variables(void **state)
 		{"DAVIT_TEST_DRY_RUN",
 		 "maybe",
 		 {0},
-		 "understand the command line: DAVIT_TEST_DRY_RUN=maybe is neither true nor false; see "
+		 "understand the command line: DAVIT_TEST_DRY_RUN=maybe: it must be true or false; see "
 		 "`davit test --help`"},
 		{"DAVIT_TEST_FORMAT",
 		 "xml",
 		 {0},
-		 "understand the command line: DAVIT_TEST_FORMAT=xml: it is one of json|yaml; see `davit "
+		 "understand the command line: DAVIT_TEST_FORMAT=xml: it must be one of json|yaml; see `davit "
 		 "test --help`"},
 		{"DAVIT_TEST_CSV", "x", {0}, "take --csv; leave it out: no Tegra"},
 	};
@@ -367,6 +367,7 @@ static const struct {
 	{"device=", NULL, NULL},
 	{"count=", NULL, NULL},
 	{"count=two", NULL, NULL},
+	{"", NULL, NULL},
 	{"count=1,count=1", NULL, NULL},
 	{"count=1,device=0", NULL, NULL},
 	{"devices=0", NULL, NULL},
@@ -404,12 +405,37 @@ static void test_gpus(void **state)
 	}
 }
 
+static void test_capabilities(void **state)
+{
+	static const char *const good[] = {"compute", "all", "compute, utility", "", ",video"};
+	static const char *const bad[] = {"warp", "compute,warp", "gpu", "Compute",
+					  "compute utility"};
+	AUTO_ARENA arena = {0};
+	struct try_request request = {0};
+	struct error err = {0};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+		assert_int_equal(0,
+				 try_request_parse_capabilities(good[i], &arena, &request, &err));
+		assert_string_equal(good[i], request.capabilities);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		assert_int_equal(-EINVAL,
+				 try_request_parse_capabilities(bad[i], &arena, &request, &err));
+		assert_int_equal(ERROR_BAD_REQUEST, err.code);
+		assert_non_null(strstr(err.message, "use --capabilities "));
+		assert_non_null(strstr(err.message, bad[i]));
+		assert_non_null(strstr(err.fix, "compute"));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_command_lines), cmocka_unit_test(test_variables),
 		cmocka_unit_test(test_values),        cmocka_unit_test(test_tables),
-		cmocka_unit_test(test_gpus),
+		cmocka_unit_test(test_gpus),          cmocka_unit_test(test_capabilities),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

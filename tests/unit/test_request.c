@@ -316,7 +316,7 @@ static void check_says_need_and_have(void **state)
 	static const char upgrade[] =
 		"upgrade the driver, use an older image, or set NVIDIA_DISABLE_REQUIRE=1";
 	static const char other[] =
-		"use an image made for this host, or set NVIDIA_DISABLE_REQUIRE=1";
+		"use an image built for this host, or set NVIDIA_DISABLE_REQUIRE=1";
 	/* clang-format off */
 	static const struct {
 		const char *variable, *message, *fix;

@@ -209,7 +209,7 @@ static int parse_option(const struct parser *p, const char *name, int argc, char
 		value = argv[++*at];
 	}
 	if (!is_allowed(option->value, value))
-		return refuse(p, "--%s %.100s: it is one of %s", option->name, value,
+		return refuse(p, "--%s %.100s: it must be one of %s", option->name, value,
 			      option->value);
 	return keep(p, option, value);
 }
@@ -240,10 +240,10 @@ static int keep_variable(const struct parser *p, const struct command_option *op
 	if (option->kind != OPTION_FLAG)
 		return is_allowed(option->value, value)
 			       ? keep(p, option, value)
-			       : refuse(p, "%.*s=%.100s: it is one of %s", (int)name.length,
+			       : refuse(p, "%.*s=%.100s: it must be one of %s", (int)name.length,
 					name.data, value, option->value);
 	if (parse_word(value, &yes) < 0)
-		return refuse(p, "%.*s=%.100s is neither true nor false", (int)name.length,
+		return refuse(p, "%.*s=%.100s: it must be true or false", (int)name.length,
 			      name.data, value);
 	return yes ? keep(p, option, NULL) : 0;
 }
@@ -280,7 +280,7 @@ static int check_words(const struct parser *p)
 		return refuse(p, "unexpected word %.100s", words->items[command->words_max]);
 	for (size_t i = 0; i < words->count; i++)
 		if (!is_allowed(command->words, words->items[i]))
-			return refuse(p, "%.100s: it is one of %s", words->items[i],
+			return refuse(p, "%.100s: it must be one of %s", words->items[i],
 				      command->words);
 	return 0;
 }

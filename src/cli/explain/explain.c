@@ -173,9 +173,9 @@ const char *explain_options_text(const struct try_request *request, struct arena
 static int read_request(const struct arguments *arguments, struct try_request *ret, bool *ret_any)
 {
 	const char *gpus = arguments_value(arguments, "gpus");
+	const char *capabilities = arguments_value(arguments, "capabilities");
 	struct error err = {0};
 
-	ret->capabilities = arguments_value(arguments, "capabilities");
 	if (arguments_values(arguments, "env", &ret->variables) < 0) {
 		(void)error_memory(&err);
 		return cli_fail(&err);
@@ -185,6 +185,9 @@ static int read_request(const struct arguments *arguments, struct try_request *r
 		    !strchr(ret->variables.items[i], '='))
 			return usage_error(arguments, "--env needs NAME=VALUE, not \"%.60s\"",
 					   ret->variables.items[i]);
+	if (capabilities &&
+	    try_request_parse_capabilities(capabilities, arguments->arena, ret, &err) < 0)
+		return cli_fail(&err);
 	if (gpus && try_request_parse_gpus(gpus, arguments->arena, ret, &err) < 0)
 		return cli_fail(&err);
 	*ret_any = gpus || ret->capabilities || ret->variables.count;
@@ -205,7 +208,7 @@ static int run(const struct arguments *arguments)
 	int r;
 
 	if (why && other)
-		return usage_error(arguments, "--why and --diff are two questions");
+		return usage_error(arguments, "--why and --diff exclude each other");
 	if (why && !*why)
 		return usage_error(arguments, "--why needs a path");
 	r = read_request(arguments, &request, &replaced);
@@ -227,8 +230,8 @@ static int run(const struct arguments *arguments)
 
 static const struct command_option options[] = {
 	{"bundle", OPTION_VALUE, "DIR", "the OCI bundle of the container"},
-	{"why", OPTION_VALUE, "PATH", "only this: why that file is in the container, or isn't"},
-	{"diff", OPTION_VALUE, "DIR", "only this: what is different for the bundle in DIR"},
+	{"why", OPTION_VALUE, "PATH", "explain only why that file is in the container or not"},
+	{"diff", OPTION_VALUE, "DIR", "show only the differences to the bundle in DIR"},
 	{"gpus", OPTION_VALUE, "GPUS",
 	 "as docker's: 2, all, device=0,1, or none, instead of the bundle's request"},
 	{"capabilities", OPTION_VALUE, "LIST",

@@ -32,7 +32,7 @@ static void add_request(struct tree *root, const struct gpu_request *request)
 				request->wishes.count ? "NVIDIA " : "", devices ? devices : "",
 				request->from);
 	if (!request->gpu)
-		node = tree_add(root, "request: no GPU is asked for");
+		node = tree_add(root, "request: the container requests no GPU");
 	if (request->nvidia) {
 		for (unsigned bit = 1; bit <= CAPABILITY_ALL; bit <<= 1)
 			if (request->capabilities_granted & bit)
@@ -67,7 +67,7 @@ static void add_selection(struct tree *root, const struct pipeline *pipeline)
 				       mig->gpu_instance, mig->compute_instance,
 				       mig->uuid ? mig->uuid : gpu->uuid, gpu->model);
 		else if (!gpu->bus_id && strchr(gpu->uuid, '?'))
-			(void)tree_add(node, "GPU %u %s (its UUID is NVML's to tell)", gpu->index,
+			(void)tree_add(node, "GPU %u %s (only NVML knows its UUID)", gpu->index,
 				       gpu->model);
 		else
 			(void)tree_add(node, "GPU %u %s %s at %s", gpu->index, gpu->uuid,
@@ -102,13 +102,14 @@ static void add_image(struct tree *root, const struct image *image, bool known)
 		[IMAGE_LOADER_MUSL] = "musl",
 	};
 	struct tree *node = tree_add(
-		root, "image: %s%s, libraries go to %s%s", known ? "" : "taken for one with ",
+		root, "image: %s%s, library directory %s%s", known ? "" : "assumed to have ",
 		loaders[image->loader], image->lib_dir,
-		image->lib_dir_moved ? ", since its own directory for them is a volume" : "");
+		image->lib_dir_moved ? ", because its own library directory is a volume" : "");
 
 	if (image->compat_version)
 		(void)tree_add(node, "its own libcuda %s: %s", image->compat_version,
-			       image->compat_used ? "newer, it comes first" : "not used");
+			       image->compat_used ? "newer than the host's, so it is searched first"
+						  : "not used");
 }
 
 /* ---- operations ------------------------------------------------------------------------- */
@@ -342,7 +343,7 @@ void explain_print_tree(const struct explanation *explanation, struct arena *are
 	for (size_t i = 0; i < pipeline->driver.notes.count; i++)
 		(void)tree_add(root, "note: %s", pipeline->driver.notes.items[i]);
 	if (pipeline->driver.unproven)
-		(void)tree_add(root, "note: taken on trust what NVML alone knows: cannot %s",
+		(void)tree_add(root, "note: not verified, because only NVML can: cannot %s",
 			       pipeline->driver.unproven);
 	for (size_t i = 0; i < pipeline->notes.count; i++)
 		(void)tree_add(root, "note: %s", pipeline->notes.items[i]);

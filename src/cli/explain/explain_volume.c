@@ -59,8 +59,9 @@ const char *explain_outcome_text(const struct explanation *explanation,
 				    volume);
 		break;
 	case OUTCOME_NOTHING:
-		text = arena_printf(arena, "%s: the volume %s lacks it, and nothing is made there",
-				    operation->required ? "refused" : "left out", volume);
+		text = arena_printf(
+			arena, "%s: the volume %s lacks it, and davit creates nothing in a volume",
+			operation->required ? "refused" : "skipped", volume);
 		break;
 	}
 	return text ? text : "";

@@ -158,7 +158,7 @@ static int run(const struct arguments *arguments)
 	}
 	if (have && parse_facts(have, &arena, &facts) < 0)
 		code = usage_error(arguments,
-				   "--have is no list such as cuda=12.2,driver=535.104.05");
+				   "--have is not a list such as cuda=12.2,driver=535.104.05");
 	for (size_t i = 0; i < words->count && code != EXIT_USAGE; i++) {
 		struct requirement_answer answer = {0};
 

@@ -21,10 +21,10 @@ static int run(const struct arguments *arguments)
 	const char *bundle = arguments_value(arguments, "bundle");
 	struct try_options options = {
 		.config = &config,
-		.request = {.capabilities = arguments_value(arguments, "capabilities")},
 		.command = &arguments->words,
 	};
 	const char *gpus = arguments_value(arguments, "gpus");
+	const char *capabilities = arguments_value(arguments, "capabilities");
 	int status = 0;
 
 	/* The command gets the standard streams, and nothing else that somebody left open. */
@@ -37,6 +37,9 @@ static int run(const struct arguments *arguments)
 		return fail(&err);
 	}
 	log_to(STDERR_FILENO, LOG_LEVEL_WARNING);
+	if (capabilities &&
+	    try_request_parse_capabilities(capabilities, arena, &options.request, &err) < 0)
+		return fail(&err);
 	if (gpus && try_request_parse_gpus(gpus, arena, &options.request, &err) < 0)
 		return fail(&err);
 	if (config_load(arguments->config, arena, &config, &err) < 0 ||

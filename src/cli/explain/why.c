@@ -83,7 +83,7 @@ static void answer_inside(const struct why_question *question,
 	ret->source = explain_source(&explanation->pipeline, operation, arena);
 	if (operation->kind == OPERATION_DEVICE)
 		add_note(question, ret,
-			 arena_printf(arena, "the device rule %s %s goes with it",
+			 arena_printf(arena, "the cgroup rule %s %s is added for it",
 				      operation_numbers(operation, arena),
 				      device_access_name(operation->access)));
 	if (operation->kind != OPERATION_LOADER_CACHE &&
@@ -95,11 +95,11 @@ static void answer_inside(const struct why_question *question,
 		return;
 	if (!question->bare) {
 		add_note(question, ret,
-			 arena_printf(arena, "but the loader takes the image's %s first", shadow));
+			 arena_printf(arena, "but the loader finds the image's %s first", shadow));
 		return;
 	}
 	ret->verdict = WHY_SHADOWED;
-	ret->reason = arena_printf(arena, "the loader takes the image's %s before %s", shadow,
+	ret->reason = arena_printf(arena, "the loader finds the image's %s before %s", shadow,
 				   operation->target);
 	ret->fix = "remove it from the image, or from its LD_LIBRARY_PATH";
 }
@@ -119,9 +119,10 @@ static bool answer_volume(const struct why_question *question,
 	ret->verdict = WHY_VOLUME;
 	ret->source = explain_source(&explanation->pipeline, operation, question->arena);
 	ret->reason = text;
-	ret->fix = arena_printf(question->arena,
-				"mount the volume %s read-only or elsewhere, or put a file there",
-				volume);
+	ret->fix = arena_printf(
+		question->arena,
+		"mount the volume %s read-only or at another path, or create that file in it",
+		volume);
 	return false;
 }
 
@@ -135,7 +136,7 @@ static void answer_absent_source(const struct why_question *question,
 	ret->source = explain_source(&explanation->pipeline, ret->operation, question->arena);
 	ret->reason = arena_printf(question->arena, "the host has no %s (it is optional)",
 				   ret->source ? ret->source : "");
-	ret->fix = "start on the host what makes it, if the container needs it";
+	ret->fix = "if the container needs it, start the program that creates it on the host";
 }
 
 static const char *searched(const struct driver *driver, const struct driver_known *known,
@@ -159,18 +160,19 @@ static bool answer_known(const struct why_question *question, const struct drive
 		return false;
 	if (known.version) {
 		ret->verdict = WHY_OTHER_VERSION;
-		ret->reason = arena_printf(arena, "it is of driver %s; this host's is %s",
-					   known.version, driver->version);
+		ret->reason =
+			arena_printf(arena, "it belongs to driver %s; this host has driver %s",
+				     known.version, driver->version);
 		ret->fix = "use the SONAME, which is the same for all drivers";
 		return true;
 	}
 	places = searched(driver, &known, arena);
 	ret->verdict = WHY_HOST_LACKS;
-	ret->reason = arena_printf(arena, "driver %s has no %s on this host: looked in %s",
+	ret->reason = arena_printf(arena, "driver %s has no %s on this host: searched %s",
 				   driver->version, known.name, places ? places : "");
 	ret->fix = arena_printf(arena,
-				"install it with the userland of driver %s, or name its directory "
-				"in driver.search",
+				"install it with the other files of driver %s, or add "
+				"its directory to driver.search",
 				driver->version);
 	return true;
 }
@@ -235,9 +237,9 @@ static void answer_foreign(const struct why_question *question,
 	bool there = image_has_any(question, explanation);
 
 	ret->verdict = WHY_NOT_OF_DRIVER;
-	ret->reason = there ? "it is no file of the driver: the image has it itself"
-			    : "it is no file of the driver, so davit doesn't put it in";
-	ret->fix = there ? "" : "put it into the image, if the container needs it";
+	ret->reason = there ? "not a driver file: the image contains it"
+			    : "not a driver file, so davit doesn't add it";
+	ret->fix = there ? "" : "if the container needs it, add it to the image";
 	/* A list that isn't read may have it. */
 	for (size_t i = 0; i < explanation->pipeline.driver.notes.count; i++)
 		add_note(question, ret, explanation->pipeline.driver.notes.items[i]);
@@ -258,14 +260,15 @@ static void answer_not_requested(const struct why_question *question,
 				 const struct gpu_request *request, struct why_answer *ret)
 {
 	ret->verdict = WHY_NOT_REQUESTED;
-	ret->reason = "the container asks for no GPU";
+	ret->reason = "the container requests no GPU";
 	ret->fix = "set NVIDIA_VISIBLE_DEVICES";
 	for (size_t i = 0; i < request->rules.count; i++) {
 		add_note(question, ret, request->rules.items[i].text);
 		if (request->rules.items[i].kind == RULE_POLICY) {
 			ret->verdict = WHY_REFUSED;
-			ret->reason = "policy lets the container ask for no GPU";
-			ret->fix = "let policy of the configuration accept the request";
+			ret->reason = "the policy doesn't let the container request a GPU";
+			ret->fix =
+				"change the configuration's policy so that it accepts the request";
 		}
 	}
 }
@@ -353,7 +356,7 @@ static void print_text(const struct why_question *question, const struct explana
 	string_printable(path);
 	(void)printf("%s: %s\n", path,
 		     answer->verdict == WHY_INSIDE     ? "inside"
-		     : answer->verdict == WHY_SHADOWED ? "inside, but not what is used"
+		     : answer->verdict == WHY_SHADOWED ? "inside, but not used"
 						       : "not inside");
 	if (operation) {
 		print_line(arena, "by",

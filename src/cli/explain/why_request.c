@@ -117,14 +117,14 @@ static bool answer_capability(struct suggester *w, unsigned brings, bool other_g
 	if (!brought || !have)
 		return false;
 	w->answer->reason =
-		arena_printf(arena, "it comes with capability %s%s; the container has %s", brought,
-			     other_gpu ? ", and is another GPU's" : "", *have ? have : "none");
+		arena_printf(arena, "it needs the capability %s%s; the container has %s", brought,
+			     other_gpu ? " and another GPU" : "", *have ? have : "none");
 	w->answer->fix = arena_printf(arena, "set NVIDIA_DRIVER_CAPABILITIES=%s%s%s%s%s", have,
 				      *have ? "," : "", capability_name(first),
-				      other_gpu ? ", and ask for that GPU" : "",
+				      other_gpu ? ", and request that GPU" : "",
 				      allowed     ? ""
-				      : by_policy ? ", and let policy.image-capabilities allow it"
-						  : ", and let policy.capabilities allow it");
+				      : by_policy ? ", and add it to policy.image-capabilities"
+						  : ", and add it to policy.capabilities");
 	w->answer->verdict = allowed ? WHY_CAPABILITY : WHY_REFUSED;
 	return true;
 }
@@ -156,11 +156,13 @@ static bool try_gpus(struct suggester *w)
 	w->answer->verdict = WHY_OTHER_GPU;
 	w->answer->reason =
 		strstr(because, "GPU ") || string_starts(because, "MIG ")
-			? arena_printf(arena, "it is of %s, which isn't selected: %s asks for %s",
+			? arena_printf(arena,
+				       "it belongs to %s, which isn't selected: %s requests %s",
 				       because, sources ? sources : "", devices ? devices : "")
-			: arena_printf(arena, "it is of a GPU that isn't selected: %s asks for %s",
+			: arena_printf(arena,
+				       "it belongs to a GPU that isn't selected: %s requests %s",
 				       sources ? sources : "", devices ? devices : "");
-	w->answer->fix = "add that GPU to the devices asked for";
+	w->answer->fix = "add that GPU to the requested devices";
 	return true;
 }
 
@@ -174,18 +176,18 @@ static void answer_feature(struct suggester *w, const char *variable, const char
 	answer->verdict = WHY_REFUSED;
 	if (feature & ~w->explanation->pipeline.config->policy.features) {
 		answer->reason = arena_printf(
-			arena, "it comes with %s, which policy.features doesn't allow", variable);
+			arena, "it needs %s, which policy.features doesn't allow", variable);
 		answer->fix =
 			arena_printf(arena, "add %s to policy.features", feature_name(feature));
 	} else if (!accepts_env(w)) {
 		answer->reason = arena_printf(
-			arena, "it comes with %s, and policy.accept-env accepts no variables here",
+			arena, "it needs %s, and policy.accept-env accepts no variables here",
 			variable);
-		answer->fix = feature ? "ask for it by an annotation of davit's that policy accepts"
-				      : "let policy.accept-env accept the container's environment";
+		answer->fix = feature ? "request it with a davit annotation that the policy accepts"
+				      : "allow the container's environment in policy.accept-env";
 	} else {
 		answer->verdict = WHY_FEATURE;
-		answer->reason = arena_printf(arena, "it comes with %s, which isn't set", variable);
+		answer->reason = arena_printf(arena, "it needs %s, which isn't set", variable);
 		answer->fix = arena_printf(arena, "set %s=%s", variable, value);
 	}
 }
@@ -258,18 +260,17 @@ static bool try_vendors(struct suggester *w)
 			continue;
 		w->answer->verdict = WHY_OTHER_GPU;
 		w->answer->reason = arena_printf(
-			arena, "it comes with %s, and the container asks for no %s GPU", because,
+			arena, "it belongs to %s, and the container requests no %s GPU", because,
 			vendor->title);
-		w->answer->fix =
-			vendor->variable
-				? arena_printf(arena,
-					       "ask for it with %s, or with the annotation "
-					       "org.davit.devices: %s=...",
-					       vendor->variable, vendor->kind)
-				: arena_printf(arena,
-					       "ask for it with the annotation "
-					       "org.davit.devices: %s=...",
-					       vendor->kind);
+		w->answer->fix = vendor->variable
+					 ? arena_printf(arena,
+							"request it with %s, or with the "
+							"annotation org.davit.devices: %s=...",
+							vendor->variable, vendor->kind)
+					 : arena_printf(arena,
+							"request it with the annotation "
+							"org.davit.devices: %s=...",
+							vendor->kind);
 		return true;
 	}
 	return false;

@@ -107,7 +107,7 @@ static void json_inside(const struct pipeline *pipeline, struct json_object *fil
 		json_object_object_add(item, "path", json_object_new_string(path));
 		json_object_object_add(item, "target", json_object_new_string(file->target));
 		json_object_object_add(item, "because",
-				       json_object_new_string("comes with its directory"));
+				       json_object_new_string("mounted with its directory"));
 		(void)json_object_array_add(files, item);
 	}
 }

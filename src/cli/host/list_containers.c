@@ -341,7 +341,7 @@ static int inspect_processes(struct search *s, struct error *err)
 	if (r == 0)
 		r = proc_stat(0, "ns/mnt", &s->own_namespace);
 	if (r < 0)
-		return error_errno(err, -r, "look at /proc/self");
+		return error_errno(err, -r, "inspect /proc/self");
 	for (size_t i = 0; r == 0 && i < names.count; i++) {
 		uint64_t pid;
 
@@ -412,10 +412,10 @@ int list_containers(const struct config *config, bool json, struct arena *arena)
 		r = inspect_processes(&s, &err);
 	code = r < 0 ? cli_fail(&err) : json ? print_json(&s.founds) : print_text(&s.founds);
 	if (r == 0 && s.hidden && geteuid() != 0)
-		(void)fprintf(
-			stderr,
-			"davit: %zu processes of others can't be looked into (fix: run it as root)\n",
-			s.hidden);
+		(void)fprintf(stderr,
+			      "davit: cannot inspect the processes of other users: %zu (fix: "
+			      "run davit as root)\n",
+			      s.hidden);
 	for (size_t i = 0; i < s.founds.count; i++)
 		(void)json_object_put(s.founds.items[i].gpus);
 	root_close(&s.host);

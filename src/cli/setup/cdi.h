@@ -27,7 +27,7 @@ extern const struct command command_cdi_generate, command_cdi_list, command_cdi_
 	{"library-search-path",  OPTION_REPEATED, "DIRS",    "more library directories (driver.search)"}, \
 	{"ldconfig-path",        OPTION_VALUE,    "FILE",    "for other programs' hooks; davit runs no ldconfig"}, \
 	{"disable-hook",         OPTION_REPEATED, "NAMES",   "omit these hooks, or all"}, \
-	{"enable-hook",          OPTION_REPEATED, "NAMES",   "include these hooks anyway; chmod is possible, too"}, \
+	{"enable-hook",          OPTION_REPEATED, "NAMES",   "include these hooks anyway (also possible: chmod)"}, \
 	{"feature-flag",         OPTION_REPEATED, "NAMES",   "no-additional-gids-for-device-nodes, disable-ipc-discoverer"},
 /* clang-format on */
 

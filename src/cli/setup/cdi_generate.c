@@ -54,7 +54,7 @@ int generate_set_roots(const struct generate *generate, struct arena *arena, str
 
 		/* Beneath the driver's root, as its other directories. */
 		if (path[0] != '/')
-			return error_set(err, ERROR_BAD_REQUEST, EINVAL, "name it from /",
+			return error_set(err, ERROR_BAD_REQUEST, EINVAL, "use an absolute path",
 					 "search %s: it is not an absolute path", path);
 		path = string_equal(config->driver.root, "/")
 			       ? path
@@ -134,8 +134,9 @@ static int check_platform(const struct pipeline *pipeline, const struct cdi_opti
 	if (!options->platform || strcasecmp(options->platform, own) == 0)
 		return 0;
 	error_set(err, ERROR_BAD_REQUEST, EINVAL, NULL,
-		  "make a spec with --mode %s: this host is of another kind", options->platform);
-	return error_fix(err, -EINVAL, "leave --mode out, or write --mode %s", own);
+		  "generate a spec with --mode %s: this host has another platform",
+		  options->platform);
+	return error_fix(err, -EINVAL, "omit --mode, or use --mode %s", own);
 }
 
 /* An image of the host's own kind, but one with a loader cache: the hook sees what it really is. */
@@ -192,7 +193,8 @@ static int add_channels(const struct config *config, const struct strings *asked
 				return error_memory(err);
 		} else if (asked && !strings_contain(asked, "all")) {
 			return error_set(err, ERROR_BAD_REQUEST, EINVAL, "name its number",
-					 "describe the IMEX channel %.60s: it is no number", name);
+					 "describe the IMEX channel %.60s: it is not a number",
+					 name);
 		}
 	}
 	return 0;
@@ -324,7 +326,7 @@ int generate_run(struct generate *generate, const struct config *config, struct 
 	if (r == 0)
 		report_spec(generate, spec);
 	for (size_t i = 0; r == 0 && i < left_out.count; i++)
-		cli_note("left out: %s", left_out.items[i]);
+		cli_note("skipped: %s", left_out.items[i]);
 	generate->cdi.image = NULL; /* it was the pipeline's */
 	return r;
 }

@@ -63,11 +63,10 @@ static int parse_strategies(const struct arguments *arguments, struct cdi_option
 		else if (string_equal(names->items[i], "uuid"))
 			ret->by_uuid = true;
 		else
-			return usage_error(
-				arguments,
-				"--device-name-strategy %.100s: it is index, type-index or "
-				"uuid, or several of them",
-				names->items[i]);
+			return usage_error(arguments,
+					   "--device-name-strategy %.100s: it must be index, "
+					   "type-index or uuid, or a list of them",
+					   names->items[i]);
 	}
 	if (!ret->by_index && !ret->by_type_index && !ret->by_uuid)
 		return usage_error(arguments, "--device-name-strategy: it is empty");
@@ -101,8 +100,8 @@ static int parse_mode(const struct arguments *arguments, struct cdi_options *ret
 			return 0;
 		}
 	return usage_error(arguments,
-			   "--mode %.100s: it is auto, nvml, csv, wsl, management, gds, mofed, "
-			   "gdrcopy, nvswitch or imex",
+			   "--mode %.100s: it must be auto, nvml, csv, wsl, management, "
+			   "gds, mofed, gdrcopy, nvswitch or imex",
 			   name);
 }
 
@@ -138,7 +137,7 @@ static int parse_hooks(const struct arguments *arguments, struct cdi_options *re
 	all = strings_contain(disabled, "all");
 	for (size_t i = 0; i < enabled->count; i++)
 		if (!is_hook(enabled->items[i]))
-			return usage_error(arguments, "--enable-hook %.100s: there is no such hook",
+			return usage_error(arguments, "--enable-hook %.100s: unknown hook",
 					   enabled->items[i]);
 	for (size_t i = 0; i < disabled->count; i++)
 		if (!is_hook(disabled->items[i]) && !string_equal(disabled->items[i], "all"))
@@ -179,12 +178,11 @@ static int parse_features(const struct arguments *arguments, struct cdi_options 
 					   "image's own",
 					   flag);
 		else if (string_equal(flag, "enable-coherent-annotations"))
-			return usage_error(arguments,
-					   "--feature-flag %s: davit makes no specs by coherence",
-					   flag);
+			return usage_error(
+				arguments,
+				"--feature-flag %s: davit generates no specs by coherence", flag);
 		else if (!known)
-			return usage_error(arguments, "--feature-flag %.100s: it is not known",
-					   flag);
+			return usage_error(arguments, "--feature-flag %.100s: unknown flag", flag);
 	}
 	return 0;
 }
@@ -196,7 +194,7 @@ static int parse_format(const struct arguments *arguments, struct generate *ret)
 	bool yaml = string_ends(output, ".yaml") || string_ends(output, ".yml");
 
 	if (format && strcasecmp(format, "json") != 0 && strcasecmp(format, "yaml") != 0)
-		return usage_error(arguments, "--format %.100s: it is json or yaml", format);
+		return usage_error(arguments, "--format %.100s: it must be json or yaml", format);
 	if (format)
 		ret->yaml = strcasecmp(format, "yaml") == 0;
 	else if (yaml || string_ends(output, ".json"))
@@ -295,7 +293,8 @@ int generate_parse_form(const struct arguments *arguments, struct generate *ret)
 
 	if (!string_equal(mounts, "auto") && !string_equal(mounts, "hook") &&
 	    !string_equal(mounts, "spec"))
-		return usage_error(arguments, "--mounts %.100s: it is auto, hook or spec", mounts);
+		return usage_error(arguments, "--mounts %.100s: it must be auto, hook or spec",
+				   mounts);
 	name = cdi->hook && strrchr(cdi->hook, '/') ? strrchr(cdi->hook, '/') + 1 : cdi->hook;
 	cdi->one_hook = cdi->mode == CDI_MODE_GPU && (!name || string_equal(name, "davit-hook")) &&
 			!arguments_value(arguments, "enable-hook") &&

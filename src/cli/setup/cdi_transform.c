@@ -206,7 +206,7 @@ static int run(const struct arguments *arguments)
 	int r;
 
 	if ((from && *from && *from != '/') || t.to[0] != '/')
-		return usage_error(arguments, "%s is no absolute path",
+		return usage_error(arguments, "%s is not an absolute path",
 				   t.to[0] != '/' ? t.to : from);
 	if (output && (!*output || string_equal(output, "-")))
 		output = NULL;

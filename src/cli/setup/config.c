@@ -114,7 +114,7 @@ static int check(const struct arguments *arguments)
 		return check_json(path ? path : CONFIG_PATH, r, &err) != 0 || r < 0;
 	if (r < 0)
 		return cli_fail(&err);
-	(void)printf(path ? "%s is good\n" : "there is no %s: every key has its default\n",
+	(void)printf(path ? "%s is valid\n" : "%s doesn't exist: every key has its default\n",
 		     path ? path : CONFIG_PATH);
 	return fflush(stdout) != 0;
 }

@@ -20,7 +20,7 @@ static int read_file(const char *path, struct arena *arena, char **ret, struct e
 		r = configure_read(&root, absolute, arena, ret, err);
 	if (r == 0 && !*ret)
 		r = error_set(err, ERROR_SYSTEM, ENOENT, "name the file: davit config import FILE",
-			      "read %s: there is no such file", path);
+			      "read %s: the file doesn't exist", path);
 	return r;
 }
 
@@ -65,7 +65,7 @@ static void print_notes(const struct import_notes *notes)
 	for (size_t i = 0; i < notes->count; i++) {
 		char line[512];
 
-		(void)snprintf(line, sizeof(line), "left out: %.100s = %.100s: %s",
+		(void)snprintf(line, sizeof(line), "skipped: %.100s = %.100s: %s",
 			       notes->items[i].key, notes->items[i].value, notes->items[i].why);
 		string_printable(line);
 		(void)fprintf(stderr, "davit: %s\n", line);

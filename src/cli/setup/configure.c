@@ -164,19 +164,19 @@ static int note_docker(const struct job *job, const struct change *change)
 				  job->arena, &facts, job->err);
 	if (r == 0 && facts.mark)
 		(void)fprintf(stderr,
-			      "davit: note: %s: it begins with a byte order mark, which dockerd "
-			      "takes from 23.0 on only\n",
+			      "davit: note: %s begins with a byte order mark, which "
+			      "dockerd accepts only since 23.0\n",
 			      change->path);
 	if (r == 0 && facts.cdi_off)
 		(void)fprintf(stderr,
 			      "davit: note: %s: features.cdi is false, so `--device "
-			      "nvidia.com/gpu=...` fails; --cdi switches it on\n",
+			      "nvidia.com/gpu=...` fails; --cdi enables it\n",
 			      change->path);
 	if (r == 0 && facts.spec_dirs.count && !strings_contain(&facts.spec_dirs, "/etc/cdi") &&
 	    !strings_contain(&facts.spec_dirs, "/var/run/cdi"))
 		(void)fprintf(stderr,
-			      "davit: note: %s: CDI specs are looked for in %s alone: davit cdi "
-			      "generate --output %s/nvidia.json\n",
+			      "davit: note: %s: dockerd looks for CDI specs only in %s: "
+			      "davit cdi generate --output %s/nvidia.json\n",
 			      change->path, strings_list(job->arena, &facts.spec_dirs, 200),
 			      facts.spec_dirs.items[0]);
 	return r;
@@ -195,7 +195,7 @@ static int do_docker(struct job *job, struct change *change)
 			job->err, ERROR_BAD_CONFIG, ENOTSUP,
 			"use Docker's own package, or the distribution's (`snap remove "
 			"docker`)",
-			"configure Docker: it is a snap, which runs no program of the host");
+			"configure Docker: it is a snap, which can't run the host's programs");
 	r = configure_open_change(job, file, mark, change);
 	job->restart =
 		rootless || string_ends(file, "/.config/docker/daemon.json")
@@ -288,10 +288,10 @@ static int run_job(struct job *job)
 	if (!changed)
 		(void)puts("nothing to change");
 	else if (!job->dry_run && job->restart)
-		(void)printf("to be restarted%s: %s\n", *below(job) ? " on that host" : "",
+		(void)printf(RESTART_NEEDED "%s: %s\n", *below(job) ? " on that host" : "",
 			     job->restart);
 	else if (!job->dry_run)
-		(void)puts("nothing has to be restarted");
+		(void)puts("no restart is needed");
 	return 0;
 }
 
@@ -358,15 +358,16 @@ static int check_job(const struct arguments *arguments, const struct job *job)
 	const char *const paths[] = {configure->runtime_path, job->file, job->drop_in};
 
 	if (!is_plain(configure->runtime_name) || strpbrk(configure->runtime_name, "/ "))
-		return usage_error(arguments, "no name of a runtime: %.100s",
+		return usage_error(arguments, "not a runtime name: %.100s",
 				   configure->runtime_name);
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
 		if (paths[i] &&
 		    (!is_plain(paths[i]) || (paths[i][0] != '/' && !(i == 0 && may_be_found(job)))))
 			return usage_error(arguments, "not an absolute path: %.100s", paths[i]);
 	if (configure->set_default && job->engine == ENGINE_PODMAN)
-		return usage_error(arguments,
-				   "podman's hook sees every container: --set-default has no use");
+		return usage_error(
+			arguments,
+			"podman's hook sees every container: --set-default has no effect");
 	return 0;
 }
 

@@ -4,6 +4,9 @@
 
 #include "davit/configure.h"
 
+/* Begins the line that names the command of a restart; `davit node install` looks for it. */
+#define RESTART_NEEDED "restart needed"
+
 enum engine { ENGINE_DOCKER, ENGINE_CONTAINERD, ENGINE_CRIO, ENGINE_PODMAN };
 
 struct job {

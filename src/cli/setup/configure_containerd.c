@@ -91,7 +91,7 @@ static void print_notes(const struct asking *asking, const struct toml_node *set
 			   "`ctr` don't");
 	if (job->configure.cdi && asking->version.major == 1 && asking->version.minor < 7)
 		print_note(job, file,
-			   "containerd knows CDI from 1.7 on: enable_cdi has no effect yet");
+			   "containerd supports CDI since 1.7: enable_cdi has no effect yet");
 }
 
 /* The main file's import is what it was before, or gone. */
@@ -393,8 +393,8 @@ int configure_do_containerd(struct job *job, struct change changes[static 2])
 	if (r < 0)
 		return r;
 	if (asking.distribution.name)
-		(void)printf("%s configures its containerd itself: %s\n", asking.distribution.name,
-			     asking.distribution.drop_in);
+		(void)printf("%s writes its containerd's configuration: davit uses %s\n",
+			     asking.distribution.name, asking.distribution.drop_in);
 	job->restart = configure_restart(&job->root, asking.distribution.services,
 					 asking.distribution.services[1] ? 2 : 1, job->arena);
 	return 0;

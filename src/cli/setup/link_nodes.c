@@ -68,7 +68,7 @@ static int link_node(const struct links *links, const struct device_node *node)
 	if (!links->pretend)
 		r = make_link(links->dir_fd, name, text);
 	if (r < 0)
-		return error_errno(links->err, -r, "make the link %s/%s", links->directory, name);
+		return error_errno(links->err, -r, "create the link %s/%s", links->directory, name);
 	if (r > 0)
 		report_link(links, name, text);
 	return 0;

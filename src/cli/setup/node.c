@@ -54,7 +54,7 @@ static int take_back(struct node *node)
 	int r = node_read_record(node);
 
 	if (r == -ENOENT) {
-		(void)puts("nothing to take back");
+		(void)puts("nothing to revert");
 		return 0;
 	}
 	if (r == 0)
@@ -65,7 +65,7 @@ static int take_back(struct node *node)
 /* A container's first process has no signal's default action: it waits for them. */
 static void stay(const sigset_t *ends)
 {
-	(void)puts("set up; on SIGTERM all of it is taken back");
+	(void)puts("installed; SIGTERM reverts everything");
 	(void)fflush(stdout);
 	while (sigwaitinfo(ends, NULL) < 0)
 		;

@@ -12,10 +12,10 @@
 #include <unistd.h>
 
 #include "command/commands.h"
+#include "configure.h"
 #include "node.h"
 
 #define OUTPUT_MAX ((size_t)256 * 1024)
-#define RESTART "to be restarted"
 #define WORDS_MAX 8
 
 /* ---- processes -------------------------------------------------------------------------- */
@@ -44,7 +44,7 @@ static int run_configure(const struct node *node, int argc, char **argv, char **
 
 	(void)fflush(stdout);
 	if (pipe2(ends, O_CLOEXEC) < 0)
-		return error_errno(node->err, errno, "make a pipe");
+		return error_errno(node->err, errno, "create a pipe");
 	child = fork();
 	if (child == 0) {
 		(void)dup2(ends[1], STDOUT_FILENO);
@@ -124,7 +124,7 @@ static int wait_for_engine(const struct node *node)
 		}
 		(void)nanosleep(&pause, NULL);
 	}
-	return error_set(node->err, ERROR_SYSTEM, ETIMEDOUT, "look at that service's log",
+	return error_set(node->err, ERROR_SYSTEM, ETIMEDOUT, "read that service's log",
 			 "reach %s at %s within %d s of its restart", node->engine->name,
 			 node->engine->socket, NODE_SECONDS);
 }
@@ -165,7 +165,7 @@ static int configure(const struct node *node, bool remove, const char **ret_rest
 	r = run_configure(node, argc, argv, &output);
 	if (r < 0 || !output)
 		return r < 0 ? r : -ENOMEM;
-	*ret_restart = strstr(output, RESTART);
+	*ret_restart = strstr(output, RESTART_NEEDED);
 	if (*ret_restart) {
 		/* " on that host", unless --host is /. */
 		*ret_restart += strcspn(*ret_restart, ":");

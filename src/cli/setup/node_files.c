@@ -97,7 +97,7 @@ static int copy_program(const struct node *node, const char *program)
 	dir = root_open_parent(&node->host, program, true, &name, node->err);
 	if (dir < 0)
 		return error_fix(node->err, dir,
-				 "build the image for a folder of the host that can be written: "
+				 "build the image for a writable directory of the host: "
 				 "-DCMAKE_INSTALL_PREFIX=/opt/davit");
 	temporary = arena_printf(node->arena, ".%s.new", name);
 	if (!temporary)
@@ -109,7 +109,7 @@ static int copy_program(const struct node *node, const char *program)
 		(void)unlinkat(dir, temporary, 0);
 		return error_fix(node->err,
 				 error_errno(node->err, -r, "write %s on the host", program),
-				 "build the image for a folder of the host that can be written: "
+				 "build the image for a writable directory of the host: "
 				 "-DCMAKE_INSTALL_PREFIX=/opt/davit");
 	}
 	(void)printf("wrote %s\n", program);
@@ -138,12 +138,12 @@ int node_make_names(const struct node *node)
 		if (string_equal(there, names[i].program))
 			continue;
 		if (root_stat(&node->host, names[i].name, AT_SYMLINK_NOFOLLOW, &st) == 0) {
-			(void)printf("left %s as it is: another's\n", names[i].name);
+			(void)printf("kept %s: davit didn't create it\n", names[i].name);
 			continue;
 		}
 		dir = root_open_parent(&node->host, names[i].name, false, &name, &ignored);
 		if (dir < 0 || symlinkat(names[i].program, dir, name) < 0)
-			(void)printf("left out %s: %s\n", names[i].name,
+			(void)printf("skipped %s: %s\n", names[i].name,
 				     strerror(dir < 0 ? -dir : errno));
 		else
 			(void)printf("wrote %s, a link to %s\n", names[i].name, names[i].program);
@@ -218,8 +218,8 @@ int node_remove_files(const struct node *node)
 	for (size_t i = 0; i < ARRAY_SIZE(tasks); i++)
 		users += count_users(node, tasks[i], 2);
 	if (r == 0 && users)
-		(void)printf("kept the programs: %zu container%s need%s them to be stopped\n",
-			     users, users == 1 ? "" : "s", users == 1 ? "s" : "");
+		(void)printf("kept the programs: %zu container%s need%s them to stop\n", users,
+			     users == 1 ? "" : "s", users == 1 ? "s" : "");
 	for (size_t i = 0; r == 0 && !users && i < ARRAY_SIZE(programs); i++)
 		r = remove_file(node, programs[i]);
 	return r < 0 ? r : remove_file(node, NODE_RECORD);

@@ -25,7 +25,7 @@ static const struct node_engine engines[] = {
 static const struct {
 	const char *id, *fix;
 } others[] = {
-	{"bottlerocket", "use a -nvidia variant of Bottlerocket, which gives GPUs by itself"},
+	{"bottlerocket", "use a -nvidia variant of Bottlerocket, which supports GPUs itself"},
 	{"talos",
 	 "add the system extension nvidia-container-toolkit to the machine's image, as Talos "
 	 "documents it"},
@@ -76,12 +76,12 @@ int node_check_host(struct node *node)
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
 		if (string_equal(id, others[i].id))
 			return error_set(node->err, ERROR_REFUSED, EPERM, others[i].fix,
-					 "set up %s: this system's root is its own, and it has a "
-					 "way to GPUs of its own",
+					 "set up %s: its root file system is managed by "
+					 "the system, which has its own GPU support",
 					 id);
 	if (!exists(node, "/usr") || !exists(node, "/etc"))
 		return error_set(node->err, ERROR_SYSTEM, ENOENT,
-				 "mount the host's / there, with what is mounted beneath it",
+				 "mount the host's / there, including the mounts beneath it",
 				 "set up the node: %s isn't a host's root directory", node->path);
 	return 0;
 }
@@ -119,14 +119,15 @@ int node_find_engine(struct node *node, const char *name)
 			    exists(node, found[!i]->socket))
 				found[i] = NULL;
 	if (found[0] && found[1])
-		return error_set(node->err, ERROR_REFUSED, EEXIST, "name the kubelet's by --engine",
-				 "tell which engine is meant: both %s and CRI-O are here",
-				 found[0]->name);
+		return error_set(
+			node->err, ERROR_REFUSED, EEXIST, "name the kubelet's engine with --engine",
+			"select an engine: both %s and CRI-O are installed", found[0]->name);
 	node->engine = found[0] ? found[0] : found[1];
 	if (!node->engine)
 		return error_set(node->err, ERROR_SYSTEM, ENOENT,
-				 "run it on a node, with the host's / at --host", "find %s on %s",
-				 name ? name : "containerd or CRI-O", node->path);
+				 "run it on a node, with the host's / mounted at the "
+				 "directory of --host",
+				 "find %s on %s", name ? name : "containerd or CRI-O", node->path);
 	return 0;
 }
 
@@ -145,7 +146,7 @@ int node_read_record(struct node *node)
 			return 0;
 		}
 	return error_set(node->err, ERROR_SYSTEM, r < 0 ? -r : EINVAL,
-			 "remove that file, and take davit back by hand: davit configure --remove",
+			 "remove that file, and remove davit manually: davit configure --remove",
 			 "read %s", NODE_RECORD);
 }
 

@@ -53,7 +53,7 @@ static int prepare(const struct arguments *arguments, unsigned what)
 		r = driver_roots_open(&config, &roots, &err);
 	if (r == 0 && driver_recognise(&roots, &config, &arena) != PLATFORM_NATIVE)
 		r = strings_add(&arena, &done,
-				"nothing: on WSL2 and Jetson the system makes the nodes itself") < 0
+				"nothing: on WSL2 and Jetson the system creates the nodes") < 0
 			    ? error_memory(&err)
 			    : 0;
 	else if (r == 0)
@@ -81,11 +81,10 @@ int cli_create_nodes(const struct arguments *arguments)
 
 	if (arguments_flag(arguments, "load-kernel-modules")) {
 		if (root && !string_equal(root, "/"))
-			return usage_error(
-				arguments,
-				"--load-kernel-modules: davit runs no program of the root "
-				"%.100s; load them there before",
-				root);
+			return usage_error(arguments,
+					   "--load-kernel-modules: davit runs no program of the "
+					   "root %.100s; load the modules on that host first",
+					   root);
 		what |= PREPARE_MODULES;
 	}
 	return prepare(arguments, what);

@@ -150,7 +150,7 @@ static int make(struct inventory *inv, struct device_node *node,
 	if (r == 0 && !exists(inv, node))
 		r = -EEXIST;
 	if (r < 0)
-		return error_errno(inv->err, -r, "make %s/%s", inv->roots->dev.path, node->name);
+		return error_errno(inv->err, -r, "create %s/%s", inv->roots->dev.path, node->name);
 	node->present = true;
 	return removed ? 2 : 1;
 }
@@ -168,7 +168,7 @@ int inventory_make_node(struct inventory *inv, struct device_node *node, bool re
 		return r;
 	why = objection(inv, node, &attributes);
 	if (why)
-		return error_set(inv->err, ERROR_NO_DRIVER, EOPNOTSUPP, NULL, "make %s/%s: %s",
+		return error_set(inv->err, ERROR_NO_DRIVER, EOPNOTSUPP, NULL, "create %s/%s: %s",
 				 inv->roots->dev.path, node->name, why);
 	if (inv->pretend) {
 		node->present = node->to_be_made = true;
@@ -176,7 +176,7 @@ int inventory_make_node(struct inventory *inv, struct device_node *node, bool re
 	}
 	r = make(inv, node, &attributes, replace);
 	if (r > 0)
-		log_line(LOG_LEVEL_INFO, "made %s/%s (c %u:%u)", inv->roots->dev.path, node->name,
-			 node->major, node->minor);
+		log_line(LOG_LEVEL_INFO, "created %s/%s (c %u:%u)", inv->roots->dev.path,
+			 node->name, node->major, node->minor);
 	return r;
 }

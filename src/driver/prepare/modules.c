@@ -22,7 +22,7 @@ static int check_modprobe(int fd, const char *path, struct error *err)
 	if (r == FILE_TRUSTED)
 		return 0;
 	return error_set(err, ERROR_SYSTEM, EPERM, NULL,
-			 "run %s: it is not a regular file that root alone can write", path);
+			 "run %s: it must be a regular file that only root can write", path);
 }
 
 static int open_modprobe(const struct root *host, struct error *err)

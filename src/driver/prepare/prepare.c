@@ -62,7 +62,7 @@ static int prepare_modules(struct inventory *inv, struct strings *done)
 static int prepare_node(struct inventory *inv, struct device_node *node, bool number_comes,
 			struct strings *done)
 {
-	static const char *const did[] = {"would create", "made", "replaced the stale"};
+	static const char *const did[] = {"would create", "created", "replaced the stale"};
 	const char *dev = inv->roots->dev.path;
 	int r;
 

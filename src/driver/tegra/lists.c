@@ -116,7 +116,7 @@ static int read_named(struct board *board)
 	return r == -ENOMEM ? error_memory(board->err) : r;
 }
 
-/* In the order of their names; one that can't be read is passed over, as the incumbent does. */
+/* In the order of their names. A list that can't be read is skipped, as by NVIDIA's toolkit. */
 static int read_directory(struct board *board, bool every)
 {
 	const char *directory;

@@ -389,8 +389,8 @@ static int note_groups(struct board *board)
 		       ? arena_printf(
 				 board->arena,
 				 "nodes belong to the host's groups %s: a process that isn't "
-				 "root needs them; davit-runtime and CDI give them, with a hook "
-				 "alone it is `docker run --group-add %s`",
+				 "root needs them; davit-runtime and CDI add them; with the hook, "
+				 "use `docker run --group-add %s`",
 				 list, options)
 		       : NULL;
 	return note ? strings_add(board->arena, &board->driver->notes, note) : -ENOMEM;

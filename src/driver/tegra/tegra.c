@@ -217,8 +217,8 @@ static int begin(struct board *board)
 	    gpus.count == 0)
 		driver->proc_version = NULL;
 	if (strings_add(board->arena, &driver->notes,
-			"NVIDIA's lists of files decide what comes in; capabilities choose "
-			"nothing") < 0 ||
+			"NVIDIA's lists of files decide what containers get; "
+			"capabilities have no effect") < 0 ||
 	    strings_add(board->arena, &driver->searched, board->config->driver.csv) < 0)
 		return error_memory(board->err);
 	if (driver->proc_version)

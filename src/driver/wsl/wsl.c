@@ -93,8 +93,8 @@ static int begin(const struct driver_roots *roots, struct arena *arena, struct d
 	if (r < 0)
 		return r;
 	return strings_add(arena, &driver->notes,
-			   "all GPUs of Windows, of other makers too, are behind /dev/dxg; "
-			   "an index or a UUID hides none of them") < 0
+			   "/dev/dxg gives access to all GPUs of Windows, including "
+			   "those of other vendors; an index or a UUID hides none of them") < 0
 		       ? error_memory(err)
 		       : 0;
 }

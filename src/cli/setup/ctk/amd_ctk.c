@@ -65,7 +65,7 @@ static int read_spec(const char *path, struct arena *arena, struct json_object *
 	r = root_read(&root, path, CDI_SPEC_MAX, arena, &text, &length);
 	if (r < 0)
 		return error_fix(err, error_errno(err, -r, "read %s", path),
-				 "make it with `davit cdi generate --vendor amd --output %s`",
+				 "generate it with `davit cdi generate --vendor amd --output %s`",
 				 path);
 	return json_parse(text, length, ERROR_BAD_REQUEST, path, ret, err);
 }
@@ -122,7 +122,7 @@ static int compare(const char *path, struct json_object *spec, struct json_objec
 			  "use %s: device %s has the nodes %s, but the GPU has %s", path, name,
 			  there, wanted);
 		return error_fix(err, -EINVAL,
-				 "make it anew with `davit cdi generate --vendor amd --output %s`",
+				 "regenerate it with `davit cdi generate --vendor amd --output %s`",
 				 path);
 	}
 	return 0;
@@ -151,7 +151,7 @@ static int run_validate(const struct arguments *arguments)
 		r = compare(path ? path : SPEC, spec, now, arena, &err);
 	if (r < 0)
 		return cli_fail(&err);
-	(void)printf("%s is what the host has\n", path ? path : SPEC);
+	(void)printf("%s matches this host\n", path ? path : SPEC);
 	return 0;
 }
 

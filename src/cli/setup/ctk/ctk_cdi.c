@@ -78,7 +78,7 @@ static const struct option_more generate_more[] = {
 	{"nvidia-cdi-hook-path", "hook-path", NULL, NULL},
 	{"nvidia-ctk-path", "hook-path", NULL, NULL},
 	{"config-search-path", NULL, VARIABLE("CONFIG_SEARCH_PATHS"),
-	 "put the files where distributions have them below driver.root: see docs/drivers.md"},
+	 "put the files into a distribution's directories below driver.root: see docs/drivers.md"},
 	{"csv.file", NULL, VARIABLE("CSV_FILES"), NULL},
 	{"csv.ignore-pattern", NULL, VARIABLE("CSV_IGNORE_PATTERNS"), NULL},
 	{"csv.compat-container-root", NULL, VARIABLE("CSV_CONTAINER_COMPAT_ROOT"), NULL},

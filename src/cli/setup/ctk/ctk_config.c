@@ -196,7 +196,7 @@ static int set_imported(struct job *job, const char *set, const char *name, cons
 	if (r < 0)
 		return r;
 	if (notes.count)
-		return refuse(job, set, notes.items[0].why, "leave it out");
+		return refuse(job, set, notes.items[0].why, "omit it");
 	(void)name;
 	return set_members(job, made, "");
 }
@@ -217,7 +217,7 @@ static int set_key(struct job *job, const char *set)
 		for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
 			known[i] = keys[i].name;
 		nearest = string_nearest(name, known, ARRAY_SIZE(known));
-		return refuse(job, set, "there is no such key",
+		return refuse(job, set, "unknown key",
 			      nearest ? arena_printf(job->arena, "did you mean %s?", nearest)
 				      : "see the keys of NVIDIA's config.toml");
 	}
@@ -248,7 +248,7 @@ static int set_key(struct job *job, const char *set)
 		toml = quote(value, job->arena);
 	if (!toml)
 		return keys[at].kind == KIND_BOOL
-			       ? refuse(job, set, "it is neither true nor false", "write KEY=true")
+			       ? refuse(job, set, "it must be true or false", "write KEY=true")
 			       : error_memory(job->err);
 	toml = arena_printf(job->arena, "%s = %s\n", name, toml);
 	return toml ? set_imported(job, set, name, toml) : error_memory(job->err);
@@ -274,8 +274,7 @@ static int read_config(struct job *job, const char *path)
 	    (text && text[strspn(text, " \t\r\n")] != '{' && text[strspn(text, " \t\r\n")] != '/'))
 		return error_set(
 			job->err, ERROR_BAD_REQUEST, EINVAL,
-			"leave --config-file out, or take that file over with: davit config "
-			"import",
+			"omit --config-file, or import that file with: davit config import",
 			"change %s: it is NVIDIA's configuration, which davit doesn't read", path);
 	blanked = text ? arena_strdup(job->arena, text) : NULL;
 	if (!blanked)

@@ -56,7 +56,7 @@ static int write_hook(const struct arguments *arguments)
 
 	if (program && (program[0] != '/' || strpbrk(program, "\"\\\n")))
 		return usage_error(arguments,
-				   "--nvidia-runtime-hook-path %.100s: it is no absolute path",
+				   "--nvidia-runtime-hook-path %.100s: it is not an absolute path",
 				   program);
 	text = hook_text(program, arguments->arena);
 	if (!text)
@@ -81,7 +81,8 @@ static int add_program(const struct arguments *arguments, const char *engine, st
 		return 0;
 	if (program[0] != '/' && !string_equal(engine, "docker"))
 		return usage_error(arguments,
-				   "--nvidia-runtime-path %.100s: it is no absolute path", program);
+				   "--nvidia-runtime-path %.100s: it is not an absolute path",
+				   program);
 	add_option(words, "--runtime-path", program);
 	return 0;
 }
@@ -117,13 +118,12 @@ static int add_files(const struct arguments *arguments, const char *engine, stru
 				   drop_in);
 	if (drop_in && !*drop_in && !docker &&
 	    !(crio && config && !is_crio_main(config, arguments->arena)))
-		return usage_error(
-			arguments,
-			"--drop-in-config is empty: davit writes a file of its own for %s, "
-			"and leaves the main one to you; name that file",
-			engine);
+		return usage_error(arguments,
+				   "--drop-in-config is empty: for %s, davit writes its own file "
+				   "and doesn't change the main one; name that file",
+				   engine);
 	if (drop_in && *drop_in && drop_in[0] != '/')
-		return usage_error(arguments, "--drop-in-config %.100s: it is no absolute path",
+		return usage_error(arguments, "--drop-in-config %.100s: it is not an absolute path",
 				   drop_in);
 	if (drop_in && !*drop_in)
 		drop_in = NULL;
@@ -141,14 +141,15 @@ static int check_options(const struct arguments *arguments, const char *engine)
 	const char *mode = arguments_value(arguments, "config-mode");
 
 	if (mode && *mode && !string_equal(mode, "config-file") && !string_equal(mode, "config"))
-		return usage_error(arguments, "--config-mode %.100s: it is config-file or oci-hook",
+		return usage_error(arguments,
+				   "--config-mode %.100s: it must be config-file or oci-hook",
 				   mode);
 	if (arguments_value(arguments, "oci-hook-path"))
-		return usage_error(arguments, "--oci-hook-path goes with --config-mode=oci-hook");
+		return usage_error(arguments, "--oci-hook-path needs --config-mode=oci-hook");
 	if (arguments_value(arguments, "executable-path"))
-		cli_note("note: --executable-path has no use: davit finds %s itself", engine);
+		cli_note("note: --executable-path has no effect: davit finds %s itself", engine);
 	if (string_equal(engine, "crio") && arguments_flag(arguments, "cdi.enabled"))
-		cli_note("note: --cdi.enabled has no use: CRI-O has CDI switched on");
+		cli_note("note: --cdi.enabled has no effect: CRI-O enables CDI by default");
 	return 0;
 }
 
@@ -180,7 +181,7 @@ static int run_configure(const struct arguments *arguments)
 		add(&words, "--whole");
 	}
 	if (words.failed)
-		return usage_error(arguments, "there are too many words");
+		return usage_error(arguments, "too many arguments");
 	return command_run(&command_configure, arguments->name, words.count, words.items);
 }
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # variables of bench.sh and tests/lib
-# Every road to a GPU beside the runtime alone, one start at a time and many at once, with runc and
-# crun; and what davit-runtime's edit takes. Sourced by bench.sh.
+# Each method to get a GPU, compared with the runtime alone: one start at a time and many at once, with
+# runc and crun; and the time of davit-runtime's edit. Sourced by bench.sh.
 
-# davit-runtime reads its configuration at the fixed place alone: it becomes these programs.
+# davit-runtime reads its configuration only from the fixed path, and executes this program.
 configure_low_level() { # PROGRAM
 	mountpoint -q /etc/davit || { mkdir -p /etc/davit && mount -t tmpfs tmpfs /etc/davit; }
 	jq --arg low "$1" '.runtime = ((.runtime // {}) + {candidates: [$low]})' "$config" > /etc/davit/config.json
@@ -64,8 +64,8 @@ edit_before() { # [JQ-FILTER]
 	edit_bundle "${1:-.}"
 }
 
-# road_bundle ROAD NAME: sets `bundle` and `program`, which starts it.
-road_bundle() {
+# method_bundle METHOD NAME: sets `bundle` and `program`, which starts it.
+method_bundle() {
 	local words=("$hook" prestart)
 	hook_command
 	[ ${#hook_words[@]} -lt 4 ] || words=("$hook" --config "$config" prestart)
@@ -84,8 +84,8 @@ road_bundle() {
 	empty) add_hook "$bench_build/empty" ;;
 	floor)
 		gpu_bundle "$2" "$devices"
-		[ -e "$work/plan-roads" ] || floor_plan "$root" "$work/plan-roads"
-		sed "s|^root .*|root $bundle/rootfs|" "$work/plan-roads" > "$bundle/plan"
+		[ -e "$work/plan-methods" ] || floor_plan "$root" "$work/plan-methods"
+		sed "s|^root .*|root $bundle/rootfs|" "$work/plan-methods" > "$bundle/plan"
 		add_hook "$bench_build/floor" "$bundle/plan"
 		;;
 	hook) add_hook "${words[@]}" ;;
@@ -99,24 +99,24 @@ road_bundle() {
 	[ "$program" = "$low" ] || cp "$bundle/config.json" "$bundle/config.fresh"
 }
 
-road_case() { # ROAD ENGINE
-	road_bundle "$1" "roads-$2-$1"
+method_case() { # METHOD ENGINE
+	method_bundle "$1" "methods-$2-$1"
 	add_case "$cases" "$1" mount "$bundle" "$root" "$program" --root "$work/state-$2" run \
 		-b "$bundle" "davit-bench-$2-$1"
 }
 
 # As an engine starts a container: create, start, delete. nvidia-container-runtime edits nothing on
 # `run`.
-lifecycle_case() { # ROAD
-	road_bundle "$1" "lifecycle-$1"
+lifecycle_case() { # METHOD
+	method_bundle "$1" "lifecycle-$1"
 	add_case "$cases" "$1" mount "$bundle" "$root" /bin/sh "$work/lifecycle" "$program" \
 		"$work/state-lifecycle" "$bundle" "davit-bench-lifecycle-$1"
 }
 
 # A bundle for each of those that run at once.
-load_case() { # ROAD ENGINE
+load_case() { # METHOD ENGINE
 	local first slot
-	road_bundle "$1" "load-$2-$1-0"
+	method_bundle "$1" "load-$2-$1-0"
 	first=$bundle
 	for ((slot = 1; slot < slots; slot++)); do
 		bundle=${first%-0}-$slot
@@ -130,11 +130,11 @@ load_case() { # ROAD ENGINE
 		-b "${first%-0}-@" "davit-bench-load-$2-$1-@"
 }
 
-group_roads() {
-	local engine low program road slots=${SLOTS:-32} starts=${STARTS:-96} nvidia=()
+group_methods() {
+	local engine low program method slots=${SLOTS:-32} starts=${STARTS:-96} nvidia=()
 	[ -z "${NVIDIA_TOOLKIT:-}" ] || nvidia=(nvidia-cdi nvidia-runtime)
 	if ! within v2 true 2> /dev/null; then
-		printf 'not measured: the roads, without cgroup v2\n' >&2
+		printf 'not measured: the methods, without cgroup v2\n' >&2
 		return
 	fi
 	choose_host "${runc_counts[0]}"
@@ -150,22 +150,22 @@ group_roads() {
 			low=$work/low-level/$engine
 		fi
 		new_cases
-		for road in none empty hook record floor runtime nothing-asked edited edited-alone \
+		for method in none empty hook record floor runtime nothing-asked edited edited-alone \
 			cdi cdi-spec; do
 			# crun takes it for a failure when nobody reads the state.
-			[ "$road-$engine" != empty-crun ] || continue
-			[ "$road" != floor ] || [ -n "$unified" ] || continue
-			road_case "$road" $engine
+			[ "$method-$engine" != empty-crun ] || continue
+			[ "$method" != floor ] || [ -n "$unified" ] || continue
+			method_case "$method" $engine
 		done
 		configure_low_level "$low"
-		printf 'measuring: roads, %s\n' $engine >&2
-		within v2 "$measure" -r "$ROUNDS" "$cases" | add_results roads-$engine
+		printf 'measuring: methods, %s\n' $engine >&2
+		within v2 "$measure" -r "$ROUNDS" "$cases" | add_results methods-$engine
 		new_cases
-		for road in none hook record runtime nothing-asked cdi cdi-spec; do
-			load_case "$road" $engine
+		for method in none hook record runtime nothing-asked cdi cdi-spec; do
+			load_case "$method" $engine
 		done
 		configure_low_level "$low"
-		printf 'measuring: roads, %s, %s starts, %s at once\n' $engine "$starts" "$slots" >&2
+		printf 'measuring: methods, %s, %s starts, %s at once\n' $engine "$starts" "$slots" >&2
 		within v2 "$measure" -r "${LOAD_ROUNDS:-3}" -p "$slots" -n "$starts" "$cases" |
 			add_results load-$engine
 	done
@@ -176,12 +176,12 @@ group_roads() {
 END
 	configure_nvidia "$low"
 	new_cases
-	for road in none hook runtime cdi cdi-spec "${nvidia[@]}"; do
-		lifecycle_case "$road"
+	for method in none hook runtime cdi cdi-spec "${nvidia[@]}"; do
+		lifecycle_case "$method"
 	done
 	configure_low_level "$low"
-	printf 'measuring: roads, create, start, delete\n' >&2
-	within v2 "$measure" -r "$ROUNDS" "$cases" | add_results roads-lifecycle
+	printf 'measuring: methods, create, start, delete\n' >&2
+	within v2 "$measure" -r "$ROUNDS" "$cases" | add_results methods-lifecycle
 	new_cases
 	low=/bin/true
 	configure_low_level $low
