@@ -8,7 +8,7 @@
 #include "davit/plan.h"
 #include "davit/sys.h"
 
-struct traces;
+struct created_files;
 
 /* A container between the set-up of its mounts and its pivot_root. */
 struct container {
@@ -18,9 +18,9 @@ struct container {
 	uid_t uid;                       /* the host's ids of the container's root user: */
 	gid_t gid;                       /* what is created belongs to it */
 	const struct oci_mounts *mounts; /* of config.json; NULL: there is none */
-	int systemd;           /* descriptor: systemd, who keeps a list of its devices; or -1 */
-	const char *unit;      /* then its scope */
-	struct traces *traces; /* where to write down what is made; or NULL */
+	int systemd;      /* descriptor: systemd, who keeps a list of its devices; or -1 */
+	const char *unit; /* then its scope */
+	struct created_files *created; /* the record of created files; or NULL */
 };
 #define CONTAINER_INIT                                              \
 	{                                                           \
@@ -74,28 +74,29 @@ int apply_plan(const struct plan *plan, const struct driver_roots *roots,
 /* ---- what is left in a container's root --------------------------------------------------- */
 
 /*
- * What is made in a container's root, where nothing was before, is written into a file of the
- * bundle, so that poststop can remove it. The bundle is the engine's, out of the container's reach,
- * and no two containers' on a host; it goes with the container.
+ * A file in the bundle records the files that were created in a container's root, so that poststop
+ * can remove them. The bundle belongs to the engine, the container can't reach it, and no two
+ * containers of a host share one. The engine removes it with the container.
  */
-#define TRACES_FILE "davit-made"
+#define CREATED_FILES "davit-made"
 /*
- * Begins a new record in the bundle, which apply_plan will write; what an earlier start left is
- * dropped. Not being able to is a warning in the log: then `container->traces` stays NULL.
+ * Begins a new record in the bundle, which apply_plan writes, and drops the record of an earlier
+ * start. On failure it logs a warning and `container->created` remains NULL.
  */
-void traces_open(const char *bundle, struct container *container, struct arena *arena);
-/* Paths where nothing was before the runtime mounted something there. `traces` may be NULL. */
-void traces_add_stubs(struct traces *traces, const struct strings *paths);
-/* Whether there is a record in the bundle. */
-bool traces_exist(const char *bundle, struct arena *arena);
+void created_files_open(const char *bundle, struct container *container, struct arena *arena);
+/* Adds paths where no file existed before the runtime mounted on them. `created` may be NULL. */
+void created_files_add_stubs(struct created_files *created, const struct strings *paths);
+/* Whether the bundle has a record. */
+bool created_files_exist(const char *bundle, struct arena *arena);
 /*
- * Removes what the bundle's record names, as far as it is still what was made: files and links
- * of that inode, size and time (a runtime's own: empty files), and empty directories, on the root's
- * own mount.
- * Nothing is removed while a process has this root, since other containers may have been given it,
- * too. The record goes. 0, also without a record, or -errno, err filled.
+ * Removes the recorded files that are unchanged, and the record:
+ * - files and links of the same inode, size and time (stubs of a runtime: empty files), and empty
+ *   directories;
+ * - only on the root's own mount;
+ * - nothing while a process uses this root, because another container may use it, too.
+ * 0, also without a record, or -errno, err filled.
  */
-int traces_remove(const char *bundle, struct arena *arena, struct error *err);
+int created_files_remove(const char *bundle, struct arena *arena, struct error *err);
 
 /* ---- the device filter (pure) ----------------------------------------------------------- */
 

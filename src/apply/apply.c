@@ -298,9 +298,9 @@ static int act_as_owner(const struct container *container, struct error *err)
 	return privilege_set(PRIVILEGE_MOUNT, err);
 }
 
-static void record_trace(void *traces, int dir_fd, const char *name, const char *path)
+static void record_file(void *created, int dir_fd, const char *name, const char *path)
 {
-	traces_add(traces, dir_fd, name, path);
+	created_files_add(created, dir_fd, name, path);
 }
 
 /* In the container's mount namespace. */
@@ -310,9 +310,9 @@ static int attach_all(struct applier *applier, struct error *err)
 	struct attach *attach = &applier->attach;
 	int r = attach_begin(attach, &container->root, container->mounts, applier->arena, err);
 
-	if (container->traces) {
-		attach->made = record_trace;
-		attach->made_arg = container->traces;
+	if (container->created) {
+		attach->made = record_file;
+		attach->made_arg = container->created;
 	}
 	for (size_t i = 0; r == 0 && i < applier->plan->count; i++)
 		r = apply_operation(applier, i, err);
@@ -369,8 +369,8 @@ int apply_plan(const struct plan *plan, const struct driver_roots *roots,
 
 	if (r == 0 && applier.systemd_answers)
 		systemd_await(container);
-	if (container->traces)
-		traces_write(container->traces, &container->root);
+	if (container->created)
+		created_files_write(container->created, &container->root);
 	attach_end(&applier.attach);
 	sources_close(&applier.sources);
 	return r;

@@ -32,15 +32,18 @@ bool proc_mask_is_needed(const struct root *root, const char *path);
 int proc_mask_attach(const struct proc_mask *mask, struct attach *attach, const char *path,
 		     struct mount_source *sources, struct error *err);
 
-/* A file's time of change, in nanoseconds. */
-int64_t trace_time(const struct stat *st);
-/* Writes what was added since the last call to the record. What goes wrong is a warning. */
-void traces_write(struct traces *traces, const struct root *root);
+/* A file's modification time, in nanoseconds. */
+int64_t file_mtime(const struct stat *st);
+/* Writes the files added since the last call to the record. A failure is only a warning in the log.
+ */
+void created_files_write(struct created_files *created, const struct root *root);
 
 /*
- * Writes down what was made at dir_fd's `name` ("": dir_fd itself), `path` in the root. (traces.c)
+ * Adds the file created at dir_fd's `name` ("": dir_fd itself), `path` in the root.
+ * (created_files.c)
  */
-void traces_add(struct traces *traces, int dir_fd, const char *name, const char *path);
+void created_files_add(struct created_files *created, int dir_fd, const char *name,
+		       const char *path);
 
 /* Merges the plan's libraries into the image's loader cache at `path`. */
 int loader_cache_update(const struct loader_cache *libraries, struct attach *attach,

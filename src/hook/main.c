@@ -195,7 +195,7 @@ static int give_gpus(struct pipeline *pipeline, const struct config *config, boo
 	pipeline->may_repair = true;
 	container.mounts = &pipeline->spec.mounts;
 	if (r == 0 && record)
-		traces_open(pipeline->bundle, &container, arena);
+		created_files_open(pipeline->bundle, &container, arena);
 	deadline_step("inspect the host's driver");
 	if (r == 0)
 		r = pipeline_driver(pipeline, arena, err);
@@ -251,14 +251,14 @@ static int poststop(const struct oci_state *state, struct arena *arena)
 	struct error err = {0};
 	int r;
 
-	if (!traces_exist(state->bundle, arena))
+	if (!created_files_exist(state->bundle, arena))
 		return 0;
 	deadline_step("remove the created files from the container's root");
 	deadline_set(POSTSTOP_SECONDS, 0);
 	deadline_watch();
 	r = privilege_set(PRIVILEGE_MOUNT, &err);
 	if (r == 0)
-		r = traces_remove(state->bundle, arena, &err);
+		r = created_files_remove(state->bundle, arena, &err);
 	if (r < 0)
 		log_line(LOG_LEVEL_WARNING,
 			 "files created in container %s are not removed: cannot %s", state->id,

@@ -61,8 +61,8 @@ int written_plan_apply(const struct config *config, const struct oci_state *stat
 	if (r == 0) {
 		/* An older plan file says nothing of them. */
 		container.mounts = plan.mounts.count ? &plan.mounts : NULL;
-		traces_open(state->bundle, &container, arena);
-		traces_add_stubs(container.traces, &plan.stubs);
+		created_files_open(state->bundle, &container, arena);
+		created_files_add_stubs(container.created, &plan.stubs);
 	}
 	/* Device rules are config.json's. */
 	if (r == 0)

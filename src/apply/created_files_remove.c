@@ -11,8 +11,8 @@
 #define RECORD_MAX ((size_t)4 * 1024 * 1024)
 #define PROCESSES_MAX 4194304 /* PID_MAX_LIMIT */
 
-/* One line of the record (traces.c says what is in it). */
-struct trace {
+/* One line of the record; created_files.c describes the format. */
+struct created_file {
 	bool stub; /* only the path is known */
 	mode_t type;
 	dev_t device;
@@ -24,13 +24,13 @@ struct record {
 	const char *root;
 	dev_t device; /* of the root */
 	ino_t inode;
-	struct trace *items;
+	struct created_file *items;
 	size_t count, capacity;
 };
 
 /* ---- reading ---------------------------------------------------------------------------- */
 
-/* Takes `count` numbers off the line; what is left of it is a path. */
+/* Reads `count` numbers at the line's beginning; the rest is a path. */
 static bool take_numbers(struct slice *line, uint64_t *ret, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -47,7 +47,7 @@ static int read_line(struct slice line, struct arena *arena, struct record *ret)
 {
 	uint64_t numbers[5] = {0};
 	struct slice word;
-	struct trace *trace;
+	struct created_file *file;
 	bool stub;
 
 	if (!slice_next(&line, ' ', &word))
@@ -63,10 +63,10 @@ static int read_line(struct slice line, struct arena *arena, struct record *ret)
 	stub = slice_equal(word, "stub");
 	if ((!stub && !slice_equal(word, "made")) || !take_numbers(&line, numbers, stub ? 0 : 5))
 		return -EINVAL;
-	trace = ARENA_PUSH(arena, ret);
-	if (!trace)
+	file = ARENA_PUSH(arena, ret);
+	if (!file)
 		return -ENOMEM;
-	*trace = (struct trace){
+	*file = (struct created_file){
 		.stub = stub,
 		.type = (mode_t)numbers[0],
 		.device = (dev_t)numbers[1],
@@ -75,10 +75,10 @@ static int read_line(struct slice line, struct arena *arena, struct record *ret)
 		.time = (int64_t)numbers[4],
 		.path = arena_strndup(arena, line.data, line.length),
 	};
-	return trace->path ? 0 : -ENOMEM;
+	return file->path ? 0 : -ENOMEM;
 }
 
-/* 0, -ENOENT: there is none, or -errno. */
+/* 0, -ENOENT if the bundle has no record, or -errno. */
 static int read_record(const char *path, struct arena *arena, struct record *ret)
 {
 	AUTO_FD fd = openat(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -100,10 +100,10 @@ static int read_record(const char *path, struct arena *arena, struct record *ret
 /* ---- removing --------------------------------------------------------------------------- */
 
 /*
- * Whether somebody else may have mounted on what was made, without a sign (attach changes the time
- * of what it uses): the file is taken away from under such a mount. Each container of an engine has
- * an overlay of its own as its root. Any directory may be the root of several, and what a runtime
- * made itself is known by its path alone.
+ * Whether another container may have mounted on a recorded file without changing it. (attach
+ * changes the time of a file on which it mounts.) Removing the file would remove that mount.
+ * Engines give each container its own overlay as its root, but a plain directory may be the root of
+ * several containers. The runtime's stubs are known only by their paths.
  */
 static bool is_shared(const struct record *record, const struct root *root)
 {
@@ -116,7 +116,7 @@ static bool is_shared(const struct record *record, const struct root *root)
 	       !fd_is_top_of_mount(root->fd);
 }
 
-/* Whether a process has this root. Who can't tell, says yes. */
+/* Whether a process uses this root. If in doubt, yes. */
 static bool is_used(const struct record *record, struct arena *arena)
 {
 	const struct root proc = {.fd = proc_fd(), .path = "/proc"};
@@ -137,33 +137,33 @@ static bool is_used(const struct record *record, struct arena *arena)
 	return false;
 }
 
-/* Whether what is there now is what was made, as it was made. */
-static bool is_ours(const struct trace *trace, const struct stat *st)
+/* Whether the file is the recorded one, and unchanged. */
+static bool is_ours(const struct created_file *file, const struct stat *st)
 {
-	if (trace->stub)
+	if (file->stub)
 		return S_ISDIR(st->st_mode) ||
 		       (S_ISREG(st->st_mode) && st->st_size == 0 && st->st_nlink == 1);
-	if (st->st_dev != trace->device || st->st_ino != trace->inode ||
-	    (st->st_mode & S_IFMT) != trace->type)
+	if (st->st_dev != file->device || st->st_ino != file->inode ||
+	    (st->st_mode & S_IFMT) != file->type)
 		return false;
 	if (S_ISDIR(st->st_mode))
 		return true;
-	/* Numbers of inodes are used again, often at once. */
+	/* Inode numbers are reused, often at once. */
 	return (S_ISREG(st->st_mode) || S_ISLNK(st->st_mode)) && st->st_nlink == 1 &&
-	       st->st_size == trace->size && trace_time(st) == trace->time;
+	       st->st_size == file->size && file_mtime(st) == file->time;
 }
 
-/* Works in one directory after another: most traces lie in the one of the trace before. */
+/* Works in one directory after another: most files are in the directory of the previous one. */
 struct remover {
 	const struct root *root;
 	uint64_t mount; /* the root's */
 	char parent[PATH_MAX];
-	int fd;       /* of that directory; -1: there is none yet */
+	int fd;       /* of that directory; -1: none yet */
 	bool on_root; /* it is on the root's own mount */
 	struct arena *arena;
 };
 
-/* Makes the trace's directory the one to work in. Its name there, or NULL with errno. */
+/* Makes the file's directory the current one. Its name there, or NULL with errno. */
 static const char *reach(struct remover *remover, const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -193,29 +193,29 @@ static const char *reach(struct remover *remover, const char *path)
 	return slash + 1;
 }
 
-static int remove_trace(struct remover *remover, const struct trace *trace)
+static int remove_file(struct remover *remover, const struct created_file *file)
 {
-	const char *name = reach(remover, trace->path);
+	const char *name = reach(remover, file->path);
 	struct stat st;
 
 	if (!name || fstatat(remover->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
-	/* On another mount it is another file system's, whatever it is. */
-	if (!remover->on_root || !is_ours(trace, &st))
+	/* Never remove anything on another mount. */
+	if (!remover->on_root || !is_ours(file, &st))
 		return -EEXIST;
 	return unlinkat(remover->fd, name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0) < 0 ? -errno : 0;
 }
 
-/* Directories stand before what was made in them. */
+/* In reverse order, because a directory is recorded before its files. */
 static void remove_all(struct remover *remover, const struct record *record)
 {
 	size_t removed = 0;
 
 	for (size_t i = record->count; i-- > 0;) {
-		int r = remove_trace(remover, &record->items[i]);
+		int r = remove_file(remover, &record->items[i]);
 
 		removed += r == 0;
-		/* What lies on a volume, or was removed by the container, isn't there. */
+		/* Files on a volume, or removed by the container, don't exist. */
 		if (r < 0 && r != -ENOENT)
 			log_line(LOG_LEVEL_DEBUG, "kept %s: %s", record->items[i].path,
 				 r == -EEXIST ? "it was replaced since" : strerror(-r));
@@ -225,17 +225,17 @@ static void remove_all(struct remover *remover, const struct record *record)
 		 remover->root->path);
 }
 
-bool traces_exist(const char *bundle, struct arena *arena)
+bool created_files_exist(const char *bundle, struct arena *arena)
 {
-	const char *path = arena_printf(arena, "%s/" TRACES_FILE, bundle);
+	const char *path = arena_printf(arena, "%s/" CREATED_FILES, bundle);
 
 	return !path || faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
 	       errno != ENOENT;
 }
 
-int traces_remove(const char *bundle, struct arena *arena, struct error *err)
+int created_files_remove(const char *bundle, struct arena *arena, struct error *err)
 {
-	const char *path = arena_printf(arena, "%s/" TRACES_FILE, bundle);
+	const char *path = arena_printf(arena, "%s/" CREATED_FILES, bundle);
 	struct record record = {0};
 	AUTO_ROOT root = {.fd = -1};
 	struct remover remover = {.root = &root, .fd = -1, .arena = arena};
@@ -245,7 +245,7 @@ int traces_remove(const char *bundle, struct arena *arena, struct error *err)
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
-		return error_errno(err, -r, "read %s", path ? path : TRACES_FILE);
+		return error_errno(err, -r, "read %s", path ? path : CREATED_FILES);
 	(void)unlinkat(AT_FDCWD, path, 0);
 	if (!record.root || record.count == 0)
 		return 0;

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# poststop removes what the hook made, in a root that the container had to itself in between: links
-# out of the root where files and directories were, files of the host under a second name, a mount of
-# the host's beneath the root. Nothing but the container's own goes.
+# poststop removes the files that the hook created. Before that, the container controlled the root: it
+# replaced files and directories with links out of the root, linked files of the host, or had a mount of
+# the host beneath the root. poststop removes only files of this container.
 set -euo pipefail
 # shellcheck source=tests/lib/place.sh
 . "$(dirname "$0")/../lib/place.sh"
@@ -101,5 +101,5 @@ exec {directory}<&-
 canary_untouched 'the directory and a link change places'
 equal 'the directory and a link change places: the file in it went at times' yes "$([ $removed -gt 0 ] && echo yes || echo no)"
 drop_bundle
-honest_works 'traces'
+honest_works 'created files'
 report_exit

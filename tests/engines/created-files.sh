@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# What is left in a container's root when it has ended, with a poststop hook: nothing that the hook
-# or the runtime made and nobody filled; everything else. By the hook itself and by davit-runtime.
+# The container's root after poststop: files that the hook or the runtime created are removed if they are
+# unchanged, and all others are kept. For the hook and for davit-runtime.
 set -euo pipefail
 # shellcheck source=tests/lib/place.sh
 . "$(dirname "$0")/../lib/place.sh"
@@ -20,8 +20,8 @@ name_of_engine=${ENGINE##*/}
 configure_runtime "$low"
 one=$(smi_line 0 "$uuid1")
 
-# root_files: of $bundle: types, sizes, links. The image's own loader cache, with the driver's
-# libraries merged into it, is no trace.
+# root_files: of $bundle: types, sizes, links. The image's own loader cache, into which
+# the driver's libraries were merged, doesn't count.
 root_files() {
 	(cd "$bundle/rootfs" && find . ! -path ./etc/ld.so.cache \
 		\( -type d -printf '%p/\n' -o -printf '%p %y %s %l\n' \) | sort)
