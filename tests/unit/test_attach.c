@@ -272,9 +272,14 @@ static void count_made(void *count, int dir_fd, const char *name, const char *pa
 static void files_are_written_whole_and_never_through_a_link(void **state)
 {
 	static const char *const before[] = {
-		NULL,         "ln -s ../canary root/etc/file", "ln -s missing root/etc/file",
-		"ln root/canary root/etc/file", "echo old > root/etc/file", ": > root/etc/file",
-		"mkfifo root/etc/file"};
+		NULL,
+		"ln -s ../canary root/etc/file",
+		"ln -s missing root/etc/file",
+		"ln root/canary root/etc/file",
+		"echo old > root/etc/file",
+		": > root/etc/file",
+		"mkfifo root/etc/file",
+	};
 	static char text[5000];
 
 	(void)state;
