@@ -5,7 +5,7 @@
 # Needs root, cgroup v2, python3 (with torch for one test), and a folder of programs, since such a
 # machine may have neither packages nor a network. On Debian 12, after a build:
 #
-#     tests/gpu.sh --pack .carry          # the programs, nodeprobe, runc, peak
+#     tests/gpu.sh --pack .carry          # the programs, nodeprobe, runc, busybox, peak
 #
 # and on the machine, with that folder and this repository:
 #
@@ -66,6 +66,8 @@ pack() { # DIR
 	done
 	cp -L "$work/unpacked/usr/sbin/runc" "$1/runc"
 	cp -L "$work"/unpacked/usr/lib/x86_64-linux-gnu/libseccomp.so.2 "$1/"
+	# container.sh makes the roots of its containers with it.
+	cp -L "$(command -v busybox)" "$1/"
 	pack_loaders "$1/loaders"
 	"${CC:-cc}" -O2 -static -o "$1/peak" "$repository/tests/lib/peak.c"
 	ls -l "$1"

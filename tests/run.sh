@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # All tests, from a clean clone on Debian 12, as root: installs what is missing, builds, and runs
-# the groups named (all but `sid`, without a name). A line per test; the last one is
+# the groups named (without a name, those that CI runs). A line per test; the last one is
 # `N passed, N failed[, N skipped]`. Exits non-zero when one failed, or, with MUST_WORK=1, was
 # skipped. DAVIT_BUILD names another folder than build/. OLD_KERNEL=enosys (or eperm) runs the groups
-# `engines` and `attacks` with programs that a kernel without the newer system calls answers so.
+# `engines-all` and `attacks` with programs that a kernel without the newer system calls answers so.
 #
 # Compilers and analyzers keep a processor busy, containers and engines are mostly waited for: so the
-# groups of the first kind run beside the others, and tell what they found at the end.
+# groups of the first kind run beside the others, and tell what they found at the end. So do the other
+# Debian's engines, which see nothing of this one's.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=tests/lib/packages.sh
@@ -21,12 +22,12 @@ cd "$(dirname "$0")/.."
 
 all_groups=(build lint unit sanitize analysis fixture golden cli drivers engines complaints attacks fuzz budget packages docs arm64 trixie)
 # Named only.
-other_groups=(sid platforms)
+other_groups=(engines-all sid platforms)
 export DAVIT_BUILD=${DAVIT_BUILD:-build}
 export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
 jobs=$(nproc)
-beside=(lint unit sanitize analysis fuzz drivers arm64)
+beside=(lint unit sanitize analysis fuzz drivers arm64 fixture packages docs trixie)
 usage() {
 	printf 'usage: tests/run.sh [GROUP...]\ngroups: %s\nby name only: %s\n' "${all_groups[*]}" "${other_groups[*]}" >&2
 	exit 2
@@ -160,7 +161,7 @@ group_analysis() {
 
 # script NAME COMMAND...: a script that reports its tests itself.
 script() {
-	local rc=0 output
+	local rc=0 output started=$SECONDS
 	output=$(mktemp)
 	timeout "${LIMIT:-300}" "${@:2}" 2>&1 | tee "$output" || rc=$?
 	if [ $rc != 0 ] && ! grep -q '^FAIL ' "$output"; then
@@ -169,6 +170,7 @@ script() {
 		fail "$1" 'it tested nothing'
 	fi
 	rm -f "$output"
+	printf '    %s: %d s\n' "$1" $((SECONDS - started))
 }
 
 fixture_check() {
@@ -205,7 +207,12 @@ group_engines() {
 	local name engine cgroup
 	while read -r name engine cgroup; do
 		script "$name, $engine $cgroup" env ENGINE="$engine" CGROUP="$cgroup" "tests/engines/$name.sh" < /dev/null
-	done < <(engine_scripts)
+	done < <(engine_scripts "$@")
+}
+
+# Each script with each runtime and on both versions of cgroups.
+group_engines-all() {
+	group_engines all
 }
 
 # With the engines of another Debian, in a chroot: what differs most, or (not in CI) all there is.
@@ -260,11 +267,14 @@ group_arm64() {
 # --- the run -------------------------------------------------------------------------------------
 
 groups=("$@")
-known_groups=("${all_groups[@]}")
-[ -z "${OLD_KERNEL:-}" ] || known_groups=(engines attacks)
-[ $# -gt 0 ] || groups=("${known_groups[@]}")
+known_groups=("${all_groups[@]}" "${other_groups[@]}")
+if [ -n "${OLD_KERNEL:-}" ]; then
+	known_groups=(engines engines-all attacks)
+	[ $# -gt 0 ] || groups=(engines-all attacks)
+fi
+[ ${#groups[@]} -gt 0 ] || groups=("${all_groups[@]}")
 for group in "${groups[@]}"; do
-	[[ " ${known_groups[*]} ${other_groups[*]} " = *" $group "* ]] || usage
+	[[ " ${known_groups[*]} " = *" $group "* ]] || usage
 done
 need_packages "${build_packages[@]}" "${container_packages[@]}" "${test_packages[@]}"
 # Before anything is built: libraries of both architectures have to be of one version.

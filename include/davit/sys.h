@@ -390,7 +390,8 @@ bool privilege_may_make_nodes(void);
 /*
  * Holds the process to the system calls it needs (src/sys/filter_calls.h); any other kills it.
  * Filters add up: first the wider one, before the container's input is parsed; then, when the
- * driver is known, the narrower one without starting programs, and with it no new privileges.
+ * driver is known, the narrower one without starting programs, and with it no new privileges. A
+ * process that starts no program installs the narrower one alone.
  */
 enum filter { FILTER_REQUEST, FILTER_APPLY };
 int filter_install(enum filter filter, struct error *err);
@@ -454,3 +455,8 @@ struct spawn_result {
  * -ETIMEDOUT, -EFBIG (more than output_max) or -errno, when ret holds what came before.
  */
 int spawn_run(const struct spawn *spawn, struct arena *arena, struct spawn_result *ret);
+/*
+ * From now on spawn_run starts nothing: it ends this process with that exit code. For a process
+ * whose filter doesn't allow programs, and whose parent starts another one if it needs them.
+ */
+void spawn_forbid(int exit_code);

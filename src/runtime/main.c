@@ -13,11 +13,13 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "davit/runtime.h"
 
 #define EXIT_FAILED 1
+#define EXIT_NEEDS_PROGRAM 2 /* of the child that makes the edit: davit-nvml, modprobe */
 
 static void report(const struct runtime_arguments *arguments, const struct error *err)
 {
@@ -96,10 +98,25 @@ static int write_config(const struct pipeline *pipeline, const struct document *
 	return file_replace(path, fd, document->text, document->length, err);
 }
 
+/* What davit-runtime makes a container with. */
+struct edit {
+	const struct runtime_arguments *arguments;
+	const struct config *config;
+	const char *low; /* the low-level runtime */
+	int self;        /* this program */
+	struct pipeline *pipeline;
+	struct arena *arena;
+	const char *elsewhere; /* the file in config.json's place, or NULL */
+	bool legacy; /* called nvidia-container-runtime.legacy: what the hook gives, not more */
+};
+
 /* Mode `spec`: all of the plan, partly by the createContainer hook, which finds it in a file. */
-static int write_plan(struct pipeline *pipeline, const char *hook, const char *low,
-		      struct document *document, struct arena *arena, struct error *err)
+static int write_plan(const struct edit *edit, enum filter filter, const char *hook,
+		      struct document *document, struct error *err)
 {
+	struct pipeline *pipeline = edit->pipeline;
+	struct arena *arena = edit->arena;
+	const char *low = edit->low;
 	static struct root root = {.fd = -1};
 	struct spec_edits edits = {.hook = hook, .cdi = &pipeline->cdi};
 	const char *file = arena_printf(arena, "%s/" PLAN_FILE, pipeline->bundle), *text = NULL;
@@ -120,7 +137,7 @@ static int write_plan(struct pipeline *pipeline, const char *hook, const char *l
 		r = pipeline_driver(pipeline, arena, err);
 	if (r == 0)
 		r = runtime_check_features(low, &pipeline->cdi, arena, err);
-	if (r == 0)
+	if (r == 0 && filter != FILTER_APPLY)
 		r = filter_install(FILTER_APPLY, err);
 	if (r == 0)
 		r = pipeline_plan(pipeline, &root, arena, err);
@@ -150,19 +167,7 @@ static int write_plan(struct pipeline *pipeline, const char *hook, const char *l
 	return file_replace(file, -1, text, strlen(text), err);
 }
 
-/* What davit-runtime makes a container with. */
-struct edit {
-	const struct runtime_arguments *arguments;
-	const struct config *config;
-	const char *low; /* the low-level runtime */
-	int self;        /* this program */
-	struct pipeline *pipeline;
-	struct arena *arena;
-	const char *elsewhere; /* the file in config.json's place, or NULL */
-	bool legacy; /* called nvidia-container-runtime.legacy: what the hook gives, not more */
-};
-
-static int give_gpus(const struct edit *edit, struct error *err)
+static int give_gpus(const struct edit *edit, enum filter filter, struct error *err)
 {
 	struct pipeline *pipeline = edit->pipeline;
 	const struct config *config = edit->config;
@@ -188,7 +193,7 @@ static int give_gpus(const struct edit *edit, struct error *err)
 	if (config->runtime.mode == RUNTIME_MODE_HOOK || pipeline->spec.user_namespace)
 		r = spec_add_hook(&document, hook, !edit->legacy, err);
 	else
-		r = write_plan(pipeline, hook, edit->low, &document, edit->arena, err);
+		r = write_plan(edit, filter, hook, &document, err);
 	if (r == 0)
 		r = privilege_set(PRIVILEGE_MOUNT, err);
 	if (r == 0)
@@ -198,9 +203,9 @@ static int give_gpus(const struct edit *edit, struct error *err)
 	return r;
 }
 
-static int edit_bundle(const struct edit *edit, struct error *err)
+static int edit_bundle(const struct edit *edit, enum filter filter, struct error *err)
 {
-	int r = filter_install(FILTER_REQUEST, err);
+	int r = filter_install(filter, err);
 
 	edit->pipeline->may_repair = true;
 	edit->pipeline->for_runtime = !edit->legacy;
@@ -210,7 +215,7 @@ static int edit_bundle(const struct edit *edit, struct error *err)
 		r = pipeline_request(edit->pipeline, edit->arena, err);
 	if (r < 0 || !edit->pipeline->request.gpu)
 		return r;
-	return give_gpus(edit, err);
+	return give_gpus(edit, filter, err);
 }
 
 /* ---- the processes ---------------------------------------------------------------------- */
@@ -240,6 +245,55 @@ static void settle_child(const struct config *config, bool debug)
 	open_log(config, debug);
 }
 
+static int run_child(const struct edit *edit, enum filter filter, unsigned seconds, int *ret_status,
+		     struct error *err)
+{
+	const struct config *config = edit->config;
+	pid_t child = fork();
+	int r;
+
+	if (child == 0) {
+		settle_child(config, edit->arguments->debug);
+		memory_limit();
+		if (filter == FILTER_APPLY)
+			spawn_forbid(EXIT_NEEDS_PROGRAM);
+		if (edit_bundle(edit, filter, err) == 0)
+			_exit(0);
+		report(edit->arguments, err);
+		_exit(EXIT_FAILED);
+	}
+	if (child < 0)
+		return error_errno(err, errno, "start a process");
+	r = deadline_wait(child, seconds, ret_status);
+	if (r == -ETIMEDOUT) {
+		open_log(config, edit->arguments->debug);
+		return deadline_error(config->limits.seconds, err);
+	}
+	return r < 0 ? error_errno(err, -r, "wait for a process") : 0;
+}
+
+/*
+ * The narrow filter is enough for almost every container. The child that needs a program of the
+ * host ends before it has written anything, and one with both filters begins anew.
+ */
+static int run_children(const struct edit *edit, int *ret_status, struct error *err)
+{
+	const unsigned seconds = edit->config->limits.seconds;
+	struct timespec begin, now;
+	unsigned passed;
+	int r;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &begin);
+	r = run_child(edit, FILTER_APPLY, seconds, ret_status, err);
+
+	if (r < 0 || !WIFEXITED(*ret_status) || WEXITSTATUS(*ret_status) != EXIT_NEEDS_PROGRAM)
+		return r;
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	passed = (unsigned)(now.tv_sec - begin.tv_sec);
+	return run_child(edit, FILTER_REQUEST, passed < seconds ? seconds - passed : !!seconds,
+			 ret_status, err);
+}
+
 /*
  * The bundle is edited by a child, which gives up capabilities, system calls and limits as the hook
  * does: the low-level runtime gets all that the caller gave us.
@@ -247,33 +301,16 @@ static void settle_child(const struct config *config, bool debug)
 static int edit_in_child(const struct edit *edit, struct error *err)
 {
 	const struct sigaction wait_for_it = {.sa_handler = SIG_DFL};
-	const struct config *config = edit->config;
 	struct sigaction before;
 	int r, status = 0;
-	pid_t child;
 
 	deadline_step("write the container's GPUs into config.json");
 	/* Who ignores SIGCHLD is not told how a child ends. */
 	(void)sigaction(SIGCHLD, &wait_for_it, &before);
-	child = fork();
-	if (child == 0) {
-		settle_child(config, edit->arguments->debug);
-		memory_limit();
-		if (edit_bundle(edit, err) == 0)
-			_exit(0);
-		report(edit->arguments, err);
-		_exit(EXIT_FAILED);
-	}
-	if (child < 0)
-		return error_errno(err, errno, "start a process");
-	r = deadline_wait(child, config->limits.seconds, &status);
+	r = run_children(edit, &status, err);
 	(void)sigaction(SIGCHLD, &before, NULL);
-	if (r == -ETIMEDOUT) {
-		open_log(config, edit->arguments->debug);
-		return deadline_error(config->limits.seconds, err);
-	}
 	if (r < 0)
-		return error_errno(err, -r, "wait for a process");
+		return r;
 	if (WIFEXITED(status))
 		return WEXITSTATUS(status) ? -ECANCELED : 0;
 	return error_set(err, ERROR_SYSTEM, EFAULT, "report it as a bug of davit-runtime",

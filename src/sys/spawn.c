@@ -264,12 +264,21 @@ static int run(struct child *child)
 	return r;
 }
 
+static int forbidden_exit_code = -1;
+
+void spawn_forbid(int exit_code)
+{
+	forbidden_exit_code = exit_code;
+}
+
 int spawn_run(const struct spawn *spawn, struct arena *arena, struct spawn_result *ret)
 {
 	AUTO_CHILD child = {.spawn = spawn, .result = ret, .pid = -1, .out = -1, .err_out = -1};
 	struct sigaction ours = {.sa_handler = SIG_DFL}, before;
 	int r;
 
+	if (forbidden_exit_code >= 0)
+		_exit(forbidden_exit_code);
 	*ret = (struct spawn_result){.output = arena_alloc(arena, spawn->output_max + 1)};
 	if (!ret->output)
 		return -ENOMEM;

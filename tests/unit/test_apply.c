@@ -46,14 +46,24 @@ static uint32_t run_program(const struct bpf_insn *program, size_t count,
 		case BPF_ALU64 | BPF_AND | BPF_K:
 			*dst &= imm;
 			break;
-		case BPF_ALU64 | BPF_RSH | BPF_K:
-			*dst >>= imm;
+		case BPF_ALU64 | BPF_LSH | BPF_K:
+			*dst <<= imm;
+			break;
+		case BPF_ALU64 | BPF_OR | BPF_X:
+			*dst |= src;
+			break;
+		case BPF_LD | BPF_IMM | BPF_DW:
+			assert_true(++at < count);
+			*dst = (uint32_t)i->imm | (uint64_t)(uint32_t)i[1].imm << 32;
+			break;
+		case BPF_JMP | BPF_JA:
+			at += (size_t)i->off;
+			break;
+		case BPF_JMP | BPF_JEQ | BPF_X:
+			at += *dst == src ? (size_t)i->off : 0;
 			break;
 		case BPF_JMP | BPF_JNE | BPF_K:
 			at += *dst != imm ? (size_t)i->off : 0;
-			break;
-		case BPF_JMP | BPF_JSET | BPF_K:
-			at += *dst & imm ? (size_t)i->off : 0;
 			break;
 		case BPF_JMP | BPF_EXIT:
 			return (uint32_t)regs[0];
@@ -88,6 +98,7 @@ static void the_filter_opens_the_plans_devices_alone(void **state)
 		{.kind = OPERATION_BIND},
 		{.kind = OPERATION_DEVICE_RULE, .major = 195, .minor = 0},
 		{.kind = OPERATION_DEVICE_RULE, .major = 511, .minor = 1048575},
+		{.kind = OPERATION_DEVICE_RULE, .major = 4095, .minor = 0x80000000},
 	};
 	const struct plan plan = {.items = operations, .count = ARRAY_SIZE(operations)};
 	static const struct {
@@ -98,8 +109,12 @@ static void the_filter_opens_the_plans_devices_alone(void **state)
 		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_WRITE, 195, 0, true},
 		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE, 195, 0, true},
 		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ, 511, 1048575, true},
+		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ, 4095, 0x80000000, true},
+		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ, 4095, 0, false},
+		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ, 0xffffffff, 0x80000000, false},
 		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ, 195, 1, false},
 		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ, 196, 0, false},
+		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ, 195, 1048575, false},
 		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ, 0, 195, false},
 		{BPF_DEVCG_DEV_BLOCK, BPF_DEVCG_ACC_READ, 195, 0, false},
 		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_MKNOD, 195, 0, false},
