@@ -36,9 +36,8 @@ struct image {
 	/* The directories that its own ldconfig searches without being told, a line each;
 	 * NULL: not known, or there is none. */
 	const char *system_dirs;
-	/* Others than the image's own ldconfig may be run on it: set by who makes the plan */
-	bool other_ldconfig;
-	bool no_loader_conf; /* image_find_loader_conf looked: it has no /etc/ld.so.conf */
+	/* A glibc image without /etc/ld.so.conf, hence without what leads to ld.so.conf.d, too. */
+	bool no_loader_conf;
 	/* It keeps the drivers of libvdpau in "vdpau" beneath these: image_find_vdpau looked. */
 	bool vdpau, vdpau_32;
 	const char *musl_path; /* of a musl image: what its loader searches, by newline or colon */
@@ -75,8 +74,6 @@ int image_make_musl_path(const struct image *image, const struct loader_cache *l
 
 /* Whether the image's own ldconfig searches the directory without being told. */
 bool image_searches(const struct image *image, const char *dir);
-/* Looks for /etc/ld.so.conf: images without one are without what leads to ld.so.conf.d, too. */
-void image_find_loader_conf(const struct root *root, struct image *image);
 
 /* Looks for the folders that libvdpau of the image takes its drivers from. */
 void image_find_vdpau(const struct root *root, struct image *image);

@@ -321,11 +321,11 @@ static bool is_conf_line(const char *folder)
 	return folder[0] == '/' && !strpbrk(folder, "\n\r#");
 }
 
-static bool exists(const struct cdi_call *call, const char *path)
+static bool has_content(const struct cdi_call *call, const char *path)
 {
 	struct stat st;
 
-	return root_stat(&call->container.root, path, 0, &st) == 0;
+	return root_stat(&call->container.root, path, 0, &st) == 0 && st.st_size > 0;
 }
 
 static int add_conf(struct cdi_call *call, const char *path, const char *text)
@@ -367,9 +367,9 @@ int cdi_add_loader_conf(struct cdi_call *call, const struct image *image,
 		return -ENOMEM;
 	r = changed ? add_conf(call, PLAN_FOLDERS_CONF, text) : 0;
 	/* Another spec's hook may have written it. */
-	if (r == 0 && image->system_dirs && !exists(call, PLAN_SYSTEM_CONF))
+	if (r == 0 && image->system_dirs && !has_content(call, PLAN_SYSTEM_CONF))
 		r = add_conf(call, PLAN_SYSTEM_CONF, image->system_dirs);
-	if (r == 0 && !exists(call, PLAN_LOADER_CONF))
+	if (r == 0 && image->no_loader_conf)
 		r = add_conf(call, PLAN_LOADER_CONF, PLAN_LOADER_CONF_TEXT);
 	return r;
 }
@@ -444,7 +444,7 @@ int cdi_add_compat(struct cdi_call *call, struct image *image, struct error *err
 		const char *text = arena_printf(call->arena, "%s\n", host.dir);
 
 		call->plan.libraries = image->compat;
-		if (!exists(call, PLAN_LOADER_CONF) &&
+		if (image->no_loader_conf &&
 		    add_conf(call, PLAN_LOADER_CONF, PLAN_LOADER_CONF_TEXT) < 0)
 			return error_memory(err);
 		return cdi_add(call, OPERATION_FILE, COMPAT_CONF, text) ? 0 : error_memory(err);

@@ -146,6 +146,7 @@ int image_inspect(const struct root *root, struct arena *arena, struct image *re
 		ret->lib_dir_32 = "/usr/lib";
 		ret->system_dirs = "/lib64\n/usr/lib64\n/lib\n/usr/lib\n";
 	}
+	ret->no_loader_conf = ret->loader == IMAGE_LOADER_GLIBC && !exists(root, "/etc/ld.so.conf");
 	return 0;
 }
 
@@ -159,11 +160,6 @@ bool image_searches(const struct image *image, const char *dir)
 		if (slice_equal(line, dir))
 			return true;
 	return false;
-}
-
-void image_find_loader_conf(const struct root *root, struct image *image)
-{
-	image->no_loader_conf = !exists(root, "/etc/ld.so.conf");
 }
 
 /* ---- vdpau -------------------------------------------------------------------------------- */

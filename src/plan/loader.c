@@ -105,8 +105,6 @@ static void add_loader_conf(struct builder *b)
 
 	if (b->image->compat_stale)
 		add_conf(b, COMPAT_CONF, "");
-	if (!folders && !b->image->compat_used && !b->image->other_ldconfig)
-		return;
 	if (b->image->no_loader_conf)
 		add_conf(b, PLAN_LOADER_CONF, PLAN_LOADER_CONF_TEXT);
 	if (b->image->compat_used)
