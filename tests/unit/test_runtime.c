@@ -911,8 +911,8 @@ static void a_script_is_asked_for_its_features(void **state)
 		"#!/bin/sh\necho '{\"linux\":{\"netDevices\":{\"enabled\":true}}}'; exit 1\n",
 		"#!/nonexistent\n",
 	};
-	struct cdi_net_device device = {.host = "eth9", .name = "net0"};
-	struct cdi_edits edits = {.net_devices = {.items = &device, .count = 1}};
+	struct cdi_net_device moved = {.host = "eth9", .name = "net0"};
+	struct cdi_edits edits = {.net_devices = {.items = &moved, .count = 1}};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
