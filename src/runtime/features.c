@@ -88,7 +88,7 @@ int runtime_check_features(const char *runtime, const struct cdi_edits *edits, s
 		    !runtime_features_have(said.output, said.output_length, needs[i].path))
 			return error_set(
 				err, ERROR_BAD_REQUEST, EINVAL,
-				"use one that supports runtime-spec 1.3: runc 1.4",
+				"use one that supports runtime-spec 1.3, such as runc 1.4 or crun 1.28",
 				"apply a CDI spec: %.80s doesn't support %s (`%.80s features`)",
 				runtime, needs[i].what, runtime);
 	}

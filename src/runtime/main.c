@@ -146,7 +146,7 @@ static int write_plan(const struct edit *edit, enum filter filter, const char *h
 			       runtime_mounts_in_spec(pipeline->config->runtime.mounts, low), arena,
 			       &edits, &rest, err);
 	/* Groups are added by this edit, but for those that a user namespace doesn't have. */
-	if (r == 0 && user_namespace_is_nested())
+	if (r == 0 && pipeline->choices.count && user_namespace_is_nested())
 		r = pipeline_note_groups(pipeline, arena, err);
 	if (r == 0)
 		pipeline_log_notes(pipeline);

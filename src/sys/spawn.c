@@ -91,6 +91,16 @@ static int take_places(int program, int out, int err_out)
 	return 0;
 }
 
+/* Returns when that fails: -errno. */
+static int execute(const char *const *arguments, char *const *environment)
+{
+	(void)syscall(SYS_execveat, 3, "", arguments, environment, AT_EMPTY_PATH);
+	/* A runtime may be a script: its interpreter opens it as /dev/fd/3. */
+	if (errno == ENOENT && fcntl(3, F_SETFD, 0) == 0)
+		(void)syscall(SYS_execveat, 3, "", arguments, environment, AT_EMPTY_PATH);
+	return -errno;
+}
+
 __attribute__((noreturn)) static void become(const struct spawn *spawn, int out, int err_out,
 					     pid_t parent)
 {
@@ -109,10 +119,8 @@ __attribute__((noreturn)) static void become(const struct spawn *spawn, int out,
 	/* We may have ended before we were asked to take it with us. */
 	if (r == 0 && getppid() != parent)
 		r = -ESRCH;
-	if (r == 0) {
-		(void)syscall(SYS_execveat, 3, "", spawn->arguments, environment, AT_EMPTY_PATH);
-		r = -errno;
-	}
+	if (r == 0)
+		r = execute(spawn->arguments, environment);
 	(void)dprintf(2, "cannot start %s: %s\n", spawn->arguments[0], strerror(-r));
 	_exit(EXIT_NOT_STARTED);
 }

@@ -2,11 +2,11 @@
 /*
  * A program of the build: prints the hook's system call filters as arrays of classic BPF, to be
  * included by filter.c. libseccomp knows the numbers; the program is our own, since installing it
- * is a cost at the start of each container. It finds the range of numbers that a call lies in by
- * halving, and has one end for the calls that are allowed and one for the others. From Linux 5.11
- * the kernel tries a filter once with every number and then no longer runs it for a call that it
- * always allows, but only a filter of a few kinds of instructions: loads, jumps that compare with a
- * constant, and returns (seccomp_is_const_allow in kernel/seccomp.c).
+ * is a cost at the start of each container. It finds a group of numbers by halving, and has one end
+ * for the calls that are allowed and one for the others. From Linux 5.11 the kernel tries a filter
+ * once with every number and then no longer runs it for a call that it always allows, but only a
+ * filter of a few kinds of instructions: loads, jumps that compare with a constant, and returns
+ * (seccomp_is_const_allow in kernel/seccomp.c).
  */
 #include <errno.h>
 #include <linux/audit.h>
@@ -33,6 +33,7 @@
 #define NUMBER(name) SCMP_SYS(name),
 #define NUMBERS 512 /* x32's numbers are far beyond and refused */
 #define INSTRUCTIONS_MAX 224
+#define CHAIN 3
 
 static const int always[] = {FILTER_CALLS_ALWAYS(NUMBER)};
 static const int request[] = {FILTER_CALLS_REQUEST(NUMBER)};
@@ -45,6 +46,10 @@ struct program {
 	bool allowed[NUMBERS + 1]; /* the last one stands for all numbers beyond, and isn't */
 	uint32_t starts[NUMBERS];  /* of the ranges of calls that are treated alike */
 	size_t ranges;
+	struct group {
+		size_t from, to; /* of ranges; every second one is a single number */
+	} groups[NUMBERS];
+	size_t group_count;
 	struct sock_filter items[INSTRUCTIONS_MAX];
 	size_t count;
 };
@@ -84,23 +89,61 @@ static void find_ranges(struct program *program)
 }
 
 /*
- * Tests the ranges [from, to), with the number in A (the accumulator). Returns the end to jump to
+ * Single numbers of the other kind in a range, up to CHAIN of them, are compared one by one: with a
+ * comparison at their beginning and at their end they would take two instructions.
+ */
+static void find_groups(struct program *program)
+{
+	for (size_t from = 0; from < program->ranges;) {
+		size_t to = from + 1;
+
+		while (to + 1 < program->ranges && to - from < 2 * CHAIN &&
+		       program->starts[to + 1] == program->starts[to] + 1)
+			to += 2;
+		program->groups[program->group_count++] = (struct group){from, to};
+		from = to;
+	}
+}
+
+/* The end for the calls of a range. */
+static uint8_t end_of(const struct program *program, size_t range)
+{
+	return program->allowed[program->starts[range]] ? TO_ALLOW : TO_OTHERWISE;
+}
+
+/* As put_groups, for one of them. */
+static uint8_t put_group(struct program *program, const struct group *group)
+{
+	const uint8_t end = end_of(program, group->from);
+	size_t i;
+
+	for (i = group->from + 1; i < group->to; i += 2)
+		/* if (A == the single number) go to its end, at last to the others' */
+		(void)put(program, (struct sock_filter)BPF_JUMP(
+					   BPF_JMP | BPF_JEQ | BPF_K, program->starts[i],
+					   end_of(program, i), i + 2 < group->to ? 0 : end));
+	return i == group->from + 1 ? end : 0;
+}
+
+/*
+ * Tests the groups [from, to), with the number in A (the accumulator). Returns the end to jump to
  * if there is only one; otherwise 0, for the instructions that it has put.
  */
-static uint8_t put_ranges(struct program *program, size_t from, size_t to)
+static uint8_t put_groups(struct program *program, size_t from, size_t to)
 {
 	size_t middle = (from + to) / 2, jump;
 	uint8_t lower, upper;
 
 	if (to - from == 1)
-		return program->allowed[program->starts[from]] ? TO_ALLOW : TO_OTHERWISE;
+		return put_group(program, &program->groups[from]);
 	/* if (A >= the first number of the upper half) go there, which is known below */
-	jump = put(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K,
-							 program->starts[middle], 0, 0));
-	lower = put_ranges(program, from, middle);
-	upper = (uint8_t)(program->count - jump - 1);
+	jump = put(program, (struct sock_filter)BPF_JUMP(
+				    BPF_JMP | BPF_JGE | BPF_K,
+				    program->starts[program->groups[middle].from], 0, 0));
+	lower = put_groups(program, from, middle);
 	program->items[jump].jf = lower;
-	lower = put_ranges(program, middle, to);
+	upper = (uint8_t)(program->count - jump - 1);
+	lower = put_groups(program, middle, to);
 	program->items[jump].jt = lower ? lower : upper;
 	return 0;
 }
@@ -141,12 +184,54 @@ static void put_beginning(struct program *program)
 		(void)put(program, instructions[i]);
 }
 
+/* What the program answers, by the few instructions that it has. */
+static uint32_t answer(const struct program *program, uint32_t architecture, uint32_t number)
+{
+	uint32_t a = 0;
+
+	for (size_t at = 0; at < program->count; at++) {
+		const struct sock_filter *i = &program->items[at];
+
+		switch (i->code) {
+		case BPF_LD | BPF_W | BPF_ABS:
+			a = i->k == offsetof(struct seccomp_data, nr) ? number : architecture;
+			break;
+		case BPF_JMP | BPF_JEQ | BPF_K:
+			at += a == i->k ? i->jt : i->jf;
+			break;
+		case BPF_JMP | BPF_JGE | BPF_K:
+			at += a >= i->k ? i->jt : i->jf;
+			break;
+		default:
+			return i->k;
+		}
+	}
+	return 0;
+}
+
+/* A filter that answers anything else than its list says is never built. */
+static void check(const struct program *program, uint32_t otherwise)
+{
+	const uint32_t beyond[] = {NUMBERS, NUMBERS + 1, 0x40000000, 0x40000001, UINT32_MAX};
+
+	for (uint32_t i = 0; i < NUMBERS; i++)
+		if (answer(program, ARCHITECTURE, i) !=
+			    (program->allowed[i] ? SECCOMP_RET_ALLOW : otherwise) ||
+		    answer(program, ARCHITECTURE ^ 1, i) != SECCOMP_RET_KILL_PROCESS)
+			fail("a call is answered wrongly");
+	for (size_t i = 0; i < sizeof(beyond) / sizeof(beyond[0]); i++)
+		if (answer(program, ARCHITECTURE, beyond[i]) != otherwise)
+			fail("a number beyond the table is answered wrongly");
+}
+
 static void make(const char *name, struct program *program, uint32_t otherwise)
 {
 	put_beginning(program);
 	find_ranges(program);
-	(void)put_ranges(program, 0, program->ranges);
+	find_groups(program);
+	(void)put_groups(program, 0, program->group_count);
 	put_ends(program, otherwise);
+	check(program, otherwise);
 	(void)printf("static const struct sock_filter %s[] = {\n", name);
 	for (size_t i = 0; i < program->count; i++)
 		(void)printf("\t{0x%04x, %u, %u, 0x%08x},\n", program->items[i].code,
