@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -180,6 +181,18 @@ void mount_source_close(struct mount_source *source);
  */
 int mount_source_clone(const struct root *root, const char *path, unsigned flags, bool recursive,
 		       struct mount_source *ret);
+/* The directory of a source, kept open for the next one: most files of a driver share theirs. */
+struct mount_directory {
+	const struct root *root;
+	int fd;
+	char path[PATH_MAX];
+};
+/*
+ * The same as mount_source_clone, not recursive, with fewer system calls if the source lies in
+ * `directory`; otherwise its directory takes that place. Closed by the caller.
+ */
+int mount_source_clone_near(struct mount_directory *directory, const struct root *root,
+			    const char *path, unsigned flags, struct mount_source *ret);
 /*
  * The same for an open file, which was opened at `path` and has that type (S_IFREG, ...). Only the
  * type is set in ret->st. The caller keeps fd.
