@@ -69,15 +69,18 @@ static int check_device(const struct operation *operation, const struct mount_so
 }
 
 static int clone_source(const struct operation *operation, const struct driver_roots *roots,
-			struct mount_source *ret, struct error *err)
+			struct mount_directory *near, struct mount_source *ret, struct error *err)
 {
 	const struct root *root = driver_root_of(roots, operation->tree);
-	int r = operation->source_fd >= 0
-			? mount_source_clone_fd(operation->source_fd, operation->source_type, root,
-						operation->source, operation->flags, ret)
-			: mount_source_clone(root, operation->source, operation->flags,
-					     operation->flags & MOUNT_FLAG_RECURSIVE, ret);
+	int r;
 
+	if (operation->source_fd >= 0)
+		r = mount_source_clone_fd(operation->source_fd, operation->source_type, root,
+					  operation->source, operation->flags, ret);
+	else if (operation->flags & MOUNT_FLAG_RECURSIVE)
+		r = mount_source_clone(root, operation->source, operation->flags, true, ret);
+	else
+		r = mount_source_clone_near(near, root, operation->source, operation->flags, ret);
 	if (r < 0)
 		return source_missing(operation, roots, -r, err);
 	if (operation->kind == OPERATION_DEVICE)
@@ -132,13 +135,14 @@ static int clone_mask(const struct proc_mask *mask, const struct driver_roots *r
 
 /* The clone of one operation's source; an optional one that can't be had is left out. */
 static int clone_operation(const struct operation *operation, const struct driver_roots *roots,
-			   struct mount_source *ret, bool *ret_missing, struct error *err)
+			   struct mount_directory *near, struct mount_source *ret,
+			   bool *ret_missing, struct error *err)
 {
 	int r;
 
 	if (operation->kind != OPERATION_BIND && operation->kind != OPERATION_DEVICE)
 		return 0;
-	r = clone_source(operation, roots, ret, err);
+	r = clone_source(operation, roots, near, ret, err);
 	if (r == 0 || operation->required)
 		return r;
 	*ret_missing = true;
@@ -152,6 +156,7 @@ static int clone_sources(const struct plan *plan, const struct driver_roots *roo
 			 const struct root *container, struct arena *arena, struct sources *ret,
 			 struct error *err)
 {
+	struct mount_directory near = {.fd = -1};
 	int r = 0;
 
 	ret->items = arena_alloc(arena, (plan->count + 1) * sizeof(*ret->items));
@@ -165,8 +170,8 @@ static int clone_sources(const struct plan *plan, const struct driver_roots *roo
 
 		ret->items[ret->count++].fd = -1;
 		if (operation->kind != OPERATION_PROC_MASK) {
-			r = clone_operation(operation, roots, &ret->items[i], &ret->missing[i],
-					    err);
+			r = clone_operation(operation, roots, &near, &ret->items[i],
+					    &ret->missing[i], err);
 		} else if (proc_mask_is_needed(container, operation->target)) {
 			r = clone_mask(&plan->proc_mask, roots, arena, ret, err);
 		} else {
@@ -176,6 +181,7 @@ static int clone_sources(const struct plan *plan, const struct driver_roots *roo
 				 operation->target);
 		}
 	}
+	fd_close(&near.fd);
 	return r;
 }
 

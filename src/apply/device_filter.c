@@ -122,29 +122,13 @@ static size_t count_rules(const struct plan *plan, bool full)
 	return count;
 }
 
-int device_filter_build(const struct plan *plan, const struct bpf_insn *original,
-			size_t original_count, struct arena *arena, struct bpf_insn **ret,
-			size_t *ret_count)
+/* All of it, `count` instructions, with so many simple rules. */
+static void put_rules(struct bpf_insn *program, const struct plan *plan, size_t rules, size_t count)
 {
-	/* return 0: denied */
-	const struct bpf_insn deny[] = {BPF_MOV64_IMM(BPF_REG_0, 0), BPF_EXIT_INSN()};
-	const size_t rules = count_rules(plan, false), full = count_rules(plan, true);
-	struct bpf_insn *program, *at, *allow;
-	size_t count;
+	const struct bpf_insn *allow = program + count - 2;
+	struct bpf_insn *at = program + PROLOGUE_SIZE;
 
-	if (original_count == 0) {
-		original = deny;
-		original_count = ARRAY_SIZE(deny);
-	}
-	count = PROLOGUE_SIZE + rules * RULE_SIZE + full * FULL_RULE_SIZE + EPILOGUE_SIZE;
-	if (count > INSTRUCTIONS_MAX || original_count > INSTRUCTIONS_MAX - count)
-		return -E2BIG;
-	program = arena_alloc(arena, (count + original_count) * sizeof(*program));
-	if (!program)
-		return -ENOMEM;
-	allow = program + count - 2;
 	put_prologue(program, rules);
-	at = program + PROLOGUE_SIZE;
 	for (size_t i = 0; i < plan->count; i++)
 		if (plan->items[i].kind == OPERATION_DEVICE_RULE && !is_full(&plan->items[i])) {
 			put_rule(at, &plan->items[i], allow - at);
@@ -156,10 +140,35 @@ int device_filter_build(const struct plan *plan, const struct bpf_insn *original
 			at += FULL_RULE_SIZE;
 		}
 	put_epilogue(at);
-	at += EPILOGUE_SIZE;
-	count += original_count;
-	memcpy(at, original, original_count * sizeof(*program));
+}
+
+int device_filter_build(const struct plan *plan, const struct bpf_insn *original,
+			size_t original_count, struct arena *arena, struct bpf_insn **ret,
+			size_t *ret_count)
+{
+	/* return 0: denied */
+	const struct bpf_insn deny[] = {BPF_MOV64_IMM(BPF_REG_0, 0), BPF_EXIT_INSN()};
+	const size_t rules = count_rules(plan, false), full = count_rules(plan, true);
+	struct bpf_insn *program;
+	size_t count;
+
+	if (original_count == 0) {
+		original = deny;
+		original_count = ARRAY_SIZE(deny);
+	}
+	/* Without rules none of it: the kernel refuses instructions that nothing leads to. */
+	count = rules + full == 0
+			? 0
+			: PROLOGUE_SIZE + rules * RULE_SIZE + full * FULL_RULE_SIZE + EPILOGUE_SIZE;
+	if (count > INSTRUCTIONS_MAX || original_count > INSTRUCTIONS_MAX - count)
+		return -E2BIG;
+	program = arena_alloc(arena, (count + original_count) * sizeof(*program));
+	if (!program)
+		return -ENOMEM;
+	if (count)
+		put_rules(program, plan, rules, count);
+	memcpy(program + count, original, original_count * sizeof(*program));
 	*ret = program;
-	*ret_count = count;
+	*ret_count = count + original_count;
 	return 0;
 }

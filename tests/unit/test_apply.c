@@ -209,6 +209,21 @@ static void a_filter_over_itself_still_decides_right(void **state)
 				   195, 8));
 }
 
+/* Instructions that nothing leads to are an error for the kernel. */
+static void a_filter_without_rules_is_the_original(void **state)
+{
+	struct operation operation = {.kind = OPERATION_BIND};
+	const struct plan plan = {.items = &operation, .count = 1};
+	struct bpf_insn *program;
+	AUTO_ARENA arena = {0};
+	size_t count;
+
+	(void)state;
+	assert_int_equal(device_filter_build(&plan, allow_all, 2, &arena, &program, &count), 0);
+	assert_int_equal(count, 2);
+	assert_memory_equal(program, allow_all, sizeof(allow_all));
+}
+
 static void a_filter_that_is_too_long_is_refused(void **state)
 {
 	static struct operation operations[2000];
@@ -239,6 +254,7 @@ int main(void)
 		cmocka_unit_test(the_filter_opens_the_plans_devices_alone),
 		cmocka_unit_test(the_filter_keeps_to_type_and_access),
 		cmocka_unit_test(a_filter_over_itself_still_decides_right),
+		cmocka_unit_test(a_filter_without_rules_is_the_original),
 		cmocka_unit_test(a_filter_that_is_too_long_is_refused),
 		cmocka_unit_test(a_scope_is_found_in_the_path_of_a_cgroup),
 		cmocka_unit_test(a_list_of_devices_is_extended_only_where_there_is_one),
