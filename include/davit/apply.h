@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * apply: carries out a plan on a container that a runtime is about to start.
+ * apply: applies a plan to a container that a runtime is about to start.
  */
 #pragma once
 
@@ -10,16 +10,16 @@
 
 struct created_files;
 
-/* A container between the set-up of its mounts and its pivot_root. */
+/* A container whose mounts are set up, and that hasn't called pivot_root yet. */
 struct container {
 	pid_t pid;
-	struct root root;                /* its root file system, seen in its own mount namespace */
+	struct root root;                /* its root file system, in its own mount namespace */
 	int mount_namespace;             /* descriptor; -1: the process is in it already */
 	uid_t uid;                       /* the host's ids of the container's root user: */
-	gid_t gid;                       /* what is created belongs to it */
-	const struct oci_mounts *mounts; /* of config.json; NULL: there is none */
-	int systemd;      /* descriptor: systemd, who keeps a list of its devices; or -1 */
-	const char *unit; /* then its scope */
+	gid_t gid;                       /* the owner of created files */
+	const struct oci_mounts *mounts; /* of config.json; NULL: no config.json */
+	int systemd;      /* connection to systemd, if its scope has a list of devices; or -1 */
+	const char *unit; /* that scope */
 	struct created_files *created; /* the record of created files; or NULL */
 };
 #define CONTAINER_INIT                                              \
@@ -30,48 +30,47 @@ void container_close(struct container *container);
 #define AUTO_CONTAINER __attribute__((cleanup(container_close))) struct container
 
 /*
- * A runtime that an ordinary user started outside of any user namespace calls the hook without
- * rights over mounts. The user has them in the container's namespaces, where the host can still be
- * seen: from here on the process is in these. Nothing is done where the rights are there already.
- * 0 or -errno, err filled.
+ * Gains the rights over mounts by entering the container's namespaces, where the host's files are
+ * still visible. This is needed if an ordinary user started the runtime outside of a user
+ * namespace. Does nothing if the process has the rights already. 0 or -errno, err filled.
  */
 int container_gain_rights(pid_t pid, struct error *err);
 
 /*
- * Opens the container behind a state's pid; `rootfs` is absolute and must outlive ret.
- * ERROR_BAD_BUNDLE when:
- *   - there is no such process, or it is in this process's own mount namespace (unless
- *     container_gain_rights has entered it) or in that of process 1
- *   - its mount namespace has no such directory, or root_refuse_own refuses it
+ * Opens the container of a state's pid; `rootfs` is absolute and must outlive ret.
+ * ERROR_BAD_BUNDLE if:
+ *   - the process doesn't exist
+ *   - it is in the mount namespace of process 1, or in this process's (unless
+ *     container_gain_rights has entered it)
+ *   - its mount namespace has no such directory, or root_refuse_own refuses the directory
  */
 int container_open(pid_t pid, const char *rootfs, struct arena *arena, struct container *ret,
 		   struct error *err);
 
 /*
- * Opens a container whose root is in this process's own mount namespace, found without any number
- * of a process: pid is 0, what is made belongs to the caller. `rootfs` as for container_open. 0 or
- * -errno, err filled.
+ * Opens a container whose root is in this process's own mount namespace, without a pid (0). The
+ * caller owns created files. `rootfs` as for container_open. 0 or -errno, err filled.
  */
 int container_open_own(const char *rootfs, struct container *ret, struct error *err);
 
 /*
- * When the container is in a scope of systemd's (cgroup v2) whose devices are a list: connects to
- * systemd, for apply_plan to add the plan's. Not being able to is a warning in the log. Without
- * systemd this is one system call. What is in the arena stays in use.
+ * Connects to systemd if the container is in a systemd scope with a list of devices (cgroup v2), so
+ * that apply_plan can add the plan's devices. A failure is only a warning in the log. Without
+ * systemd, this costs one system call. The arena must live as long as the container.
  */
 void container_connect_systemd(struct container *container, struct arena *arena);
 
 /*
- * Does what the plan says: device rules, then, inside the container's mount namespace (which the
- * process doesn't leave any more), everything else. On failure the caller exits non-zero and the
- * runtime destroys the container; nothing of the host has been changed.
- * `cgroups` false leaves the device rules out.
+ * Applies the plan: first the device rules, then everything else, in the container's mount
+ * namespace. The process remains in that namespace. On failure, the caller must exit with a code
+ * other than 0, so that the runtime destroys the container; the host is unchanged. If `cgroups` is
+ * false, the device rules are skipped.
  */
 int apply_plan(const struct plan *plan, const struct driver_roots *roots,
 	       const struct container *container, bool cgroups, struct arena *arena,
 	       struct error *err);
 
-/* ---- what is left in a container's root --------------------------------------------------- */
+/* ---- cleaning up created files ------------------------------------------------------------ */
 
 /*
  * A file in the bundle records the files that were created in a container's root, so that poststop
@@ -102,9 +101,9 @@ int created_files_remove(const char *bundle, struct arena *arena, struct error *
 
 struct bpf_insn;
 /*
- * The program of cgroup v2's device controller that lets the plan's devices be read and written and
- * else decides as `original` (may be empty: then everything else is denied) did. The result is in
- * the arena. 0, -ENOMEM, or -E2BIG when the rules or the result exceed the kernel's limits.
+ * Builds a device program for cgroup v2. It allows reading and writing the plan's devices, and
+ * decides like `original` for all others (if `original` is empty, they are denied). The result is
+ * in the arena. 0, -ENOMEM, or -E2BIG if the rules or the result exceed the kernel's limits.
  */
 int device_filter_build(const struct plan *plan, const struct bpf_insn *original,
 			size_t original_count, struct arena *arena, struct bpf_insn **ret,

@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * attach: the one way into a container. Everything that is made or mounted in a container's root,
- * by whatever program, is made by these functions, and nowhere else in davit are the system calls
- * for it (tests/attacks/one-way.sh looks). Each asks, at the moment it acts and of the descriptor
- * it acts on, what is mounted there:
+ * attach: the only code that changes a container's file system. These functions create and mount
+ * everything in a container's root, for all programs. No other code of davit makes these system
+ * calls (tests/attacks/one-way.sh checks this). Each function inspects the descriptor on which it
+ * acts, and decides by the mount there:
  *
- *   own        the container's root, a part of it that is mounted elsewhere in it, a tmpfs that
- *              the runtime made for it, our own views:
- *              things are made, links and stubs replaced, files covered
- *   read-only  what the container can't write (by config.json, or by the mount's flags):
- *              a file that exists is covered; for anything else the directory gets a private view,
- *              which is read-only again at the end
- *   volume     what else is mounted from outside: a regular file that exists is covered;
- *              nothing is made, since it would be in the volume, or hide what the container writes
- *   shared     what is mounted on it shows on the host: nothing is made or mounted
+ *   own        The container's root, a part of it that is mounted elsewhere in it, a tmpfs of
+ *              the runtime for this container, davit's own views. Files are created, links and
+ *              stubs are replaced, files with content are covered.
+ *   read-only  Mounts that the container can't write (by config.json, or by the mount's
+ *              flags). An existing file is covered. For anything else, the directory gets a
+ *              private view, which becomes read-only at the end.
+ *   volume     Any other mount from outside. An existing regular file is covered. Nothing is
+ *              created, because it would appear in the volume, or hide files that the
+ *              container writes.
+ *   shared     Mounts on it would appear on the host. Nothing is created or mounted.
  *
- * Where something isn't made for that reason, the error is -EXDEV. What is there already as it
- * should be (the same node, file, directory or link) is left as it is everywhere.
+ * If an operation isn't possible for that reason, the error is -EXDEV. In all places, the correct
+ * node, file, directory or link is left unchanged if it already exists.
  */
 #pragma once
 
@@ -28,23 +29,23 @@
 
 enum place_kind { PLACE_OWN, PLACE_READ_ONLY, PLACE_VOLUME, PLACE_SHARED };
 
-/* A mount that was met, and what it is to the container. */
+/* A mount, and its kind for the container. */
 struct known_mount {
 	uint64_t id;
 	enum place_kind kind;
-	const char *volume; /* its destination in config.json; NULL: not known from there */
+	const char *volume; /* its destination in config.json; NULL: unknown */
 };
 struct known_mounts {
 	struct known_mount *items;
 	size_t count, capacity;
 };
-/* Descriptors of the tops of views. */
+/* Descriptors of the views' top directories. */
 struct views {
 	int *items;
 	size_t count, capacity;
 };
 
-/* An open file or directory of the container, and what is mounted there. */
+/* An open file or directory of the container, and the mount on which it lies. */
 struct place {
 	int fd; /* O_PATH; not owned */
 	const char *path;
@@ -55,31 +56,31 @@ struct place {
 };
 
 /*
- * What one container is worked on with: begin, make things, seal. Everything it allocates is in the
- * arena; descriptors are released by attach_end.
+ * The state of the work on one container: attach_begin, the operations, attach_seal. All its memory
+ * is in the arena. attach_end closes its descriptors.
  */
 struct attach {
 	const struct root *root;
-	/* NULL: there is no config.json to say what the runtime made for this container. */
+	/* config.json's mounts, which show what the runtime mounted; NULL: no config.json. */
 	const struct oci_mounts *mounts;
 	struct arena *arena;
-	/* Told of what was made where nothing was: `name` ("": itself) in dir_fd. Or NULL. */
+	/* Called for each created file: `name` in dir_fd ("": dir_fd itself). May be NULL. */
 	void (*made)(void *arg, int dir_fd, const char *name, const char *path);
 	void *made_arg;
 
-	/* the module's own */
+	/* internal */
 	struct mount_facts root_mount;
 	struct known_mounts known;
 	struct views views;
-	char dir_path[4096]; /* most things lie in the directory of the one before */
+	char dir_path[4096]; /* the last used directory, often used again */
 	int dir_fd;
 	struct place dir;
-	struct timespec began; /* by the clock that file systems stamp with */
+	struct timespec began; /* by the clock of file times */
 	bool birth_is_known;
 	int64_t birth; /* the root's, in seconds since 1970 */
 	/*
-	 * What lay beneath a view couldn't be put back: the container must not start, whatever the
-	 * operation was for.
+	 * The mounts below a view couldn't be restored. The container must not start, even if the
+	 * operation was optional.
 	 */
 	bool broken;
 };
@@ -89,8 +90,8 @@ struct attach {
 	}
 
 /*
- * The process is in the container's mount namespace. A root that is itself shared is made private:
- * only volumes are meant to show elsewhere. 0 or -errno, err filled.
+ * Begins. The process is in the container's mount namespace. If the root's own mount is shared, it
+ * is made private, because only volumes should propagate. 0 or -errno, err filled.
  */
 int attach_begin(struct attach *attach, const struct root *root, const struct oci_mounts *mounts,
 		 struct arena *arena, struct error *err);
@@ -98,62 +99,64 @@ int attach_begin(struct attach *attach, const struct root *root, const struct oc
 int attach_seal(struct attach *attach, struct error *err);
 void attach_end(struct attach *attach);
 
-/* Paths are absolute in the container. All return 0 or -errno, err filled, if not said otherwise.
- */
+/* Paths are absolute in the container. Unless noted, all return 0 or -errno, err filled. */
 
-/* Mounts a clone of a file, socket, node or directory; what is missing on the way is made. */
+/* Mounts a clone of a file, socket, node or directory, and creates missing directories. */
 int attach_mount(struct attach *attach, const char *path, struct mount_source *source,
 		 struct error *err);
-/* The same on what exists only, and also if it is the same file: for other flags, or to hide it. */
+/* The same on existing files only, even on the same file: to change flags, or to hide it. */
 int attach_mount_over(struct attach *attach, const char *path, struct mount_source *source,
 		      struct error *err);
-/* Makes the link. -EEXIST without a message: a file with content is there. */
+/* Creates the link. -EEXIST without a message: a file with content exists. */
 int attach_link(struct attach *attach, const char *path, const char *text, struct error *err);
-/* The same in the place of a file with content, too: -EEXIST for sockets, nodes, mounts. */
+/* The same, but also replaces a file with content. -EEXIST for sockets, nodes and mounts. */
 int attach_link_over_file(struct attach *attach, const char *path, const char *text,
 			  struct error *err);
-/* Puts a whole file in the place of what is there. */
+/* Creates or replaces a whole file. */
 int attach_file(struct attach *attach, const char *path, const void *data, size_t length,
 		struct error *err);
-/* Makes a directory that is missing, with that mode. */
+/* Creates a missing directory with that mode. */
 int attach_directory(struct attach *attach, const char *path, mode_t mode, struct error *err);
 /*
- * A tmpfs over the directory, on the container's own, or on what is mounted in its own /proc.
- * -ENOENT without a message: there is no such directory. A descriptor of its top.
+ * Mounts a tmpfs on a directory of an own place, or on a mount in the container's own /proc.
+ * Returns a descriptor of its top. -ENOENT without a message: the directory doesn't exist.
  */
 int attach_tmpfs(struct attach *attach, const char *path, const struct mount_tmpfs *tmpfs,
 		 struct error *err);
 /*
- * In a tmpfs that is being filled (mount_tmpfs.fill): a directory with all on the way to it; a
- * read-only file, with the directories on the way. `text` NULL: no such file.
+ * For mount_tmpfs.fill: create a directory or a read-only file in the tmpfs, with missing parent
+ * directories. `text` NULL: no file is created.
  */
 int fill_directory(int top_fd, const char *path, struct error *err);
 int fill_file(int top_fd, const char *path, const char *text, struct error *err);
-/* A new file system of that type over the directory, which is made when missing. */
+/* Mounts a new file system of that type on the directory, which is created if missing. */
 int attach_new(struct attach *attach, const char *path, const char *type,
 	       const char *const (*options)[2], size_t count, unsigned flags, struct error *err);
-/* Mounts on `name` in a tmpfs of ours, whose top is open. */
+/* Mounts on `name` in one of davit's own tmpfs, whose top is open. */
 int attach_beneath(int top_fd, const char *path, const char *name, struct mount_source *source,
 		   struct error *err);
 /*
- * A root whose changes are in memory and end with the mount namespace, over the directory
- * `rootfs` of the host, for `davit try`.
+ * For `davit try`: covers the host's directory `rootfs` with a writable view in memory, which
+ * disappears with the mount namespace.
  */
 int attach_scratch_root(const char *rootfs, unsigned size_kib, struct error *err);
 
-/* ---- shared by the module's files --------------------------------------------------------- */
+/* ---- internal ----------------------------------------------------------------------------- */
 
-/* What the descriptor leads to. `path` is for messages, and to know it in config.json. (place.c) */
+/*
+ * Inspects the descriptor's file. `path` is for messages, and to find its mount in config.json.
+ * (place.c)
+ */
 int place_inspect(struct attach *attach, int fd, const char *path, struct place *ret,
 		  struct error *err);
-/* Makes known that a mount is ours. 0 or -ENOMEM. (place.c) */
+/* Records that a mount is davit's own. 0 or -ENOMEM. (place.c) */
 int place_know_own(struct attach *attach, int fd, struct error *err);
-/* Whether something is mounted there right on the container's own /proc. (place.c) */
+/* Whether the place is a mount directly on the container's own /proc. (place.c) */
 bool place_is_in_own_proc(struct attach *attach, const struct place *place);
-/* -EXDEV: "cannot DO PATH: WHY". (place.c) */
+/* Fills err with the reason and returns -EXDEV. (place.c) */
 int place_refuse(const struct place *place, const char *path, struct error *err);
 /*
- * Covers the directory with a writable view of itself; mounts beneath stay in place. A descriptor
- * of its top, owned by attach->views, or -errno, err filled. (view.c)
+ * Covers the directory with a writable view of itself, and preserves the mounts below. Returns a
+ * descriptor of its top, owned by attach->views, or -errno, err filled. (view.c)
  */
 int view_make(struct attach *attach, const struct place *dir, struct error *err);

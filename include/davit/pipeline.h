@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * pipeline: the way through, from a bundle to a plan, for all programs alike:
+ * pipeline: the data flow from a bundle to a plan, the same for all programs:
  *     config.json -> request -> driver -> selection -> image -> plan
- * What was decided before an error stays readable, so that it can be explained.
+ * After an error, the results of the earlier stages remain readable, so that they can be explained.
  */
 #pragma once
 
@@ -15,12 +15,12 @@
 #include "davit/plan.h"
 #include "davit/request.h"
 
-/* How far it got. */
+/* The last stage that was reached. */
 enum pipeline_stage {
 	PIPELINE_START,
 	PIPELINE_SPEC,      /* `spec`, `rootfs` are filled */
-	PIPELINE_REQUEST,   /* `request` too (also when it was refused) */
-	PIPELINE_DRIVER,    /* `driver`, if NVIDIA's GPUs are asked for */
+	PIPELINE_REQUEST,   /* also `request`, even if it was refused */
+	PIPELINE_DRIVER,    /* `driver`, if NVIDIA GPUs are requested */
 	PIPELINE_SELECTION, /* `selection` and `choices` */
 	PIPELINE_PLAN,      /* `image`, `plan` */
 };
@@ -29,22 +29,25 @@ struct pipeline {
 	enum pipeline_stage stage;
 	const struct config *config;
 	/*
-	 * Set by who acts: modules are loaded and nodes of the host made when they are missing and
-	 * driver.load-modules allows it. Else a plan is made as if they had been.
+	 * Set by programs that change the container: load missing modules and create missing nodes
+	 * of the host, if driver.load-modules allows it. If false, the plan assumes that this was
+	 * done.
 	 */
 	bool may_repair;
 	/*
-	 * Set by who gives a container the caller's own view (nvidia-container-cli without --pid):
-	 * GPUs whose node the caller may not open don't count, as NVML has it.
+	 * Set if the container gets the caller's view (nvidia-container-cli without --pid): GPUs
+	 * whose node the caller can't open aren't counted, as in NVML.
 	 */
 	bool as_caller;
-	/* Set by davit-runtime, and who speaks for it: gpu_request_resolve_for_runtime. */
+	/* Set for davit-runtime's result: use gpu_request_resolve_for_runtime. */
 	bool for_runtime;
-	/* config.json will be written: a CDI spec's edits can all be made. */
+	/* config.json will be written, so all edits of a CDI spec are possible. */
 	bool writes_spec;
-	/* Where the user wrote the devices, for remedies ("--gpus"); NULL: as the request tells. */
+	/*
+	 * What the user typed for the devices, for remedies ("--gpus"); NULL: the request's source.
+	 */
 	const char *place;
-	/* Absolute. `rootfs` may be set before the request is decided, by who knows it better. */
+	/* Absolute. A caller that knows `rootfs` may set it before pipeline_request. */
 	const char *bundle, *rootfs;
 	char *text; /* config.json */
 	size_t text_length;
@@ -53,58 +56,60 @@ struct pipeline {
 	struct driver_roots roots;
 	struct driver driver;
 	struct selection selection;
-	struct strings notes;   /* warnings: what a user of the container should know */
-	struct cdi_edits cdi;   /* of the devices that specs describe */
-	struct choices choices; /* of vendors other than NVIDIA; with their reading */
+	struct strings notes;   /* warnings for the container's user */
+	struct cdi_edits cdi;   /* the edits of devices in CDI specs */
+	struct choices choices; /* the other vendors' GPUs, as read and selected */
 	struct image image;
 	struct plan plan;
 };
 void pipeline_close(struct pipeline *pipeline);
 #define AUTO_PIPELINE __attribute__((cleanup(pipeline_close))) struct pipeline
-/* Start with this: no descriptor open. */
+/* The initial value, without open descriptors. */
 #define PIPELINE_INIT                      \
 	{                                  \
 		.roots = DRIVER_ROOTS_INIT \
 	}
 
-/* Reads config.json of the bundle (absolute, must outlive the pipeline), as text. */
+/*
+ * Reads the text of the bundle's config.json. `bundle` is absolute and must outlive the pipeline.
+ */
 int pipeline_read(struct pipeline *pipeline, const struct config *config, const char *bundle,
 		  struct arena *arena, struct error *err);
-/* The same of the file that stands in the place of config.json. */
+/* The same with another file instead of config.json. */
 int pipeline_read_file(struct pipeline *pipeline, const struct config *config, const char *bundle,
 		       const char *path, struct arena *arena, struct error *err);
 /*
- * Parses it and decides the request, without a system call: that is what a container without GPUs
- * costs. `request.gpu` false: nothing more is to be done.
+ * Parses the text and decides the request, without a system call. If `request.gpu` is false, the
+ * container requests no GPU, and the later stages must not be called.
  */
 int pipeline_request(struct pipeline *pipeline, struct arena *arena, struct error *err);
 /*
- * What the host has for a request that has GPUs: driver, selection, requirements. Programs of the
- * host (davit-nvml, modprobe) are started here or not at all.
+ * For a request of GPUs: reads the driver, selects GPUs and checks the requirements. Only this
+ * stage starts programs of the host (davit-nvml, modprobe).
  */
 int pipeline_driver(struct pipeline *pipeline, struct arena *arena, struct error *err);
 /*
- * Adds to `notes` which groups the container's user lacks for its nodes, where nobody adds them: a
- * hook can't. Looks at `spec` and `choices`. 0 or -ENOMEM.
+ * Adds to `notes` the groups that the container's user lacks for its nodes. A hook can't add them.
+ * Reads `spec` and `choices`. 0 or -ENOMEM.
  */
 int pipeline_note_groups(struct pipeline *pipeline, struct arena *arena, struct error *err);
 /*
- * The line of level `info` that a container gets when all is done: its name, GPUs, mounts, and, as
- * every line, the milliseconds.
+ * Logs the summary of a container at level `info`: its name, GPUs and mounts, and, as in every
+ * line, the milliseconds.
  */
 void pipeline_log_summary(const struct pipeline *pipeline, const char *container,
 			  struct arena *arena);
-/* The notes as lines of level `warning`. */
+/* Logs the notes at level `warning`. */
 void pipeline_log_notes(const struct pipeline *pipeline);
 /*
- * Has NVML tell what it alone knows of this driver (driver_ask_nvml), with nodes made first that it
- * needs. Where the inventory says that it may be left unproven, a warning takes the place of an
- * error, and driver.unproven says why.
+ * Queries NVML for facts that only NVML has (driver_ask_nvml), after creating the nodes that it
+ * needs. If the inventory allows unverified facts, a failure is only a warning, and driver.unproven
+ * has the reason.
  */
 int pipeline_ask_nvml(struct pipeline *pipeline, struct arena *arena, struct error *err);
 /*
- * The rest of the way: the image behind `root`, and the plan. Without a root (fd -1) the image
- * isn't known: image_assume.
+ * Inspects the image in `root` and makes the plan. Without a root (fd -1), the image is unknown
+ * (image_assume).
  */
 int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct arena *arena,
 		  struct error *err);

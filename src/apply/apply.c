@@ -69,15 +69,18 @@ static int check_device(const struct operation *operation, const struct mount_so
 }
 
 static int clone_source(const struct operation *operation, const struct driver_roots *roots,
-			struct mount_source *ret, struct error *err)
+			struct mount_directory *near, struct mount_source *ret, struct error *err)
 {
 	const struct root *root = driver_root_of(roots, operation->tree);
-	int r = operation->source_fd >= 0
-			? mount_source_clone_fd(operation->source_fd, operation->source_type, root,
-						operation->source, operation->flags, ret)
-			: mount_source_clone(root, operation->source, operation->flags,
-					     operation->flags & MOUNT_FLAG_RECURSIVE, ret);
+	int r;
 
+	if (operation->source_fd >= 0)
+		r = mount_source_clone_fd(operation->source_fd, operation->source_type, root,
+					  operation->source, operation->flags, ret);
+	else if (operation->flags & MOUNT_FLAG_RECURSIVE)
+		r = mount_source_clone(root, operation->source, operation->flags, true, ret);
+	else
+		r = mount_source_clone_near(near, root, operation->source, operation->flags, ret);
 	if (r < 0)
 		return source_missing(operation, roots, -r, err);
 	if (operation->kind == OPERATION_DEVICE)
@@ -132,17 +135,18 @@ static int clone_mask(const struct proc_mask *mask, const struct driver_roots *r
 
 /* The clone of one operation's source; an optional one that can't be had is left out. */
 static int clone_operation(const struct operation *operation, const struct driver_roots *roots,
-			   struct mount_source *ret, bool *ret_missing, struct error *err)
+			   struct mount_directory *near, struct mount_source *ret,
+			   bool *ret_missing, struct error *err)
 {
 	int r;
 
 	if (operation->kind != OPERATION_BIND && operation->kind != OPERATION_DEVICE)
 		return 0;
-	r = clone_source(operation, roots, ret, err);
+	r = clone_source(operation, roots, near, ret, err);
 	if (r == 0 || operation->required)
 		return r;
 	*ret_missing = true;
-	/* That it isn't there is nothing to speak of. */
+	/* A missing optional source isn't worth a warning. */
 	log_line(r == -ENOENT ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "skipped: cannot %s",
 		 err->message);
 	return 0;
@@ -152,6 +156,7 @@ static int clone_sources(const struct plan *plan, const struct driver_roots *roo
 			 const struct root *container, struct arena *arena, struct sources *ret,
 			 struct error *err)
 {
+	struct mount_directory near = {.fd = -1};
 	int r = 0;
 
 	ret->items = arena_alloc(arena, (plan->count + 1) * sizeof(*ret->items));
@@ -165,8 +170,8 @@ static int clone_sources(const struct plan *plan, const struct driver_roots *roo
 
 		ret->items[ret->count++].fd = -1;
 		if (operation->kind != OPERATION_PROC_MASK) {
-			r = clone_operation(operation, roots, &ret->items[i], &ret->missing[i],
-					    err);
+			r = clone_operation(operation, roots, &near, &ret->items[i],
+					    &ret->missing[i], err);
 		} else if (proc_mask_is_needed(container, operation->target)) {
 			r = clone_mask(&plan->proc_mask, roots, arena, ret, err);
 		} else {
@@ -176,6 +181,7 @@ static int clone_sources(const struct plan *plan, const struct driver_roots *roo
 				 operation->target);
 		}
 	}
+	fd_close(&near.fd);
 	return r;
 }
 
@@ -191,9 +197,9 @@ struct applier {
 };
 
 /*
- * The image has a file of that name (a driver of its own): ours goes over it. It is cloned from
- * where it was bound in this container already, since the host's own mounts can't be cloned from
- * within the container's namespace, and has to be the host's file.
+ * The image has a file of that name (its own driver), so the host's file is mounted on it. It is
+ * cloned from its existing mount in this container, because the host's mounts can't be cloned in
+ * the container's namespace, and it must be the host's file.
  */
 static int cover_with_linked(struct applier *applier, const struct operation *operation,
 			     struct error *err)
@@ -284,7 +290,7 @@ static int apply_operation(struct applier *applier, size_t index, struct error *
 	return r;
 }
 
-/* What is made in the container belongs to its root user, whoever that is on the host. */
+/* Created files belong to the container's root user, whose id on the host may be any. */
 static int act_as_owner(const struct container *container, struct error *err)
 {
 	int r;

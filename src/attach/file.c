@@ -6,6 +6,8 @@
 
 #include "target.h"
 
+#define ONE_WRITE_MAX 1024 /* a few lines */
+
 struct content {
 	const void *data;
 	size_t length;
@@ -26,7 +28,7 @@ static int make_content(int dir_fd, const char *name, const void *arg)
 	return r;
 }
 
-/* A new file in the directory, mounted on the place, whose name goes at once. */
+/* Creates a file in the directory, mounts it on the place, and removes its name at once. */
 static int cover_from(struct attach *attach, const char *directory, const struct place *place,
 		      const struct content *content)
 {
@@ -61,7 +63,7 @@ static int cover_from(struct attach *attach, const char *directory, const struct
 static int cover_file(struct attach *attach, const struct place *place,
 		      const struct content *content, struct error *err)
 {
-	/* Directories of the container's own that hardly any image or engine can have taken. */
+	/* Directories of the container's own root that images and engines hardly use. */
 	static const char *const directories[] = {"/", "/dev", "/run", "/tmp"};
 	int r = -EXDEV;
 
@@ -74,24 +76,41 @@ static int cover_file(struct attach *attach, const struct place *place,
 		     : 0;
 }
 
-static int try_write(const struct target *target, const void *content)
+/* Replaces anything at the target in one step. */
+static int replace(const struct target *target, const struct content *content)
 {
 	int dir_fd = target->attach->dir_fd;
 	char temporary[NAME_MAX + 1];
 	struct stat st;
-	bool replaces;
+	bool made;
 	int r = temporary_make(dir_fd, temporary, make_content, content);
 
 	if (r < 0)
 		return r;
-	replaces = fstatat(dir_fd, target->name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	made = target->attach->made && fstatat(dir_fd, target->name, &st, AT_SYMLINK_NOFOLLOW) < 0;
 	r = temporary_rename(target, temporary);
-	if (r == 0 && !replaces)
+	if (r == 0 && made)
 		target_report_made(target);
 	return r;
 }
 
-/* Whether the target is a file to be covered: looked at only where that is to be expected. */
+/*
+ * Half the calls where nothing is. A longer text could be cut short by a signal that kills, and a
+ * root that outlives the container would keep the part: it is replaced in any case.
+ */
+static int try_write(const struct target *target, const void *arg)
+{
+	const struct content *content = arg;
+	int r = content->length > ONE_WRITE_MAX
+			? -EEXIST
+			: make_content(target->attach->dir_fd, target->name, content);
+
+	if (r == 0)
+		target_report_made(target);
+	return r == -EEXIST ? replace(target, content) : r;
+}
+
+/* Whether the target is a file to be covered. It is only inspected if that is likely. */
 static int cover_target(struct target *target, const struct content *content, bool *ret_covered,
 			struct error *err)
 {

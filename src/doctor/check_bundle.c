@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* One container, by the hook's own way. */
+/* One container, checked in the steps of the hook. */
 #include "doctor.h"
 
-/* 1 when the way led past this step; else the finding is filled. */
+/* 1 if this step succeeded. Otherwise fills the finding and returns 0. */
 static int of_step(const struct doctor_bundle *bundle, enum doctor_step step, struct finding *ret)
 {
 	if (bundle->error.code && bundle->failed < step)

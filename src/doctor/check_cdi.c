@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "doctor.h"
 
-/* The problems of these kinds; how many. */
+/* Lists the problems of these kinds, and returns their number. */
 static size_t list_problems(const struct cdi_listing *cdi, unsigned kinds, char *list, size_t size)
 {
 	size_t found = 0;

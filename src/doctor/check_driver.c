@@ -35,7 +35,7 @@ static const char *const platforms[] = {
 	[PLATFORM_TEGRA] = "a Tegra board (Jetson)",
 };
 
-/* What is wrong with another platform than a PCI host is told here, and what it can't do. */
+/* For WSL2 and Jetson: the problems of the platform, and its limits. */
 int check_host_platform(const struct doctor_host *host, struct finding *ret)
 {
 	const struct doctor_driver *d = &host->driver;
@@ -55,7 +55,7 @@ int check_host_platform(const struct doctor_host *host, struct finding *ret)
 
 /* ---- the kernel module and its userland ------------------------------------------------- */
 
-/* Whether it has modules and nodes that the driver makes; fills the finding otherwise. */
+/* Whether the driver has modules and creates its nodes; otherwise fills the finding. */
 bool check_is_native(const struct doctor_host *host, struct finding *ret)
 {
 	if (host->driver.driver.platform == PLATFORM_NATIVE)
@@ -65,7 +65,7 @@ bool check_is_native(const struct doctor_host *host, struct finding *ret)
 	return false;
 }
 
-/* Whether the driver was read at all; fills the finding otherwise. */
+/* Whether the driver was read; otherwise fills the finding. */
 bool check_has_module(const struct doctor_host *host, struct finding *ret)
 {
 	if (host->driver.roots_open &&
@@ -95,7 +95,7 @@ static bool has_libraries(const struct doctor_host *host, struct finding *ret)
 	return false;
 }
 
-/* All of them: an essential one that is missing ends the search. */
+/* The same for all libraries: the search ends if an essential one is missing. */
 static bool has_all_libraries(const struct doctor_host *host, struct finding *ret)
 {
 	if (!has_libraries(host, ret))
@@ -182,7 +182,7 @@ int check_driver_libraries(const struct doctor_host *host, struct finding *ret)
 			   unknown);
 }
 
-/* Programs are found in the package's places: what is missing is told, since nothing fails. */
+/* A missing program is only a warning, because containers start without it. */
 int check_driver_programs(const struct doctor_host *host, struct finding *ret)
 {
 	const struct driver *driver = &host->driver.driver;
@@ -340,7 +340,8 @@ int check_driver_persistence(const struct doctor_host *host, struct finding *ret
 	return finding_set(ret, DOCTOR_OK, NULL, "%s/nvidia-persistenced/socket", run);
 }
 
-/* GPUs behind NVSwitches can't be initialised before nv-fabricmanager has set up the switches. */
+/* Before GPUs behind NVSwitches can be initialised, nv-fabricmanager must configure the switches.
+ */
 int check_driver_fabric(const struct doctor_host *host, struct finding *ret)
 {
 	const struct doctor_system *system = &host->system;

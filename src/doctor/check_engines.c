@@ -4,16 +4,16 @@
 
 #include "doctor.h"
 
-/* /proc tells a start to the second. */
+/* /proc gives start times in seconds. */
 #define CLOCK_SLACK_S 1
 
-/* The command that restarts it, as the host has it. */
+/* The command that restarts the engine on this host. */
 static const char *restart_of(const struct doctor_engine *engine)
 {
 	return engine->restart ? engine->restart : "restart it";
 }
 
-/* A file of others: what davit says of its own files is no remedy. */
+/* The file belongs to another program, so the remedy for davit's own files doesn't apply. */
 static int bad_file(const struct error *err, struct finding *ret)
 {
 	return finding_set(ret, DOCTOR_FAIL,
@@ -21,7 +21,7 @@ static int bad_file(const struct error *err, struct finding *ret)
 			   err->message);
 }
 
-/* ---- the same for all ------------------------------------------------------------------- */
+/* ---- all engines ------------------------------------------------------------------------ */
 
 static int found(const struct doctor_host *host, enum doctor_engine_kind kind, struct finding *ret)
 {
@@ -53,7 +53,7 @@ static int config(const struct doctor_engine *engine, struct finding *ret)
 			   engine->file_exists ? "" : " doesn't exist: defaults apply");
 }
 
-/* Set it up, and restart it. */
+/* Sets the remedy: configure and restart the engine. */
 static int remedy_configure(const struct doctor_engine *engine, const char *name,
 			    const char *option, struct finding *ret)
 {
@@ -61,7 +61,7 @@ static int remedy_configure(const struct doctor_engine *engine, const char *name
 			      restart_of(engine));
 }
 
-/* What else than the runtime gives this engine's containers their GPUs; NULL: nothing. */
+/* The method that works without the runtime; NULL: none. */
 static const char *other_method(const struct doctor_host *host, enum doctor_engine_kind kind)
 {
 	unsigned methods = doctor_methods(host, kind);
@@ -72,7 +72,8 @@ static const char *other_method(const struct doctor_host *host, enum doctor_engi
 	return methods & DOCTOR_BY_CDI ? "CDI devices work without it" : NULL;
 }
 
-/* 0 when it has been decided, 1 when there is no runtime: what that means differs. */
+/* 0 if it fills the finding, 1 if no runtime is registered, which each engine judges differently.
+ */
 static int runtime(const struct doctor_host *host, enum doctor_engine_kind kind,
 		   struct finding *ret)
 {
@@ -130,7 +131,7 @@ static int restart(const struct doctor_host *host, enum doctor_engine_kind kind,
 	if (!engine->started)
 		return finding_set(ret, DOCTOR_UNKNOWN, "run `davit doctor` as root",
 				   "the start time of process %u can't be read", engine->pid);
-	/* A daemon looks for the hook when it starts; a runtime is looked for at each use. */
+	/* A daemon searches the hook when it starts, but the runtime at each use. */
 	if (programs[0]->path && programs[0]->changed > changed) {
 		what = programs[0]->path;
 		changed = programs[0]->changed;
@@ -226,7 +227,7 @@ int check_docker_runtime(const struct doctor_host *host, struct finding *ret)
 	return remedy_configure(engine, "docker", "", ret);
 }
 
-/* What --device nvidia.com/gpu=... needs besides the specs themselves. */
+/* The requirements of --device nvidia.com/gpu=... besides the specs. */
 int check_docker_cdi(const struct doctor_host *host, struct finding *ret)
 {
 	const struct doctor_engine *engine = &host->engines[DOCTOR_DOCKER];
@@ -241,7 +242,9 @@ int check_docker_cdi(const struct doctor_host *host, struct finding *ret)
 			engine->file);
 		return remedy_configure(engine, "docker", " --cdi", ret);
 	}
-	/* rootlesskit's copies of /etc and /run: Docker's CDI reader follows no link to a folder.
+	/*
+	 * In rootlesskit's copies of /etc and /run, both are links, which Docker's CDI reader
+	 * doesn't follow.
 	 */
 	if (engine->rootless && folders->count == 0) {
 		(void)finding_set(ret, DOCTOR_WARN, NULL,
@@ -308,7 +311,7 @@ int check_containerd_runtime(const struct doctor_host *host, struct finding *ret
 				   "the CRI plugin, which would use the runtime, is disabled");
 	if (runtime(host, DOCTOR_CONTAINERD, ret) == 0)
 		return 0;
-	/* Docker uses it for its own containers, and needs no runtime in it. */
+	/* Docker starts its containers with containerd, but needs no runtime configured there. */
 	if (host->required != DOCTOR_CONTAINERD && host->engines[DOCTOR_DOCKER].program)
 		return finding_set(
 			ret, DOCTOR_SKIP, NULL,
@@ -327,7 +330,7 @@ int check_containerd_restart(const struct doctor_host *host, struct finding *ret
 
 /* ---- hooks.d: CRI-O and Podman ---------------------------------------------------------- */
 
-/* Fills the finding when this engine reads one; 1 otherwise. */
+/* 0 if the engine reads a hook, and the finding is filled; 1 otherwise. */
 static int hooks_d(const struct doctor_host *host, enum doctor_engine_kind kind,
 		   struct finding *ret)
 {
@@ -366,7 +369,7 @@ int check_crio_config(const struct doctor_host *host, struct finding *ret)
 
 int check_crio_runtime(const struct doctor_host *host, struct finding *ret)
 {
-	/* Without a runtime, hooks.d decides, then CDI. */
+	/* If no runtime is registered, hooks.d decides first, then CDI. */
 	if (!host->engines[DOCTOR_CRIO].runtime.name && hooks_d(host, DOCTOR_CRIO, ret) == 0)
 		return 0;
 	if (runtime(host, DOCTOR_CRIO, ret) == 0)
@@ -389,7 +392,7 @@ int check_engine_podman(const struct doctor_host *host, struct finding *ret)
 
 int check_podman_hook(const struct doctor_host *host, struct finding *ret)
 {
-	/* Rootless Podman reads the system's folders, too (seen with 4.3 and 5.8). */
+	/* Rootless Podman also reads the system's folders (tested with 4.3 and 5.8). */
 	int r = hooks_d(host, DOCTOR_PODMAN, ret);
 
 	if (r == 0 && ret->result == DOCTOR_OK && host->config_hidden)

@@ -4,7 +4,7 @@
 
 #include "doctor.h"
 
-/* Only containers with graphics need it: driver.graphics tells. */
+/* Only containers with graphics need this node, so driver.graphics checks it. */
 static bool is_optional(const struct doctor_node *node)
 {
 	return string_equal(node->node.name, "nvidia-modeset");
@@ -29,7 +29,7 @@ int check_nodes_present(const struct doctor_host *host, struct finding *ret)
 	if (!absent[0])
 		return finding_set(ret, DOCTOR_OK, NULL, "all exist in %s",
 				   host->config.driver.dev);
-	/* Nobody makes a node in a user namespace. */
+	/* No program can create a node in a user namespace. */
 	return finding_set(
 		ret, made ? DOCTOR_WARN : DOCTOR_FAIL,
 		host->system.nested
@@ -81,9 +81,9 @@ int check_nodes_numbers(const struct doctor_host *host, struct finding *ret)
 		"wrong nodes in %s: %s", host->config.driver.dev, wrong);
 }
 
-#define NAMED_MAX 10 /* a board has three dozen */
+#define NAMED_MAX 10 /* a Tegra board has about 36 */
 
-/* The last item of a list that is too long to be told in full. */
+/* Ends a list that is too long to be shown in full. */
 static void add_rest(char *list, size_t size, size_t count)
 {
 	if (count > NAMED_MAX)
@@ -97,7 +97,7 @@ static bool is_narrow(const struct doctor_node *node)
 	return node->right && (node->st.st_mode & needed) != needed;
 }
 
-/* Whether an earlier one has the same group. */
+/* Whether no earlier node has the same group. */
 static bool is_first_of_group(const struct doctor_nodes *nodes, size_t index)
 {
 	for (size_t i = 0; i < index; i++)
@@ -107,7 +107,7 @@ static bool is_first_of_group(const struct doctor_nodes *nodes, size_t index)
 	return true;
 }
 
-/* On a board: by groups, since it has so many, and it is meant to be so. */
+/* For Tegra boards: by groups, because the boards have many such nodes by design. */
 static int report_groups(const struct doctor_nodes *nodes, struct finding *ret)
 {
 	char list[700] = "", options[300] = "";

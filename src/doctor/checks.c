@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The list of checks, in the order in which they are shown. */
+/* The list of checks, in the order of the output. */
 #include "doctor.h"
 
 #define ROW(scope, group, name) {#group "." #name, DOCTOR_##scope, check_##group##_##name},
@@ -11,7 +11,7 @@ const struct doctor_check doctor_checks[] = {
 #undef ROW
 const size_t doctor_check_count = ARRAY_SIZE(doctor_checks);
 
-/* Of an engine that isn't there, one line is enough. */
+/* For an engine that isn't installed, only engine.NAME is shown. */
 bool doctor_check_applies(const struct doctor_check *check, const struct doctor_host *host)
 {
 	const struct doctor_engine *engine;

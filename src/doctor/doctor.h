@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the files of the doctor share. */
+/* Internal declarations of the doctor. */
 #pragma once
 
 #include "davit/doctor.h"
@@ -8,40 +8,43 @@
 
 struct doctor_gathering {
 	const struct doctor_options *options;
-	struct root root; /* of the host that is examined */
+	struct root root; /* of the examined host */
 	struct arena *arena;
 	struct doctor_host *host;
 	struct error *err;
 };
 
-/* Each one fills its part of the host. 0 or -ENOMEM: what can't be seen is a fact, too. */
+/* Each function gathers its part. 0 or -ENOMEM; that something can't be read is also a fact. */
 int doctor_gather_driver(struct doctor_gathering *g);
 int doctor_gather_vendors(struct doctor_gathering *g);
 int doctor_gather_system(struct doctor_gathering *g);
 int doctor_gather_engines(struct doctor_gathering *g);
 int doctor_gather_hooks(struct doctor_gathering *g);
 int doctor_gather_low_level(struct doctor_gathering *g);
-/* Adds the files of davit's and NVIDIA's hooks in a folder that this engine reads. 0 or -ENOMEM. */
+/*
+ * Adds the files of a hooks.d folder that this engine reads and that run davit's or NVIDIA's hook.
+ * 0 or -ENOMEM.
+ */
 int doctor_add_hooks(struct doctor_gathering *g, const char *folder, enum doctor_engine_kind kind);
 #define DOCTOR_HOOKS_FOLDER "/usr/share/containers/oci/hooks.d"
 int doctor_gather_bundle(struct doctor_gathering *g);
 
-/* Whether something in the image is in the plan's way: the error that the hook would have. */
+/* Checks whether the image allows the plan. 0, or the error that the hook would report. */
 int doctor_check_image(const struct root *root, const struct pipeline *pipeline,
 		       struct arena *arena, struct error *err);
 
-/* The daemon of that name, if it runs: fills pid, started, program, search and hidden. */
+/* Finds the running daemon of that name, and fills pid, started, program, search and hidden. */
 int doctor_find_daemon(struct doctor_gathering *g, const char *name, struct doctor_engine *engine,
 		       struct strings *ret_arguments);
-/* Where the name or path leads, looked for in `search` (of the form of PATH) when it is a name. */
+/* Finds the program of a path, or of a name in `search` (in the format of PATH). */
 int doctor_find_program(struct doctor_gathering *g, const char *name, const char *search,
 			struct doctor_program *ret);
 #define DOCTOR_USUAL_SEARCH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin"
-/* The process id of a system's process of that name, in whichever container; 0: none was found. */
+/* The process id of a system process of that name, in any container; 0: not found. */
 unsigned doctor_find_process(struct doctor_gathering *g, const char *name);
-/* Whether processes of the host are hidden: another pid namespace, or a /proc that hides them. */
+/* Whether processes of the host are hidden, by another PID namespace or by the options of /proc. */
 bool doctor_processes_are_hidden(const struct doctor_gathering *g);
-/* Whether there is something at that path beneath the root. */
+/* Whether the path exists below the root. */
 bool doctor_exists(const struct doctor_gathering *g, const char *path);
 
 /* ---- deciding --------------------------------------------------------------------------- */
@@ -51,23 +54,23 @@ int finding_set(struct finding *ret, enum doctor_result result, const char *reme
 		const char *format, ...) PRINTF_LIKE(4, 5);
 /* Replaces the remedy: call it after finding_set. Returns 0. */
 int finding_remedy(struct finding *ret, const char *format, ...) PRINTF_LIKE(2, 3);
-/* A finding from an error: what it says and its remedy. Returns 0. */
+/* Fills a finding with the message and the remedy of an error. Returns 0. */
 int finding_error(struct finding *ret, enum doctor_result result, const struct error *err);
-/* Adds ", TEXT" to a list in a buffer, or " ..." when it doesn't fit any more. */
+/* Adds ", TEXT" to a list in a buffer, or " ..." if the buffer is full. */
 void finding_list(char *list, size_t size, const char *format, ...) PRINTF_LIKE(3, 4);
 
-/* Whether there are GPUs of other vendors than NVIDIA. */
+/* Whether the host has GPUs of other vendors than NVIDIA. */
 bool doctor_has_other_gpus(const struct doctor_host *host);
-/* Whether the kernel module was found; else the finding is one that says so. */
+/* Whether the platform is native, or the kernel module was found. If not, they fill the finding. */
 bool check_is_native(const struct doctor_host *host, struct finding *ret);
 bool check_has_module(const struct doctor_host *host, struct finding *ret);
-/* The same for the majors that the driver owns. */
+/* The same for the driver's major numbers. */
 bool check_has_numbers(const struct doctor_host *host, struct finding *ret);
 
 /*
- * All checks, in the order in which they are shown: X(SCOPE, GROUP, NAME) is the check GROUP.NAME,
- * decided by check_GROUP_NAME in one of the files check_*.c. SCOPE is what a failure stops: HOST,
- * CDI, BUNDLE or an engine.
+ * All checks, in the order of the output. X(SCOPE, GROUP, NAME) is the check GROUP.NAME; its
+ * function is check_GROUP_NAME in one of the files check_*.c. SCOPE is the effect of a failure:
+ * HOST, CDI, BUNDLE or an engine.
  */
 /* clang-format off */
 #define DOCTOR_CHECKS(X) \

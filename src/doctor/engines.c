@@ -22,7 +22,10 @@ static void take_time(struct doctor_gathering *g, const char *path, struct docto
 	engine->changed = st.st_mtime;
 }
 
-/* *ret NULL: there is none, or it can't be read, which the engine then says. 0 or -ENOMEM. */
+/*
+ * ret is NULL if the file doesn't exist, or can't be read; the engine's facts then say so. 0 or
+ * -ENOMEM.
+ */
 static int read_file(struct doctor_gathering *g, const char *path, struct doctor_engine *engine,
 		     char **ret)
 {
@@ -64,7 +67,7 @@ static int read_docker(struct doctor_gathering *g, struct doctor_engine *engine)
 	return r;
 }
 
-/* What couldn't be read is a fact, too. 0 or -ENOMEM. */
+/* 0 or -ENOMEM; that a file can't be read is also a fact. */
 static int take_error(struct doctor_engine *engine, int r, const struct error *err)
 {
 	if (r == -EACCES || r == -EPERM)
@@ -85,7 +88,7 @@ static void take_files(struct doctor_gathering *g, const struct engine_files *fi
 	}
 }
 
-/* The value of --NAME among a daemon's arguments, or NULL. */
+/* The value of the option --NAME in a daemon's arguments, or NULL. */
 static const char *option_of(const struct strings *arguments, const char *name)
 {
 	for (size_t i = 1; i < arguments->count; i++) {
@@ -104,7 +107,7 @@ static const char *option_of(const struct strings *arguments, const char *name)
 
 /* ---- the engines ------------------------------------------------------------------------ */
 
-/* What is installed, when no daemon tells. */
+/* Finds the installed program, if no daemon is running. */
 static int find_installed(struct doctor_gathering *g, const char *name,
 			  struct doctor_engine *engine)
 {
@@ -128,7 +131,7 @@ static int find_runtime(struct doctor_gathering *g, struct doctor_engine *engine
 		       : 0;
 }
 
-/* What dockerd is told by arguments: --add-runtime nvidia=PATH, --exec-opt native.cgroupdriver= */
+/* Reads dockerd's arguments --add-runtime nvidia=PATH and --exec-opt native.cgroupdriver=. */
 static void take_arguments(const struct strings *arguments, struct doctor_engine *engine)
 {
 	static const char driver[] = "native.cgroupdriver=";
@@ -141,7 +144,7 @@ static void take_arguments(const struct strings *arguments, struct doctor_engine
 		engine->cgroups = option + strlen(driver);
 }
 
-/* Docker's, from 20.10 on. */
+/* Docker's default since 20.10. */
 static const char *default_cgroups(const struct doctor_gathering *g)
 {
 	const struct doctor_system *system = &g->host->system;
@@ -149,7 +152,7 @@ static const char *default_cgroups(const struct doctor_gathering *g)
 	return system->systemd && system->cgroup == DOCTOR_CGROUP_V2 ? "systemd" : "cgroupfs";
 }
 
-/* NULL without memory. */
+/* NULL: no memory. */
 static const char *docker_file(struct doctor_gathering *g, const struct doctor_engine *engine)
 {
 	if (engine->snap)
@@ -197,7 +200,7 @@ static int gather_docker(struct doctor_gathering *g, struct doctor_engine *engin
 					   &engine->hook);
 }
 
-/* By containerd itself, where it can be asked; else by its files. */
+/* From containerd itself, if it can be queried; otherwise from its files. */
 static int ask_containerd(struct doctor_gathering *g, const char *own,
 			  const struct engine_files *files, struct doctor_engine *engine,
 			  const struct toml_node **ret, unsigned *ret_major)
@@ -232,7 +235,7 @@ static void take_containerd(const struct toml_node *settings, unsigned format, u
 	engine->cgroups = other.systemd ? "systemd" : "cgroupfs";
 	engine->cri_disabled = containerd_cri_disabled(settings);
 	engine->cdi_off = !containerd_cdi(settings, major >= 2);
-	/* Before 2.0 the built-in default runtime is gone as soon as any runtime is named. */
+	/* Before 2.0, a configured runtime removes the built-in default runtime. */
 	if (!other.exists && containerd_names_runtimes(settings) && format < 3) {
 		engine->missing_default = containerd_default_runtime(settings);
 		engine->missing_for_sure = major == 1;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the checks say their findings with. */
+/* Functions that fill findings. */
 #include <stdio.h>
 #include <string.h>
 

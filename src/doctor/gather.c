@@ -17,7 +17,7 @@ static int beneath(struct doctor_gathering *g, const char **path)
 	return *path ? 0 : -ENOMEM;
 }
 
-/* Another host's places are where it is mounted. */
+/* For another host, paths are below its mount point. */
 static int move_places(struct doctor_gathering *g)
 {
 	struct config *config = &g->host->config;
@@ -80,7 +80,7 @@ static int add_node(struct doctor_gathering *g, const struct driver_roots *roots
 	return 0;
 }
 
-/* What the hook would do about the absent ones. */
+/* Finds out which absent nodes the hook would create. */
 static int pretend_repair(struct doctor_gathering *g, const struct driver_roots *roots)
 {
 	struct doctor_driver *d = &g->host->driver;
@@ -120,7 +120,8 @@ static int inspect_driver(struct doctor_gathering *g, const struct driver_roots 
 		r = add_node(g, roots, &d->driver.nodes.items[i]);
 	if (r == 0 && d->driver.version)
 		r = pretend_repair(g, roots);
-	/* Where the kernel doesn't tell the GPUs' names; without them there is less to show. */
+	/* If the kernel doesn't report the GPUs' names, NVML may. Without names, doctor shows less.
+	 */
 	if (r == 0 && d->driver.nvml_optional && !d->problems.nodes.code && !d->problems.files.code)
 		(void)driver_ask_nvml(roots, config, &d->driver, g->arena, &ignored);
 	d->libraries = find_library(&d->driver);
@@ -139,7 +140,7 @@ static bool has_text(struct doctor_gathering *g, const struct root *sys, const c
 	       string_starts(text, start);
 }
 
-/* NVIDIA's PCI devices of the class "other bridge": a GPU is a display or 3D controller. */
+/* Counts NVIDIA's PCI devices of the class "other bridge". GPUs are display or 3D controllers. */
 static size_t count_pci_switches(struct doctor_gathering *g, const struct root *sys)
 {
 	struct strings devices = {0};
@@ -152,7 +153,8 @@ static size_t count_pci_switches(struct doctor_gathering *g, const struct root *
 	return found;
 }
 
-/* Those on the PCI bus or, where none is visible, those with a node (nvidia-nvswitch0, ...). */
+/* Counts NVSwitches on the PCI bus or, if none is visible, by their nodes (nvidia-nvswitch0, ...).
+ */
 static void gather_fabric(struct doctor_gathering *g, const struct driver_roots *roots)
 {
 	struct doctor_system *system = &g->host->system;
@@ -172,7 +174,7 @@ static void gather_fabric(struct doctor_gathering *g, const struct driver_roots 
 	system->processes_hidden = doctor_processes_are_hidden(g);
 }
 
-/* What nvidia-persistenced shows beneath the driver's places. */
+/* Checks nvidia-persistenced by its socket in driver.run. */
 static void probe_daemons(struct doctor_gathering *g, const struct driver_roots *roots)
 {
 	struct doctor_system *system = &g->host->system;

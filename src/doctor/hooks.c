@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* hooks.d: how Podman and CRI-O are told of hooks. */
+/* hooks.d, the directories from which Podman and CRI-O read hooks. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 #define FILES_MAX 1024
 #define PASSWD_MAX ((size_t)1024 * 1024)
 
-/* hook.path of the file; *ret NULL: there is none. */
+/* Reads hook.path of the file; *ret is NULL if it has none. */
 static int read_hook(struct doctor_gathering *g, const char *path, const char **ret,
 		     struct error *err)
 {
@@ -87,7 +87,7 @@ int doctor_add_hooks(struct doctor_gathering *g, const char *folder, enum doctor
 	return r;
 }
 
-/* One file's: a file that can't be read names none. */
+/* Reads the directories that one file names; an unreadable file names none. */
 static int read_folders(struct doctor_gathering *g, const char *path, struct strings *folders)
 {
 	struct error ignored;
@@ -104,7 +104,7 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* DIRECTORY/containers.conf, then DIRECTORY/containers.conf.d/ *.conf in their order. */
+/* Reads DIRECTORY/containers.conf, then DIRECTORY/containers.conf.d/ *.conf in order. */
 static int read_directory(struct doctor_gathering *g, const char *directory,
 			  struct strings *folders)
 {
@@ -126,7 +126,7 @@ static int read_directory(struct doctor_gathering *g, const char *directory,
 	return r;
 }
 
-/* Of an ordinary user, by /etc/passwd; NULL: it isn't there. */
+/* The home directory of an ordinary user in /etc/passwd, or NULL. */
 static const char *find_home(struct doctor_gathering *g)
 {
 	struct slice rest, line, field;
@@ -147,7 +147,7 @@ static const char *find_home(struct doctor_gathering *g)
 	return NULL;
 }
 
-/* In Podman's order: the vendor's, the administrator's, and a rootless user's own. */
+/* In Podman's order: the files of the vendor, of the administrator, and of a rootless user. */
 static int find_folders(struct doctor_gathering *g, struct strings *folders)
 {
 	const char *home = find_home(g);

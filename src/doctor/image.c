@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the hook would find in its way in an image, looked at without making anything. */
+/* Obstacles that the hook would find in an image, found without changing it. */
 #include <fcntl.h>
 #include <string.h>
 
 #include "doctor.h"
 
-#define CACHE_MAX ((size_t)4 * 1024 * 1024) /* the hook's bound */
+#define CACHE_MAX ((size_t)4 * 1024 * 1024) /* the hook's limit */
 
 static int check_cache(const struct root *root, const char *path, struct arena *arena,
 		       struct error *err)
@@ -25,7 +25,7 @@ static int check_cache(const struct root *root, const char *path, struct arena *
 		     : 0;
 }
 
-/* Below a mount of the container's the image isn't what is there. */
+/* Below a mount of the container, the image's files don't matter. */
 static bool is_below_mount(const struct oci_mounts *mounts, const char *target)
 {
 	for (size_t i = 0; i < mounts->count; i++) {
@@ -41,7 +41,7 @@ static bool is_below_mount(const struct oci_mounts *mounts, const char *target)
 	return false;
 }
 
-/* Where a file goes, no directory may be; a directory of the host goes onto one. */
+/* The target of a file must not be a directory; the target of a host directory may be. */
 static int check_target(const struct root *root, const struct operation *operation,
 			struct error *err)
 {

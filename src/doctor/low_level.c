@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The low-level runtime that davit-runtime becomes. */
+/* The low-level runtime that davit-runtime executes. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -8,8 +8,8 @@
 #include "doctor.h"
 
 /*
- * A program that runs such hooks has their name in it: the member of config.json. Nothing is
- * executed for that. A script says nothing of the runtime that it starts.
+ * A runtime that runs createContainer hooks contains their name, a member of config.json. So davit
+ * only reads the program. A script shows nothing about the runtime that it starts.
  */
 static enum doctor_low_level_hooks look_for_hooks(int fd)
 {
@@ -44,7 +44,7 @@ int doctor_gather_low_level(struct doctor_gathering *g)
 		fd = root_openat(&g->root, program->path, O_RDONLY | O_NONBLOCK);
 	if (fd >= 0)
 		g->host->low_level_hooks = look_for_hooks(fd);
-	/* A file named by --config is somebody's own affair. */
+	/* The mode of a file named by --config isn't checked. */
 	g->host->config_hidden = !g->options->config &&
 				 root_stat(&g->root, CONFIG_PATH, 0, &st) == 0 &&
 				 !(st.st_mode & S_IROTH);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Daemons and programs of the host that is examined. */
+/* Daemons and programs of the examined host. */
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -38,7 +38,7 @@ static int path_of(int fd, struct arena *arena, const char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
-/* 1: it is there, and may be executed. */
+/* 1 if it exists and is executable. */
 static int try_program(struct doctor_gathering *g, const char *path, struct doctor_program *ret)
 {
 	struct stat st, link;
@@ -52,7 +52,7 @@ static int try_program(struct doctor_gathering *g, const char *path, struct doct
 	ret->path = path;
 	ret->ours = is_davit(resolved);
 	ret->changed = st.st_ctime;
-	/* A link that was made later is what a daemon may have missed. */
+	/* The daemon may have missed a link that was created after its start. */
 	if (root_stat(&g->root, path, AT_SYMLINK_NOFOLLOW, &link) == 0 && S_ISLNK(link.st_mode))
 		ret->changed = link.st_ctime;
 	return 1;
@@ -94,7 +94,7 @@ static char *read_of(struct doctor_gathering *g, const char *pid, const char *na
 	return text;
 }
 
-/* The value of NAME= among texts that end with NUL. */
+/* The value of NAME= in a list of texts that end with NUL. */
 static const char *value_among(const char *texts, size_t length, const char *name)
 {
 	const char *end = texts + length;
@@ -105,7 +105,10 @@ static const char *value_among(const char *texts, size_t length, const char *nam
 	return NULL;
 }
 
-/* proc(5): field 22 of stat, in ticks since the boot, which /proc/stat dates. 0: not known. */
+/*
+ * The start time of a process: field 22 of stat (proc(5)), in ticks since the boot time in
+ * /proc/stat. 0: unknown.
+ */
 static int64_t start_of(struct doctor_gathering *g, const char *pid)
 {
 	char *text = read_of(g, pid, "stat", NULL), *kernel = read_of(g, ".", "stat", NULL);
@@ -138,7 +141,8 @@ static bool is_number(const char *text)
 	return parse_number(text, strlen(text), 10, INT32_MAX, &number) == 0 && number > 0;
 }
 
-/* Rootless Docker's has a mount namespace of its own, by rootlesskit; it is told so itself. */
+/* Rootless Docker's daemon has its own mount namespace, from rootlesskit, and a variable that says
+ * so. */
 static bool is_in_rootlesskit(struct doctor_gathering *g, const char *pid)
 {
 	size_t length = 0;
@@ -147,8 +151,7 @@ static bool is_in_rootlesskit(struct doctor_gathering *g, const char *pid)
 	return text && value_among(text, length, "ROOTLESSKIT_STATE_DIR");
 }
 
-/* Engines in containers and in test beds aren't this host's; a snap's has a namespace of its own.
- */
+/* Whether the daemon is this host's, not one in a container. A snap has its own mount namespace. */
 static bool is_of_host(struct doctor_gathering *g, const char *pid, const char *program)
 {
 	const char *path = arena_printf(g->arena, "/proc/%s/ns/mnt", pid);
@@ -161,8 +164,7 @@ static bool is_of_host(struct doctor_gathering *g, const char *pid, const char *
 	       (its.st_ino == ours.st_ino && its.st_dev == ours.st_dev);
 }
 
-/* proc(5): "Uid:", the real, effective, saved and file system ids. The real and the effective one.
- */
+/* Reads the real and the effective id from the line "Uid:" of status (proc(5)). */
 static bool read_uids(struct doctor_gathering *g, const char *pid, uint64_t ret[static 2])
 {
 	char *text = read_of(g, pid, "status", NULL);
@@ -182,10 +184,11 @@ static bool read_uids(struct doctor_gathering *g, const char *pid, uint64_t ret[
 }
 
 /*
- * Anybody may call a process dockerd. The host's root runs its daemons, or who asks runs their own
- * (rootless Docker), from files that nobody else can write. Not a setuid program, which anybody
- * starts under any name, such as sudo by a link called dockerd. The owner of /proc/PID says
- * nothing: it is root for every process that can't be dumped.
+ * Any user can call a process dockerd. So a daemon counts only if root or the caller runs it
+ * (rootless Docker), from a program file that no other user can write. A setuid program doesn't
+ * count, because any user can start it under any name, for example sudo through a link called
+ * dockerd. The owner of /proc/PID proves nothing: it is root for every process that can't be
+ * dumped.
  */
 static bool is_trusted(struct doctor_gathering *g, const char *pid, const char *program)
 {
@@ -195,7 +198,7 @@ static bool is_trusted(struct doctor_gathering *g, const char *pid, const char *
 	struct stat st;
 	int r;
 
-	/* A copy of a host's files may lack it. */
+	/* A copy of a host's files may lack /proc. */
 	if (!read_uids(g, pid, uids)) {
 		if (real)
 			return false;
@@ -205,14 +208,14 @@ static bool is_trusted(struct doctor_gathering *g, const char *pid, const char *
 	if (!exe)
 		return false;
 	r = real ? (stat(exe, &st) < 0 ? -errno : 0) : root_stat(&g->root, program, 0, &st);
-	/* The file of another user's process is hidden from all but root. */
+	/* Only root can read the program file of another user's process. */
 	if (r == -EACCES || r == -EPERM || (r < 0 && !real))
 		return true;
 	return r == 0 && S_ISREG(st.st_mode) && (st.st_uid == 0 || st.st_uid == geteuid()) &&
 	       !(st.st_mode & (S_IWGRP | S_IWOTH | S_ISUID | S_ISGID));
 }
 
-/* The containerd that dockerd starts for itself: nobody else configures it. */
+/* The containerd that dockerd starts and configures itself. */
 static bool is_dockers_own(const struct strings *arguments)
 {
 	for (size_t i = 1; i < arguments->count; i++)
@@ -276,10 +279,10 @@ int doctor_find_daemon(struct doctor_gathering *g, const char *name, struct doct
 
 /* ---- other processes -------------------------------------------------------------------- */
 
-/* The kernel cuts names of processes to 15 characters (proc(5), comm). */
+/* The kernel truncates process names to 15 characters (proc(5), comm). */
 #define COMM_MAX 15
 #define SYSTEM_UID_MAX 999
-/* PROC_PID_INIT_INO of the kernel: the host's own pid namespace. */
+/* The kernel's PROC_PID_INIT_INO: the host's own PID namespace. */
 #define HOST_PID_NAMESPACE 0xEFFFFFFCU
 
 unsigned doctor_find_process(struct doctor_gathering *g, const char *name)
@@ -293,7 +296,7 @@ unsigned doctor_find_process(struct doctor_gathering *g, const char *name)
 		struct slice comm = slice_trim(slice_from(text ? text : ""));
 		uint64_t uids[2];
 
-		/* A user may name a process anything; daemons run as root or a system account. */
+		/* A user can give a process any name, so only root and system accounts count. */
 		if (comm.length && comm.length <= COMM_MAX &&
 		    strncmp(name, comm.data, comm.length) == 0 &&
 		    (comm.length == COMM_MAX || !name[comm.length]) &&

@@ -10,7 +10,7 @@
 
 /* ---- cgroups ---------------------------------------------------------------------------- */
 
-/* By what is in it, since another host's tree needn't be a mount. */
+/* Decides by the directory's content, because another host's tree may not be a mount. */
 static enum doctor_cgroup cgroup_of(const struct doctor_gathering *g)
 {
 	if (doctor_exists(g, "sys/fs/cgroup/cgroup.controllers"))
@@ -21,7 +21,7 @@ static enum doctor_cgroup cgroup_of(const struct doctor_gathering *g)
 	return DOCTOR_CGROUP_NONE;
 }
 
-/* Where systemd delegates to a user, his instance owns the group. */
+/* If systemd delegates to a user, the user owns the cgroup. */
 static int gather_delegation(struct doctor_gathering *g)
 {
 	struct doctor_system *system = &g->host->system;
@@ -47,7 +47,10 @@ static bool is_one(const struct doctor_gathering *g, const char *path)
 	       text[0] == '1';
 }
 
-/* subuid(5): lines "name-or-uid:first:count"; whose they are is a matter of the name service. */
+/*
+ * subuid(5): lines "name-or-uid:first:count". Their users aren't compared, because names may come
+ * from a name service.
+ */
 static bool has_subids(const struct doctor_gathering *g, const char *path)
 {
 	char *text;
@@ -84,19 +87,19 @@ static void gather_mps(struct doctor_gathering *g)
 	AUTO_ROOT host = {.fd = -1};
 	AUTO_FD fd = -1;
 
-	/* As the driver's other places: the configuration says where it is. */
+	/* At the configuration's path, as for the driver's other files. */
 	if (!control || root_open("/", &host, &ignored) < 0)
 		return;
 	fd = root_openat(&host, path, O_PATH | O_NOFOLLOW);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return;
 	system->mps = true;
-	/* Whoever is trusted counts as root. */
+	/* A trusted owner counts as root. */
 	system->mps_uid = owner_is_trusted(fd, &st) ? 0 : st.st_uid;
 	system->mps_control = root_stat(&host, control, 0, &st) == 0;
 }
 
-/* The programs of NVIDIA's toolkit that aren't links to davit's. */
+/* Finds programs of NVIDIA's toolkit that aren't links to davit. */
 static int gather_toolkit(struct doctor_gathering *g)
 {
 	static const char *const names[] = {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The GPUs of AMD and Intel: gathered, and what is said of them. */
+/* AMD and Intel GPUs: their facts and checks. */
 #include <string.h>
 
 #include "doctor.h"
@@ -82,7 +82,7 @@ int check_vendors_gpus(const struct doctor_host *host, struct finding *ret)
 		       : finding_set(ret, DOCTOR_SKIP, NULL, "no AMD or Intel GPUs");
 }
 
-/* The nodes that only one group may open; of many, the first ones and their number. */
+/* The nodes that only root and one group can open; of many, the first ones and their number. */
 struct narrow {
 	size_t count;
 	gid_t gid;
@@ -152,7 +152,7 @@ static bool has_spec(const struct doctor_host *host, const char *kind)
 	return false;
 }
 
-/* What dockerd makes of --gpus: NVIDIA's, when it finds one of its names; else AMD's. */
+/* dockerd's --gpus requests NVIDIA GPUs if it finds a program with NVIDIA's name, else AMD GPUs. */
 int check_docker_amd(const struct doctor_host *host, struct finding *ret)
 {
 	const struct doctor_engine *engine = &host->engines[DOCTOR_DOCKER];
@@ -173,7 +173,7 @@ int check_docker_amd(const struct doctor_host *host, struct finding *ret)
 		return finding_set(ret, DOCTOR_OK, NULL, "`docker run --gpus` finds %s%s",
 				   engine->amd_runtime.path,
 				   spec ? " and a CDI spec of amd.com/gpu" : "");
-	/* It takes the first vendor that has a spec, and NVIDIA is first. */
+	/* dockerd uses the first vendor that has a spec, and tries NVIDIA first. */
 	if (spec && has_spec(host, "nvidia.com/"))
 		return finding_set(ret, DOCTOR_WARN,
 				   "request AMD GPUs with `--device amd.com/gpu=0` or "

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* All findings in one sentence. */
+/* The verdict: all findings in one sentence. */
 #include <stdio.h>
 #include <string.h>
 
@@ -35,7 +35,7 @@ static bool has_cdi(const struct doctor_host *host, enum doctor_engine_kind kind
 
 	if (engine->cdi_off || engine->cri_disabled || host->cdi.devices.count == 0)
 		return false;
-	/* The devices are those of the usual folders. */
+	/* host->cdi has the devices of the default directories. */
 	return folders->count == 0 || strings_contain(folders, "/etc/cdi") ||
 	       strings_contain(folders, "/var/run/cdi");
 }
@@ -79,18 +79,18 @@ static void join(const char *const *names, size_t count, char *ret, size_t size)
 	}
 }
 
-/* "Docker", or with the method that works where --gpus doesn't. */
+/* "Docker", followed by the method that works if --gpus doesn't. */
 static const char *usable_title(const struct doctor_host *host, enum doctor_engine_kind kind)
 {
 	unsigned methods = doctor_methods(host, kind);
 
-	/* As an ordinary user one can't see whether the daemon finds the hook. */
+	/* An ordinary user can't see whether the daemon finds the hook. */
 	if (kind != DOCTOR_DOCKER || methods & DOCTOR_BY_HOOK || host->engines[kind].hidden)
 		return titles[kind];
 	return methods & DOCTOR_BY_RUNTIME ? "Docker (--runtime nvidia)" : "Docker (CDI devices)";
 }
 
-/* The engines that can use the GPUs; "" when none can. */
+/* Lists the engines that can use the GPUs; "" if none can. */
 static void list_usable(const struct doctor_host *host, const bool stopped[static DOCTOR_SCOPES],
 			char *ret, size_t size)
 {

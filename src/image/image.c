@@ -48,7 +48,7 @@ static bool has_glibc(const struct root *root)
 	return false;
 }
 
-/* The path file takes the place of the built-in path; entries end at a newline or colon. */
+/* The path file replaces the built-in path. Entries end at a newline or a colon. */
 static bool musl_path_leads_to(const char *text, const char *dir)
 {
 	struct slice rest = slice_from(text), line, item;
@@ -146,6 +146,7 @@ int image_inspect(const struct root *root, struct arena *arena, struct image *re
 		ret->lib_dir_32 = "/usr/lib";
 		ret->system_dirs = "/lib64\n/usr/lib64\n/lib\n/usr/lib\n";
 	}
+	ret->no_loader_conf = ret->loader == IMAGE_LOADER_GLIBC && !exists(root, "/etc/ld.so.conf");
 	return 0;
 }
 
@@ -159,11 +160,6 @@ bool image_searches(const struct image *image, const char *dir)
 		if (slice_equal(line, dir))
 			return true;
 	return false;
-}
-
-void image_find_loader_conf(const struct root *root, struct image *image)
-{
-	image->no_loader_conf = !exists(root, "/etc/ld.so.conf");
 }
 
 /* ---- vdpau -------------------------------------------------------------------------------- */

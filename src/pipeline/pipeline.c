@@ -37,7 +37,7 @@ int pipeline_read(struct pipeline *pipeline, const struct config *config, const 
 		    : error_memory(err);
 }
 
-/* Whatever else it still asks with: the GPUs are in config.json itself. */
+/* Other sources of a request are ignored, because config.json already contains the GPUs. */
 static int written_already(struct pipeline *pipeline, struct arena *arena, struct error *err)
 {
 	struct request_rule *rule;
@@ -152,7 +152,10 @@ int pipeline_driver(struct pipeline *pipeline, struct arena *arena, struct error
 	return r;
 }
 
-/* The host's own root ("/") is looked at for its kind alone; of a container, its volumes count. */
+/*
+ * Of the host's own root ("/"), only the kind of loader matters; for a container, its volumes
+ * count.
+ */
 static int inspect_image(struct pipeline *pipeline, const struct root *root, struct arena *arena,
 			 struct error *err)
 {
@@ -183,17 +186,6 @@ static int find_compat(struct pipeline *pipeline, const struct root *root, struc
 	return image_find_compat_for(root, &host, arena, &pipeline->image, err);
 }
 
-/* Whether a file for a later ldconfig may be written. */
-static bool may_need_loader_conf(const struct pipeline *pipeline)
-{
-	const struct image *image = &pipeline->image;
-
-	return image->loader == IMAGE_LOADER_GLIBC &&
-	       (image->other_ldconfig || image->lib_dir_moved || image->compat_used ||
-		image->vdpau || image->vdpau_32 || driver_has_folders(&pipeline->driver) ||
-		pipeline->request.capabilities & CAPABILITY_COMPAT32);
-}
-
 int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct arena *arena,
 		  struct error *err)
 {
@@ -208,10 +200,6 @@ int pipeline_plan(struct pipeline *pipeline, const struct root *root, struct are
 		r = find_compat(pipeline, root, arena, err);
 	if (r == 0 && known && (pipeline->request.capabilities & CAPABILITY_VIDEO))
 		image_find_vdpau(root, &pipeline->image);
-	/* Launchers run the host's on a root; a hook of an engine does without the price. */
-	pipeline->image.other_ldconfig = !pipeline->bundle || pipeline->writes_spec;
-	if (r == 0 && known && may_need_loader_conf(pipeline))
-		image_find_loader_conf(root, &pipeline->image);
 	if (r == 0)
 		r = plan_make(&pipeline->request, nvidia ? &pipeline->driver : NULL,
 			      &pipeline->selection, &pipeline->choices, &pipeline->image, arena,

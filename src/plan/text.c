@@ -9,7 +9,9 @@
 
 /* ---- writing ---------------------------------------------------------------------------- */
 
-/* Written twice: to be measured, then into memory of that size. json-c's trees would take far more.
+/*
+ * Written twice: first to measure its length, then into memory of that size. json-c's trees would
+ * need far more.
  */
 struct output {
 	char *to; /* NULL: only measured */
@@ -79,10 +81,13 @@ static void put_text(struct output *output, bool *first, const char *name, const
 	put_string(output, text);
 }
 
+/* What is 0 or false is left out, and read as that. */
 static void put_number(struct output *output, bool *first, const char *name, uint64_t number)
 {
 	char digits[21], *at = digits + sizeof(digits);
 
+	if (number == 0)
+		return;
 	put_name(output, first, name);
 	do
 		*--at = (char)('0' + number % 10);
@@ -117,8 +122,7 @@ static void put_operation(struct output *output, const struct operation *operati
 	put_number(output, &first, "flags", operation->flags);
 	put_number(output, &first, "major", operation->major);
 	put_number(output, &first, "minor", operation->minor);
-	if (operation->block)
-		put_number(output, &first, "block", true);
+	put_number(output, &first, "block", operation->block);
 	put_number(output, &first, "owner_root", operation->owner_root);
 	put_number(output, &first, "required", operation->required);
 	put(output, "}", 1);
@@ -222,7 +226,7 @@ struct reader {
 	bool wrong, no_memory;
 };
 
-/* NULL: it isn't there, or is something else, which is wrong. */
+/* NULL: absent, or of another type, which is an error. */
 static const struct json_value *get(struct reader *r, const struct json_value *object,
 				    const char *name, enum json_kind kind)
 {

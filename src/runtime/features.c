@@ -49,7 +49,7 @@ static int ask(const char *runtime, struct arena *arena, struct spawn_result *re
 	return r < 0 ? error_errno(err, -r, "run %s features", runtime) : 0;
 }
 
-/* Without it crun 1.8 starts the container as if nothing had been asked for, and so may runc. */
+/* Without it, crun 1.8 ignores the request and starts the container, and so may runc. */
 static int check_resctrl(struct error *err)
 {
 	struct statfs fs;
@@ -88,7 +88,7 @@ int runtime_check_features(const char *runtime, const struct cdi_edits *edits, s
 		    !runtime_features_have(said.output, said.output_length, needs[i].path))
 			return error_set(
 				err, ERROR_BAD_REQUEST, EINVAL,
-				"use one that supports runtime-spec 1.3: runc 1.4",
+				"use one that supports runtime-spec 1.3, such as runc 1.4 or crun 1.28",
 				"apply a CDI spec: %.80s doesn't support %s (`%.80s features`)",
 				runtime, needs[i].what, runtime);
 	}

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * davit-runtime: stands in the place of runc. On create (and run) it writes what the container's
- * request comes to into config.json; then, as for all other commands, it becomes the low-level
- * runtime.
+ * davit-runtime replaces runc. On create (and run), it writes the result of the container's request
+ * into config.json. Then, as for all other commands, it executes the low-level runtime.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -13,11 +12,13 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "davit/runtime.h"
 
 #define EXIT_FAILED 1
+#define EXIT_NEEDS_PROGRAM 2 /* of the child that makes the edit: davit-nvml, modprobe */
 
 static void report(const struct runtime_arguments *arguments, const struct error *err)
 {
@@ -61,7 +62,7 @@ static bool is_elsewhere(const char *file, const char *bundle, struct arena *are
 	       given.st_dev != own.st_dev || given.st_ino != own.st_ino;
 }
 
-/* davit-hook lies beside this program. */
+/* davit-hook is in the directory of this program. */
 static int find_hook(int self, struct arena *arena, const char **ret, struct error *err)
 {
 	const char *path = fd_path(self, arena), *slash = path ? strrchr(path, '/') : NULL;
@@ -96,10 +97,25 @@ static int write_config(const struct pipeline *pipeline, const struct document *
 	return file_replace(path, fd, document->text, document->length, err);
 }
 
+/* What davit-runtime makes a container with. */
+struct edit {
+	const struct runtime_arguments *arguments;
+	const struct config *config;
+	const char *low; /* the low-level runtime */
+	int self;        /* this program */
+	struct pipeline *pipeline;
+	struct arena *arena;
+	const char *elsewhere; /* the file in config.json's place, or NULL */
+	bool legacy;           /* called nvidia-container-runtime.legacy: only the hook's result */
+};
+
 /* Mode `spec`: all of the plan, partly by the createContainer hook, which finds it in a file. */
-static int write_plan(struct pipeline *pipeline, const char *hook, const char *low,
-		      struct document *document, struct arena *arena, struct error *err)
+static int write_plan(const struct edit *edit, enum filter filter, const char *hook,
+		      struct document *document, struct error *err)
 {
+	struct pipeline *pipeline = edit->pipeline;
+	struct arena *arena = edit->arena;
+	const char *low = edit->low;
 	static struct root root = {.fd = -1};
 	struct spec_edits edits = {.hook = hook, .cdi = &pipeline->cdi};
 	const char *file = arena_printf(arena, "%s/" PLAN_FILE, pipeline->bundle), *text = NULL;
@@ -120,7 +136,7 @@ static int write_plan(struct pipeline *pipeline, const char *hook, const char *l
 		r = pipeline_driver(pipeline, arena, err);
 	if (r == 0)
 		r = runtime_check_features(low, &pipeline->cdi, arena, err);
-	if (r == 0)
+	if (r == 0 && filter != FILTER_APPLY)
 		r = filter_install(FILTER_APPLY, err);
 	if (r == 0)
 		r = pipeline_plan(pipeline, &root, arena, err);
@@ -129,7 +145,7 @@ static int write_plan(struct pipeline *pipeline, const char *hook, const char *l
 			       runtime_mounts_in_spec(pipeline->config->runtime.mounts, low), arena,
 			       &edits, &rest, err);
 	/* Groups are added by this edit, but for those that a user namespace doesn't have. */
-	if (r == 0 && user_namespace_is_nested())
+	if (r == 0 && pipeline->choices.count && user_namespace_is_nested())
 		r = pipeline_note_groups(pipeline, arena, err);
 	if (r == 0)
 		pipeline_log_notes(pipeline);
@@ -150,19 +166,7 @@ static int write_plan(struct pipeline *pipeline, const char *hook, const char *l
 	return file_replace(file, -1, text, strlen(text), err);
 }
 
-/* What davit-runtime makes a container with. */
-struct edit {
-	const struct runtime_arguments *arguments;
-	const struct config *config;
-	const char *low; /* the low-level runtime */
-	int self;        /* this program */
-	struct pipeline *pipeline;
-	struct arena *arena;
-	const char *elsewhere; /* the file in config.json's place, or NULL */
-	bool legacy; /* called nvidia-container-runtime.legacy: what the hook gives, not more */
-};
-
-static int give_gpus(const struct edit *edit, struct error *err)
+static int give_gpus(const struct edit *edit, enum filter filter, struct error *err)
 {
 	struct pipeline *pipeline = edit->pipeline;
 	const struct config *config = edit->config;
@@ -171,7 +175,7 @@ static int give_gpus(const struct edit *edit, struct error *err)
 		DOCUMENT_INIT(edit->arena, pipeline->text, pipeline->text_length);
 	int r = privilege_set(PRIVILEGE_READ, err);
 
-	/* Hooks and poststop know the bundle alone. */
+	/* Hooks and poststop only know the bundle. */
 	if (r == 0 && edit->elsewhere)
 		return error_set(err, ERROR_BAD_BUNDLE, EINVAL,
 				 "name the file config.json in the bundle's directory",
@@ -188,7 +192,7 @@ static int give_gpus(const struct edit *edit, struct error *err)
 	if (config->runtime.mode == RUNTIME_MODE_HOOK || pipeline->spec.user_namespace)
 		r = spec_add_hook(&document, hook, !edit->legacy, err);
 	else
-		r = write_plan(pipeline, hook, edit->low, &document, edit->arena, err);
+		r = write_plan(edit, filter, hook, &document, err);
 	if (r == 0)
 		r = privilege_set(PRIVILEGE_MOUNT, err);
 	if (r == 0)
@@ -198,9 +202,9 @@ static int give_gpus(const struct edit *edit, struct error *err)
 	return r;
 }
 
-static int edit_bundle(const struct edit *edit, struct error *err)
+static int edit_bundle(const struct edit *edit, enum filter filter, struct error *err)
 {
-	int r = filter_install(FILTER_REQUEST, err);
+	int r = filter_install(filter, err);
 
 	edit->pipeline->may_repair = true;
 	edit->pipeline->for_runtime = !edit->legacy;
@@ -210,14 +214,14 @@ static int edit_bundle(const struct edit *edit, struct error *err)
 		r = pipeline_request(edit->pipeline, edit->arena, err);
 	if (r < 0 || !edit->pipeline->request.gpu)
 		return r;
-	return give_gpus(edit, err);
+	return give_gpus(edit, filter, err);
 }
 
 /* ---- the processes ---------------------------------------------------------------------- */
 
 /*
- * Lines on standard error would be taken for the runtime's: unless it is to tell more, too, they go
- * to a file or nowhere.
+ * Lines on standard error would look like the runtime's. Without --debug, they are written to a
+ * file or dropped.
  */
 static void open_log(const struct config *config, bool debug)
 {
@@ -240,40 +244,72 @@ static void settle_child(const struct config *config, bool debug)
 	open_log(config, debug);
 }
 
-/*
- * The bundle is edited by a child, which gives up capabilities, system calls and limits as the hook
- * does: the low-level runtime gets all that the caller gave us.
- */
-static int edit_in_child(const struct edit *edit, struct error *err)
+static int run_child(const struct edit *edit, enum filter filter, unsigned seconds, int *ret_status,
+		     struct error *err)
 {
-	const struct sigaction wait_for_it = {.sa_handler = SIG_DFL};
 	const struct config *config = edit->config;
-	struct sigaction before;
-	int r, status = 0;
-	pid_t child;
+	pid_t child = fork();
+	int r;
 
-	deadline_step("write the container's GPUs into config.json");
-	/* Who ignores SIGCHLD is not told how a child ends. */
-	(void)sigaction(SIGCHLD, &wait_for_it, &before);
-	child = fork();
 	if (child == 0) {
 		settle_child(config, edit->arguments->debug);
 		memory_limit();
-		if (edit_bundle(edit, err) == 0)
+		if (filter == FILTER_APPLY)
+			spawn_forbid(EXIT_NEEDS_PROGRAM);
+		if (edit_bundle(edit, filter, err) == 0)
 			_exit(0);
 		report(edit->arguments, err);
 		_exit(EXIT_FAILED);
 	}
 	if (child < 0)
 		return error_errno(err, errno, "start a process");
-	r = deadline_wait(child, config->limits.seconds, &status);
-	(void)sigaction(SIGCHLD, &before, NULL);
+	r = deadline_wait(child, seconds, ret_status);
 	if (r == -ETIMEDOUT) {
 		open_log(config, edit->arguments->debug);
 		return deadline_error(config->limits.seconds, err);
 	}
+	return r < 0 ? error_errno(err, -r, "wait for a process") : 0;
+}
+
+/*
+ * The narrow filter is sufficient for almost every container. A child that needs a program of the
+ * host ends before it has written anything, and another child with both filters starts again.
+ */
+static int run_children(const struct edit *edit, int *ret_status, struct error *err)
+{
+	const unsigned seconds = edit->config->limits.seconds;
+	struct timespec begin, now;
+	unsigned passed;
+	int r;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &begin);
+	r = run_child(edit, FILTER_APPLY, seconds, ret_status, err);
+
+	if (r < 0 || !WIFEXITED(*ret_status) || WEXITSTATUS(*ret_status) != EXIT_NEEDS_PROGRAM)
+		return r;
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	passed = (unsigned)(now.tv_sec - begin.tv_sec);
+	return run_child(edit, FILTER_REQUEST, passed < seconds ? seconds - passed : !!seconds,
+			 ret_status, err);
+}
+
+/*
+ * A child process edits the bundle, and drops capabilities, system calls and limits like the hook.
+ * The low-level runtime gets everything that the caller gave to this process.
+ */
+static int edit_in_child(const struct edit *edit, struct error *err)
+{
+	const struct sigaction wait_for_it = {.sa_handler = SIG_DFL};
+	struct sigaction before;
+	int r, status = 0;
+
+	deadline_step("write the container's GPUs into config.json");
+	/* A process that ignores SIGCHLD doesn't get its children's status. */
+	(void)sigaction(SIGCHLD, &wait_for_it, &before);
+	r = run_children(edit, &status, err);
+	(void)sigaction(SIGCHLD, &before, NULL);
 	if (r < 0)
-		return error_errno(err, -r, "wait for a process");
+		return r;
 	if (WIFEXITED(status))
 		return WEXITSTATUS(status) ? -ECANCELED : 0;
 	return error_set(err, ERROR_SYSTEM, EFAULT, "report it as a bug of davit-runtime",
@@ -330,7 +366,9 @@ static int become_runtime(const struct runtime_arguments *arguments, char **argv
 	bool legacy;
 	int r = config_load(NULL, arena, &config, err);
 
-	/* Without its configuration nobody gets GPUs; but containers can still be stopped. */
+	/*
+	 * Without the configuration, no container gets GPUs, but containers can still be stopped.
+	 */
 	if (r < 0 && makes_container)
 		return r;
 	if (r < 0 && config_defaults(arena, &config) < 0)

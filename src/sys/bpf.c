@@ -7,6 +7,7 @@
 #include "davit/sys.h"
 
 #define INSTRUCTIONS_MAX 65536 /* of a program that somebody else attached */
+#define FIRST_READ 1024        /* runtimes' own are shorter */
 
 static int sys_bpf(enum bpf_cmd command, union bpf_attr *attr)
 {
@@ -51,31 +52,30 @@ int bpf_open_program(uint32_t id, struct arena *arena, int *ret_fd, struct bpf_i
 		     size_t *ret_count)
 {
 	union bpf_attr attr = {.prog_id = id};
-	struct bpf_prog_info info = {0};
-	uint32_t length;
+	struct bpf_prog_info info;
+	uint32_t length = FIRST_READ * sizeof(**ret), room = 0;
 	int r;
 	AUTO_FD fd = sys_bpf(BPF_PROG_GET_FD_BY_ID, &attr);
 
 	if (fd < 0)
 		return fd;
-	/* First how long it is, then the text itself. */
-	r = read_info(fd, &info);
-	if (r < 0)
-		return r;
-	length = info.xlated_prog_len;
+	/* Once more when it is longer: the kernel says how long it is. */
+	while (room < length) {
+		room = length;
+		*ret = arena_alloc(arena, room);
+		if (!*ret)
+			return -ENOMEM;
+		info = (struct bpf_prog_info){.xlated_prog_len = room,
+					      .xlated_prog_insns = pointer(*ret)};
+		r = read_info(fd, &info);
+		if (r < 0)
+			return r;
+		length = info.xlated_prog_len;
+		if (length > INSTRUCTIONS_MAX * sizeof(**ret))
+			return -EACCES;
+	}
 	/* The kernel says 0 when it hides the text (net.core.bpf_jit_harden). */
-	if (length == 0 || length > INSTRUCTIONS_MAX * sizeof(**ret))
-		return -EACCES;
-	*ret = arena_alloc(arena, length);
-	if (!*ret)
-		return -ENOMEM;
-	info = (struct bpf_prog_info){.xlated_prog_len = length,
-				      .xlated_prog_insns = pointer(*ret)};
-	r = read_info(fd, &info);
-	if (r < 0)
-		return r;
-	if (info.xlated_prog_len != length || info.xlated_prog_insns == 0 ||
-	    info.type != BPF_PROG_TYPE_CGROUP_DEVICE)
+	if (length == 0 || info.xlated_prog_insns == 0 || info.type != BPF_PROG_TYPE_CGROUP_DEVICE)
 		return -EACCES;
 	*ret_count = length / sizeof(**ret);
 	*ret_fd = fd_take(&fd);

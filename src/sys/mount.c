@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
 #include <string.h>
 
 #include "davit/sys.h"
@@ -83,28 +84,47 @@ int mount_source_clone_fd(int fd, mode_t type, const struct root *root, const ch
 }
 
 /*
- * A name right in the root needs no resolver: there is nothing on the way, and a link isn't
- * followed. That is what device nodes are, one for each GPU. -EAGAIN: not such a name, or a link.
+ * Finds the directory of a source, which is open already if the source before lay in it. Returns
+ * the name in it, or NULL: then the whole path has to be resolved.
  */
-static int clone_name(const struct root *root, const char *path, unsigned flags,
-		      struct mount_source *ret)
+static const char *reach_directory(struct mount_directory *directory, const struct root *root,
+				   const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	const size_t length = (size_t)(name - path);
+
+	if (name[0] == '\0' || string_equal(name, ".") || string_equal(name, "..") ||
+	    length >= sizeof(directory->path))
+		return NULL;
+	if (directory->fd >= 0 && directory->root == root && strlen(directory->path) == length &&
+	    memcmp(directory->path, path, length) == 0)
+		return name;
+	fd_close(&directory->fd);
+	directory->root = root;
+	memcpy(directory->path, path, length);
+	directory->path[length] = '\0';
+	directory->fd = length ? root_openat(root, directory->path, O_PATH | O_DIRECTORY)
+			       : fcntl(root->fd, F_DUPFD_CLOEXEC, 0);
+	return directory->fd < 0 ? NULL : name;
+}
+
+/*
+ * A name in an open directory needs no resolver, since a link isn't followed. -EAGAIN: it is a
+ * link, or the kernel is too old.
+ */
+static int clone_name(int dir_fd, const char *name, unsigned flags, struct mount_source *ret)
 {
 	struct mount_attr attr = {.attr_set = attributes_of(flags), .propagation = MS_PRIVATE};
-	struct stat st;
-	AUTO_FD fd = -1;
+	AUTO_FD fd = sys_open_tree_at(dir_fd, name,
+				      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
 
-	if (strchr(path, '/') || path[0] == '.' || path[0] == '\0')
-		return -EAGAIN;
-	fd = sys_open_tree_at(root->fd, path,
-			      OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
 	if (fd < 0)
 		return sys_unavailable(errno) ? -EAGAIN : -errno;
-	if (fstat(fd, &st) < 0)
+	if (fstat(fd, &ret->st) < 0)
 		return -errno;
-	if (S_ISLNK(st.st_mode) || sys_mount_setattr(fd, 0, &attr) < 0)
+	if (S_ISLNK(ret->st.st_mode) || sys_mount_setattr(fd, 0, &attr) < 0)
 		return -EAGAIN;
-	*ret = (struct mount_source){
-		.fd = fd_take(&fd), .root = root, .path = path, .flags = flags, .st = st};
+	ret->fd = fd_take(&fd);
 	return 0;
 }
 
@@ -112,13 +132,23 @@ int mount_source_clone(const struct root *root, const char *path, unsigned flags
 		       struct mount_source *ret)
 {
 	struct stat st;
-	AUTO_FD fd = -1;
-	int r = recursive ? -EAGAIN : clone_name(root, path, flags, ret);
+	AUTO_FD fd = mount_source_open(root, path, flags, &st);
 
-	if (r != -EAGAIN)
-		return r;
-	fd = mount_source_open(root, path, flags, &st);
 	return fd < 0 ? fd : clone_opened(fd, &st, root, path, flags, recursive, ret);
+}
+
+int mount_source_clone_near(struct mount_directory *directory, const struct root *root,
+			    const char *path, unsigned flags, struct mount_source *ret)
+{
+	const char *name = reach_directory(directory, root, path);
+	struct mount_source source = {.root = root, .path = path, .flags = flags};
+	int r = name ? clone_name(directory->fd, name, flags, &source) : -EAGAIN;
+
+	if (r == -EAGAIN)
+		return mount_source_clone(root, path, flags, false, ret);
+	if (r == 0)
+		*ret = source;
+	return r;
 }
 
 int mount_source_attach(struct mount_source *source, const struct mount_place *place)

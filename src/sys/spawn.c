@@ -91,6 +91,16 @@ static int take_places(int program, int out, int err_out)
 	return 0;
 }
 
+/* Returns when that fails: -errno. */
+static int execute(const char *const *arguments, char *const *environment)
+{
+	(void)syscall(SYS_execveat, 3, "", arguments, environment, AT_EMPTY_PATH);
+	/* A runtime may be a script: its interpreter opens it as /dev/fd/3. */
+	if (errno == ENOENT && fcntl(3, F_SETFD, 0) == 0)
+		(void)syscall(SYS_execveat, 3, "", arguments, environment, AT_EMPTY_PATH);
+	return -errno;
+}
+
 __attribute__((noreturn)) static void become(const struct spawn *spawn, int out, int err_out,
 					     pid_t parent)
 {
@@ -109,10 +119,8 @@ __attribute__((noreturn)) static void become(const struct spawn *spawn, int out,
 	/* We may have ended before we were asked to take it with us. */
 	if (r == 0 && getppid() != parent)
 		r = -ESRCH;
-	if (r == 0) {
-		(void)syscall(SYS_execveat, 3, "", spawn->arguments, environment, AT_EMPTY_PATH);
-		r = -errno;
-	}
+	if (r == 0)
+		r = execute(spawn->arguments, environment);
 	(void)dprintf(2, "cannot start %s: %s\n", spawn->arguments[0], strerror(-r));
 	_exit(EXIT_NOT_STARTED);
 }
@@ -264,12 +272,21 @@ static int run(struct child *child)
 	return r;
 }
 
+static int forbidden_exit_code = -1;
+
+void spawn_forbid(int exit_code)
+{
+	forbidden_exit_code = exit_code;
+}
+
 int spawn_run(const struct spawn *spawn, struct arena *arena, struct spawn_result *ret)
 {
 	AUTO_CHILD child = {.spawn = spawn, .result = ret, .pid = -1, .out = -1, .err_out = -1};
 	struct sigaction ours = {.sa_handler = SIG_DFL}, before;
 	int r;
 
+	if (forbidden_exit_code >= 0)
+		_exit(forbidden_exit_code);
 	*ret = (struct spawn_result){.output = arena_alloc(arena, spawn->output_max + 1)};
 	if (!ret->output)
 		return -ENOMEM;

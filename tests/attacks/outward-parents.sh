@@ -18,10 +18,10 @@ for to in "$canary" "$out$canary"; do
 	closed_or_blind "/etc is a link to $shown" closed
 	hostile debian 'rm -r etc/ld.so.conf.d; ln -s "$to/ld.so.conf.d" etc/ld.so.conf.d'
 	closed_or_blind "/etc/ld.so.conf.d is a link to $shown" 'done'
-	hostile debian 'ln -sf "$to/ld.so.cache" etc/ld.so.cache'
-	closed_or_blind "/etc/ld.so.cache is a link to $shown" 'done'
-	hostile debian 'ln -sf "$to/new" etc/ld.so.cache; ln -sf "$to/new" etc/ld.so.conf'
-	closed_or_blind "/etc/ld.so.cache is a link to a new file in $shown" 'done'
+	hostile debian 'for file in ld.so.cache ld.so.conf.d/zz-davit.conf; do ln -sf "$to/ld.so.cache" etc/$file; done'
+	closed_or_blind "the loader's files in /etc are links to $shown" 'done'
+	hostile debian 'for file in ld.so.cache ld.so.conf ld.so.conf.d/zz-davit.conf; do ln -sf "$to/new" etc/$file; done'
+	closed_or_blind "the loader's files in /etc are links to a new file in $shown" 'done'
 	hostile debian 'mkdir -p usr/share; mv $lib "$work/aside"; ln -s "$to/x86_64-linux-gnu" $lib'
 	closed_or_blind "/$lib is a link to $shown" closed
 	rm -rf "$work/aside"

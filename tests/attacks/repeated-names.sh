@@ -103,6 +103,10 @@ refused 'two annotations' "$(with annotations '{"org.davit.devices":"0","org.dav
 refused 'an annotation twice, one escaped' "$(with annotations '{"cdi.k8s.io/a":"","cdi.k8s.io\/a":"nvidia.com/gpu=all"}')"
 equal 'the driver is in neither root' '' "$(find "$elsewhere" "$bundle/rootfs" "$bundle/upper" -name nvidiactl)"
 canary_untouched 'all of them'
+configure_runtime "$(command -v "$ENGINE")" '.cdi."annotation-prefixes" = ["example.com/gpus/"]'
+cp /etc/davit/config.json "$config"
+refused 'an annotation with a configured prefix twice' \
+	"$(with annotations '{"example.com/gpus/a":"","example.com/gpus/a":"nvidia.com/gpu=all"}')"
 
 # --- what nobody reads differently -----------------------------------------------------------------
 

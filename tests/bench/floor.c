@@ -10,7 +10,7 @@
  *   at DIRECTORY          where the targets that follow lie, made when missing
  *   bind FLAGS PATH NAME  FLAGS: r read-only, s nosuid, d nodev, e noexec, D a directory, else -
  *   link TEXT NAME
- *   cache FILE NAME       the loader cache: the bytes of FILE
+ *   cache FILE NAME       the loader cache, or a file for ldconfig: the bytes of FILE
  *   mask NAME GPU...      a tmpfs with the /proc directories of these GPUs
  */
 #include <errno.h>

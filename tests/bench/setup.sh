@@ -178,6 +178,7 @@ floor_plan() { # LOWER FILE
 	local kind source target flags directory='' gpus cache=$2.cache
 	explain "$1" > "$2.json"
 	hook_cache "$1" "$cache"
+	printf '/lib\n/usr/lib\n' > "$2.text"
 	{
 		printf 'root %s\n' "$bundle/rootfs"
 		gpus=$(jq -r '[.selected[].bus_id] | unique | join(" ")' "$2.json")
@@ -197,6 +198,7 @@ floor_plan() { # LOWER FILE
 				printf 'bind %s %s %s\n' "$flags" "$source" "${target##*/}"
 				;;
 			symlink) printf 'link %s %s\n' "$source" "${target##*/}" ;;
+			file) printf 'cache %s %s\n' "$2.text" "${target##*/}" ;;
 			loader-cache) printf 'cache %s %s\n' "$cache" "${target##*/}" ;;
 			proc-mask)
 				! proc_shows_driver || printf 'mask %s %s\n' "${target##*/}" "$gpus"

@@ -210,7 +210,24 @@ refused() { # NAME PATTERN ENTRY [JQ-FILTER]
 refused 'an unknown kind' 'find the CDI device other.com/x=0: no spec has its kind; the specs define k8s.device-plugin.nvidia.com/gpu, vendor.com/thing' NVIDIA_VISIBLE_DEVICES=other.com/x=0
 refused 'an unknown device' 'find the CDI device vendor.com/thing=z: the specs of its kind define a, nodes, rdt, net, readonly, made, block, tmpfs, proc, shared, gone' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=z
 refused 'RDT where the host has none' 'apply a CDI spec: it sets intelRdt, and no resctrl is mounted on .*' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=rdt
-refused 'a network interface with a runtime that would pass it over' "apply a CDI spec: .*$low_engine doesn't support network interfaces .*" NVIDIA_VISIBLE_DEVICES=vendor.com/thing=net
+# A runtime that knows runtime-spec 1.3 moves the interface; the host's is one of a namespace made for it.
+if [ "$("$low" features 2> /dev/null | jq '.linux.netDevices.enabled')" = true ]; then
+	cat > "$work/with-eth9" << END
+#!/bin/sh
+exec unshare --net sh -ec 'ip link add eth9 type veth peer name eth8; exec "\$0" "\$@"' "$runtime" "\$@"
+END
+	chmod +x "$work/with-eth9"
+	ENGINE=$work/with-eth9
+	runtime_bundle debian NVIDIA_VISIBLE_DEVICES=vendor.com/thing=net
+	run_script 'ls /sys/class/net | grep -E "^(net|eth)"'
+	equal "a network interface ($with)" '0 net0' "$rc $output$errors"
+	equal "a network interface ($with): what the runtime is told" '{"eth9":{"name":"net0"}}' \
+		"$(jq -c .linux.netDevices "$bundle/config.json")"
+	drop_bundle
+	ENGINE=$runtime
+else
+	refused 'a network interface with a runtime that would pass it over' "apply a CDI spec: .*$low_engine doesn't support network interfaces .*" NVIDIA_VISIBLE_DEVICES=vendor.com/thing=net
+fi
 refused 'a node that is not there' 'apply CDI vendor.com/thing=gone: cannot use the host.s /dev/gone: No such file or directory' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=gone
 chmod o+w "$work/cdi/vendor.json"
 refused 'a spec that others can write' 'find the CDI device vendor.com/thing=a: .*vendor.json is ignored: users other than root can write it' NVIDIA_VISIBLE_DEVICES=vendor.com/thing=a

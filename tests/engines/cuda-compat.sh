@@ -88,6 +88,13 @@ edit_bundle '.mounts += [{destination: $at, type: "bind", source: $volume, optio
 run_script "rm /etc/ld.so.cache; ldconfig; dlprobe libcuda.so.1"
 equal "$name: libraries that lie elsewhere are found" '0 libcuda.so.1: /opt/davit/lib/libcuda.so.1' "$rc $output$errors"
 drop_bundle
+# Another distribution's, which has other directories built in.
+new_bundle rhel NVIDIA_VISIBLE_DEVICES=0
+edit_bundle '.mounts += [{destination: "/mnt/ldconfig", type: "bind", source: "/sbin/ldconfig", options: ["bind", "ro"]}]'
+run_script "rm /etc/ld.so.cache; /mnt/ldconfig -f /etc/ld.so.conf -C /etc/ld.so.cache; dlprobe libcuda.so.1; cat /etc/ld.so.conf.d/zz-davit.conf | xargs"
+equal "$name: another distribution's" '0 libcuda.so.1: /usr/lib64/libcuda.so.1
+/lib64 /usr/lib64 /lib /usr/lib' "$rc ${output//: \/lib64\//: /usr/lib64/}$errors"
+drop_bundle
 
 jq '."cuda-compat" = "never"' < "$host/davit.json" > "$work/davit.json"
 config=$work/davit.json

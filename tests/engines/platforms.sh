@@ -61,10 +61,9 @@ compat() {
 # --- what is seen ----------------------------------------------------------------------------------
 
 # Files with sizes, links with texts, nodes with numbers, what the loader finds before and after an ldconfig.
-# zz-davit.conf is for another distribution's ldconfig: the hook doesn't always write it (docs/differences.md).
 look='
 echo "== files"
-find /usr /etc $(ls -d /opt 2> /dev/null) ! -type d ! -path /etc/ld.so.cache ! -name zz-davit.conf -exec stat -c "%N %F %s" {} + | sort
+find /usr /etc $(ls -d /opt 2> /dev/null) ! -type d ! -path /etc/ld.so.cache -exec stat -c "%N %F %s" {} + | sort
 echo "== nodes"
 find /dev -type c -exec stat -c "%n %t:%T" {} + | sort
 echo "== loaded"

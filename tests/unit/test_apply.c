@@ -46,14 +46,24 @@ static uint32_t run_program(const struct bpf_insn *program, size_t count,
 		case BPF_ALU64 | BPF_AND | BPF_K:
 			*dst &= imm;
 			break;
-		case BPF_ALU64 | BPF_RSH | BPF_K:
-			*dst >>= imm;
+		case BPF_ALU64 | BPF_LSH | BPF_K:
+			*dst <<= imm;
+			break;
+		case BPF_ALU64 | BPF_OR | BPF_X:
+			*dst |= src;
+			break;
+		case BPF_LD | BPF_IMM | BPF_DW:
+			assert_true(++at < count);
+			*dst = (uint32_t)i->imm | (uint64_t)(uint32_t)i[1].imm << 32;
+			break;
+		case BPF_JMP | BPF_JA:
+			at += (size_t)i->off;
+			break;
+		case BPF_JMP | BPF_JEQ | BPF_X:
+			at += *dst == src ? (size_t)i->off : 0;
 			break;
 		case BPF_JMP | BPF_JNE | BPF_K:
 			at += *dst != imm ? (size_t)i->off : 0;
-			break;
-		case BPF_JMP | BPF_JSET | BPF_K:
-			at += *dst & imm ? (size_t)i->off : 0;
 			break;
 		case BPF_JMP | BPF_EXIT:
 			return (uint32_t)regs[0];
@@ -88,6 +98,7 @@ static void the_filter_opens_the_plans_devices_alone(void **state)
 		{.kind = OPERATION_BIND},
 		{.kind = OPERATION_DEVICE_RULE, .major = 195, .minor = 0},
 		{.kind = OPERATION_DEVICE_RULE, .major = 511, .minor = 1048575},
+		{.kind = OPERATION_DEVICE_RULE, .major = 4095, .minor = 0x80000000},
 	};
 	const struct plan plan = {.items = operations, .count = ARRAY_SIZE(operations)};
 	static const struct {
@@ -98,8 +109,12 @@ static void the_filter_opens_the_plans_devices_alone(void **state)
 		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_WRITE, 195, 0, true},
 		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE, 195, 0, true},
 		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ, 511, 1048575, true},
+		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ, 4095, 0x80000000, true},
+		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ, 4095, 0, false},
+		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ, 0xffffffff, 0x80000000, false},
 		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ, 195, 1, false},
 		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ, 196, 0, false},
+		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ, 195, 1048575, false},
 		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ, 0, 195, false},
 		{BPF_DEVCG_DEV_BLOCK, BPF_DEVCG_ACC_READ, 195, 0, false},
 		{BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_MKNOD, 195, 0, false},
@@ -194,6 +209,21 @@ static void a_filter_over_itself_still_decides_right(void **state)
 				   195, 8));
 }
 
+/* Instructions that nothing leads to are an error for the kernel. */
+static void a_filter_without_rules_is_the_original(void **state)
+{
+	struct operation operation = {.kind = OPERATION_BIND};
+	const struct plan plan = {.items = &operation, .count = 1};
+	struct bpf_insn *program;
+	AUTO_ARENA arena = {0};
+	size_t count;
+
+	(void)state;
+	assert_int_equal(device_filter_build(&plan, allow_all, 2, &arena, &program, &count), 0);
+	assert_int_equal(count, 2);
+	assert_memory_equal(program, allow_all, sizeof(allow_all));
+}
+
 static void a_filter_that_is_too_long_is_refused(void **state)
 {
 	static struct operation operations[2000];
@@ -224,6 +254,7 @@ int main(void)
 		cmocka_unit_test(the_filter_opens_the_plans_devices_alone),
 		cmocka_unit_test(the_filter_keeps_to_type_and_access),
 		cmocka_unit_test(a_filter_over_itself_still_decides_right),
+		cmocka_unit_test(a_filter_without_rules_is_the_original),
 		cmocka_unit_test(a_filter_that_is_too_long_is_refused),
 		cmocka_unit_test(a_scope_is_found_in_the_path_of_a_cgroup),
 		cmocka_unit_test(a_list_of_devices_is_extended_only_where_there_is_one),

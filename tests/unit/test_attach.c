@@ -260,21 +260,52 @@ static void mounts_replace_links_and_cover_files(void **state)
 	remove_root();
 }
 
+static void count_made(void *count, int dir_fd, const char *name, const char *path)
+{
+	(void)dir_fd;
+	(void)name;
+	(void)path;
+	++*(int *)count;
+}
+
+/* Short texts and those that are longer than one step writes. */
 static void files_are_written_whole_and_never_through_a_link(void **state)
 {
-	struct stat st;
+	static const char *const before[] = {
+		NULL,
+		"ln -s ../canary root/etc/file",
+		"ln -s missing root/etc/file",
+		"ln root/canary root/etc/file",
+		"echo old > root/etc/file",
+		": > root/etc/file",
+		"mkfifo root/etc/file",
+	};
+	static char text[5000];
 
 	(void)state;
-	make_root();
-	begin(&list);
-	put("root/canary", "untouched");
-	assert_int_equal(symlink("../canary", "root/etc/file"), 0);
-	assert_int_equal(write_file("/etc/file"), 0);
-	assert_int_equal(lstat("root/etc/file", &st), 0);
-	assert_true(S_ISREG(st.st_mode));
-	assert_text("root/etc/file", "ours");
-	assert_text("root/canary", "untouched");
-	remove_root();
+	memset(text, 'x', sizeof(text));
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(before); i++) {
+		const char *command = before[i / 2];
+		size_t length = i % 2 ? sizeof(text) : 4;
+		int made = 0;
+		struct stat st;
+
+		make_root();
+		begin(&list);
+		attach.made = count_made;
+		attach.made_arg = &made;
+		put("root/canary", "untouched");
+		assert_int_equal(command ? system(command) : 0, 0);
+		assert_int_equal(attach_file(&attach, "/etc/file", text, length, &err), 0);
+		assert_int_equal(made, command == NULL);
+		assert_int_equal(lstat("root/etc/file", &st), 0);
+		assert_true(S_ISREG(st.st_mode));
+		assert_int_equal(st.st_size, length);
+		assert_int_equal(st.st_nlink, 1);
+		assert_text("root/canary", "untouched");
+		assert_int_equal(system("test \"$(ls -A root/etc)\" = file"), 0);
+		remove_root();
+	}
 }
 
 static void targets_need_a_name(void **state)

@@ -20,6 +20,7 @@ struct request_case {
 	enum accept env_policy, annotations_policy;
 	bool mounts_accepted, requirements_ignored, imex_ignored, user_namespace;
 	const char *env_names[4]; /* none: the default */
+	const char *prefix;       /* of annotations, beside the default ones */
 	unsigned allowed;         /* 0: all capabilities */
 	unsigned image_allowed;   /* 0: the default */
 	unsigned forbidden;       /* features */
@@ -62,6 +63,8 @@ static void fill_config(const struct request_case *row, struct arena *arena, str
 		config->policy.env_names.count = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(row->env_names) && row->env_names[i]; i++)
 		(void)strings_add(arena, &config->policy.env_names, row->env_names[i]);
+	if (row->prefix)
+		(void)strings_add(arena, &config->cdi.annotation_prefixes, row->prefix);
 	/* config_parse promises that it is there. */
 	if (!strings_contain(&config->policy.env_names, "NVIDIA_VISIBLE_DEVICES"))
 		(void)strings_add(arena, &config->policy.env_names, "NVIDIA_VISIBLE_DEVICES");

@@ -902,6 +902,32 @@ static void the_first_other_program_is_the_runtime(void **state)
 	}
 }
 
+/* A script's interpreter has to open what is started by descriptor. */
+static void a_script_is_asked_for_its_features(void **state)
+{
+	static const char *const answers[] = {
+		"#!/bin/sh\necho '{\"linux\":{\"netDevices\":{\"enabled\":true}}}'\n",
+		"#!/bin/sh\necho '{\"linux\":{\"netDevices\":{\"enabled\":false}}}'\n",
+		"#!/bin/sh\necho '{\"linux\":{\"netDevices\":{\"enabled\":true}}}'; exit 1\n",
+		"#!/nonexistent\n",
+	};
+	struct cdi_net_device moved = {.host = "eth9", .name = "net0"};
+	struct cdi_edits edits = {.net_devices = {.items = &moved, .count = 1}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(answers); i++) {
+		AUTO_ARENA arena = {0};
+		struct error err = {0};
+		const char *path = put(&arena, "script", 0755);
+		int fd = open(path, O_WRONLY | O_TRUNC);
+
+		assert_int_equal(file_write(fd, answers[i], strlen(answers[i])), 0);
+		assert_int_equal(close(fd), 0);
+		assert_int_equal(runtime_check_features(path, &edits, &arena, &err),
+				 i == 0 ? 0 : -EINVAL);
+	}
+}
+
 /* Whoever can change the low-level runtime is root with it. */
 static void a_runtime_that_others_can_change_is_refused(void **state)
 {
@@ -1210,6 +1236,7 @@ int main(void)
 		cmocka_unit_test(a_plan_survives_as_text),
 		cmocka_unit_test(a_file_that_is_no_plan_is_refused),
 		cmocka_unit_test(the_first_other_program_is_the_runtime),
+		cmocka_unit_test(a_script_is_asked_for_its_features),
 		cmocka_unit_test(a_runtime_that_others_can_change_is_refused),
 		cmocka_unit_test(a_file_is_replaced_with_its_mode),
 		cmocka_unit_test(what_lies_in_a_volume_is_the_hooks),

@@ -2,10 +2,11 @@
 /*
  * A program of the build: prints the hook's system call filters as arrays of classic BPF, to be
  * included by filter.c. libseccomp knows the numbers; the program is our own, since installing it
- * is a cost at the start of each container: for its size, since it is compiled, and for the length
- * of its ways, since the kernel tries it with every number (Linux 5.11). One bit for each call, 32
- * calls to a word, the word found by halving, one end for all that are allowed and one for the
- * others.
+ * is a cost at the start of each container. It finds a group of numbers by halving, and has one end
+ * for the calls that are allowed and one for the others. From Linux 5.11 the kernel tries a filter
+ * once with every number and then no longer runs it for a call that it always allows, but only a
+ * filter of a few kinds of instructions: loads, jumps that compare with a constant, and returns
+ * (seccomp_is_const_allow in kernel/seccomp.c).
  */
 #include <errno.h>
 #include <linux/audit.h>
@@ -30,8 +31,9 @@
 #endif
 
 #define NUMBER(name) SCMP_SYS(name),
-#define WORDS 16 /* 512 calls; x32's numbers are far beyond and refused */
-#define INSTRUCTIONS_MAX 128
+#define NUMBERS 512 /* x32's numbers are far beyond and refused */
+#define INSTRUCTIONS_MAX 224
+#define CHAIN 3
 
 static const int always[] = {FILTER_CALLS_ALWAYS(NUMBER)};
 static const int request[] = {FILTER_CALLS_REQUEST(NUMBER)};
@@ -41,7 +43,13 @@ static const int request[] = {FILTER_CALLS_REQUEST(NUMBER)};
 #define TO_OTHERWISE (UINT8_MAX - 1)
 
 struct program {
-	uint32_t words[WORDS];
+	bool allowed[NUMBERS + 1]; /* the last one stands for all numbers beyond, and isn't */
+	uint32_t starts[NUMBERS];  /* of the ranges of calls that are treated alike */
+	size_t ranges;
+	struct group {
+		size_t from, to; /* of ranges; every second one is a single number */
+	} groups[NUMBERS];
+	size_t group_count;
 	struct sock_filter items[INSTRUCTIONS_MAX];
 	size_t count;
 };
@@ -58,9 +66,9 @@ static void allow(struct program *program, const int *calls, size_t count)
 		/* A call that this architecture never had (open on arm64) has a negative number. */
 		if (calls[i] < 0)
 			continue;
-		if (calls[i] >= WORDS * 32)
+		if (calls[i] >= NUMBERS)
 			fail("a number beyond the table");
-		program->words[calls[i] / 32] |= UINT32_C(1) << (calls[i] % 32);
+		program->allowed[calls[i]] = true;
 	}
 }
 
@@ -73,35 +81,71 @@ static size_t put(struct program *program, struct sock_filter instruction)
 	return program->count++;
 }
 
-static bool all_equal(const uint32_t *words, unsigned from, unsigned to)
+static void find_ranges(struct program *program)
 {
-	for (unsigned i = from + 1; i < to; i++)
-		if (words[i] != words[from])
-			return false;
-	return true;
+	for (uint32_t i = 0; i <= NUMBERS; i++)
+		if (i == 0 || program->allowed[i] != program->allowed[i - 1])
+			program->starts[program->ranges++] = i;
 }
 
-/* X is the bit of the call, A (the accumulator) its number: tests words [from, to). */
-static void put_words(struct program *program, unsigned from, unsigned to)
+/*
+ * Single numbers of the other kind in a range, up to CHAIN of them, are compared one by one: with a
+ * comparison at their beginning and at their end they would take two instructions.
+ */
+static void find_groups(struct program *program)
 {
-	unsigned middle = (from + to) / 2;
-	size_t jump;
+	for (size_t from = 0; from < program->ranges;) {
+		size_t to = from + 1;
 
-	if (all_equal(program->words, from, to)) {
-		/* A = the word */
-		(void)put(program,
-			  (struct sock_filter)BPF_STMT(BPF_LD | BPF_IMM, program->words[from]));
-		/* if (A & X) allow, else not */
-		(void)put(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_X, 0,
-								TO_ALLOW, TO_OTHERWISE));
-		return;
+		while (to + 1 < program->ranges && to - from < 2 * CHAIN &&
+		       program->starts[to + 1] == program->starts[to] + 1)
+			to += 2;
+		program->groups[program->group_count++] = (struct group){from, to};
+		from = to;
 	}
+}
+
+/* The end for the calls of a range. */
+static uint8_t end_of(const struct program *program, size_t range)
+{
+	return program->allowed[program->starts[range]] ? TO_ALLOW : TO_OTHERWISE;
+}
+
+/* As put_groups, for one of them. */
+static uint8_t put_group(struct program *program, const struct group *group)
+{
+	const uint8_t end = end_of(program, group->from);
+	size_t i;
+
+	for (i = group->from + 1; i < group->to; i += 2)
+		/* if (A == the single number) go to its end, at last to the others' */
+		(void)put(program, (struct sock_filter)BPF_JUMP(
+					   BPF_JMP | BPF_JEQ | BPF_K, program->starts[i],
+					   end_of(program, i), i + 2 < group->to ? 0 : end));
+	return i == group->from + 1 ? end : 0;
+}
+
+/*
+ * Tests the groups [from, to), with the number in A (the accumulator). Returns the end to jump to
+ * if there is only one; otherwise 0, for the instructions that it has put.
+ */
+static uint8_t put_groups(struct program *program, size_t from, size_t to)
+{
+	size_t middle = (from + to) / 2, jump;
+	uint8_t lower, upper;
+
+	if (to - from == 1)
+		return put_group(program, &program->groups[from]);
 	/* if (A >= the first number of the upper half) go there, which is known below */
-	jump = put(program,
-		   (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, middle * 32, 0, 0));
-	put_words(program, from, middle);
-	program->items[jump].jt = (uint8_t)(program->count - jump - 1);
-	put_words(program, middle, to);
+	jump = put(program, (struct sock_filter)BPF_JUMP(
+				    BPF_JMP | BPF_JGE | BPF_K,
+				    program->starts[program->groups[middle].from], 0, 0));
+	lower = put_groups(program, from, middle);
+	program->items[jump].jf = lower;
+	upper = (uint8_t)(program->count - jump - 1);
+	lower = put_groups(program, middle, to);
+	program->items[jump].jt = lower ? lower : upper;
+	return 0;
 }
 
 static void put_ends(struct program *program, uint32_t otherwise)
@@ -133,17 +177,6 @@ static void put_beginning(struct program *program)
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, arch),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-		/* if (the number is beyond the words) don't allow */
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, nr),
-		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, WORDS * 32, TO_OTHERWISE, 0),
-		/* X = the number % 32 */
-		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 31),
-		BPF_STMT(BPF_MISC | BPF_TAX, 0),
-		/* X = 1 << X */
-		BPF_STMT(BPF_LD | BPF_IMM, 1),
-		BPF_STMT(BPF_ALU | BPF_LSH | BPF_X, 0),
-		BPF_STMT(BPF_MISC | BPF_TAX, 0),
-		/* A = the number */
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, nr),
 	};
 
@@ -151,11 +184,54 @@ static void put_beginning(struct program *program)
 		(void)put(program, instructions[i]);
 }
 
+/* What the program answers, by the few instructions that it has. */
+static uint32_t answer(const struct program *program, uint32_t architecture, uint32_t number)
+{
+	uint32_t a = 0;
+
+	for (size_t at = 0; at < program->count; at++) {
+		const struct sock_filter *i = &program->items[at];
+
+		switch (i->code) {
+		case BPF_LD | BPF_W | BPF_ABS:
+			a = i->k == offsetof(struct seccomp_data, nr) ? number : architecture;
+			break;
+		case BPF_JMP | BPF_JEQ | BPF_K:
+			at += a == i->k ? i->jt : i->jf;
+			break;
+		case BPF_JMP | BPF_JGE | BPF_K:
+			at += a >= i->k ? i->jt : i->jf;
+			break;
+		default:
+			return i->k;
+		}
+	}
+	return 0;
+}
+
+/* A filter that answers anything else than its list says is never built. */
+static void check(const struct program *program, uint32_t otherwise)
+{
+	const uint32_t beyond[] = {NUMBERS, NUMBERS + 1, 0x40000000, 0x40000001, UINT32_MAX};
+
+	for (uint32_t i = 0; i < NUMBERS; i++)
+		if (answer(program, ARCHITECTURE, i) !=
+			    (program->allowed[i] ? SECCOMP_RET_ALLOW : otherwise) ||
+		    answer(program, ARCHITECTURE ^ 1, i) != SECCOMP_RET_KILL_PROCESS)
+			fail("a call is answered wrongly");
+	for (size_t i = 0; i < sizeof(beyond) / sizeof(beyond[0]); i++)
+		if (answer(program, ARCHITECTURE, beyond[i]) != otherwise)
+			fail("a number beyond the table is answered wrongly");
+}
+
 static void make(const char *name, struct program *program, uint32_t otherwise)
 {
 	put_beginning(program);
-	put_words(program, 0, WORDS);
+	find_ranges(program);
+	find_groups(program);
+	(void)put_groups(program, 0, program->group_count);
 	put_ends(program, otherwise);
+	check(program, otherwise);
 	(void)printf("static const struct sock_filter %s[] = {\n", name);
 	for (size_t i = 0; i < program->count; i++)
 		(void)printf("\t{0x%04x, %u, %u, 0x%08x},\n", program->items[i].code,
