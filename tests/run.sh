@@ -168,7 +168,9 @@ group_analysis() {
 script() {
 	local rc=0 output started=$SECONDS
 	output=$(mktemp)
-	timeout "${LIMIT:-300}" "${@:2}" 2>&1 | tee "$output" || rc=$?
+	# Not by a pipe, which what a script leaves behind would keep open.
+	timeout -k 10 "${LIMIT:-300}" "${@:2}" > "$output" 2>&1 || rc=$?
+	cat "$output"
 	if [ $rc != 0 ] && ! grep -q '^FAIL ' "$output"; then
 		fail "$1" "it ended with exit code $rc"
 	elif ! grep -qE '^(ok|FAIL|skip) ' "$output"; then
