@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * cdi: specs of the Container Device Interface: what an engine changes in a container's config.json
- * for a device by name. Made from the planner's plans, one for each device; checked as strictly as
- * the engines do, who reject a file with an unknown field.
+ * cdi: specs of the Container Device Interface, which contain an engine's edits of config.json for
+ * named devices. They are made from plans, one for each device, and checked as strictly as by
+ * engines, which reject a file with an unknown field.
  *
  * The format is that of github.com/cncf-tags/container-device-interface, SPEC.md, 0.3.0 to 1.1.0.
  */
@@ -15,7 +15,7 @@
 
 #define CDI_SPEC_MAX ((size_t)4 * 1024 * 1024)
 
-/* What a spec is of: each has a kind of its own. */
+/* The devices of a spec. Each mode has its own kind. */
 enum cdi_mode {
 	CDI_MODE_GPU,        /* nvidia.com/gpu: GPUs and MIG instances */
 	CDI_MODE_MANAGEMENT, /* management.nvidia.com/gpu=all: every node of the driver */
@@ -31,42 +31,45 @@ const char *cdi_mode_class(enum cdi_mode mode);
 
 struct cdi_options {
 	enum cdi_mode mode;
-	const char *platform; /* "csv" or "wsl": the host has to be that; NULL: whichever it is */
+	const char *platform;       /* "csv" or "wsl": the required platform; NULL: any */
 	const char *vendor, *class; /* "nvidia.com", "gpu" */
-	/* How GPUs are named: any of 0, gpu0 and GPU-UUID */
+	/* The GPUs' names: any of 0, gpu0 and GPU-UUID */
 	bool by_index, by_type_index, by_uuid;
 	bool no_all;                   /* no device "all" */
-	const struct strings *devices; /* these alone; or NULL */
+	const struct strings *devices; /* only these; NULL: all */
 	/*
-	 * Absolute path of davit-hook, as the engine sees it; of a program named nvidia-ctk the
-	 * hooks are commands of its command `hook`.
+	 * The absolute path of davit-hook, as the engine sees it. For a program named nvidia-ctk,
+	 * the hooks are subcommands of its command `hook`.
 	 */
 	const char *hook;
-	const char *ldconfig; /* what update-ldcache is given as --ldconfig-path; or NULL */
-	const struct strings *disabled_hooks; /* commands that don't go in; or NULL */
+	const char *ldconfig; /* update-ldcache's argument --ldconfig-path; or NULL */
+	const struct strings *disabled_hooks; /* commands to omit; or NULL */
 	/*
-	 * One hook, `davit-hook cdi`, does all that hooks do; else each of NVIDIA's commands is a
-	 * hook. It does the mounts, too (they aren't in the spec), unless `mounts_in_spec`.
+	 * One hook, `davit-hook cdi`, instead of one for each of NVIDIA's commands. It also makes
+	 * the mounts, which then aren't in the spec, unless `mounts_in_spec`.
 	 */
 	bool one_hook, mounts_in_spec;
-	bool chmod;                 /* directories of nodes get a mode by a hook */
-	bool no_groups, no_sockets; /* neither additionalGids nor sockets of daemons */
-	bool cuda_compat;           /* images may use newer driver libraries of their own */
-	const struct image *image;  /* where images have their libraries */
+	bool chmod;                 /* a hook sets the mode of the nodes' directories */
+	bool no_groups, no_sockets; /* omit additionalGids, and sockets of daemons */
+	bool cuda_compat;           /* containers may use the image's newer driver libraries */
+	const struct image *image;  /* the assumed image, with its library directories */
 };
 
-/* 0 or -EINVAL with ERROR_BAD_REQUEST: what isn't a vendor (a DNS name), class, ... */
+/* Checks a vendor (a DNS name) and a class. 0 or -EINVAL with ERROR_BAD_REQUEST. */
 int cdi_check_kind(const char *vendor, const char *class, struct error *err);
 
 /*
- * The spec of options->mode: for GPUs and MIG instances of `driver`, and "all". What `request` asks
- * for besides devices holds for every one of them; of the modes for other devices it asks for these
- * alone. Sources that the host hasn't got now are left out when they
- * are optional; so is what a spec can't say (a check of the source's owner at the container's
- * start): a sentence each in *ret_left_out. Names that NVML alone knows have to be filled in.
+ * Makes the spec of options->mode: for the GPUs and MIG instances of `driver`, and "all", or for
+ * the mode's other devices. The rest of `request` (capabilities and so on) applies to every device.
+ * For the other modes, `request` requests only the mode's devices.
+ * Names that only NVML knows must be filled in before. Skipped, with a sentence each in
+ * *ret_left_out:
+ * - optional sources that don't exist on the host;
+ * - parts that a spec can't express, such as a check of the source's owner at the container's
+ *   start.
  *
- * The result is to be put. 0 or -errno: what plan_make says, or ERROR_UNKNOWN_DEVICE (no GPU at
- * all, a name not known). Not pure: looks at the sources.
+ * The caller releases the result. 0 or -errno as plan_make, or with ERROR_UNKNOWN_DEVICE (no GPU,
+ * or an unknown name). Not pure: it inspects the sources.
  */
 int cdi_spec_make(const struct gpu_request *request, const struct driver *driver,
 		  const struct driver_roots *roots, const struct cdi_options *options,
@@ -74,21 +77,20 @@ int cdi_spec_make(const struct gpu_request *request, const struct driver *driver
 		  struct error *err);
 
 /*
- * The spec for another vendor's GPUs, of its kind: each by index and by the names that people have
- * for it, and "all". `all` has chosen every one, and their nodes have been found. Otherwise as
- * above.
+ * The same for another vendor's GPUs: each by its index and its other names, and "all". In `all`,
+ * all GPUs are selected and their nodes have been found.
  */
 int cdi_spec_make_vendor(const struct choice *all, const struct driver_roots *roots,
 			 const struct cdi_options *options, struct arena *arena,
 			 struct json_object **ret, struct strings *ret_left_out, struct error *err);
 
-/* The lowest version of the specification whose fields and names the spec keeps to. */
+/* The lowest version of the specification that has all fields and names of the spec. */
 const char *cdi_lowest_version(struct json_object *spec);
 
 /*
- * Whether the spec is one: no unknown field, right types, valid names, every device once and with
- * edits, a version that is known and not lower than its fields need. 0 or -EINVAL with
- * ERROR_BAD_REQUEST: "use WHAT: devices[0].name: ...".
+ * Checks a spec: no unknown field, correct types, valid names, each device once and with edits, and
+ * a known version that is high enough for its fields. 0 or -EINVAL with ERROR_BAD_REQUEST: "use
+ * WHAT: devices[0].name: ...".
  */
 int cdi_check(struct json_object *spec, const char *what, struct error *err);
 
@@ -97,13 +99,13 @@ int cdi_check(struct json_object *spec, const char *what, struct error *err);
 struct cdi_listed {
 	const char *name; /* nvidia.com/gpu=0 */
 	const char *file;
-	size_t directory; /* its place among them: the last one has precedence */
+	size_t directory; /* its index; the last directory has precedence */
 };
 enum cdi_problem_kind {
-	CDI_PROBLEM_INVALID, /* a file is no spec, or can't be read */
-	CDI_PROBLEM_DEADLY,  /* dockerd 28 panics at it */
-	CDI_PROBLEM_STALE,   /* it names what the host doesn't have (any more) */
-	CDI_PROBLEM_HOOK,    /* a hook isn't there, or is ours and doesn't know its command */
+	CDI_PROBLEM_INVALID, /* a file isn't a spec, or can't be read */
+	CDI_PROBLEM_DEADLY,  /* dockerd 28 panics when it reads the file */
+	CDI_PROBLEM_STALE,   /* it names something that doesn't exist on the host */
+	CDI_PROBLEM_HOOK,    /* a hook doesn't exist, or is davit's with an unknown command */
 	CDI_PROBLEM_NEITHER, /* a device is in two files of one folder */
 	CDI_PROBLEM_COVERED, /* a device is in two folders */
 };
@@ -120,14 +122,13 @@ struct cdi_listing {
 		struct cdi_problem *items;
 		size_t count, capacity;
 	} problems;
-	size_t files; /* how many specs there are, the invalid ones too */
+	size_t files; /* the number of specs, including invalid ones */
 };
-/* The devices of all specs in these folders of `root`, and what is wrong with them. 0 or -ENOMEM.
- */
+/* Lists the devices of all specs in these directories of `root`, and problems. 0 or -ENOMEM. */
 int cdi_scan(const struct root *root, const char *const *directories, size_t count,
 	     struct arena *arena, struct cdi_listing *ret);
 
-/* Whether davit-hook has that command: create-symlinks, ... */
+/* Whether davit-hook has that command, such as create-symlinks. */
 bool cdi_is_hook_command(const char *name);
 /*
  * The command in a hook's args: "nvidia-cdi-hook NAME ...", "nvidia-ctk hook NAME ...". NULL: none.
@@ -136,12 +137,12 @@ const char *cdi_hook_command(struct json_object *arguments);
 
 /* ---- YAML ------------------------------------------------------------------------------- */
 
-/* The spec as YAML: block style, texts in double quotes. NULL without memory. */
+/* The spec as YAML: block style, texts in double quotes. NULL: no memory. */
 const char *cdi_yaml_write(struct json_object *spec, struct arena *arena);
 /*
- * Reads the part of YAML that specs are written in: mappings and sequences, in block and in flow
- * style, scalars on one line, comments, a %YAML directive. 0, -ENOMEM or -EINVAL with
- * ERROR_BAD_REQUEST and the line: no anchors, tags or block scalars.
+ * Reads the subset of YAML that specs use: mappings and sequences in block and flow style, scalars
+ * on one line, comments, a %YAML directive; no anchors, tags or block scalars. 0, -ENOMEM or
+ * -EINVAL with ERROR_BAD_REQUEST and the line.
  */
 int cdi_yaml_parse(const char *text, size_t length, const char *what, struct json_object **ret,
 		   struct error *err);

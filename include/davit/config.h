@@ -11,7 +11,7 @@
 #define CONFIG_SECONDS 30 /* limits.seconds, also before the file is read */
 #define CONFIG_SIZE_MAX ((size_t)1024 * 1024)
 
-/* NVIDIA_DRIVER_CAPABILITIES, as bits; in the order of their names' alphabet. */
+/* NVIDIA_DRIVER_CAPABILITIES as bits, in alphabetical order. */
 enum driver_capability {
 	CAPABILITY_COMPAT32 = 1 << 0,
 	CAPABILITY_COMPUTE = 1 << 1,
@@ -27,7 +27,7 @@ const char *capability_name(unsigned bit);
 /* The bit of a name, CAPABILITY_ALL for "all", 0 for an unknown one. */
 unsigned capability_bit(struct slice name);
 
-/* Device families beside the GPUs, as bits; in the order of their names' alphabet. */
+/* Other device families as bits, in alphabetical order. */
 enum feature {
 	FEATURE_GDRCOPY = 1 << 0,
 	FEATURE_GDS = 1 << 1,
@@ -41,9 +41,9 @@ const char *feature_name(unsigned bit);
 /* The bit of a name, FEATURE_ALL for "all", 0 for an unknown one. */
 unsigned feature_bit(struct slice name);
 
-/* ACCEPT_AS_ENV is of annotations alone: what holds for the environment. */
+/* ACCEPT_AS_ENV is only for annotations: the same as for the environment. */
 enum accept { ACCEPT_ALWAYS, ACCEPT_PRIVILEGED, ACCEPT_NEVER, ACCEPT_AS_ENV };
-/* What NVIDIA_REQUIRE_* do; AUTO: enforce for the hook, warn for davit-runtime. */
+/* The effect of NVIDIA_REQUIRE_*. AUTO: enforce in the hook, warn in davit-runtime. */
 enum requirements {
 	REQUIREMENTS_AUTO,
 	REQUIREMENTS_ENFORCE,
@@ -51,27 +51,26 @@ enum requirements {
 	REQUIREMENTS_IGNORE
 };
 enum runtime_mode { RUNTIME_MODE_SPEC, RUNTIME_MODE_HOOK };
-/* Who mounts in mode spec. AUTO: the hook, unless the low-level runtime is one of virtual machines.
- */
+/* What mounts in mode spec. AUTO: the hook, except with runtimes of virtual machines. */
 enum runtime_mounts { RUNTIME_MOUNTS_AUTO, RUNTIME_MOUNTS_HOOK, RUNTIME_MOUNTS_SPEC };
 
 struct config {
-	const char *path; /* where it came from; NULL: defaults */
+	const char *path; /* the file; NULL: defaults */
 	struct {
 		const char *root;      /* "/" */
 		struct strings search; /* absolute paths of the host */
 		const char *proc;      /* "/proc" */
 		const char *dev;       /* "/dev" */
 		const char *sys;       /* "/sys" */
-		const char *run;       /* "/run": where the driver's sockets are */
-		const char *mps;       /* "/tmp/nvidia-mps": where the MPS daemon's pipes are */
+		const char *run;       /* "/run": the directory of the driver's sockets */
+		const char *mps;       /* "/tmp/nvidia-mps": the MPS daemon's pipes */
 		/* "/etc/nvidia-container-runtime/host-files-for-container.d": Tegra's lists */
 		const char *csv;
-		/* Not a key, but an option of cdi generate: these lists in place of that
-		 * directory's */
+		/* Not a key but an option of cdi generate: these lists instead of the directory's.
+		 */
 		struct strings csv_files;
-		struct strings csv_ignore; /* patterns of links in the lists that are left out */
-		/* "/usr/local/cuda/compat_orin": where images have newer libraries for Orin */
+		struct strings csv_ignore; /* patterns of links in the lists to omit */
+		/* "/usr/local/cuda/compat_orin": the images' newer libraries for Orin */
 		const char *csv_compat;
 		bool load_modules; /* true */
 	} driver;
@@ -80,31 +79,33 @@ struct config {
 		enum accept annotations; /* ACCEPT_AS_ENV */
 		bool mounts;             /* false */
 		/*
-		 * NVIDIA_VISIBLE_DEVICES; the first one set wins. NVIDIA_VISIBLE_DEVICES is always
-		 * among them, last when the file doesn't list it.
+		 * The first variable that is set counts. NVIDIA_VISIBLE_DEVICES is always in the
+		 * list, at its end if the file doesn't name it.
 		 */
 		struct strings env_names;
 		/*
-		 * "NAME=KIND": variables that ask for other vendors' GPUs, before the vendor's own
-		 * (AMD_VISIBLE_DEVICES); the first one set wins.
+		 * "NAME=KIND": variables that request other vendors' GPUs, before the vendor's own
+		 * (AMD_VISIBLE_DEVICES). The first one that is set counts.
 		 */
 		struct strings vendor_env_names;
-		/* Bus ids of GPUs of other vendors than NVIDIA that `all` doesn't mean. */
+		/* Bus ids of other vendors' GPUs that `all` doesn't include. */
 		struct strings exclude_from_all;
 		unsigned capabilities; /* CAPABILITY_ALL */
-		/* Of these, what an environment that isn't accepted may choose: those without
-		 * device nodes of their own, all but graphics and display. */
+		/*
+		 * Capabilities that an environment may select even if it isn't accepted. Default:
+		 * those without own device nodes, all but graphics and display.
+		 */
 		unsigned image_capabilities;
 		unsigned features;              /* FEATURE_ALL */
 		enum requirements requirements; /* auto */
-		bool ignore_requirements;       /* false; true is requirements at ignore */
+		bool ignore_requirements;       /* false; true: the same as requirements "ignore" */
 		bool imex;                      /* true */
-		bool csv_mounts;          /* true: NVIDIA_REQUIRE_JETPACK=csv-mounts=all counts */
-		bool csv_debug;           /* true: nodes of Tegra's lists for profiling, too */
-		struct strings csv_allow; /* paths that Tegra's lists may name besides the usual */
+		bool csv_mounts;          /* true: accept NVIDIA_REQUIRE_JETPACK=csv-mounts=all */
+		bool csv_debug;           /* true: also nodes for profiling in Tegra's lists */
+		struct strings csv_allow; /* additional paths that Tegra's lists may name */
 	} policy;
 	struct {
-		struct strings spec_dirs; /* /etc/cdi, /var/run/cdi: the last has precedence */
+		struct strings spec_dirs; /* /etc/cdi, /var/run/cdi; the last has precedence */
 		struct strings annotation_prefixes; /* cdi.k8s.io/, nvidia.cdi.k8s.io/ */
 	} cdi;
 	bool cgroups;     /* "auto": true; "never": false */
@@ -123,27 +124,28 @@ struct config {
 	} log;
 };
 
-/* Every key at its default. 0 or -ENOMEM. */
+/* Sets every key to its default. 0 or -ENOMEM. */
 int config_defaults(struct arena *arena, struct config *ret);
 /*
- * Parses text over the defaults: strict JSON but for comments (to the line's end, and between
- * slash-star and star-slash). -EINVAL with ERROR_BAD_CONFIG: no JSON (line and column), unknown key
- * (the nearest known name as remedy), wrong type or value (what is allowed), a relative path.
+ * Sets the defaults and parses the text: strict JSON with comments (to the line's end, and between
+ * slash-star and star-slash). -EINVAL with ERROR_BAD_CONFIG: not JSON (with line and column), an
+ * unknown key (the remedy has the nearest known one), a wrong type or value (with the allowed
+ * ones), a relative path.
  */
 int config_parse(const char *text, size_t length, const char *path, struct arena *arena,
 		 struct config *ret, struct error *err);
-/* Turns comments into blanks, so that lines and columns stay. */
+/* Replaces comments with blanks, so that lines and columns don't change. */
 void config_blank_comments(char *text, size_t length);
 /*
- * Reads the file. `path` NULL: CONFIG_PATH, where a missing file means defaults; a path that was
- * given must exist. Refused (ERROR_BAD_CONFIG) when it is not a regular file (nor is a link), isn't
- * owned by root or by the caller's effective user, can be written by group or others, or has more
- * than CONFIG_SIZE_MAX bytes.
+ * Reads the file. If `path` is NULL, it is CONFIG_PATH, and a missing file means defaults.
+ * Otherwise the file must exist. It is refused (ERROR_BAD_CONFIG) if it is a link or not a regular
+ * file, if its owner isn't trusted (owner_is_trusted), if its group or others can write it, or if
+ * it has more than CONFIG_SIZE_MAX bytes.
  */
 int config_load(const char *path, struct arena *arena, struct config *ret, struct error *err);
-/* The text of such a file, by the same rules. 0 or -errno, err filled. */
+/* Reads the text of such a file with the same checks. 0 or -errno, err filled. */
 int config_read(const char *path, struct arena *arena, char **ret, struct error *err);
-/* Every key by its whole name ("driver.root"), in their order, with its value as JSON. */
+/* A key with its full name ("driver.root"), and its value as JSON. */
 struct config_value {
 	const char *key, *json;
 };
@@ -151,5 +153,5 @@ struct config_values {
 	struct config_value *items;
 	size_t count, capacity;
 };
-/* 0 or -ENOMEM. */
+/* Lists every key, in order. 0 or -ENOMEM. */
 int config_describe(const struct config *config, struct arena *arena, struct config_values *ret);

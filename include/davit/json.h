@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * json: how davit reads JSON with json-c, where it isn't read for every container (json_text.h) and
- * where JSON is made. Strict as json-c is, of bounded depth, nothing behind the
- * end, no NUL characters (json-c ends keys and texts there), errors with line and column. Header
- * only, because it is one function and what it needs.
+ * json: reads JSON with json-c, except for the files of every container (json_text.h): strictly,
+ * with a limited depth, without text after the end, without NUL characters (where json-c ends keys
+ * and texts), and with line and column in errors. A header, because it is only one function.
  */
 #pragma once
 
@@ -25,7 +24,7 @@ static inline void json_tokener_release(struct json_tokener **tokener)
 		json_tokener_free(*tokener);
 }
 
-/* Where a NUL stands, as a byte or as the escape \u0000; length when there is none. */
+/* The offset of a NUL, as a byte or as the escape \u0000; `length` if there is none. */
 static inline size_t json_find_nul(const char *text, size_t length)
 {
 	const char *nul = memchr(text, '\0', length), *at = text;
@@ -44,8 +43,8 @@ static inline size_t json_find_nul(const char *text, size_t length)
 }
 
 /*
- * Parses text, which must be one object. `ret` is to be put (AUTO_JSON). 0, -ENOMEM or -EINVAL with
- * `code`; messages read "cannot read WHAT: ...".
+ * Parses a text that is one object. The caller releases *ret (AUTO_JSON). 0, -ENOMEM or -EINVAL
+ * with `code` and a message "cannot read WHAT: ...".
  */
 static inline int json_parse(const char *text, size_t length, enum error_code code,
 			     const char *what, struct json_object **ret, struct error *err)

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Edits of a JSON text that leave the rest of it as it is: order, blanks, numbers. The text must
- * have been found to be an object (json_parse). A path is member names, ending with NULL.
+ * Edits of a JSON text that preserve the rest: order, blanks, numbers. The text must be an object,
+ * already checked by json_parse. A path is a list of member names that ends with NULL.
  */
 #pragma once
 
 #include "davit/configure.h"
 #include "davit/json.h"
 
-/* A byte order mark, which dockerd takes from 23.0 on: how many bytes it has at the start. */
+/* The length of a byte order mark at the start, which dockerd accepts since 23.0. */
 size_t json_edit_mark(const char *text);
 /*
- * Parses an engine's file, with or without that mark. -EINVAL with ERROR_BAD_CONFIG: no JSON object
- * (line and column).
+ * Parses an engine's file, with or without that mark. -EINVAL with ERROR_BAD_CONFIG: not a JSON
+ * object (with line and column).
  */
 int configure_parse_json(const char *text, const char *path, struct json_object **ret,
 			 struct error *err);
@@ -24,8 +24,8 @@ struct json_edit {
 };
 /* The text of the member's value, or NULL. */
 const char *json_edit_get(const struct json_edit *edit, const char *const *path);
-/* Sets a member to a value's text; objects on the way are made. 0 or -errno. */
+/* Sets a member to a value's text, and creates missing objects. 0 or -errno. */
 int json_edit_set(struct json_edit *edit, const char *const *path, const char *value,
 		  struct error *err);
-/* Removes a member, and the objects around it that are left empty. 0 (also: not there), -errno. */
+/* Removes a member, and parents that become empty. 0, also if it is absent, or -errno. */
 int json_edit_remove(struct json_edit *edit, const char *const *path, struct error *err);

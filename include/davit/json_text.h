@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A JSON text (RFC 8259) as the list of its values, in the order of the text: made in one pass, for
- * the files that are read for every container, most of whose contents nobody asks for. Strings stay
- * in the text until somebody does. Pure.
+ * A JSON text (RFC 8259) as the list of its values, in the order of the text. It is made in one
+ * pass, for the files that are read for every container and mostly skipped. Strings are only copied
+ * on request. Pure.
  */
 #pragma once
 
@@ -27,33 +27,33 @@ struct json_value {
 	bool escaped;           /* a string with a backslash in it */
 };
 
-/* An object is followed by its members' names and values in turns, an array by its items. */
+/* An object is followed by its members' names and values, an array by its items. */
 struct json_text {
-	const char *text; /* the caller's: it stays as long as this is used */
+	const char *text; /* the caller's; must remain valid while this is used */
 	struct json_value *items;
 	size_t count, capacity;
 };
 
 /*
- * The text has to be one object, with nothing behind it, at most JSON_DEPTH_MAX deep and without
- * NUL characters (which would end C strings). 0, -ENOMEM, or -EINVAL with `code`: messages read
- * "cannot read WHAT: line 3, column 7: PROBLEM". What is no UTF-8 is taken as it is.
+ * Parses a text that is one object, at most JSON_DEPTH_MAX deep, without NUL characters (which
+ * would end C strings). 0, -ENOMEM, or -EINVAL with `code` and a message "cannot read WHAT: line 3,
+ * column 7: PROBLEM". Invalid UTF-8 is preserved.
  */
 int json_text_parse(const char *text, size_t length, enum error_code code, const char *what,
 		    struct arena *arena, struct json_text *ret, struct error *err);
 
-/* The value of the last member of that name; NULL: there is none, or it is null. */
+/* The value of the last member of that name; NULL: absent, or null. */
 const struct json_value *json_member(const struct json_text *json, const struct json_value *object,
 				     const char *name);
 bool json_equals(const struct json_text *json, const struct json_value *string, const char *text);
-/* The string without its escapes; NULL without memory. */
+/* The string without its escapes; NULL: no memory. */
 char *json_string(const struct json_text *json, const struct json_value *string,
 		  struct arena *arena);
 bool json_is_true(const struct json_text *json, const struct json_value *boolean);
-/* What doesn't fit is the nearest that does. */
+/* Out of range: the nearest value. */
 int64_t json_integer(const struct json_text *json, const struct json_value *integer);
 
-/* The values of an array in turns; of an object its names and values. NULL behind the last. */
+/* Iterates over an array's values, or an object's names and values. NULL at the end. */
 const struct json_value *json_first(const struct json_value *container);
 const struct json_value *json_next(const struct json_value *container,
 				   const struct json_value *item);

@@ -21,15 +21,15 @@
 #else
 #error "davit: unknown architecture: add its loader cache flags (glibc sysdeps/*/ldconfig.h)"
 #endif
-/* 32-bit libraries beside a 64-bit system (i386, armhf has more bits). */
+/* 32-bit libraries of a 64-bit system (i386; armhf has more bits). */
 #define LOADER_FLAGS_32 LOADER_FLAG_ELF_LIBC6
 
 struct loader_entry {
 	int32_t flags;
 	const char *name; /* SONAME */
-	const char *path; /* where it is, absolute */
+	const char *path; /* absolute */
 	uint32_t os_version;
-	uint64_t hwcap;     /* as in the file, without the glibc-hwcaps index when hwcaps is set */
+	uint64_t hwcap;     /* as in the file; without the glibc-hwcaps index if hwcaps is set */
 	const char *hwcaps; /* name of the glibc-hwcaps subdirectory, or NULL */
 };
 
@@ -50,20 +50,20 @@ const struct loader_entry *loader_cache_find(const struct loader_cache *cache, c
 					     int32_t flags);
 
 /*
- * Adds `added` to `cache`: an added entry takes the place of all that have its name and flags.
- * Among themselves added entries of the same name and flags: the first one wins.
- * Writes a file in the new format alone (every glibc since 2.2 reads that), entries in the loader's
- * own order. 0 or -errno (-EFBIG: strings that overlap to a hostile size).
+ * Merges `added` into `cache`. An added entry replaces all entries of its name and flags; of
+ * several added ones, the first counts. The result has only the new format, which every glibc
+ * since 2.2 reads, with entries in the loader's order. 0 or -errno (-EFBIG: strings that overlap to
+ * a hostile size).
  */
 int loader_cache_merge(const struct loader_cache *cache, const struct loader_cache *added,
 		       struct arena *arena, char **ret_data, size_t *ret_length, struct error *err);
 
-/* What an ELF file says about itself. */
+/* Facts in an ELF file. */
 struct elf_facts {
 	int class_bits;     /* 32 or 64 */
 	uint16_t machine;   /* EM_X86_64, ... */
 	const char *soname; /* NULL: none */
-	/* libcuda's note: ".note.cuda.fwd_compatibility"; NULL without */
+	/* libcuda's note ".note.cuda.fwd_compatibility"; NULL: none */
 	const char *cuda_note; /* the JSON text */
 };
 enum elf_want {
@@ -71,18 +71,18 @@ enum elf_want {
 	ELF_WANT_CUDA_NOTE = 1 << 1,
 };
 /*
- * Reads an open regular file; strings are copied into the arena. Sizes and offsets are not
- * believed: memory and time are bounded, whatever the file says and even when it changes meanwhile.
- * A SONAME that isn't a plain file name is damage. 0, -EINVAL (not an ELF file, or damaged) or
- * -errno. Not pure: it reads fd.
+ * Reads an open regular file, and copies strings into the arena. Sizes and offsets are untrusted:
+ * memory and time are limited, even if the file changes during the call. A SONAME that isn't a
+ * plain file name counts as damage. 0, -EINVAL (not an ELF file, or damaged) or -errno. Not pure:
+ * it reads fd.
  */
 int elf_read(int fd, unsigned want, struct arena *arena, struct elf_facts *ret);
 
-/* The JSON of the note: keys compare without case, unknown ones are passed over. */
+/* The note's JSON. Keys are compared without case, and unknown ones are ignored. */
 struct cuda_note {
 	const char *cuda_version; /* "13.0"; NULL: absent */
-	unsigned drivers[64];     /* majors it runs on */
+	unsigned drivers[64];     /* the supported majors */
 	size_t driver_count;
 };
-/* 0, -EINVAL (no JSON object, a key of a wrong type, too many majors) or -ENOMEM. */
+/* 0, -EINVAL (not a JSON object, a key of a wrong type, too many majors) or -ENOMEM. */
 int cuda_note_parse(const char *json, struct arena *arena, struct cuda_note *ret);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * select: which of the host's GPUs the items of a request mean. Pure, and the same on every
- * platform: what can be named is what the inventory says.
+ * select: selects the host's GPUs for the items of a request. Pure, and the same on every platform,
+ * because it depends only on the inventory.
  */
 #pragma once
 
@@ -17,23 +17,26 @@ struct selection {
 	size_t count, capacity;
 };
 /*
- * {"all"}, {"none"} (in any case) or items: index, UUID, bus id (also without domain or in upper
- * case), "0:1" (the second MIG instance of GPU 0, by GPU and compute instance),
- * "MIG-GPU-<uuid>/gi/ci", "MIG-<uuid>". Each device once, in the GPUs' order. "all" takes the MIG
- * instances of a GPU that has some in its place; an index, UUID or bus id means the whole GPU.
- * -ENODEV with ERROR_UNKNOWN_DEVICE, naming the ones there are; ret is empty then. What asks for a
- * lost GPU fails with its problem; "all" leaves it out. `place` is where the user wrote the items,
- * as the remedy names it: "NVIDIA_VISIBLE_DEVICES", "--gpus".
+ * Selects devices, each once, in the GPUs' order. Items:
+ * - {"all"} or {"none"}, in any case. "all" selects a GPU's MIG instances, if it has any, instead
+ *   of the GPU.
+ * - an index, a UUID, or a bus id (also without domain, or in upper case), for a whole GPU
+ * - "0:1" (the second MIG instance of GPU 0, ordered by GPU and compute instance),
+ *   "MIG-GPU-<uuid>/gi/ci", "MIG-<uuid>"
+ *
+ * -ENODEV with ERROR_UNKNOWN_DEVICE: the message lists the host's devices, and ret is empty. An
+ * item for a lost GPU fails with that GPU's problem; "all" skips it. `place` is the user's notation
+ * of the items for the remedy: "NVIDIA_VISIBLE_DEVICES", "--gpus".
  */
 int select_devices(const struct driver *driver, const struct strings *devices, const char *place,
 		   struct arena *arena, struct selection *ret, struct error *err);
 /*
- * Whether an item can't be decided without NVML: a MIG UUID while the instances' aren't filled in,
- * or a GPU's UUID while /proc doesn't tell all of them yet.
+ * Whether an item can't be decided without NVML: a MIG UUID if the instances' UUIDs are unknown, or
+ * a GPU's UUID if /proc lacks some.
  */
 bool select_needs_uuids(const struct driver *driver, const struct strings *devices);
 /*
- * The same, or a MIG instance by its place ("0:1") on a GPU that has several, whose order isn't
- * known yet: what driver_ask_nvml is called for before select_devices.
+ * The same, or a MIG instance by its index ("0:1") on a GPU that has several in unknown order. If
+ * true, call driver_ask_nvml before select_devices.
  */
 bool select_needs_nvml(const struct driver *driver, const struct strings *devices);

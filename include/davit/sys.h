@@ -13,7 +13,7 @@
 
 /* ---- roots and the resolver ------------------------------------------------------------- */
 
-/* A directory that paths are resolved in as if it were "/"; root_openat says how. */
+/* A directory in which paths are resolved as if it were "/", by root_openat. */
 struct root {
 	int fd;           /* O_PATH; closed by root_close */
 	const char *path; /* absolute, for messages and old kernels; not owned */
@@ -21,41 +21,39 @@ struct root {
 void root_close(struct root *root);
 #define AUTO_ROOT __attribute__((cleanup(root_close))) struct root
 
-/* Opens a directory that the host vouches for. `path` must outlive ret. 0 or -errno. */
+/* Opens a directory by a trusted path of the host. `path` must outlive ret. 0 or -errno. */
 int root_open(const char *path, struct root *ret, struct error *err);
 /*
- * Refuses the root directory of this process, the host's as a rule, through whichever path and
- * mount it was opened: a container's root is never that. 0 or -errno, err filled
- * (ERROR_BAD_BUNDLE).
+ * Refuses the root directory of this process (usually the host's), by any path or mount, because it
+ * is never a container's root. 0 or -errno, err filled (ERROR_BAD_BUNDLE).
  */
 int root_refuse_own(const struct root *root, struct error *err);
 
 /*
- * The resolver: opens `path` as a process whose root directory is `root` would. It is meant for
- * paths and trees that somebody hostile wrote, and may be changing at the same time.
+ * The resolver: opens `path` as a process with the root directory `root` would. Paths and trees may
+ * be hostile, and may change during the call.
  *
  * What it does:
  *   - Starts at root->fd, whether `path` begins with "/" or not. "" is -ENOENT.
  *   - Follows every symbolic link on the way inside `root`: an absolute link starts at root->fd
  *     again, ".." at root->fd stays there. At most 40 links, then -ELOOP.
- *   - Refuses links that only /proc can make (/proc/PID/root, /proc/PID/fd/N): -ELOOP. Without
- *     openat2 they can't be told apart, so all links of a procfs are refused.
+ *   - Refuses magic links of /proc (/proc/PID/root, /proc/PID/fd/N): -ELOOP. Without
+ *     openat2 they can't be recognised, so all links of a procfs are refused.
  *   - Crosses mount points, as chroot(2) does: volumes are part of the tree.
- *   - A trailing "/" means that a directory is asked for: "file/" is -ENOTDIR, and a last link is
- *     followed.
- *   - Returns the object that it reached at some moment of the call. A rename in the tree meanwhile
- *     can change which object of the tree this is, never lead out of it.
+ *   - A trailing "/" requires a directory: "file/" is -ENOTDIR, and a last link is followed.
+ *   - Returns the object that it reached during the call. A concurrent rename can change which
+ *     object of the tree this is, but never leads out of the tree.
  *
- * What the caller has to do:
- *   - Check what was opened (fstat: type, owner, device) on the descriptor, and go on with that
- *     descriptor. A second call for the same path may reach something else.
- *   - Make nothing through it: O_CREAT and O_TMPFILE are -EINVAL. Things are made by a name in a
+ * What the caller must do:
+ *   - Check the opened object (fstat: type, owner, device), and use only that descriptor. A
+ *     second call for the same path may reach something else.
+ *   - Create nothing through it: O_CREAT and O_TMPFILE are -EINVAL. Create files by a name in a
  *     directory's descriptor (root_open_parent, attach.h).
- *   - Ask place_inspect (attach.h) whether a volume was crossed, where that matters.
+ *   - Call place_inspect (attach.h) if it matters whether the object lies in a volume.
  *
  * Flags, those of open(2); O_CLOEXEC and O_NOCTTY are added:
  *   O_PATH       only a reference: no permission to read is needed, no driver's open runs and no
- *                FIFO blocks. The default choice for whatever hasn't been checked yet.
+ *                FIFO blocks. The default for unchecked objects.
  *   O_NOFOLLOW   the last component isn't followed when it is a link: with O_PATH the link itself
  *                is opened, otherwise -ELOOP.
  *   O_DIRECTORY  -ENOTDIR for anything else.
@@ -71,20 +69,19 @@ int root_refuse_own(const struct root *root, struct error *err);
  * each directory on the way open, gives the same answers; tests/unit/test_sys.c compares the two.
  */
 int root_openat(const struct root *root, const char *path, int flags);
-/* fstat of what `path` leads to (the last link not followed with AT_SYMLINK_NOFOLLOW). 0 or -errno
- */
+/* fstat of the object at `path`; AT_SYMLINK_NOFOLLOW: of a last link itself. 0 or -errno. */
 int root_stat(const struct root *root, const char *path, int flags, struct stat *ret);
 /* The text of the link at `path`, or NULL with errno set. */
 const char *root_readlink(const struct root *root, const char *path, struct arena *arena);
 /*
- * Opens the directory `path`, making what is missing with mode 0755, component by component.
- * Returns an O_PATH descriptor or -errno with err filled (ERROR_IMAGE when something that isn't a
- * directory, or a dangling link, is in the way; -EROFS as such).
+ * Opens the directory `path`, and creates missing components one by one with mode 0755. Returns an
+ * O_PATH descriptor, or -errno with err filled (ERROR_IMAGE if a component is a dangling link or
+ * not a directory; -EROFS unchanged).
  */
 int root_mkdirs(const struct root *root, const char *path, struct error *err);
 /*
- * The directory that `path` lies in (made when `create`) and the name in it: what is needed to
- * create or replace path itself. Returns an O_PATH descriptor or -errno, err filled.
+ * Opens the parent directory of `path` (created with `create`) and returns the name in it, to
+ * create or replace `path` itself. An O_PATH descriptor or -errno, err filled.
  */
 int root_open_parent(const struct root *root, const char *path, bool create, const char **ret_name,
 		     struct error *err);
@@ -92,87 +89,84 @@ int root_open_parent(const struct root *root, const char *path, bool create, con
 /* ---- files ------------------------------------------------------------------------------ */
 
 /*
- * The whole of an open file, NUL-terminated. Regular files and those of /proc; -EFBIG when there
- * are more than `limit` bytes. `ret_length` may be NULL. 0 or -errno, no message.
+ * Reads a whole open file, a regular one or one of /proc, NUL-terminated. -EFBIG if it has more
+ * than `limit` bytes. `ret_length` may be NULL. 0 or -errno, no message.
  */
 int file_read(int fd, size_t limit, struct arena *arena, char **ret, size_t *ret_length);
 /*
- * Opens what `path` leads to for reading, when it is a regular file: the type is checked before the
- * file is opened, so that no FIFO blocks and no device sees an open. fd or -errno (-EINVAL: another
- * type).
+ * Opens a regular file for reading. The type is checked before the file is opened, so that no FIFO
+ * blocks and no device is opened. fd or -errno (-EINVAL: another type).
  */
 int root_open_regular(const struct root *root, const char *path);
 /* root_open_regular and file_read. 0 or -errno, no message. */
 int root_read(const struct root *root, const char *path, size_t limit, struct arena *arena,
 	      char **ret, size_t *ret_length);
 /*
- * The same for a file of the host by its path. It is opened with `flags` besides (O_NOFOLLOW, or
- * 0), without waiting for a FIFO's writer. -EINVAL: not a regular file.
+ * The same for a path of the host, opened with the additional `flags` (O_NOFOLLOW, or 0), without
+ * waiting for a FIFO's writer. -EINVAL: not a regular file.
  */
 int file_load(const char *path, int flags, size_t limit, struct arena *arena, char **ret,
 	      size_t *ret_length);
-/* Whether davit may act on what an open file says, or run it, and why not. */
+/* Whether davit may use the content of an open file, or run it; if not, the reason. */
 enum file_trust {
 	FILE_TRUSTED,
 	FILE_NOT_REGULAR,
 	FILE_OTHER_OWNER,        /* see owner_is_trusted */
-	FILE_WRITABLE_BY_OTHERS, /* by its group or everybody */
+	FILE_WRITABLE_BY_OTHERS, /* by its group or by everyone */
 };
 /* fd may be O_PATH. An enum file_trust, or -errno. */
 int file_trust(int fd);
 /*
- * The names in the directory `path`, in no order, at most `limit` of them (-E2BIG: more; `ret`
- * holds that many), without "." and "..". 0 or -errno, no message.
+ * The names in the directory `path`, unordered, without "." and "..". -E2BIG if there are more than
+ * `limit`; `ret` then has the first ones. 0 or -errno, no message.
  */
 int root_list(const struct root *root, const char *path, size_t limit, struct arena *arena,
 	      struct strings *ret);
 /* Writes all of it. 0 or -errno. */
 int file_write(int fd, const void *data, size_t length);
 /*
- * Replaces the file at `path` on the host with `text`, all of it or nothing. The old file's mode
- * and owner are kept, and a missing directory is made. `fresh`: an existing file is an error.
+ * Replaces the host's file `path` atomically with `text`. The old file's mode and owner are
+ * preserved, and a missing directory is created. `fresh`: an existing file is an error.
  */
 int file_save(const char *path, const char *text, bool fresh, struct arena *arena,
 	      struct error *err);
-/* The path of what is open there, as the kernel knows it. NULL without one, or memory. */
+/* The kernel's path of an open file. NULL: none, or no memory. */
 const char *fd_path(int fd, struct arena *arena);
-/* Opens the object behind an O_PATH descriptor anew, by way of /proc/self/fd. fd or -errno. */
+/* Reopens the object of an O_PATH descriptor through /proc/self/fd. fd or -errno. */
 int fd_reopen(int fd, int flags);
 
 /*
- * The log, appended to a regular file of root's, which is made when missing (0640), or to a
- * character device; /dev/stderr is standard error. Never in the way: when it can't be had, a
- * warning says so on standard error, and that becomes the log.
+ * Logs to a root-owned regular file, which is created if missing (0640), or to a character device;
+ * /dev/stderr is standard error. If the file can't be used, a warning is printed on standard error,
+ * and that becomes the log.
  */
 void log_to_file(const char *path, enum log_level level);
-/* The same without the warning: false when it can't be had. */
+/* The same without the warning; false if it can't be used. */
 bool log_try_file(const char *path, enum log_level level);
 
 /*
- * ---- mounts: how the kernel does them. Whether anything may be put somewhere is decided by
- * attach.h, which alone calls the functions that change something. --------------------------- */
+ * ---- mounts, as the kernel makes them. attach.h decides whether a mount is allowed, and is the
+ * only caller of the functions that change something. --------------------------------------- */
 
 enum mount_flags {
 	MOUNT_FLAG_RDONLY = 1 << 0,
 	MOUNT_FLAG_NOSUID = 1 << 1,
 	MOUNT_FLAG_NODEV = 1 << 2,
 	MOUNT_FLAG_NOEXEC = 1 << 3,
-	/* Not of the mount, of its source: a link as last component is refused (-ELOOP). */
+	/* A property of the source: a link as the last component is refused (-ELOOP). */
 	MOUNT_FLAG_NOFOLLOW = 1 << 4,
-	/* Nor is this: mounts beneath the source come along. */
+	/* A property of the source: mounts below it are included. */
 	MOUNT_FLAG_RECURSIVE = 1 << 5,
 };
 
 /*
- * A mount that nobody sees yet: cloned from a file, directory or node of the host and given its
- * attributes, to be moved to its place later, also in another mount namespace. On kernels before
- * 5.12 it is the same promise kept by other means: the place is bound by descriptor and the
- * identity of the source compared then.
+ * A detached mount: cloned from a file, directory or node of the host, with its attributes set, and
+ * moved to its place later, also in another mount namespace. Before Linux 5.12, the mount is made
+ * directly on the place by descriptor, and then compared with the source.
  */
 struct mount_source {
 	int fd;       /* the detached clone, or -1 */
-	bool by_path; /* an old kernel: fd is the source itself (O_PATH), to be bound when attached
-		       */
+	bool by_path; /* an old kernel: fd is the source itself (O_PATH) */
 	const struct root *root;
 	const char *path;
 	unsigned flags;
@@ -181,9 +175,9 @@ struct mount_source {
 };
 void mount_source_close(struct mount_source *source);
 /*
- * Clones what `path` in root leads to; flags are added to those the mount has already, propagation
- * becomes private. `recursive` takes mounts beneath along. root and path must outlive ret.
- * 0 or -errno, no message.
+ * Clones the object at `path` in root. `flags` are added to the flags of its mount, and propagation
+ * becomes private. `recursive` includes the mounts below. root and path must outlive ret. 0 or
+ * -errno, no message.
  */
 int mount_source_clone(const struct root *root, const char *path, unsigned flags, bool recursive,
 		       struct mount_source *ret);
@@ -200,31 +194,31 @@ struct mount_directory {
 int mount_source_clone_near(struct mount_directory *directory, const struct root *root,
 			    const char *path, unsigned flags, struct mount_source *ret);
 /*
- * The same of an open file, which `path` led to and which is known to be of that type (S_IFREG,
- * ...): of ret->st only the type is filled. fd stays the caller's.
+ * The same for an open file, which was opened at `path` and has that type (S_IFREG, ...). Only the
+ * type is set in ret->st. The caller keeps fd.
  */
 int mount_source_clone_fd(int fd, mode_t type, const struct root *root, const char *path,
 			  unsigned flags, struct mount_source *ret);
 
-/* A place in a root of the mount namespace the caller is in: what a mount goes onto. */
+/* The target of a mount: a place in a root of the caller's mount namespace. */
 struct mount_place {
 	const struct root *root;
 	const char *path; /* in root */
 	int fd; /* O_PATH: a directory for directories, a file for anything else; not owned */
 };
-/* Puts the clone there. 0 or -errno (-ESTALE: source or place was exchanged meanwhile), no message.
- */
+/* Attaches the clone. 0 or -errno (-ESTALE: source or place was replaced meanwhile), no message. */
 int mount_source_attach(struct mount_source *source, const struct mount_place *place);
 
 /*
- * Moves a mount of this namespace (a descriptor of its top) there, with all that is mounted on it;
- * one that a user namespace holds fast is cloned. 0 or -errno, no message.
+ * Moves a mount of this namespace (a descriptor of its top), with all mounts on it. A mount that a
+ * user namespace locks is cloned instead. 0 or -errno, no message.
  */
 int mount_move(int fd, const struct mount_place *place);
 
 /*
- * A new tmpfs, filled by `fill` (through the descriptor of its top directory) before anyone sees it
- * on kernels from 5.2; then given `flags` and attached. `fill` returns 0 or -errno, which ends it.
+ * A new tmpfs. `fill` fills it through the descriptor of its top directory, since Linux 5.2 before
+ * it is visible. Then it gets `flags` and is attached. If `fill` returns -errno, that is the
+ * result.
  */
 struct mount_tmpfs {
 	unsigned size_kib;
@@ -237,23 +231,23 @@ struct mount_tmpfs {
 int mount_tmpfs_attach(const struct mount_tmpfs *tmpfs, const struct mount_place *place,
 		       struct error *err);
 /*
- * A new file system of that type (proc, sysfs, devpts, tmpfs), by options of name and value. 0 or
- * -errno, no message.
+ * Mounts a new file system of that type (proc, sysfs, devpts, tmpfs), with options as names and
+ * values. 0 or -errno, no message.
  */
 int mount_new_attach(const char *type, const char *const (*options)[2], size_t count,
 		     unsigned flags, const struct mount_place *place);
 /*
- * Covers the directory at `place` with a writable view of itself: an overlay whose changes live in
- * a tmpfs of at most size_kib. For directories on a read-only file system. A descriptor of the
- * view's top (O_PATH), or -errno, err filled.
+ * Covers a directory on a read-only file system with a writable view of itself, an overlay with its
+ * changes in a tmpfs of at most size_kib. A descriptor of the view's top (O_PATH), or -errno, err
+ * filled.
  */
 int mount_overlay_attach(unsigned size_kib, const struct mount_place *place, struct error *err);
 
-/* One line of /proc/PID/mountinfo (proc(5)), as far as anyone needs it; strings are unescaped. */
+/* The needed fields of a line of /proc/PID/mountinfo (proc(5)), unescaped. */
 struct mount_info {
 	uint64_t id, parent;
 	dev_t device;            /* of the file system */
-	bool shared;             /* what is mounted in it shows elsewhere, too */
+	bool shared;             /* mounts in it propagate */
 	bool read_only;          /* the mount, or the whole file system */
 	const char *root;        /* the directory of the file system that is the mount's root */
 	const char *mount_point; /* relative to the process's root */
@@ -267,40 +261,38 @@ struct mount_infos {
 #define MOUNT_INFO_MAX ((size_t)16 * 1024 * 1024)
 /* Pure: parses the text, which is changed in place and must outlive ret. 0, -EINVAL or -ENOMEM. */
 int mount_info_parse(char *text, struct arena *arena, struct mount_infos *ret);
-/* Those of this process. 0 or -errno. */
+/* Reads this process's mounts. 0 or -errno. */
 int mount_info_read(struct arena *arena, struct mount_infos *ret);
-/* The id, as mountinfo has it, of the mount that an open file lies on. 0 or -errno. */
+/* The id (as in mountinfo) of an open file's mount. 0 or -errno. */
 int mount_id_of(int fd, struct arena *arena, uint64_t *ret);
 
 /*
  * The type, identity and size (st_mode, st_dev, st_ino, st_rdev, st_size) of an open file, and the
- * mount that it lies on: an id to compare and to ask mount_facts_read about, nothing else. 0 or
- * -errno.
+ * id of its mount, which is only for comparisons and for mount_facts_read. 0 or -errno.
  */
 int fd_inspect(int fd, struct arena *arena, struct stat *ret_st, uint64_t *ret_mount);
-/* Whether an open directory is the top of its mount; false, too, where the kernel doesn't say. */
+/* Whether an open directory is the top of its mount; false if the kernel doesn't say. */
 bool fd_is_top_of_mount(int fd);
-/* When it was made, in seconds since 1970; 0: the file system doesn't tell. */
+/* The file's birth time, in seconds since 1970; 0: unknown to the file system. */
 int64_t fd_birth(int fd);
-/* What there is to know of a mount before anything is put on it. */
+/* The facts of a mount that decide what may be mounted on it. */
 struct mount_facts {
 	uint64_t parent;
 	dev_t device;     /* of the file system */
-	bool shared;      /* what is mounted on it shows elsewhere, too */
+	bool shared;      /* mounts on it propagate */
 	bool read_only;   /* the mount, or the whole file system */
-	const char *root; /* the directory of the file system that it shows; in the arena */
+	const char *root; /* the file system's directory that is mounted; in the arena */
 	char type[32];
 };
 /*
- * Of this process's mount namespace. statmount(2) (Linux 6.8), else mountinfo, which takes the
- * longer the more mounts the host has. 0 or -errno; -EAGAIN: statmount isn't to be had, the id is
- * to be asked for anew (once in the life of the process).
+ * Reads the facts of a mount of this process's mount namespace, with statmount(2) (Linux 6.8), or
+ * from mountinfo, which is slower with many mounts. 0 or -errno; -EAGAIN (at most once in a
+ * process): statmount isn't available, so read the id again.
  */
 int mount_facts_read(uint64_t id, struct arena *arena, struct mount_facts *ret);
-/* Ends that what is mounted in this mount (a descriptor of its top) shows elsewhere. 0 or -errno.
- */
+/* Makes this mount (a descriptor of its top) private. 0 or -errno. */
 int mount_make_private(int fd);
-/* Nothing can be written through this mount (a descriptor of its top) any more. 0 or -errno. */
+/* Makes this mount (a descriptor of its top) read-only. 0 or -errno. */
 int mount_make_read_only(int fd);
 
 /* ---- the device filter of cgroup v2 ------------------------------------------------------ */
@@ -318,11 +310,11 @@ int bpf_open_program(uint32_t id, struct arena *arena, int *ret_fd, struct bpf_i
 		     size_t *ret_count);
 /* Loads a device program. fd or -errno. */
 int bpf_load_device(const struct bpf_insn *program, size_t count);
-/* Attaches the first one to a cgroup of our own, to be replaced later. 0 or -errno. */
+/* Attaches the first program to davit's own cgroup. It can be replaced later. 0 or -errno. */
 int bpf_attach_device(int cgroup_fd, int program_fd);
 /*
- * Puts new_fd in the place of old_fd. The filter is never absent: BPF_F_REPLACE (Linux 5.6), or,
- * where the kernel lacks it, the new one is attached before the old one is detached. 0 or -errno.
+ * Replaces old_fd with new_fd. The filter is never absent: BPF_F_REPLACE (Linux 5.6) or, on older
+ * kernels, the new program is attached before the old one is detached. 0 or -errno.
  */
 int bpf_replace_device(int cgroup_fd, uint32_t attach_flags, int old_fd, int new_fd);
 
@@ -335,59 +327,58 @@ int bpf_replace_device(int cgroup_fd, uint32_t attach_flags, int old_fd, int new
 int proc_fd(void);
 /* Opens /proc/PID/NAME, magic links (root, ns/mnt) included; pid 0 means self. fd or -errno. */
 int proc_open(pid_t pid, const char *name, int flags);
-/* What /proc/PID/NAME leads to, the magic link followed; pid 0 means self. 0 or -errno. */
+/* stat of the target of the magic link /proc/PID/NAME; pid 0 means self. 0 or -errno. */
 int proc_stat(pid_t pid, const char *name, struct stat *ret);
 /* Reads /proc/PID/NAME; pid 0 means self. 0 or -errno, no message. */
 int proc_read(pid_t pid, const char *name, size_t limit, struct arena *arena, char **ret);
 
 /*
- * Checks that /proc can be used for looking at this process: that it is a procfs, of this process's
- * PID namespace or an outer one. 0 or -errno, err filled.
+ * Checks that /proc shows this process: it is a procfs of this process's PID namespace, or of an
+ * outer one. 0 or -errno, err filled.
  */
 int proc_check(struct error *err);
 /*
- * Whether /proc has the processes by the numbers that they have for this process. An outer PID
- * namespace's doesn't: there, a number is another process's.
+ * Whether /proc has the pids of this process's PID namespace. In the /proc of an outer PID
+ * namespace, a pid means another process.
  */
 bool proc_has_our_numbers(void);
 
 /*
- * Whether this process is in a user namespace that isn't the initial one: its root has no say over
- * devices.
+ * Whether this process is in a user namespace other than the initial one, where root has no rights
+ * over devices.
  */
 bool user_namespace_is_nested(void);
 /*
- * Pure: the id outside that `id` inside stands for, by the text of a uid_map or gid_map
- * (user_namespaces(7): lines "inside outside length"). 0, -ENOENT or -EINVAL.
+ * Pure: the outer id of the inner `id`, by the text of a uid_map or gid_map (user_namespaces(7):
+ * lines "inside outside length"). 0, -ENOENT or -EINVAL.
  */
 int id_map_find(const char *map, uint32_t id, uint32_t *ret);
 /*
- * Whether the owner of an open file or directory may vouch for it: the one rule for davit-nvml,
- * the configuration, the log, the record of a bundle and the directory of MPS pipes. `st` is its
- * stat; fd may be O_PATH. Trusted are:
- *   - root, as this user namespace shows it
- *   - the user that the process acts as
- *   - in a user namespace, owners from outside of it, among them the host's root. The kernel shows
- *     all of them as one id (overflowuid). If the namespace has a user of its own with that id, the
- *     file's owner has to be told apart, which takes CAP_FOWNER there; without it: not trusted.
- * Modes are the caller's to check. Without /proc only the first two are trusted.
+ * Whether the owner of an open file or directory is trusted. All files use this rule: davit-nvml,
+ * the configuration, the log, the record of a bundle, the directory of MPS pipes. `st` is the
+ * file's stat; fd may be O_PATH. Trusted owners:
+ *   - root of this user namespace
+ *   - the user of this process
+ *   - in a user namespace, owners from outside of it, including the host's root. The kernel shows
+ *     all of them as one id (overflowuid). If the namespace has its own user with that id,
+ *     CAP_FOWNER is needed to distinguish them; without it, the owner isn't trusted.
+ * The caller checks the mode. Without /proc, only the first two are trusted.
  */
 bool owner_is_trusted(int fd, const struct stat *st);
 /* Enters the mount namespace behind fd (the process has one thread). 0 or -errno. */
 int namespace_enter_mount(int fd);
 /* Enters the user namespace behind fd, with all rights in it. 0 or -errno. */
 int namespace_enter_user(int fd);
-/* Creates files as uid:gid from here on, capabilities unchanged. 0 or -errno. */
+/* From now on, created files belong to uid:gid. Capabilities are unchanged. 0 or -errno. */
 int files_owned_by(uid_t uid, gid_t gid);
 
 /*
- * Which capabilities the process has in effect: named by what is being done. The permitted set
- * keeps what later phases need and loses the rest for good.
+ * The phases of the process, which differ in the effective capabilities. The permitted set retains
+ * only what later phases need.
  */
 enum privilege {
-	PRIVILEGE_READ,   /* reading the bundle, the host's files and the image: DAC_READ_SEARCH,
-			     SYS_PTRACE */
-	PRIVILEGE_PARSE,  /* none at all */
+	PRIVILEGE_READ,   /* bundle, host's files and image: DAC_READ_SEARCH, SYS_PTRACE */
+	PRIVILEGE_PARSE,  /* none */
 	PRIVILEGE_MOUNT,  /* SYS_ADMIN, SYS_CHROOT, DAC_*, FOWNER, CHOWN, MKNOD, SETUID/GID,
 			     SYS_PTRACE */
 	PRIVILEGE_FILTER, /* SYS_ADMIN: a filter of system calls that leaves new privileges possible
@@ -397,14 +388,14 @@ enum privilege {
 int privilege_set(enum privilege phase, struct error *err);
 /* Whether PRIVILEGE_MOUNT has, or would have, its SYS_ADMIN. */
 bool privilege_may_mount(void);
-/* Whether this process may make device nodes, in whatever phase it is. */
+/* Whether this process may create device nodes, in any phase. */
 bool privilege_may_make_nodes(void);
 
 /*
- * Holds the process to the system calls it needs (src/sys/filter_calls.h); any other kills it.
- * Filters add up: first the wider one, before the container's input is parsed; then, when the
- * driver is known, the narrower one without starting programs, and with it no new privileges. A
- * process that starts no program installs the narrower one alone.
+ * Restricts the process to the needed system calls (src/sys/filter_calls.h); any other call kills
+ * it. Filters add up. The wider one is installed before the container's input is parsed. The
+ * narrower one is installed when the driver is known; it allows no starting of programs, and sets
+ * no_new_privs. A process that starts no program installs only the narrower one.
  */
 enum filter { FILTER_REQUEST, FILTER_APPLY };
 int filter_install(enum filter filter, struct error *err);
@@ -412,64 +403,62 @@ int filter_install(enum filter filter, struct error *err);
 /* ---- limits ----------------------------------------------------------------------------- */
 
 /*
- * From now on the program ends after so many seconds (0: no end) with that exit code and one line
- * that names the step it is in. A call that is only interrupted by a fatal signal (a file system
- * whose daemon doesn't answer) keeps it from saying so: deadline_watch.
+ * From now on, the program ends after that many seconds (0: no limit) with the exit code, and with
+ * one line that names the current step. A call that only a fatal signal can interrupt (a file
+ * system whose daemon doesn't answer) prevents the line; deadline_watch helps.
  */
 void deadline_set(unsigned seconds, int exit_code);
-/* What is being done, as in "cannot DOING: ..."; a text that stays. */
+/* Sets the current step, as in "cannot DOING: ...". The text must remain valid. */
 void deadline_step(const char *doing);
-/* "cannot DOING: it isn't done after N s". -ETIMEDOUT. */
+/* Fills err: "cannot DOING: not finished after N s". Returns -ETIMEDOUT. */
 int deadline_error(unsigned seconds, struct error *err);
 /*
- * Has a thread wait for the end as well, beside a program that is about to touch a container's file
- * systems: it says the line, and ends the program whatever that waits for. Before the narrow filter
- * is installed. The thread has no capabilities.
+ * Starts a thread that also waits for the end, before the program touches a container's file
+ * systems. It prints the line and ends the program, whatever call the program waits for. Call it
+ * before the narrow filter is installed. The thread has no capabilities.
  */
 void deadline_watch(void);
 /*
- * Waits for a child, but no longer than so many seconds (0: no end): then it is killed, or left
- * behind where no signal reaches it. 0 and the child's status as wait(2) has it, -ETIMEDOUT or
- * -errno.
+ * Waits for a child at most that many seconds (0: no limit). After that the child is killed; if no
+ * signal reaches it, it is abandoned. 0 and the child's status as in wait(2), -ETIMEDOUT or -errno.
  */
 int deadline_wait(pid_t pid, unsigned seconds, int *ret_status);
 
-/* Most of what a host with 256 GPUs takes is 2 MiB, what images bring about is bounded to 30. */
+/* A host with 256 GPUs needs about 2 MiB, and an image at most 30 MiB. */
 #define MEMORY_LIMIT_MIB 256
-/* Holds the process to MEMORY_LIMIT_MIB of memory of its own; what fails then says so. */
+/* Limits the process's data to MEMORY_LIMIT_MIB. Errors of allocation name the limit. */
 void memory_limit(void);
-/* Takes that back, for a program that is started. */
+/* Restores the original limit, for a program to be started. */
 void memory_unlimit(void);
 
 /* ---- programs of the host --------------------------------------------------------------- */
 
 #define SPAWN_LINE_MAX 200
 /*
- * A program to be run as a child: standard input /dev/null, no other descriptor than its outputs,
- * default signals, nothing of the environment.
+ * A program to run as a child: with /dev/null as standard input, no descriptors except its outputs,
+ * default signals, and an empty environment.
  */
 struct spawn {
-	int program;                  /* descriptor, O_PATH is enough; no script */
+	int program;                  /* descriptor, O_PATH is enough; not a script */
 	const char *const *arguments; /* ending with NULL; the first is its name */
 	int timeout_ms;
-	size_t output_max; /* bytes of its standard output; 0: not wanted, /dev/null */
-	bool sandboxed;    /* of the capabilities only those that it makes its sandbox with, and no
-			      way to gain any */
+	size_t output_max; /* bytes of its standard output; 0: /dev/null */
+	bool sandboxed;    /* only its sandbox's capabilities, and no way to gain others */
 };
 struct spawn_result {
-	int status;   /* as wait(2) has it */
+	int status;   /* as in wait(2) */
 	char *output; /* in the arena, NUL-terminated */
 	size_t output_length;
-	char line[SPAWN_LINE_MAX]; /* the first of its standard error */
+	char line[SPAWN_LINE_MAX]; /* the first line of its standard error */
 };
 /*
- * Runs it to its end. When this returns, it has ended or was killed, with what it started; only
- * one that hangs in a driver, where no signal reaches it, is left to init. 0, however it ended;
- * -ETIMEDOUT, -EFBIG (more than output_max) or -errno, when ret holds what came before.
+ * Runs the program and waits. On return, it has ended or was killed, with all its children. Only a
+ * program that hangs in a driver, where no signal reaches it, is left to init. 0 for any exit
+ * status; -ETIMEDOUT, -EFBIG (more than output_max) or -errno, with the earlier output in ret.
  */
 int spawn_run(const struct spawn *spawn, struct arena *arena, struct spawn_result *ret);
 /*
- * From now on spawn_run starts nothing: it ends this process with that exit code. For a process
- * whose filter doesn't allow programs, and whose parent starts another one if it needs them.
+ * From now on, spawn_run starts no program but ends this process with that exit code. For a process
+ * whose filter forbids programs, and whose parent then starts another process that may start them.
  */
 void spawn_forbid(int exit_code);

@@ -146,7 +146,7 @@ static int clone_operation(const struct operation *operation, const struct drive
 	if (r == 0 || operation->required)
 		return r;
 	*ret_missing = true;
-	/* That it isn't there is nothing to speak of. */
+	/* A missing optional source isn't worth a warning. */
 	log_line(r == -ENOENT ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "skipped: cannot %s",
 		 err->message);
 	return 0;
@@ -197,9 +197,9 @@ struct applier {
 };
 
 /*
- * The image has a file of that name (a driver of its own): ours goes over it. It is cloned from
- * where it was bound in this container already, since the host's own mounts can't be cloned from
- * within the container's namespace, and has to be the host's file.
+ * The image has a file of that name (its own driver), so the host's file is mounted on it. It is
+ * cloned from its existing mount in this container, because the host's mounts can't be cloned in
+ * the container's namespace, and it must be the host's file.
  */
 static int cover_with_linked(struct applier *applier, const struct operation *operation,
 			     struct error *err)
@@ -290,7 +290,7 @@ static int apply_operation(struct applier *applier, size_t index, struct error *
 	return r;
 }
 
-/* What is made in the container belongs to its root user, whoever that is on the host. */
+/* Created files belong to the container's root user, whose id on the host may be any. */
 static int act_as_owner(const struct container *container, struct error *err)
 {
 	int r;

@@ -110,8 +110,7 @@ static int cgroup_open(pid_t pid, struct arena *arena, struct cgroup *ret, struc
 
 	if (r < 0)
 		return error_errno(err, -r, "read the cgroups of process %d", (int)pid);
-	/* As the runtimes decide it: whatever v1 hierarchies there are, this mount is what counts.
-	 */
+	/* As the runtimes decide: only this mount counts, whatever v1 hierarchies exist. */
 	ret->unified = is_file_system(CGROUP_MOUNT, CGROUP2_SUPER_MAGIC);
 	ret->path = find_path(text, ret->unified, arena);
 	if (!ret->path && !ret->unified) {
@@ -179,9 +178,8 @@ static int replace_program(int cgroup_fd, uint32_t id, uint32_t attach_flags,
 }
 
 /*
- * Every attached program has to allow a device, so each one is replaced. When one of them was
- * exchanged by somebody else meanwhile, the whole is looked at again: rules that are there twice do
- * no harm.
+ * A device is allowed only if every attached program allows it, so each one is replaced. If another
+ * process replaces one meanwhile, everything is read again. Duplicate rules do no harm.
  */
 static int replace_programs(int cgroup_fd, const struct plan *plan, struct arena *arena,
 			    struct error *err)

@@ -89,7 +89,7 @@ static int open_mount_namespace(pid_t pid, struct error *err)
 		whose = "davit";
 	else if (proc_stat(1, "ns/mnt", &init) == 0 && is_same(&init, &theirs))
 		whose = "init";
-	else /* a user who may not look at init can't mount there either */
+	else /* a user who can't inspect init can't mount there, either */
 		return fd_take(&fd);
 	return error_set(err, ERROR_BAD_BUNDLE, EINVAL,
 			 "pass the pid of a process in the container's own mount namespace",

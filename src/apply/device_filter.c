@@ -28,7 +28,7 @@
 	((struct bpf_insn){.code = BPF_JMP | (operator) | BPF_X, .dst_reg = (dst), .src_reg = (src), \
 			   .off = (int16_t)(offset)})
 #define BPF_JMP_A(offset) ((struct bpf_insn){.code = BPF_JMP | BPF_JA, .off = (int16_t)(offset)})
-/* A number of 64 bits takes the place of two instructions. */
+/* A 64-bit number occupies two instructions. */
 #define BPF_LD_IMM64_LOW(dst, number) \
 	((struct bpf_insn){.code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = (dst), \
 			   .imm = (int32_t)(number)})
@@ -39,16 +39,19 @@
 #define BPF_EXIT_INSN() ((struct bpf_insn){.code = BPF_JMP | BPF_EXIT})
 /* clang-format on */
 
-/* Register 1 is the context. It stays as it is: what follows the rules expects it there. */
+/*
+ * Register 1 is the context. It must not change, because the original program after the rules
+ * expects it there.
+ */
 #define QUESTION BPF_REG_2 /* the type, and the access in the upper half */
 #define DEVICE BPF_REG_4   /* major << 32 | minor */
 #define SCRATCH BPF_REG_3
 
 /*
- * Why a rule has only one jump: for each jump the kernel's verifier follows both ways, and takes
- * about a microsecond for each instruction on them. With one comparison for major and one for minor
- * a program of 64 GPUs took 3 ms to load instead of 0.5. A jump's distance counts from the
- * instruction behind it.
+ * Each rule has only one jump, because for each jump the kernel's verifier follows both branches,
+ * and needs about a microsecond for each instruction on them. With separate comparisons of major
+ * and minor, a program for 64 GPUs took 3 ms to load instead of 0.5. A jump's distance counts from
+ * the next instruction.
  */
 static void put_rule(struct bpf_insn at[static RULE_SIZE], const struct operation *rule,
 		     ptrdiff_t allow_distance)
@@ -94,7 +97,7 @@ static void put_epilogue(struct bpf_insn at[static EPILOGUE_SIZE])
 	at[2] = BPF_EXIT_INSN();
 }
 
-/* Whether it takes a rule of its own for type and access: devices of CDI specs alone. */
+/* Whether the rule checks type and access; only rules of CDI specs' devices do. */
 static bool is_full(const struct operation *rule)
 {
 	return rule->block || rule->access != ACCESS_READ_WRITE;

@@ -37,7 +37,7 @@ bool proc_mask_is_needed(const struct root *root, const char *path)
 	AUTO_FD fd = -1;
 	struct statfs fs;
 
-	/* What an image has at /proc itself is its own affair. */
+	/* An image's own files at /proc don't matter. */
 	if (proc < 0 || fstatfs(proc, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC)
 		return false;
 	fd = root_openat(root, path, O_PATH | O_DIRECTORY);

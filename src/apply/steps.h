@@ -6,9 +6,8 @@
 #include "davit/attach.h"
 
 /*
- * Device rules: on cgroup v2 one program in the place of each one attached, on v1 devices.allow.
- * Nested and rootless callers, who may not, go without, and the log says so. 0 or -errno, err
- * filled.
+ * Sets the device rules: replaces each attached program on cgroup v2, or writes devices.allow on
+ * v1. Nested and rootless callers can't set rules; the log then says so. 0 or -errno, err filled.
  */
 int cgroup_allow_devices(const struct plan *plan, pid_t pid, struct arena *arena,
 			 struct error *err);
@@ -17,8 +16,8 @@ int cgroup_allow_devices(const struct plan *plan, pid_t pid, struct arena *arena
 const char *cgroup_unified_path(pid_t pid, struct arena *arena);
 
 /*
- * Has systemd add the plan's devices to the list that it keeps; what goes wrong is a warning. The
- * answer is awaited when everything else is done: true when there will be one.
+ * Asks systemd to add the plan's devices to its list. A failure is a warning. The answer is awaited
+ * when everything else is done. True if an answer will come.
  */
 bool systemd_ask(const struct plan *plan, const struct container *container, struct arena *arena);
 void systemd_await(const struct container *container);

@@ -13,12 +13,15 @@
 #include "systemd.h"
 
 #define TRANSIENT "/run/systemd/transient"
-/* systemd's own socket: root alone may speak there, no bus daemon is between. */
+/* systemd's private socket: only root can connect, and no bus daemon is involved. */
 #define PRIVATE_SOCKET "/run/systemd/private"
 #define UNIT_NAME_MAX 255
 #define UNIT_FILE_MAX ((size_t)256 * 1024)
 #define TIMEOUT_S 1
-/* Signals are sent to whoever is connected: as much of them as a busy host makes in that time. */
+/*
+ * systemd also sends signals to all connections. This is the most that a busy host sends in that
+ * time.
+ */
 #define ANSWER_MAX ((size_t)4 * 1024 * 1024)
 
 /* ---- which unit, and whether it has a list ----------------------------------------------- */
@@ -178,7 +181,7 @@ static int read_message(struct link *link, struct error *err)
 	if (header.byte_order != (__BYTE_ORDER == __LITTLE_ENDIAN ? 'l' : 'B') ||
 	    header.fields_length > ANSWER_MAX || header.body_length > ANSWER_MAX)
 		return -EPROTO;
-	/* The fields end where the body is aligned. */
+	/* The fields are padded to the alignment of the body. */
 	r = pass_over(link, ((size_t)header.fields_length + 7) / 8 * 8);
 	if (r == 0 && header.type == TYPE_ERROR)
 		return read_error(link, &header, err);
@@ -230,7 +233,7 @@ int systemd_receive(int fd, struct error *err)
 	return r == -EREMOTEIO ? r : cannot_add(r, err);
 }
 
-/* ---- the two ends ----------------------------------------------------------------------- */
+/* ---- sending and receiving -------------------------------------------------------------- */
 
 static int connect_private(void)
 {

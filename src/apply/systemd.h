@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * systemd, as a container's manager of device rules: with the systemd cgroup driver a container
- * lives in a scope, and at daemon-reload and the like systemd attaches a fresh device program made
- * from the scope's own DeviceAllow list. Our devices have to stand in that list; one method call of
- * its D-Bus interface, SetUnitProperties, puts them there.
+ * systemd as the manager of a container's device rules. With the systemd cgroup driver, a container
+ * is in a scope. At a daemon-reload, among others, systemd attaches a new device program made from
+ * the scope's DeviceAllow list. So davit adds its devices to that list, by one call of
+ * SetUnitProperties over D-Bus.
  */
 #pragma once
 
 #include "davit/apply.h"
 
 /*
- * The scope in a path of cgroup v2, "/machine.slice/libpod-ID.scope/container": its last component
- * that ends in ".scope". NULL: there is none, or none with a name that systemd would take.
+ * Returns the scope in a cgroup v2 path such as "/machine.slice/libpod-ID.scope/container": its
+ * last component that ends with ".scope". NULL: none, or a name that systemd wouldn't accept.
  */
 const char *systemd_unit_of(const char *cgroup_path, struct arena *arena);
 
 /*
- * Whether a unit's file or drop-in says that the unit may use the devices of its list only
- * (systemd.resource-control(5)). A scope with DevicePolicy=auto and an empty list may use all of
- * them, and one added would take away all others.
+ * Whether a unit's file or drop-in restricts the unit to the devices of its list
+ * (systemd.resource-control(5)). A scope with DevicePolicy=auto and an empty list may use all
+ * devices, and a first entry would forbid all others.
  */
 bool systemd_policy_is_strict(const char *text);
 

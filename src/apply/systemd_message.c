@@ -92,7 +92,7 @@ static void put_field(struct message *message, enum header_field field, const ch
 		put_string(message, text);
 }
 
-/* Returns where the body's length goes. */
+/* Returns the offset of the body's length. */
 static size_t put_header(struct message *message)
 {
 	size_t body_length_at, begin;

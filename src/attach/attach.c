@@ -24,8 +24,9 @@ static int make_empty(int dir_fd, const char *name, const void *arg)
 }
 
 /*
- * One try to have a file to mount on, where nothing or a link is: mounting would follow it to
- * wherever the image wants it. A descriptor, -EEXIST (something else is there), -EAGAIN or -errno.
+ * One attempt to create a file to mount on, in the place of nothing or of a link, because a mount
+ * would follow the link to a target that the image chose. A descriptor, -EEXIST (something else
+ * exists), -EAGAIN or -errno.
  */
 static int try_stub(const struct target *target, const void *arg)
 {
@@ -69,8 +70,8 @@ static int put_on(struct attach *attach, int fd, const char *path, struct mount_
 }
 
 /*
- * Whether the place has already what would be mounted. Only the type of what was cloned by
- * descriptor is known, so it is asked for.
+ * Whether the place already has the file to be mounted. If the source was cloned by descriptor,
+ * only its type is known, so it is inspected.
  */
 static bool is_the_same(const struct mount_source *source, const struct place *place)
 {
@@ -85,7 +86,9 @@ static bool is_the_same(const struct mount_source *source, const struct place *p
 	return st.st_dev == place->st.st_dev && st.st_ino == place->st.st_ino;
 }
 
-/* A file by a file; and what alone is mounted at its place, in a directory of the container's own.
+/*
+ * A file can cover a file; and, in a directory of the container's own, also the only mount at its
+ * place.
  */
 static bool may_cover_in_volume(const struct attach *attach, const struct place *place,
 				const struct mount_source *source)
@@ -113,7 +116,7 @@ static int check_types(const struct target *target, const struct place *place,
 		target->path);
 }
 
-/* Whether what is at the target stays as it is. */
+/* Whether the existing target is preserved. */
 static bool is_kept(const struct target *target, const struct place *place,
 		    const struct mount_source *source)
 {
@@ -174,8 +177,8 @@ static int mount_on_target(struct target *target, struct mount_source *source, s
 }
 
 /*
- * On a place that is missing or a link, in a directory where things may be made. 1 done, 0 look
- * again (a directory was made, or something else is there) or -errno, err filled.
+ * Mounts on a missing place or a link, in a directory in which files may be created. 1: done; 0:
+ * inspect again (a directory was created, or something else exists); or -errno, err filled.
  */
 static int mount_on_made(struct target *target, struct mount_source *source, struct error *err)
 {
@@ -190,7 +193,7 @@ static int mount_on_made(struct target *target, struct mount_source *source, str
 	if (fd >= 0) {
 		AUTO_FD stub = fd;
 
-		/* Just made, by nobody else, in a directory of the container's own. */
+		/* Just created by this process, in a directory of the container's own. */
 		fd = put_on(target->attach, stub, target->path, source, err);
 		return fd < 0 ? fd : 1;
 	}

@@ -28,7 +28,7 @@ static int make_content(int dir_fd, const char *name, const void *arg)
 	return r;
 }
 
-/* A new file in the directory, mounted on the place, whose name goes at once. */
+/* Creates a file in the directory, mounts it on the place, and removes its name at once. */
 static int cover_from(struct attach *attach, const char *directory, const struct place *place,
 		      const struct content *content)
 {
@@ -63,7 +63,7 @@ static int cover_from(struct attach *attach, const char *directory, const struct
 static int cover_file(struct attach *attach, const struct place *place,
 		      const struct content *content, struct error *err)
 {
-	/* Directories of the container's own that hardly any image or engine can have taken. */
+	/* Directories of the container's own root that images and engines hardly use. */
 	static const char *const directories[] = {"/", "/dev", "/run", "/tmp"};
 	int r = -EXDEV;
 
@@ -76,7 +76,7 @@ static int cover_file(struct attach *attach, const struct place *place,
 		     : 0;
 }
 
-/* In one step, in the place of what is there, whatever it is. */
+/* Replaces anything at the target in one step. */
 static int replace(const struct target *target, const struct content *content)
 {
 	int dir_fd = target->attach->dir_fd;
@@ -110,7 +110,7 @@ static int try_write(const struct target *target, const void *arg)
 	return r == -EEXIST ? replace(target, content) : r;
 }
 
-/* Whether the target is a file to be covered: looked at only where that is to be expected. */
+/* Whether the target is a file to be covered. It is only inspected if that is likely. */
 static int cover_target(struct target *target, const struct content *content, bool *ret_covered,
 			struct error *err)
 {

@@ -8,7 +8,7 @@
 
 #include "davit/attach.h"
 
-#define PARENTS_MAX 32 /* mounts on mounts, when it is asked whose one is */
+#define PARENTS_MAX 32 /* the limit for mounts on mounts, when the kind of one is decided */
 
 static int know(struct attach *attach, uint64_t id, enum place_kind kind, const char *volume)
 {
@@ -49,8 +49,8 @@ static bool is_beneath(const char *top, const char *path)
 }
 
 /*
- * Whether it shows a part of the root's own tree: what is made there is made in the root. (Of a
- * root that isn't the top of a mount nobody knows where in the file system it lies.)
+ * Whether the mount shows a part of the root's own tree, so that files created there are created in
+ * the root. (If the root isn't the top of a mount, its position in the file system is unknown.)
  */
 static bool is_of_root(const struct attach *attach, const struct mount_facts *facts)
 {
@@ -108,7 +108,7 @@ static bool is_fresh(const struct attach *attach, uint64_t id, const struct moun
 	if (!string_equal(facts->root, "/") ||
 	    (!string_equal(facts->type, "tmpfs") && !string_equal(facts->type, "proc")))
 		return false;
-	/* Mostly the path asked for is the destination itself, which needs no look. */
+	/* Usually the path is the destination itself, which needn't be resolved. */
 	for (int look = 0; look < 2 && !found; look++)
 		for (size_t i = mounts->count; !found && i > 0; i--) {
 			const struct oci_mount *mount = &mounts->items[i - 1];
@@ -199,8 +199,8 @@ static int decide_by_spec(struct attach *attach, uint64_t id, const struct mount
 
 /*
  * A launcher's /dev, which may be the host's, or lie on its session's tmpfs (Apptainer's
- * --contain): nothing is made in it, but the nodes have to be there, so the container gets a view
- * of it. That is right for /dev alone: what is written to another volume has to arrive there.
+ * --contain). davit creates nothing in it, but the nodes are required, so the container gets a view
+ * of it. This is correct only for /dev: writes to another volume must reach it.
  */
 static bool is_dev(const struct attach *attach, uint64_t id)
 {

@@ -38,7 +38,7 @@ static bool is_of_this_root(struct attach *attach, const struct stat *st)
 	return st->st_ctim.tv_sec >= attach->birth;
 }
 
-/* By this run itself: some links stand in a plan for two reasons. */
+/* Created by this run itself: some links are in a plan for two reasons. */
 static bool is_made_now(const struct attach *attach, const struct stat *st)
 {
 	return st->st_ctim.tv_sec > attach->began.tv_sec ||
@@ -56,7 +56,9 @@ void target_keep(const struct target *target)
 	    !(S_ISLNK(st.st_mode) || (S_ISREG(st.st_mode) && st.st_size == 0)) ||
 	    is_made_now(target->attach, &st) || !is_of_this_root(target->attach, &st))
 		return;
-	/* File systems may keep no less than two seconds. It stays as it is where it can't be set.
+	/*
+	 * File systems may store times with a resolution of two seconds. If the time can't be set,
+	 * it is unchanged.
 	 */
 	times[1] = st.st_mtim;
 	times[1].tv_sec += 2;
@@ -79,7 +81,7 @@ static int path_blocked(const struct attach *attach, const char *path, int errnu
 			 attach->root->path, why);
 }
 
-/* Takes fd as the directory to work in; it is looked at before anything is done in it. */
+/* Makes fd the current directory. It is inspected before anything is done in it. */
 static int enter(struct attach *attach, int fd, struct error *err)
 {
 	fd_close(&attach->dir_fd);

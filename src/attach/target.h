@@ -15,8 +15,8 @@ struct target {
 };
 
 /*
- * Makes the directory of `path` the working directory, and the directories that are missing. On
- * failure there is no working directory, so that the next call looks again. 0 or -errno, err
+ * Makes the directory of `path` the current directory, and creates missing directories. After an
+ * error, there is no current directory, so that the next call starts again. 0 or -errno, err
  * filled.
  */
 int target_reach(struct attach *attach, const char *path, struct target *ret, struct error *err);
@@ -27,19 +27,19 @@ int target_error(const struct target *target, int errnum, const char *what, stru
 /* Reports what was made where nothing was. */
 void target_report_made(const struct target *target);
 /*
- * An empty file or a link that is used as it is, in a directory of the container's own: another
- * container on the same root may have had it made, and its end must not take it away from this one.
- * With another time it isn't what the other one's record says.
+ * Marks an empty file or a link that is used unchanged, in a directory of the container's own.
+ * Another container on the same root may have created it, and must not remove it at its end. With a
+ * new time, the file differs from the other container's record.
  */
 void target_keep(const struct target *target);
 /*
- * Tries until it is neither beaten by somebody else nor stopped by a read-only file system. What
- * `try` returns, err filled but for -EEXIST; `what` is what it was to do.
+ * Repeats `try` until no other process interferes and no read-only file system stops it. Returns
+ * the result of `try`, err filled except for -EEXIST; `what` names the operation.
  */
 int target_try(struct target *target, int (*try)(const struct target *target, const void *arg),
 	       const void *arg, const char *what, struct error *err);
 
-/* A name that nobody uses in the directory, tried by `make`; 0 or -errno. */
+/* Finds an unused name in the directory, tried by `make`. 0 or -errno. */
 int temporary_make(int dir_fd, char name[static NAME_MAX + 1],
 		   int (*make)(int dir_fd, const char *name, const void *arg), const void *arg);
 /* Moves a temporary name onto the target's; the temporary is gone either way. 0 or -errno. */

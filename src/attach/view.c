@@ -13,7 +13,7 @@
 
 /* A mount beneath the directory that is covered: its top, held open to be moved onto the view. */
 struct beneath {
-	int fd;           /* -1: nobody can reach it */
+	int fd;           /* -1: no path leads to it */
 	const char *path; /* in the directory, with a leading slash */
 	uint64_t id;
 };
@@ -94,8 +94,7 @@ static const struct mount_info *find_info(const struct mount_infos *infos, uint6
 	return NULL;
 }
 
-/* Whether a mount is that one, or stands on top of it at the same place (an overlay on its tmpfs).
- */
+/* Whether a mount is that one, or lies on top of it at the same place (an overlay on its tmpfs). */
 static bool is_stacked_on(const struct mount_infos *infos, uint64_t id, uint64_t wanted)
 {
 	const struct mount_info *info = id == wanted ? NULL : find_info(infos, id);
@@ -114,9 +113,9 @@ static bool is_stacked_on(const struct mount_infos *infos, uint64_t id, uint64_t
 }
 
 /*
- * Opens its top. A mount that lies hidden under a later one (a volume over a directory in which the
- * engine had mounted something) can't be reached by anybody any more: its path leads to nothing, or
- * to what lies on another mount. It stays hidden.
+ * Opens its top. No path leads to a mount that is hidden under a later one (a volume over a
+ * directory in which the engine had mounted something): its path leads to nothing, or to another
+ * mount. It remains hidden.
  */
 static int open_top(const struct root *dir, const struct mount_infos *infos, struct arena *arena,
 		    struct beneath *beneath)
@@ -195,8 +194,8 @@ static int cover(struct attach *attach, const struct place *dir, struct beneaths
 }
 
 /*
- * A view of the root itself would be what nobody has: the runtime and this process hold the
- * directory that it covers.
+ * A view of the root itself would have no effect: the runtime and this process hold the covered
+ * directory.
  */
 static bool is_root(const struct root *root, int fd)
 {

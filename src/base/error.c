@@ -141,7 +141,7 @@ int error_prefix(struct error *err, int r, const char *format, ...)
 	return r;
 }
 
-/* When nobody knew better: where to look. */
+/* The default remedies: where to look. */
 static const char *default_fix(enum error_code code)
 {
 	switch (code) {
@@ -172,7 +172,7 @@ void error_line(const struct error *err, char line[static ERROR_LINE_MAX])
 	size_t room;
 
 	(void)snprintf(fix, sizeof(fix), " (fix: %s)", error_remedy(err));
-	/* The remedy stays whole: a long cause is what gets cut. */
+	/* The remedy is complete; a long cause is truncated. */
 	room = ERROR_LINE_MAX - 1 - strlen("davit: cannot ") - strlen(fix);
 	(void)snprintf(line, ERROR_LINE_MAX, "davit: cannot %.*s%s", (int)room, err->message, fix);
 }

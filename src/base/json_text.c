@@ -22,7 +22,7 @@ static int fail(struct parser *p, const char *problem)
 	return -EINVAL;
 }
 
-/* The character at hand, or -1 at the end. */
+/* The current character, or -1 at the end. */
 static int peek(const struct parser *p)
 {
 	return p->at < p->length ? (unsigned char)p->json->text[p->at] : -1;
@@ -206,8 +206,8 @@ static int parse_word(struct parser *p, struct json_value *value)
 }
 
 /*
- * Room for one more value. What the rest of the text will take is estimated from what it has taken
- * so far, since the arena keeps what was outgrown.
+ * Makes room for one more value. The need of the rest of the text is estimated from the text so
+ * far, because the arena keeps outgrown arrays.
  */
 static struct json_value *push_value(struct parser *p)
 {

@@ -67,7 +67,7 @@ static void log_date(char ret[static LOG_DATE_MAX])
 		       now.tv_nsec / 1000000);
 }
 
-/* A full disk is no reason to fail a container: what matters goes to standard error instead. */
+/* A full disk must not make a container fail. Important lines go to standard error instead. */
 static void log_falls_back(int errnum, enum log_level level, const char *line, size_t length)
 {
 	sink.fd = STDERR_FILENO;

@@ -7,7 +7,7 @@
 
 #include "davit/base.h"
 
-#define BLOCK_SIZE ((size_t)96 * 1024) /* most runs need one; what nobody touches costs nothing */
+#define BLOCK_SIZE ((size_t)96 * 1024) /* most runs need one; untouched pages cost nothing */
 
 struct arena_block {
 	struct arena_block *next;
@@ -43,7 +43,7 @@ void arena_free(struct arena *arena)
 	}
 }
 
-/* Memory that isn't zeroed: pages that nobody writes to cost nothing. */
+/* Memory that isn't zeroed: untouched pages cost nothing. */
 static void *alloc_raw(struct arena *arena, size_t size, size_t align)
 {
 	struct arena_block *block = arena->head;

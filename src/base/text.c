@@ -70,7 +70,7 @@ bool string_ends(const char *text, const char *suffix)
 	return length >= tail && strcmp(text + length - tail, suffix) == 0;
 }
 
-/* Levenshtein's distance in one row; names over the row's size are nobody's near miss. */
+/* Levenshtein's distance in one row. Names longer than the row have no near miss. */
 static size_t edit_distance(const char *a, const char *b)
 {
 	size_t row[65], length_b = strlen(b);
@@ -141,7 +141,7 @@ int parse_number(const char *text, size_t length, unsigned base, uint64_t max, u
 			return -EINVAL;
 		if (__builtin_mul_overflow(value, base, &value) ||
 		    __builtin_add_overflow(value, digit, &value) || value > max) {
-			/* Still tell a number too large from something that is no number. */
+			/* Distinguish a number that is too large from text that isn't a number. */
 			for (i++; i < length; i++)
 				if ((unsigned)digit_value(text[i]) >= base)
 					return -EINVAL;

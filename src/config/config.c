@@ -46,7 +46,7 @@ int config_defaults(struct arena *arena, struct config *ret)
 	return 0;
 }
 
-/* The parser takes strict JSON. */
+/* The parser accepts only strict JSON. */
 void config_blank_comments(char *text, size_t length)
 {
 	bool quoted = false;
@@ -101,7 +101,7 @@ static int refuse_file(const char *path, const char *why, const char *fix, struc
 	return error_set(err, ERROR_BAD_CONFIG, EINVAL, fix, "trust %s: %s", path, why);
 }
 
-/* Whoever can write this file decides which host files containers get. */
+/* Users who can write this file decide which host files containers get. */
 static int check_owner(int fd, const char *path, struct error *err)
 {
 	int r = file_trust(fd);
@@ -124,7 +124,7 @@ static int check_owner(int fd, const char *path, struct error *err)
 	}
 }
 
-/* -ENOENT without a message: there is no such file. */
+/* -ENOENT without a message: the file doesn't exist. */
 static int read_file(const char *file, struct arena *arena, char **ret, size_t *ret_length,
 		     struct error *err)
 {

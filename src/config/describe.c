@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The configuration as it would stand in its file. The hook has no use for it. */
+/* The configuration as JSON. The hook doesn't need this. */
 #include <stdio.h>
 #include <string.h>
 

@@ -177,7 +177,7 @@ int value_log_file(const struct value *value, void *ret)
 	return 0;
 }
 
-/* A list of texts that pass the check; it takes the place of the default. */
+/* A list of texts that pass the check. It replaces the default. */
 static int read_list(const struct value *value, bool (*check)(const char *), const char *what,
 		     struct strings *ret)
 {

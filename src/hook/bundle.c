@@ -46,7 +46,7 @@ static const char *user_directory(struct arena *arena)
 	return arena_printf(arena, "/run/user/%u/crun", outside);
 }
 
-/* Nobody else than root and the caller may have written what decides over the container. */
+/* Only root and the caller may have written the file that decides about the container. */
 static bool is_trusted_directory(const char *path)
 {
 	AUTO_FD fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -92,8 +92,8 @@ bool bundle_is_out_of_reach(int r)
 }
 
 /*
- * Whether crun was given another file than the bundle's config.json: a name in another directory,
- * or another name. `state->root` is there with crun alone, so others pay nothing.
+ * Whether crun was called with another file than the bundle's config.json: in another directory, or
+ * with another name. Only crun sets `state->root`, so other runtimes cost nothing.
  */
 static bool is_elsewhere(const struct oci_state *state, struct arena *arena,
 			 struct oci_runtime_words *ret)
@@ -138,7 +138,7 @@ int bundle_read(struct pipeline *pipeline, const struct config *config,
 	*ret_record = true;
 	if (is_elsewhere(state, arena, &words))
 		return read_elsewhere(pipeline, config, state, &words, arena, err);
-	/* A bundle is no root directory: that is where crun has gone to. */
+	/* "/" is never a bundle, only the directory that crun has entered. */
 	if (strcmp(state->bundle, "/") != 0) {
 		r = pipeline_read(pipeline, config, state->bundle, arena, err);
 		if (!bundle_is_out_of_reach(r))

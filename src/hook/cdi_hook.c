@@ -69,8 +69,8 @@ static bool is_same_file(const struct cdi_call *call, const char *one, const cha
 }
 
 /*
- * The image may have a file of that name: then what the link is for is bound over it or, where
- * there is no such file (yet), the link takes its place, as `ln -sf` has it.
+ * If the image has a file of that name, the link's target is mounted on it. If the target doesn't
+ * exist (yet), the link replaces the file, as with `ln -sf`.
  */
 int cdi_cover_link(struct cdi_call *call, struct operation *link, struct error *err)
 {
@@ -124,8 +124,8 @@ int cdi_create_symlinks(struct cdi_call *call, struct error *err)
 }
 
 /*
- * For directories that the runtime made for nodes, readable by root alone: nothing else may get
- * another mode, for it may be the host's.
+ * For directories that the runtime created for nodes, and that only root can read. Nothing else may
+ * get another mode, because it may be the host's.
  */
 static void change_mode(const struct root *root, const char *path, mode_t mode)
 {
@@ -315,7 +315,7 @@ static bool print_about(const char *word)
 	return true;
 }
 
-/* The options behind the command, as a list that ends with NULL. NULL: no memory. */
+/* The options after the command, as a list that ends with NULL. NULL: no memory. */
 static char **options_of(const struct cdi_edit_hook *hook, struct arena *arena)
 {
 	char **list = arena_alloc(arena, (hook->arguments.count + 1) * sizeof(*list));
@@ -357,7 +357,7 @@ int cdi_hook_apply(const struct cdi_edit_hook *hook, const struct container *con
 
 int cdi_hook_main(int argc, char **argv)
 {
-	static struct arena arena; /* never freed: the process ends here */
+	static struct arena arena; /* never freed, because the process ends here */
 	static struct cdi_call call = {
 		.arena = &arena,
 		.container = CONTAINER_INIT,
@@ -371,7 +371,7 @@ int cdi_hook_main(int argc, char **argv)
 	/* "nvidia-cdi-hook --quiet NAME", "nvidia-ctk hook NAME" */
 	while (at < argc && (argv[at][0] == '-' || string_equal(argv[at], "hook")))
 		at++;
-	/* runc's init leaves its own pipes and the exec FIFO open in these hooks. */
+	/* runc's init has its pipes and the exec FIFO open in these hooks. */
 	(void)syscall(SYS_close_range, STDERR_FILENO + 1U, ~0U, 0U);
 	log_to(STDERR_FILENO, LOG_LEVEL_WARNING);
 	(void)umask(022);

@@ -33,13 +33,13 @@ struct cdi_call {
 	struct container container;
 	bool shared_propagation; /* of config.json */
 	/*
-	 * The plan's sources are the host's, as the namespace shows them until the runtime enters
-	 * the root. Else everything that a command takes, it takes from the container itself.
+	 * The plan's sources are the host's files, which the namespace shows until the runtime
+	 * enters the root. Otherwise, a command only uses files of the container.
 	 */
 	bool takes_from_host;
 	struct plan plan; /* what is to be done */
 };
-/* A new operation at the plan's end, or NULL. `target` and `text` NULL: no memory, too. */
+/* Appends an operation to the plan. NULL: no memory, or `target` and `text` are NULL. */
 struct operation *cdi_add(struct cdi_call *call, enum operation_kind kind, const char *target,
 			  const char *text);
 /*
@@ -60,17 +60,19 @@ const char *cdi_item(const struct cdi_call *call, const char *name, struct cdi_i
 /* Whether the container has that node. `path` NULL: no. */
 bool cdi_has_node(const struct cdi_call *call, const char *path);
 /*
- * Has the link's place, should the image have a file there, covered by the file of the container
- * that the link leads to, if it is there; else the link takes its place.
+ * If the image has a file at the link's path, mounts the file on it to which the link leads in the
+ * container, if that exists. Otherwise the link replaces the file.
  */
 int cdi_cover_link(struct cdi_call *call, struct operation *link, struct error *err);
 /*
- * Takes the image's newer driver libraries into the plan, if they run on the driver that the
- * arguments name, and the file that tells a later ldconfig; or takes an old one away. Only for
- * images of glibc.
+ * Adds the image's newer driver libraries to the plan, if they support the driver named in the
+ * arguments, and the file for a later ldconfig; or removes an old one. Only for glibc images.
  */
 int cdi_add_compat(struct cdi_call *call, struct image *image, struct error *err);
-/* The file that tells a later ldconfig of folders that it doesn't search by itself. 0 or -errno. */
+/*
+ * Adds the file that names directories for a later ldconfig, which it doesn't search itself. 0 or
+ * -errno.
+ */
 int cdi_add_loader_conf(struct cdi_call *call, const struct image *image,
 			const struct strings *folders);
 

@@ -76,8 +76,8 @@ static bool is_from_compat(const struct cache_update *update, const char *name)
 }
 
 /*
- * Whether another file that was mounted beside it has its SONAME for a name, or is led to by that:
- * in WSL2's store libcuda.so.1 is the loader, though libcuda.so.1.1 has the same SONAME.
+ * Whether another mounted file in its directory has its SONAME as a name, or as the target of a
+ * link. In WSL2's store, libcuda.so.1 is the loader, though libcuda.so.1.1 has the same SONAME.
  */
 static bool is_anothers(const struct cache_update *update, const char *folder, const char *name,
 			const char *soname)
@@ -142,7 +142,7 @@ static int add_library(struct cache_update *update, const char *folder, const ch
 
 	if (r == -ENOMEM || r == -EPERM)
 		return r;
-	/* A file that is no library, or a damaged one, is nothing to the loader. */
+	/* The loader ignores a damaged library, and a file that isn't a library. */
 	if (r < 0 || !flags_of(&facts))
 		return 0;
 	soname = facts.soname ? facts.soname : name;
@@ -339,8 +339,9 @@ static int add_conf(struct cdi_call *call, const char *path, const char *text)
 }
 
 /*
- * The folders that the image's ldconfig wouldn't search by itself, beside those of an earlier spec;
- * and, for another's ldconfig that is run on the root, those that it does.
+ * The directories that the image's ldconfig doesn't search itself, in addition to those of an
+ * earlier spec; and, for another ldconfig that is run on the root, the directories that it does
+ * search.
  */
 int cdi_add_loader_conf(struct cdi_call *call, const struct image *image,
 			const struct strings *folders)
@@ -410,7 +411,7 @@ int cdi_update_ldcache(struct cdi_call *call, struct error *err)
 
 /* ---- the image's own newer driver libraries --------------------------------------------- */
 
-/* NULL: the spec doesn't say, or has what is no version, of which the log tells. */
+/* NULL: the spec has none, or an invalid version, which is logged. */
 static const char *get_version(struct cdi_call *call, const char *option)
 {
 	size_t at = 0;
@@ -431,7 +432,7 @@ int cdi_add_compat(struct cdi_call *call, struct image *image, struct error *err
 	size_t at = 0;
 	int r;
 
-	/* Who generated the spec knew of no driver: then the host's libraries are as good. */
+	/* The spec was generated without a driver, so the host's libraries are as good. */
 	if ((!host.driver && !host.cuda) || image->loader != IMAGE_LOADER_GLIBC)
 		return 0;
 	host.dir = cdi_option(call, "cuda-compat-container-root", &at);

@@ -36,7 +36,7 @@ static int bad_value(const struct cdi_plan *plan, const char *option, const char
 			 "use --%s %s: it must be %s", option, value, wanted);
 }
 
-/* Takes "A::B" apart, at the first "::". */
+/* Splits "A::B" at the first "::". */
 static int split(const struct cdi_plan *plan, const char *option, const char *value,
 		 const char **ret_first, const char **ret_second)
 {
@@ -227,7 +227,7 @@ static int add_libraries(struct cdi_plan *plan, const char *option, int flags)
 	return 0;
 }
 
-/* What a later ldconfig has to be told of; as ours, so it goes without what the image has. */
+/* Adds the file of directories for a later ldconfig, without the image's newer libraries. */
 static int add_loader_conf(struct cdi_plan *plan)
 {
 	const struct loader_cache *libraries = &plan->call->plan.libraries;

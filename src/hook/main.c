@@ -56,7 +56,7 @@ static bool is_stage(const char *word)
 	return false;
 }
 
-/* Options have one dash or two, as Go's flag package takes them: engines write both. */
+/* Options may have one dash or two, as in Go's flag package, because engines use both. */
 static int parse_arguments(int argc, char **argv, struct arguments *ret)
 {
 	for (int i = 1; i < argc; i++) {
@@ -96,10 +96,10 @@ static int settle_process(struct error *err)
 {
 	struct rlimit files;
 
-	/* A write that fails is told in a line; it is no reason to die without one. */
+	/* A failing write is reported in a line; the process must not die from SIGPIPE. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
-	/* Before Linux 5.9 they stay, and nobody gets them: all programs are started without. */
+	/* Before Linux 5.9 they remain open, but no started program inherits them. */
 	(void)syscall(SYS_close_range, STDERR_FILENO + 1U, ~0U, 0U);
 	(void)umask(022);
 	/* Two descriptors for each mount: with many GPUs that is more than the usual 1024. */
@@ -128,8 +128,8 @@ static int read_state(struct arena *arena, char **ret, size_t *ret_length, struc
 }
 
 /*
- * NVIDIA's own file, which hooks.d files and launchers of HPC name (-config=.../config.toml): taken
- * for what `davit config import` makes of it. Whose file it is has been seen.
+ * NVIDIA's own file, which hooks.d files and HPC launchers name (-config=.../config.toml),
+ * converted as by `davit config import`. Its owner has been checked.
  */
 static int parse_toml(const char *text, const char *path, struct arena *arena, struct config *ret,
 		      struct error *err)
@@ -225,8 +225,8 @@ static int give_gpus(struct pipeline *pipeline, const struct config *config, boo
 }
 
 /*
- * What others wrote is parsed with no capability in effect. (The filter of system calls comes when
- * there is more to do: installing it takes longer than all of this.)
+ * Untrusted input is parsed without an effective capability. (The system call filter is installed
+ * later, if there is more to do: installing it takes longer than all of this.)
  */
 static int take_state(struct slice text, struct oci_state *state, bool need_pid,
 		      struct arena *arena, struct error *err)
@@ -242,9 +242,9 @@ static int take_state(struct slice text, struct oci_state *state, bool need_pid,
 }
 
 /*
- * The container has ended: what was made in its root goes, where that was written down. A file
- * system that doesn't answer is no reason to keep the engine waiting. Nothing that is in the root
- * is read, so this takes no filter of system calls.
+ * The container has ended: remove the recorded files from its root. A file system that doesn't
+ * answer must not block the engine. No file content of the root is read, so this needs no system
+ * call filter.
  */
 static int poststop(const struct oci_state *state, struct arena *arena)
 {
@@ -267,9 +267,9 @@ static int poststop(const struct oci_state *state, struct arena *arena)
 }
 
 /*
- * In hooks.d, which rootless Podman reads as well, a configuration that only root can read must not
- * stop containers that ask for nothing. Whether one does is decided by what any policy would take
- * for a request; one that does ask needs the configuration.
+ * For hooks.d, which rootless Podman also reads: a configuration that only root can read must not
+ * stop containers without a request. Whether there is a request is decided under any possible
+ * policy. A container with a request needs the configuration.
  */
 static int load_unless_unread(const struct arguments *arguments, struct config *config,
 			      struct error *ret_unread, struct arena *arena, struct error *err)
@@ -307,8 +307,8 @@ static int decide_request(struct pipeline *pipeline, const struct config *config
 }
 
 /*
- * A container that asks for devices doesn't start without the configuration; nor does one that may
- * ask by a name which that configures.
+ * A container that requests devices doesn't start without the configuration, nor does one that may
+ * request them by a configured name.
  */
 static int start_without_config(struct pipeline *pipeline, const struct error *unread,
 				struct arena *arena, struct error *err)
@@ -333,7 +333,7 @@ static int handle_container(const struct arguments *arguments, const struct conf
 			    const struct oci_state *state, const struct error *unread,
 			    struct arena *arena, struct error *err)
 {
-	/* Never closed: the process ends here, and the kernel closes everything at once. */
+	/* Never closed: the process ends here, and the kernel closes all descriptors at once. */
 	static struct pipeline pipeline = PIPELINE_INIT;
 	bool record;
 	int r;
@@ -423,7 +423,7 @@ int main(int argc, char **argv)
 	if (strcmp(arguments.stage, "poststart") == 0) {
 		char *text;
 
-		/* crun takes it for a failure when nobody reads. */
+		/* crun fails if a hook doesn't read its standard input. */
 		(void)read_state(&arena, &text, NULL, &err);
 		return 0;
 	}

@@ -28,7 +28,7 @@ static int read_plan(const char *bundle, struct arena *arena, struct plan *ret,
 	return r < 0 ? r : privilege_set(PRIVILEGE_READ, err);
 }
 
-/* NVIDIA's driver root may be away while another vendor's GPUs are given. */
+/* NVIDIA's driver root may be missing if the container has another vendor's GPUs. */
 static bool needs_driver_root(const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->count; i++)

@@ -67,7 +67,7 @@ static bool is_compatible(const struct elf_facts *libcuda, const char *version,
 {
 	struct cuda_note note;
 
-	/* A CUDA version is compared with the note's alone. */
+	/* A CUDA version is compared only with the note's. */
 	if (!libcuda->cuda_note || cuda_note_parse(libcuda->cuda_note, arena, &note) < 0)
 		return !host->cuda && major_of(version) > major_of(host->driver);
 	if (!host->driver)
@@ -148,7 +148,7 @@ int image_find_compat_for(const struct root *root, const struct compat_host *hos
 	r = read_library(root, host->dir, libcuda, ELF_WANT_CUDA_NOTE, arena, &facts);
 	if (r == -ENOMEM)
 		return error_memory(err);
-	/* A file that is no library is the image's own trouble: the host's libcuda serves. */
+	/* A damaged file is only the image's problem: the host's libcuda is used. */
 	if (r < 0 || facts.class_bits != 64)
 		return 0;
 	image->compat_version = libcuda_version(libcuda);

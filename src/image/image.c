@@ -48,7 +48,7 @@ static bool has_glibc(const struct root *root)
 	return false;
 }
 
-/* The path file takes the place of the built-in path; entries end at a newline or colon. */
+/* The path file replaces the built-in path. Entries end at a newline or a colon. */
 static bool musl_path_leads_to(const char *text, const char *dir)
 {
 	struct slice rest = slice_from(text), line, item;

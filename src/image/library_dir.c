@@ -9,7 +9,7 @@
 
 #include "davit/image.h"
 
-/* In the container's own root. The second one for who mounts his own /opt. */
+/* In the container's own root. The second one is for containers with a volume at /opt. */
 static const struct library_dirs {
 	const char *native, *compat32;
 } own_dirs[] = {
@@ -19,12 +19,12 @@ static const struct library_dirs {
 
 struct looker {
 	const struct root *root;
-	struct image_volumes *volumes; /* NULL: there is no config.json, what is mounted counts */
+	struct image_volumes *volumes; /* NULL: no config.json, so existing mounts count */
 	struct arena *arena;
 	bool shared;
 };
 
-/* Engines mount these in every container: no library directory is there. */
+/* Engines mount these in every container. They contain no library directory. */
 static bool is_usual(const char *destination)
 {
 	static const char *const usual[] = {
@@ -54,7 +54,7 @@ static bool has_volumes(const struct oci_mounts *mounts, bool shared)
 	return false;
 }
 
-/* The directory, or what is there of the way to it. Descriptor or -errno. */
+/* The directory, or its last existing parent. Descriptor or -errno. */
 static int open_existing(const struct root *root, const char *path, struct arena *arena)
 {
 	size_t length = strlen(path);
@@ -74,8 +74,8 @@ static int open_existing(const struct root *root, const char *path, struct arena
 }
 
 /*
- * Whether it is on another mount than the root, for libraries one that can be written. (Asked of
- * descriptors alone: this process isn't in the container's mount namespace as yet.)
+ * Whether it is on another mount than the root; for libraries, on a writable one. (Only descriptors
+ * are inspected, because this process isn't in the container's mount namespace yet.)
  */
 static int is_mounted(const struct looker *l, const char *path, bool writable, bool *ret)
 {

@@ -14,16 +14,16 @@
 
 #define LINKS_MAX 40 /* as the kernel's MAXSYMLINKS */
 #define DEPTH_MAX 128
-#define STEPS_MAX 4000000 /* of all walks: what takes longer is uncertain */
+#define STEPS_MAX 4000000 /* of all walks; beyond it, the result is uncertain */
 #define BUCKETS_MIN ((size_t)256)
 
 enum node_kind {
-	NODE_DIRECTORY, /* of the image: can be looked into */
+	NODE_DIRECTORY, /* of the image: can be read */
 	NODE_FILE,
 	NODE_LINK,
 	NODE_MISSING, /* and so is all beneath */
 	NODE_FRESH,   /* in a mount that begins empty, or with the kernel's own */
-	NODE_UNKNOWN, /* in a volume, whose content isn't followed; or what can't be looked at */
+	NODE_UNKNOWN, /* in a volume, whose content isn't read; or unreadable */
 };
 
 /* A place in the root, or (`mount` is another than its parent's) the top of what is mounted on one.
@@ -40,7 +40,7 @@ struct image_node {
 	struct image_node *next;       /* in its bucket */
 };
 
-/* A walk: the path that is left, at the end of its room, and what has been found on the way. */
+/* A walk: the rest of the path, at the end of its buffer, and what was found so far. */
 struct walk {
 	struct image_volumes *volumes;
 	struct image_node *at;
@@ -50,7 +50,7 @@ struct walk {
 	bool follow_last;
 	bool mounting; /* the last component may be a mount already */
 	bool uncertain;
-	bool broken; /* it didn't come to its end */
+	bool broken; /* it was aborted */
 };
 
 void image_volumes_close(struct image_volumes *volumes)
@@ -128,7 +128,7 @@ static int read_link(struct image_volumes *volumes, int dir_fd, struct image_nod
 	return node->link ? 0 : -ENOMEM;
 }
 
-/* Looks at what the image has. Beneath a mount that config.json doesn't name nothing is known. */
+/* Reads the image's files. Nothing is known below a mount that config.json doesn't name. */
 static int inspect_node(struct image_volumes *volumes, struct image_node *node)
 {
 	int dir_fd = open_directory(volumes, node->parent);
@@ -204,7 +204,7 @@ static void to_root(struct walk *walk)
 
 static void go_up(struct walk *walk)
 {
-	/* What a ".." leads to from where nobody looked, who knows. */
+	/* The target of a ".." in an unread directory is unknown. */
 	if (walk->at->kind == NODE_UNKNOWN && walk->at->parent &&
 	    walk->at->mount == walk->at->parent->mount)
 		walk->uncertain = true;
@@ -255,7 +255,7 @@ static int step(struct walk *walk, const char *name, size_t length)
 	r = find_child(walk->volumes, walk->at, name, length, &child);
 	if (r < 0)
 		return r;
-	/* What is mounted there goes before what the image has: a link may have been replaced. */
+	/* A mount at the place counts before the image's file: a link may have been replaced. */
 	if (child->kind == NODE_LINK && !child->top) {
 		if (!last || walk->follow_last)
 			follow(walk, child);
@@ -312,8 +312,8 @@ static bool has_dot_dot(const char *path)
 }
 
 /*
- * Mounts one where its destination leads by now. Through a volume nobody can tell: what is in it
- * may be links to anywhere in the root, and so may anything be in what is mounted there.
+ * Adds a mount at the current place of its destination. Through a volume, the place is unknown: the
+ * volume may contain links to any path of the root, and so may the mount.
  */
 static int add_mount(struct image_volumes *volumes, const struct oci_mount *mount)
 {
@@ -326,7 +326,7 @@ static int add_mount(struct image_volumes *volumes, const struct oci_mount *moun
 	r = walk_path(&walk, mount->destination);
 	if (r < 0)
 		return r;
-	/* In a root whose mounts are there already, what lies right in it is this one. */
+	/* In a root that is already mounted, the file directly in it is this one. */
 	volumes->uncertain |= walk.uncertain || has_dot_dot(mount->destination) ||
 			      (walk.at->kind == NODE_UNKNOWN && walk.at->parent &&
 			       walk.at->parent->kind != NODE_DIRECTORY &&
@@ -378,7 +378,10 @@ static bool is_in_image(const struct image_node *node)
 	return !node->mount && node->kind != NODE_MISSING && node->kind != NODE_UNKNOWN;
 }
 
-/* The path of a node, without links, and how much of it is there, and leads to its mount. */
+/*
+ * The path of a node without links, the length of its existing part, and of its part up to its
+ * mount.
+ */
 static const char *path_of(const struct image_node *node, struct arena *arena,
 			   struct image_place *ret)
 {

@@ -78,7 +78,7 @@ static unsigned char take_folded(struct slice *key)
 	return lower(letter);
 }
 
-/* Whether Go's encoding/json takes one for the other. */
+/* Whether Go's encoding/json treats both names as equal. */
 static bool folds_to(struct slice key, struct slice name)
 {
 	for (size_t i = 0; i < name.length; i++)
@@ -100,7 +100,7 @@ static bool may_be(struct slice key, struct slice name)
 	return first == (unsigned char)name.data[0] || first >= 0x80;
 }
 
-/* The index of the name that the key is, or may be taken for; else the number of names. */
+/* The index of the name that the key equals, or may equal; otherwise the number of names. */
 static size_t find_name(const struct names *names, struct slice key)
 {
 	size_t i = 0;
@@ -114,7 +114,7 @@ static size_t find_name(const struct names *names, struct slice key)
 
 /* ---- objects ---------------------------------------------------------------------------- */
 
-/* The key without its escapes, which both runtimes take off. */
+/* The key without escapes, as both runtimes read it. */
 static int read_key(struct reader *r, const struct json_value *key, struct slice *ret)
 {
 	*ret = (struct slice){r->json.text + key->start, key->length};

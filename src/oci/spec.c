@@ -120,7 +120,7 @@ static int read_capabilities(struct reader *r, const struct object *process, str
 	return read_bounding_list(r, bounding, "process.capabilities.bounding", spec);
 }
 
-/* What is no id is the runtime's to complain of: 0 then, and no group. */
+/* The runtime reports invalid ids. They are 0 here, without groups. */
 static uint32_t read_id(const struct reader *r, const struct json_value *value)
 {
 	int64_t id = value && value->kind == JSON_INTEGER ? json_integer(&r->json, value) : 0;
@@ -176,7 +176,7 @@ static bool is_request(const char *name)
 	return string_starts(name, "org.davit.") || strstr(name, "cdi.k8s.io/");
 }
 
-/* Here case matters: these are no members of a struct, but keys of a map. */
+/* Case matters here: these are keys of a map, not members of a struct. */
 static int check_annotation(struct reader *r, const char *name, struct strings *seen)
 {
 	if (!is_request(name))
@@ -233,7 +233,7 @@ static int read_annotations(struct reader *r, const struct object *root, struct 
 
 /* ---- mounts ----------------------------------------------------------------------------- */
 
-/* As runc and crun take them: of `ro` and `rw` the later one counts, unknown ones don't. */
+/* As in runc and crun: the later one of `ro` and `rw` counts, and unknown options are ignored. */
 static int read_mount_options(struct reader *r, const struct object *object,
 			      struct oci_mount *mount)
 {

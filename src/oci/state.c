@@ -64,7 +64,7 @@ int oci_state_parse(const char *text, size_t length, bool need_pid, struct arena
 		r = read_bundle(&reader, &state, &ret->bundle);
 	if (r == 0)
 		r = object_string(&reader, &state, STATE_ROOT, &ret->root);
-	/* Of a container that has stopped there is no process any more. */
+	/* A stopped container has no process. */
 	if (r == 0)
 		r = read_pid(&reader, &state, need_pid && !oci_state_is_stopped(ret), &ret->pid);
 	return r;

@@ -51,7 +51,10 @@ static int add_node(struct groups *groups, const struct accelerator_node *node, 
 	return path ? strings_add(arena, &groups->items[i].nodes, path) : -ENOMEM;
 }
 
-/* The card is for who draws on a screen: a user who has the render node's group misses nothing. */
+/*
+ * The card node is only for output on a screen. A user with the render node's group doesn't need
+ * it.
+ */
 static int collect(const struct choice *choice, const struct oci_user *user, struct groups *ret,
 		   struct arena *arena)
 {
@@ -124,7 +127,9 @@ static const char *subset_note(const struct choice *choice, struct arena *arena)
 		choice->inside);
 }
 
-/* The highest index in a list such as "0,1" or "1.0,3.2": what stands before a dot. -1: none. */
+/*
+ * The highest index in a list such as "0,1" or "1.0,3.2" (the numbers before the dots). -1: none.
+ */
 static int64_t highest_index(const char *list)
 {
 	struct slice rest = slice_from(list), item;

@@ -14,7 +14,7 @@ static unsigned requested_families(const struct gpu_request *request)
 	       (request->mig_monitor[0] ? FAMILY_MIG_MONITOR : 0);
 }
 
-/* The inventory and the families asked for; where there is no driver, its modules are loaded. */
+/* Reads the inventory and the requested families. If there is no driver, loads its modules. */
 static int read_driver(struct pipeline *pipeline, const struct strings *devices,
 		       struct arena *arena, struct error *err)
 {
@@ -76,7 +76,7 @@ static int ask_nvml(struct pipeline *pipeline, struct arena *arena, struct error
 	const char *cuda_version = pipeline->driver.cuda_version;
 	int r = 0;
 
-	/* It tells of all GPUs, and none that /proc doesn't have is believed. */
+	/* NVML reports all GPUs, and GPUs that /proc lacks are refused. */
 	if (pipeline->driver.gpus_partial) {
 		r = read_all_again(pipeline, arena, err);
 		pipeline->driver.cuda_version = cuda_version;
@@ -118,8 +118,8 @@ static int cannot_decide(unsigned missing, struct error *err)
 }
 
 /*
- * With what NVML told: all requirements have to hold for each selected GPU, since the container may
- * use any of them.
+ * With NVML's facts: each selected GPU must satisfy all requirements, because the container may use
+ * any of them.
  */
 static int check_each_gpu(struct pipeline *pipeline, struct requirement_facts *facts,
 			  struct arena *arena, struct error *err)
@@ -157,7 +157,7 @@ static bool has_hook_of_gpus(const struct pipeline *pipeline)
 	       memmem(pipeline->text, pipeline->text_length, name, strlen(name)) != NULL;
 }
 
-/* The words of a remedy for where the devices were asked for. */
+/* What the user typed for the devices, for a remedy. */
 static const char *find_place(const struct pipeline *pipeline, struct arena *arena)
 {
 	const char *from = pipeline->request.from ? pipeline->request.from : "";
@@ -183,7 +183,9 @@ static int choose_devices(struct pipeline *pipeline, struct arena *arena, struct
 
 	if (r != -ENODEV)
 		return r;
-	/* Again, with the place that the user knows: it is looked for in a failure alone. */
+	/*
+	 * Repeats the selection with the user's notation, which is only determined after a failure.
+	 */
 	place = find_place(pipeline, arena);
 	return place ? select_devices(&pipeline->driver, devices, place, arena,
 				      &pipeline->selection, err)
@@ -229,14 +231,14 @@ static int check_requirements(struct pipeline *pipeline, struct arena *arena, st
 		r = choose_devices(pipeline, arena, err);
 	if (r < 0)
 		return error_wrap(err, r, "check the image's requirements");
-	/* No note has told the CUDA version, or nothing has asked for it. */
+	/* The CUDA version wasn't read from a note, or wasn't needed. */
 	facts.cuda = pipeline->driver.cuda_version;
 	return check_each_gpu(pipeline, &facts, arena, err);
 }
 
 /*
- * Where what doesn't hold is but a warning, nothing is asked of NVML for it: that takes longer than
- * all the rest.
+ * If an unsatisfied requirement is only a warning, NVML isn't queried: that takes longer than
+ * everything else.
  */
 static int warn_of_requirements(struct pipeline *pipeline, struct arena *arena, struct error *err)
 {
@@ -267,7 +269,7 @@ static bool only_warns(const struct pipeline *pipeline)
 		 pipeline->config->policy.requirements == REQUIREMENTS_AUTO);
 }
 
-/* The planner knows which nodes the container takes: what the host lacks of them is made. */
+/* The planner knows the container's nodes. Missing ones are created on the host. */
 static int repair_missing(struct pipeline *pipeline, struct arena *arena, struct error *err)
 {
 	struct strings missing;
@@ -280,7 +282,10 @@ static int repair_missing(struct pipeline *pipeline, struct arena *arena, struct
 	return r < 0 || missing.count == 0 ? r : repair(pipeline, &missing, arena, err);
 }
 
-/* Not worth a warning: who asks for all capabilities on a host without displays misses nothing. */
+/*
+ * No warning: on a host without displays, a container that requests all capabilities doesn't need
+ * these.
+ */
 static void log_missing_drm(const struct pipeline *pipeline)
 {
 	if (!(pipeline->request.capabilities & (CAPABILITY_GRAPHICS | CAPABILITY_DISPLAY)))

@@ -37,7 +37,7 @@ int pipeline_read(struct pipeline *pipeline, const struct config *config, const 
 		    : error_memory(err);
 }
 
-/* Whatever else it still asks with: the GPUs are in config.json itself. */
+/* Other sources of a request are ignored, because config.json already contains the GPUs. */
 static int written_already(struct pipeline *pipeline, struct arena *arena, struct error *err)
 {
 	struct request_rule *rule;
@@ -152,7 +152,10 @@ int pipeline_driver(struct pipeline *pipeline, struct arena *arena, struct error
 	return r;
 }
 
-/* The host's own root ("/") is looked at for its kind alone; of a container, its volumes count. */
+/*
+ * Of the host's own root ("/"), only the kind of loader matters; for a container, its volumes
+ * count.
+ */
 static int inspect_image(struct pipeline *pipeline, const struct root *root, struct arena *arena,
 			 struct error *err)
 {

@@ -6,7 +6,10 @@ struct operation *plan_add(struct builder *b, enum operation_kind kind, const ch
 {
 	struct operation *operation = ARENA_PUSH(b->arena, b->plan);
 
-	/* The arena fails once and for all; plan_make looks at `failed` at the end. */
+	/*
+	 * After a failure of the arena, all following calls fail. plan_make checks `failed` at the
+	 * end.
+	 */
 	if (!operation || !target) {
 		b->failed = true;
 		return &b->spare;

@@ -10,20 +10,20 @@ struct builder {
 	const struct image *image;
 	struct arena *arena;
 	struct plan *plan;
-	struct operation spare; /* written to when there is no memory */
+	struct operation spare; /* the target of writes if there is no memory */
 	bool failed;
 	const char *absent; /* the first node that is needed and not there; or NULL */
 };
 
-/* A new required operation at the plan's end. Never NULL: without memory b->failed is set. */
+/* Appends a required operation to the plan. Never NULL: without memory, b->failed is set. */
 struct operation *plan_add(struct builder *b, enum operation_kind kind, const char *target,
 			   const char *because);
 /* Nodes and their device rules: of the driver and the GPUs, then of the families. */
 int plan_add_devices(struct builder *b, const struct selection *selection, struct error *err);
-/* A node that is there. */
+/* Adds an existing node. */
 void plan_add_node(struct builder *b, const struct device_node *node, const char *because,
 		   bool required);
-/* A node that may be missing: it is noted then, and an error in the end when it is required. */
+/* Adds a node that may be missing. It is recorded then, and if it is required, plan_make fails. */
 void plan_need_node(struct builder *b, const char *name, const char *because, bool required);
 /* /dev/dri/by-path/pci-BUS-card -> ../card0, of "dri/card0"; likewise render. Optional. */
 void plan_add_drm_link(struct builder *b, const char *bus_id, const char *name,
@@ -31,7 +31,7 @@ void plan_add_drm_link(struct builder *b, const char *bus_id, const char *name,
 /* What was chosen of other vendors' GPUs. */
 void plan_add_choice(struct builder *b, const struct choice *choice);
 int plan_add_families(struct builder *b, struct error *err);
-/* What goes with devices: files that GPUDirect Storage and EGL look for. */
+/* Adds files that belong to devices: those that GPUDirect Storage and EGL read. */
 void plan_add_companions(struct builder *b, const struct selection *selection);
 /* What shows of MIG beneath /proc/driver/nvidia/capabilities. */
 void plan_add_mig_capabilities(struct builder *b, const struct selection *selection);

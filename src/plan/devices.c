@@ -62,7 +62,7 @@ void plan_need_node(struct builder *b, const char *name, const char *because, bo
 		b->absent = name;
 }
 
-/* Of the inventory's own nodes: what one without its number, or optional, means is told there. */
+/* For nodes of the inventory, a missing number, or `optional`, has the meaning described there. */
 static void need_node(struct builder *b, const struct device_node *node, const char *because)
 {
 	if (node->present) {
@@ -75,7 +75,7 @@ static void need_node(struct builder *b, const struct device_node *node, const c
 		b->absent = node->name;
 }
 
-/* ---- what isn't there ------------------------------------------------------------------- */
+/* ---- missing nodes ---------------------------------------------------------------------- */
 
 /* "0, 1, ..." of the channels there are. */
 static const char *list_channels(struct builder *b)
@@ -197,7 +197,7 @@ static bool is_another_gpus(const struct selection *selection, size_t end, const
 	return false;
 }
 
-/* A GPU is needed once, however many of its MIG instances are given. */
+/* A GPU's nodes are added once, also for several of its MIG instances. */
 static void add_gpu(struct builder *b, const struct selection *selection, size_t index)
 {
 	const struct gpu *gpu = selection->items[index].gpu;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Devices beside the GPUs, and the files that go with devices. */
+/* Devices other than GPUs, and the files that belong to devices. */
 #include <string.h>
 
 #include "builder.h"
@@ -55,7 +55,7 @@ static int add_mig_control(struct builder *b, unsigned family, struct error *err
 					: "unset NVIDIA_MIG_MONITOR_DEVICES",
 				 "add MIG's %s device to the container: this driver has none",
 				 config ? "config" : "monitor");
-	/* Drivers without nvidia-caps look at the file of /proc alone. */
+	/* Drivers without nvidia-caps only check the file in /proc. */
 	if (b->driver->majors.caps)
 		plan_need_node(b, node->name,
 			       config ? "MIG's config device (NVIDIA_MIG_CONFIG_DEVICES)"
@@ -75,7 +75,7 @@ void plan_add_mig_capabilities(struct builder *b, const struct selection *select
 	struct proc_mask *mask = &b->plan->proc_mask;
 	const struct mig_instance *last = NULL;
 
-	/* Who configures instances has to see those that come and go. */
+	/* A container that configures instances must see new ones. */
 	if (b->request->mig_config[0] || b->request->mig_monitor[0]) {
 		add_capability(b, &mask->capabilities, "capabilities");
 		return;
@@ -131,7 +131,7 @@ int plan_add_families(struct builder *b, struct error *err)
 
 /* ---- files ------------------------------------------------------------------------------ */
 
-/* libcufile asks udev's data base about disks, and may be set up by the host's file. */
+/* libcufile reads udev's database about disks, and may be configured by the host's file. */
 static void add_storage_files(struct builder *b)
 {
 	static const struct {
@@ -156,8 +156,8 @@ static void add_storage_files(struct builder *b)
 }
 
 /*
- * EGL enumerates GPUs by asking the driver, not by looking at nodes: an application profile tells
- * it which ones are the container's. The mask has 64 bits.
+ * EGL enumerates GPUs through the driver, not by nodes. An application profile restricts it to the
+ * container's GPUs. The mask has 64 bits.
  */
 const char *plan_egl_profile(struct arena *arena, uint64_t visible)
 {

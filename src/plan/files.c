@@ -5,10 +5,10 @@
 #include "builder.h"
 
 #define FLAGS_FILE (MOUNT_FLAG_RDONLY | MOUNT_FLAG_NOSUID | MOUNT_FLAG_NODEV)
-/* Not read-only: who mounts it again in a container of his own may not change that. */
+/* Not read-only: a nested container that mounts it again couldn't clear that flag. */
 #define FLAGS_SOCKET (MOUNT_FLAG_NOSUID | MOUNT_FLAG_NODEV | MOUNT_FLAG_NOEXEC)
 
-/* Which of the asked-for capabilities a file came in for, as the reason to show. */
+/* The requested capability that needs the file, as its reason. */
 static const char *reason_of(struct builder *b, unsigned capabilities)
 {
 	const char *reason;

@@ -16,7 +16,7 @@ static bool is_at_or_above(const char *directory, const char *path)
 	return strncmp(path, directory, length) == 0 && (path[length] == '/' || !path[length]);
 }
 
-/* Pipes there would hide what the container was just given, or lie on it. */
+/* Pipes there would cover files that the container just got, or lie on them. */
 static bool covers_other_target(const struct builder *b, const char *directory)
 {
 	for (size_t i = 0; i < b->plan->count; i++)
@@ -27,8 +27,8 @@ static bool covers_other_target(const struct builder *b, const char *directory)
 }
 
 /*
- * The MPS daemon's pipes. The variable says where the container looks for them, not which directory
- * of the host goes in; and since anyone may make one in /tmp, it has to be root's.
+ * The MPS daemon's pipes. The variable names the directory in the container, not the host's. On the
+ * host it must belong to root, because any user can create one in /tmp.
  */
 void plan_add_mps(struct builder *b)
 {
@@ -50,7 +50,7 @@ void plan_add_mps(struct builder *b)
 	bind->required = false;
 }
 
-/* The image's own newer libraries stand before the host's of the same name. */
+/* The image's newer libraries come before the host's of the same name. */
 void plan_add_compat(struct builder *b)
 {
 	for (size_t i = 0; i < b->image->compat.count; i++) {

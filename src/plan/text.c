@@ -9,7 +9,9 @@
 
 /* ---- writing ---------------------------------------------------------------------------- */
 
-/* Written twice: to be measured, then into memory of that size. json-c's trees would take far more.
+/*
+ * Written twice: first to measure its length, then into memory of that size. json-c's trees would
+ * need far more.
  */
 struct output {
 	char *to; /* NULL: only measured */
@@ -224,7 +226,7 @@ struct reader {
 	bool wrong, no_memory;
 };
 
-/* NULL: it isn't there, or is something else, which is wrong. */
+/* NULL: absent, or of another type, which is an error. */
 static const struct json_value *get(struct reader *r, const struct json_value *object,
 				    const char *name, enum json_kind kind)
 {

@@ -13,7 +13,7 @@ static void add_node(struct builder *b, const struct accelerator_node *node, con
 		plan_add_node(b, &copy, because, node->required);
 }
 
-/* Level Zero looks for GPUs by these alone, wherever the folder exists. */
+/* Level Zero finds GPUs only by these links, if the directory exists. */
 static void add_links(struct builder *b, const struct accelerator *one, const char *because)
 {
 	for (size_t i = 0; i < one->nodes.count; i++)

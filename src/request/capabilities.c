@@ -34,8 +34,8 @@ static int refuse(struct resolver *r, const char *from, const char *name, unsign
 }
 
 /*
- * Takes out what an image may not choose where its environment isn't accepted: a GPU that somebody
- * else gave is used with the libraries that the image needs, but the image adds no device nodes
+ * Removes capabilities that an image may not select if its environment isn't accepted. It can use a
+ * GPU that was given by other means with the libraries that it needs, but it can't add device nodes
  * (nvidia-modeset, /dev/dri).
  */
 static int drop_refused(struct resolver *r, const char *from, unsigned *granted)
@@ -60,8 +60,8 @@ static int drop_refused(struct resolver *r, const char *from, unsigned *granted)
 }
 
 /*
- * What a container gets that names none: for the hook, as NVIDIA's, compute and utility. NVIDIA's
- * runtime gives all, whatever a container names.
+ * The default capabilities. For the hook, as in NVIDIA's: compute and utility. NVIDIA's runtime
+ * grants all, whatever a container names.
  */
 static int by_default(struct resolver *r, unsigned *granted)
 {
@@ -81,7 +81,7 @@ static int by_default(struct resolver *r, unsigned *granted)
 			  : drop_refused(r, "an unset NVIDIA_DRIVER_CAPABILITIES", granted);
 }
 
-/* A list; `all` takes what policy allows, whatever stands beside it. */
+/* A list. `all` means all that the policy allows, even with other items. */
 static int from_list(struct resolver *r, const char *from, const char *value, unsigned *granted)
 {
 	const unsigned allowed = r->config->policy.capabilities;
@@ -111,7 +111,7 @@ static int from_list(struct resolver *r, const char *from, const char *value, un
 			return refuse(r, from, list.items[i], bit);
 		*granted |= bit;
 	}
-	/* Of a later driver's, say: what the container needs can't be told. */
+	/* Perhaps of a later driver: the container's needs are unknown. */
 	if (r->for_runtime && list.count > 0 && !*granted)
 		return by_default(r, granted);
 	return resolver_rule(r, RULE_APPLIED, "capabilities come from %s%s", from,

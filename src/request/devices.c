@@ -7,7 +7,7 @@
 /* Annotations that a request is made of; each pod has a few. */
 #define ANNOTATIONS_MAX 1024
 
-/* What a source returns beside -errno. */
+/* A source's results other than -errno. */
 enum { SOURCE_UNSET, SOURCE_DECIDED };
 
 static int not_gpu(struct resolver *r, const char *what, const char *why)
@@ -66,7 +66,7 @@ static int decide_names(struct resolver *r, const char *from, struct strings *na
 
 /* ---- a list with words of a meaning: the variables, org.davit.devices -------------------- */
 
-/* The items that are meant for another vendor are not NVIDIA's to look at. */
+/* Items for other vendors are not checked here. */
 static void drop_others(struct strings *list)
 {
 	size_t kept = 0;
@@ -89,7 +89,7 @@ static bool says_void(const struct strings *list)
 	return false;
 }
 
-/* "nvidia.com/gpu=0" is taken for 0, so that names of CDI can be used in the variables. */
+/* "nvidia.com/gpu=0" means 0, so that CDI names can be used in the variables. */
 static int from_items(struct resolver *r, const char *from, struct strings list)
 {
 	struct strings of_specs = {0};
@@ -117,7 +117,7 @@ static int from_items(struct resolver *r, const char *from, struct strings list)
 
 /* ---- names of CDI devices and mounts ---------------------------------------------------- */
 
-/* `all` stands for all GPUs, and `none`, the CDI device with the driver alone, adds nothing. */
+/* `all` means all GPUs. `none`, the CDI device with only the driver, adds nothing. */
 static int from_names(struct resolver *r, const char *from, const struct strings *list)
 {
 	struct strings names = {0};
@@ -230,7 +230,7 @@ static int from_cdi_annotations(struct resolver *r, const struct mount_requests 
 
 	(void)mounts;
 	for (size_t i = 0; result == 0 && i < all->count; i++)
-		/* Each name is there once: oci_spec_parse and annotations_check see to that. */
+		/* Each name occurs once: oci_spec_parse and annotations_check ensure that. */
 		if (resolver_is_cdi_annotation(r, all->items[i].name))
 			result = add_cdi_names(r, all->items[i].value, &found);
 	if (result == 0 && found.others > 0)
@@ -271,7 +271,7 @@ static int from_annotation(struct resolver *r, const struct mount_requests *moun
 		return result;
 	all = list.count;
 	drop_others(&list);
-	/* It speaks of others alone. */
+	/* It only names devices of others. */
 	return all && list.count == 0 ? SOURCE_UNSET : from_items(r, from, list);
 }
 
@@ -290,8 +290,8 @@ static int from_mounts(struct resolver *r, const struct mount_requests *mounts)
 }
 
 /*
- * Which of policy.env-names count: all that are set together, an empty one not at all, and
- * NVIDIA_VISIBLE_DEVICES only where there is no other.
+ * The variables of policy.env-names that count: all that are set and not empty;
+ * NVIDIA_VISIBLE_DEVICES only if no other one is set.
  */
 static int list_variables(struct resolver *r, struct strings *ret)
 {

@@ -4,7 +4,7 @@
 
 #include "davit/request.h"
 
-/* Longer values are no version and no brand. */
+/* Longer values are neither a version nor a brand. */
 #define VALUE_MAX 64
 
 enum comparison { EQUAL, NOT_EQUAL, LESS, LESS_EQUAL, GREATER, GREATER_EQUAL };
@@ -56,7 +56,7 @@ static unsigned find_property(struct slice name)
 	return 0;
 }
 
-/* Numbers that fit, with single dots between; one dot at the end does no harm. */
+/* Numbers in range, separated by single dots; one dot at the end is allowed. */
 static bool is_version(const char *text)
 {
 	struct slice rest = slice_from(text), part;
@@ -155,7 +155,7 @@ struct outcome {
 	size_t failing;      /* conditions that don't hold */
 	struct slice failed; /* the first of them */
 	unsigned property;
-	struct slice bad; /* with `problem`: the part that is no condition */
+	struct slice bad; /* with `problem`: the malformed condition */
 	const char *problem;
 };
 

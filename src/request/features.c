@@ -8,7 +8,7 @@
 /* Minors have 20 bits. */
 #define IMEX_CHANNEL_MAX 0xfffff
 
-/* ---- what may be asked for -------------------------------------------------------------- */
+/* ---- what may be requested ------------------------------------------------------------- */
 
 static bool accepts_variable(struct resolver *r, enum variable variable)
 {
@@ -46,8 +46,9 @@ static int refuse(struct resolver *r, unsigned bit, const char *from, const char
 }
 
 /*
- * What policy.features doesn't allow is refused to whoever gets the GPUs by the same means. From
- * elsewhere it is left over: an image's variable in a container that an orchestrator gives GPUs.
+ * A feature that policy.features doesn't allow is an error if the GPUs are requested by the same
+ * means. Otherwise it is ignored: an image's variable in a container that an orchestrator gives
+ * GPUs.
  */
 static int refuse_feature(struct resolver *r, unsigned bit, const char *from)
 {
@@ -69,7 +70,7 @@ static bool is_allowed(const struct resolver *r, unsigned bit)
 
 static const char imex_ignored[] = "IMEX channels are ignored: policy.imex is false";
 
-/* "k8s.device-plugin.nvidia.com/gds=all": the family that the class stands for, or 0. */
+/* "k8s.device-plugin.nvidia.com/gds=all": the family of the class, or 0. */
 static unsigned bit_of_name(const char *name)
 {
 	const char *slash = strchr(name, '/');
@@ -182,7 +183,7 @@ static int add_channel(struct resolver *r, const char *from, const char *text)
 	return 0;
 }
 
-/* `all`, `none` and `void` ask for none. */
+/* `all`, `none` and `void` request no channel. */
 static const char *find_word(const struct strings *list)
 {
 	for (size_t i = 0; i < list->count; i++) {
@@ -281,7 +282,7 @@ static int add_feature(struct resolver *r, const char *from, const char *name)
 	return resolver_rule(r, RULE_APPLIED, "feature %s comes from %s", name, from);
 }
 
-/* The annotation stands in the place of the four variables. */
+/* The annotation replaces the four variables. */
 static int read_features(struct resolver *r)
 {
 	static const struct {

@@ -7,8 +7,8 @@
 #define FOLDER "nvidia-container-devices/"
 
 /*
- * "/a//b/../c/." -> "/a/c", as the engines' own cleaning. Empty for a relative path or one that no
- * kernel would take.
+ * "/a//b/../c/." -> "/a/c", cleaned as by the engines. Empty for a relative path, or one that no
+ * kernel accepts.
  */
 static struct slice clean_path(const char *path, char clean[static PATH_MAX])
 {
@@ -32,14 +32,14 @@ static struct slice clean_path(const char *path, char clean[static PATH_MAX])
 	return (struct slice){clean, length};
 }
 
-/* What stands behind the folder in a mount's destination; empty when it isn't there. */
+/* The part after the folder in a mount's destination; empty if it isn't in the folder. */
 static struct slice request_of(const struct oci_mount *mount, char clean[static PATH_MAX])
 {
 	static const char *const folders[] = {"/var/run/" FOLDER, "/run/" FOLDER};
 	const struct slice nothing = {0};
 	struct slice path;
 
-	/* Most mounts are told apart without cleaning. */
+	/* Most mounts can be skipped without cleaning. */
 	if (!strstr(mount->source, "null") || !strstr(mount->destination, FOLDER))
 		return nothing;
 	if (!slice_equal(clean_path(mount->source, clean), "/dev/null"))

@@ -6,10 +6,7 @@
 
 #define VISIBLE_DEVICES "_VISIBLE_DEVICES"
 
-/*
- * In what every request of a container is written; beside these, the variables of other vendors,
- * and the names of the configuration.
- */
+/* The words of every request, without the variables of other vendors and the configured names. */
 static const char *const words[] = {
 	VISIBLE_DEVICES, /* NVIDIA's and AMD's variables; one search is cheaper than two */
 	"CUDA_VERSION",  /* the environment */
@@ -24,8 +21,8 @@ static bool has_word(const char *text, size_t length, const char *word)
 }
 
 /*
- * Whether a \u stands for a character that could be part of a word. Engines write control
- * characters and <, >, & so, and the two line separators.
+ * Whether a \u means a character that could be part of a word. Engines write control characters, <,
+ * > and &, and the two line separators in this form.
  */
 static bool may_spell_word(const char *text, size_t length)
 {

@@ -40,7 +40,7 @@ static bool is_word(struct slice device)
 	return false;
 }
 
-/* Whether it is a name of the forms that davit gives GPUs: 0, 0:1, GPU-..., MIG-..., a bus id. */
+/* Whether it is a name in davit's own format: 0, 0:1, GPU-..., MIG-..., a bus id. */
 static bool is_own_name(struct slice device)
 {
 	if (is_word(device) || slice_starts(device, "GPU-") || slice_starts(device, "MIG-"))
@@ -48,7 +48,7 @@ static bool is_own_name(struct slice device)
 	for (size_t i = 0; i < device.length; i++)
 		if (!isxdigit((unsigned char)device.data[i]) && !strchr(":.", device.data[i]))
 			return false;
-	/* "face" is a name that somebody gave; numbers and bus ids begin with a digit. */
+	/* "face" is a custom name; numbers and bus ids begin with a digit. */
 	return device.length > 0 && isdigit((unsigned char)device.data[0]);
 }
 
@@ -138,7 +138,7 @@ int names_split(struct resolver *r, struct strings *list, struct strings *ret)
 			name = "all";
 			break;
 		case NAME_NVIDIA:
-			name = device.data; /* it ends where the item does */
+			name = device.data; /* it ends with the item */
 			break;
 		default:
 			break;

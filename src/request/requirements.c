@@ -5,7 +5,7 @@
 
 /* ---- collecting ------------------------------------------------------------------------- */
 
-/* The words that Go's strconv.ParseBool takes, because the images were made for those. */
+/* The words of Go's strconv.ParseBool, for which the images were made. */
 static bool is_word(const char *value, const char *const *words)
 {
 	for (; *words; words++)
@@ -57,7 +57,7 @@ static int add(struct resolver *r, const char *name, const char *expression)
 	return 0;
 }
 
-/* The last value of each name, in their order; an empty one asks for nothing. */
+/* The last value of each name, in order. An empty value requests nothing. */
 static int add_all(struct resolver *r, const struct oci_pairs *all)
 {
 	const char **names = arena_alloc(r->arena, (all->count + 1) * sizeof(*names));
@@ -100,7 +100,7 @@ static int add_legacy(struct resolver *r)
 	return add(r, "CUDA_VERSION", expression);
 }
 
-/* What can't be read is no reason to refuse where what doesn't hold isn't. */
+/* An unreadable constraint is no error if unsatisfied ones are only warnings. */
 static int pass_over(struct resolver *r, int result)
 {
 	const char *message = arena_strdup(r->arena, r->err->message);

@@ -63,7 +63,7 @@ static bool accepts(struct resolver *r, enum accept policy, const char *key, con
 {
 	if (allows(r, policy))
 		return true;
-	/* The sentence is for people: without memory for it the answer stays the same. */
+	/* The sentence is only for people. Without memory for it, the result is the same. */
 	(void)resolver_rule(r, RULE_POLICY, "%s is ignored: policy.%s is %s%s", what, key,
 			    policy == ACCEPT_NEVER ? "never" : "privileged, and ",
 			    policy == ACCEPT_NEVER ? "" : resolver_not_privileged(r));
@@ -80,7 +80,7 @@ bool resolver_accepts_env(struct resolver *r, const char *what)
 	return accepts(r, r->config->policy.env, "accept-env", what);
 }
 
-/* With some engines they are anybody's who may start a container, as the environment is. */
+/* With some engines, any user who may start a container can set them, like the environment. */
 bool resolver_accepts_annotation(struct resolver *r, const char *what)
 {
 	if (r->config->policy.annotations == ACCEPT_AS_ENV)

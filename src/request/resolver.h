@@ -7,7 +7,7 @@
 
 #include "davit/request.h"
 
-/* The variables that count for themselves; NVIDIA_REQUIRE_* and policy.env-names stand beside. */
+/* Variables with a fixed name; NVIDIA_REQUIRE_* and policy.env-names are separate. */
 enum variable {
 	VARIABLE_CUDA_VERSION,
 	VARIABLE_MPS_PIPE_DIRECTORY,
@@ -23,7 +23,7 @@ enum variable {
 	VARIABLE_COUNT,
 };
 
-/* A variable that asks for another vendor's GPUs, in the order of preference. */
+/* A variable that requests another vendor's GPUs, in the order of preference. */
 struct vendor_variable {
 	const struct vendor *vendor;
 	const char *name, *value; /* value NULL: not set */
@@ -38,7 +38,7 @@ struct environment {
 	struct oci_pairs requirements; /* NVIDIA_REQUIRE_*, repeated names too */
 	const char *jetpack;           /* NVIDIA_REQUIRE_JETPACK; NULL: not set */
 	const char *require_cuda;      /* NVIDIA_REQUIRE_CUDA, or NULL */
-	size_t malformed;              /* entries that are no NAME=value */
+	size_t malformed;              /* entries that aren't NAME=value */
 	struct strings near_misses;    /* sentences about names that are nearly ours */
 };
 
@@ -49,7 +49,7 @@ struct resolver {
 	struct gpu_request *request;
 	struct error *err;
 	struct environment env;
-	bool for_runtime; /* davit-runtime asks: fewer things are refused */
+	bool for_runtime; /* for davit-runtime, which refuses less */
 };
 
 /* ---- explaining ------------------------------------------------------------------------- */
@@ -60,8 +60,8 @@ int resolver_rule(struct resolver *r, enum request_rule_kind kind, const char *f
 /* The same for something that is ignored; the log has it, too. */
 int resolver_warn(struct resolver *r, const char *format, ...) PRINTF_LIKE(2, 3);
 /*
- * Whether policy lets this container ask by its environment (accept-env) or by its annotations
- * (accept-annotations); if not, a rule says that `what` is ignored.
+ * Whether the policy accepts a request in the environment (accept-env) or in annotations
+ * (accept-annotations). If not, adds a rule that `what` is ignored.
  */
 bool resolver_accepts_env(struct resolver *r, const char *what);
 bool resolver_accepts_annotation(struct resolver *r, const char *what);
@@ -71,7 +71,7 @@ bool resolver_trusts_env(const struct resolver *r);
 const char *resolver_not_privileged(const struct resolver *r);
 
 /*
- * That no annotation of cdi.annotation-prefixes is there twice, which runc and crun read
+ * Checks that no annotation of cdi.annotation-prefixes is repeated, because runc and crun read that
  * differently. 0 or -EINVAL with ERROR_BAD_BUNDLE.
  */
 int annotations_check(struct resolver *r);
@@ -126,23 +126,23 @@ enum name_owner name_owner(struct slice name, struct slice *ret_device);
 /* Whether its kind's vendor is nvidia.com or beneath it: k8s.device-plugin.nvidia.com. */
 bool name_is_of_nvidia(const char *name);
 /*
- * Takes the names of specs' devices out of the list, into *ret; NVIDIA's lose their kind, and
+ * Moves the names of specs' devices from the list to *ret. NVIDIA's names lose their kind, and
  * management's become `all`.
  */
 int names_split(struct resolver *r, struct strings *list, struct strings *ret);
 /*
- * Adds them to what is asked for, and sets gpu. What policy.features refuses is refused under a
- * spec's name, too.
+ * Adds them to the request, and sets gpu. A feature that policy.features refuses is also refused
+ * under a spec's name.
  */
 int names_add(struct resolver *r, const char *from, const struct strings *names);
 
 /* An annotation that names CDI devices, by what it begins with. */
 bool resolver_is_cdi_annotation(const struct resolver *r, const char *name);
-/* What is asked for of vendors other than NVIDIA: sets gpu and wishes. */
+/* Decides the request for vendors other than NVIDIA: sets gpu and wishes. */
 int wishes_resolve(struct resolver *r, const struct mount_requests *mounts);
 /* Fills env.others, all of them not set. */
 int wishes_list_variables(struct resolver *r);
-/* What is asked for of NVIDIA: sets gpu, nvidia, from and devices. */
+/* Decides the request for NVIDIA: sets gpu, nvidia, from and devices. */
 int devices_resolve(struct resolver *r, const struct mount_requests *mounts);
 int capabilities_resolve(struct resolver *r);
 /*
@@ -152,7 +152,7 @@ int capabilities_resolve(struct resolver *r);
 int feature_check_name(struct resolver *r, const char *from, const char *name, bool *ret_ignored);
 int mig_resolve(struct resolver *r);
 int imex_resolve(struct resolver *r, const struct mount_requests *mounts);
-/* What the device for management has beside GPUs, after the two. */
+/* Adds the other parts of the management device, after the two. */
 int management_resolve(struct resolver *r);
 int requirements_resolve(struct resolver *r);
 /* GDS, MOFED, GDRCOPY, NVSWITCH and the MPS pipes. */

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What is asked for of vendors other than NVIDIA. For each of them the sources are the same as
- * NVIDIA's, in the same order, and the first that speaks of the vendor decides.
+ * The request for vendors other than NVIDIA. For each vendor, the sources and their order are the
+ * same as NVIDIA's, and the first source that names one of its devices decides.
  */
 #include <string.h>
 #include <strings.h>
 
 #include "resolver.h"
 
-/* What a source returns beside -errno. */
+/* A source's results other than -errno. */
 enum { SOURCE_UNSET, SOURCE_DECIDED };
 
 /* Each once, at its last place; none of them may hold what can't be printed. */
@@ -147,7 +147,7 @@ static int from_env(struct resolver *r, const struct vendor *vendor,
 	if (!resolver_accepts_env(r, from))
 		return SOURCE_UNSET;
 	result = items_split(r, from, variable->value, &names);
-	/* "amd.com/gpu=0" is taken for 0, so that names of CDI can be used in the variables. */
+	/* "amd.com/gpu=0" means 0, so that CDI names can be used in the variables. */
 	for (size_t i = 0; result == 0 && i < names.count; i++) {
 		struct slice device;
 		const char *name = names.items[i];
@@ -158,7 +158,7 @@ static int from_env(struct resolver *r, const struct vendor *vendor,
 			continue;
 		}
 		if (vendor_of_device(slice_from(name), &device) == vendor)
-			name = device.data; /* it ends where the item does */
+			name = device.data; /* it ends with the item */
 		names.items[kept++] = name;
 	}
 	names.count = kept;
@@ -193,7 +193,7 @@ int wishes_resolve(struct resolver *r, const struct mount_requests *mounts)
 {
 	int result = 0;
 
-	/* Most containers ask for nothing in any of these ways. */
+	/* Most containers request nothing in any of these ways. */
 	if (r->spec->annotations.count == 0 && mounts->others.count == 0 && !r->env.others_set)
 		return 0;
 	for (size_t i = 0; result == 0 && vendors[i]; i++)

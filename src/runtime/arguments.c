@@ -94,8 +94,8 @@ static const char *next_word(int argc, char *const *argv, int *index)
 }
 
 /*
- * Takes argv[*index], which begins with a dash, apart: --name, -name (Go takes one dash or two),
- * --name=value, --name value, and the letters. *index is on its last word then.
+ * Splits argv[*index], which begins with a dash: --name, -name (Go accepts one dash or two),
+ * --name=value, --name value, and the letters. Afterwards *index is its last word.
  */
 static struct flag read_flag(int argc, char *const *argv, int *index,
 			     const struct known_flags *flags)
@@ -148,7 +148,7 @@ static bool is_flag(const char *word)
 	return word[0] == '-' && word[1];
 }
 
-/* Whether the word behind an unknown flag is no command, and no flag. */
+/* Whether the word after an unknown flag is neither a command nor a flag. */
 static bool has_value(int argc, char *const *argv, int index)
 {
 	return index + 1 < argc && !is_flag(argv[index + 1]) &&
@@ -164,7 +164,9 @@ void runtime_arguments_parse(int argc, char *const *argv, struct runtime_argumen
 		struct flag flag = read_flag(argc, argv, &i, &global_flags);
 
 		read_global(&flag, ret);
-		/* A flag of a later version may have a value: else a create behind it goes unseen.
+		/*
+		 * A flag of a later version may have a value. Otherwise a `create` after it would
+		 * be missed.
 		 */
 		if (flag.unknown && has_value(argc, argv, i))
 			i++;
@@ -174,7 +176,7 @@ void runtime_arguments_parse(int argc, char *const *argv, struct runtime_argumen
 	if (i >= argc)
 		return;
 	ret->command = argv[i++];
-	/* Flags may stand behind the container's name, too. */
+	/* Flags may also follow the container's name. */
 	for (; i < argc && strcmp(argv[i], "--") != 0; i++) {
 		struct flag flag;
 

@@ -5,7 +5,7 @@
 #include "davit/json.h"
 #include "davit/runtime.h"
 
-/* The text was parsed before, so that values are well formed: here only their ends are found. */
+/* The text was parsed before, so all values are well formed. Only their ends are searched here. */
 
 static size_t skip_blanks(const struct document *document, size_t at)
 {
@@ -14,7 +14,7 @@ static size_t skip_blanks(const struct document *document, size_t at)
 	return at;
 }
 
-/* Behind the string whose quote stands at `at`. */
+/* The end of the string whose quote is at `at`. */
 static size_t skip_string(const struct document *document, size_t at)
 {
 	for (at++; at < document->length && document->text[at] != '"'; at++)
@@ -177,15 +177,15 @@ bool document_next_item(const struct document *document, struct document_value a
 /* ---- collecting changes ------------------------------------------------------------------ */
 
 /*
- * A name on the way to a value that was looked for, or that is to be changed: paths that share
- * their first names share these, so that what is missing is made once, and each name is looked up
- * once, which takes as long as the text that it is in.
+ * A name in the path of a value that was searched or will be changed. Paths share nodes of the same
+ * first names. So a missing parent is created once, and each name is searched once, which takes
+ * time in proportion to the text.
  */
 struct document_node {
 	struct slice name;
 	struct document_value value; /* in the text; start 0: absent; end == start: null */
 	struct document_node *first, *last, *next; /* what is in it; its neighbour */
-	struct strings items;                      /* to be put at an array's end */
+	struct strings items;                      /* to be appended to an array */
 	const char *text;                          /* what it becomes as a whole, or NULL */
 	bool emptied; /* all that the array has in the text is to be removed */
 };
@@ -306,7 +306,10 @@ int document_set(struct document *document, const char *path, const char *name, 
 	return 0;
 }
 
-/* Items from `first` to the end of the array go: with the comma before them when others stay. */
+/*
+ * Removes the items from `first` to the end of the array, with the comma before them if others
+ * remain.
+ */
 static int remove_tail(struct document *document, struct document_value items, bool others,
 		       struct error *err)
 {
@@ -338,7 +341,8 @@ int document_remove_items(struct document *document, const char *path,
 			continue;
 		}
 		others = true;
-		if (run.start) /* up to what stays: commas go with what stands before them */
+		/* A comma is removed with the item before it. */
+		if (run.start)
 			r = add_edit(document, (struct document_value){run.start, item.start}, "",
 				     err);
 		run.start = 0;
@@ -411,7 +415,7 @@ static void put_value(struct output *output, const struct document_node *node)
 	put_text(output, node->first ? "}" : "]");
 }
 
-/* Puts what was appended at the end of an object or array, or a value in the place of a null. */
+/* Writes appended items at the end of an object or array, or replaces a null with a value. */
 static int add_insertion(struct document *document, const struct document_node *node,
 			 struct error *err)
 {

@@ -18,7 +18,7 @@ static const char *take_text(struct json_object *object, struct arena *arena)
 	return copy;
 }
 
-/* Appends a text that may be NULL, for want of memory. */
+/* Appends a text; NULL means no memory. */
 static int append(struct document *document, const char *path, const char *item, struct error *err)
 {
 	return item ? document_append(document, path, item, err) : error_memory(err);
@@ -27,8 +27,8 @@ static int append(struct document *document, const char *path, const char *item,
 /* ---- devices ---------------------------------------------------------------------------- */
 
 /*
- * Which of the devices the engine has given the container already (--device, --privileged): those
- * keep their form. The devices are few, what config.json holds may be much: it is read once.
+ * Finds the devices that the engine has already added (--device, --privileged), which are
+ * preserved. There are few devices, but config.json may be large, so it is read once.
  */
 static int find_present(struct document *document, const struct spec_devices *devices, bool *ret,
 			struct error *err)
@@ -86,7 +86,7 @@ static int edit_devices(struct document *document, const struct spec_devices *de
 	return r;
 }
 
-/* At the end: of several rules that match, the last one counts. */
+/* At the end, because the last of several matching rules counts. */
 static int edit_rules(struct document *document, const struct spec_devices *rules,
 		      struct error *err)
 {
@@ -104,7 +104,7 @@ static int edit_rules(struct document *document, const struct spec_devices *rule
 	return r;
 }
 
-/* Whether the group's members, and not everybody, may use the node. */
+/* Whether only the group's members can use the node. */
 static bool needs_group(const struct spec_device *device)
 {
 	return !device->no_mode && device->gid != 0 && device->gid != OVERFLOW_GID &&
@@ -191,7 +191,7 @@ static int edit_mounts(struct document *document, const struct spec_mounts *moun
 	return r;
 }
 
-/* `void` for other injectors: to them it is no GPU container any more. */
+/* `void`, so that other injectors ignore this container. */
 static int set_variable(struct document *document, const char *entry, struct error *err)
 {
 	size_t name = strcspn(entry, "=") + 1;
@@ -254,7 +254,7 @@ static bool is_injector(const struct document *document, struct document_value v
 	return false;
 }
 
-/* Whether the hook that stands there injects GPUs: by its path, or by the name it is called by. */
+/* Whether the existing hook injects GPUs, by its path or by the name under which it is called. */
 static bool item_is_injector(const struct document *document, struct document_value item)
 {
 	struct document_value arguments = document_member(document, item, "args"), first;
@@ -334,8 +334,10 @@ static int add_poststop(struct document *document, const char *program, struct e
 	return add_hook(document, "hooks.poststop", program, HOOK, NULL, "poststop", err);
 }
 
-/* An engine's own hook, dockerd's for --gpus, doesn't write down what it makes: ours takes its
- * place. */
+/*
+ * An engine's own hook, such as dockerd's for --gpus, doesn't record created files, so davit's hook
+ * replaces it.
+ */
 int spec_add_hook(struct document *document, const char *hook, bool for_runtime, struct error *err)
 {
 	const char *const options[] = {"-record", for_runtime ? "-runtime" : NULL, NULL};

@@ -49,7 +49,7 @@ static int ask(const char *runtime, struct arena *arena, struct spawn_result *re
 	return r < 0 ? error_errno(err, -r, "run %s features", runtime) : 0;
 }
 
-/* Without it crun 1.8 starts the container as if nothing had been asked for, and so may runc. */
+/* Without it, crun 1.8 ignores the request and starts the container, and so may runc. */
 static int check_resctrl(struct error *err)
 {
 	struct statfs fs;

@@ -43,7 +43,10 @@ static int check_owner(int fd, const char *path, struct error *err)
 	return 0;
 }
 
-/* The program, where it really is, and its directory: whoever can write them is root with it. */
+/*
+ * The program's real file, and its directory: users who can write them act with root's
+ * rights.
+ */
 static int check_runtime(const char *path, struct arena *arena, struct error *err)
 {
 	AUTO_FD fd = open(path, O_PATH | O_CLOEXEC);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Mounts of CDI specs that go into config.json as they are given. */
+/* Mounts of CDI specs that are written into config.json unchanged. */
 #include "davit/runtime.h"
 
 struct giver {
@@ -19,8 +19,8 @@ bool spec_has_mount(const struct oci_mounts *mounts, const char *destination, co
 }
 
 /*
- * A CDI spec's mount that goes into config.json as it is: the runtime makes it, so its place has to
- * be one that nobody else sees.
+ * A mount of a CDI spec that is written into config.json unchanged. The runtime makes it, so its
+ * place must not be visible outside the container.
  */
 static int check_given(struct giver *g, const struct cdi_mount *mount, struct error *err)
 {
@@ -107,7 +107,7 @@ static int add_given_mounts(struct giver *g, struct oci_mounts *ret, struct erro
 	return r;
 }
 
-/* The places are those that config.json alone gives, before the plan's own are looked for. */
+/* Places are decided by config.json only, before the plan's own are predicted. */
 int spec_take_given_mounts(const struct pipeline *pipeline, const struct root *root,
 			   struct arena *arena, struct spec_edits *edits, struct oci_mounts *ret,
 			   struct error *err)

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * davit-runtime: stands in the place of runc. On create (and run) it writes what the container's
- * request comes to into config.json; then, as for all other commands, it becomes the low-level
- * runtime.
+ * davit-runtime replaces runc. On create (and run), it writes the result of the container's request
+ * into config.json. Then, as for all other commands, it executes the low-level runtime.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -63,7 +62,7 @@ static bool is_elsewhere(const char *file, const char *bundle, struct arena *are
 	       given.st_dev != own.st_dev || given.st_ino != own.st_ino;
 }
 
-/* davit-hook lies beside this program. */
+/* davit-hook is in the directory of this program. */
 static int find_hook(int self, struct arena *arena, const char **ret, struct error *err)
 {
 	const char *path = fd_path(self, arena), *slash = path ? strrchr(path, '/') : NULL;
@@ -107,7 +106,7 @@ struct edit {
 	struct pipeline *pipeline;
 	struct arena *arena;
 	const char *elsewhere; /* the file in config.json's place, or NULL */
-	bool legacy; /* called nvidia-container-runtime.legacy: what the hook gives, not more */
+	bool legacy;           /* called nvidia-container-runtime.legacy: only the hook's result */
 };
 
 /* Mode `spec`: all of the plan, partly by the createContainer hook, which finds it in a file. */
@@ -176,7 +175,7 @@ static int give_gpus(const struct edit *edit, enum filter filter, struct error *
 		DOCUMENT_INIT(edit->arena, pipeline->text, pipeline->text_length);
 	int r = privilege_set(PRIVILEGE_READ, err);
 
-	/* Hooks and poststop know the bundle alone. */
+	/* Hooks and poststop only know the bundle. */
 	if (r == 0 && edit->elsewhere)
 		return error_set(err, ERROR_BAD_BUNDLE, EINVAL,
 				 "name the file config.json in the bundle's directory",
@@ -221,8 +220,8 @@ static int edit_bundle(const struct edit *edit, enum filter filter, struct error
 /* ---- the processes ---------------------------------------------------------------------- */
 
 /*
- * Lines on standard error would be taken for the runtime's: unless it is to tell more, too, they go
- * to a file or nowhere.
+ * Lines on standard error would look like the runtime's. Without --debug, they are written to a
+ * file or dropped.
  */
 static void open_log(const struct config *config, bool debug)
 {
@@ -273,8 +272,8 @@ static int run_child(const struct edit *edit, enum filter filter, unsigned secon
 }
 
 /*
- * The narrow filter is enough for almost every container. The child that needs a program of the
- * host ends before it has written anything, and one with both filters begins anew.
+ * The narrow filter is sufficient for almost every container. A child that needs a program of the
+ * host ends before it has written anything, and another child with both filters starts again.
  */
 static int run_children(const struct edit *edit, int *ret_status, struct error *err)
 {
@@ -295,8 +294,8 @@ static int run_children(const struct edit *edit, int *ret_status, struct error *
 }
 
 /*
- * The bundle is edited by a child, which gives up capabilities, system calls and limits as the hook
- * does: the low-level runtime gets all that the caller gave us.
+ * A child process edits the bundle, and drops capabilities, system calls and limits like the hook.
+ * The low-level runtime gets everything that the caller gave to this process.
  */
 static int edit_in_child(const struct edit *edit, struct error *err)
 {
@@ -305,7 +304,7 @@ static int edit_in_child(const struct edit *edit, struct error *err)
 	int r, status = 0;
 
 	deadline_step("write the container's GPUs into config.json");
-	/* Who ignores SIGCHLD is not told how a child ends. */
+	/* A process that ignores SIGCHLD doesn't get its children's status. */
 	(void)sigaction(SIGCHLD, &wait_for_it, &before);
 	r = run_children(edit, &status, err);
 	(void)sigaction(SIGCHLD, &before, NULL);
@@ -367,7 +366,9 @@ static int become_runtime(const struct runtime_arguments *arguments, char **argv
 	bool legacy;
 	int r = config_load(NULL, arena, &config, err);
 
-	/* Without its configuration nobody gets GPUs; but containers can still be stopped. */
+	/*
+	 * Without the configuration, no container gets GPUs, but containers can still be stopped.
+	 */
 	if (r < 0 && makes_container)
 		return r;
 	if (r < 0 && config_defaults(arena, &config) < 0)

@@ -132,7 +132,7 @@ static int open_deepest(const struct root *root, const char *path, const char **
 	return fd;
 }
 
-/* Of those that the driver holds open none is. What can't be looked at is add_mount's to tell. */
+/* Sources that the driver holds open are not. add_mount reports sources that can't be inspected. */
 static bool source_is_directory(const struct splitter *d, const struct operation *operation)
 {
 	AUTO_FD fd = -1;
@@ -174,8 +174,7 @@ static bool is_mount_itself(const struct image_place *place)
 	return place->path[place->mount_length] == '\0';
 }
 
-/* A mount at or beneath a node's place makes a directory of it, and runtimes then leave the node
- * out. */
+/* A mount at or below a node's path makes it a directory, and runtimes then skip the node. */
 static bool is_mounted_over(const struct splitter *d, const char *target)
 {
 	const struct oci_mounts *mounts = d->mounts;
@@ -346,7 +345,7 @@ static int add_variable(struct splitter *d, const struct vendor *vendor)
 	return entry ? strings_add(d->arena, &d->edits->variables, entry) : -ENOMEM;
 }
 
-/* Of the vendors whose GPUs are given now: what others are asked for stays theirs. */
+/* Only for the vendors whose GPUs are added now. Requests to other injectors are unchanged. */
 static int add_variables(struct splitter *d, struct error *err)
 {
 	const struct gpu_request *request = &d->pipeline->request;

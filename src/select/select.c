@@ -34,7 +34,7 @@ static int pick(struct picker *picker, const struct gpu *gpu, const struct mig_i
 	return 0;
 }
 
-/* Those that can be used: when there are lost ones alone, nothing starts without a GPU. */
+/* The usable GPUs. If all are lost, no container starts without a GPU. */
 static int pick_all(struct picker *picker)
 {
 	const struct gpus *gpus = &picker->driver->gpus;
@@ -55,8 +55,8 @@ static int pick_all(struct picker *picker)
 }
 
 /*
- * What only NVML could tell, which couldn't be asked, means the first GPU: those who named it are
- * behind the same node, or there is but one.
+ * Items that only NVML could decide select the first GPU, if NVML can't be queried: all GPUs are
+ * behind the same node, or there is only one.
  */
 static const struct gpu *on_trust(const struct driver *driver)
 {
