@@ -7,7 +7,7 @@
 #include "davit/sys.h"
 
 #define INSTRUCTIONS_MAX 65536 /* of a program that somebody else attached */
-#define FIRST_READ 1024        /* runtimes' own are shorter */
+#define FIRST_READ 256         /* runtimes' own are shorter */
 
 static int sys_bpf(enum bpf_cmd command, union bpf_attr *attr)
 {
