@@ -22,7 +22,7 @@ cd "$(dirname "$0")/.."
 
 all_groups=(build lint unit sanitize analysis fixture golden cli drivers engines complaints attacks fuzz budget packages docs arm64 trixie)
 # Named only.
-other_groups=(engines-all sid platforms)
+other_groups=(engines-all clang-analyzer sid platforms)
 export DAVIT_BUILD=${DAVIT_BUILD:-build}
 export LC_ALL=C
 PATH=$PATH:/usr/sbin:/sbin
@@ -69,12 +69,12 @@ shell_files() {
 	done
 }
 
-run_tidy() {
+run_tidy() { # OPTION...
 	[ -e "$DAVIT_BUILD-clang/compile_commands.json" ] ||
 		CC=clang cmake -G Ninja -S . -B "$DAVIT_BUILD-clang"
 	# What the build makes of the lists of system calls is included by a source.
 	cmake --build "$DAVIT_BUILD-clang" --target davit_sys
-	run-clang-tidy -quiet -j "$jobs" -p "$DAVIT_BUILD-clang" "^$PWD/src/.*\.c$" |
+	run-clang-tidy -quiet -j "$jobs" "$@" -p "$DAVIT_BUILD-clang" "^$PWD/src/.*\.c$" |
 		sed 's/\x1b\[[0-9;]*m//g; /^clang-tidy/d; /warnings\? generated/d'
 }
 
@@ -88,7 +88,8 @@ run_shellcheck() {
 
 group_lint() {
 	quietly 'clang-format' run_format || true
-	quietly 'clang-tidy' run_tidy || true
+	# All checks but the analyzer's, which take 19 times as long: CI has gcc's analyzer.
+	quietly 'clang-tidy' run_tidy -checks='-clang-analyzer-*' || true
 	quietly 'shellcheck' run_shellcheck || true
 }
 
@@ -138,6 +139,10 @@ group_sanitize() {
 	script 'sanitized golden' env DAVIT_BUILD="$DAVIT_BUILD-sanitize" tests/golden/run
 }
 
+group_clang-analyzer() {
+	quietly 'clang-tidy, all checks' run_tidy || true
+}
+
 # What the compiler's analyzer and valgrind see. Errors that come from another file can't be followed
 # by the analyzer, which is why some functions name the number that they return.
 run_analyzer() {
@@ -163,7 +168,9 @@ group_analysis() {
 script() {
 	local rc=0 output started=$SECONDS
 	output=$(mktemp)
-	timeout "${LIMIT:-300}" "${@:2}" 2>&1 | tee "$output" || rc=$?
+	# Not by a pipe, which what a script leaves behind would keep open.
+	timeout -k 10 "${LIMIT:-300}" "${@:2}" > "$output" 2>&1 || rc=$?
+	cat "$output"
 	if [ $rc != 0 ] && ! grep -q '^FAIL ' "$output"; then
 		fail "$1" "it ended with exit code $rc"
 	elif ! grep -qE '^(ok|FAIL|skip) ' "$output"; then

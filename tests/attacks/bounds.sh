@@ -87,15 +87,29 @@ jq '.cgroups = "never" | .limits = {seconds: 2}' < "$config" > "$work/limited.js
 # fuse_hook STAGE OPTION...: in a container whose root is that; sets rc and errors.
 fuse_hook() {
 	rc=0
-	errors=$(printf '{"ociVersion":"1.0.2","id":"x","status":"creating","pid":%d,"bundle":"%s"}' "$waiting" "$bundle" |
-		timeout -s KILL 25 "$hook" --config "$work/limited.json" "${@:2}" "$1" 2>&1) || rc=$?
+	# Into a file: where nothing can end a process, it would hold a pipe.
+	printf '{"ociVersion":"1.0.2","id":"x","status":"creating","pid":%d,"bundle":"%s"}' "$waiting" "$bundle" |
+		timeout -s KILL 25 "$hook" --config "$work/limited.json" "${@:2}" "$1" > "$work/fuse-errors" 2>&1 || rc=$?
+	errors=$(cat "$work/fuse-errors")
+}
+
+# stop_server: returns when it has stopped. A request that it has read can't be given up: Linux waits for
+# its answer whatever the signal (fs/fuse/dev.c, request_wait_answer).
+stop_server() {
+	local attempt
+	kill -STOP "$server"
+	for ((attempt = 0; attempt < 200; attempt++)); do
+		! grep -hE '^State:' "/proc/$server"/task/*/status | grep -qv 'T (stopped)' || { sleep 0.05 && continue; }
+		return
+	done
+	fail "a root that doesn't answer" 'its server does not stop'
 }
 unshare --mount sleep 100 &
 waiting=$!
 sleep 0.3
 fuse_hook prestart -record
 equal 'a root on FUSE: it has its GPU' '0 ' "$rc $errors"
-kill -STOP "$server"
+stop_server
 fuse_hook prestart
 equal "a root that doesn't answer: prestart ends" 1 "$rc"
 matches "a root that doesn't answer: with a line" "^davit: cannot .*: not finished after 2 s \(fix: .*limits.seconds\)$" "$errors"

@@ -5,12 +5,13 @@
 # One line more than the script prints: how it went, and how long it took.
 # shellcheck disable=SC2317 # called by xargs
 run_one() {
-	local output rc=0 started=$SECONDS
+	local output rc=0 started=$SECONDS limit=${LIMIT:-600}
+	[ "${FULL:-0}" = 0 ] || limit=${LIMIT:-7200}
 	output=$results/${1//\//-}
 	if [[ $1 = *@* ]]; then
-		ENGINE=${1#*@} "./${1%@*}.sh" > "$output" 2>&1 || rc=$?
+		ENGINE=${1#*@} timeout -k 10 "$limit" "./${1%@*}.sh" > "$output" 2>&1 || rc=$?
 	else
-		"./$1.sh" > "$output" 2>&1 || rc=$?
+		timeout -k 10 "$limit" "./$1.sh" > "$output" 2>&1 || rc=$?
 	fi
 	if [ "$rc" != 0 ] && ! grep -q '^FAIL ' "$output"; then
 		printf 'FAIL %s: it ended with exit code %s\n' "$1" "$rc" >> "$output"
