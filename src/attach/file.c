@@ -95,8 +95,9 @@ static int replace(const struct target *target, const struct content *content)
 }
 
 /*
- * Half the calls where nothing is. A longer text could be cut short by a signal that kills, and a
- * root that outlives the container would keep the part: it is replaced in any case.
+ * Creates a short file directly if the target doesn't exist, which takes half the system calls. A
+ * fatal signal could interrupt a longer write, and a root that outlives the container would keep
+ * the partial file. A longer file is therefore always written under a temporary name.
  */
 static int try_write(const struct target *target, const void *arg)
 {

@@ -96,8 +96,8 @@ static const char *list_folders(struct builder *b)
 }
 
 /*
- * In most images all lies where their ldconfig looks by itself. Those directories are named, too,
- * for another's that is run on the root: a host's of another distribution.
+ * Most images' ldconfig searches the driver's directory without a file. Its built-in directories
+ * are listed as well, because the ldconfig of another distribution may run on the root.
  */
 static void add_loader_conf(struct builder *b)
 {

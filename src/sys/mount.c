@@ -84,28 +84,30 @@ int mount_source_clone_fd(int fd, mode_t type, const struct root *root, const ch
 }
 
 /*
- * Finds the directory of a source, which is open already if the source before lay in it. Returns
- * the name in it, or NULL: then the whole path has to be resolved.
+ * Finds the directory of a source: the root itself, or one that is open already if the source
+ * before lay in it. Its descriptor, or -EAGAIN: then the whole path has to be resolved.
  */
-static const char *reach_directory(struct mount_directory *directory, const struct root *root,
-				   const char *path)
+static int reach_directory(struct mount_directory *directory, const struct root *root,
+			   const char *path, const char **ret_name)
 {
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
 	const size_t length = (size_t)(name - path);
 
 	if (name[0] == '\0' || string_equal(name, ".") || string_equal(name, "..") ||
 	    length >= sizeof(directory->path))
-		return NULL;
+		return -EAGAIN;
+	*ret_name = name;
+	if (length == 0)
+		return root->fd;
 	if (directory->fd >= 0 && directory->root == root && strlen(directory->path) == length &&
 	    memcmp(directory->path, path, length) == 0)
-		return name;
+		return directory->fd;
 	fd_close(&directory->fd);
 	directory->root = root;
 	memcpy(directory->path, path, length);
 	directory->path[length] = '\0';
-	directory->fd = length ? root_openat(root, directory->path, O_PATH | O_DIRECTORY)
-			       : fcntl(root->fd, F_DUPFD_CLOEXEC, 0);
-	return directory->fd < 0 ? NULL : name;
+	directory->fd = root_openat(root, directory->path, O_PATH | O_DIRECTORY);
+	return directory->fd < 0 ? -EAGAIN : directory->fd;
 }
 
 /*
@@ -140,10 +142,12 @@ int mount_source_clone(const struct root *root, const char *path, unsigned flags
 int mount_source_clone_near(struct mount_directory *directory, const struct root *root,
 			    const char *path, unsigned flags, struct mount_source *ret)
 {
-	const char *name = reach_directory(directory, root, path);
 	struct mount_source source = {.root = root, .path = path, .flags = flags};
-	int r = name ? clone_name(directory->fd, name, flags, &source) : -EAGAIN;
+	const char *name;
+	int r = reach_directory(directory, root, path, &name);
 
+	if (r >= 0)
+		r = clone_name(r, name, flags, &source);
 	if (r == -EAGAIN)
 		return mount_source_clone(root, path, flags, false, ret);
 	if (r == 0)
