@@ -161,6 +161,7 @@ struct doctor_options {
 	const char *config; /* NULL: the default file */
 	const char *root;   /* NULL: this host */
 	const char *bundle; /* absolute, or NULL */
+	bool for_runtime;   /* the bundle as davit-runtime decides, not as the hook */
 	int engine;         /* enum doctor_engine_kind, or -1 */
 };
 /*

@@ -211,6 +211,7 @@ static int walk(struct pipeline *pipeline, struct doctor_gathering *g)
 	AUTO_ROOT root = {.fd = -1};
 	int r = pipeline_read(pipeline, &g->host->config, bundle->path, g->arena, err);
 
+	pipeline->for_runtime = pipeline->writes_spec = g->options->for_runtime;
 	if (r == 0)
 		r = pipeline_request(pipeline, g->arena, err);
 	if (r < 0 && pipeline->stage < PIPELINE_SPEC)

@@ -160,6 +160,7 @@ static int run(const struct arguments *arguments)
 {
 	struct doctor_options options = {
 		.config = arguments->config,
+		.for_runtime = arguments_flag(arguments, "runtime"),
 		.engine = engine_of(arguments_value(arguments, "engine")),
 	};
 	struct doctor_host host = {0};
@@ -167,6 +168,8 @@ static int run(const struct arguments *arguments)
 	struct error err = {0};
 	int code;
 
+	if (options.for_runtime && !arguments_value(arguments, "bundle"))
+		return usage_error(arguments, "--runtime needs --bundle DIR");
 	if (take_path(arguments, "bundle", &options.bundle) < 0 ||
 	    take_path(arguments, "root", &options.root) < 0) {
 		(void)error_memory(&err);
@@ -194,6 +197,7 @@ static const struct command_option options[] = {
 	{"engine", OPTION_VALUE, "docker|containerd|crio|podman",
 	 "check only this engine; fail if it is missing"},
 	{"root", OPTION_VALUE, "DIR", "examine the host that is mounted at DIR"},
+	{"runtime", OPTION_FLAG, NULL, "with --bundle: as davit-runtime decides, not the hook"},
 	{NULL, 0, NULL, NULL},
 };
 
