@@ -33,7 +33,7 @@
 #define NUMBER(name) SCMP_SYS(name),
 #define NUMBERS 512 /* x32's numbers are far beyond and refused */
 #define INSTRUCTIONS_MAX 224
-#define CHAIN 3
+#define CHAIN ((size_t)3)
 
 static const int always[] = {FILTER_CALLS_ALWAYS(NUMBER)};
 static const int request[] = {FILTER_CALLS_REQUEST(NUMBER)};
