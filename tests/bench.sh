@@ -19,6 +19,7 @@ if [ "${DAVIT_BENCH_NAMESPACE:-}" != "$$" ]; then
 	exec unshare --mount --propagation private "$0" "$@"
 fi
 cd "$(dirname "$0")/.."
+installs_packages=1
 # shellcheck source=tests/lib/place.sh
 . tests/lib/place.sh
 # Carried programs count as installed ones.
@@ -61,6 +62,7 @@ OUT_DIR=${OUT_DIR:-tests/bench/out}
 if [ -n "$bin" ]; then
 	bin=$(realpath "$bin")
 	use_programs "$bin"
+	needs jq
 else
 	need_packages "${build_packages[@]}" "${container_packages[@]}" strace binutils
 	build_programs

@@ -5,6 +5,7 @@
 # the tests' fake one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+installs_packages=1
 # shellcheck source=tests/lib/place.sh
 . tests/lib/place.sh
 # shellcheck source=tests/lib/packages.sh

@@ -110,4 +110,5 @@ require_root() {
 	fi
 }
 
-needs jq
+# A script that installs its packages itself (need_packages) says so before.
+[ -n "${installs_packages:-}" ] || needs jq
