@@ -9,6 +9,7 @@ ENGINE=dockerd
 . "$repository/tests/lib/container.sh"
 # shellcheck source=tests/lib/docker.sh
 . "$repository/tests/lib/docker.sh"
+own_processes "$@"
 enter_namespace "$@"
 require_docker
 make_work

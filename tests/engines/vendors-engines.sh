@@ -15,6 +15,7 @@ ENGINE=runc
 . "$repository/tests/lib/runtime.sh"
 # shellcheck source=tests/lib/docker.sh
 . "$repository/tests/lib/docker.sh"
+own_processes "$@"
 enter_namespace "$@"
 require_docker
 make_work

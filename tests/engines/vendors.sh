@@ -9,6 +9,7 @@ set -euo pipefail
 . "$repository/tests/lib/container.sh"
 # shellcheck source=tests/lib/runtime.sh
 . "$repository/tests/lib/runtime.sh"
+own_processes "$@"
 enter_namespace "$@"
 make_work
 host=$work/host

@@ -21,6 +21,17 @@ remove_cgroups() {
 	find /sys/fs/cgroup -depth -type d -path "*$cgroup*" -exec rmdir {} + 2> /dev/null
 }
 
+# own_processes "$@": runs the script anew in a PID namespace. For scripts that have davit look at all
+# processes of a machine, which else are those of other tests as well. Before enter_namespace.
+own_processes() {
+	if [ "${DAVIT_TEST_PROCESSES:-}" = own ]; then
+		unset DAVIT_TEST_PROCESSES
+		return
+	fi
+	require_root
+	DAVIT_TEST_PROCESSES=own exec unshare --mount --pid --fork --kill-child --mount-proc "$script" "$@"
+}
+
 # Runs the script anew in a mount namespace of its own, where / is shared, as systemd has it, so
 # that a mount which escapes a container would show; and /sys/fs/cgroup is what $CGROUP says.
 enter_namespace() {
