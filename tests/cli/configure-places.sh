@@ -270,6 +270,27 @@ written 'MicroK8s, as the default' $template 'snap restart microk8s.daemon-conta
 substitute "$root/$template" > "$work/second.toml"
 loses_nothing 'MicroK8s, as the default' "$work/first.toml" "$work/second.toml" 'containerd.default_runtime_name="nvidia"'
 
+# --- a file that davit made, and that its user went on with ----------------------------------------
+
+rm -rf "$root"
+mkdir -p "$root/etc/containerd"
+main=$root/etc/containerd/config.toml
+configure containerd
+equal "davit's own file: its text" "0 version = 2
+imports = [\"/etc/containerd/conf.d/davit.toml\"]" "$rc $(< "$main")"
+configure containerd --remove
+equal "davit's own file, as it was: it is removed" '0 ' "$rc $(files)"
+for lines in '# a note' 'root = "/data"' $'\n[debug]\n  level = "debug"'; do
+	configure containerd
+	printf '%s\n' "$lines" >> "$main"
+	configure containerd --set-default
+	configure containerd --remove
+	equal "davit's own file with ${lines##*$'\n'}: the user's lines stay" "0 version = 2
+$lines" "$rc $(< "$main")"
+	equal "davit's own file with ${lines##*$'\n'}: nothing of davit stays" '' "$(grep -rl davit "$root" || true)"
+	rm "$main"
+done
+
 # --- Docker -----------------------------------------------------------------------------------------
 
 rm -rf "$root"
