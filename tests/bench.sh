@@ -74,7 +74,7 @@ fi
 make_work
 mkdir -p "$OUT_DIR"
 OUT_DIR=$(realpath "$OUT_DIR")
-own_tmp "$repository" "$DAVIT_BUILD" "$OUT_DIR" "$work" "$bin"
+own_tmp "$repository" "$DAVIT_BUILD" "$OUT_DIR" "$work" "$bin" "${NVIDIA_TOOLKIT:-}"
 # An overlay can't write into another one, which is what the root of a container machine is.
 [ "$(stat -f -c %T "$work")" != overlayfs ] || mount -t tmpfs tmpfs "$work"
 results=$work/results.jsonl

@@ -88,8 +88,9 @@ static bool may_open_nodes(const char *directory, bool (*is_needed)(const char *
 
 /*
  * Tried with the rights of that user, which takes owners, groups and lists of access into account.
- * Root that stays for the nodes' sake has that user's real id: no limit of threads holds for
- * root's.
+ * It gets the real id, too: before Linux 5.8, faccessat can't check the effective id, and the C
+ * library then checks the real one instead. If davit-nvml stays root because of the nodes, it keeps
+ * that user's real id: no limit of threads holds for root's.
  */
 static int drop_root(const char *library, unsigned id)
 {
@@ -99,9 +100,9 @@ static int drop_root(const char *library, unsigned id)
 		return 0;
 	(void)setgroups(0, NULL);
 	/* In a user namespace there may be no such id, and none of the rights to take one. */
-	if (setresgid((gid_t)-1, id, 0) < 0)
+	if (setresgid(id, id, 0) < 0)
 		return 0;
-	if (setresuid((uid_t)-1, id, 0) < 0)
+	if (setresuid(id, id, 0) < 0)
 		return setresgid(0, 0, 0) < 0 ? -errno : 0;
 	may = faccessat(AT_FDCWD, library, R_OK, AT_EACCESS) == 0 &&
 	      may_open_nodes("/dev", node_is_needed, R_OK | W_OK) &&

@@ -41,7 +41,7 @@ for script in roots containers; do
 done
 attacks 'old kernel, eperm' matrix EVERY=16
 use_kernel enosys "$new_calls"
-for script in roots containers proc-mask; do
+for script in roots containers proc-mask jetson; do
 	engine 'old kernel' $script
 done
 for script in target-becomes-link swapped-source shared-volume; do

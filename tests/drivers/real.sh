@@ -23,8 +23,9 @@ fi
 # shellcheck source=tests/lib/suite.sh
 . "$repository/tests/lib/suite.sh"
 require_root
-if [ "$(uname -m)" != x86_64 ] || ! command -v mmdebstrap > /dev/null; then
-	skip 'drivers: real ones' 'they are taken on x86_64, by mmdebstrap'
+needs mmdebstrap
+if [ "$(uname -m)" != x86_64 ]; then
+	skip 'drivers: real ones' 'these drivers are for x86_64'
 	report_exit
 fi
 make_work

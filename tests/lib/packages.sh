@@ -27,9 +27,24 @@ is_installed() { # PACKAGE
 		grep -qxE "installed $architecture"
 }
 
+# The names are those of Debian 12. Another distribution may lack some: they move from need_packages'
+# `missing` to `unavailable`. CI (MUST_WORK=1) needs all of them.
+keep_available() {
+	local package available=()
+	[ "${MUST_WORK:-0}" != 1 ] || return 0
+	for package in "${missing[@]}"; do
+		if apt-cache show "$package" > /dev/null 2>&1; then
+			available+=("$package")
+		else
+			unavailable+=("$package")
+		fi
+	done
+	missing=("${available[@]}")
+}
+
 # Installs what isn't there. No service is started by it.
 need_packages() { # PACKAGE...
-	local package missing=() policy=/usr/sbin/policy-rc.d made=''
+	local package missing=() unavailable=() policy=/usr/sbin/policy-rc.d made=''
 	for package; do
 		is_installed "$package" || missing+=("$package")
 	done
@@ -46,8 +61,10 @@ need_packages() { # PACKAGE...
 	fi
 	local rc=0
 	export DEBIAN_FRONTEND=noninteractive
-	{ apt-get -q update && apt-get -qy --no-install-recommends install "${missing[@]}"; } \
+	{ apt-get -q update && keep_available && apt-get -qy --no-install-recommends install "${missing[@]}"; } \
 		> "${TMPDIR:-/tmp}/davit-apt.log" 2>&1 < /dev/null || rc=$?
+	[ ${#unavailable[@]} = 0 ] ||
+		printf 'not in this distribution: %s (what needs them is skipped)\n' "${unavailable[*]}" >&2
 	[ -z "$made" ] || rm -f "$made"
 	if [ $rc != 0 ]; then
 		tail -n 20 "${TMPDIR:-/tmp}/davit-apt.log" >&2

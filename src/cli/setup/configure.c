@@ -65,9 +65,9 @@ static int make_change(const struct job *job, const struct change *change)
 		return r;
 	if (cli_is_quiet())
 		return 0;
-	(void)printf("%s %s%s%s%s%s\n", change->after ? "wrote" : "removed", below(job),
-		     change->path, keep ? ", as it was: " : "", keep ? below(job) : "",
-		     keep ? backup : "");
+	(void)printf("%s %s%s%s%s%s%s\n", change->after ? "wrote" : "removed", below(job),
+		     change->path, keep ? " (original: " : "", keep ? below(job) : "",
+		     keep ? backup : "", keep ? ")" : "");
 	return 0;
 }
 
