@@ -38,7 +38,7 @@ written() {
 	before=$(files)
 	configure containerd "${where[@]}" "${@:4}"
 	equal "$1: it works" '0 ' "$rc $errors"
-	matches "$1: the file is the right one" "wrote $root/$2(,|$)" "$output"
+	matches "$1: the file is the right one" "wrote $root/$2( \\(|$)" "$output"
 	matches "$1: the restart" "^restart needed on that host: $3\$" "$(tail -n 1 <<< "$output")"
 	after=$(files)
 	equal "$1: nothing else is touched" '' \
