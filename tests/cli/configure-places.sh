@@ -38,7 +38,7 @@ written() {
 	before=$(files)
 	configure containerd "${where[@]}" "${@:4}"
 	equal "$1: it works" '0 ' "$rc $errors"
-	matches "$1: the file is the right one" "wrote $root/$2(,|$)" "$output"
+	matches "$1: the file is the right one" "wrote $root/$2( \\(|$)" "$output"
 	matches "$1: the restart" "^restart needed on that host: $3\$" "$(tail -n 1 <<< "$output")"
 	after=$(files)
 	equal "$1: nothing else is touched" '' \
@@ -269,6 +269,27 @@ configure containerd --remove
 written 'MicroK8s, as the default' $template 'snap restart microk8s.daemon-containerd' --set-default --cdi
 substitute "$root/$template" > "$work/second.toml"
 loses_nothing 'MicroK8s, as the default' "$work/first.toml" "$work/second.toml" 'containerd.default_runtime_name="nvidia"'
+
+# --- a file that davit made, and that its user went on with ----------------------------------------
+
+rm -rf "$root"
+mkdir -p "$root/etc/containerd"
+main=$root/etc/containerd/config.toml
+configure containerd
+equal "davit's own file: its text" "0 version = 2
+imports = [\"/etc/containerd/conf.d/davit.toml\"]" "$rc $(< "$main")"
+configure containerd --remove
+equal "davit's own file, as it was: it is removed" '0 ' "$rc $(files)"
+for lines in '# a note' 'root = "/data"' $'\n[debug]\n  level = "debug"'; do
+	configure containerd
+	printf '%s\n' "$lines" >> "$main"
+	configure containerd --set-default
+	configure containerd --remove
+	equal "davit's own file with ${lines##*$'\n'}: the user's lines stay" "0 version = 2
+$lines" "$rc $(< "$main")"
+	equal "davit's own file with ${lines##*$'\n'}: nothing of davit stays" '' "$(grep -rl davit "$root" || true)"
+	rm "$main"
+done
 
 # --- Docker -----------------------------------------------------------------------------------------
 

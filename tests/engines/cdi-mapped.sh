@@ -132,6 +132,31 @@ import
 check 1.20 --uidmap 0:3000000:65536
 check 1.15 --userns=auto
 
+# Two specs, each with a hook that writes a loader cache, for a container with a read-only root. runc makes the root
+# read-only after these hooks. With crun, each hook mounts another view over the views of the hooks before it, until the
+# kernel refuses one more overlay: then the container must not start (docs/cdi.md).
+jq -n '{cdiVersion: "0.5.0", kind: "vendor.com/second", devices: [{name: "a", containerEdits: {
+	mounts: [{hostPath: "\($work)/second/libsecond.so.1", containerPath: "/opt/second/libsecond.so.1", options: ["ro", "rbind"]}],
+	hooks: [{hookName: "createContainer", path: "\($work)/bin/nvidia-cdi-hook",
+		args: ["nvidia-cdi-hook", "update-ldcache", "--folder", "/opt/second"]}]}}]}' --arg work "$work" > /run/cdi/second.json
+installed_spec toolkit-1.20
+mkdir "$work/second"
+"${CC:-cc}" -shared -fPIC -nostdlib -x c /dev/null -Wl,-soname,libsecond.so.1 -o "$work/second/libsecond.so.1"
+for order in 'nvidia.com/gpu=1 vendor.com/second=a' 'vendor.com/second=a nvidia.com/gpu=1'; do
+	[[ $ENGINE != *crun || $order = vendor* ]] || continue
+	: > "$work/hooks"
+	podman_run --read-only --read-only-tmpfs=false --annotation run.oci.hooks.stderr="$work/hooks" \
+		--device "${order% *}" --device "${order#* }" -- sh -c 'nvidia-smi -L; dlprobe libcuda.so.1 libsecond.so.1'
+	if [[ $ENGINE = *crun ]]; then
+		matches "podman --read-only, $order: not started, as documented ($with)" \
+			'^126 davit: cannot run [a-z-]+: cannot (cover|preserve|mount) ' "$rc $output$(grep '^davit: cannot' "$work/hooks" || true)"
+		continue
+	fi
+	equal "podman --read-only, $order ($with)" "0 $(smi_line 0 "$uuid1")
+libcuda.so.1: $folder/libcuda.so.$version
+libsecond.so.1: /opt/second/libsecond.so.1" "$rc ${output//: \/lib\//: /usr/lib/}$errors"
+done
+
 with="a user's Podman, ${ENGINE##*/}, cgroup $CGROUP"
 as=(setpriv --reuid "$id" --regid "$id" --clear-groups --inh-caps=-all env -i "PATH=$PATH" HOME="$work/home" USER="$user"
 	XDG_RUNTIME_DIR=/run/user-of-test TMPDIR="$work/user" LC_ALL=C)
