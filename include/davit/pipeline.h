@@ -47,6 +47,8 @@ struct pipeline {
 	 * What the user typed for the devices, for remedies ("--gpus"); NULL: the request's source.
 	 */
 	const char *place;
+	/* The same for the capabilities ("--capabilities"); NULL: NVIDIA_DRIVER_CAPABILITIES. */
+	const char *capabilities_place;
 	/* Absolute. A caller that knows `rootfs` may set it before pipeline_request. */
 	const char *bundle, *rootfs;
 	char *text; /* config.json */

@@ -15,6 +15,8 @@ struct try_request {
 	const char *gpus;         /* the value of --gpus, as typed */
 	const char *devices;      /* the same as a value of NVIDIA_VISIBLE_DEVICES */
 	const char *capabilities; /* NVIDIA_DRIVER_CAPABILITIES */
+	/* The option that named them: "--capabilities" or "--gpus"; NULL: none. */
+	const char *capabilities_place;
 	struct strings variables; /* for process.env, each with a "=" */
 };
 /*

@@ -106,6 +106,11 @@ int pipeline_request(struct pipeline *pipeline, struct arena *arena, struct erro
 		log_request(&pipeline->request, arena);
 	else if (r == 0)
 		log_line(LOG_LEVEL_DEBUG, "the container requests no GPU");
+	if (r < 0 && pipeline->request.capability_refused && pipeline->capabilities_place)
+		return error_fix(
+			err, r,
+			"request fewer capabilities with %s, or add it to policy.capabilities",
+			pipeline->capabilities_place);
 	return r;
 }
 

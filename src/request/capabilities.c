@@ -23,6 +23,7 @@ static int refuse(struct resolver *r, const char *from, const char *name, unsign
 
 	if (!allowed)
 		return error_memory(r->err);
+	r->request->capability_refused = bit != 0;
 	if (bit)
 		return error_set(
 			r->err, ERROR_REFUSED, EPERM,

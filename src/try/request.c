@@ -275,6 +275,7 @@ int try_request_parse_capabilities(const char *value, struct arena *arena, struc
 		return suggest_capabilities(arena, err);
 	}
 	ret->capabilities = value;
+	ret->capabilities_place = "--capabilities";
 	return 0;
 }
 
@@ -300,8 +301,10 @@ int try_request_parse_gpus(const char *value, struct arena *arena, struct try_re
 		return r;
 	ret->gpus = value;
 	ret->devices = g.all ? "all" : strings_join(arena, &g.devices, ",");
-	if (!ret->capabilities)
+	if (!ret->capabilities && g.capabilities) {
 		ret->capabilities = g.capabilities;
+		ret->capabilities_place = "--gpus";
+	}
 	return ret->devices ? 0 : error_memory(err);
 }
 

@@ -320,6 +320,7 @@ static int decide(struct trial *t, const struct try_options *options, struct err
 
 	pipeline->config = options->config;
 	pipeline->place = options->request.gpus ? "--gpus" : NULL;
+	pipeline->capabilities_place = options->request.capabilities_place;
 	pipeline->bundle = options->bundle;
 	pipeline->text = arena_strdup(t->arena, t->bundle.text);
 	pipeline->text_length = t->bundle.length;

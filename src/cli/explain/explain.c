@@ -53,6 +53,7 @@ static int replace_request(struct pipeline *pipeline, const struct try_request *
 		return err->fix[0] ? r
 				   : error_fix(err, r, "compare it with the output of `runc spec`");
 	pipeline->place = request->gpus ? "--gpus" : NULL;
+	pipeline->capabilities_place = request->capabilities_place;
 	pipeline->text =
 		arena_strdup(arena, json_object_to_json_string_ext(config, JSON_C_TO_STRING_PLAIN));
 	if (!pipeline->text)

@@ -113,18 +113,21 @@ static bool answer_capability(struct suggester *w, unsigned brings, bool other_g
 	unsigned first = first_of(allowed ? allowed : brings);
 	const char *brought = names_of(brings, " or ", arena);
 	const char *have = names_of(granted, ",", arena);
+	const char *place = pipeline->capabilities_place;
 
 	if (!brought || !have)
 		return false;
 	w->answer->reason =
 		arena_printf(arena, "it needs the capability %s%s; the container has %s", brought,
 			     other_gpu ? " and another GPU" : "", *have ? have : "none");
-	w->answer->fix = arena_printf(arena, "set NVIDIA_DRIVER_CAPABILITIES=%s%s%s%s%s", have,
-				      *have ? "," : "", capability_name(first),
-				      other_gpu ? ", and request that GPU" : "",
-				      allowed     ? ""
-				      : by_policy ? ", and add it to policy.image-capabilities"
-						  : ", and add it to policy.capabilities");
+	w->answer->fix =
+		arena_printf(arena, "%s%s%s%s%s%s%s%s",
+			     place ? "request " : "set NVIDIA_DRIVER_CAPABILITIES=", have,
+			     *have ? "," : "", capability_name(first), place ? " with " : "",
+			     place ? place : "", other_gpu ? ", and request that GPU" : "",
+			     allowed     ? ""
+			     : by_policy ? ", and add it to policy.image-capabilities"
+					 : ", and add it to policy.capabilities");
 	w->answer->verdict = allowed ? WHY_CAPABILITY : WHY_REFUSED;
 	return true;
 }
