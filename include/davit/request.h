@@ -50,7 +50,6 @@ struct gpu_request {
 	/* {"all"}, {"none"}, or the items: indices, UUIDs, bus ids, MIG names; printable ASCII */
 	struct strings devices;
 	unsigned capabilities_granted; /* requested and allowed, for output */
-	bool capability_refused; /* the error: policy.capabilities lacks a requested capability */
 	/*
 	 * The same with implied capabilities, for the plan. Video's libraries need compute's
 	 * (libcuda, nvidia-uvm), so VIDEO implies COMPUTE, even if policy.capabilities doesn't
@@ -73,6 +72,7 @@ struct gpu_request {
 	 * on the host. Absolute, without "..", not "/".
 	 */
 	const char *mps_pipe_directory;
+	bool capability_refused; /* the error: policy.capabilities lacks a requested capability */
 	bool privileged;
 	/* Tegra: every list's files (NVIDIA_REQUIRE_JETPACK=csv-mounts=all, accepted). */
 	bool every_list;
