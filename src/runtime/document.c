@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "davit/json.h"
-#include "davit/runtime.h"
+#include "document.h"
 
 /* The text was parsed before, so all values are well formed. Only their ends are searched here. */
 
@@ -136,11 +136,6 @@ struct document_value document_member(const struct document *document, struct do
 	return find_member(document, object, slice_from(name));
 }
 
-static bool exists(struct document_value value)
-{
-	return value.end > value.start;
-}
-
 static struct document_value top_of(const struct document *document)
 {
 	size_t start = skip_blanks(document, 0);
@@ -159,7 +154,7 @@ static int wrong_type(const char *path, size_t length, const char *type, struct 
 bool document_next_item(const struct document *document, struct document_value array, size_t *at,
 			struct document_value *ret)
 {
-	if (!exists(array) || char_at(document, array.start) != '[')
+	if (!document_exists(array) || char_at(document, array.start) != '[')
 		return false;
 	if (*at == array.start)
 		*at = skip_blanks(document, array.start + 1);
@@ -171,24 +166,10 @@ bool document_next_item(const struct document *document, struct document_value a
 		return false;
 	ret->start = *at;
 	ret->end = *at = skip_value(document, *at);
-	return exists(*ret);
+	return document_exists(*ret);
 }
 
 /* ---- collecting changes ------------------------------------------------------------------ */
-
-/*
- * A name in the path of a value that was searched or will be changed. Paths share nodes of the same
- * first names. So a missing parent is created once, and each name is searched once, which takes
- * time in proportion to the text.
- */
-struct document_node {
-	struct slice name;
-	struct document_value value; /* in the text; start 0: absent; end == start: null */
-	struct document_node *first, *last, *next; /* what is in it; its neighbour */
-	struct strings items;                      /* to be appended to an array */
-	const char *text;                          /* what it becomes as a whole, or NULL */
-	bool emptied; /* all that the array has in the text is to be removed */
-};
 
 static struct document_node *find_node(const struct document_node *parent, struct slice name)
 {
@@ -208,7 +189,7 @@ static struct document_node *add_node(struct document *document, struct document
 	if (!node)
 		return NULL;
 	node->name = name;
-	if (exists(parent->value))
+	if (document_exists(parent->value))
 		node->value = find_member(document, parent->value, name);
 	if (parent->last)
 		parent->last->next = node;
@@ -234,7 +215,7 @@ static int get_node(struct document *document, const char *path, struct document
 	while (slice_next(&rest, '.', &name)) {
 		struct document_node *parent = node;
 
-		if (exists(parent->value) && char_at(document, parent->value.start) != '{')
+		if (document_exists(parent->value) && char_at(document, parent->value.start) != '{')
 			return wrong_type(path, (size_t)(name.data - path) - (name.data > path),
 					  "an object", err);
 		node = find_node(parent, name);
@@ -257,8 +238,8 @@ int document_find(struct document *document, const char *path, struct document_v
 	return r;
 }
 
-static int add_edit(struct document *document, struct document_value value, const char *text,
-		    struct error *err)
+int document_replace(struct document *document, struct document_value value, const char *text,
+		     struct error *err)
 {
 	struct document_edit *edit = ARENA_PUSH(document->arena, &document->edits);
 
@@ -266,12 +247,6 @@ static int add_edit(struct document *document, struct document_value value, cons
 		return error_memory(err);
 	*edit = (struct document_edit){(uint32_t)value.start, (uint32_t)value.end, text};
 	return 0;
-}
-
-int document_replace(struct document *document, struct document_value value, const char *text,
-		     struct error *err)
-{
-	return add_edit(document, value, text, err);
 }
 
 int document_append(struct document *document, const char *path, const char *item,
@@ -282,7 +257,7 @@ int document_append(struct document *document, const char *path, const char *ite
 
 	if (r < 0 || !node)
 		return r;
-	if (exists(node->value) && char_at(document, node->value.start) != '[')
+	if (document_exists(node->value) && char_at(document, node->value.start) != '[')
 		return wrong_type(path, strlen(path), "an array", err);
 	return strings_add(document->arena, &node->items, item) < 0 ? error_memory(err) : 0;
 }
@@ -295,7 +270,7 @@ int document_set(struct document *document, const char *path, const char *name, 
 
 	if (r < 0 || !parent)
 		return r;
-	if (exists(parent->value) && char_at(document, parent->value.start) != '{')
+	if (document_exists(parent->value) && char_at(document, parent->value.start) != '{')
 		return wrong_type(path, strlen(path), "an object", err);
 	node = find_node(parent, slice_from(name));
 	if (!node)
@@ -319,7 +294,7 @@ static int remove_tail(struct document *document, struct document_value items, b
 		before--;
 	if (others)
 		items.start = before - 1; /* the comma */
-	return add_edit(document, items, "", err);
+	return document_replace(document, items, "", err);
 }
 
 int document_remove_items(struct document *document, const char *path,
@@ -343,186 +318,12 @@ int document_remove_items(struct document *document, const char *path,
 		others = true;
 		/* A comma is removed with the item before it. */
 		if (run.start)
-			r = add_edit(document, (struct document_value){run.start, item.start}, "",
-				     err);
+			r = document_replace(
+				document, (struct document_value){run.start, item.start}, "", err);
 		run.start = 0;
 	}
 	if (r < 0 || !run.start)
 		return r;
 	node->emptied = !others;
 	return remove_tail(document, run, others, err);
-}
-
-/* ---- the new text ------------------------------------------------------------------------ */
-
-/* Text is measured first, then written: `to` is NULL until it is known how long it gets. */
-struct output {
-	char *to;
-	size_t length;
-};
-
-static void put(struct output *output, const char *text, size_t length)
-{
-	if (output->to && length)
-		memcpy(output->to + output->length, text, length);
-	output->length += length;
-}
-
-static void put_text(struct output *output, const char *text)
-{
-	put(output, text, strlen(text));
-}
-
-static bool has_content(const struct document_node *node)
-{
-	bool content = node->items.count > 0 || node->text;
-
-	for (const struct document_node *child = node->first; child && !content;
-	     child = child->next)
-		content = has_content(child);
-	return content;
-}
-
-static void put_value(struct output *output, const struct document_node *node);
-
-/* Items, or members that the text lacks, each with a comma before it but, unless `more`, the first.
- */
-static void put_inside(struct output *output, const struct document_node *node, bool more)
-{
-	for (size_t i = 0; i < node->items.count; i++) {
-		put_text(output, more || i ? "," : "");
-		put_text(output, node->items.items[i]);
-	}
-	for (const struct document_node *child = node->first; child; child = child->next) {
-		if (child->value.start || !has_content(child))
-			continue;
-		put_text(output, more ? ",\"" : "\"");
-		put(output, child->name.data, child->name.length);
-		put_text(output, "\":");
-		put_value(output, child);
-		more = true;
-	}
-}
-
-static void put_value(struct output *output, const struct document_node *node)
-{
-	if (node->text) {
-		put_text(output, node->text);
-		return;
-	}
-	put_text(output, node->first ? "{" : "[");
-	put_inside(output, node, false);
-	put_text(output, node->first ? "}" : "]");
-}
-
-/* Writes appended items at the end of an object or array, or replaces a null with a value. */
-static int add_insertion(struct document *document, const struct document_node *node,
-			 struct error *err)
-{
-	struct document_value place = {node->value.start, node->value.start + strlen("null")};
-	bool null = !exists(node->value), more = false;
-	struct output output = {0};
-
-	if (!null) {
-		size_t at = node->value.end - 1; /* its bracket */
-
-		while (strchr(" \t\r\n", document->text[at - 1]))
-			at--;
-		more = at - 1 > node->value.start && !node->emptied;
-		place = (struct document_value){at, at};
-	}
-	for (int i = 0; i < 2; i++) {
-		if (i == 1) {
-			output.to = arena_alloc(document->arena, output.length + 1);
-			if (!output.to)
-				return error_memory(err);
-			output.length = 0;
-		}
-		if (null)
-			put_value(&output, node);
-		else
-			put_inside(&output, node, more);
-	}
-	return output.length ? add_edit(document, place, output.to, err) : 0;
-}
-
-static int add_insertions(struct document *document, const struct document_node *node,
-			  struct error *err)
-{
-	int r = 0;
-
-	if (!node->value.start && node != document->changes)
-		return 0; /* made with what it is in */
-	if (node->text) {
-		struct document_value place = node->value;
-
-		if (!exists(place))
-			place.end = place.start + strlen("null");
-		return add_edit(document, place, node->text, err);
-	}
-	if (has_content(node))
-		r = add_insertion(document, node, err);
-	if (!exists(node->value))
-		return r;
-	for (const struct document_node *child = node->first; r == 0 && child; child = child->next)
-		r = add_insertions(document, child, err);
-	return r;
-}
-
-static int by_place(const void *a, const void *b)
-{
-	const struct document_edit *one = a, *other = b;
-
-	return (one->start > other->start) - (one->start < other->start);
-}
-
-/* Most often they are in their order, or but for a few. */
-static int sort_edits(struct document *document)
-{
-	const struct document_edit *edits = document->edits.items;
-	size_t count = document->edits.count, sorted = 1;
-
-	while (sorted < count && edits[sorted - 1].start <= edits[sorted].start)
-		sorted++;
-	if (sorted >= count)
-		return 0;
-	return sort_items(document->arena, document->edits.items, count, sizeof(*edits), by_place);
-}
-
-static void put_edited(struct output *output, const struct document *document)
-{
-	size_t at = 0;
-
-	for (size_t i = 0; i < document->edits.count; i++) {
-		const struct document_edit *edit = &document->edits.items[i];
-
-		put(output, document->text + at, edit->start - at);
-		put_text(output, edit->text);
-		at = edit->end;
-	}
-	put(output, document->text + at, document->length - at);
-}
-
-int document_write(struct document *document, struct error *err)
-{
-	struct output output = {0};
-	int r = document->changes ? add_insertions(document, document->changes, err) : 0;
-
-	if (r < 0)
-		return r;
-	if (sort_edits(document) < 0)
-		return error_memory(err);
-	if (document->edits.count) {
-		put_edited(&output, document);
-		output.to = arena_alloc(document->arena, output.length + 1);
-		if (!output.to)
-			return error_memory(err);
-		output.length = 0;
-		put_edited(&output, document);
-		document->text = output.to;
-		document->length = output.length;
-	}
-	document->changes = NULL;
-	document->edits = (struct document_edits){0};
-	return 0;
 }
