@@ -76,7 +76,7 @@ struct catalogue_row {
 extern const struct catalogue_row catalogue[];
 extern const size_t catalogue_count;
 
-/* `text` with `@` replaced by the version. NULL without memory. */
+/* `text` with `@` replaced by the version. NULL: no memory. */
 const char *catalogue_expand(struct arena *arena, const char *text, const char *version);
 /* The library's row by a name such as "libcuda.so", "libcuda.so.1", "libcuda.so.580.1"; or NULL. */
 const struct catalogue_row *catalogue_library(const char *name);
