@@ -5,7 +5,7 @@
 
 #include "davit/sys.h"
 
-/* Blank, tab, newline and backslash stand as \ and three octal digits. In place. */
+/* Blank, tab, newline and backslash are written as \ and three octal digits. In place. */
 static void unescape(char *text)
 {
 	char *to = text;
@@ -49,7 +49,9 @@ static bool parse_device(char *text, dev_t *ret)
 	return true;
 }
 
-/* Whether the options, "ro,nosuid", begin with that: so both the mount's and the file system's do.
+/*
+ * Whether the options ("ro,nosuid") begin with "ro", as those of a read-only mount and file system
+ * do.
  */
 static bool is_read_only(const char *options)
 {
