@@ -264,6 +264,8 @@ struct mount_infos {
 int mount_info_parse(char *text, struct arena *arena, struct mount_infos *ret);
 /* Reads this process's mounts. 0 or -errno. */
 int mount_info_read(struct arena *arena, struct mount_infos *ret);
+/* NULL: there is none. */
+const struct mount_info *mount_info_find(const struct mount_infos *infos, uint64_t id);
 /* The id (as in mountinfo) of an open file's mount. 0 or -errno. */
 int mount_id_of(int fd, struct arena *arena, uint64_t *ret);
 

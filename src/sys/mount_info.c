@@ -117,6 +117,14 @@ int mount_info_read(struct arena *arena, struct mount_infos *ret)
 	return r < 0 ? r : mount_info_parse(text, arena, ret);
 }
 
+const struct mount_info *mount_info_find(const struct mount_infos *infos, uint64_t id)
+{
+	for (size_t i = 0; i < infos->count; i++)
+		if (infos->items[i].id == id)
+			return &infos->items[i];
+	return NULL;
+}
+
 int mount_id_of(int fd, struct arena *arena, uint64_t *ret)
 {
 	char name[sizeof("fdinfo/") + 3 * sizeof(int)], *text;
