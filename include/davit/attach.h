@@ -156,7 +156,14 @@ bool place_is_in_own_proc(struct attach *attach, const struct place *place);
 /* Fills err with the reason and returns -EXDEV. (place.c) */
 int place_refuse(const struct place *place, const char *path, struct error *err);
 /*
- * Covers the directory with a writable view of itself, and preserves the mounts below. Returns a
- * descriptor of its top, owned by attach->views, or -errno, err filled. (view.c)
+ * Whether config.json has an overlay there, or binds from the place's file system: davit didn't
+ * make it then.
+ * (place.c)
+ */
+bool place_is_of_config(const struct attach *attach, const struct place *place, dev_t device);
+/*
+ * Covers the directory with a writable view of itself, and preserves the mounts below. If it
+ * already lies in a view that an earlier call made for this container, that view becomes writable.
+ * Returns a descriptor of the directory in the view, or -errno, err filled. (view.c)
  */
 int view_make(struct attach *attach, const struct place *dir, struct error *err);

@@ -252,6 +252,7 @@ struct mount_info {
 	const char *root;        /* the directory of the file system that is the mount's root */
 	const char *mount_point; /* relative to the process's root */
 	const char *type;
+	const char *source;  /* as the mount's maker named it */
 	const char *options; /* of the file system */
 };
 struct mount_infos {
@@ -292,8 +293,8 @@ struct mount_facts {
 int mount_facts_read(uint64_t id, struct arena *arena, struct mount_facts *ret);
 /* Makes this mount (a descriptor of its top) private. 0 or -errno. */
 int mount_make_private(int fd);
-/* Makes this mount (a descriptor of its top) read-only. 0 or -errno. */
-int mount_make_read_only(int fd);
+/* Makes this mount (a descriptor of its top) read-only, or writable. 0 or -errno. */
+int mount_set_read_only(int fd, bool read_only);
 
 /* ---- the device filter of cgroup v2 ------------------------------------------------------ */
 

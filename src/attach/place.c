@@ -10,22 +10,25 @@
 
 #define PARENTS_MAX 32 /* the limit for mounts on mounts, when the kind of one is decided */
 
-static int know(struct attach *attach, uint64_t id, enum place_kind kind, const char *volume)
-{
-	struct known_mount *known = ARENA_PUSH(attach->arena, &attach->known);
-
-	if (!known)
-		return -ENOMEM;
-	*known = (struct known_mount){.id = id, .kind = kind, .volume = volume};
-	return 0;
-}
-
-static const struct known_mount *find_known(const struct attach *attach, uint64_t id)
+static struct known_mount *find_known(const struct attach *attach, uint64_t id)
 {
 	for (size_t i = 0; i < attach->known.count; i++)
 		if (attach->known.items[i].id == id)
 			return &attach->known.items[i];
 	return NULL;
+}
+
+static int know(struct attach *attach, uint64_t id, enum place_kind kind, const char *volume)
+{
+	struct known_mount *known = find_known(attach, id);
+
+	if (!known)
+		known = ARENA_PUSH(attach->arena, &attach->known);
+
+	if (!known)
+		return -ENOMEM;
+	*known = (struct known_mount){.id = id, .kind = kind, .volume = volume};
+	return 0;
 }
 
 int place_know_own(struct attach *attach, int fd, struct error *err)
@@ -96,6 +99,21 @@ static bool is_source_of_bind(const struct attach *attach, dev_t device)
 			return true;
 	}
 	return false;
+}
+
+bool place_is_of_config(const struct attach *attach, const struct place *place, dev_t device)
+{
+	if (!attach->mounts)
+		return false;
+	for (size_t i = 0; i < attach->mounts->count; i++) {
+		const struct oci_mount *mount = &attach->mounts->items[i];
+
+		/* Only overlays: davit's view also lies at the destination of what it covers. */
+		if (string_equal(mount->type, "overlay") &&
+		    leads_to(attach, mount->destination, place->mount))
+			return true;
+	}
+	return is_source_of_bind(attach, device);
 }
 
 /* Whether the runtime mounted it anew for this container, as config.json has it. */

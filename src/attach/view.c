@@ -22,7 +22,7 @@ struct beneaths {
 	size_t count, capacity;
 };
 
-/* Where a descriptor's directory is, as mountinfo spells it. */
+/* Where a descriptor's directory is, as mountinfo spells it; "/" as "", which begins all paths. */
 static int path_of(int fd, char path[static PATH_MAX])
 {
 	char name[sizeof("self/fd/") + 3 * sizeof(int)];
@@ -32,7 +32,7 @@ static int path_of(int fd, char path[static PATH_MAX])
 	length = readlinkat(proc_fd(), name, path, PATH_MAX - 1);
 	if (length < 0)
 		return -errno;
-	path[length] = '\0';
+	path[length == 1 ? 0 : length] = '\0';
 	return 0;
 }
 
@@ -72,8 +72,6 @@ static int list_beneath(const struct place *dir, const struct mount_infos *infos
 	if (r == 0)
 		r = mount_id_of(dir->fd, arena, &id);
 	length = strlen(top);
-	if (length == 1)
-		length = 0; /* "/": the slash is the point's own */
 	for (size_t i = 0; r == 0 && i < infos->count; i++) {
 		const char *point = infos->items[i].mount_point;
 
@@ -132,16 +130,14 @@ static int open_top(const struct root *dir, const struct mount_infos *infos, str
 	return r;
 }
 
-static int open_beneath(const struct place *dir, struct arena *arena, struct beneaths *ret)
+static int open_beneath(const struct place *dir, const struct mount_infos *infos,
+			struct arena *arena, struct beneaths *ret)
 {
 	const struct root top = {.fd = dir->fd, .path = dir->path};
-	struct mount_infos infos;
-	int r = mount_info_read(arena, &infos);
+	int r = list_beneath(dir, infos, arena, ret);
 
-	if (r == 0)
-		r = list_beneath(dir, &infos, arena, ret);
 	for (size_t i = 0; r == 0 && i < ret->count; i++)
-		r = open_top(&top, &infos, arena, &ret->items[i]);
+		r = open_top(&top, infos, arena, &ret->items[i]);
 	return r;
 }
 
@@ -165,9 +161,16 @@ static int put_all_back(const struct root *view, struct beneaths *beneaths, stru
 	return 0;
 }
 
-/* Mounts the view on the directory, and the directory's mounts on the view. The view's fd. */
-static int cover(struct attach *attach, const struct place *dir, struct beneaths *beneaths,
-		 struct error *err)
+static int duplicate(int fd, const struct place *dir, struct error *err)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	return copy < 0 ? error_errno(err, errno, "open %s in the container", dir->path) : copy;
+}
+
+/* Mounts the view on the directory, and the directory's mounts on the view. */
+static int mount_view(struct attach *attach, const struct place *dir, struct beneaths *beneaths,
+		      struct error *err)
 {
 	const struct mount_place place = {.root = attach->root, .path = dir->path, .fd = dir->fd};
 	int *slot = ARENA_PUSH(attach->arena, &attach->views);
@@ -193,6 +196,95 @@ static int cover(struct attach *attach, const struct place *dir, struct beneaths
 	return view.fd;
 }
 
+static int cover(struct attach *attach, const struct place *dir, const struct mount_infos *infos,
+		 struct error *err)
+{
+	struct beneaths beneaths = {0};
+	int view = -1, r = open_beneath(dir, infos, attach->arena, &beneaths);
+
+	if (r < 0)
+		error_errno(err, -r, "preserve the mounts below %s in the container", dir->path);
+	else
+		r = view = mount_view(attach, dir, &beneaths, err);
+	for (size_t i = 0; i < beneaths.count; i++)
+		fd_close(&beneaths.items[i].fd);
+	return r < 0 ? r : duplicate(view, dir, err);
+}
+
+/* ---- a view that an earlier call made ----------------------------------------------------- */
+
+/* In all of the namespace: it is mounted at one place only, so nobody else sees its files. */
+static bool is_mounted_once(const struct mount_infos *infos, const struct mount_info *mount)
+{
+	for (size_t i = 0; i < infos->count; i++)
+		if (infos->items[i].device == mount->device && &infos->items[i] != mount)
+			return false;
+	return true;
+}
+
+static bool is_named(const struct mount_info *mount, const char *type)
+{
+	return mount && string_equal(mount->type, type) && string_equal(mount->source, "davit") &&
+	       string_equal(mount->root, "/");
+}
+
+/*
+ * Whether the directory lies in a view that an earlier call made for this container and sealed: a
+ * read-only overlay on its tmpfs, at the same place beneath the root, both of davit's name and
+ * mounted nowhere else. No process of the container runs yet, so only the runtime may also have
+ * mounted such an overlay, and then config.json has it. Returns its path in the root, or NULL.
+ */
+static const char *find_sealed(const struct attach *attach, const struct place *dir,
+			       const struct mount_infos *infos)
+{
+	const struct mount_info *view, *layers;
+	char top[PATH_MAX];
+	uint64_t id;
+	size_t length;
+
+	if (mount_id_of(dir->fd, attach->arena, &id) < 0 || path_of(attach->root->fd, top) < 0)
+		return NULL;
+	view = find_info(infos, id);
+	layers = view ? find_info(infos, view->parent) : NULL;
+	length = strlen(top);
+	if (!is_named(view, "overlay") || !view->read_only || !is_named(layers, "tmpfs") ||
+	    !string_equal(view->mount_point, layers->mount_point) ||
+	    !is_mounted_once(infos, view) || !is_mounted_once(infos, layers) ||
+	    strncmp(view->mount_point, top, length) != 0 || view->mount_point[length] != '/' ||
+	    place_is_of_config(attach, dir, view->device))
+		return NULL;
+	return view->mount_point + length;
+}
+
+/*
+ * Makes it writable again until attach_seal. A second view over it would be an overlay of an
+ * overlay, and the kernel stacks only two, of which the container's root often is the first.
+ */
+static int reopen(struct attach *attach, const struct place *dir, const char *path,
+		  struct error *err)
+{
+	AUTO_FD fd = root_openat(attach->root, path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+	struct stat st;
+	uint64_t mount = 0;
+	int *slot, r = fd < 0 ? fd : fd_inspect(fd, attach->arena, &st, &mount);
+
+	if (r == 0 && mount != dir->mount)
+		r = -ESTALE;
+	if (r == 0)
+		r = mount_set_read_only(fd, false);
+	if (r < 0)
+		return error_errno(err, -r, "write to the view of %s that an earlier hook made",
+				   path);
+	r = place_know_own(attach, fd, err);
+	if (r < 0)
+		return r;
+	slot = ARENA_PUSH(attach->arena, &attach->views);
+	if (!slot)
+		return error_memory(err);
+	*slot = fd_take(&fd);
+	return duplicate(dir->fd, dir, err);
+}
+
 /*
  * A view of the root itself would have no effect: the runtime and this process hold the covered
  * directory.
@@ -207,7 +299,8 @@ static bool is_root(const struct root *root, int fd)
 
 int view_make(struct attach *attach, const struct place *dir, struct error *err)
 {
-	struct beneaths beneaths = {0};
+	struct mount_infos infos;
+	const char *sealed;
 	int r;
 
 	if (dir->kind == PLACE_VOLUME || dir->kind == PLACE_SHARED)
@@ -217,23 +310,23 @@ int view_make(struct attach *attach, const struct place *dir, struct error *err)
 			err, ERROR_IMAGE, EROFS,
 			"create the missing directories in the image, or make the container's root writable",
 			"create anything in /: the container's root is read-only");
-	r = open_beneath(dir, attach->arena, &beneaths);
+	r = mount_info_read(attach->arena, &infos);
 	if (r < 0)
-		error_errno(err, -r, "preserve the mounts below %s in the container", dir->path);
-	else
-		r = cover(attach, dir, &beneaths, err);
-	for (size_t i = 0; i < beneaths.count; i++)
-		fd_close(&beneaths.items[i].fd);
+		return error_errno(err, -r, "preserve the mounts below %s in the container",
+				   dir->path);
+	sealed = find_sealed(attach, dir, &infos);
+	r = sealed ? reopen(attach, dir, sealed, err) : cover(attach, dir, &infos, err);
 	if (r >= 0)
-		log_line(LOG_LEVEL_INFO, "%s is read-only; covered it with a private view",
-			 dir->path);
+		log_line(LOG_LEVEL_INFO, "%s is read-only; %s", dir->path,
+			 sealed ? "using the private view that an earlier hook made of it"
+				: "covered it with a private view");
 	return r;
 }
 
 int attach_seal(struct attach *attach, struct error *err)
 {
 	for (size_t i = 0; i < attach->views.count; i++) {
-		int r = mount_make_read_only(attach->views.items[i]);
+		int r = mount_set_read_only(attach->views.items[i], true);
 
 		if (r < 0)
 			return error_errno(

@@ -18,7 +18,7 @@ struct parser {
 	const char *what;
 	struct slice rest;
 	size_t number;    /* of the line read last */
-	struct line line; /* the one to be looked at */
+	struct line line; /* the current line */
 	bool end;
 	struct error *err;
 };
@@ -52,7 +52,7 @@ static struct slice without_comment(struct slice text)
 	return slice_trim(text);
 }
 
-/* Moves to the next line with something on it. */
+/* Moves to the next line that has text. */
 static int next_line(struct parser *parser)
 {
 	struct slice whole;
@@ -89,8 +89,9 @@ static bool has_control_character(struct slice text)
 }
 
 /*
- * Double-quoted texts are read as JSON's: specs use nothing else. Without JSON_TOKENER_STRICT,
- * which in json-c 0.18 (Debian 13) takes every byte from 0x80 for a control character.
+ * Double-quoted texts are parsed as JSON strings, because specs have no others. Without
+ * JSON_TOKENER_STRICT, because json-c 0.18 (Debian 13) then takes every byte from 0x80 for a
+ * control character.
  */
 static int parse_quoted(const struct parser *parser, struct slice text, struct json_object **ret)
 {
@@ -159,13 +160,16 @@ static int parse_scalar(const struct parser *parser, struct slice text, struct j
 
 /* ---- flow collections: [a, b], {a: b}, over one line or several ---------------------------- */
 
-/* What is left to read of the flow collection that the parser is in. */
+/* The rest of the current flow collection. */
 struct flow {
 	struct parser *parser;
 	struct slice rest; /* of the line */
 };
 
-/* Moves to the next character that isn't a blank, on whichever line; 0: there is none. */
+/*
+ * Moves to the next character that isn't a blank, on this line or a later one. It is an error if
+ * there is none.
+ */
 static int flow_peek(struct flow *flow, char *ret)
 {
 	flow->rest = slice_trim(flow->rest);
@@ -188,7 +192,7 @@ static void flow_skip(struct flow *flow, size_t length)
 	flow->rest.length -= length;
 }
 
-/* How long the scalar is that begins there: in quotes up to the closing one. */
+/* The length of the scalar at the beginning of the text, including quotes. */
 static size_t flow_scalar_length(struct slice text, bool of_key)
 {
 	char quote = text.data[0];
@@ -262,7 +266,7 @@ static int flow_item(struct flow *flow, unsigned depth, struct json_object *arra
 	return r;
 }
 
-/* Behind the opening bracket: items with commas between them, up to the closing one. */
+/* Parses items separated by commas, from behind the opening bracket to the closing one. */
 static int flow_collection(struct flow *flow, char close, unsigned depth,
 			   struct json_object *collection)
 {
@@ -310,7 +314,7 @@ static int flow_value(struct flow *flow, unsigned depth, struct json_object **re
 	return 0;
 }
 
-/* A value in brackets, which may go over several lines; nothing stands behind it. */
+/* Parses a value in brackets. It may span lines, and no text may follow it. */
 static int parse_flow(struct parser *parser, struct slice text, unsigned depth,
 		      struct json_object **ret)
 {
@@ -339,7 +343,7 @@ static bool is_item(struct slice text)
 	return slice_equal(text, "-") || slice_starts(text, "- ");
 }
 
-/* The length of the key in "key: value" or "key:"; 0: it is none. */
+/* The length of the key in "key: value" or "key:"; 0: no key. */
 static size_t key_length(struct slice text)
 {
 	size_t i = 0;
@@ -358,7 +362,7 @@ static size_t key_length(struct slice text)
 
 static int parse_block(struct parser *parser, unsigned depth, struct json_object **ret);
 
-/* What stands behind a key or dash: on the line itself, or deeper on the next ones. */
+/* Parses the value of a key or dash: on the same line, or indented on the next ones. */
 static int parse_value(struct parser *parser, struct slice text, size_t indent, bool of_key,
 		       unsigned depth, struct json_object **ret)
 {
@@ -379,7 +383,7 @@ static int parse_value(struct parser *parser, struct slice text, size_t indent, 
 	r = next_line(parser);
 	if (r < 0)
 		return r;
-	/* A list may stand as deep as the key it belongs to. */
+	/* A list may be indented only as far as its key. */
 	if (!parser->end &&
 	    (parser->line.indent > indent ||
 	     (of_key && parser->line.indent == indent && is_item(parser->line.text))))
@@ -424,7 +428,7 @@ static int parse_mapping(struct parser *parser, unsigned depth, struct json_obje
 	return r;
 }
 
-/* "- key: value": what stands behind the dash is a block that begins there. */
+/* Parses "- key: value": the text after the dash begins a block. */
 static int parse_item(struct parser *parser, unsigned depth, struct json_object **ret)
 {
 	struct slice text = parser->line.text;

@@ -216,13 +216,14 @@ int mount_make_private(int fd)
 	return sys_unavailable(errno) ? mount_by_path_private(fd) : -errno;
 }
 
-int mount_make_read_only(int fd)
+int mount_set_read_only(int fd, bool read_only)
 {
-	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
+	struct mount_attr attr = {.attr_set = read_only ? MOUNT_ATTR_RDONLY : 0,
+				  .attr_clr = read_only ? 0 : MOUNT_ATTR_RDONLY};
 
 	if (sys_mount_setattr(fd, 0, &attr) == 0)
 		return 0;
-	return sys_unavailable(errno) ? mount_by_path_read_only(fd) : -errno;
+	return sys_unavailable(errno) ? mount_by_path_set_read_only(fd, read_only) : -errno;
 }
 
 static int new_tmpfs(unsigned size_kib, mode_t mode, unsigned flags)

@@ -91,12 +91,13 @@ int mount_by_path_move(int fd, const struct mount_place *place)
 	return r == -EINVAL ? mount_fds(fd, place->fd, NULL, MS_BIND | MS_REC, NULL) : r;
 }
 
-int mount_by_path_read_only(int fd)
+int mount_by_path_set_read_only(int fd, bool read_only)
 {
 	unsigned long flags = 0;
 	int r = present_bits(fd, &flags);
 
-	return r < 0 ? r : mount_fds(-1, fd, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | flags, NULL);
+	flags = (flags & ~(unsigned long)MS_RDONLY) | (read_only ? MS_RDONLY : 0ul);
+	return r < 0 ? r : mount_fds(-1, fd, NULL, MS_REMOUNT | MS_BIND | flags, NULL);
 }
 
 /*

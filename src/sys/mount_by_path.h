@@ -14,7 +14,7 @@ int mount_source_open(const struct root *root, const char *path, unsigned flags,
 		      struct stat *ret_st);
 
 int mount_by_path_private(int fd);
-int mount_by_path_read_only(int fd);
+int mount_by_path_set_read_only(int fd, bool read_only);
 int mount_by_path_move(int fd, const struct mount_place *place);
 int mount_by_path_bind(const struct mount_source *source, const struct mount_place *place);
 /* A new tmpfs at the place. Its top directory (O_RDONLY), known to be ours, or -errno, err filled.

@@ -59,7 +59,7 @@ static bool is_read_only(const char *options)
 /* "36 35 98:0 /root /mount/point options optional... - type source options" */
 static int parse_line(char *line, struct mount_info *ret)
 {
-	char *root, *point, *type, *own_options, *options, *device;
+	char *root, *point, *type, *source, *own_options, *options, *device;
 	const char *id = next_field(&line), *parent = next_field(&line);
 	bool shared = false;
 
@@ -74,7 +74,7 @@ static int parse_line(char *line, struct mount_info *ret)
 		return -EINVAL;
 	line += 2;
 	type = next_field(&line);
-	(void)next_field(&line);
+	source = next_field(&line);
 	options = next_field(&line);
 	unescape(root);
 	unescape(point);
@@ -83,6 +83,7 @@ static int parse_line(char *line, struct mount_info *ret)
 	ret->root = root;
 	ret->mount_point = point;
 	ret->type = type;
+	ret->source = source;
 	ret->options = options;
 	return 0;
 }
