@@ -4,7 +4,8 @@
  * named devices. They are made from plans, one for each device, and checked as strictly as by
  * engines, which reject a file with an unknown field.
  *
- * The format is that of github.com/cncf-tags/container-device-interface, SPEC.md, 0.3.0 to 1.1.0.
+ * The format is that of github.com/cncf-tags/container-device-interface, SPEC.md. davit writes the
+ * versions 0.3.0 to 1.1.0, and also reads 0.1.0, 0.2.0 and 1.1.1.
  */
 #pragma once
 

@@ -22,20 +22,6 @@ struct beneaths {
 	size_t count, capacity;
 };
 
-/* Where a descriptor's directory is, as mountinfo spells it; "/" as "", which begins all paths. */
-static int path_of(int fd, char path[static PATH_MAX])
-{
-	char name[sizeof("self/fd/") + 3 * sizeof(int)];
-	ssize_t length;
-
-	(void)snprintf(name, sizeof(name), "self/fd/%d", fd);
-	length = readlinkat(proc_fd(), name, path, PATH_MAX - 1);
-	if (length < 0)
-		return -errno;
-	path[length == 1 ? 0 : length] = '\0';
-	return 0;
-}
-
 /* One place may have several: the last one shows. */
 static struct beneath *find_beneath(const struct beneaths *beneaths, const char *path)
 {
@@ -67,11 +53,13 @@ static int list_beneath(const struct place *dir, const struct mount_infos *infos
 	char top[PATH_MAX];
 	uint64_t id = 0;
 	size_t length;
-	int r = path_of(dir->fd, top);
+	int r = place_path(dir->fd, top);
 
 	if (r == 0)
 		r = mount_id_of(dir->fd, arena, &id);
 	length = strlen(top);
+	if (length == 1)
+		length = 0; /* "/": the slash is the point's own */
 	for (size_t i = 0; r == 0 && i < infos->count; i++) {
 		const char *point = infos->items[i].mount_point;
 
@@ -84,21 +72,13 @@ static int list_beneath(const struct place *dir, const struct mount_infos *infos
 	return r;
 }
 
-static const struct mount_info *find_info(const struct mount_infos *infos, uint64_t id)
-{
-	for (size_t i = 0; i < infos->count; i++)
-		if (infos->items[i].id == id)
-			return &infos->items[i];
-	return NULL;
-}
-
 /* Whether a mount is that one, or lies on top of it at the same place (an overlay on its tmpfs). */
 static bool is_stacked_on(const struct mount_infos *infos, uint64_t id, uint64_t wanted)
 {
-	const struct mount_info *info = id == wanted ? NULL : find_info(infos, id);
+	const struct mount_info *info = id == wanted ? NULL : mount_info_find(infos, id);
 
 	while (info && info->parent != wanted) {
-		const struct mount_info *parent = find_info(infos, info->parent);
+		const struct mount_info *parent = mount_info_find(infos, info->parent);
 
 		if (!parent || parent == info ||
 		    !string_equal(parent->mount_point, info->mount_point))
@@ -106,8 +86,8 @@ static bool is_stacked_on(const struct mount_infos *infos, uint64_t id, uint64_t
 		info = parent;
 	}
 	return id == wanted ||
-	       (info && find_info(infos, wanted) &&
-		string_equal(find_info(infos, wanted)->mount_point, info->mount_point));
+	       (info && mount_info_find(infos, wanted) &&
+		string_equal(mount_info_find(infos, wanted)->mount_point, info->mount_point));
 }
 
 /*
@@ -130,14 +110,16 @@ static int open_top(const struct root *dir, const struct mount_infos *infos, str
 	return r;
 }
 
-static int open_beneath(const struct place *dir, const struct mount_infos *infos,
-			struct arena *arena, struct beneaths *ret)
+static int open_beneath(const struct place *dir, struct arena *arena, struct beneaths *ret)
 {
 	const struct root top = {.fd = dir->fd, .path = dir->path};
-	int r = list_beneath(dir, infos, arena, ret);
+	struct mount_infos infos;
+	int r = mount_info_read(arena, &infos);
 
+	if (r == 0)
+		r = list_beneath(dir, &infos, arena, ret);
 	for (size_t i = 0; r == 0 && i < ret->count; i++)
-		r = open_top(&top, infos, arena, &ret->items[i]);
+		r = open_top(&top, &infos, arena, &ret->items[i]);
 	return r;
 }
 
@@ -196,11 +178,10 @@ static int mount_view(struct attach *attach, const struct place *dir, struct ben
 	return view.fd;
 }
 
-static int cover(struct attach *attach, const struct place *dir, const struct mount_infos *infos,
-		 struct error *err)
+static int cover(struct attach *attach, const struct place *dir, struct error *err)
 {
 	struct beneaths beneaths = {0};
-	int view = -1, r = open_beneath(dir, infos, attach->arena, &beneaths);
+	int view = -1, r = open_beneath(dir, attach->arena, &beneaths);
 
 	if (r < 0)
 		error_errno(err, -r, "preserve the mounts below %s in the container", dir->path);
@@ -211,59 +192,14 @@ static int cover(struct attach *attach, const struct place *dir, const struct mo
 	return r < 0 ? r : duplicate(view, dir, err);
 }
 
-/* ---- a view that an earlier call made ----------------------------------------------------- */
-
-/* In all of the namespace: it is mounted at one place only, so nobody else sees its files. */
-static bool is_mounted_once(const struct mount_infos *infos, const struct mount_info *mount)
-{
-	for (size_t i = 0; i < infos->count; i++)
-		if (infos->items[i].device == mount->device && &infos->items[i] != mount)
-			return false;
-	return true;
-}
-
-static bool is_named(const struct mount_info *mount, const char *type)
-{
-	return mount && string_equal(mount->type, type) && string_equal(mount->source, "davit") &&
-	       string_equal(mount->root, "/");
-}
-
 /*
- * Whether the directory lies in a view that an earlier call made for this container and sealed: a
- * read-only overlay on its tmpfs, at the same place beneath the root, both of davit's name and
- * mounted nowhere else. No process of the container runs yet, so only the runtime may also have
- * mounted such an overlay, and then config.json has it. Returns its path in the root, or NULL.
+ * Makes the view of an earlier call writable again until attach_seal. A second view over it would
+ * be an overlay of an overlay, and the kernel stacks only two, of which the container's root often
+ * is the first.
  */
-static const char *find_sealed(const struct attach *attach, const struct place *dir,
-			       const struct mount_infos *infos)
+static int reopen(struct attach *attach, const struct place *dir, struct error *err)
 {
-	const struct mount_info *view, *layers;
-	char top[PATH_MAX];
-	uint64_t id;
-	size_t length;
-
-	if (mount_id_of(dir->fd, attach->arena, &id) < 0 || path_of(attach->root->fd, top) < 0)
-		return NULL;
-	view = find_info(infos, id);
-	layers = view ? find_info(infos, view->parent) : NULL;
-	length = strlen(top);
-	if (!is_named(view, "overlay") || !view->read_only || !is_named(layers, "tmpfs") ||
-	    !string_equal(view->mount_point, layers->mount_point) ||
-	    !is_mounted_once(infos, view) || !is_mounted_once(infos, layers) ||
-	    strncmp(view->mount_point, top, length) != 0 || view->mount_point[length] != '/' ||
-	    place_is_of_config(attach, dir, view->device))
-		return NULL;
-	return view->mount_point + length;
-}
-
-/*
- * Makes it writable again until attach_seal. A second view over it would be an overlay of an
- * overlay, and the kernel stacks only two, of which the container's root often is the first.
- */
-static int reopen(struct attach *attach, const struct place *dir, const char *path,
-		  struct error *err)
-{
-	AUTO_FD fd = root_openat(attach->root, path, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+	AUTO_FD fd = root_openat(attach->root, dir->sealed, O_PATH | O_DIRECTORY | O_NOFOLLOW);
 	struct stat st;
 	uint64_t mount = 0;
 	int *slot, r = fd < 0 ? fd : fd_inspect(fd, attach->arena, &st, &mount);
@@ -274,7 +210,7 @@ static int reopen(struct attach *attach, const struct place *dir, const char *pa
 		r = mount_set_read_only(fd, false);
 	if (r < 0)
 		return error_errno(err, -r, "write to the view of %s that an earlier hook made",
-				   path);
+				   dir->sealed);
 	r = place_know_own(attach, fd, err);
 	if (r < 0)
 		return r;
@@ -299,8 +235,6 @@ static bool is_root(const struct root *root, int fd)
 
 int view_make(struct attach *attach, const struct place *dir, struct error *err)
 {
-	struct mount_infos infos;
-	const char *sealed;
 	int r;
 
 	if (dir->kind == PLACE_VOLUME || dir->kind == PLACE_SHARED)
@@ -310,16 +244,11 @@ int view_make(struct attach *attach, const struct place *dir, struct error *err)
 			err, ERROR_IMAGE, EROFS,
 			"create the missing directories in the image, or make the container's root writable",
 			"create anything in /: the container's root is read-only");
-	r = mount_info_read(attach->arena, &infos);
-	if (r < 0)
-		return error_errno(err, -r, "preserve the mounts below %s in the container",
-				   dir->path);
-	sealed = find_sealed(attach, dir, &infos);
-	r = sealed ? reopen(attach, dir, sealed, err) : cover(attach, dir, &infos, err);
+	r = dir->sealed ? reopen(attach, dir, err) : cover(attach, dir, err);
 	if (r >= 0)
 		log_line(LOG_LEVEL_INFO, "%s is read-only; %s", dir->path,
-			 sealed ? "using the private view that an earlier hook made of it"
-				: "covered it with a private view");
+			 dir->sealed ? "using the private view that an earlier hook made of it"
+				     : "covered it with a private view");
 	return r;
 }
 

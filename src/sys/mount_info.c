@@ -5,7 +5,7 @@
 
 #include "davit/sys.h"
 
-/* Blank, tab, newline and backslash stand as \ and three octal digits. In place. */
+/* Blank, tab, newline and backslash are written as \ and three octal digits. In place. */
 static void unescape(char *text)
 {
 	char *to = text;
@@ -49,7 +49,9 @@ static bool parse_device(char *text, dev_t *ret)
 	return true;
 }
 
-/* Whether the options, "ro,nosuid", begin with that: so both the mount's and the file system's do.
+/*
+ * Whether the options ("ro,nosuid") begin with "ro", as those of a read-only mount and file system
+ * do.
  */
 static bool is_read_only(const char *options)
 {
@@ -113,6 +115,14 @@ int mount_info_read(struct arena *arena, struct mount_infos *ret)
 	int r = proc_read(0, "mountinfo", MOUNT_INFO_MAX, arena, &text);
 
 	return r < 0 ? r : mount_info_parse(text, arena, ret);
+}
+
+const struct mount_info *mount_info_find(const struct mount_infos *infos, uint64_t id)
+{
+	for (size_t i = 0; i < infos->count; i++)
+		if (infos->items[i].id == id)
+			return &infos->items[i];
+	return NULL;
 }
 
 int mount_id_of(int fd, struct arena *arena, uint64_t *ret)
