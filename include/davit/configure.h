@@ -346,6 +346,8 @@ struct configure_left {
  */
 int configure_leave(const char *text, const char *path, const struct configure *configure,
 		    struct arena *arena, struct configure_left *ret, struct error *err);
+/* Whether a text has davit's checksums. */
+bool configure_has_lines(const char *text);
 /* Whether a text has the same settings as another one, and all of its checksums. */
 bool configure_is_same(const char *text, const char *other, const char *path, struct arena *arena);
 
@@ -419,8 +421,9 @@ const char *configure_restart(const struct root *root, const char *const *servic
 int configure_read(const struct root *root, const char *path, struct arena *arena, char **ret,
 		   struct error *err);
 /*
- * Checks whether configure_write is possible: the file isn't a link, immutable or a mount point, and
- * its directory is writable or can be created. Check all files before the first one is written. 0 or -errno.
+ * Checks whether configure_write is possible: the file isn't a link, immutable or a mount point,
+ * and its directory is writable or can be created. Check all files before the first one is written.
+ * 0 or -errno.
  */
 int configure_may_write(const struct root *root, const char *path, struct arena *arena,
 			struct error *err);

@@ -124,7 +124,7 @@ int configure_containerd_check(const struct toml_node *before, const struct toml
 			 "add the runtime to %s: a later file of its imports overrides it", path);
 }
 
-/* "a.b = c" of all values below a table, without the first `skip` characters. */
+/* "a.b = c" of all values and empty tables below a table, without the first `skip` characters. */
 static int list_values(const struct toml_node *table, size_t skip, struct arena *arena,
 		       struct strings *ret)
 {
@@ -133,7 +133,7 @@ static int list_values(const struct toml_node *table, size_t skip, struct arena 
 	for (const struct toml_node *node = table->first; r == 0 && node; node = node->next) {
 		const char *path = toml_path_of(node, arena), *line;
 
-		if (node->type == TOML_TABLE && node->origin != TOML_VALUE) {
+		if (node->type == TOML_TABLE && node->origin != TOML_VALUE && node->first) {
 			r = list_values(node, skip, arena, ret);
 			continue;
 		}
@@ -154,6 +154,7 @@ int configure_containerd_check_left(const char *left, const char *path, const ch
 	struct strings settings = {0};
 	struct toml_node *top;
 	uint64_t format = 0;
+	bool runtimes = false;
 	int r = toml_parse(left, path, arena, &top, err);
 
 	if (r < 0)
@@ -167,6 +168,9 @@ int configure_containerd_check_left(const char *left, const char *path, const ch
 
 		size_t skip = strlen("plugins.") + strlen(plugins[i]) + strlen(".");
 
+		runtimes |= toml_find(section, TOML_PATH("containerd", "runtimes")) != NULL;
+		if (section && !section->first && strings_add(arena, &settings, plugins[i]) < 0)
+			return error_memory(err);
 		if (section && list_values(section, skip, arena, &settings) < 0)
 			return error_memory(err);
 	}
@@ -177,5 +181,7 @@ int configure_containerd_check_left(const char *left, const char *path, const ch
 				   "remove davit's lines of %s: davit didn't write %s, which would "
 				   "replace all CRI settings of %s before containerd 2.1",
 				   path, strings_list(arena, &settings, 200), main_path),
-			 "move it to %s, then run the command again", main_path);
+			 "move it to %s%s, then run the command again", main_path,
+			 /* A file that names one runtime ends what containerd has by itself. */
+			 runtimes ? " (which then needs the default runtime's table, too)" : "");
 }

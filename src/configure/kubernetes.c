@@ -365,10 +365,31 @@ static char *put_block(const char *text, const char *lines, struct arena *arena)
 			    !text[0] || string_ends(text, "\n") ? "" : "\n", made);
 }
 
-/* The runtimes alone, as lines; those that `but` has are left out. */
+/* What a template of others has by itself: names in front of which a comment stands don't count. */
+static bool names_runtime(const char *text, const char *name, struct arena *arena)
+{
+	const char *const forms[] = {arena_printf(arena, "runtimes.%s]", name),
+				     arena_printf(arena, "runtimes.\"%s\"]", name),
+				     arena_printf(arena, "runtimes.'%s']", name)};
+	struct slice rest = slice_from(text), line;
+
+	while (slice_next(&rest, '\n', &line)) {
+		line = slice_trim(line);
+		for (size_t i = 0; i < ARRAY_SIZE(forms); i++)
+			if (slice_starts(line, "[") && forms[i] &&
+			    memmem(line.data, line.length, forms[i], strlen(forms[i])))
+				return true;
+	}
+	return false;
+}
+
+/*
+ * The runtimes alone, as lines; those that `but` has are left out, unless it has them from davit's
+ * earlier block.
+ */
 static int write_runtimes(struct text *text, const struct toml_node *settings, unsigned format,
-			  const struct toml_node *but, const struct configure *configure,
-			  struct arena *arena)
+			  const struct toml_node *but, const char *block,
+			  const struct configure *configure, struct arena *arena)
 {
 	struct configure plain = *configure;
 	struct toml_node *section = toml_new_table(arena), *runtimes;
@@ -386,29 +407,11 @@ static int write_runtimes(struct text *text, const struct toml_node *settings, u
 
 		if (!name)
 			return -ENOMEM;
-		if (toml_member(but, name))
+		if (toml_member(but, name) && !(block && names_runtime(block, name, arena)))
 			toml_remove(runtimes, name);
 	}
 	toml_write(text, &path, section, arena);
 	return 0;
-}
-
-/* What a template of others has by itself: names in front of which a comment stands don't count. */
-static bool names_runtime(const char *text, const char *name, struct arena *arena)
-{
-	const char *const forms[] = {arena_printf(arena, "runtimes.%s]", name),
-				     arena_printf(arena, "runtimes.\"%s\"]", name),
-				     arena_printf(arena, "runtimes.'%s']", name)};
-	struct slice rest = slice_from(text), line;
-
-	while (slice_next(&rest, '\n', &line)) {
-		line = slice_trim(line);
-		for (size_t i = 0; i < ARRAY_SIZE(forms); i++)
-			if (slice_starts(line, "[") && forms[i] &&
-			    memmem(line.data, line.length, forms[i], strlen(forms[i])))
-				return true;
-	}
-	return false;
 }
 
 int configure_containerd_template(const char *text, const char *path,
@@ -450,7 +453,8 @@ int configure_containerd_template(const char *text, const char *path,
 				  "add the runtime to %s: %s already exists, as %s", path,
 				  configure->runtime_name, program ? program : "another program"),
 			"remove it, replace it with a link to davit-runtime, or use --runtime-name");
-	if (write_runtimes(&made, settings, format, ours ? NULL : runtimes, configure, arena) < 0 ||
+	if (write_runtimes(&made, settings, format, runtimes, containerd_block(text, arena),
+			   configure, arena) < 0 ||
 	    made.failed)
 		return error_memory(err);
 	*ret = put_block(ours ? text : others, made.data ? made.data : "", arena);
@@ -572,7 +576,7 @@ int configure_containerd_inline(const char *text, const char *path,
 				 "edit %s: the plugin's table has no header", path);
 	if (r < 0)
 		return r;
-	if (write_runtimes(&block, settings, format, runtimes, configure, arena) < 0)
+	if (write_runtimes(&block, settings, format, runtimes, NULL, configure, arena) < 0)
 		return error_memory(err);
 	*ret = block.length == 0 ? containerd_without_block(edit.text, arena)
 				 : put_block(edit.text, block.data, arena);

@@ -191,6 +191,13 @@ static int find_statements(const struct toml_node *top, const struct sums *sums,
 
 /* ---- taking davit's lines out ------------------------------------------------------------- */
 
+static const struct toml_node *find_version(const struct toml_node *top)
+{
+	const struct toml_node *version = toml_member(top, "version");
+
+	return version && version->type == TOML_INTEGER ? version : NULL;
+}
+
 /* Blank lines and comments between statements. */
 static void copy_gap(struct text *text, const char *at, const char *end, const struct sums *sums)
 {
@@ -318,7 +325,7 @@ int configure_split(const char *text, const char *ours, const char *path, struct
 		.text = others.data,
 		.rest = rest.data,
 		.before = text,
-		.version = toml_member(top, "version"),
+		.version = find_version(top),
 	};
 	r = toml_parse(others.data, path, arena, &top, err);
 	ret->top = top;
@@ -464,7 +471,7 @@ static int join_comment(struct joining *j, const char *ours)
 static int check_version(const struct joining *j, const struct configure_others *others,
 			 const struct toml_node *ours)
 {
-	const struct toml_node *version = toml_member(ours, "version");
+	const struct toml_node *version = find_version(ours);
 
 	if (!others->version || !version || toml_equal(others->version, version) ||
 	    !toml_member(others->top, "plugins"))
@@ -596,6 +603,10 @@ static int choose(struct statements *list, const struct strings *names, struct a
 		    strings_add(arena, statement->goes ? &ret->gone : &ret->kept, line) < 0)
 			return -ENOMEM;
 	}
+	/* A header that loses all of its pairs; one that had none means an empty table. */
+	for (size_t i = 0; i + 1 < list->count; i++)
+		if (is_header(&list->items[i]) && !is_header(&list->items[i + 1]))
+			list->items[i].goes |= !is_used(list, i);
 	return 0;
 }
 
@@ -609,8 +620,8 @@ static char *with_version(const char *text, const char *before, const char *path
 	if (toml_parse(before, path, arena, &then, err) < 0 ||
 	    toml_parse(text, path, arena, &now, err) < 0)
 		return NULL;
-	version = toml_member(then, "version");
-	if (!version || toml_member(now, "version"))
+	version = find_version(then);
+	if (!version || !now->first || toml_member(now, "version"))
 		return arena_strdup(arena, text);
 	return arena_printf(arena, "version = %.*s\n%s", (int)version->text.length,
 			    version->text.data, text);
@@ -627,10 +638,11 @@ int configure_leave(const char *text, const char *path, const struct configure *
 	int r;
 
 	*ret = (struct configure_left){0};
-	if (strstr(text, CONFIGURE_MARK) && !strstr(text, SUMS))
+	if (!configure_has_lines(text))
 		return error_set(err, ERROR_BAD_CONFIG, EINVAL,
-				 "run `davit configure` once without --remove, or remove the file",
-				 "tell davit's lines of %s from others: an older davit wrote them",
+				 "run the command once without --remove, or remove the file",
+				 "find davit's lines in %s: its checksums are missing, as if an "
+				 "older davit had written it",
 				 path);
 	r = configure_split(text, NULL, path, arena, &others, err);
 	if (r < 0 || !others.text)
@@ -644,11 +656,16 @@ int configure_leave(const char *text, const char *path, const struct configure *
 		return error_memory(err);
 	if (is_blank(&left))
 		return 0;
-	ret->text = ret->kept.count ? with_version(left.data, text, path, arena, err) : left.data;
+	ret->text = with_version(left.data, text, path, arena, err);
 	return ret->text ? 0 : error_memory(err);
 }
 
-/* ---- whether anything changes --------------------------------------------------------------- */
+/* ---- comparing ------------------------------------------------------------------------------ */
+
+bool configure_has_lines(const char *text)
+{
+	return strstr(text, SUMS);
+}
 
 bool configure_is_same(const char *text, const char *other, const char *path, struct arena *arena)
 {

@@ -34,7 +34,7 @@ refuse_all() { # FILE ENGINE TEXT
 	mount --bind "$root" "$root"
 	mount -o remount,bind,ro "$root"
 	refused_mount "$2: a read-only file system" 'Read-only file system' "$2"
-	# Only the replacement itself fails: a file that something is mounted on can't be renamed over.
+	# A file that something is mounted on can't be renamed over.
 	put "$1" "$3"
 	mount --bind "$root/$1" "$root/$1"
 	refused_mount "$2: a file that is mounted on" 'busy|cross-device' "$2"
@@ -43,8 +43,6 @@ refused_mount() {
 	local before after output rc=0
 	before=$(state)
 	output=$("$davit" configure "$3" --root "$root" 2>&1) || rc=$?
-	# containerd's drop-in, which is written before, has no effect until the file names it.
-	rm -rf "$root/etc/containerd/conf.d" 2> /dev/null || true
 	after=$(state)
 	unmount_below "$work"
 	matches "$1: refused" "$2" "$output"

@@ -36,14 +36,25 @@ int configure_open_change(const struct job *job, const char *path, const char *m
 	return r < 0 ? r : configure_read(&job->root, backup, job->arena, &ret->original, job->err);
 }
 
+/* For --remove: somebody else's file of that name stays. */
+static bool is_ours(const struct change *change)
+{
+	if (change->before && !strstr(change->before, change->mark) &&
+	    !configure_has_lines(change->before)) {
+		(void)fprintf(stderr, "davit: note: %s: kept this file, which davit didn't write\n",
+			      change->path);
+		return false;
+	}
+	return change->before;
+}
+
 static int leave(const struct job *job, struct change *change)
 {
 	struct configure_left left;
 	int r;
 
 	change->after = change->before;
-	/* Somebody else's file of that name stays when there is nothing of ours to remove. */
-	if (!change->before || !strstr(change->before, change->mark))
+	if (!is_ours(change))
 		return 0;
 	r = configure_leave(change->before, change->path, &job->configure, job->arena, &left,
 			    job->err);
@@ -331,8 +342,7 @@ static int do_podman(struct job *job, struct change *change)
 
 	change->own = true;
 	change->after = change->before;
-	/* Somebody else's file of that name stays. */
-	if (r < 0 || (job->remove && (!change->before || !strstr(change->before, change->mark))))
+	if (r < 0 || (job->remove && !is_ours(change)))
 		return r;
 	r = configure_podman(change->before, job->drop_in, job->arena, &file, job->err);
 	if (r < 0)
@@ -515,7 +525,7 @@ static const struct command_option options[] = {
 	{"whole", OPTION_FLAG, NULL, "with --dry-run: print the whole resulting files"},
 	{"set-default", OPTION_FLAG, NULL,
 	 "use davit for every container, not only with --runtime nvidia"},
-	{"cdi", OPTION_FLAG, NULL, "enable CDI devices"},
+	{"cdi", OPTION_FLAG, NULL, "enable CDI devices; with --remove: disable them again"},
 	{"remove", OPTION_FLAG, NULL, "revert the configuration"},
 	{"root", OPTION_VALUE, "DIR", "look for the engine's files below DIR"},
 	{"file", OPTION_VALUE, "FILE", "the engine's file, if it isn't at the default path"},
@@ -530,7 +540,9 @@ const struct command command_configure = {
 	.name = "configure",
 	.summary = "configure docker, containerd, CRI-O or podman to use davit",
 	.help = "Configures an engine to use davit. The rest of its configuration is left untouched. The\n"
-		"original of a changed file is kept as FILE" CONFIGURE_BACKUP_SUFFIX ".\n",
+		"original of a changed file is kept as FILE" CONFIGURE_BACKUP_SUFFIX
+		". Lines that others add to davit's own\n"
+		"files are kept, too.\n",
 	.example = "davit configure docker --dry-run",
 	.options = options,
 	.words = "docker|containerd|crio|podman",
