@@ -34,6 +34,7 @@ struct known_mount {
 	uint64_t id;
 	enum place_kind kind;
 	const char *volume; /* its destination in config.json; NULL: unknown */
+	const char *sealed; /* a view that an earlier call sealed: its path in the root; or NULL */
 };
 struct known_mounts {
 	struct known_mount *items;
@@ -51,7 +52,7 @@ struct place {
 	const char *path;
 	uint64_t mount;
 	enum place_kind kind;
-	const char *volume;
+	const char *volume, *sealed; /* as in known_mount */
 	struct stat st;
 };
 
@@ -149,14 +150,17 @@ int attach_scratch_root(const char *rootfs, unsigned size_kib, struct error *err
  */
 int place_inspect(struct attach *attach, int fd, const char *path, struct place *ret,
 		  struct error *err);
-/* Records that a mount is davit's own. 0 or -ENOMEM. (place.c) */
+/* Records that a mount is davit's own, and not sealed. 0 or -ENOMEM. (place.c) */
 int place_know_own(struct attach *attach, int fd, struct error *err);
+/* Where a descriptor's directory is, as mountinfo spells it. 0 or -errno. (place.c) */
+int place_path(int fd, char path[static PATH_MAX]);
 /* Whether the place is a mount directly on the container's own /proc. (place.c) */
 bool place_is_in_own_proc(struct attach *attach, const struct place *place);
 /* Fills err with the reason and returns -EXDEV. (place.c) */
 int place_refuse(const struct place *place, const char *path, struct error *err);
 /*
- * Covers the directory with a writable view of itself, and preserves the mounts below. Returns a
- * descriptor of its top, owned by attach->views, or -errno, err filled. (view.c)
+ * Covers the directory with a writable view of itself, and preserves the mounts below. If it
+ * already lies in a view that an earlier call made for this container, that view becomes writable.
+ * Returns a descriptor of the directory in the view, or -errno, err filled. (view.c)
  */
 int view_make(struct attach *attach, const struct place *dir, struct error *err);

@@ -4,7 +4,8 @@
  * named devices. They are made from plans, one for each device, and checked as strictly as by
  * engines, which reject a file with an unknown field.
  *
- * The format is that of github.com/cncf-tags/container-device-interface, SPEC.md, 0.3.0 to 1.1.0.
+ * The format is that of github.com/cncf-tags/container-device-interface, SPEC.md. davit writes the
+ * versions 0.3.0 to 1.1.0, and also reads 0.1.0, 0.2.0 and 1.1.1.
  */
 #pragma once
 
@@ -61,15 +62,15 @@ int cdi_check_kind(const char *vendor, const char *class, struct error *err);
 /*
  * Makes the spec of options->mode: for the GPUs and MIG instances of `driver`, and "all", or for
  * the mode's other devices. The rest of `request` (capabilities and so on) applies to every device.
- * For the other modes, `request` requests only the mode's devices.
- * Names that only NVML knows must be filled in before. Skipped, with a sentence each in
- * *ret_left_out:
- * - optional sources that don't exist on the host;
+ * For the other modes, `request` requests only the mode's devices. Names that only NVML knows must
+ * be filled in before. Skipped, with a sentence each in *ret_left_out:
+ * - GPUs and optional nodes without a device node;
  * - parts that a spec can't express, such as a check of the source's owner at the container's
  *   start.
  *
- * The caller releases the result. 0 or -errno as plan_make, or with ERROR_UNKNOWN_DEVICE (no GPU,
- * or an unknown name). Not pure: it inspects the sources.
+ * Optional files that don't exist are skipped without a sentence. The caller releases the result. 0
+ * or -errno as plan_make, or with ERROR_UNKNOWN_DEVICE (no GPU, or an unknown name). Not pure: it
+ * inspects the sources.
  */
 int cdi_spec_make(const struct gpu_request *request, const struct driver *driver,
 		  const struct driver_roots *roots, const struct cdi_options *options,

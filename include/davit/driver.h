@@ -398,9 +398,10 @@ const char *driver_cuda_of_branch(const char *version);
  *
  * davit-nvml is the file of that name in the running program's directory (for a build that isn't
  * installed), or the installed one. It must be a regular file of root or the caller that no other
- * user can write. It runs without capabilities, environment and descriptors, for at most 5 s. Call
- * this before the process enters a namespace or has a second thread. -errno with ERROR_NO_DRIVER:
- * no davit-nvml, no libnvidia-ml, no answer, or an invalid one; `driver` may then be partly filled.
+ * user can write. It runs in a sandbox, without davit's environment and descriptors, for at most
+ * 5 s. Call this before the process enters a namespace or has a second thread. -errno with
+ * ERROR_NO_DRIVER: no davit-nvml, no libnvidia-ml, no answer, or an invalid one; `driver` may then
+ * be partly filled.
  */
 int driver_ask_nvml(const struct driver_roots *roots, const struct config *config,
 		    struct driver *driver, struct arena *arena, struct error *err);

@@ -252,6 +252,7 @@ struct mount_info {
 	const char *root;        /* the directory of the file system that is the mount's root */
 	const char *mount_point; /* relative to the process's root */
 	const char *type;
+	const char *source;  /* as the mount's maker named it */
 	const char *options; /* of the file system */
 };
 struct mount_infos {
@@ -263,6 +264,8 @@ struct mount_infos {
 int mount_info_parse(char *text, struct arena *arena, struct mount_infos *ret);
 /* Reads this process's mounts. 0 or -errno. */
 int mount_info_read(struct arena *arena, struct mount_infos *ret);
+/* NULL: there is none. */
+const struct mount_info *mount_info_find(const struct mount_infos *infos, uint64_t id);
 /* The id (as in mountinfo) of an open file's mount. 0 or -errno. */
 int mount_id_of(int fd, struct arena *arena, uint64_t *ret);
 
@@ -292,8 +295,8 @@ struct mount_facts {
 int mount_facts_read(uint64_t id, struct arena *arena, struct mount_facts *ret);
 /* Makes this mount (a descriptor of its top) private. 0 or -errno. */
 int mount_make_private(int fd);
-/* Makes this mount (a descriptor of its top) read-only. 0 or -errno. */
-int mount_make_read_only(int fd);
+/* Makes this mount (a descriptor of its top) read-only, or writable. 0 or -errno. */
+int mount_set_read_only(int fd, bool read_only);
 
 /* ---- the device filter of cgroup v2 ------------------------------------------------------ */
 
@@ -383,7 +386,7 @@ enum privilege {
 			     SYS_PTRACE */
 	PRIVILEGE_FILTER, /* SYS_ADMIN: a filter of system calls that leaves new privileges possible
 			   */
-	PRIVILEGE_BPF,    /* SYS_ADMIN, BPF, NET_ADMIN, DAC_OVERRIDE: the device filter */
+	PRIVILEGE_BPF,    /* SYS_ADMIN, BPF, PERFMON, NET_ADMIN, DAC_OVERRIDE: the device filter */
 };
 int privilege_set(enum privilege phase, struct error *err);
 /* Whether PRIVILEGE_MOUNT has, or would have, its SYS_ADMIN. */
@@ -392,10 +395,12 @@ bool privilege_may_mount(void);
 bool privilege_may_make_nodes(void);
 
 /*
- * Restricts the process to the needed system calls (src/sys/filter_calls.h); any other call kills
- * it. Filters add up. The wider one is installed before the container's input is parsed. The
- * narrower one is installed when the driver is known; it allows no starting of programs, and sets
- * no_new_privs. A process that starts no program installs only the narrower one.
+ * Restricts the process to the needed system calls (src/sys/filter_calls.h). Filters add up.
+ * - FILTER_REQUEST, the wider one, is installed before the container's input is parsed. Any other
+ *   call fails with EPERM.
+ * - FILTER_APPLY is installed when the driver is known. It allows no starting of programs, and sets
+ *   no_new_privs. Any other call kills the process. A process that starts no program installs only
+ *   this one.
  */
 enum filter { FILTER_REQUEST, FILTER_APPLY };
 int filter_install(enum filter filter, struct error *err);
@@ -428,7 +433,7 @@ int deadline_wait(pid_t pid, unsigned seconds, int *ret_status);
 #define MEMORY_LIMIT_MIB 256
 /* Limits the process's data to MEMORY_LIMIT_MIB. Errors of allocation name the limit. */
 void memory_limit(void);
-/* Restores the original limit, for a program to be started. */
+/* Raises the limit to the hard limit, for a program to be started. */
 void memory_unlimit(void);
 
 /* ---- programs of the host --------------------------------------------------------------- */
@@ -436,10 +441,10 @@ void memory_unlimit(void);
 #define SPAWN_LINE_MAX 200
 /*
  * A program to run as a child: with /dev/null as standard input, no descriptors except its outputs,
- * default signals, and an empty environment.
+ * default signals, and an environment that has only LANG=C.
  */
 struct spawn {
-	int program;                  /* descriptor, O_PATH is enough; not a script */
+	int program; /* descriptor, O_PATH is enough; a script also gets it, as 3 */
 	const char *const *arguments; /* ending with NULL; the first is its name */
 	int timeout_ms;
 	size_t output_max; /* bytes of its standard output; 0: /dev/null */
@@ -452,7 +457,7 @@ struct spawn_result {
 	char line[SPAWN_LINE_MAX]; /* the first line of its standard error */
 };
 /*
- * Runs the program and waits. On return, it has ended or was killed, with all its children. Only a
+ * Runs the program and waits. On return, it has ended, or was killed with all its children. Only a
  * program that hangs in a driver, where no signal reaches it, is left to init. 0 for any exit
  * status; -ETIMEDOUT, -EFBIG (more than output_max) or -errno, with the earlier output in ret.
  */

@@ -10,22 +10,29 @@
 
 #define PARENTS_MAX 32 /* the limit for mounts on mounts, when the kind of one is decided */
 
-static int know(struct attach *attach, uint64_t id, enum place_kind kind, const char *volume)
-{
-	struct known_mount *known = ARENA_PUSH(attach->arena, &attach->known);
-
-	if (!known)
-		return -ENOMEM;
-	*known = (struct known_mount){.id = id, .kind = kind, .volume = volume};
-	return 0;
-}
-
-static const struct known_mount *find_known(const struct attach *attach, uint64_t id)
+static struct known_mount *find_known(const struct attach *attach, uint64_t id)
 {
 	for (size_t i = 0; i < attach->known.count; i++)
 		if (attach->known.items[i].id == id)
 			return &attach->known.items[i];
 	return NULL;
+}
+
+static int know(struct attach *attach, const struct known_mount *mount)
+{
+	struct known_mount *known = find_known(attach, mount->id);
+
+	if (!known)
+		known = ARENA_PUSH(attach->arena, &attach->known);
+	if (!known)
+		return -ENOMEM;
+	*known = *mount;
+	return 0;
+}
+
+static int know_as(struct attach *attach, uint64_t id, enum place_kind kind, const char *volume)
+{
+	return know(attach, &(struct known_mount){.id = id, .kind = kind, .volume = volume});
 }
 
 int place_know_own(struct attach *attach, int fd, struct error *err)
@@ -36,7 +43,20 @@ int place_know_own(struct attach *attach, int fd, struct error *err)
 
 	if (r < 0)
 		return error_errno(err, -r, "inspect a mount that davit made");
-	return know(attach, id, PLACE_OWN, NULL) < 0 ? error_memory(err) : 0;
+	return know_as(attach, id, PLACE_OWN, NULL) < 0 ? error_memory(err) : 0;
+}
+
+int place_path(int fd, char path[static PATH_MAX])
+{
+	char name[sizeof("self/fd/") + 3 * sizeof(int)];
+	ssize_t length;
+
+	(void)snprintf(name, sizeof(name), "self/fd/%d", fd);
+	length = readlinkat(proc_fd(), name, path, PATH_MAX - 1);
+	if (length < 0)
+		return -errno;
+	path[length] = '\0';
+	return 0;
 }
 
 static bool is_beneath(const char *top, const char *path)
@@ -123,8 +143,7 @@ static bool is_fresh(const struct attach *attach, uint64_t id, const struct moun
 	return found && !is_source_of_bind(attach, facts->device);
 }
 
-/* ---- what config.json knows nothing of
- * ------------------------------------------------------------------ */
+/* ---- what config.json knows nothing of ----------------------------------------------------- */
 
 /*
  * A file system that is mounted nowhere but beneath the root was mounted for it: the namespace is a
@@ -133,16 +152,11 @@ static bool is_fresh(const struct attach *attach, uint64_t id, const struct moun
 static bool is_nowhere_else(const struct attach *attach, const struct mount_facts *facts)
 {
 	struct mount_infos infos;
-	char top[PATH_MAX], name[sizeof("fd/") + 3 * sizeof(int)];
-	AUTO_FD self = proc_open(0, "", O_PATH | O_DIRECTORY);
-	ssize_t length;
+	char top[PATH_MAX];
 
-	(void)snprintf(name, sizeof(name), "fd/%d", attach->root->fd);
-	length = self < 0 ? -1 : readlinkat(self, name, top, sizeof(top) - 1);
-	if (length <= 0 || !string_equal(facts->root, "/") ||
+	if (!string_equal(facts->root, "/") || place_path(attach->root->fd, top) < 0 ||
 	    mount_info_read(attach->arena, &infos) < 0)
 		return false;
-	top[length] = '\0';
 	/* All mounts of procfs of one pid namespace are one file system. */
 	if (string_equal(facts->type, "proc"))
 		return !attach->mounts;
@@ -155,27 +169,92 @@ static bool is_nowhere_else(const struct attach *attach, const struct mount_fact
 	return true;
 }
 
+/* ---- views of earlier calls ---------------------------------------------------------------- */
+
+/* A file system that is mounted at one place only, in all of the namespace. */
+static const struct mount_info *find_only(const struct mount_infos *infos, dev_t device)
+{
+	const struct mount_info *only = NULL;
+
+	for (size_t i = 0; i < infos->count; i++) {
+		if (infos->items[i].device != device)
+			continue;
+		if (only)
+			return NULL;
+		only = &infos->items[i];
+	}
+	return only;
+}
+
+static bool is_named_davit(const struct mount_info *mount, const char *type)
+{
+	return mount && string_equal(mount->type, type) && string_equal(mount->source, "davit") &&
+	       string_equal(mount->root, "/");
+}
+
+/*
+ * Whether config.json has an overlay there, or binds from this file system. (davit's view also lies
+ * at the destination of the bind or the tmpfs that it covers.)
+ */
+static bool is_overlay_of_config(const struct attach *attach, uint64_t id, dev_t device)
+{
+	if (!attach->mounts)
+		return false;
+	for (size_t i = 0; i < attach->mounts->count; i++)
+		if (string_equal(attach->mounts->items[i].type, "overlay") &&
+		    leads_to(attach, attach->mounts->items[i].destination, id))
+			return true;
+	return is_source_of_bind(attach, device);
+}
+
+/*
+ * The path in the root of a view that an earlier call for this container made and sealed, or NULL:
+ * a read-only overlay on its tmpfs, at the same place, both of davit's name and mounted nowhere
+ * else. No process of the container runs yet, so besides davit only the runtime may have mounted
+ * such an overlay, and then config.json has it.
+ */
+static const char *find_sealed(const struct attach *attach, uint64_t id,
+			       const struct mount_facts *facts)
+{
+	const struct mount_info *view, *layers;
+	struct mount_infos infos;
+	char top[PATH_MAX];
+	size_t length;
+
+	if (!string_equal(facts->type, "overlay") || !facts->read_only ||
+	    place_path(attach->root->fd, top) < 0 || mount_info_read(attach->arena, &infos) < 0)
+		return NULL;
+	length = string_equal(top, "/") ? 0 : strlen(top);
+	view = find_only(&infos, facts->device);
+	if (!is_named_davit(view, "overlay") || strncmp(view->mount_point, top, length) != 0 ||
+	    view->mount_point[length] != '/')
+		return NULL;
+	layers = mount_info_find(&infos, view->parent);
+	if (!is_named_davit(layers, "tmpfs") || find_only(&infos, layers->device) != layers ||
+	    !string_equal(view->mount_point, layers->mount_point) ||
+	    is_overlay_of_config(attach, id, facts->device))
+		return NULL;
+	return view->mount_point + length;
+}
+
 /* ---- the decision ------------------------------------------------------------------------- */
 
 static int decide(struct attach *attach, uint64_t id, const char *path, unsigned depth,
-		  enum place_kind *ret, const char **ret_volume);
+		  struct known_mount *ret);
 
 /* Whether it is mounted on what is the container's own: else it came along with a volume. */
 static int is_on_own(struct attach *attach, const struct mount_facts *facts, unsigned depth,
 		     bool *ret)
 {
-	enum place_kind kind = PLACE_SHARED;
-	const char *volume;
-	int r = depth == PARENTS_MAX ? 0
-				     : decide(attach, facts->parent, "", depth + 1, &kind, &volume);
+	struct known_mount parent = {.kind = PLACE_SHARED};
+	int r = depth == PARENTS_MAX ? 0 : decide(attach, facts->parent, "", depth + 1, &parent);
 
-	*ret = kind == PLACE_OWN;
+	*ret = parent.kind == PLACE_OWN;
 	return r;
 }
 
 static int decide_by_spec(struct attach *attach, uint64_t id, const struct mount_facts *facts,
-			  const char *path, unsigned depth, enum place_kind *ret,
-			  const char **ret_volume)
+			  const char *path, unsigned depth, struct known_mount *ret)
 {
 	const struct oci_mount *bind;
 	bool on_own = false;
@@ -184,16 +263,16 @@ static int decide_by_spec(struct attach *attach, uint64_t id, const struct mount
 	if (is_fresh(attach, id, facts, path))
 		r = is_on_own(attach, facts, depth, &on_own);
 	if (r < 0 || on_own) {
-		*ret = PLACE_OWN;
+		ret->kind = PLACE_OWN;
 		return r;
 	}
 	bind = find_bind(attach, id);
-	*ret_volume = bind ? bind->destination : NULL;
+	ret->volume = bind ? bind->destination : NULL;
 	if (!bind && is_nowhere_else(attach, facts))
 		r = is_on_own(attach, facts, depth, &on_own);
-	*ret = on_own                                          ? PLACE_OWN
-	       : facts->read_only || (bind && bind->read_only) ? PLACE_READ_ONLY
-							       : PLACE_VOLUME;
+	ret->kind = on_own                                          ? PLACE_OWN
+		    : facts->read_only || (bind && bind->read_only) ? PLACE_READ_ONLY
+								    : PLACE_VOLUME;
 	return r;
 }
 
@@ -208,7 +287,7 @@ static bool is_dev(const struct attach *attach, uint64_t id)
 }
 
 static int decide_anew(struct attach *attach, uint64_t id, const char *path, unsigned depth,
-		       enum place_kind *ret, const char **ret_volume)
+		       struct known_mount *ret)
 {
 	struct mount_facts facts;
 	int r = mount_facts_read(id, attach->arena, &facts);
@@ -218,52 +297,58 @@ static int decide_anew(struct attach *attach, uint64_t id, const char *path, uns
 	if (facts.shared) {
 		const struct oci_mount *bind = attach->mounts ? find_bind(attach, id) : NULL;
 
-		*ret = PLACE_SHARED;
-		*ret_volume = bind ? bind->destination : NULL;
+		ret->kind = PLACE_SHARED;
+		ret->volume = bind ? bind->destination : NULL;
 		return 0;
 	}
-	if (is_of_root(attach, &facts)) {
-		*ret = PLACE_OWN;
+	ret->sealed = find_sealed(attach, id, &facts);
+	if (ret->sealed || is_of_root(attach, &facts)) {
+		ret->kind = PLACE_OWN;
 		return 0;
 	}
 	if (attach->mounts)
-		return decide_by_spec(attach, id, &facts, path, depth, ret, ret_volume);
-	*ret = is_nowhere_else(attach, &facts)         ? PLACE_OWN
-	       : facts.read_only || is_dev(attach, id) ? PLACE_READ_ONLY
-						       : PLACE_VOLUME;
+		return decide_by_spec(attach, id, &facts, path, depth, ret);
+	ret->kind = is_nowhere_else(attach, &facts)         ? PLACE_OWN
+		    : facts.read_only || is_dev(attach, id) ? PLACE_READ_ONLY
+							    : PLACE_VOLUME;
 	return 0;
 }
 
 static int decide(struct attach *attach, uint64_t id, const char *path, unsigned depth,
-		  enum place_kind *ret, const char **ret_volume)
+		  struct known_mount *ret)
 {
 	const struct known_mount *known = find_known(attach, id);
 	int r;
 
-	*ret_volume = NULL;
 	if (known) {
-		*ret = known->kind;
-		*ret_volume = known->volume;
+		*ret = *known;
 		return 0;
 	}
-	r = decide_anew(attach, id, path, depth, ret, ret_volume);
+	*ret = (struct known_mount){.id = id};
+	r = decide_anew(attach, id, path, depth, ret);
 	/* The parent of the container's first mount is out of sight. */
 	if (r == -ENOENT && depth > 0) {
-		*ret = PLACE_VOLUME;
+		ret->kind = PLACE_VOLUME;
 		return 0;
 	}
-	return r < 0 ? r : know(attach, id, *ret, *ret_volume);
+	return r < 0 ? r : know(attach, ret);
 }
 
 int place_inspect(struct attach *attach, int fd, const char *path, struct place *ret,
 		  struct error *err)
 {
+	struct known_mount mount;
 	int r;
 
 	*ret = (struct place){.fd = fd, .path = path};
 	r = fd_inspect(fd, attach->arena, &ret->st, &ret->mount);
 	if (r == 0)
-		r = decide(attach, ret->mount, path, 0, &ret->kind, &ret->volume);
+		r = decide(attach, ret->mount, path, 0, &mount);
+	if (r == 0) {
+		ret->kind = mount.kind;
+		ret->volume = mount.volume;
+		ret->sealed = mount.sealed;
+	}
 	return r < 0 ? error_errno(err, -r, "find what is mounted at %s in the container", path)
 		     : 0;
 }
@@ -314,10 +399,10 @@ int attach_begin(struct attach *attach, const struct root *root, const struct oc
 		r = mount_make_private(root->fd);
 		/* A plain directory on a mount that others see: nothing can be put there. */
 		if (r == -EINVAL)
-			return know(attach, id, PLACE_SHARED, "/") < 0 ? error_memory(err) : 0;
+			return know_as(attach, id, PLACE_SHARED, "/") < 0 ? error_memory(err) : 0;
 	}
 	if (r < 0)
 		return error_errno(err, -r, "inspect the mount of the container's root %s",
 				   root->path);
-	return know(attach, id, PLACE_OWN, NULL) < 0 ? error_memory(err) : 0;
+	return know_as(attach, id, PLACE_OWN, NULL) < 0 ? error_memory(err) : 0;
 }

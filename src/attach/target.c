@@ -92,11 +92,8 @@ static int enter(struct attach *attach, int fd, struct error *err)
 /* The working directory, seen through a private view of it from here on. */
 static int enter_view(struct attach *attach, struct error *err)
 {
-	int view = view_make(attach, &attach->dir, err);
-	int fd = view < 0 ? view : fcntl(view, F_DUPFD_CLOEXEC, 0);
+	int fd = view_make(attach, &attach->dir, err);
 
-	if (view >= 0 && fd < 0)
-		return error_errno(err, errno, "open %s in the container", attach->dir_path);
 	return fd < 0 ? fd : enter(attach, fd, err);
 }
 

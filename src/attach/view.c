@@ -22,20 +22,6 @@ struct beneaths {
 	size_t count, capacity;
 };
 
-/* Where a descriptor's directory is, as mountinfo spells it. */
-static int path_of(int fd, char path[static PATH_MAX])
-{
-	char name[sizeof("self/fd/") + 3 * sizeof(int)];
-	ssize_t length;
-
-	(void)snprintf(name, sizeof(name), "self/fd/%d", fd);
-	length = readlinkat(proc_fd(), name, path, PATH_MAX - 1);
-	if (length < 0)
-		return -errno;
-	path[length] = '\0';
-	return 0;
-}
-
 /* One place may have several: the last one shows. */
 static struct beneath *find_beneath(const struct beneaths *beneaths, const char *path)
 {
@@ -67,7 +53,7 @@ static int list_beneath(const struct place *dir, const struct mount_infos *infos
 	char top[PATH_MAX];
 	uint64_t id = 0;
 	size_t length;
-	int r = path_of(dir->fd, top);
+	int r = place_path(dir->fd, top);
 
 	if (r == 0)
 		r = mount_id_of(dir->fd, arena, &id);
@@ -86,21 +72,13 @@ static int list_beneath(const struct place *dir, const struct mount_infos *infos
 	return r;
 }
 
-static const struct mount_info *find_info(const struct mount_infos *infos, uint64_t id)
-{
-	for (size_t i = 0; i < infos->count; i++)
-		if (infos->items[i].id == id)
-			return &infos->items[i];
-	return NULL;
-}
-
 /* Whether a mount is that one, or lies on top of it at the same place (an overlay on its tmpfs). */
 static bool is_stacked_on(const struct mount_infos *infos, uint64_t id, uint64_t wanted)
 {
-	const struct mount_info *info = id == wanted ? NULL : find_info(infos, id);
+	const struct mount_info *info = id == wanted ? NULL : mount_info_find(infos, id);
 
 	while (info && info->parent != wanted) {
-		const struct mount_info *parent = find_info(infos, info->parent);
+		const struct mount_info *parent = mount_info_find(infos, info->parent);
 
 		if (!parent || parent == info ||
 		    !string_equal(parent->mount_point, info->mount_point))
@@ -108,8 +86,8 @@ static bool is_stacked_on(const struct mount_infos *infos, uint64_t id, uint64_t
 		info = parent;
 	}
 	return id == wanted ||
-	       (info && find_info(infos, wanted) &&
-		string_equal(find_info(infos, wanted)->mount_point, info->mount_point));
+	       (info && mount_info_find(infos, wanted) &&
+		string_equal(mount_info_find(infos, wanted)->mount_point, info->mount_point));
 }
 
 /*
@@ -165,9 +143,16 @@ static int put_all_back(const struct root *view, struct beneaths *beneaths, stru
 	return 0;
 }
 
-/* Mounts the view on the directory, and the directory's mounts on the view. The view's fd. */
-static int cover(struct attach *attach, const struct place *dir, struct beneaths *beneaths,
-		 struct error *err)
+static int duplicate(int fd, const struct place *dir, struct error *err)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	return copy < 0 ? error_errno(err, errno, "open %s in the container", dir->path) : copy;
+}
+
+/* Mounts the view on the directory, and the directory's mounts on the view. */
+static int mount_view(struct attach *attach, const struct place *dir, struct beneaths *beneaths,
+		      struct error *err)
 {
 	const struct mount_place place = {.root = attach->root, .path = dir->path, .fd = dir->fd};
 	int *slot = ARENA_PUSH(attach->arena, &attach->views);
@@ -193,6 +178,49 @@ static int cover(struct attach *attach, const struct place *dir, struct beneaths
 	return view.fd;
 }
 
+static int cover(struct attach *attach, const struct place *dir, struct error *err)
+{
+	struct beneaths beneaths = {0};
+	int view = -1, r = open_beneath(dir, attach->arena, &beneaths);
+
+	if (r < 0)
+		error_errno(err, -r, "preserve the mounts below %s in the container", dir->path);
+	else
+		r = view = mount_view(attach, dir, &beneaths, err);
+	for (size_t i = 0; i < beneaths.count; i++)
+		fd_close(&beneaths.items[i].fd);
+	return r < 0 ? r : duplicate(view, dir, err);
+}
+
+/*
+ * Makes the view of an earlier call writable again until attach_seal. A second view over it would
+ * be an overlay of an overlay, and the kernel stacks only two, of which the container's root often
+ * is the first.
+ */
+static int reopen(struct attach *attach, const struct place *dir, struct error *err)
+{
+	AUTO_FD fd = root_openat(attach->root, dir->sealed, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+	struct stat st;
+	uint64_t mount = 0;
+	int *slot, r = fd < 0 ? fd : fd_inspect(fd, attach->arena, &st, &mount);
+
+	if (r == 0 && mount != dir->mount)
+		r = -ESTALE;
+	if (r == 0)
+		r = mount_set_read_only(fd, false);
+	if (r < 0)
+		return error_errno(err, -r, "write to the view of %s that an earlier hook made",
+				   dir->sealed);
+	r = place_know_own(attach, fd, err);
+	if (r < 0)
+		return r;
+	slot = ARENA_PUSH(attach->arena, &attach->views);
+	if (!slot)
+		return error_memory(err);
+	*slot = fd_take(&fd);
+	return duplicate(dir->fd, dir, err);
+}
+
 /*
  * A view of the root itself would have no effect: the runtime and this process hold the covered
  * directory.
@@ -207,7 +235,6 @@ static bool is_root(const struct root *root, int fd)
 
 int view_make(struct attach *attach, const struct place *dir, struct error *err)
 {
-	struct beneaths beneaths = {0};
 	int r;
 
 	if (dir->kind == PLACE_VOLUME || dir->kind == PLACE_SHARED)
@@ -217,23 +244,18 @@ int view_make(struct attach *attach, const struct place *dir, struct error *err)
 			err, ERROR_IMAGE, EROFS,
 			"create the missing directories in the image, or make the container's root writable",
 			"create anything in /: the container's root is read-only");
-	r = open_beneath(dir, attach->arena, &beneaths);
-	if (r < 0)
-		error_errno(err, -r, "preserve the mounts below %s in the container", dir->path);
-	else
-		r = cover(attach, dir, &beneaths, err);
-	for (size_t i = 0; i < beneaths.count; i++)
-		fd_close(&beneaths.items[i].fd);
+	r = dir->sealed ? reopen(attach, dir, err) : cover(attach, dir, err);
 	if (r >= 0)
-		log_line(LOG_LEVEL_INFO, "%s is read-only; covered it with a private view",
-			 dir->path);
+		log_line(LOG_LEVEL_INFO, "%s is read-only; %s", dir->path,
+			 dir->sealed ? "using the private view that an earlier hook made of it"
+				     : "covered it with a private view");
 	return r;
 }
 
 int attach_seal(struct attach *attach, struct error *err)
 {
 	for (size_t i = 0; i < attach->views.count; i++) {
-		int r = mount_make_read_only(attach->views.items[i]);
+		int r = mount_set_read_only(attach->views.items[i], true);
 
 		if (r < 0)
 			return error_errno(

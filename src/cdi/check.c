@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What makes a CDI spec valid: SPEC.md, and what the engines' library rejects beside it. */
+/* Checks a CDI spec: the rules of SPEC.md, and those that the engines' library adds. */
 #include <ctype.h>
 #include <string.h>
 
@@ -322,7 +322,7 @@ static int check_object(const struct checker *checker, const struct cdi_object *
 	return 0;
 }
 
-/* Each name once, none without edits: a device that does nothing is a mistake. */
+/* Each name may occur once, and each device must have edits: one that does nothing is a mistake. */
 static int check_devices(const struct checker *checker, struct json_object *devices)
 {
 	size_t count = json_object_array_length(devices);

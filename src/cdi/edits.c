@@ -53,8 +53,8 @@ static const char *host_path(struct edits_maker *maker, const struct operation *
 }
 
 /*
- * The file itself, links resolved in its tree: an engine would resolve them in the host's root,
- * where there is nothing or another file. What doesn't exist keeps its own path. NULL without
+ * The file's path after resolving links in its tree. The engine would resolve them in the host's
+ * root, where they lead to no file or another one. A missing file keeps its own path. NULL: no
  * memory.
  */
 static const char *resolved_path(struct edits_maker *maker, const struct operation *operation)
@@ -76,7 +76,7 @@ static const char *resolved_path(struct edits_maker *maker, const struct operati
 	return arena_strndup(maker->arena, text, (size_t)length);
 }
 
-/* A user of the container needs the group where others may not open the node. */
+/* If other users can't open the node, the container's user needs its group. */
 static void add_group(struct json_object *edits, gid_t gid)
 {
 	struct json_object *list = edits_list(edits, "additionalGids");
@@ -87,7 +87,7 @@ static void add_group(struct json_object *edits, gid_t gid)
 	(void)json_object_array_add(list, json_object_new_int64(gid));
 }
 
-/* Owner and mode are the host's: the engine doesn't take them from the node itself. */
+/* Adds the host's owner and mode, since the engine doesn't read them from the node. */
 static void add_owner(const struct edits_maker *maker, struct json_object *node,
 		      struct json_object *edits, const struct stat *st)
 {
@@ -103,8 +103,8 @@ static void add_owner(const struct edits_maker *maker, struct json_object *node,
 }
 
 /*
- * Of a node that exists the engine finds type and numbers itself when a container starts: so the
- * spec stays right when nvidia-uvm gets another major at the next boot.
+ * If the node exists, the spec has no type and numbers, because the engine reads them when a
+ * container starts. So the spec stays valid when nvidia-uvm gets another major at the next boot.
  */
 static int add_node(struct edits_maker *maker, const struct operation *operation,
 		    struct json_object *edits, struct error *err)
@@ -218,7 +218,7 @@ static int add_mount(struct edits_maker *maker, const struct operation *operatio
 		return error_memory(err);
 	if (r < 0 && operation->required)
 		return error_errno(err, -r, "describe the host's %s", path);
-	if (r < 0) /* the usual case, of no interest */
+	if (r < 0) /* usual for optional files, so it isn't noted */
 		return 0;
 	if (maker->options->no_sockets && (S_ISSOCK(st.st_mode) || operation->owner_root))
 		return 0;
@@ -232,8 +232,10 @@ static int add_mount(struct edits_maker *maker, const struct operation *operatio
 	mount = json_object_new_object();
 	edits_add_text(mount, "hostPath", path);
 	edits_add_text(mount, "containerPath", operation->target);
-	/* OCI allows to leave it out. crun before 1.29 crashes then, if the container joins a pod's
-	 * user namespace. */
+	/*
+	 * OCI makes the type optional. Without it, crun before 1.29 crashes if the container joins
+	 * a pod's user namespace.
+	 */
 	edits_add_text(mount, "type", "bind");
 	json_object_object_add(mount, "options", mount_options(operation->flags));
 	(void)json_object_array_add(edits_list(edits, "mounts"), mount);
@@ -252,8 +254,8 @@ static bool plan_has(const struct plan *plan, const struct operation *wanted)
 }
 
 /*
- * A link that belongs to a device, for the hook that all devices share: it makes it if the
- * container has the node, which is one of the plan's by its name.
+ * Adds a link of one device to the hook that all devices share. The hook creates it if the
+ * container has the node, which is found in the plan by its name.
  */
 static int add_node_link(struct edits_maker *maker, const struct plan *plan,
 			 const struct operation *link, struct error *err)
@@ -295,7 +297,7 @@ static int add_hook_link(struct edits_maker *maker, const struct plan *plan, boo
 	return 0;
 }
 
-/* One hook makes all links. */
+/* One hook creates all links. */
 static int add_links(struct edits_maker *maker, const struct plan *plan, const struct plan *common,
 		     struct json_object *edits, struct error *err)
 {
@@ -359,7 +361,7 @@ int edits_add_named_node(struct edits_maker *maker, const char *name, struct jso
 	if (!operation.source || !operation.target)
 		return error_memory(err);
 	if (root_stat(&maker->roots->dev, operation.source, 0, &st) < 0 || !S_ISCHR(st.st_mode))
-		return 0; /* gone meanwhile, or something else of that name */
+		return 0; /* removed in the meantime, or not a device */
 	found.major = major(st.st_rdev);
 	found.minor = minor(st.st_rdev);
 	return add_node(maker, &found, edits, err);

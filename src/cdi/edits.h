@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Operations of a plan as containerEdits. */
+/* Writes operations of a plan as containerEdits. */
 #pragma once
 
 #include "davit/cdi.h"
@@ -8,39 +8,42 @@ struct edits_maker {
 	const struct driver_roots *roots;
 	const struct cdi_options *options;
 	const struct driver *driver;
-	unsigned capabilities; /* that the spec is for */
+	unsigned capabilities; /* of the spec */
 	struct arena *arena;
 	struct strings *left_out;
-	struct json_object *hook_arguments; /* of the one hook; NULL: there is none (yet) */
-	struct strings node_links;          /* that it has already */
+	struct json_object *hook_arguments; /* of `davit-hook cdi`; NULL: none (yet) */
+	struct strings node_links;          /* the hook's --node-link values */
 };
 
-/* Everything of the plan of a container without devices, and the hooks of all containers. */
+/* Adds the plan of a container without devices, and the hooks for all containers. */
 int edits_add_common(struct edits_maker *maker, const struct plan *plan, struct json_object *edits,
 		     struct error *err);
-/* The node of the host by its name beneath the device folder, open for reading and writing. */
+/* Adds the host's node of that name in the device directory, for reading and writing. */
 int edits_add_named_node(struct edits_maker *maker, const char *name, struct json_object *edits,
 			 struct error *err);
-/* The hook that makes directories of nodes readable, where it is asked for. */
+/* With options->chmod, adds the hook that makes the nodes' directories readable. */
 void edits_add_chmod(struct edits_maker *maker, struct json_object *edits);
-/* Notes what isn't in the spec, once. 0 or -ENOMEM, err filled. */
+/* Notes once what the spec omits, and why. 0 or -ENOMEM, err filled. */
 int edits_leave_out(struct edits_maker *maker, const char *what, const char *why,
 		    struct error *err);
-/* What `plan` has beyond `common`. */
+/* Adds the operations of `plan` that aren't in `common` (NULL: all). */
 int edits_add_plan(struct edits_maker *maker, const struct plan *plan, const struct plan *common,
 		   struct json_object *edits, struct error *err);
 
 /* ---- what both files use ------------------------------------------------------------------ */
 
-/* The list of that name, made when it is missing. */
+/* The list of that name, created if missing. */
 struct json_object *edits_list(struct json_object *edits, const char *name);
 void edits_add_text(struct json_object *object, const char *name, const char *text);
-/* A createContainer hook that runs the command; its arguments, or NULL when options disable it. */
+/*
+ * Adds a createContainer hook that runs the command. Returns its arguments, or NULL if options
+ * disable it.
+ */
 struct json_object *edits_add_hook(struct edits_maker *maker, struct json_object *edits,
 				   const char *command);
 void edits_add_argument(struct json_object *args, const char *option, const char *value);
 /*
- * The place as a hook's argument. In the image's library directory it begins with "@lib":
- * davit-hook may have to choose another directory. NULL without memory.
+ * The target as a hook's argument. In the image's library directory it begins with "@lib" or
+ * "@lib32", because davit-hook may have to choose another directory. NULL: no memory.
  */
 const char *edits_hook_target(struct edits_maker *maker, const char *target);

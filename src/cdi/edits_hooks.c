@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What a spec leaves to hooks in the container: the loader cache, links, modes, the mask of /proc.
- */
+/* Adds the hooks of a spec: for the loader cache, links, modes and the mask over /proc. */
 #include <string.h>
 
 #include "edits.h"
@@ -17,7 +16,6 @@ static void add_text_item(struct json_object *list, const char *text)
 	(void)json_object_array_add(list, json_object_new_string(text));
 }
 
-/* A createContainer hook; its arguments, to be added to. NULL: it is disabled. */
 struct json_object *edits_add_hook(struct edits_maker *maker, struct json_object *edits,
 				   const char *command)
 {
@@ -39,7 +37,10 @@ struct json_object *edits_add_hook(struct edits_maker *maker, struct json_object
 	return args;
 }
 
-/* As NVIDIA's: the two directories that engines have made without a mode for others. */
+/*
+ * As in NVIDIA's toolkit: the two directories that some engines create without permissions for
+ * others.
+ */
 void edits_add_chmod(struct edits_maker *maker, struct json_object *edits)
 {
 	static const char *const folders[] = {"/dev/dri", "/dev/nvidia-caps"};
@@ -65,7 +66,7 @@ void edits_add_chmod(struct edits_maker *maker, struct json_object *edits)
 		}
 }
 
-/* The directories that the plan's libraries are in. */
+/* Adds the hook for the loader cache, with the directories of the plan's libraries. */
 static int add_loader_cache(struct edits_maker *maker, const struct plan *plan,
 			    struct json_object *edits, struct error *err)
 {
@@ -93,7 +94,10 @@ static int add_loader_cache(struct edits_maker *maker, const struct plan *plan,
 	return 0;
 }
 
-/* What the image's newer libraries are compared with, and where they are; args NULL: nowhere. */
+/*
+ * Adds the version with which the image's newer libraries are compared, and their directory. args
+ * NULL: the hook is disabled.
+ */
 static void add_compat_arguments(struct edits_maker *maker, struct json_object *args)
 {
 	const struct driver *driver = maker->driver;
@@ -124,7 +128,7 @@ static bool plan_has_kind(const struct plan *plan, enum operation_kind kind)
 	return false;
 }
 
-/* Whether EGL is told the GPUs that are to be shown. */
+/* Whether containers get a profile that tells EGL which GPUs to show. */
 static bool has_profile(const struct edits_maker *maker)
 {
 	const struct driver *driver = maker->driver;
@@ -137,7 +141,7 @@ static bool has_profile(const struct edits_maker *maker)
 	return false;
 }
 
-/* What the one hook has to know of the loader. */
+/* Adds the loader's entries to the one hook. */
 static int add_hook_libraries(struct edits_maker *maker, const struct plan *plan, struct error *err)
 {
 	struct json_object *args = maker->hook_arguments;
@@ -159,7 +163,7 @@ static int add_hook_libraries(struct edits_maker *maker, const struct plan *plan
 	return 0;
 }
 
-/* What the hook does by itself, unless it is told that this host hasn't it. */
+/* The hook adds these two by default, so name those that containers don't get. */
 static void add_left_out(struct edits_maker *maker, const struct plan *plan)
 {
 	bool mask = plan_has_kind(plan, OPERATION_PROC_MASK), profile = has_profile(maker);
@@ -172,7 +176,7 @@ static void add_left_out(struct edits_maker *maker, const struct plan *plan)
 				     : "egl-profile,proc-mask");
 }
 
-/* The hook that does everything; what the devices add to it follows. */
+/* Adds the one hook. Devices add their arguments to it later. */
 static int add_one_hook(struct edits_maker *maker, const struct plan *plan,
 			struct json_object *edits, struct error *err)
 {
@@ -204,7 +208,7 @@ int edits_add_common(struct edits_maker *maker, const struct plan *plan, struct 
 	if (!directory)
 		return error_memory(err);
 	(void)json_object_array_add(env, json_object_new_string(directory));
-	/* So that no hook of the engine acts, too. */
+	/* Prevents the engine's hooks from acting as well. */
 	(void)json_object_array_add(env, json_object_new_string("NVIDIA_VISIBLE_DEVICES=void"));
 	if (maker->options->one_hook)
 		return add_one_hook(maker, plan, edits, err);
@@ -216,10 +220,10 @@ int edits_add_common(struct edits_maker *maker, const struct plan *plan, struct 
 	r = add_loader_cache(maker, plan, edits, err);
 	if (r < 0)
 		return r;
-	/* Who manages the driver may make nodes, and sees all GPUs. */
+	/* Containers that manage the driver may create nodes and see all GPUs. */
 	if (maker->options->mode == CDI_MODE_MANAGEMENT)
 		return 0;
-	/* These two look at the nodes that the container got, whatever devices were named. */
+	/* These two hooks inspect the container's nodes, so they suit any requested devices. */
 	if (has_profile(maker))
 		(void)edits_add_hook(maker, edits, "update-application-profile");
 	if (plan_has_kind(plan, OPERATION_PROC_MASK))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What engines find in the folders of specs, and what is wrong with it. */
+/* Lists the devices that engines find in the directories of specs, and problems. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,7 +51,10 @@ static const char *text_of(struct json_object *object, const char *name)
 	return value ? json_object_get_string(value) : "";
 }
 
-/* What the first thing is that isn't there any more; NULL: all is. */
+/*
+ * Why the first node isn't valid any more: it doesn't exist, or has another number. NULL: all are
+ * valid.
+ */
 static const char *find_stale_node(const struct scan *scan, struct json_object *nodes)
 {
 	for (size_t i = 0; nodes && i < json_object_array_length(nodes); i++) {
@@ -117,7 +120,9 @@ const char *cdi_hook_command(struct json_object *arguments)
 	return NULL;
 }
 
-/* Whether it is our program, under whichever name: davit-hook, and davit as nvidia-ctk. */
+/*
+ * Whether the file is one of davit's, whatever link led to it: davit-hook, or davit as nvidia-ctk.
+ */
 static bool is_ours(int fd, struct arena *arena)
 {
 	const char *path = fd_path(fd, arena), *slash = path ? strrchr(path, '/') : NULL;
@@ -125,7 +130,7 @@ static bool is_ours(int fd, struct arena *arena)
 	return slash && (string_equal(slash, "/davit-hook") || string_equal(slash, "/davit"));
 }
 
-/* What is wrong with the first hook that can't do its work; NULL: nothing. */
+/* The problem of the first hook that can't work; NULL: none. */
 static const char *find_bad_hook(const struct scan *scan, struct json_object *hooks)
 {
 	for (size_t i = 0; hooks && i < json_object_array_length(hooks); i++) {
@@ -151,7 +156,9 @@ static const char *find_bad_hook(const struct scan *scan, struct json_object *ho
 
 /* ---- what a spec names ------------------------------------------------------------------- */
 
-/* What davit's own hook is to mount, "--mount SOURCE::...", without which containers don't start.
+/*
+ * The first missing file that davit's own hook mounts ("--mount SOURCE::..."), without which
+ * containers don't start. NULL: none.
  */
 static const char *find_absent_source(const struct scan *scan, struct json_object *hooks)
 {
@@ -203,7 +210,7 @@ static int add_device(struct scan *scan, const char *file, const char *kind, con
 	return device->name ? 0 : -ENOMEM;
 }
 
-/* "vendor/c": a spec that others may read, but not dockerd. */
+/* Reports a kind such as "vendor/c", which dockerd can't read. */
 static int check_kind(struct scan *scan, const char *path, const char *kind)
 {
 	const char *slash = strchr(kind, '/');
@@ -294,7 +301,7 @@ static int scan_directory(struct scan *scan, const char *directory)
 	return r;
 }
 
-/* By name, then in their precedence. */
+/* By name, then by precedence. */
 static int by_device(const void *a, const void *b)
 {
 	const struct cdi_listed *x = a, *y = b;
@@ -305,7 +312,7 @@ static int by_device(const void *a, const void *b)
 	return order ? order : strcmp(x->file, y->file);
 }
 
-/* A device of two folders is that of the later one; two of one folder are none. */
+/* The later directory takes precedence. A device defined twice in one directory is rejected. */
 static int compare_devices(struct scan *scan, const struct cdi_listed *earlier,
 			   const struct cdi_listed *later)
 {

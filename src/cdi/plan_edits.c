@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Edits of specs as operations of a plan; what of them takes config.json to be written. */
+/* Converts edits of specs to operations of a plan, and checks whether a hook can make them. */
 #include <string.h>
 
 #include "davit/cdi_edits.h"
@@ -102,7 +102,7 @@ int cdi_check_for_hook(const struct cdi_edits *edits, const struct oci_user *use
 	if (edits->beyond_hook.count)
 		return error_set(err, ERROR_BAD_REQUEST, EINVAL, fix, "apply %.250s",
 				 edits->beyond_hook.items[0]);
-	/* To root groups are nothing. */
+	/* Root needs no groups. */
 	for (size_t i = 0; user->uid != 0 && i < edits->groups.count; i++)
 		if (!has_group(user, edits->groups.items[i]))
 			return error_set(err, ERROR_BAD_REQUEST, EINVAL, fix,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Devices by name, from the specs of others: which file counts, and what it says. */
+/* Finds devices by name in CDI specs, and decides which file counts. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +30,10 @@ static void pass_over(struct resolution *r, const char *path, const char *why)
 		r->problem = arena_printf(r->arena, "%s is ignored: %s", path, why);
 }
 
-/* As the configuration: whoever can write it decides what of the host containers get. */
+/*
+ * A spec must be as trusted as the configuration, because it decides which of the host's files
+ * containers get. -EAGAIN: the file is skipped.
+ */
 static int read_trusted(struct resolution *r, const char *path, char **ret, size_t *ret_length)
 {
 	AUTO_FD fd = root_open_regular(r->root, path);
@@ -59,7 +62,7 @@ const char *cdi_text_of(struct json_object *object, const char *name)
 	return value ? json_object_get_string(value) : "";
 }
 
-/* No capability is in effect while it is parsed. */
+/* Parses with no effective capability. */
 static int parse(struct resolution *r, const char *path, const char *text, size_t length,
 		 struct json_object **ret)
 {
@@ -80,7 +83,7 @@ static int parse(struct resolution *r, const char *path, const char *text, size_
 	return n < 0 ? -EAGAIN : 0;
 }
 
-/* -EAGAIN: it isn't one to be used. */
+/* -EAGAIN: the file is skipped. */
 static int read_file(struct resolution *r, const char *path, size_t directory)
 {
 	AUTO_JSON *spec = NULL;
@@ -156,7 +159,7 @@ static bool is_of_kind(const struct spec_file *file, const char *name, size_t le
 	return strlen(file->kind) == length && memcmp(file->kind, name, length) == 0;
 }
 
-/* What there is instead: the names of the kind, or all kinds. */
+/* The alternatives for an error: the names of the kind, or all kinds. */
 static const char *list_alternatives(struct resolution *r, const char *name, bool *ret_kind)
 {
 	size_t length = strcspn(name, "=");
@@ -165,7 +168,10 @@ static const char *list_alternatives(struct resolution *r, const char *name, boo
 	int n;
 
 	*ret_kind = false;
-	/* They are read by their owner, root, which takes no capability; parsing has none. */
+	/*
+	 * The scan also parses, so it gets no capability. It needs none, because root owns the
+	 * files.
+	 */
 	if (privilege_set(PRIVILEGE_PARSE, r->err) < 0)
 		return NULL;
 	n = cdi_scan(r->root, r->directories->items, r->directories->count, r->arena, &listing);
@@ -256,7 +262,7 @@ static int add_name(struct resolution *r, const char *name)
 	n = find_file(r, name, &file, &device);
 	if (n < 0 || !file)
 		return n < 0 ? n : -ENOMEM;
-	/* Once, before those of its first device. */
+	/* Edits of the whole spec are added once, before those of its first device. */
 	if (!file->used && json_object_object_get_ex(file->spec, "containerEdits", &common))
 		n = cdi_take_edits(r, common, because);
 	file->used = true;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the parts of cdi_resolve share: which file counts (resolve.c), what it says (take.c). */
+/* The state of cdi_resolve: resolve.c decides which file counts, take.c converts its edits. */
 #pragma once
 
 #include <json-c/json.h>
@@ -11,7 +11,7 @@ struct spec_file {
 	struct json_object *spec;
 	const char *path, *kind;
 	size_t directory;
-	bool used; /* its edits for all devices are made */
+	bool used; /* its edits for all devices were added */
 };
 struct resolution {
 	const struct root *root;
@@ -21,17 +21,17 @@ struct resolution {
 		struct spec_file *items;
 		size_t count, capacity;
 	} files;
-	const char *problem; /* of the first file that was passed over */
+	const char *problem; /* of the first skipped file */
 	struct cdi_edits *edits;
 	struct error *err;
 };
 
-/* The text of a member, "" when absent. */
+/* The text of a member; "" if absent. */
 const char *cdi_text_of(struct json_object *object, const char *name);
 /*
  * Adds the containerEdits of the device that `because` names ("CDI vendor.com/class=name"), which
  * have passed cdi_check, to r->edits. 0 or -errno, r->err filled.
  */
 int cdi_take_edits(struct resolution *r, struct json_object *edits, const char *because);
-/* When all devices have been taken. */
+/* Makes mounts above an `as_given` mount `as_given` as well. Call it after all edits were added. */
 void cdi_order_mounts(struct resolution *r);

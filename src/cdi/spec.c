@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The planner's plans as edits: what all devices have in common, and what each one adds. */
+/* Makes a spec from plans: the edits that all devices share, and those that each device adds. */
 #include <limits.h>
 #include <string.h>
 
@@ -15,7 +15,7 @@ struct maker {
 	const struct driver *driver;
 	const struct cdi_options *options;
 	struct edits_maker edits;
-	struct plan common; /* of a container without devices */
+	struct plan common; /* the plan of a container without devices */
 	struct json_object *devices;
 	struct error *err;
 };
@@ -59,7 +59,7 @@ static int add_device(struct maker *maker, const char *name, const struct select
 	return r;
 }
 
-/* `number`: "1" of a GPU, "1:0" of a MIG instance. */
+/* `number`: "1" for a GPU, "1:0" for a MIG instance. */
 static int add_named(struct maker *maker, struct selected_device *device, const char *number)
 {
 	const struct cdi_options *options = maker->options;
@@ -78,7 +78,7 @@ static int add_named(struct maker *maker, struct selected_device *device, const 
 			       &selection);
 	if (r < 0 || !options->by_uuid)
 		return r;
-	/* Nobody could tell it: the index has to do. */
+	/* NVML couldn't be queried, so the UUID is unknown: use the index. */
 	if (uuid && strchr(uuid, '?') && maker->driver->unproven)
 		return options->by_index || options->by_type_index
 			       ? 0
@@ -100,8 +100,8 @@ static const struct device_node *find_node(const struct driver *driver, const ch
 }
 
 /*
- * Whether the GPU's nodes exist, or will: davit can't promise more of a spec. 1, 0 or -ENOMEM; what
- * is left out is noted.
+ * Whether the GPU's nodes exist or can be created. Otherwise the GPU is omitted, which is noted. 1,
+ * 0 or -ENOMEM.
  */
 static int has_nodes(struct maker *maker, const struct gpu *gpu)
 {
@@ -123,7 +123,7 @@ static int has_nodes(struct maker *maker, const struct gpu *gpu)
 	return what ? 1 : error_memory(maker->err);
 }
 
-/* A GPU, or the MIG instance of it that was selected. */
+/* Adds a GPU, or its selected MIG instance. */
 static int add_selected(struct maker *maker, struct selected_device *device)
 {
 	const struct gpu *gpu = device->gpu;
@@ -135,7 +135,7 @@ static int add_selected(struct maker *maker, struct selected_device *device)
 				     : arena_printf(arena, "%u", gpu->index));
 }
 
-/* Adds those GPUs' devices, and the devices to `all`. 0 or -errno. */
+/* Adds a device for each selected GPU, and appends the selections to `all`. 0 or -errno. */
 static int add_gpus(struct maker *maker, struct selection *all)
 {
 	static const char *const every[] = {"all"};
@@ -164,7 +164,7 @@ static int add_gpus(struct maker *maker, struct selection *all)
 	return r;
 }
 
-/* A device has to have edits: as NVIDIA's, one without devices has this. */
+/* A device must have edits. As in NVIDIA's toolkit, the one without GPUs has this variable. */
 static void add_empty_device(struct maker *maker)
 {
 	struct json_object *edits = json_object_new_object();
@@ -229,7 +229,7 @@ static int refuse_absent(struct maker *maker)
 			 modes[maker->options->mode].what);
 }
 
-/* What a request for these devices has beyond one for nothing. */
+/* Adds a device with the operations that this request has and an empty one hasn't. */
 static int add_beyond_nothing(struct maker *maker, const struct gpu_request *request,
 			      const char *name)
 {
@@ -271,7 +271,10 @@ static int add_channels(struct maker *maker)
 					       : add_beyond_nothing(maker, maker->request, "all");
 }
 
-/* Nodes that the driver's other users have, but not those of NVSwitches and of storage. */
+/*
+ * Whether a container that manages the driver gets the node: not nodes of NVSwitch, NVLink and
+ * storage.
+ */
 static bool is_managed(const char *name)
 {
 	static const char *const others[] = {"nvidia-fs", "nvidia-nvswitch", "nvidia-nvlink"};
@@ -316,7 +319,7 @@ static int add_all_of(struct maker *maker, const char *folder, const char *prefi
 	return r;
 }
 
-/* All nodes there are, whoever they are of. */
+/* Adds all existing nodes of the driver. */
 static int add_managed(struct maker *maker)
 {
 	static const struct {
@@ -355,7 +358,7 @@ static int fill_devices(struct maker *maker, struct json_object *edits)
 	return maker->options->mode == CDI_MODE_GPU ? add_devices(maker) : add_managed(maker);
 }
 
-/* In the order in which the fields are best read. */
+/* Adds the members in the order that is easiest to read. */
 static int fill_spec(struct maker *maker, struct json_object *spec)
 {
 	struct json_object *edits = json_object_new_object();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a spec of somebody else's says, as edits: each as the library of the engines applies it
- * (container-device-interface, pkg/cdi). What a hook can't do of it is noted, one sentence an edit.
+ * Converts a spec's edits as the engines' library applies them (container-device-interface,
+ * pkg/cdi). Each edit that a hook can't make is noted with a sentence.
  */
 #include <ctype.h>
 #include <stdarg.h>
@@ -27,7 +27,9 @@ static int cannot(struct resolution *r, const char *because, const char *what, c
 			 "apply %.80s: %s %.80s", because, what, value);
 }
 
-/* "CDI vendor.com/class=name sets the variable A=b": what takes config.json to be written. */
+/*
+ * Notes an edit that needs a change of config.json: "CDI vendor.com/class=name: a hook can't ...".
+ */
 static __attribute__((format(printf, 3, 4))) int
 note_beyond_hook(struct resolution *r, const char *because, const char *format, ...)
 {
@@ -44,7 +46,7 @@ note_beyond_hook(struct resolution *r, const char *because, const char *format, 
 		       : 0;
 }
 
-/* The object as config.json has it. NULL without memory. */
+/* The object as text for config.json. NULL: no memory. */
 static const char *json_of(struct resolution *r, struct json_object *object)
 {
 	const char *text = json_object_to_json_string_ext(
@@ -64,8 +66,8 @@ static int64_t number_of(struct json_object *object, const char *name)
 }
 
 /*
- * Rules are for reading and writing: `m` has no effect, since nobody in a container has to make
- * nodes. *ret_none: no rule at all.
+ * Rules allow reading and writing. `m` is ignored, since containers needn't create nodes.
+ * *ret_none: no rule at all.
  */
 static enum device_access read_access(const char *permissions, bool *ret_none)
 {
@@ -90,7 +92,10 @@ static char type_of_node(const struct stat *st)
 	return S_ISCHR(st->st_mode) ? 'c' : '\0';
 }
 
-/* The host's node has to be what the spec says of it; what it doesn't say is the node's. */
+/*
+ * Checks that the host's node has the spec's type and number, and fills in those that the spec
+ * omits.
+ */
 static int match_host(struct resolution *r, struct cdi_node *node, const struct stat *st)
 {
 	char type = type_of_node(st);
@@ -113,7 +118,10 @@ static int match_host(struct resolution *r, struct cdi_node *node, const struct 
 	return 0;
 }
 
-/* As the library has it: with a type and a number (a FIFO needs none), no host's node is needed. */
+/*
+ * As in the library, a node with a type and a major number (a FIFO needs none) needn't exist on the
+ * host.
+ */
 static int complete_from_host(struct resolution *r, struct cdi_node *node)
 {
 	struct stat st;
@@ -183,7 +191,7 @@ static const struct {
 	{"rprivate", 0, 0},
 };
 
-/* Whether davit's own way into the container has the option. */
+/* Whether davit's own mount code supports the option. */
 static bool take_option(const char *option, struct cdi_mount *mount)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
@@ -199,8 +207,7 @@ static bool is_bind(const char *type)
 	return !*type || string_equal(type, "bind") || string_equal(type, "none");
 }
 
-/* As config.json has a mount: with "bind" among the options of one, where the spec left that out.
- */
+/* The mount as text for config.json. A bind mount gets the option "bind" if the spec omits it. */
 static const char *mount_json(struct resolution *r, const struct cdi_mount *mount,
 			      struct json_object *list)
 {
@@ -271,8 +278,8 @@ static bool is_above(const char *path, const char *other)
 }
 
 /*
- * The runtime mounts before davit's hook does: what is mounted above a mount that is the runtime's
- * has to be the runtime's, too, or it would hide that.
+ * The runtime mounts before davit's hook. A mount above one of the runtime's must therefore be the
+ * runtime's as well, or it would hide that one.
  */
 void cdi_order_mounts(struct resolution *r)
 {
@@ -287,7 +294,7 @@ void cdi_order_mounts(struct resolution *r)
 
 /* ---- hooks -------------------------------------------------------------------------------- */
 
-/* The hook's args, env and timeout, without the name of its stage. */
+/* The hook as text for config.json, without the name of its stage. */
 static const char *hook_json(struct resolution *r, struct json_object *object)
 {
 	AUTO_JSON *hook = json_object_new_object();
@@ -300,7 +307,7 @@ static const char *hook_json(struct resolution *r, struct json_object *object)
 	return json_of(r, hook);
 }
 
-/* Whether the hook is one that davit is called for, by the name of the program. */
+/* Whether the hook's program is davit's, or one of NVIDIA's that davit replaces, by its name. */
 static bool is_known_program(const char *path)
 {
 	static const char *const names[] = {"/nvidia-cdi-hook", "/nvidia-ctk", "/davit-hook",
@@ -355,7 +362,7 @@ static int take_groups(struct resolution *r, struct json_object *list)
 		int64_t number = json_object_get_int64(json_object_array_get_idx(list, i));
 		const char *group = arena_printf(r->arena, "%ju", (uintmax_t)number);
 
-		if (number == 0) /* as the library: nobody is put into root's group */
+		if (number == 0) /* like the library, never add root's group */
 			continue;
 		if (!group || (!strings_contain(&r->edits->groups, group) &&
 			       strings_add(r->arena, &r->edits->groups, group) < 0))
@@ -364,7 +371,10 @@ static int take_groups(struct resolution *r, struct json_object *list)
 	return 0;
 }
 
-/* To other injectors only, or where programs look for libcuda: a container does without. */
+/*
+ * Whether the variable is only for other injectors, or names libcuda's directory: containers don't
+ * need it.
+ */
 static bool is_for_injectors(const char *entry)
 {
 	return string_starts(entry, "NVIDIA_VISIBLE_DEVICES=") ||
@@ -389,7 +399,7 @@ static int take_variables(struct resolution *r, struct json_object *list, const 
 	return n;
 }
 
-/* As the kernel has them (dev_valid_name), and without what JSON would have to escape. */
+/* As in the kernel (dev_valid_name), and without characters that JSON would escape. */
 static bool is_interface_name(const char *name)
 {
 	size_t length = strlen(name);
@@ -429,7 +439,7 @@ static int take_net_device(struct resolution *r, struct json_object *object, con
 					host);
 }
 
-/* Of several the last one counts, as the library has it. */
+/* As in the library, the last of several counts. */
 static int take_rdt(struct resolution *r, struct json_object *object, const char *because)
 {
 	r->edits->intel_rdt = json_of(r, object);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The spec of another vendor's GPUs: nodes, groups and links, each device whole by itself. */
+/*
+ * Makes the spec of another vendor's GPUs: nodes, groups and links. Devices share no edits but a
+ * variable.
+ */
 #include <string.h>
 
 #include "check.h"
@@ -15,7 +18,9 @@ struct maker {
 	struct error *err;
 };
 
-/* A device of that name with those GPUs. A name that is there already is the same one's. */
+/*
+ * Adds a device of that name with these GPUs. If the name was added before, it is the same device.
+ */
 static int add_device(struct maker *maker, const char *name, const struct accelerator **items,
 		      size_t count)
 {
@@ -45,7 +50,7 @@ static int add_device(struct maker *maker, const char *name, const struct accele
 	return r;
 }
 
-/* All GPUs that have the name: the partitions of one GPU share theirs. */
+/* Adds a device with all GPUs of that name, which the partitions of one GPU share. */
 static int add_by_id(struct maker *maker, const char *name)
 {
 	const struct choice *all = maker->all;
@@ -94,7 +99,7 @@ static int add_devices(struct maker *maker)
 					       : add_device(maker, "all", all->items, all->count);
 }
 
-/* So that no injector beneath the engine acts, too. */
+/* Prevents an injector below the engine from acting as well. */
 static void add_common(const struct vendor *vendor, struct json_object *spec, struct arena *arena)
 {
 	struct json_object *edits, *env;

@@ -6,7 +6,7 @@
 
 static const char *const versions[] = {"0.1.0", "0.2.0", "0.3.0", "0.4.0", "0.5.0", "0.6.0",
 				       "0.7.0", "0.8.0", "1.0.0", "1.1.0", "1.1.1"};
-#define RANK_LOWEST 2 /* what all engines read */
+#define RANK_LOWEST 2 /* all engines read it */
 
 int cdi_version_rank(const char *version)
 {
@@ -50,7 +50,7 @@ static int rank_of_object(const struct cdi_object *type, struct json_object *obj
 	return rank;
 }
 
-/* Names have versions, too: devices that begin with a digit, classes with a dot. */
+/* Some names also need a version: devices that begin with a digit, classes with a dot. */
 const char *cdi_lowest_version(struct json_object *spec)
 {
 	struct json_object *devices = json_object_object_get(spec, "devices");

@@ -44,7 +44,7 @@ static void put_indent(struct writer *writer, unsigned depth)
 		put_text(writer, "  ");
 }
 
-/* JSON's texts are YAML's double-quoted ones; its numbers and truth values are YAML's, too. */
+/* JSON's strings, numbers and booleans are also YAML. */
 static void put_scalar(struct writer *writer, struct json_object *value)
 {
 	const char *text = json_object_to_json_string_ext(
@@ -87,7 +87,7 @@ static void put_member(struct writer *writer, const char *name, struct json_obje
 	put_text(writer, "\n");
 }
 
-/* `begun`: the first line has its indentation already, and a dash. */
+/* `begun`: the first line already has its indentation and a dash. */
 static void put_block(struct writer *writer, struct json_object *value, unsigned depth, bool begun)
 {
 	if (json_object_is_type(value, json_type_object)) {

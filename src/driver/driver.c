@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The door: which platform the host is, and that one's answers. */
+/* Chooses the host's platform and calls its functions. */
 #include "host/host.h"
 #include "native/native.h"
 #include "nvml/nvml.h"
 #include "tegra/tegra.h"
 #include "wsl/wsl.h"
 
-/* In this order, since each may show what the next ones are recognised by. */
+/* The order matters: a host may also match later platforms. */
 static const struct platform *const platforms[] = {
 	&wsl_platform,
 	&tegra_platform,
 	&native_platform,
 };
-#define LAST (ARRAY_SIZE(platforms) - 1) /* takes what no other does */
+#define LAST (ARRAY_SIZE(platforms) - 1) /* used if no other platform matches */
 
 const char *driver_platform_name(enum driver_platform platform)
 {
@@ -25,7 +25,7 @@ const char *driver_platform_name(enum driver_platform platform)
 	return names[platform];
 }
 
-/* Chosen once, when the inventory is made, which then says it. */
+/* Starts an inventory with its platform. Later calls use platform_of. */
 static const struct platform *choose(const struct driver_roots *roots, const struct config *config,
 				     struct arena *arena, struct driver *ret)
 {
@@ -59,7 +59,9 @@ enum driver_platform driver_recognise(const struct driver_roots *roots, const st
 	return choose(roots, config, arena, &driver)->id;
 }
 
-/* Where the native driver isn't to be had, something of another platform's may be what is missing.
+/*
+ * If the native driver is missing, the host may be another platform that lacks a part. Then the
+ * error names that part.
  */
 static int explain(const struct driver_roots *roots, const struct config *config,
 		   struct arena *arena, struct driver *driver, int r, struct error *err)
@@ -97,7 +99,7 @@ int driver_examine(const struct driver_roots *roots, const struct config *config
 	r = choose(roots, config, arena, ret)->examine(roots, config, arena, ret, ret_problems);
 	if (!missing->code)
 		missing = &ret_problems->files;
-	/* It is told of the platform, and once. */
+	/* The platform's error replaces that of the kernel module. */
 	if (r == 0 && missing->code &&
 	    explain(roots, config, arena, ret, -ENODEV, missing) != -ENODEV) {
 		ret_problems->nodes = *missing;

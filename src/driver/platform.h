@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What a platform is to the door (driver.c): one of these for each folder beside it. */
+/* The interface between driver.c and the platforms, each of which has a folder here. */
 #pragma once
 
 #include "davit/driver.h"
 #include "nvml/nvml.h"
 
-/* What tells platforms apart. */
+/* The facts by which a platform is recognised. */
 struct platform_signs {
 	const struct driver_roots *roots;
 	const struct config *config;
-	const char *proc_version; /* the text of /proc/driver/nvidia/version; NULL: there is none */
+	const char *proc_version; /* the text of /proc/driver/nvidia/version; NULL: none */
 };
 
 /*
- * The functions promise what those of davit/driver.h with the same name do. `ret` comes with what
- * the door knows: platform, root_path, mps_path, proc_version.
+ * Each function behaves as its counterpart in davit/driver.h. driver.c has filled platform,
+ * root_path, mps_path and proc_version in `ret`.
  */
 struct platform {
 	enum driver_platform id;
@@ -30,7 +30,7 @@ struct platform {
 			     struct error *err);
 	const char *(*cuda_version)(const struct driver_roots *roots, const struct config *config,
 				    const struct driver *driver, struct arena *arena);
-	/* What davit-nvml is to be asked with. */
+	/* The arguments for davit-nvml. */
 	int (*locate_nvml)(const struct driver_roots *roots, const struct config *config,
 			   const struct driver *driver, struct arena *arena,
 			   struct nvml_question *ret, struct error *err);

@@ -5,11 +5,11 @@
 
 /* NVML's buffers for a version and a UUID have 80 and 96 bytes. */
 #define TEXT_SIZE 128
-/* More of them would be nonsense, and fill the pipe. */
+/* Higher numbers can't be right, and would fill the pipe. */
 #define GPUS_MAX 512
 #define INSTANCES_MAX 64
 
-/* As NVIDIA_REQUIRE_* names the values of nvmlBrandType_t: in lower case, without blanks. */
+/* The values of nvmlBrandType_t, named as in NVIDIA_REQUIRE_*: in lower case, without blanks. */
 static const char *const brands[] = {
 	"unknown",   "quadro",    "tesla",  "nvs",        "grid",     "geforce",
 	"titan",     "vapps",     "vpc",    "vcs",        "vws",      "cloudgaming",
@@ -96,7 +96,7 @@ static void print_kind(const struct nvml *nvml, nvml_device device)
 		(void)printf(",\"arch\":\"%d.%d\"", major, minor);
 }
 
-/* Tegra's own GPU is on no bus. */
+/* Tegra's own GPU isn't on a PCI bus. */
 static void print_place(const struct nvml *nvml, nvml_device device)
 {
 	struct nvml_pci_info pci = {0};

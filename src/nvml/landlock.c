@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Landlock (Linux 5.13), which needs no privileges: reading beneath the places, writing to the
- * driver's nodes alone. The numbers are the kernel's; headers of older systems lack some of them.
+ * Landlock (Linux 5.13), which needs no privileges. It allows reading below the places, and writing
+ * only to the driver's nodes. The constants are defined here because older headers lack some of
+ * them.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -36,7 +37,7 @@ struct beneath {
 	int32_t fd;
 } __attribute__((packed));
 
-/* All that this version of it can refuse. */
+/* All rights that this version of Landlock handles. */
 static size_t all_of(long abi, struct ruleset *ret)
 {
 	unsigned bits = abi >= 5 ? 16 : abi >= 3 ? 15 : abi == 2 ? 14 : 13;
@@ -68,7 +69,7 @@ static int allow(int ruleset, const char *path, uint64_t access)
 			S_ISDIR(st.st_mode) ? access : access & ~(uint64_t)FS_READ_DIR);
 }
 
-/* The nodes among those of the host: there may be any others beside them. */
+/* Allows the needed nodes of a host's directory, which also contains others. */
 static int allow_nodes(int ruleset, const char *dev, bool (*is_needed)(const char *name),
 		       uint64_t access)
 {

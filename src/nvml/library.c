@@ -4,7 +4,7 @@
 
 #include "nvml.h"
 
-/* Newer names first: an old name in a new library may stand for an older layout. */
+/* Newer names first: in a new library, an old name may have an older layout. */
 #define SYMBOL(member, ...)                    \
 	{                                      \
 		offsetof(struct nvml, member), \
@@ -45,7 +45,7 @@ static void find_symbols(void *library, struct nvml *nvml)
 		for (size_t j = 0; !symbol && j < ARRAY_SIZE(symbols[i].names); j++)
 			if (symbols[i].names[j])
 				symbol = dlsym(library, symbols[i].names[j]);
-		/* POSIX lets the object pointer stand for the function's, ISO C doesn't. */
+		/* POSIX allows this conversion to a function pointer. ISO C doesn't. */
 		memcpy((char *)nvml + symbols[i].offset, &symbol, sizeof(symbol));
 	}
 }

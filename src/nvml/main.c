@@ -27,7 +27,10 @@ static const char usage[] =
 	"Parts that the kernel doesn't allow are skipped. The filter and the limits always apply. For\n"
 	"root, the private root or Landlock must work, otherwise the library isn't loaded.\n";
 
-/* Links resolved, since what they lead through is not inside. What can't be had stays as it is. */
+/*
+ * Resolves links, because their directories aren't in the sandbox. A path that can't be resolved is
+ * left as it is.
+ */
 static void resolve(const char *path, char ret[static PATH_SIZE])
 {
 	char link[32];
@@ -64,6 +67,6 @@ int main(int argc, char **argv)
 	if (r < 0)
 		(void)fprintf(stderr, "davit-nvml: cannot %s\n", err.message);
 	(void)fflush(stderr);
-	/* What the library would do at exit is of no use to anyone, and could hang. */
+	/* Skip the library's exit handlers: they serve no purpose here and could hang. */
 	_exit(r < 0);
 }

@@ -1,56 +1,58 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * davit-nvml: asks the host's libnvidia-ml what /proc can't tell, and prints it. A program of its
- * own, so that the vendor's code runs without capabilities, behind a filter and for seconds only.
+ * davit-nvml: queries the host's libnvidia-ml for facts that /proc lacks, and prints them. It is a
+ * separate program, so that the vendor's code runs without capabilities, behind a filter and only
+ * for seconds.
  */
 #pragma once
 
 #include "davit/base.h"
 
-/* ---- sandbox.c, filter.c: before anything of the vendor's is loaded ---------------------- */
+/* ---- sandbox.c, filter.c: before the vendor's library is loaded ---------------------- */
 
 /*
- * Starts the process that loads the library, in namespaces of its own, and returns 0 in it alone:
- * the caller's process relays its output and ends with its exit code. Mandatory are the limits, no
- * capabilities, no new privileges and the filter; for the host's root also a root of its own or
- * Landlock. Where the kernel lets the caller have both, both hold. `library` and `before` (NULL:
- * none) are resolved paths, `dev` the directory of the driver's nodes.
+ * Starts the process that loads the library, if possible in new namespaces, and returns 0 only
+ * there. The caller's process relays its output and exits with its exit code. Limits, no
+ * capabilities, no_new_privs and the filter are mandatory, for the host's root also a private root
+ * or Landlock. If the kernel allows both, both are used. `library` and `before` (NULL: none) are
+ * resolved paths; `dev` is the directory of the driver's nodes.
  */
 int sandbox_enter(const char *library, const char *before, const char *dev, struct error *err);
 int filter_install(struct error *err);
 
-/* ---- root.c, landlock.c: what of the host's files can be seen ----------------------------- */
+/* ---- root.c, landlock.c: the visible files of the host ------------------------------- */
 
-/* Directories and files that are read: the system's libraries, and the driver's. */
+/* The directories and files that can be read: the system's libraries, and the driver's. */
 struct places {
 	char paths[32][256];
 	size_t count;
 };
 void places_list(const char *library, const char *before, struct places *ret);
-/* Of the driver's nodes, by name, those that NVML asks: in the directory of nodes, or in
- * nvidia-caps. */
+/*
+ * Whether NVML needs the driver's node of that name: in the directory of nodes, or in nvidia-caps.
+ */
 bool node_is_needed(const char *name);
 bool node_is_needed_capability(const char *name);
-/* The same of folders beneath the directory of nodes: nvidia-caps, and Tegra's nvgpu/igpu0. */
+/* The same for directories below the directory of nodes: nvidia-caps, and Tegra's nvgpu/igpu0. */
 struct node_folder {
 	const char *path;
 	bool (*is_needed)(const char *name);
 };
 #define NODE_FOLDERS 2
 extern const struct node_folder node_folders[NODE_FOLDERS];
-/* In a mount namespace of its own: leaves everything else behind. */
+/* In a new mount namespace: changes to a root without the host's other files. */
 int root_enter(const struct places *places, const char *dev, struct error *err);
 int landlock_enter(const struct places *places, const char *dev, bool own_root, struct error *err);
 
-/* ---- library.c: NVML's C interface, as its public documentation has it ------------------- */
+/* ---- library.c: NVML's C interface, as publicly documented --------------------------- */
 
 typedef struct nvmlDevice_st *nvml_device;
-/* nvmlReturn_t; of its values only those that are acted upon. */
+/* nvmlReturn_t: only the values that davit-nvml distinguishes. */
 enum { NVML_SUCCESS = 0, NVML_FUNCTION_NOT_FOUND = 13 };
 
 /*
- * nvmlPciInfo_t: what all its versions begin with, and room for the rest. There is no function in
- * it: a GPU's is 0.
+ * nvmlPciInfo_t: the members with which all its versions begin, and space for the rest. It has no
+ * PCI function, because a GPU's is 0.
  */
 struct nvml_pci_info {
 	char bus_id_legacy[16];
@@ -58,7 +60,7 @@ struct nvml_pci_info {
 	char rest[228];
 };
 
-#define NVML_INIT_FLAG_NO_GPUS 1 /* a host without GPUs is no failure */
+#define NVML_INIT_FLAG_NO_GPUS 1 /* a host without GPUs isn't an error */
 
 /* A function that the library lacks is NULL. */
 struct nvml {
@@ -87,17 +89,19 @@ struct nvml {
  */
 int library_open(const char *path, const char *before, struct nvml *ret, struct error *err);
 
-/* Calls one of these; one that is absent answers so. */
+/* Calls one of these. A missing function returns NVML_FUNCTION_NOT_FOUND. */
 #define NVML_CALL(function, ...) ((function) ? (function)(__VA_ARGS__) : NVML_FUNCTION_NOT_FOUND)
 
 /* ---- answer.c ---------------------------------------------------------------------------- */
 
 /*
- * Prints one JSON object on stdout, what NVML doesn't know as null:
- *     {"driver": "580.159.04", "cuda": "13.0", "gpus": [{"index": 0, "uuid": "GPU-...",
- *      "bus_id": "00000000:00:06.0", "minor": 0, "name": "NVIDIA H200", "brand": "nvidia",
- *      "arch": "9.0", "mig": true, "instances": [{"uuid": "MIG-...", "gpu_instance": 1,
- * "compute_instance": 0}]}]} GPUs and instances are in NVML's order. A GPU that NVML can't reach is
- * left out.
+ * Prints one JSON object on stdout:
+ *     {"driver": "580.159.04", "cuda": "13.0", "gpus": [
+ *      {"index": 0, "uuid": "GPU-...", "bus_id": "00000000:00:06.0", "minor": 0,
+ *       "name": "NVIDIA H200", "brand": "nvidia", "arch": "9.0", "mig": true, "instances": [
+ *        {"uuid": "MIG-...", "gpu_instance": 1, "compute_instance": 0}]}]}
+ *
+ * Facts that NVML doesn't know are null. GPUs and instances are in NVML's order. A GPU that NVML
+ * can't reach is omitted.
  */
 int answer_print(const struct nvml *nvml, struct error *err);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The root that the vendor's library sees: the system's libraries, the directory of its own, /sys,
- * a /proc of this process namespace and the driver's nodes, all read-only. Nothing else of the host
- * is there: no /run, /tmp, /var, /home, no other device.
+ * The root for the vendor's library: the system's libraries, the library's own directory, /sys, a
+ * /proc of this PID namespace and the driver's nodes, all read-only. It contains nothing else of
+ * the host: no /run, /tmp, /var or /home, and no other device.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 
 #include "nvml.h"
 
-/* Exists wherever sysfs can be mounted; what lies there is opened before it is covered. */
+/* Exists on every host with sysfs. Sources in it are opened before it is covered. */
 #define STAGE "/sys"
 #define NODES_MAX 4096
 #define QUIET (MS_RDONLY | MS_NOSUID | MS_NODEV)
@@ -51,7 +51,7 @@ static void add_directory_of(struct places *places, const char *path)
 
 	if (path[0] != '/')
 		return;
-	/* A file in / is a place by itself: its directory would be everything. */
+	/* A file in / is added by itself: its directory would be everything. */
 	if (slash == path)
 		add_place(places, path);
 	else if (snprintf(directory, sizeof(directory), "%.*s", (int)(slash - path), path) > 0)
@@ -74,7 +74,7 @@ void places_list(const char *library, const char *before, struct places *ret)
 	ret->count = 0;
 	for (size_t i = 0; i < ARRAY_SIZE(usual); i++)
 		add_place(ret, usual[i]);
-	/* The C library's own, wherever this system keeps it. */
+	/* The directories of the C library and the loader, wherever this system has them. */
 	(void)dl_iterate_phdr(add_object, ret);
 	add_directory_of(ret, library);
 	if (before)
@@ -83,7 +83,7 @@ void places_list(const char *library, const char *before, struct places *ret)
 
 /* ---- making it --------------------------------------------------------------------------- */
 
-/* Makes `path` below the stage: a directory, or an empty file to mount on. */
+/* Creates `path` below the stage: a directory, or an empty file to mount on. */
 static int make_below(int stage, const char *path, bool directory)
 {
 	char part[PATH_MAX];
@@ -104,7 +104,7 @@ static int make_below(int stage, const char *path, bool directory)
 	return 0;
 }
 
-/* Read-only with all that is mounted beneath, at once (Linux 5.12). */
+/* Makes a mount and all mounts below it read-only at once (Linux 5.12). */
 static int seal_all(const char *target, unsigned long flags)
 {
 	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID};
@@ -117,9 +117,9 @@ static int seal_all(const char *target, unsigned long flags)
 }
 
 /*
- * By descriptor, since the stage may cover the source. With what is mounted beneath: a driver may
- * have a file system of its own in /usr. An older kernel can't make that read-only, and shows the
- * one mount alone.
+ * Binds by descriptor, since the stage may cover the source. Mounts below it are included, because
+ * a driver may have its own file system in /usr. An older kernel can't make these read-only, so
+ * there only the one mount is bound.
  */
 static int bind_fd(int fd, const char *path, unsigned long flags)
 {
@@ -163,7 +163,7 @@ static int put_place(int stage, int fd, const char *path)
 
 /* ---- the driver's nodes ------------------------------------------------------------------ */
 
-/* Whether it is that word and a number. */
+/* Whether the name is that word followed by a number. */
 static bool is_numbered(const char *name, const char *word)
 {
 	const size_t length = strlen(word);
@@ -172,7 +172,10 @@ static bool is_numbered(const char *name, const char *word)
 	       strspn(name + length, "0123456789") == strlen(name + length);
 }
 
-/* Not nvidia-modeset, nvidia-fs and vGPU's: they change what is others', and nobody asks them. */
+/*
+ * Not nvidia-modeset, nvidia-fs and vGPU's: NVML doesn't use them, and they could change the state
+ * of other programs.
+ */
 bool node_is_needed(const char *name)
 {
 	static const char *const names[] = {"nvidiactl",          "nvidia-uvm",    "nvidia-nvlink",
@@ -192,7 +195,7 @@ bool node_is_needed_capability(const char *name)
 	return is_numbered(name, "nvidia-cap") && strcmp(name, "nvidia-cap1") != 0;
 }
 
-/* Of Tegra's own GPU, but for those that debug, profile or schedule what is others'. */
+/* Nodes of Tegra's own GPU, except those for debugging, profiling or scheduling other programs. */
 static bool node_is_needed_integrated(const char *name)
 {
 	static const char *const names[] = {"as", "channel", "ctrl", "power", "tsg"};
@@ -219,7 +222,10 @@ static int put_node(int stage, int directory, const char *name, const char *path
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode))
 		return 0;
 	r = make_below(stage, path, false);
-	/* Not nodev: a node on a read-only mount still opens for writing. */
+	/*
+	 * Not nodev, or the node couldn't be opened. On a read-only mount, it can still be opened
+	 * for writing.
+	 */
 	return r < 0 ? r : bind_fd(fd, path, MS_RDONLY | MS_NOSUID | MS_NOEXEC);
 }
 
@@ -271,7 +277,7 @@ static int put_dev(int stage, int host_dev, int driver_dev, const char *dev)
 	}
 	if (r < 0 || strcmp(dev, "/dev") == 0)
 		return r;
-	/* A library that looks for them elsewhere finds the same ones. */
+	/* A library that searches nodes in `dev` finds the same ones. */
 	{
 		char parent[PATH_MAX];
 		const char *slash = strrchr(dev, '/');
@@ -279,7 +285,7 @@ static int put_dev(int stage, int host_dev, int driver_dev, const char *dev)
 		(void)snprintf(parent, sizeof(parent), "%.*s", (int)(slash - dev), dev);
 		if (parent[0])
 			r = make_below(stage, parent, true);
-		/* It may be there already, in the directory of the library. */
+		/* A file that already has this name is kept. */
 		if (r == 0 && symlinkat("/dev", stage, dev + 1) < 0 && errno != EEXIST &&
 		    errno != EROFS)
 			r = -errno;
@@ -295,7 +301,10 @@ static int put_proc(int stage, int host_proc)
 
 	if (r < 0 || mount("proc", STAGE "/proc", "proc", QUIET | MS_NOEXEC, NULL) == 0)
 		return r;
-	/* A user namespace in a container may be refused one of its own. */
+	/*
+	 * In a user namespace in a container, a new procfs may be refused. Then bind the existing
+	 * one.
+	 */
 	return bind_fd(host_proc, "/proc", QUIET | MS_NOEXEC);
 }
 

@@ -24,14 +24,16 @@ static const struct {
 	const char *name;
 } limits[] = {
 	{RLIMIT_CORE, 0, "core"},
-	{RLIMIT_FSIZE, 0, "fsize"}, /* no regular file is written to, whoever owns it */
-	/* The client of nvidia-persistenced takes memory for as many as there may be. */
+	{RLIMIT_FSIZE, 0, "fsize"}, /* no regular file can be written, not even by its owner */
+	/*
+	 * The client of nvidia-persistenced allocates memory for the maximum number of descriptors.
+	 */
 	{RLIMIT_NOFILE, 1024, "nofile"},
-#ifndef DAVIT_SANITIZE /* whose shadow takes terabytes */
+#ifndef DAVIT_SANITIZE /* its shadow memory takes terabytes */
 	{RLIMIT_AS, (rlim_t)1 << 30, "as"},
 #endif
 	{RLIMIT_CPU, 30, "cpu"},      /* a GPU's first initialisation takes seconds */
-	{RLIMIT_NPROC, 256, "nproc"}, /* threads; not where root stays root */
+	{RLIMIT_NPROC, 256, "nproc"}, /* threads; has no effect if root keeps its real id */
 };
 
 static int set_limits(struct error *err)
@@ -55,7 +57,10 @@ static int drop_capabilities(struct error *err)
 	cap_t none = cap_init();
 	int r = none ? 0 : -ENOMEM;
 
-	/* Without CAP_SETPCAP the bounding set stays; nothing can be executed to make use of it. */
+	/*
+	 * Without CAP_SETPCAP, the bounding set remains. No program that would use it can be
+	 * executed.
+	 */
 	for (cap_value_t capability = 0; cap_get_bound(capability) >= 0; capability++)
 		if (cap_drop_bound(capability) < 0)
 			break;
@@ -69,7 +74,7 @@ static int drop_capabilities(struct error *err)
 
 /* ---- another user ------------------------------------------------------------------------ */
 
-/* An id that nobody else has, so that limits are counted for this run alone. */
+/* An id that no other process has, so that limits count only this run. */
 #define SPARE_ID(pid) (0x7f800000U + ((unsigned)(pid)&0x3fffffU))
 
 static bool may_open_nodes(const char *directory, bool (*is_needed)(const char *name), int mode)
@@ -87,10 +92,11 @@ static bool may_open_nodes(const char *directory, bool (*is_needed)(const char *
 }
 
 /*
- * Tried with the rights of that user, which takes owners, groups and lists of access into account.
- * It gets the real id, too: before Linux 5.8, faccessat can't check the effective id, and the C
- * library then checks the real one instead. If davit-nvml stays root because of the nodes, it keeps
- * that user's real id: no limit of threads holds for root's.
+ * Changes to the user `id`, if that user can open the library and the nodes. This is tried with the
+ * user's rights, so that owners, groups and ACLs count. The real id is changed, too: before Linux
+ * 5.8, faccessat can't check the effective id, and the C library then checks the real one instead.
+ * If davit-nvml stays root because of the nodes, it keeps the user's real id, because the limit of
+ * threads doesn't apply to root's.
  */
 static int drop_root(const char *library, unsigned id)
 {
@@ -99,7 +105,9 @@ static int drop_root(const char *library, unsigned id)
 	if (geteuid() != 0)
 		return 0;
 	(void)setgroups(0, NULL);
-	/* In a user namespace there may be no such id, and none of the rights to take one. */
+	/*
+	 * In a user namespace, the id may not exist, or the right to change to it may be missing.
+	 */
 	if (setresgid(id, id, 0) < 0)
 		return 0;
 	if (setresuid(id, id, 0) < 0)
@@ -121,11 +129,11 @@ static int drop_root(const char *library, unsigned id)
 struct child {
 	pid_t pid;
 	bool namespaces, user;
-	int out, err_out; /* what it prints */
-	int alive;        /* ends when the caller's process does */
+	int out, err_out; /* its output */
+	int alive;        /* closed when the caller's process ends */
 };
 
-/* Raw, since there is no other way to fork into new namespaces at once. */
+/* A raw system call: the C library can't fork directly into new namespaces. */
 static pid_t fork_into(unsigned long namespaces)
 {
 	return (pid_t)syscall(SYS_clone, namespaces | SIGCHLD, NULL, NULL, NULL, NULL);
@@ -138,7 +146,7 @@ static pid_t fork_apart(struct child *child)
 	child->namespaces = pid >= 0;
 	if (pid >= 0)
 		return pid;
-	/* An ordinary user may have them in a user namespace, where the kernel lets everybody. */
+	/* If the kernel allows it, an ordinary user can create them in a user namespace. */
 	pid = fork_into(NAMESPACES | CLONE_NEWUSER);
 	child->namespaces = child->user = pid >= 0;
 	return pid >= 0 ? pid : fork_into(0);
@@ -151,7 +159,7 @@ static bool write_text(const char *path, const char *text)
 	return fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text);
 }
 
-/* In a user namespace everyone stays who he is. */
+/* Maps the ids to themselves, so that the user stays the same in the user namespace. */
 static void map_ids(uid_t uid, gid_t gid)
 {
 	char text[64];
@@ -168,7 +176,7 @@ static void map_ids(uid_t uid, gid_t gid)
 #define SECONDS_MAX 60
 #define OUTPUT_MAX ((size_t)1024 * 1024)
 
-/* False: it is to end. Nothing that a terminal would act upon gets through. */
+/* False: stop relaying. Control characters are replaced, because a terminal would act on them. */
 static bool relay(int *from, int to, size_t *total)
 {
 	char text[4096];
@@ -224,8 +232,8 @@ __attribute__((noreturn)) static void supervise(struct child *child)
 }
 
 /*
- * The library's process may be of either user, and is to be killed without CAP_KILL, also by the
- * kernel when we end: one of our ids is that of each.
+ * The library's process may run as either user, and must be killed without CAP_KILL, also by the
+ * kernel when this process ends. So this process has an id of each.
  */
 static int give_up_rights(unsigned id, struct error *err)
 {
@@ -238,7 +246,7 @@ static int give_up_rights(unsigned id, struct error *err)
 
 /* ---- the library's process ---------------------------------------------------------------- */
 
-/* Whatever their numbers: a limit that was lowered since doesn't close any. */
+/* Closes them whatever their numbers are: lowering the limit doesn't close descriptors above it. */
 static int close_others(void)
 {
 	struct dirent *entry;
@@ -258,7 +266,7 @@ static int close_others(void)
 	return closedir(list) < 0 ? -errno : 0;
 }
 
-/* No descriptor of the caller's is left: its terminal can't be told anything. */
+/* No descriptor of the caller remains, so the library can't write to its terminal. */
 static int take_streams(int out, int err_out, int alive)
 {
 	const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -269,7 +277,7 @@ static int take_streams(int out, int err_out, int alive)
 	return close_others();
 }
 
-/* Killed with the caller's process; it may have ended before that was asked for. */
+/* Requests to be killed with the caller's process, which may already have ended. */
 static int end_with_it(void)
 {
 	struct pollfd alive = {3, POLLIN, 0};
@@ -294,7 +302,7 @@ static int confine(const struct child *child, const char *library, const char *b
 	own_root = child->namespaces && root_enter(&places, dev, err) == 0;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return error_errno(err, errno, "set no new privileges");
-	/* The one that was asked for is no failure without the other. */
+	/* For root, the private root or Landlock must work. Other users need neither. */
 	r = landlock_enter(&places, dev, own_root, &no_landlock);
 	if (r < 0 && !own_root && geteuid() == 0) {
 		if (!child->namespaces)
@@ -304,7 +312,7 @@ static int confine(const struct child *child, const char *library, const char *b
 	r = drop_root(library, id);
 	if (r < 0)
 		return error_errno(err, -r, "change to an unprivileged user");
-	/* Changing the user has taken this back. */
+	/* Only now, because changing the user would reset both. */
 	if (end_with_it() < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
 		return error_errno(err, errno, "drop unneeded rights");
 	r = drop_capabilities(err);
@@ -322,7 +330,7 @@ int sandbox_enter(const char *library, const char *before, const char *dev, stru
 	gid_t gid = getegid();
 	int r;
 
-	/* EFBIG rather than the signal: what can't be written shall be said. */
+	/* Without SIGXFSZ, a write beyond the limit fails with EFBIG, which can be reported. */
 	if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR || signal(SIGCHLD, SIG_DFL) == SIG_ERR ||
 	    chdir("/") < 0 || pipe2(out, O_CLOEXEC) < 0 || pipe2(err_out, O_CLOEXEC) < 0 ||
 	    pipe2(alive, O_CLOEXEC) < 0)

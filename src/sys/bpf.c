@@ -6,7 +6,7 @@
 
 #include "davit/sys.h"
 
-#define INSTRUCTIONS_MAX 65536 /* of a program that somebody else attached */
+#define INSTRUCTIONS_MAX 65536 /* the limit for a program of the runtime */
 #define FIRST_READ 256         /* runtimes' own are shorter */
 
 static int sys_bpf(enum bpf_cmd command, union bpf_attr *attr)
@@ -59,7 +59,7 @@ int bpf_open_program(uint32_t id, struct arena *arena, int *ret_fd, struct bpf_i
 
 	if (fd < 0)
 		return fd;
-	/* Once more when it is longer: the kernel says how long it is. */
+	/* If the program is longer, the kernel reports its length, so read it again. */
 	while (room < length) {
 		room = length;
 		*ret = arena_alloc(arena, room);
@@ -74,7 +74,10 @@ int bpf_open_program(uint32_t id, struct arena *arena, int *ret_fd, struct bpf_i
 		if (length > INSTRUCTIONS_MAX * sizeof(**ret))
 			return -EACCES;
 	}
-	/* The kernel says 0 when it hides the text (net.core.bpf_jit_harden). */
+	/*
+	 * One of these is 0 if the kernel hides the instructions (net.core.bpf_jit_harden, or no
+	 * capability).
+	 */
 	if (length == 0 || info.xlated_prog_insns == 0 || info.type != BPF_PROG_TYPE_CGROUP_DEVICE)
 		return -EACCES;
 	*ret_count = length / sizeof(**ret);
@@ -118,13 +121,19 @@ int bpf_replace_device(int cgroup_fd, uint32_t attach_flags, int old_fd, int new
 {
 	int r;
 
-	/* One program without BPF_F_ALLOW_MULTI: attaching another one takes its place at once. */
+	/*
+	 * Without BPF_F_ALLOW_MULTI there is one program, and attaching another replaces it at
+	 * once.
+	 */
 	if (!(attach_flags & BPF_F_ALLOW_MULTI))
 		return attach(BPF_PROG_ATTACH, cgroup_fd, new_fd, attach_flags, -1);
 	r = attach(BPF_PROG_ATTACH, cgroup_fd, new_fd, attach_flags | BPF_F_REPLACE, old_fd);
 	if (r != -EINVAL)
 		return r;
-	/* Before Linux 5.6. While both are attached, both must allow: stricter, never open. */
+	/*
+	 * Before Linux 5.6. While both are attached, both must allow an access: stricter, never
+	 * permissive.
+	 */
 	r = attach(BPF_PROG_ATTACH, cgroup_fd, new_fd, attach_flags, -1);
 	if (r < 0)
 		return r;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A process's capabilities by capget(2) and capset(2) alone: at the start of each program libcap
- * asks the kernel for the highest of them, which takes longer than all that is done with them here.
+ * Gets and sets the process's capabilities with capget(2) and capset(2). libcap isn't used, because
+ * it asks the kernel for the highest capability at each program start. That takes longer than
+ * everything that davit does with capabilities.
  */
 #pragma once
 

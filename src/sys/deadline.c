@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The end that a program has whatever it waits for: a timer, a thread beside it where file systems
- * of a container are touched, a parent that waits no longer. docs/architecture.md says which is for
- * what.
+ * Ends a program after a time limit, whatever it waits for. There are three ways: a timer, a thread
+ * for programs that touch a container's file systems, and a parent that stops waiting.
+ * docs/architecture.md says which is used where.
  */
 #include <fcntl.h>
 #include <sched.h>
@@ -18,7 +18,7 @@
 #include "capabilities.h"
 #include "davit/sys.h"
 
-#define WATCH_STACK ((size_t)32 * 1024) /* what isn't touched costs nothing */
+#define WATCH_STACK ((size_t)32 * 1024) /* untouched pages cost nothing */
 #define RETRY_MS 50L
 
 static const char fix[] =
@@ -29,7 +29,7 @@ static struct {
 	int exit_code;
 	struct timespec end; /* CLOCK_MONOTONIC */
 	atomic_flag said;
-	const char *step; /* what is being done */
+	const char *step; /* the current step */
 } deadline = {.said = ATOMIC_FLAG_INIT, .step = "begin"};
 
 void deadline_step(const char *doing)
@@ -44,8 +44,8 @@ int deadline_error(unsigned seconds, struct error *err)
 }
 
 /*
- * Also from a signal handler, or beside the program: nothing here takes memory or a lock, and
- * nobody goes on after it.
+ * Also called in a signal handler and in the second thread: it must allocate no memory and take no
+ * lock, and it doesn't return.
  */
 __attribute__((noreturn)) static void end_program(void)
 {
@@ -57,8 +57,7 @@ __attribute__((noreturn)) static void end_program(void)
 		error_line(&err, line);
 		if (!log_goes_to(STDERR_FILENO))
 			log_line(LOG_LEVEL_ERROR, "%s", line);
-		line[strlen(line)] =
-			'\n'; /* in the place of the NUL: it is written by its length */
+		line[strlen(line)] = '\n'; /* replaces the NUL: the line is written by its length */
 		(void)!write(STDERR_FILENO, line, strnlen(line, sizeof(line)));
 	}
 	for (;;)
@@ -91,15 +90,21 @@ void deadline_set(unsigned seconds, int exit_code)
 /* ---- a thread beside the program -------------------------------------------------------- */
 
 #ifndef DAVIT_SANITIZE
-/* No TLS of its own: what it calls must leave that of the program alone until the time is up. */
+/*
+ * The thread has no TLS of its own. Until the time is up, it must not change the program's, which
+ * contains errno.
+ */
 static int watch(void *unused)
 {
 	const struct capabilities none = {0};
 
 	(void)unused;
-	/* Whoever takes over the program gains nothing by this thread. */
+	/* An attacker who takes over the program must gain nothing from this thread. */
 	(void)capabilities_set(&none);
-	/* An absolute time, so that a stopped and continued process just waits on. */
+	/*
+	 * The time is absolute, so that a process that was stopped and continued waits for the same
+	 * end.
+	 */
 	while (syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, TIMER_ABSTIME, &deadline.end, NULL) !=
 	       0)
 		;
@@ -109,12 +114,12 @@ static int watch(void *unused)
 
 void deadline_watch(void)
 {
-#ifndef DAVIT_SANITIZE /* its runtime wants to know of every thread */
+#ifndef DAVIT_SANITIZE /* a sanitizer must know every thread */
 	static _Alignas(16) unsigned char stack[WATCH_STACK];
 
 	/*
-	 * Not with CLONE_FS: who shares that can't enter a mount namespace. Without it (a limit of
-	 * processes) the timer still is there.
+	 * Not with CLONE_FS: a process that shares it can't enter a mount namespace. If clone fails
+	 * (a limit of processes), the timer remains.
 	 */
 	if (deadline.seconds)
 		(void)clone(watch, stack + sizeof(stack),
@@ -151,7 +156,7 @@ static int wait_until(pid_t pid, const struct timespec *end, int *ret_status)
 
 int deadline_wait(pid_t pid, unsigned seconds, int *ret_status)
 {
-	/* Again and again: one that comes just before the call would otherwise be missed. */
+	/* The timer repeats, since a signal just before waitpid would be missed. */
 	const struct itimerval timer = {
 		.it_value.tv_sec = (time_t)seconds,
 		.it_interval.tv_usec = RETRY_MS * 1000,
@@ -176,7 +181,7 @@ int deadline_wait(pid_t pid, unsigned seconds, int *ret_status)
 		(void)setitimer(ITIMER_REAL, &no_timer, NULL);
 	(void)sigaction(SIGALRM, &before, NULL);
 	(void)sigprocmask(SIG_SETMASK, &blocked, NULL);
-	/* One that hangs in the kernel, where no signal reaches it, is left to init. */
+	/* A child that hangs in the kernel isn't reached by the signal. init will reap it. */
 	if (r == -ETIMEDOUT) {
 		(void)kill(pid, SIGKILL);
 		(void)waitpid(pid, NULL, WNOHANG);

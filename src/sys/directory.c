@@ -5,7 +5,7 @@
 
 #include "davit/sys.h"
 
-#define LIST_PIECE 4096 /* of a directory, read at a time */
+#define LIST_PIECE 4096 /* bytes of a directory, read at a time */
 
 /* struct linux_dirent64 of getdents(2): its name is at the end. */
 struct entry {
@@ -36,7 +36,7 @@ static int add_names(const char *data, size_t length, size_t limit, struct arena
 	return 0;
 }
 
-/* By the system call: opendir(3) takes four more, and memory of its own. */
+/* Makes the system call itself, because opendir(3) makes four more and allocates memory. */
 int root_list(const struct root *root, const char *path, size_t limit, struct arena *arena,
 	      struct strings *ret)
 {

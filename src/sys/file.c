@@ -8,7 +8,7 @@
 
 #define FIRST_READ 4096 /* most files, and those of /proc, are smaller */
 
-/* Reads until `room` is full or the file ends; tells how much in *length. 0 or -errno. */
+/* Reads until `room` is full or the file ends. *length: bytes read. 0 or -errno. */
 static int read_up_to(int fd, char *data, size_t room, size_t *length)
 {
 	ssize_t n = 1;
@@ -23,13 +23,16 @@ static int read_up_to(int fd, char *data, size_t room, size_t *length)
 	return 0;
 }
 
-/* How much to make room for, once the first read has shown that there is more. */
+/* The size of the next buffer, if the first one wasn't sufficient. */
 static size_t room_for(int fd, size_t have, size_t limit)
 {
 	struct stat st;
 	size_t room = have * 2;
 
-	/* Files of /proc and pipes say 0. One byte more than the size shows the end. */
+	/*
+	 * Files of /proc and pipes have size 0. One byte more than the size shows the end of the
+	 * file.
+	 */
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
 	    (size_t)st.st_size >= have)
 		room = (size_t)st.st_size + 1;
@@ -56,7 +59,7 @@ int file_read(int fd, size_t limit, struct arena *arena, char **ret, size_t *ret
 		return r;
 	if (length > limit)
 		return -EFBIG;
-	/* Most files are small: they take no more memory than they need. */
+	/* Most files are small. The copy takes no more memory than needed. */
 	if (data == first)
 		data = arena_strndup(arena, first, length);
 	if (!data)

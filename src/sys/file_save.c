@@ -37,7 +37,7 @@ static int make_directory(const char *path, struct arena *arena)
 	return mkdir(directory, 0755) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-/* A second name for the new file fails where there is one, in one step. */
+/* link(2) fails if the name exists, without a moment between check and creation. */
 static int put(const char *temporary, const char *path, bool fresh, struct error *err)
 {
 	int r = fresh ? link(temporary, path) : rename(temporary, path);
@@ -51,7 +51,7 @@ static int put(const char *temporary, const char *path, bool fresh, struct error
 int file_save(const char *path, const char *text, bool fresh, struct arena *arena,
 	      struct error *err)
 {
-	/* No name that an engine would read as a spec. */
+	/* An engine must not read it as a spec, so the name doesn't end with .json or .yaml. */
 	char *temporary = arena_printf(arena, "%s.XXXXXX", path);
 	AUTO_FD fd = -1;
 	int r = temporary ? make_directory(path, arena) : -ENOMEM;

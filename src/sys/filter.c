@@ -18,17 +18,23 @@ int filter_install(enum filter filter, struct error *err)
 	int r = -1;
 
 #ifdef DAVIT_SANITIZE
-	return 0; /* a sanitizer's runtime makes calls of its own */
+	return 0; /* a sanitizer's runtime makes other calls */
 #endif
-	/* The wider one comes while modprobe may still need root's privileges back by execve. */
+	/*
+	 * The wider filter is installed without no_new_privs, because modprobe must regain root's
+	 * privileges by execve.
+	 */
 	if (filter == FILTER_REQUEST)
 		r = prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &programs[filter]);
-	/* For the thread of deadline_watch as well: it has the same memory. (Linux 3.17) */
+	/*
+	 * TSYNC (Linux 3.17) also installs it in the thread of deadline_watch, which shares the
+	 * memory.
+	 */
 	if (r < 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
 		r = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC,
 				 &programs[filter]);
 	if (r > 0) {
-		errno = EBUSY; /* a thread of that number has other filters */
+		errno = EBUSY; /* the thread with that id has other filters */
 		r = -1;
 	}
 	return r < 0 ? error_errno(err, errno, "install the filter of system calls") : 0;

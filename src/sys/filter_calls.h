@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Which system calls the hook makes, by what they are for. filter/make_filter.c turns the lists
- * into programs at build time, so that the hook installs one with a single call. Once the driver is
- * known, a call that isn't in the first list kills the hook; before that, one that is in neither is
- * refused.
+ * The hook's system calls, by purpose. filter/make_filter.c converts the lists to filter programs
+ * at build time, so that the hook installs one with a single call. Once the driver is known, a call
+ * outside the first list kills the hook. Before that, a call outside both lists is refused.
  */
 #pragma once
 
 /* clang-format off */
 
-/* For calls whose names libseccomp 2.5 doesn't know; numbers above 424 are the same everywhere. */
+/* For calls that libseccomp 2.5 doesn't know by name. Numbers from 424 are the same everywhere. */
 #ifndef NUMBERED_CALL
 #define NUMBERED_CALL(number)
 #endif
 
-/* From the moment that the container's input is parsed, to the end. */
+/* From parsing the container's input to the end. */
 #define FILTER_CALLS_ALWAYS(CALL) \
 	/* memory */ \
 	CALL(brk) CALL(madvise) CALL(mmap) CALL(mprotect) CALL(mremap) CALL(munmap) \
@@ -22,7 +21,7 @@
 	CALL(close) CALL(faccessat) CALL(faccessat2) CALL(fcntl) CALL(fstat) CALL(fstatfs) \
 	CALL(getdents64) CALL(lseek) CALL(newfstatat) CALL(openat) CALL(openat2) CALL(pread64) \
 	CALL(read) CALL(readlink) CALL(readlinkat) CALL(statfs) CALL(statx) CALL(write) \
-	/* what is made in the container, or in the host's /dev */ \
+	/* creating files in the container, or nodes in the host's /dev */ \
 	CALL(fchmod) CALL(fchmodat) CALL(fchown) CALL(fchownat) CALL(mkdirat) CALL(mknodat) \
 	CALL(renameat) CALL(renameat2) CALL(symlinkat) CALL(unlinkat) CALL(utimensat) \
 	/* mounts */ \
@@ -30,17 +29,17 @@
 	CALL(move_mount) CALL(open_tree) CALL(setns) NUMBERED_CALL(457) /* statmount, Linux 6.8 */ \
 	/* the device filter */ \
 	CALL(bpf) \
-	/* who we are, and giving it up */ \
+	/* identity, and dropping privileges */ \
 	CALL(capget) CALL(capset) CALL(getegid) CALL(geteuid) CALL(getgid) CALL(getpid) \
 	CALL(gettid) CALL(getuid) CALL(prctl) CALL(setfsgid) CALL(setfsuid) \
-	/* the C library's own, and the end */ \
+	/* the C library, and exiting */ \
 	CALL(clock_gettime) CALL(clock_nanosleep) CALL(exit) CALL(exit_group) CALL(futex) CALL(getrandom) \
 	CALL(rt_sigprocmask) CALL(rt_sigreturn) CALL(tgkill)
 
 /*
- * Beside them, until the driver is known: starting davit-nvml and modprobe, and what these do, since a
- * filter is inherited. (davit-nvml's own filter, src/nvml/filter.c, is narrower; modprobe may run the
- * shell by an `install` line of its configuration.)
+ * Also allowed until the driver is known: starting davit-nvml and modprobe, and the calls of these
+ * programs, since they inherit the filter. (davit-nvml's own filter, src/nvml/filter.c, is
+ * narrower. modprobe may run a shell for an `install` line of its configuration.)
  */
 #define FILTER_CALLS_REQUEST(CALL) \
 	/* starting a program, waiting for it */ \
@@ -52,11 +51,11 @@
 	/* davit-nvml's sandbox */ \
 	CALL(landlock_add_rule) CALL(landlock_create_ruleset) CALL(landlock_restrict_self) \
 	CALL(pivot_root) CALL(setresgid) CALL(setresuid) CALL(umount2) \
-	/* modprobe, and what it may have the shell do */ \
+	/* modprobe, and a shell that it may run */ \
 	CALL(chdir) CALL(chmod) CALL(chown) CALL(fadvise64) CALL(finit_module) CALL(flock) \
 	CALL(init_module) CALL(link) CALL(linkat) CALL(mkdir) CALL(mknod) CALL(rename) CALL(rmdir) \
 	CALL(symlink) CALL(unlink) \
-	/* their loader and libraries */ \
+	/* the loader and libraries of these programs */ \
 	CALL(access) CALL(arch_prctl) CALL(clock_getres) CALL(connect) \
 	CALL(epoll_create1) CALL(epoll_ctl) CALL(epoll_pwait) CALL(epoll_wait) CALL(eventfd2) \
 	CALL(get_mempolicy) CALL(get_robust_list) CALL(getcpu) CALL(getcwd) CALL(getdents) \

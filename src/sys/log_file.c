@@ -6,9 +6,9 @@
 #include "davit/sys.h"
 
 /*
- * Whoever can write the directory could put something else there: a FIFO that nobody reads (the
- * open doesn't wait), a link (not followed), another of root's files under a second name, a file of
- * his own.
+ * A user who can write the directory could put something else there: a FIFO without a reader (open
+ * doesn't wait), a link (not followed), a hard link to another of root's files, or a file of their
+ * own.
  */
 static const char *reject_file(int fd)
 {
@@ -25,7 +25,9 @@ static const char *reject_file(int fd)
 	return st.st_nlink > 1 ? "it has several hard links" : NULL;
 }
 
-/* NULL, or why it can't be the log; then standard error is, up to warnings. */
+/*
+ * NULL, or why it can't be the log. Then standard error becomes the log, for warnings and errors.
+ */
 static const char *append_to(const char *path, enum log_level level)
 {
 	int fd =

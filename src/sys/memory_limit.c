@@ -5,14 +5,14 @@
 
 void memory_limit(void)
 {
-#ifndef DAVIT_SANITIZE /* its shadow of the address space would count */
+#ifndef DAVIT_SANITIZE /* a sanitizer's shadow memory would count */
 	struct rlimit limit = {(rlim_t)MEMORY_LIMIT_MIB << 20, RLIM_INFINITY};
 
-	/* The soft one alone, so that programs that are started can have their own back. */
+	/* Only the soft limit, so that child processes can restore theirs. */
 	if (setrlimit(RLIMIT_DATA, &limit) < 0) {
 		if (getrlimit(RLIMIT_DATA, &limit) < 0 || limit.rlim_max <= (rlim_t)MEMORY_LIMIT_MIB
 										    << 20)
-			return; /* it is held to less already */
+			return; /* the limit is already lower */
 		limit.rlim_cur = (rlim_t)MEMORY_LIMIT_MIB << 20;
 		if (setrlimit(RLIMIT_DATA, &limit) < 0)
 			return;

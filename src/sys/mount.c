@@ -38,7 +38,9 @@ static int clone_opened(int fd, const struct stat *st, const struct root *root, 
 	const unsigned deep = recursive ? AT_RECURSIVE : 0;
 	struct mount_attr attr = {
 		.attr_set = attributes_of(flags),
-		/* A clone would stay a peer of the host's mount and pass on what is mounted in it.
+		/*
+		 * The clone would remain a peer of the host's mount, and mounts in it would
+		 * propagate.
 		 */
 		.propagation = MS_PRIVATE,
 	};
@@ -48,7 +50,10 @@ static int clone_opened(int fd, const struct stat *st, const struct root *root, 
 	if (clone_fd < 0 && !sys_unavailable(errno))
 		return -errno;
 	if (clone_fd >= 0 && sys_mount_setattr(clone_fd, deep, &attr) < 0) {
-		/* Linux 5.2 to 5.11 clone, but can't set attributes before the mount is seen. */
+		/*
+		 * Linux 5.2 to 5.11 can clone, but can't set attributes before the mount is
+		 * visible.
+		 */
 		if (!sys_unavailable(errno))
 			return -errno;
 		fd_close(&clone_fd);
@@ -77,15 +82,15 @@ int mount_source_clone_fd(int fd, mode_t type, const struct root *root, const ch
 	struct stat st = {.st_mode = type};
 	int r = clone_opened(fd, &st, root, path, flags, false, ret);
 
-	/* Only an old kernel's way needs the rest of it: to know the source again. */
+	/* Only the fallback for old kernels uses the other fields: to recognise the source. */
 	if (r == 0 && ret->by_path && fstat(fd, &ret->st) < 0)
 		return -errno;
 	return r;
 }
 
 /*
- * Finds the directory of a source: the root itself, or one that is open already if the source
- * before lay in it. Its descriptor, or -EAGAIN: then the whole path has to be resolved.
+ * Opens the directory of a source: the root itself, or the directory of the previous source, if it
+ * is the same. Returns its descriptor, or -EAGAIN: the whole path must be resolved.
  */
 static int reach_directory(struct mount_directory *directory, const struct root *root,
 			   const char *path, const char **ret_name)
@@ -216,13 +221,14 @@ int mount_make_private(int fd)
 	return sys_unavailable(errno) ? mount_by_path_private(fd) : -errno;
 }
 
-int mount_make_read_only(int fd)
+int mount_set_read_only(int fd, bool read_only)
 {
-	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
+	struct mount_attr attr = {.attr_set = read_only ? MOUNT_ATTR_RDONLY : 0,
+				  .attr_clr = read_only ? 0 : MOUNT_ATTR_RDONLY};
 
 	if (sys_mount_setattr(fd, 0, &attr) == 0)
 		return 0;
-	return sys_unavailable(errno) ? mount_by_path_read_only(fd) : -errno;
+	return sys_unavailable(errno) ? mount_by_path_set_read_only(fd, read_only) : -errno;
 }
 
 static int new_tmpfs(unsigned size_kib, mode_t mode, unsigned flags)
@@ -247,7 +253,7 @@ static int set_flags(int mount_fd, unsigned flags)
 int mount_tmpfs_attach(const struct mount_tmpfs *tmpfs, const struct mount_place *place,
 		       struct error *err)
 {
-	/* Read-only comes last: it has to be filled first. */
+	/* Set read-only last, after the tmpfs was filled. */
 	AUTO_FD fd = new_tmpfs(tmpfs->size_kib, tmpfs->mode,
 			       tmpfs->flags & ~(unsigned)MOUNT_FLAG_RDONLY);
 	int r;
@@ -270,7 +276,7 @@ int mount_tmpfs_attach(const struct mount_tmpfs *tmpfs, const struct mount_place
 	return r < 0 ? error_errno(err, -r, "mount a tmpfs on %s", place->path) : fd_take(&fd);
 }
 
-/* The tmpfs that an overlay's changes live in. Its top directory or -errno, err filled. */
+/* Mounts the tmpfs for an overlay's changes. Its top directory, or -errno with err filled. */
 static int place_layers(unsigned size_kib, const struct mount_place *place, struct error *err)
 {
 	const unsigned flags = MOUNT_FLAG_NOSUID | MOUNT_FLAG_NODEV;
@@ -285,7 +291,7 @@ static int place_layers(unsigned size_kib, const struct mount_place *place, stru
 	return fd_take(&fd);
 }
 
-/* A descriptor of its top or -errno. */
+/* Mounts the overlay. A descriptor of its top, or -errno. */
 static int place_overlay(const struct mount_place *place, int upper_fd, int work_fd)
 {
 	char lower[32], upper[32], work[32];
@@ -293,7 +299,7 @@ static int place_overlay(const struct mount_place *place, int upper_fd, int work
 		{"source", "davit"}, {"lowerdir", lower}, {"upperdir", upper}, {"workdir", work}};
 	AUTO_FD fd = -1;
 
-	/* Layers are given as paths: /proc/self/fd names what is open, and nothing else. */
+	/* Layers are paths. /proc/self/fd names exactly the opened directories. */
 	(void)snprintf(lower, sizeof(lower), "/proc/self/fd/%d", place->fd);
 	(void)snprintf(upper, sizeof(upper), "/proc/self/fd/%d", upper_fd);
 	(void)snprintf(work, sizeof(work), "/proc/self/fd/%d", work_fd);
@@ -305,7 +311,10 @@ static int place_overlay(const struct mount_place *place, int upper_fd, int work
 
 int mount_overlay_attach(unsigned size_kib, const struct mount_place *place, struct error *err)
 {
-	/* Overlay takes layers of our mount namespace only; the overlay will hide this one. */
+	/*
+	 * Overlay accepts only layers in this mount namespace, so the tmpfs is mounted first, and
+	 * the overlay will hide it.
+	 */
 	AUTO_FD tmpfs_fd = place_layers(size_kib, place, err);
 	AUTO_FD upper_fd = -1;
 	AUTO_FD work_fd = -1;
@@ -314,7 +323,7 @@ int mount_overlay_attach(unsigned size_kib, const struct mount_place *place, str
 
 	if (tmpfs_fd < 0)
 		return tmpfs_fd;
-	/* The view shows the directory's own mode and owner. */
+	/* The view has the directory's mode and owner. */
 	if (fstat(place->fd, &st) < 0 || mkdirat(tmpfs_fd, "upper", 0700) < 0 ||
 	    mkdirat(tmpfs_fd, "work", 0700) < 0)
 		return error_errno(err, errno, "fill a tmpfs");

@@ -11,7 +11,10 @@
 #define FD_NAME_MAX 16
 #define INODES_MIN 65536u
 
-/* mount(2) with descriptors in place of paths: their names in /proc/self/fd, from within it. */
+/*
+ * mount(2) with descriptors instead of paths: by their names in /proc/self/fd, as the current
+ * directory.
+ */
 static int mount_fds(int source_fd, int target_fd, const char *type, unsigned long flags,
 		     const char *data)
 {
@@ -39,7 +42,7 @@ static unsigned long mount_bits(unsigned flags)
 	       (flags & MOUNT_FLAG_NOEXEC ? MS_NOEXEC : 0ul);
 }
 
-/* The flags that a mount has already: a remount must repeat them or it would clear them. */
+/* The current flags of a mount. A remount must repeat them, or it would clear them. */
 static int present_bits(int fd, unsigned long *ret)
 {
 	static const struct {
@@ -65,7 +68,7 @@ static bool same_object(const struct stat *a, const struct stat *b)
 	       (a->st_mode & S_IFMT) == (b->st_mode & S_IFMT);
 }
 
-/* Opens the place again, through the mount that now lies on it. */
+/* Opens the place again, now through the mount on it. */
 static int reopen_place(const struct mount_place *place, struct stat *ret_st)
 {
 	int fd = root_openat(place->root, place->path, O_PATH);
@@ -91,17 +94,18 @@ int mount_by_path_move(int fd, const struct mount_place *place)
 	return r == -EINVAL ? mount_fds(fd, place->fd, NULL, MS_BIND | MS_REC, NULL) : r;
 }
 
-int mount_by_path_read_only(int fd)
+int mount_by_path_set_read_only(int fd, bool read_only)
 {
 	unsigned long flags = 0;
 	int r = present_bits(fd, &flags);
 
-	return r < 0 ? r : mount_fds(-1, fd, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | flags, NULL);
+	flags = (flags & ~(unsigned long)MS_RDONLY) | (read_only ? MS_RDONLY : 0ul);
+	return r < 0 ? r : mount_fds(-1, fd, NULL, MS_REMOUNT | MS_BIND | flags, NULL);
 }
 
 /*
- * The object of before, in the mount namespace that we are in now: the copy of the host's that the
- * container has until it pivots. A descriptor or -errno.
+ * Opens the source again in the current mount namespace, which has a copy of the host's mounts
+ * until the container pivots. A descriptor, or -errno; -ESTALE: it is another object.
  */
 static int reopen_source(const struct mount_source *source)
 {
@@ -119,7 +123,10 @@ static int reopen_source(const struct mount_source *source)
 	return fd_take(&fd);
 }
 
-/* Binds the source on the place: the kernel refuses what is of another mount namespace. */
+/*
+ * Binds the source on the place. The kernel refuses a source of another mount namespace with
+ * EINVAL; then it is opened again in this one.
+ */
 static int bind_on(const struct mount_source *source, const struct mount_place *place)
 {
 	const unsigned long flags = MS_BIND | (source->recursive ? MS_REC : 0ul);
@@ -157,8 +164,8 @@ int mount_by_path_bind(const struct mount_source *source, const struct mount_pla
 }
 
 /*
- * The place leads to the new mount only when nobody has exchanged a directory on the way meanwhile:
- * it is ours when it has as many inodes as we chose, by chance, for it.
+ * If another process replaced a directory on the way, the place doesn't lead to the new mount.
+ * davit recognises its own tmpfs by a random number of inodes.
  */
 int mount_by_path_new_tmpfs(unsigned size_kib, mode_t mode, unsigned flags,
 			    const struct mount_place *place, struct error *err)
@@ -214,7 +221,7 @@ int mount_by_path_overlay(const struct mount_place *place, int upper_fd, int wor
 	AUTO_FD fd = -1;
 	int r;
 
-	/* Relative to /proc/self/fd, as the place is. */
+	/* Relative to /proc/self/fd, like the place. */
 	(void)snprintf(options, sizeof(options), "lowerdir=%d,upperdir=%d,workdir=%d", place->fd,
 		       upper_fd, work_fd);
 	r = mount_fds(-1, place->fd, "overlay", 0, options);

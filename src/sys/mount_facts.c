@@ -9,8 +9,10 @@
 
 #include "davit/sys.h"
 
-/* From here to the wrappers: include/uapi/linux/{stat,mount}.h of Linux 6.8, which are newer than
- * the headers that davit is built with. */
+/*
+ * The following definitions are from include/uapi/linux/{stat,mount}.h of Linux 6.8, which is newer
+ * than the headers that davit is built with.
+ */
 #ifndef STATX_MNT_ID_UNIQUE
 #define STATX_MNT_ID_UNIQUE 0x4000U
 #endif
@@ -26,12 +28,12 @@
 	 DAVIT_STATMOUNT_FS_TYPE)
 #define DAVIT_MOUNT_ATTR_RDONLY 0x1U
 
-/* struct mnt_id_req in its first version. */
+/* The first version of struct mnt_id_req. */
 struct mount_request {
 	uint32_t size, spare;
 	uint64_t id, param;
 };
-/* struct statmount, and room for its two strings. */
+/* struct statmount, and space for its two strings. */
 struct mount_answer {
 	uint32_t size, options;
 	uint64_t mask;
@@ -46,7 +48,7 @@ struct mount_answer {
 	char strings[4096 + 256];
 };
 
-/* Ids are either all of the new kind, which are never used again, or all of the old kind. */
+/* Either all ids are of the new kind, which are never reused, or all are of the old kind. */
 static bool reused_ids;
 
 int fd_inspect(int fd, struct arena *arena, struct stat *ret_st, uint64_t *ret_mount)
@@ -62,7 +64,7 @@ int fd_inspect(int fd, struct arena *arena, struct stat *ret_st, uint64_t *ret_m
 			reused_ids = true;
 			return fd_inspect(fd, arena, ret_st, ret_mount);
 		}
-		/* Before Linux 5.8. */
+		/* Before Linux 5.8, statx has no mount ids. */
 		if (fstat(fd, ret_st) < 0)
 			return -errno;
 		return mount_id_of(fd, arena, ret_mount);
@@ -146,8 +148,10 @@ int mount_facts_read(uint64_t id, struct arena *arena, struct mount_facts *ret)
 {
 	int r = reused_ids ? find_in_mountinfo(id, arena, ret) : ask_kernel(id, arena, ret);
 
-	/* The kernel lacks it, or a seccomp profile doesn't know it; or the root of a caller in
-	 * chroot(2) hides the mount. */
+	/*
+	 * statmount isn't available: the kernel lacks it, a seccomp profile doesn't know it, the
+	 * root of a caller in chroot(2) hides the mount, or the strings are longer than the buffer.
+	 */
 	if (reused_ids || (r != -ENOSYS && r != -EPERM && r != -EOVERFLOW))
 		return r;
 	reused_ids = true;

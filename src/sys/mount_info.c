@@ -5,7 +5,7 @@
 
 #include "davit/sys.h"
 
-/* Blank, tab, newline and backslash stand as \ and three octal digits. In place. */
+/* Blank, tab, newline and backslash are written as \ and three octal digits. In place. */
 static void unescape(char *text)
 {
 	char *to = text;
@@ -49,7 +49,9 @@ static bool parse_device(char *text, dev_t *ret)
 	return true;
 }
 
-/* Whether the options, "ro,nosuid", begin with that: so both the mount's and the file system's do.
+/*
+ * Whether the options ("ro,nosuid") begin with "ro", as those of a read-only mount and file system
+ * do.
  */
 static bool is_read_only(const char *options)
 {
@@ -59,7 +61,7 @@ static bool is_read_only(const char *options)
 /* "36 35 98:0 /root /mount/point options optional... - type source options" */
 static int parse_line(char *line, struct mount_info *ret)
 {
-	char *root, *point, *type, *own_options, *options, *device;
+	char *root, *point, *type, *source, *own_options, *options, *device;
 	const char *id = next_field(&line), *parent = next_field(&line);
 	bool shared = false;
 
@@ -74,7 +76,7 @@ static int parse_line(char *line, struct mount_info *ret)
 		return -EINVAL;
 	line += 2;
 	type = next_field(&line);
-	(void)next_field(&line);
+	source = next_field(&line);
 	options = next_field(&line);
 	unescape(root);
 	unescape(point);
@@ -83,6 +85,7 @@ static int parse_line(char *line, struct mount_info *ret)
 	ret->root = root;
 	ret->mount_point = point;
 	ret->type = type;
+	ret->source = source;
 	ret->options = options;
 	return 0;
 }
@@ -112,6 +115,14 @@ int mount_info_read(struct arena *arena, struct mount_infos *ret)
 	int r = proc_read(0, "mountinfo", MOUNT_INFO_MAX, arena, &text);
 
 	return r < 0 ? r : mount_info_parse(text, arena, ret);
+}
+
+const struct mount_info *mount_info_find(const struct mount_infos *infos, uint64_t id)
+{
+	for (size_t i = 0; i < infos->count; i++)
+		if (infos->items[i].id == id)
+			return &infos->items[i];
+	return NULL;
 }
 
 int mount_id_of(int fd, struct arena *arena, uint64_t *ret)

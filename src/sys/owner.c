@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Who may own the files that davit relies on: the one place that decides it. */
+/* The only place that decides which owners davit trusts. */
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -47,7 +47,7 @@ int id_map_find(const char *map, uint32_t id, uint32_t *ret)
 	return -ENOENT;
 }
 
-/* Whether some user of this user namespace has that id. 1, 0 or -errno. */
+/* Whether the id is mapped in this user namespace. 1, 0 or -errno. */
 static int is_mapped(uid_t id)
 {
 	AUTO_ARENA arena = {0};
@@ -76,10 +76,10 @@ static uid_t read_overflow_id(void)
 }
 
 /*
- * Whether the owner of an open file has no id in this user namespace. The namespace's CAP_FOWNER is
- * good for the files of its own users alone; setting O_NOATIME asks for it and changes nothing but
- * the descriptor. (The kernel decides without the file system: a FUSE server isn't asked.) False
- * when that can't be found out.
+ * Whether the owner of an open file has no id in this user namespace. The namespace's CAP_FOWNER
+ * applies only to files of its own users. Setting O_NOATIME needs it, and changes only the
+ * descriptor. The kernel decides this without the file system, so a FUSE server isn't asked. False
+ * if it can't be determined.
  */
 static bool owner_is_outside(int fd)
 {
@@ -94,7 +94,7 @@ static bool owner_is_outside(int fd)
 	if (capabilities_set(&raised) < 0)
 		return false;
 	outside = fcntl(again, F_SETFL, O_NONBLOCK | O_NOATIME) < 0 && errno == EPERM;
-	/* It can't be refused: nothing is added. */
+	/* This can't fail, because it adds nothing. */
 	(void)capabilities_set(&saved);
 	return outside;
 }
@@ -118,7 +118,10 @@ bool owner_is_trusted(int fd, const struct stat *st)
 
 	if (st->st_uid == 0 || st->st_uid == geteuid())
 		return true;
-	/* An id that nobody has here is shown for all who have none here. */
+	/*
+	 * All ids without a mapping are shown as the overflow id. If it has no mapping itself, no
+	 * user here has it.
+	 */
 	mapped = is_mapped(st->st_uid);
 	if (mapped <= 0)
 		return mapped == 0;

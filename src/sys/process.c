@@ -26,7 +26,7 @@ int proc_fd(void)
 	fd = open("/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstatfs(fd, &fs) < 0 || fstat(fd, &st) < 0)
 		return -errno;
-	/* Something else mounted there could answer whatever it likes. */
+	/* Another file system mounted there could give any answer. */
 	if (fs.f_type != PROC_SUPER_MAGIC || st.st_ino != PROC_ROOT_INODE)
 		return -ENXIO;
 	proven = fd_take(&fd);
@@ -76,7 +76,7 @@ int proc_read(pid_t pid, const char *name, size_t limit, struct arena *arena, ch
 	return file_read(fd, limit, arena, ret, NULL);
 }
 
-/* The number of this process in /proc, "" when it has none there. */
+/* This process's number in /proc; "" if it has none there. */
 static void read_own_number(char ret[static PID_TEXT_MAX])
 {
 	int fd = proc_fd();
@@ -124,7 +124,7 @@ int namespace_enter_mount(int fd)
 
 int files_owned_by(uid_t uid, gid_t gid)
 {
-	/* setfsuid(2) never fails aloud: the second call tells what the first one did. */
+	/* setfsuid(2) doesn't report failures. The second call returns the id that is now set. */
 	(void)setfsgid(gid);
 	(void)setfsuid(uid);
 	if ((gid_t)setfsgid((gid_t)-1) != gid || (uid_t)setfsuid((uid_t)-1) != uid)
@@ -154,7 +154,10 @@ static const struct {
 #undef IN
 };
 
-/* What may be had at all: what the kernel doesn't know, or a nested root lacks, isn't asked for. */
+/*
+ * The permitted ones of the needed capabilities. Those that the kernel doesn't know, or that a
+ * nested root lacks, are not requested.
+ */
 static int read_permitted(uint64_t *ret)
 {
 	struct capabilities have = {0};
@@ -178,7 +181,10 @@ bool privilege_may_make_nodes(void)
 {
 	uint64_t have = permitted;
 
-	/* Device nodes belong to the initial namespace, whatever capabilities another one gives. */
+	/*
+	 * Only the initial user namespace can create device nodes, whatever capabilities another
+	 * one gives.
+	 */
 	return !user_namespace_is_nested() && (have || read_permitted(&have) == 0) &&
 	       (have & CAPABILITY(CAP_MKNOD));
 }
@@ -187,7 +193,7 @@ int namespace_enter_user(int fd)
 {
 	if (setns(fd, CLONE_NEWUSER) < 0)
 		return -errno;
-	/* What may be had is another matter there. */
+	/* The permitted capabilities are others there. */
 	permitted_is_known = false;
 	return 0;
 }

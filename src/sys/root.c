@@ -6,7 +6,7 @@
 #include "syscalls.h"
 #include "walk.h"
 
-/* RESOLVE_IN_ROOT gives up with EAGAIN when a rename or mount anywhere ran beside a "..". */
+/* RESOLVE_IN_ROOT fails with EAGAIN if any rename or mount happened while it resolved a "..". */
 #define RACE_RETRIES 128
 
 void root_close(struct root *root)
@@ -30,7 +30,7 @@ int root_refuse_own(const struct root *root, struct error *err)
 
 	if (stat("/", &ours) < 0 || fstat(root->fd, &theirs) < 0)
 		return error_errno(err, errno, "inspect the container's root %s", root->path);
-	/* Whatever mount it is seen through: files made there are in the host's root. */
+	/* By any mount, since files created there are in the host's root. */
 	if (ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino)
 		return 0;
 	return error_set(
@@ -48,7 +48,7 @@ int root_openat(const struct root *root, const char *path, int flags)
 	if ((flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE)
 		return -EINVAL;
 	flags |= O_CLOEXEC;
-	/* openat2 refuses flags that mean nothing beside O_PATH. */
+	/* openat2 refuses flags that have no meaning with O_PATH. */
 	if (!(flags & O_PATH))
 		flags |= O_NOCTTY;
 	how.flags = (unsigned)flags;
@@ -101,7 +101,7 @@ int root_open_regular(const struct root *root, const char *path)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
-	/* Files of procfs and tracefs look regular, and some wait for something to tell. */
+	/* Files of procfs and tracefs look regular, but reading some of them blocks. */
 	return fd_reopen(fd, O_RDONLY | O_NONBLOCK | O_NOCTTY);
 }
 
@@ -127,7 +127,7 @@ static int path_blocked(const struct root *root, const char *path, int errnum, s
 			 why);
 }
 
-/* One component that is missing: made, then opened by the resolver like any other. */
+/* Creates a missing component, then opens it with the resolver like any other. */
 static int make_directory(const struct root *root, int parent_fd, const char *name,
 			  const char *path, struct error *err)
 {
@@ -143,8 +143,8 @@ static int make_directory(const struct root *root, int parent_fd, const char *na
 }
 
 /*
- * The deepest directory on the way to `path` that exists; *ret_length becomes the length of its
- * part of path. A descriptor or -errno, err filled.
+ * Opens the deepest existing directory on the way to `path`. *ret_length becomes the length of its
+ * part of path. A descriptor, or -errno with err filled.
  */
 static int open_deepest(const struct root *root, char *path, size_t *ret_length, struct error *err)
 {

@@ -14,13 +14,13 @@
 #include "davit/sys.h"
 #include "syscalls.h"
 
-/* How long a killed process is waited for. */
+/* How long to wait for a killed process. */
 #define REAP_MS 200
 #define EXIT_NOT_STARTED 127
 
 /* ---- the child's side ------------------------------------------------------------------- */
 
-/* Each of them out of the way of the numbers that they get. */
+/* Moves each descriptor above the numbers that dup2 will use. */
 static int lift(int fd)
 {
 	return fcntl(fd, F_DUPFD_CLOEXEC, 10);
@@ -42,7 +42,7 @@ static void close_by_list(int from)
 		(void)closedir(directory);
 }
 
-/* A runtime may have left anything open, and ignored or blocked any signal. */
+/* The runtime may have left any descriptor open, and any signal ignored or blocked. */
 static void settle(void)
 {
 	sigset_t none;
@@ -55,7 +55,7 @@ static void settle(void)
 		close_by_list(4);
 }
 
-/* What a sandbox is made of: namespaces, another user, fewer capabilities yet. */
+/* What the program needs to create its sandbox: namespaces, another user, fewer capabilities. */
 static const uint64_t sandbox_capabilities = CAPABILITY(CAP_SYS_ADMIN) | CAPABILITY(CAP_SETUID) |
 					     CAPABILITY(CAP_SETGID) | CAPABILITY(CAP_SETPCAP);
 
@@ -67,14 +67,14 @@ static int give_up_privileges(void)
 	if (r < 0)
 		return r;
 	want.permitted = want.effective = have.permitted & sandbox_capabilities;
-	/* With no new privileges root gets no more than these by executing a program. */
+	/* With no_new_privs, root gains no others by executing a program. */
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
 	    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
 		return -errno;
 	return capabilities_set(&want);
 }
 
-/* What goes where 0 to 3 are: /dev/null, the two outputs, the program. */
+/* Makes descriptors 0 to 3: /dev/null, the two outputs, the program. */
 static int take_places(int program, int out, int err_out)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -91,11 +91,14 @@ static int take_places(int program, int out, int err_out)
 	return 0;
 }
 
-/* Returns when that fails: -errno. */
+/* Returns only on failure: -errno. */
 static int execute(const char *const *arguments, char *const *environment)
 {
 	(void)syscall(SYS_execveat, 3, "", arguments, environment, AT_EMPTY_PATH);
-	/* A runtime may be a script: its interpreter opens it as /dev/fd/3. */
+	/*
+	 * A runtime may be a script. Its interpreter opens it as /dev/fd/3, which must stay open
+	 * then.
+	 */
 	if (errno == ENOENT && fcntl(3, F_SETFD, 0) == 0)
 		(void)syscall(SYS_execveat, 3, "", arguments, environment, AT_EMPTY_PATH);
 	return -errno;
@@ -110,13 +113,13 @@ __attribute__((noreturn)) static void become(const struct spawn *spawn, int out,
 	if (r == 0) {
 		settle();
 		memory_unlimit();
-		/* What it starts is killed with it, and it with us. */
+		/* A new session, so that its children can be killed with it. */
 		(void)setsid();
 		r = spawn->sandboxed ? give_up_privileges() : 0;
 	}
 	if (r == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		r = -errno;
-	/* We may have ended before we were asked to take it with us. */
+	/* The parent may have exited before PR_SET_PDEATHSIG. */
 	if (r == 0 && getppid() != parent)
 		r = -ESRCH;
 	if (r == 0)
@@ -172,7 +175,10 @@ static int start(struct child *child)
 	return child->pid < 0 ? -errno : 0;
 }
 
-/* True: it has ended by then. A kernel without pidfds gives nothing to wait for with a limit. */
+/*
+ * True: it ended in time. This polls, because a kernel without pidfds has no wait with a time
+ * limit.
+ */
 static bool reap(struct child *child, int64_t deadline)
 {
 	for (;;) {
@@ -203,7 +209,7 @@ static void child_release(struct child *child)
 }
 #define AUTO_CHILD __attribute__((cleanup(child_release))) struct child
 
-/* Reads what is there. 0, -EFBIG or -errno; at the end *fd is closed. */
+/* Reads the available output. 0, -EFBIG or -errno. At end of file, *fd is closed. */
 static int take_output(struct child *child, int *fd)
 {
 	struct spawn_result *result = child->result;
@@ -229,7 +235,7 @@ static int take_output(struct child *child, int *fd)
 	return 0;
 }
 
-/* Until it has closed both. 0, -ETIMEDOUT, -EFBIG or -errno. */
+/* Reads until the child has closed both outputs. 0, -ETIMEDOUT, -EFBIG or -errno. */
 static int collect(struct child *child)
 {
 	while (child->out >= 0 || child->err_out >= 0) {
@@ -291,7 +297,7 @@ int spawn_run(const struct spawn *spawn, struct arena *arena, struct spawn_resul
 	if (!ret->output)
 		return -ENOMEM;
 	child.deadline = now_ms() + spawn->timeout_ms;
-	/* Where SIGCHLD is ignored, how a child ended isn't told. */
+	/* If SIGCHLD is ignored, the kernel doesn't report a child's status. */
 	if (sigaction(SIGCHLD, &ours, &before) < 0)
 		return -errno;
 	r = run(&child);

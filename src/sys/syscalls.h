@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * System calls that glibc wraps only since 2.36. <linux/mount.h> can't be included beside
- * <sys/mount.h>, so mount(2) is called by number too.
+ * System calls that glibc wraps only since 2.36 (openat2: later). <linux/mount.h> can't be included
+ * beside <sys/mount.h>, so mount(2) is called by number as well.
  */
 #pragma once
 
@@ -59,9 +59,9 @@ static inline int sys_mount(const char *source, const char *target, const char *
 }
 
 /*
- * Whether a call isn't to be had here: the kernel lacks it, or a seccomp profile that doesn't know
- * it answers EPERM. The fallbacks are as safe as the first choice, so a wrong guess costs time
- * only.
+ * Whether a call isn't available here: the kernel lacks it, or a seccomp profile that doesn't know
+ * it returns EPERM. The fallbacks are as safe as the first choice, so a wrong guess costs only
+ * time.
  */
 static inline bool sys_unavailable(int errnum)
 {

@@ -12,8 +12,8 @@
 #define DEPTH_MAX 128
 
 /*
- * Where the walk stands: the directories from the root down, each held open, so that ".." means the
- * directory we came from, whatever is renamed meanwhile.
+ * The state of a walk. The directories from the root down are held open, so that ".." leads to the
+ * previous one even if it was renamed in the meantime.
  */
 struct walk {
 	int stack[DEPTH_MAX];
@@ -33,7 +33,7 @@ static void walk_end(struct walk *walk)
 	walk_up(walk, 1);
 }
 
-/* Cuts the next component off walk->rest; false at the end. `last` when nothing follows it. */
+/* Removes the next component from walk->rest; false at the end. *last: nothing follows it. */
 static bool next_component(struct walk *walk, char name[static NAME_MAX + 1], bool *last, int *r)
 {
 	size_t start = strspn(walk->rest, "/"), length = strcspn(walk->rest + start, "/"), rest;
@@ -52,7 +52,7 @@ static bool next_component(struct walk *walk, char name[static NAME_MAX + 1], bo
 	return true;
 }
 
-/* Puts a link's text before what is left of the path. */
+/* Inserts a link's text before the rest of the path. */
 static int follow_link(struct walk *walk, int link_fd)
 {
 	char text[PATH_MAX];
@@ -60,7 +60,7 @@ static int follow_link(struct walk *walk, int link_fd)
 	ssize_t length;
 	size_t rest = strlen(walk->rest);
 
-	/* A link on procfs may be magic: there is no telling them apart, so all are refused. */
+	/* A link on procfs may be a magic link. They can't be distinguished, so all are refused. */
 	if (fstatfs(link_fd, &fs) < 0)
 		return -errno;
 	if (fs.f_type == PROC_SUPER_MAGIC || ++walk->links > LINKS_MAX)
@@ -75,7 +75,7 @@ static int follow_link(struct walk *walk, int link_fd)
 	memmove(walk->rest + length + 1, walk->rest, rest + 1);
 	memcpy(walk->rest, text, (size_t)length);
 	walk->rest[length] = '/';
-	/* No slash where none was: it would mean that a directory is asked for. */
+	/* Don't add a trailing slash: it would require a directory. */
 	if (rest == 0)
 		walk->rest[length] = '\0';
 	if (text[0] == '/')
@@ -131,7 +131,7 @@ int walk_openat(int root_fd, const char *path, int flags)
 	if (length >= PATH_MAX)
 		return -ENAMETOOLONG;
 	memcpy(walk.rest, path, length + 1);
-	/* "link/" asks for the directory behind the link. */
+	/* "link/" is the directory behind the link. */
 	if (path[length - 1] == '/')
 		flags = (flags | O_DIRECTORY) & ~O_NOFOLLOW;
 	while (fd < 0 && next_component(&walk, name, &last, &r)) {
@@ -141,7 +141,7 @@ int walk_openat(int root_fd, const char *path, int flags)
 	}
 	if (r < 0 || fd >= 0)
 		return r < 0 ? r : fd;
-	/* The path ended in "/", "." or "..": it is the directory that the walk stands in. */
+	/* The path ended in "/", "." or "..": the result is the current directory of the walk. */
 	fd = openat(walk.stack[walk.depth - 1], ".", flags & ~O_NOFOLLOW);
 	return fd < 0 ? -errno : fd;
 }

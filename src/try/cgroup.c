@@ -15,14 +15,14 @@
 #define REMOVE_TRIES 500 /* 10 ms each */
 #define PTS_MAJOR 136
 
-/* What runtimes let every container open, besides /dev/pts. */
+/* The devices that runtimes allow every container, besides /dev/pts. */
 static const struct {
 	unsigned major, minor;
 } usual[] = {{1, 3}, {1, 5}, {1, 7}, {1, 8}, {1, 9}, {5, 0}, {5, 2}};
 
 /* ---- version 2 --------------------------------------------------------------------------- */
 
-/* Behind the rules: nodes may be made, terminals opened, nothing else. */
+/* After the rules: character nodes may be created and pseudo-terminals opened, nothing else. */
 static int build_program(struct arena *arena, struct bpf_insn **ret, size_t *ret_count)
 {
 	const struct bpf_insn rest[] = {
@@ -111,8 +111,8 @@ static bool is_unified(void)
 }
 
 /*
- * At the top of the hierarchy: a parent with rules of its own, a scope of systemd's say, would have
- * to be changed, too.
+ * At the top of the hierarchy, because a parent with its own rules, such as a systemd scope, would
+ * have to be changed as well.
  */
 int try_cgroup_open(struct try_cgroup *ret, struct error *err)
 {

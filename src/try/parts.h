@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the steps of a try share. */
+/* Shared by the steps of `davit try`. */
 #pragma once
 
 #include <termios.h>
@@ -8,7 +8,7 @@
 #include "davit/sys.h"
 #include "davit/try.h"
 
-/* process of config.json, as far as it is followed. */
+/* The members of config.json's `process` that `davit try` uses. */
 struct try_process {
 	struct strings args, env;
 	const char *cwd;
@@ -23,7 +23,7 @@ struct try_process {
 
 /* ---- bundle.c --------------------------------------------------------------------------- */
 
-/* A bundle's config.json, with what the options say instead. */
+/* A bundle's config.json, with the replacements of the options. */
 struct try_bundle {
 	const char *text; /* for the pipeline */
 	size_t length;
@@ -31,8 +31,9 @@ struct try_bundle {
 	struct strings masked, read_only; /* linux.maskedPaths, linux.readonlyPaths */
 };
 /*
- * Reads and changes it. A bundle without config.json, but with a directory rootfs, gets one like
- * `runc spec` writes, which runs /bin/sh. 0 or -errno, err filled (ERROR_BAD_BUNDLE).
+ * Reads config.json and applies the options. A bundle without config.json, but with a directory
+ * rootfs, gets one like `runc spec` writes, which runs /bin/sh. 0 or -errno, err filled
+ * (ERROR_BAD_BUNDLE).
  */
 int try_bundle_read(const struct try_options *options, struct arena *arena, struct try_bundle *ret,
 		    struct error *err);
@@ -40,45 +41,47 @@ int try_bundle_read(const struct try_options *options, struct arena *arena, stru
 /* ---- root.c ----------------------------------------------------------------------------- */
 
 /*
- * In a mount namespace of its own: covers the root with a writable view of itself and mounts /proc,
- * /dev, /sys in it. `rootfs` is absolute and must outlive ret. 0 or -errno, err filled.
+ * In a new mount namespace: covers the root with a writable view of itself and mounts /proc, /dev
+ * and /sys in it. `rootfs` is absolute and must outlive ret. 0 or -errno, err filled.
  */
 int try_root_make(const char *rootfs, const struct try_bundle *bundle, struct root *ret,
 		  struct error *err);
 /*
- * The root becomes the process's, read-only when config.json wants it so, and everything else is
- * unmounted. 0 or -errno, err filled.
+ * Changes to the root, read-only if config.json says so, and unmounts everything else. 0 or -errno,
+ * err filled.
  */
 int try_root_enter(const struct root *root, bool read_only, struct error *err);
 
 /* ---- cgroup.c --------------------------------------------------------------------------- */
 
-/* A cgroup for the device rules alone. */
+/* A cgroup that is only for device rules. */
 struct try_cgroup {
-	int parent_fd; /* -1: there is none */
+	int parent_fd; /* -1: no cgroup */
 	char name[32];
 };
-/* Where it is to be: version 2, or version 1's device controller. 0 or -errno, err filled. */
+/* Opens its parent: version 2, or version 1's device controller. 0 or -errno, err filled. */
 int try_cgroup_open(struct try_cgroup *ret, struct error *err);
 /*
- * Makes it, and only the devices that every container has may be opened in it. 0 or -errno, err
- * filled; what was made is gone then.
+ * Creates the cgroup and allows only the devices that every container has. 0 or -errno, err filled;
+ * then no cgroup remains.
  */
 int try_cgroup_make(const struct try_cgroup *cgroup, struct arena *arena, struct error *err);
 int try_cgroup_enter(const struct try_cgroup *cgroup, pid_t pid, struct error *err);
-/* Once its processes have ended, which may take them a moment. Says whether it is gone. */
+/*
+ * Removes the cgroup, and waits up to 5 s for its processes to end. Returns whether it no longer
+ * exists.
+ */
 bool try_cgroup_remove(const struct try_cgroup *cgroup);
 
 /* ---- terminal.c -------------------------------------------------------------------------- */
 
-/* A pseudo-terminal in the place of the caller's, when one of the standard streams is a terminal.
- */
+/* A pseudo-terminal instead of the caller's, if one of the standard streams is a terminal. */
 struct try_terminal {
-	int master, slave; /* -1: no stream is one */
-	int outside;       /* the stream that output goes to, or -1 */
+	int master, slave; /* -1: no stream is a terminal */
+	int outside;       /* the stream for output, or -1 */
 	bool is_tty[3], reads, raw, ended;
-	struct termios before; /* the caller's, when raw */
-	int keeper;            /* a pipe to the process that restores it should we be killed */
+	struct termios before; /* the caller's mode, if raw */
+	int keeper;            /* a pipe to the process that restores the mode if davit is killed */
 	pid_t keeper_pid;
 	char input[1024];
 	size_t pending;
@@ -87,25 +90,25 @@ struct try_terminal {
 	{                                                              \
 		.master = -1, .slave = -1, .outside = -1, .keeper = -1 \
 	}
-/* Makes it, and sets the caller's to raw when it is read from. 0 or -errno, err filled. */
+/* Creates it, and sets the caller's terminal to raw mode if it is read. 0 or -errno, err filled. */
 int try_terminal_open(struct try_terminal *ret, struct error *err);
-/* In the command's process: a session of its own, with that terminal or none. 0 or -errno. */
+/* For the command's process: a new session, with that terminal or none. 0 or -errno. */
 int try_terminal_enter(const struct try_terminal *terminal);
-/* In ours, once that process has been started. */
+/* For davit's process, after the command's process was started. */
 void try_terminal_started(struct try_terminal *terminal);
-/* Relays until `other` can be read, or for a while. */
+/* Waits until `other` can be read or there is data to relay, and relays that. */
 void try_terminal_wait(struct try_terminal *terminal, int other);
 void try_terminal_resize(const struct try_terminal *terminal);
-/* Relays what is left and gives the caller's terminal its mode back. */
+/* Relays the remaining output and restores the mode of the caller's terminal. */
 void try_terminal_close(struct try_terminal *terminal);
 
 /* ---- process.c -------------------------------------------------------------------------- */
 
-/* process of config.json. 0 or -errno, err filled. */
+/* Reads config.json's `process`. 0 or -errno, err filled. */
 int try_process_read(struct json_object *config, struct arena *arena, struct try_process *ret,
 		     struct error *err);
-/* Becomes it, in the root that the process is in already; or ends with a line and an exit code. */
+/* Executes it in the current root, or prints the error's line and exits. */
 __attribute__((noreturn)) void try_process_become(const struct try_process *process,
 						  struct arena *arena);
-/* Ends with the error's line. */
+/* Prints the error's line and exits. */
 __attribute__((noreturn)) void try_die(const struct error *err, int exit_code);

@@ -36,7 +36,7 @@ static const char *name_of_type(enum json_type type)
 	}
 }
 
-/* The member, NULL when it is absent or null; -EINVAL when it has another type. */
+/* The member; NULL if it is absent or null. -EINVAL if it has another type. */
 static int get(struct json_object *object, const char *name, enum json_type type,
 	       struct json_object **ret, struct error *err)
 {
@@ -190,7 +190,7 @@ static int set_capabilities(const struct try_process *process)
 	return 0;
 }
 
-/* What the process may have at most, before its user is set: that takes the rights to do so. */
+/* Limits the capabilities. This must precede setting the user, which drops the right to do it. */
 static void bound_capabilities(struct try_process *process)
 {
 	for (unsigned long bit = 0; bit < 64; bit++) {
@@ -198,7 +198,7 @@ static void bound_capabilities(struct try_process *process)
 
 		if (has == 1 && !(process->bounding >> bit & 1))
 			(void)prctl(PR_CAPBSET_DROP, bit, 0, 0, 0);
-		/* The kernel's last one is behind us, or the caller has none of it to give. */
+		/* The kernel doesn't know it, or the caller can't pass it on. */
 		if (has != 1) {
 			process->permitted &= ~(UINT64_C(1) << bit);
 			process->inheritable &= ~(UINT64_C(1) << bit);
@@ -212,7 +212,7 @@ static int take_user(struct try_process *process, struct error *err)
 	bound_capabilities(process);
 	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
 		return error_errno(err, errno, "keep capabilities");
-	/* In a user namespace that somebody ordinary made there are no groups to be set. */
+	/* In a user namespace of an ordinary user, groups can't be set. */
 	if (setgroups(process->group_count, process->groups) < 0 &&
 	    (process->group_count || !user_namespace_is_nested()))
 		return error_errno(err, errno, "set the groups of process.user");
@@ -227,7 +227,7 @@ static int take_user(struct try_process *process, struct error *err)
 	return 0;
 }
 
-/* execvpe(3) would look in our own PATH. Returns -errno. */
+/* execvpe(3) would search davit's own PATH. Returns only on failure: -errno. */
 static int execute(const char *const *args, const char *const *env)
 {
 	struct slice rest =

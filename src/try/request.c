@@ -10,7 +10,7 @@
 #define DEVICES "NVIDIA_VISIBLE_DEVICES"
 #define CAPABILITIES "NVIDIA_DRIVER_CAPABILITIES"
 
-/* As `runc spec` has it, without what isn't followed here. */
+/* As in `runc spec`, without the parts that `davit try` doesn't use. */
 const char try_minimal_config[] =
 	"{\"ociVersion\": \"1.0.2\", \"root\": {\"path\": \"rootfs\"},"
 	" \"process\": {\"args\": [\"/bin/sh\"], \"cwd\": \"/\", \"noNewPrivileges\": true,"
@@ -30,7 +30,7 @@ const char try_minimal_config[] =
 /* ---- --gpus, in docker's words ------------------------------------------------------------ */
 
 struct gpus {
-	const char *value; /* as it was typed */
+	const char *value; /* as typed */
 	struct arena *arena;
 	struct error *err;
 	struct strings devices;
@@ -53,8 +53,8 @@ static int refuse(const struct gpus *g, const char *fix, const char *format, ...
 }
 
 /*
- * The next field of a comma-separated line, without its quotes; "" in quotes is a quote. *at is
- * NULL behind the last one.
+ * Reads the next field of a comma-separated line, without its quotes. Within quotes, "" is a quote.
+ * *at becomes NULL after the last field.
  */
 static int next_field(const struct gpus *g, const char **at, const char **ret)
 {
@@ -124,7 +124,7 @@ static int set_count(struct gpus *g, const char *text)
 	return 0;
 }
 
-/* The remedy of an error: which names there are. Returns -EINVAL or -ENOMEM. */
+/* Adds the remedy, which lists the valid names. Returns -EINVAL or -ENOMEM. */
 static int suggest_capabilities(struct arena *arena, struct error *err)
 {
 	struct strings names = {0};
@@ -137,7 +137,7 @@ static int suggest_capabilities(struct arena *arena, struct error *err)
 	return list ? error_fix(err, -EINVAL, "choose among all, %s", list) : error_memory(err);
 }
 
-/* docker's "gpu" only chooses the kind of device. */
+/* Docker's "gpu" only selects the kind of device. */
 static int set_capabilities(struct gpus *g, const char *list)
 {
 	struct slice rest = slice_from(list), name;
@@ -168,7 +168,7 @@ static int set_driver(struct gpus *g, const char *name)
 	return refuse(g, "use driver=nvidia, or omit it", "davit has no driver %.40s", name);
 }
 
-/* docker's NVIDIA driver reads none. */
+/* Docker's NVIDIA driver ignores options. */
 static int set_options(struct gpus *g, const char *list)
 {
 	(void)g;
@@ -203,7 +203,7 @@ static int set_key(struct gpus *g, const char *field, const char *equals)
 		      (int)(name.length < 40 ? name.length : 40), field);
 }
 
-/* A CDI device, vendor.com/class=name, has a "=" of its own. */
+/* The "=" in a CDI device, vendor.com/class=name, doesn't follow a key. */
 static bool has_key(const char *field, const char *equals)
 {
 	return equals && !memchr(field, '/', (size_t)(equals - field));
@@ -248,7 +248,7 @@ static int read_fields(struct gpus *g)
 	return set_words(g, &words);
 }
 
-/* As docker has it: the first ones. */
+/* As in Docker: the first GPUs. */
 static int count_devices(struct gpus *g)
 {
 	for (uint64_t i = 0; i < g->count; i++) {
@@ -320,7 +320,7 @@ static struct json_object *object_of(struct json_object *parent, const char *nam
 	return object;
 }
 
-/* Takes NAME=... out of process.env. */
+/* Removes NAME=... from process.env. */
 static void unset(struct json_object *env, const char *name)
 {
 	size_t length = strlen(name), i = 0;
@@ -338,7 +338,7 @@ static void unset(struct json_object *env, const char *name)
 	}
 }
 
-/* process.env, made when there is none. */
+/* process.env, created if missing. */
 static struct json_object *env_of(struct json_object *config)
 {
 	struct json_object *process = object_of(config, "process"), *env = NULL;
@@ -384,7 +384,7 @@ static void drop_annotations(struct json_object *config, const char *prefix)
 	}
 }
 
-/* The mounts of /dev/null that ask for devices; others are not followed here either. */
+/* Removes the mounts that request devices. `davit try` ignores other mounts. */
 static void drop_device_mounts(struct json_object *config)
 {
 	struct json_object *mounts = NULL, *destination;
@@ -406,8 +406,8 @@ static void drop_device_mounts(struct json_object *config)
 }
 
 /*
- * Everything else that could ask for devices goes: annotations, mounts, other variables; and
- * davit-runtime's hook, which says that all is done already.
+ * Removes everything else that could request devices: variables, annotations, mounts. The hooks are
+ * removed as well, because davit-runtime's hook marks a bundle as already edited.
  */
 static void drop_request(struct json_object *config, const struct strings *names)
 {
@@ -453,7 +453,10 @@ static int change(struct json_object *config, const struct try_request *request,
 	return r;
 }
 
-/* json-c keeps the last of repeated names: what is refused elsewhere is refused here, too. */
+/*
+ * json-c accepts repeated names and keeps the last one. The reader of all other commands refuses
+ * them, so it checks the text first.
+ */
 static int check_names(const char *text, size_t length, struct error *err)
 {
 	AUTO_ARENA arena = {0};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The container's root, in a mount namespace that ends with its processes. */
+/* Makes the container's root, in a mount namespace that ends with its processes. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -9,7 +9,7 @@
 #include "davit/attach.h"
 #include "parts.h"
 
-#define VIEW_SIZE_KIB (1024u * 1024) /* what may be written into the root: 1 GiB, of memory */
+#define VIEW_SIZE_KIB (1024u * 1024) /* the limit for changes in the root: 1 GiB of memory */
 #define DEV_SIZE_KIB 65536
 #define QUIET (MOUNT_FLAG_NOSUID | MOUNT_FLAG_NODEV | MOUNT_FLAG_NOEXEC)
 
@@ -21,8 +21,6 @@ static const struct {
 	{"fd", "/proc/self/fd"},       {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"},
 	{"stderr", "/proc/self/fd/2"}, {"ptmx", "pts/ptmx"},         {"core", "/proc/kcore"},
 };
-
-/* ---- /dev -------------------------------------------------------------------------------- */
 
 /* ---- /dev -------------------------------------------------------------------------------- */
 
@@ -44,7 +42,7 @@ static int cover_directory(struct attach *attach, const char *path, unsigned siz
 	return top < 0 ? top : 0;
 }
 
-/* Bound, not made: so it can be done in a user namespace, too. */
+/* Binds the nodes instead of creating them, which a user namespace can't do. */
 static int bind_nodes(struct attach *attach, const struct root *host, struct error *err)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++) {
@@ -158,7 +156,7 @@ static int fill(struct attach *attach, const struct try_bundle *bundle, struct e
 		r = attach_new(attach, "/proc", "proc", NULL, 0, QUIET, err);
 	if (r == 0)
 		r = make_dev(attach, &host, err);
-	/* A user namespace without a network of its own gets none. */
+	/* A user namespace without its own network namespace can't mount sysfs. */
 	if (r == 0 &&
 	    attach_new(attach, "/sys", "sysfs", NULL, 0, QUIET | MOUNT_FLAG_RDONLY, err) < 0)
 		log_line(LOG_LEVEL_WARNING, "skipped: cannot %s", err->message);
@@ -178,7 +176,7 @@ int try_root_make(const char *rootfs, const struct try_bundle *bundle, struct ro
 	AUTO_ARENA arena = {0};
 	int r;
 
-	/* Nothing of what follows may show anywhere else. */
+	/* The following mounts must not propagate. */
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return error_errno(err, errno, "make the mounts private");
 	r = attach_scratch_root(rootfs, VIEW_SIZE_KIB, err);
@@ -195,11 +193,11 @@ int try_root_make(const char *rootfs, const struct try_bundle *bundle, struct ro
 
 int try_root_enter(const struct root *root, bool read_only, struct error *err)
 {
-	/* The old root comes to lie on the new one, and is taken off it. */
+	/* pivot_root stacks the old root on the new one. Unmount it. */
 	if (fchdir(root->fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
 	    umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
 		return error_errno(err, errno, "enter the container's root");
-	/* Not before: the plan is applied while the root can be written, as by runtimes. */
+	/* Only now, because the plan is applied while the root is writable, as in runtimes. */
 	if (read_only && mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) < 0)
 		return error_errno(err, errno, "make the container's root read-only");
 	return 0;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The processes of a try: we wait; the first one of the namespaces makes the root, then starts the
- * command and waits for it; a third one applies the plan between the two, as the hook does between
- * a runtime's steps; a fourth one removes the cgroup when we can't any more.
+ * The processes of `davit try`:
+ * - davit itself waits;
+ * - the first process of the namespaces makes the root, then starts the command and waits for it;
+ * - a third one applies the plan between these two steps, as the hook does between a runtime's;
+ * - a fourth one removes the cgroup if davit can't.
  */
 #include <fcntl.h>
 #include <sched.h>
@@ -24,7 +26,7 @@ struct trial {
 	struct pipeline pipeline;
 	struct try_cgroup cgroup;
 	struct try_terminal terminal;
-	int sweeper; /* write end of a pipe: its end tells that we are gone; or -1 */
+	int sweeper; /* write end of a pipe, closed when davit ends; or -1 */
 	pid_t sweeper_pid;
 	pid_t init;    /* the first process of the namespaces; 0: none */
 	int ready, go; /* pipes from and to it */
@@ -49,8 +51,8 @@ static int exit_code_of(int status)
 }
 
 /*
- * Until that child has ended, others are reaped; signals are passed on to it, but for what a
- * terminal sends, since that goes to all of its processes. The exit code.
+ * Reaps children until that one has ended, and returns its exit code. Signals are passed on to it,
+ * except those that a terminal sends, since all of its processes get them.
  */
 static int supervise(pid_t child)
 {
@@ -74,8 +76,8 @@ static int supervise(pid_t child)
 }
 
 /*
- * The same of the process that sees the caller's terminal: the command isn't of its session, so
- * what the terminal sends is passed on as well.
+ * The same for the process that has the caller's terminal. The command is in another session, so
+ * the terminal's signals are passed on as well.
  */
 static int relay(struct trial *t)
 {
@@ -104,7 +106,7 @@ static int relay(struct trial *t)
 	}
 }
 
-/* What a command expects: default signals, none blocked. */
+/* Commands expect default signal handlers and no blocked signals. */
 static void reset_signals(void)
 {
 	sigset_t none;
@@ -117,7 +119,7 @@ static void reset_signals(void)
 
 /* ---- the first process in the namespaces -------------------------------------------------- */
 
-/* It is told by a byte, and by none when we have ended. */
+/* Waits for a byte from another process. False: that process has ended. */
 static bool wait_for_byte(int fd)
 {
 	char byte;
@@ -142,20 +144,20 @@ __attribute__((noreturn)) static void be_init(struct trial *t, int ready, int go
 		_exit(TRY_EXIT_FAILED);
 	if (try_root_enter(&root, t->pipeline.spec.root_readonly, &err) < 0)
 		try_die(&err, TRY_EXIT_FAILED);
-	/* It keeps root's rights, so nobody may look into it. */
+	/* This process keeps root's rights, so no other process may inspect it. */
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	child = fork();
 	if (child == 0) {
 		reset_signals();
 		try_process_become(&t->bundle.process, t->arena);
 	}
-	/* The host's files are open here no longer. */
+	/* Keep no files of the host open in this process. */
 	(void)syscall(SYS_close_range, STDERR_FILENO + 1U, ~0U, 0U);
 	/* When the first process ends, the kernel kills all others of the namespace. */
 	_exit(child < 0 ? TRY_EXIT_FAILED : supervise(child));
 }
 
-/* Raw, since there is no other way to fork into new namespaces at once. */
+/* A raw system call: the C library can't fork directly into new namespaces. */
 static pid_t fork_into(unsigned long namespaces)
 {
 	return (pid_t)syscall(SYS_clone, namespaces | SIGCHLD, NULL, NULL, NULL, NULL);
@@ -175,7 +177,7 @@ static int start_init(struct trial *t, struct error *err)
 	t->go = go[1];
 	t->init = fork_into(CLONE_NEWNS | CLONE_NEWPID);
 	if (t->init == 0) {
-		/* With us everything ends, however we do. */
+		/* However davit ends, the container ends with it. */
 		if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 			_exit(TRY_EXIT_FAILED);
 		if (try_terminal_enter(&t->terminal) < 0)
@@ -197,7 +199,7 @@ static int start_init(struct trial *t, struct error *err)
 
 /* ---- the plan ---------------------------------------------------------------------------- */
 
-/* What davit-hook does, on the same kind of process. */
+/* Does the same as davit-hook, with the same kind of process. */
 static int apply(struct trial *t, struct error *err)
 {
 	static struct container container = CONTAINER_INIT;
@@ -214,7 +216,10 @@ static int apply(struct trial *t, struct error *err)
 				  t->cgroup.parent_fd >= 0, t->arena, err);
 }
 
-/* In a process of its own, which doesn't come back from the container's mounts. The exit code. */
+/*
+ * Applies the plan in a separate process, since it can't leave the container's mount namespace. 0,
+ * TRY_EXIT_FAILED (the line is printed), or -errno.
+ */
 static int apply_apart(struct trial *t, struct error *err)
 {
 	int status;
@@ -237,13 +242,16 @@ static int apply_apart(struct trial *t, struct error *err)
 
 __attribute__((noreturn)) static void be_sweeper(const struct try_cgroup *cgroup, int fd)
 {
-	/* A signal to all of our process group is none to it, and those of ours are blocked. */
+	/*
+	 * In a new session, it gets no signals for davit's process group. Other signals are
+	 * blocked.
+	 */
 	(void)setsid();
 	(void)wait_for_byte(fd);
 	_exit(!try_cgroup_remove(cgroup));
 }
 
-/* Without a cgroup there is nothing that the kernel doesn't remove itself. */
+/* Starts the process that removes the cgroup. The kernel removes everything else. */
 static int start_sweeper(struct trial *t, struct error *err)
 {
 	int pair[2];
@@ -260,7 +268,7 @@ static int start_sweeper(struct trial *t, struct error *err)
 	return t->sweeper_pid < 0 ? error_errno(err, errno, "start a process") : 0;
 }
 
-/* First who removes it, then the cgroup: there is no moment at which it could stay. */
+/* The process that removes the cgroup is started first, so the cgroup can't be left behind. */
 static void make_cgroup(struct trial *t)
 {
 	struct error err = {0};
@@ -338,7 +346,10 @@ static int decide(struct trial *t, const struct try_options *options, struct err
 	return 0;
 }
 
-/* Up to the command's start. 0, TRY_EXIT_FAILED when the line is printed already, or -errno. */
+/*
+ * Does everything up to the command's start. 0, TRY_EXIT_FAILED if the line is already printed, or
+ * -errno.
+ */
 static int start(struct trial *t, struct error *err)
 {
 	int r;
@@ -349,7 +360,7 @@ static int start(struct trial *t, struct error *err)
 		r = start_init(t, err);
 	if (r < 0)
 		return r;
-	/* It has said what went wrong. */
+	/* The child has already printed the error. */
 	if (!wait_for_byte(t->ready))
 		return TRY_EXIT_FAILED;
 	if (t->cgroup.parent_fd >= 0)
@@ -378,10 +389,10 @@ int try_run(const struct try_options *options, struct arena *arena, int *ret_sta
 	sigset_t set, before;
 	int r;
 
-	/* A node that the host lacks is the host's to have: nothing is made there. */
+	/* `davit try` changes nothing on the host: no module is loaded, no node created. */
 	config.driver.load_modules = false;
 	copy.config = &config;
-	/* Where it is ignored, how a child ended isn't told. */
+	/* If SIGCHLD is ignored, the kernel doesn't report a child's status. */
 	(void)signal(SIGCHLD, SIG_DFL); // NOLINT(bugprone-signal-handler,cert-sig30-c)
 	(void)umask(022);
 	passed_on(&set);

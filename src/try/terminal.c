@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A terminal of the command's own in the place of the caller's: what is typed into it by TIOCSTI or
- * TIOCLINUX from inside, and what is set there, stays there. A session of its own in any case,
- * since /dev/tty leads to the caller's terminal also for who got none as a descriptor.
+ * Gives the command its own terminal instead of the caller's. Characters that the container inserts
+ * into it (TIOCSTI, TIOCLINUX), and settings, then don't reach the caller's terminal. The command
+ * always gets a new session, because /dev/tty leads to the caller's terminal even for a process
+ * without a descriptor of it.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -24,7 +25,7 @@ static void set_mode(const struct termios *mode)
 {
 	sigset_t stop, before;
 
-	/* Also from the background, into which a shell may have put us. */
+	/* Also in the background, where a shell may have put this process. */
 	(void)sigemptyset(&stop);
 	(void)sigaddset(&stop, SIGTTOU);
 	(void)sigprocmask(SIG_BLOCK, &stop, &before);
@@ -32,8 +33,10 @@ static void set_mode(const struct termios *mode)
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
-/* Restores the mode when we were killed: a byte tells that it isn't needed, the pipe's end that it
- * is. */
+/*
+ * Starts a process that restores the mode if davit is killed: a byte from the pipe means that this
+ * isn't needed, its end that it is.
+ */
 static int start_keeper(struct try_terminal *terminal, struct error *err)
 {
 	int pair[2];
@@ -72,7 +75,7 @@ static int make_pair(struct try_terminal *terminal)
 	terminal->master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
 	if (terminal->master < 0 || ioctl(terminal->master, TIOCSPTLCK, &unlocked) < 0)
 		return -errno;
-	/* Linux 4.13: without a path, which could lead elsewhere. */
+	/* TIOCGPTPEER (Linux 4.13) needs no path, which could lead elsewhere. */
 	terminal->slave = ioctl(terminal->master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	return terminal->slave < 0 ? -errno : 0;
 }
@@ -102,7 +105,7 @@ static int prepare(struct try_terminal *terminal, struct error *err)
 		set_mode(&raw);
 		terminal->raw = true;
 	} else if (tcgetattr(terminal->slave, &raw) == 0) {
-		/* The caller's terminal makes a new line of a newline by itself. */
+		/* The caller's terminal converts newlines itself. */
 		raw.c_oflag &= ~(tcflag_t)OPOST;
 		(void)tcsetattr(terminal->slave, TCSANOW, &raw);
 	}
@@ -117,7 +120,7 @@ int try_terminal_open(struct try_terminal *ret, struct error *err)
 	*ret = (struct try_terminal)TRY_TERMINAL_INIT;
 	for (int fd = 2; fd >= 0; fd--) {
 		ret->is_tty[fd] = isatty(fd) == 1;
-		/* Output goes to standard output rather than to the others. */
+		/* Standard output is preferred for output. */
 		if (ret->is_tty[fd] && (ret->outside < 0 || fd == STDOUT_FILENO))
 			ret->outside = fd;
 	}
@@ -147,7 +150,7 @@ void try_terminal_started(struct try_terminal *terminal)
 
 /* ---- relaying ------------------------------------------------------------------------------ */
 
-/* False: nothing more comes now, or ever. */
+/* False: no more output for now, or at all. */
 static bool take_output(struct try_terminal *terminal)
 {
 	char text[4096];
@@ -204,7 +207,9 @@ void try_terminal_wait(struct try_terminal *terminal, int other)
 void try_terminal_close(struct try_terminal *terminal)
 {
 	fd_close(&terminal->slave);
-	/* Its last words. Who else holds the other side has ended with the namespace. */
+	/*
+	 * Relay the remaining output. All processes with the other side ended with the namespace.
+	 */
 	for (int i = 0; terminal->master >= 0 && i < 1024 && take_output(terminal); i++)
 		;
 	fd_close(&terminal->master);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * AMD: a GPU of the driver amdgpu is one for computing when KFD has a node for it, which names its
- * render node. On the MI300 series a GPU may be split into partitions: the first is the PCI
- * function itself, the others are platform devices (amdgpu_xcp_K, amdgpu_xcp.K) that exist whether
- * they are used or not, so they are found by KFD's nodes alone and never by name.
+ * AMD: a GPU of the driver amdgpu supports computing if KFD has a node for it, which names its
+ * render node. A GPU of the MI300 series may be split into partitions. The first is the PCI
+ * function itself, the others are platform devices (amdgpu_xcp_K, amdgpu_xcp.K). These exist even
+ * if they are unused, so partitions are found only by KFD's nodes and never by name.
  */
 #include <string.h>
 
@@ -13,27 +13,27 @@
 
 #define KFD "class/kfd/kfd"
 #define NODES KFD "/topology/nodes"
-/* The host's table of names, of libdrm: "DEVICE,\tREVISION,\tNAME" */
+/* libdrm's table of names on the host: "DEVICE,\tREVISION,\tNAME" */
 #define NAMES "usr/share/libdrm/amdgpu.ids"
 #define NAMES_MAX ((size_t)1024 * 1024)
 
-/* A GPU of KFD's, in its order; GPUs of CPUs' nodes are none. */
+/* A GPU among KFD's nodes, in their order. The nodes of CPUs are not GPUs. */
 struct kfd_gpu {
 	struct topology_node node;
 	unsigned number;
 	const struct pci_function *function;
 	const char *device; /* amdgpu_xcp_K, or NULL */
-	struct strings drm; /* its own */
+	struct strings drm; /* its DRM nodes */
 };
 struct kfd_gpus {
 	struct kfd_gpu *items;
 	size_t count, capacity;
-	bool hidden; /* there are nodes that this process may not read */
+	bool hidden; /* there are nodes that this process can't read */
 };
 
 /* ---- KFD's nodes ------------------------------------------------------------------------ */
 
-/* The function at that place; `exact` or any function of the device. */
+/* The function with that address or, unless `exact`, any function of the same device. */
 static const struct pci_function *find_function(const struct vendor_reader *reader, bus_id address,
 						bool exact)
 {
@@ -46,8 +46,7 @@ static const struct pci_function *find_function(const struct vendor_reader *read
 	return NULL;
 }
 
-/* "amdgpu_xcp_3" of the link ".../platform/amdgpu_xcp_3/drm/renderD131"; NULL: it has another form.
- */
+/* "amdgpu_xcp_3" of the link ".../platform/amdgpu_xcp_3/drm/renderD131"; NULL: another form. */
 static const char *device_name(struct vendor_reader *reader, const char *render)
 {
 	const char *path = arena_printf(reader->arena, "class/drm/%s", render);
@@ -63,7 +62,10 @@ static const char *device_name(struct vendor_reader *reader, const char *render)
 	return name;
 }
 
-/* Whose the node is, and what other DRM nodes belong to it. 1, 0 (nobody's here) or -ENOMEM. */
+/*
+ * Finds the function of a KFD node, and the DRM nodes that belong to it. 1, 0 (no such function) or
+ * -ENOMEM.
+ */
 static int find_device(struct vendor_reader *reader, struct kfd_gpu *gpu)
 {
 	const char *render = arena_printf(reader->arena, "renderD%u", gpu->node.render_minor);
@@ -103,8 +105,8 @@ static int by_number(const void *a, const void *b)
 }
 
 /*
- * One node. A read is refused (EPERM) where the reader's device cgroup has not the GPU: that node
- * isn't there.
+ * Reads one node. If the reader's device cgroup lacks the GPU, the kernel refuses the read (EPERM),
+ * and the node doesn't count.
  */
 static int read_node(struct vendor_reader *reader, const char *number, struct kfd_gpus *ret)
 {
@@ -136,7 +138,7 @@ static int read_node(struct vendor_reader *reader, const char *number, struct kf
 	r = find_device(reader, &gpu);
 	if (r <= 0)
 		return r;
-	/* Older kernels have it there alone. */
+	/* Older kernels have the id only in the function's directory. */
 	if (!gpu.node.unique_id)
 		(void)vendor_read_number(reader, gpu.function->bus_id, "unique_id", UINT64_MAX,
 					 &gpu.node.unique_id);
@@ -167,7 +169,7 @@ static bool is_split(const struct kfd_gpus *gpus, size_t index)
 	       (index + 1 < gpus->count && gpus->items[index + 1].function == function);
 }
 
-/* HIP and ROCr count in the order of KFD's nodes. */
+/* HIP and ROCr number GPUs in the order of KFD nodes. */
 static unsigned count_before(const struct kfd_gpus *gpus, unsigned number)
 {
 	unsigned count = 0;
@@ -204,7 +206,7 @@ static bool has_gpu(const struct kfd_gpus *gpus, const struct pci_function *func
 	return false;
 }
 
-/* The functions that KFD doesn't know: they aren't counted, and can't be had. */
+/* Functions without a KFD node get no index, and can't be used. */
 static int add_others(struct vendor_reader *reader, const struct kfd_gpus *gpus)
 {
 	for (size_t i = 0; i < reader->functions.count; i++) {
@@ -221,7 +223,10 @@ static int add_others(struct vendor_reader *reader, const struct kfd_gpus *gpus)
 	return 0;
 }
 
-/* Without KFD (GPUs or a kernel that it isn't for) they still draw. */
+/*
+ * Without KFD, which supports neither all GPUs nor all kernels, GPUs can still be used for
+ * graphics.
+ */
 static int add_for_graphics(struct vendor_reader *reader, const char *warning)
 {
 	for (size_t i = 0; i < reader->functions.count; i++)
@@ -233,7 +238,7 @@ static int add_for_graphics(struct vendor_reader *reader, const char *warning)
 	return 0;
 }
 
-/* Its major is given out when the module is loaded. */
+/* The major is assigned when the module is loaded. */
 static int read_kfd(struct vendor_reader *reader)
 {
 	struct slice rest, major;
@@ -285,7 +290,7 @@ static int arrange(struct vendor_reader *reader)
 
 /* ---- names ------------------------------------------------------------------------------ */
 
-/* "744C, C8, AMD Radeon RX 7900 XTX" of libdrm's table, where the host has it. */
+/* The name in libdrm's table ("744C, C8, AMD Radeon RX 7900 XTX"), if the host has it. */
 static struct slice find_name(struct vendor_reader *reader, uint64_t device, uint64_t revision)
 {
 	struct slice rest, line;
@@ -340,7 +345,7 @@ static int describe(struct vendor_reader *reader, struct accelerator *accelerato
 	}
 	if (!reader->details)
 		return 0;
-	/* All partitions of a GPU are of one model. */
+	/* All partitions of a GPU have the same model. */
 	accelerator->model = accelerator->index > 0 && before->address == accelerator->address
 				     ? before->model
 				     : model_of(reader, accelerator->bus_id);

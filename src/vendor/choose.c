@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Which GPUs the items of a request mean, for vendors other than NVIDIA. Pure. */
+/* Selects the GPUs for the items of a request, for vendors other than NVIDIA. Pure. */
 #include <string.h>
 #include <strings.h>
 
 #include "table.h"
 
-/* A list longer than this is cut: the line has to keep room for the rest. */
+/* A longer list is cut, so that the line has space for the rest. */
 #define LIST_MAX 150
 #define ITEM_MAX 60
 
@@ -14,7 +14,7 @@ struct chooser {
 	const struct strings *excluded;
 	struct arena *arena;
 	bool *chosen;
-	size_t expanded; /* what ranges came to */
+	size_t expanded; /* the number of GPUs in all ranges */
 	const char *from;
 	struct error *err;
 };
@@ -49,7 +49,7 @@ static const char *describe(const struct chooser *c, enum names names)
 	for (size_t i = 0; i < all->count; i++) {
 		const char *name = name_of(c, &all->items[i], names);
 
-		/* The partitions of a GPU have one. */
+		/* Partitions of one GPU have the same name. */
 		if (name && !strings_contain(&list, name) && strings_add(c->arena, &list, name) < 0)
 			return NULL;
 	}
@@ -61,7 +61,7 @@ static const char *describe(const struct chooser *c, enum names names)
 		    : NULL;
 }
 
-/* What the user typed it into. */
+/* The user's place of the request: a variable without "env ", or an option. */
 static const char *place(const struct chooser *c)
 {
 	return string_starts(c->from, "env ") ? c->from + strlen("env ") : c->from;
@@ -121,7 +121,7 @@ static int choose_index(struct chooser *c, const char *item, uint64_t index)
 	return 0;
 }
 
-/* "6-9" of which 8 and 9 aren't there. */
+/* Reports the missing ones of a range: 8 and 9 of "6-9". */
 static int beyond(struct chooser *c, uint64_t first, uint64_t last)
 {
 	struct strings missing = {0};
@@ -165,7 +165,7 @@ static bool parse_range(struct slice item, uint64_t *ret_first, uint64_t *ret_la
 	       is_number(rest, ret_last);
 }
 
-/* 1: one of that id was found. */
+/* True: a GPU with that id was found. All of its partitions are selected. */
 static bool choose_unique(struct chooser *c, uint64_t id)
 {
 	bool found = false;
@@ -176,7 +176,7 @@ static bool choose_unique(struct chooser *c, uint64_t id)
 	return found;
 }
 
-/* Whether the item has the form of a unique id, and which. 0x0 has. */
+/* Whether the item has the form of a unique id (0x0 also has it), and its value. */
 static bool parse_unique(const char *item, uint64_t *ret)
 {
 	const char *digits = item;
@@ -188,7 +188,7 @@ static bool parse_unique(const char *item, uint64_t *ret)
 	       parse_number(digits, strlen(digits), 16, UINT64_MAX, ret) == 0;
 }
 
-/* "34ff740f-0000-1000-80cb-5074bc442bc6", as amd-smi has them: whoever asks so needs to see ids. */
+/* A UUID of amd-smi, such as "34ff740f-0000-1000-80cb-5074bc442bc6". The error then lists ids. */
 static bool looks_like_uuid(const char *item)
 {
 	return string_starts(item, "GPU-") ||
@@ -212,7 +212,10 @@ static bool choose_name(struct chooser *c, const char *item)
 	return found;
 }
 
-/* A function, or, when it is split, the partition that stands in the function's place. */
+/*
+ * Selects a function with all its partitions or, on a split GPU, the partition with the function's
+ * number.
+ */
 static int choose_bus(struct chooser *c, const char *item, bus_id wanted)
 {
 	bool found = false;
@@ -234,7 +237,7 @@ static int choose_bus(struct chooser *c, const char *item, bus_id wanted)
 	return found ? 0 : unknown(c, item, NAMES_BUS);
 }
 
-/* "2.0" */
+/* Part of a GPU: "2.0". */
 static bool is_part(const char *item)
 {
 	size_t digits = strspn(item, "0123456789");

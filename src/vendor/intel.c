@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Intel: each PCI function of i915 or xe is a GPU, integrated ones and SR-IOV's virtual functions
- * too. Tiles have no nodes of their own. There is no UUID in sysfs: the names are those of Intel's
- * own CDI specs, by bus and device id ("0000-03-00-0-0xe20b") or by card ("card1").
+ * Intel: each PCI function of i915 or xe is a GPU, also an integrated GPU or a virtual function of
+ * SR-IOV. Tiles have no nodes of their own. sysfs has no UUID, so the names are those of Intel's
+ * CDI specs: by bus and device id ("0000-03-00-0-0xe20b") or by card ("card1").
  */
 #include <string.h>
 
@@ -12,8 +12,8 @@
 #define NAMES_MAX ((size_t)4 * 1024 * 1024)
 
 /*
- * Those that are sold for computing; of the others pci.ids tells, where the host has it. Names are
- * in the table itself: a pointer would be relocated whenever the hook starts.
+ * GPUs that are sold for computing. Other names are in pci.ids, if the host has it. The table
+ * contains the names themselves, because pointers would be relocated at each start of the hook.
  */
 static const struct {
 	unsigned device;
@@ -56,7 +56,7 @@ static const struct {
 	{0xe223, "Arc Pro B70"},
 };
 
-/* pci.ids: "8086  Intel Corporation", then "\te20b  Name" until the next vendor. */
+/* Finds a name in pci.ids: "8086 Intel Corporation", then "\te20b Name" until the next vendor. */
 static struct slice find_name(struct vendor_reader *reader, uint64_t device)
 {
 	struct slice rest, line;

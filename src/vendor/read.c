@@ -7,7 +7,7 @@
 #include "table.h"
 
 #define DRM_MAJOR 226 /* Documentation/admin-guide/devices.txt */
-/* The largest file of a function's folder that is read: a name, a number. */
+/* The limit for a file in a function's directory, which contains a name or a number. */
 #define VALUE_MAX ((size_t)4096)
 
 int vendor_no_memory(struct vendor_reader *reader)
@@ -50,7 +50,7 @@ bool vendor_read_number(struct vendor_reader *reader, const char *id, const char
 	return value.data && parse_number(value.data, value.length, 16, max, ret) == 0;
 }
 
-/* Intel's drivers have nothing but GPUs; a device of another kind would be none of ours. */
+/* With check_class, a device must have the vendor's id and a display class. */
 static bool is_gpu(struct vendor_reader *reader, const char *id)
 {
 	uint64_t vendor, class;
@@ -71,7 +71,7 @@ static int read_drm(struct vendor_reader *reader, const char *folder, struct str
 
 	if (r == -ENOMEM)
 		return vendor_no_memory(reader);
-	/* A GPU whose folder can't be read has no nodes: it is told so when it is asked for. */
+	/* A GPU whose directory can't be read has no nodes. A request for it reports that. */
 	for (size_t i = 0; r == 0 && i < names.count; i++)
 		if ((vendor_is_drm(names.items[i], "card", &number) ||
 		     vendor_is_drm(names.items[i], "renderD", &number)) &&
@@ -102,7 +102,7 @@ static int by_address(const void *a, const void *b)
 	return (one->address > other->address) - (one->address < other->address);
 }
 
-/* The functions bound to one of the vendor's drivers, in bus order. */
+/* Reads the functions bound to one of the vendor's drivers, in bus order. */
 static int read_functions(struct vendor_reader *reader)
 {
 	const char *const *drivers = reader->vendor->table->drivers;
@@ -165,7 +165,7 @@ struct accelerator *vendor_add(struct vendor_reader *reader, const struct pci_fu
 		fine = add_node(reader, accelerator, drm->items[i], "card", false);
 	for (size_t i = 0; fine && i < drm->count; i++)
 		fine = add_node(reader, accelerator, drm->items[i], "renderD", false);
-	/* A program works by the render node; where there is none, by the card. */
+	/* Programs need the render node or, if there is none, the card. */
 	if (fine && accelerator->nodes.count)
 		accelerator->nodes.items[accelerator->nodes.count - 1].required = true;
 	return fine ? accelerator : NULL;
@@ -212,7 +212,7 @@ static bool has_driver(const struct vendor_reader *reader)
 	return false;
 }
 
-/* Virtual machines of WSL2 have their GPUs behind this node, and no driver of a vendor's. */
+/* WSL2 has its GPUs behind this node, and no driver of the vendor. */
 static bool is_wsl(const struct vendor_reader *reader)
 {
 	struct stat st;
@@ -244,7 +244,10 @@ static int no_driver(const struct vendor_reader *reader)
 				 : "");
 }
 
-/* Devices that another driver holds: they are nobody's GPUs until they are given back. */
+/*
+ * Devices that are bound to another driver can't be used until they are bound to the vendor's
+ * again.
+ */
 static int read_unbound(struct vendor_reader *reader)
 {
 	static const char *const others[] = {"vfio-pci", "xe-vfio-pci"};
@@ -306,7 +309,7 @@ bool node_needs_group(mode_t mode, gid_t gid)
 	return gid != 0 && (mode & 0060) == 0060 && (mode & 0006) != 0006;
 }
 
-/* Its number, where sysfs tells it ("226:128"): names aren't more than names. */
+/* The device number from sysfs ("226:128"), if known: names alone aren't reliable. */
 static void read_number(const struct driver_roots *roots, struct accelerator_node *node,
 			struct arena *arena)
 {
@@ -363,7 +366,7 @@ int accelerators_find_nodes(struct choice *choice, const struct driver_roots *ro
 	if (choice->count && choice->all.common.name)
 		r = find_node(roots, &choice->all.common, arena, err);
 	for (size_t i = 0; r == 0 && i < choice->count; i++) {
-		/* It is among choice->all's. */
+		/* The selected one, as a member of choice->all. */
 		struct accelerator *chosen = &choice->all.items[choice->items[i]->index];
 
 		for (size_t j = 0; r == 0 && j < chosen->nodes.count; j++)

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* By these a node is found; a value that the kernel can't have is not one of a GPU's. */
+/* Values that identify the node's GPU. -EINVAL: a value that the kernel can't have. */
 static int take_place(struct slice name, struct slice value, struct topology_node *ret)
 {
 	const struct {
@@ -20,7 +20,7 @@ static int take_place(struct slice name, struct slice value, struct topology_nod
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
 		if (!slice_equal(name, known[i].name))
 			continue;
-		/* -1: the kernel couldn't tell. */
+		/* -1: unknown to the kernel. */
 		if (slice_equal(value, "-1"))
 			return 0;
 		if (parse_number(value.data, value.length, 10, known[i].max, &number) < 0)
@@ -30,7 +30,7 @@ static int take_place(struct slice name, struct slice value, struct topology_nod
 	return 0;
 }
 
-/* These say more of it: without one of them the GPU is there all the same. */
+/* Additional facts. A GPU without them can be used. */
 static void take_detail(struct slice name, struct slice value, struct topology_node *ret)
 {
 	uint64_t number;

@@ -42,8 +42,9 @@ const struct vendor *vendor_find(const char *name)
 }
 
 /*
- * Whether it is a name of the forms that davit gives a plain vendor's GPUs: a word, an index, a
- * range, a bus id, a unique id, a card. Others ("gpu0") are names that somebody gave in a spec.
+ * Whether the name has a form that davit generates for a vendor other than NVIDIA: a word, an
+ * index, a range, a bus id, a unique id, a card. Other names ("gpu0") may be defined by specs of
+ * others.
  */
 static bool is_own_name(struct slice device)
 {

@@ -11,7 +11,7 @@ cd "$repository"
 calls='mount|umount2?|move_mount|open_tree|fsmount|mkdir|mkdirat|mknod|mknodat|symlink|symlinkat|link|linkat'
 calls+='|rename|renameat|renameat2|unlink|unlinkat|rmdir|creat|ftruncate|truncate|pivot_root|chroot'
 calls+='|fchmod|fchmodat|fchown|fchownat|root_mkdirs|mount_[a-z]*_attach|mount_source_attach'
-calls+='|mount_make_private|mount_make_read_only'
+calls+='|mount_make_private|mount_set_read_only'
 # file: what it makes, and where.
 declare -A host_side=(
 	[src/sys/mount.c]='mechanism: called by attach alone'

@@ -134,8 +134,6 @@ for method in "${methods[@]}"; do
 	runtime) options=(--runtime nvidia -e NVIDIA_VISIBLE_DEVICES=1) ;;
 	CDI) options=(--device nvidia.com/gpu=1) volume=/data ;;
 	esac
-	# crun can't put a device node into a user namespace, before any hook is called.
-	[ "$method $low_name" != 'CDI crun' ] || continue
 	case_of "$method" rootless "${options[@]}"
 	case_of "$method" 'rootless, read-only' "${options[@]}" --read-only
 	case_of "$method" 'rootless, read-only volume' "${options[@]}" -v "$work/volume:$volume:ro"

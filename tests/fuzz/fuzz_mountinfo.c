@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	FUZZ_CHECK(infos.count == lines);
 	for (size_t i = 0; i < infos.count; i++) {
 		const struct mount_info *info = &infos.items[i];
-		const char *const all[] = {info->root, info->mount_point, info->type,
+		const char *const all[] = {info->root, info->mount_point, info->type, info->source,
 					   info->options};
 
 		/* Strings of the text, each behind the one before and ended in it, or empty. */

@@ -75,7 +75,7 @@ int setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
 }
 END
 	"${CC:-cc}" -shared -fPIC -o "$work/memlock.so" "$work/memlock.c"
-	printf '#!/bin/sh\nLD_PRELOAD=%s exec crun "$@"\n' "$work/memlock.so" > "$work/crun"
+	printf '#!/bin/sh\nLD_PRELOAD=%s exec %s "$@"\n' "$work/memlock.so" "$(command -v crun)" > "$work/crun"
 	chmod +x "$work/crun"
 	ENGINE=$work/crun
 }

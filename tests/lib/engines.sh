@@ -32,6 +32,7 @@ engine_scripts() {
 		containerd-files docker-files docker-rootless node; do
 		printf '%s\n' "$name runc v2"
 	done
+	[ -z "$all" ] || printf '%s\n' 'docker-rootless crun v2'
 	for name in docker runtime-engines configure container-cli try; do
 		if [ -n "$all" ] || [[ " ${v1_scripts[*]} " = *" $name "* ]]; then
 			printf '%s\n' "$name runc v1"

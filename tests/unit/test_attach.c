@@ -463,6 +463,108 @@ static void a_view_keeps_the_mounts_beneath(void **state)
 	remove_root();
 }
 
+/* How many overlays lie on the directory, one on the other. */
+static int count_views(const char *directory)
+{
+	struct mount_infos infos;
+	char *path = realpath(directory, NULL);
+	int count = 0;
+
+	assert_non_null(path);
+	assert_int_equal(mount_info_read(&arena, &infos), 0);
+	for (size_t i = 0; i < infos.count; i++)
+		count += string_equal(infos.items[i].mount_point, path) &&
+			 string_equal(infos.items[i].type, "overlay");
+	free(path);
+	return count;
+}
+
+/* Each hook of a CDI spec is a call. More than two overlays, the kernel doesn't stack. */
+static void calls_share_a_view(void **state)
+{
+	(void)state;
+	for (int with_config = 0; with_config < 2; with_config++) {
+		make_root();
+		bind_volume("root/usr", MS_REMOUNT | MS_BIND | MS_RDONLY);
+		add_mount("/usr", "volume", "bind", true, true);
+		for (int call = 0; call < 5; call++) {
+			char top[32], deep[32], again[32];
+
+			(void)snprintf(top, sizeof(top), "/usr/%d", call);
+			(void)snprintf(deep, sizeof(deep), "/usr/deep/%d/link", call);
+			(void)snprintf(again, sizeof(again), "/usr/deep/%d/again", call);
+			begin(with_config ? &list : NULL);
+			assert_int_equal(make_link(call % 2 ? top : deep), 0);
+			assert_int_equal(write_file(call % 2 ? deep : top), 0);
+			assert_int_equal(make_link(again), 0);
+			assert_int_equal(bind_driver(again), 0);
+			assert_int_equal(attach_seal(&attach, &err), 0);
+			attach_end(&attach);
+			assert_int_equal(count_views("root/usr"), 1);
+			assert_int_equal(mkdir("root/usr/new", 0755), -1);
+			assert_int_equal(errno, EROFS);
+		}
+		assert_text("root/usr/4", "ours");
+		assert_text("root/usr/deep/4/again", "the driver's");
+		assert_text("root/usr/present", "the volume's");
+		assert_untouched();
+		remove_root();
+	}
+}
+
+/* An overlay like davit's views, with its changes in "volume". */
+static void lay_overlay(const char *directory, const char *name)
+{
+	char options[512];
+
+	assert_int_equal(mkdir("volume/changes", 0755), 0);
+	assert_int_equal(mkdir("volume/work", 0755), 0);
+	(void)snprintf(options, sizeof(options),
+		       "lowerdir=%s,upperdir=%s/volume/changes,workdir=%s/volume/work", directory,
+		       host, host);
+	assert_int_equal(mount(name, directory, "overlay", 0, options), 0);
+}
+
+/* A volume of the user that resembles a view stays read-only: its changes lie elsewhere. */
+static void no_volume_passes_for_a_view(void **state)
+{
+	enum { SAME, BY_CONFIG, BOUND, ELSEWHERE, NAME, NAME_OF_TMPFS, NO_TMPFS, DEEPER, CASES };
+
+	(void)state;
+	for (int i = 0; i < CASES; i++) {
+		const char *place = i == DEEPER ? "root/usr/deeper" : "root/usr";
+		const char *made = i == BOUND ? "volume/sub" : place;
+		char text[8];
+
+		make_root();
+		if (i != NO_TMPFS)
+			assert_int_equal(mount(i == NAME_OF_TMPFS ? "tmpfs" : "davit", "root/usr",
+					       "tmpfs", 0, NULL),
+					 0);
+		if (i == DEEPER)
+			assert_int_equal(mkdir(place, 0755), 0);
+		lay_overlay(made, i == NAME ? "overlay" : "davit");
+		if (i == BOUND)
+			assert_int_equal(mount(made, place, NULL, MS_BIND, NULL), 0);
+		if (i == ELSEWHERE)
+			assert_int_equal(mount(place, "volume/sub", NULL, MS_BIND, NULL), 0);
+		assert_int_equal(mount(NULL, place, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL),
+				 0);
+		if (i == BY_CONFIG)
+			add_mount("/usr", NULL, "overlay", false, true);
+		if (i == BOUND)
+			add_mount("/usr", made, "bind", true, true);
+		begin(&list);
+		/* Another view over it, except for the first, which is as davit makes them. */
+		assert_int_equal(make_link(i == DEEPER ? "/usr/deeper/link" : "/usr/link"), 0);
+		assert_int_equal(count_views(place), i == SAME ? 1 : 2);
+		assert_int_equal(readlink("volume/changes/link", text, sizeof(text)) > 0,
+				 i == SAME);
+		(void)umount2("volume/sub", MNT_DETACH);
+		remove_root();
+	}
+}
+
 /* The runtime and davit hold what such a view would cover. */
 static void a_read_only_root_gets_no_view_of_itself(void **state)
 {
@@ -578,6 +680,8 @@ int main(void)
 		cmocka_unit_test(a_volume_that_is_a_file_is_covered),
 		cmocka_unit_test(a_read_only_volume_gets_a_view),
 		cmocka_unit_test(a_view_keeps_the_mounts_beneath),
+		cmocka_unit_test(calls_share_a_view),
+		cmocka_unit_test(no_volume_passes_for_a_view),
 		cmocka_unit_test(a_read_only_root_gets_no_view_of_itself),
 		cmocka_unit_test(nothing_goes_onto_a_shared_mount),
 		cmocka_unit_test(a_shared_root_becomes_private),

@@ -348,6 +348,7 @@ static void mount_info_is_parsed(void **state)
 	assert_string_equal(infos.items[0].root, "/mnt1");
 	assert_string_equal(infos.items[0].mount_point, "/mnt2");
 	assert_string_equal(infos.items[0].type, "ext3");
+	assert_string_equal(infos.items[0].source, "/dev/root");
 	assert_string_equal(infos.items[0].options, "rw,errors=continue");
 	assert_string_equal(infos.items[1].mount_point, "/with blank\\");
 	assert_string_equal(infos.items[1].options, "rw,cpu,devices");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Devices beside the GPUs that are known by their nodes' names alone. */
+/* Devices besides the GPUs that are recognised only by the names of their nodes. */
 #include <string.h>
 #include <sys/sysmacros.h>
 
@@ -12,7 +12,7 @@ struct finder {
 	struct error *err;
 };
 
-/* Names in a directory: `name` itself or, when `numbered`, with a number behind it. */
+/* Names in a directory: `name` itself or, if `numbered`, `name` followed by a number. */
 static const struct pattern {
 	const char *directory, *name;
 	unsigned family;
@@ -59,7 +59,7 @@ static int add_found(struct finder *f, unsigned family, const char *name)
 
 	if (!name)
 		return error_memory(f->err);
-	/* What is no device, or went away meanwhile, is none of the family. */
+	/* Skip other files, and nodes that were removed in the meantime. */
 	if (host_stat_node(&f->roots->dev, name, &st) < 0 || !S_ISCHR(st.st_mode))
 		return 0;
 	node = ARENA_PUSH(f->arena, &f->driver->nodes);

@@ -4,7 +4,7 @@
 
 #include "davit/driver.h"
 
-/* NVML tells Tegra's own GPU's without "GPU-": either form means the same. */
+/* For Tegra's integrated GPU, NVML omits the prefix "GPU-". Both forms are equivalent. */
 static const char *plain_uuid(const char *uuid)
 {
 	return strncasecmp(uuid, "GPU-", 4) == 0 ? uuid + 4 : uuid;
@@ -24,7 +24,7 @@ const struct gpu *driver_find_index(const struct driver *driver, unsigned index)
 {
 	const struct gpus *gpus = &driver->gpus;
 
-	/* Usually each is in its place. */
+	/* Usually, a GPU's index is its position. */
 	if (index < gpus->count && gpus->items[index].index == index)
 		return &gpus->items[index];
 	for (size_t i = 0; i < gpus->count; i++)

@@ -11,7 +11,7 @@ void driver_roots_close(struct driver_roots *roots)
 	root_close(&roots->sys);
 }
 
-/* Where there is no such directory, nothing is found in it. */
+/* If the directory doesn't exist, lookups in it find nothing. */
 static int open_optional(const char *path, struct root *ret, struct error *err)
 {
 	int r = root_open(path, ret, err);

@@ -6,7 +6,7 @@
 
 #include "host.h"
 
-/* None of the files read here has more than a few kilobytes. */
+/* The files read here have at most a few kilobytes. */
 #define TEXT_MAX ((size_t)64 * 1024)
 #define ENTRIES_MAX 4096
 

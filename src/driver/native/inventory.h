@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the readers of a PCI host share while an inventory is made. Every reader returns 0 or -errno
- * with inv->err filled, and puts what it found into inv->driver.
+ * The state that the readers of a PCI host share while they make an inventory. Each reader adds to
+ * inv->driver and returns 0, or -errno with inv->err filled.
  */
 #pragma once
 
@@ -15,21 +15,24 @@ struct library_dir {
 	const char *path;
 	/* Names of libraries in it that may be the driver's: from reading it, or from the cache. */
 	struct strings names;
-	bool listed; /* it was read: a name that isn't among `names` doesn't exist */
-	bool sign;   /* it has libnvidia-ml or libcuda of the version and the right class */
+	bool listed; /* read as a directory: the driver has no other names in it than `names` */
+	bool sign;   /* has libnvidia-ml or libcuda of the module's version and the right class */
 };
 struct library_dirs {
 	struct library_dir *items; /* searched in this order */
 	size_t count, capacity;
-	/* The first that has a sign of the driver, the most complete one; path NULL: none. */
+	/*
+	 * The most complete directory with a sign, from driver.search if one there has a sign. path
+	 * NULL: none.
+	 */
 	struct library_dir found;
 };
 
-/* A library whose name or link leads to another version than the kernel module's. */
+/* A library of another version than the kernel module's, found by its name or a link. */
 struct other_library {
 	const char *name;    /* "libnvidia-ml.so" */
-	const char *path;    /* whole, with the tree's own path before it */
-	const char *link;    /* the same of the name that led there: its SONAME, if there is one */
+	const char *path;    /* including the tree's own path */
+	const char *link;    /* the same for the link that led there, if possible the SONAME */
 	const char *version; /* "535.161.08" */
 	int class_bits;
 	bool alternatives; /* a link of /etc/alternatives chose it */
@@ -39,35 +42,35 @@ struct inventory {
 	const struct driver_roots *roots;
 	const struct config *config;
 	unsigned capabilities;
-	const struct strings *devices; /* NULL: all GPUs, else enough of them for these */
+	const struct strings *devices; /* read only as many GPUs as these need; NULL: all */
 	struct arena *arena;
 	struct driver *driver;
 	struct {
 		struct library_dir *items;
 		size_t count, capacity;
-	} probed; /* for 64-bit libraries: driver->searched is the same for people */
-	/* The loader cache of the driver's root, once it was read. */
+	} probed; /* directories searched for 64-bit libraries; driver->searched names them */
+	/* The loader cache of the driver's root; valid if cache_read. */
 	struct loader_cache cache;
 	bool cache_read;
-	/* Libraries of another version that were found in place of the module's. */
+	/* Libraries of another version that were found instead of the module's. */
 	struct {
 		struct other_library *items;
 		size_t count, capacity;
 	} others;
-	/* The library that showed where the others are, so that it isn't read twice. */
+	/* The last library that identified a directory, kept so that it isn't read twice. */
 	struct library_dir read; /* tree and path */
 	struct elf_facts read_facts;
-	int read_fd; /* -1: none yet, or taken */
-	/* Where the first program and the first firmware were: the others are beside them. */
+	int read_fd; /* -1: none, or taken */
+	/* Where the last program and firmware were found: the others are searched there first. */
 	const struct place *programs_at, *firmware_at;
-	bool thorough; /* a library that a capability can't do without may be missing */
-	/* A control node with another number than the driver's is no error, only absent. */
+	bool thorough; /* also read the other files if a required library is missing */
+	/* A control node with a stale number counts as absent instead of being an error. */
 	bool stale_allowed;
-	bool pretend;              /* nothing on the host is changed */
-	const char *module_failed; /* to be loaded; err still says why */
+	bool pretend;              /* don't change the host */
+	const char *module_failed; /* couldn't be loaded; err has the reason */
 	struct error *err;
 };
-/* One with nothing found yet, that fills `driver`. */
+/* An empty inventory that fills `driver`. */
 static inline struct inventory inventory_of(const struct driver_roots *roots,
 					    const struct config *config, struct driver *driver,
 					    struct arena *arena, struct error *err)
@@ -82,72 +85,80 @@ static inline struct inventory inventory_of(const struct driver_roots *roots,
 	};
 }
 
-/* ---- devices/kernel.c: /proc/driver/nvidia and /proc/devices ------------------------------------
- */
+/* ---- devices/kernel.c: /proc/driver/nvidia and /proc/devices ------------------------- */
 
 int inventory_read_kernel(struct inventory *inv);
 int inventory_read_majors(struct inventory *inv);
 
-/* ---- devices/gpus.c, mig.c, nodes.c -------------------------------------------------------------
- */
+/* ---- devices/gpus.c, mig.c, nodes.c -------------------------------------------------- */
 
 int inventory_read_gpus(struct inventory *inv);
 int inventory_read_mig(struct inventory *inv, struct gpu *gpu);
 /* The minor in a file of /proc/driver/nvidia/capabilities. 0 or -errno, no message. */
 int inventory_read_cap(struct inventory *inv, const char *path, unsigned *ret_minor);
 int inventory_read_nodes(struct inventory *inv);
-/* Adds one, present when it is there; the name may be NULL for want of memory. */
+/* Adds a node, marked present if it exists. `name` may be NULL: out of memory. */
 int inventory_add_node(struct inventory *inv, const char *name, unsigned major, unsigned minor);
 /* Adds the node of a capability; `access` is its file in driver.proc. */
 int inventory_add_cap(struct inventory *inv, unsigned minor, const char *access);
 
-/* ---- libraries/folders.c: where the libraries are
- * ------------------------------------------------- */
+/* ---- libraries/folders.c: the directories of the libraries --------------------------- */
 
 /*
- * Finds the directories that the driver's libraries are in: those of driver.search; those that the
- * loader cache leads to, link by link; and, while something that a driver has is missing, the known
- * places. 0 or -ENOMEM, err filled.
+ * Finds the directories of the driver's libraries: those of driver.search, then those to which
+ * entries of the loader cache lead, link by link. While a library that every driver has is missing,
+ * also the known directories of distributions. 0 or -ENOMEM, err filled.
  */
 int library_dirs_locate(struct inventory *inv, int class_bits, struct library_dirs *ret);
-/* The directory has a library of that name, or may have it: it wasn't read. */
+/* Whether the directory has a library of that name, or may have it because it wasn't read. */
 bool library_dir_may_have(const struct library_dir *dir, const char *name);
-/* The path as people know it: a tree's own path before it. For messages. NULL without memory. */
+/* The path including its tree's own path, for messages. NULL: no memory. */
 const char *inventory_whole_path(struct inventory *inv, enum driver_tree tree, const char *path);
 
-/* ---- libraries/libraries.c: one library
- * ----------------------------------------------------------- */
+/* ---- libraries/other_versions.c ------------------------------------------------------- */
 
-/* Why no directory was found: fills the error and returns it. */
+/*
+ * Adds the file `path`, to which `link` leads, to inv->others if it is a library of another version
+ * than the module's. 0 or -ENOMEM.
+ */
+int library_remember_other(struct inventory *inv, int class_bits, enum driver_tree tree,
+			   const char *link, const char *path, bool alternatives);
+/*
+ * Whether Debian's alternatives select a driver of another version. Programs and texts would be
+ * that version's, so libraries in the known directories are not combined with them.
+ */
+bool library_other_is_selected(const struct inventory *inv, int class_bits);
+
+/* ---- libraries/libraries.c: one library ---------------------------------------------- */
+
+/* Fills in why no directory was found, and returns the error. */
 int library_dirs_explain(struct inventory *inv);
-/* Says that this one is there in place of the kernel module's. Fills the error and returns it. */
+/* Reports that this library was found instead of the kernel module's version. Returns the error. */
 int library_explain_other(struct inventory *inv, const struct other_library *other);
 
-/* A library of the catalogue; name NULL: there is none. */
+/* A library of the catalogue; name NULL: not found. */
 struct library {
 	enum driver_tree tree;
 	const char *path, *name;
 	struct elf_facts facts;
-	int fd; /* open for reading, the caller's; -1 when there is none */
+	int fd; /* open for reading, owned by the caller; -1: not found */
 };
 int library_find(struct inventory *inv, const struct library_dirs *dirs,
 		 const struct catalogue_row *row, int class_bits, struct library *ret);
 /*
- * Opens and reads a library; it stays open in *ret_fd, so that whoever binds it needn't look it up
- * again. 0 or -errno, no message.
+ * Opens a library and reads its ELF facts. *ret_fd keeps it open, so that it can be mounted without
+ * resolving the path again. 0 or -errno, no message.
  */
 int library_read(struct inventory *inv, enum driver_tree tree, const char *path,
 		 const char *row_name, struct elf_facts *ret, int *ret_fd);
 /*
- * Follows the links of `path` in its tree to the file. *ret is that file's path as far as the links
- * tell it, *ret_alternatives whether one of /etc/alternatives was among them. 0, -ENOENT, -ELOOP or
- * -ENOMEM.
+ * Follows the links of `path` in its tree to the file. *ret is the file's path after these links,
+ * *ret_alternatives whether one of them is in /etc/alternatives. 0, -ENOENT, -ELOOP or -ENOMEM.
  */
 int library_resolve(struct inventory *inv, enum driver_tree tree, const char *path,
 		    const char **ret, bool *ret_alternatives);
 
-/* ---- libraries/files.c: the catalogue's files
- * ----------------------------------------------------- */
+/* ---- libraries/files.c, library_files.c: the catalogue's files ----------------------- */
 
 int inventory_read_files(struct inventory *inv);
 /* The CUDA version from a library's note, or NULL. */
@@ -155,9 +166,9 @@ const char *library_cuda_version(const struct library *library, struct arena *ar
 /* The libraries of one word size: 64 or 32. */
 int inventory_read_libraries(struct inventory *inv, const struct library_dirs *dirs,
 			     int class_bits);
-/* Whether this row is looked for: by its capabilities, and by what other rows found before. */
+/* Whether to search for this row, given the requested capabilities and the files found so far. */
 bool inventory_wants(const struct inventory *inv, const struct catalogue_row *row);
-/* The row's further links, with the driver's version in them. */
+/* Adds the row's links, with the driver's version in them. */
 int inventory_add_links(struct inventory *inv, const struct catalogue_row *row,
 			struct driver_file *file);
 bool driver_file_has_link(const struct driver_file *file, const char *name);

@@ -57,7 +57,7 @@ static int examine(const struct driver_roots *roots, const struct config *config
 	for (size_t i = 0; r != -ENOMEM && i < ARRAY_SIZE(parts); i++) {
 		inv.err = parts[i].err;
 		r = parts[i].read(&inv);
-		/* Which files are the driver's is a question of its version. */
+		/* Without the module, the driver's version is unknown, and so are its files. */
 		if (r < 0 && i == 0)
 			break;
 	}

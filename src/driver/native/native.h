@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* A host with NVIDIA's GPUs on its PCI bus and the driver's modules in its own kernel. */
+/* A host with NVIDIA GPUs on its PCI bus and the driver's modules in its own kernel. */
 #pragma once
 
 #include "../platform.h"

@@ -14,8 +14,9 @@
 /* ---- the program ------------------------------------------------------------------------ */
 
 /*
- * The directory of the running program, for one that isn't installed. Not one like /tmp, where
- * anybody can add a file: a user namespace may show that as the host's root's.
+ * davit-nvml in the directory of the running program, for a build that isn't installed.
+ * World-writable directories such as /tmp don't count: in a user namespace, a file of any host user
+ * may seem to belong to the host's root.
  */
 static const char *path_beside(struct arena *arena)
 {

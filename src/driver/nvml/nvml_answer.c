@@ -11,10 +11,10 @@
 #define DIGITS "0123456789"
 #define LETTERS "abcdefghijklmnopqrstuvwxyz"
 #define CAPITALS "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-/* "MIG-GPU-<uuid>/1/0", as an instance was named before driver 470. */
+/* "MIG-GPU-<uuid>/1/0" was the name of an instance before driver 470. */
 #define UUID_CHARACTERS DIGITS LETTERS CAPITALS "-/"
 #define NAMES DIGITS LETTERS CAPITALS " ()/-_.+"
-/* Of a host whose GPUs NVML alone tells. */
+/* For hosts whose GPUs only NVML can list. */
 #define GPUS_MAX 64
 
 struct answer {
@@ -30,7 +30,7 @@ static int reject_answer(const struct answer *a, const char *what, const char *v
 			 TEXT_MAX, value);
 }
 
-/* A text of these characters; *ret is NULL where it is null or absent. */
+/* A text of these characters; *ret is NULL if it is null or missing. */
 static int read_text(const struct answer *a, struct json_object *object, const char *key,
 		     const char *characters, const char **ret)
 {
@@ -73,7 +73,7 @@ static int read_number(const struct answer *a, struct json_object *object, const
 	return 0;
 }
 
-/* NULL: the error is filled. */
+/* NULL: failed, err is filled. */
 static struct json_object *read_array(const struct answer *a, struct json_object *object,
 				      const char *key, size_t max)
 {
@@ -89,7 +89,10 @@ static struct json_object *read_array(const struct answer *a, struct json_object
 
 /* ---- MIG instances ---------------------------------------------------------------------- */
 
-/* The instance of /proc that the object is about, which becomes the next one in NVML's order. */
+/*
+ * Finds the instance in /proc that the object describes, and copies it to its place in NVML's
+ * order.
+ */
 static int take_instance(const struct answer *a, struct json_object *object, struct gpu *gpu,
 			 bool *taken, struct mig_instance *ret)
 {
@@ -137,7 +140,7 @@ static int take_instances(const struct answer *a, struct json_object *object, st
 		r = take_instance(a, json_object_array_get_idx(list, i), gpu, taken, &ordered[i]);
 	if (r < 0)
 		return r;
-	/* What NVML may not see yet has no place in its order: it comes last. */
+	/* Instances that NVML doesn't list yet come last. */
 	for (size_t i = 0; i < mig->count; i++)
 		if (!taken[i])
 			ordered[count++] = mig->items[i];
@@ -148,7 +151,7 @@ static int take_instances(const struct answer *a, struct json_object *object, st
 
 /* ---- GPUs ------------------------------------------------------------------------------- */
 
-/* The one that is on no bus: whatever NVML says of its bus, once the others are told by theirs. */
+/* The GPU that isn't on a bus. NVML's bus id for it is ignored. */
 static struct gpu *find_integrated(const struct answer *a, bool *taken)
 {
 	const struct gpus *gpus = &a->driver->gpus;
@@ -161,7 +164,7 @@ static struct gpu *find_integrated(const struct answer *a, bool *taken)
 	return NULL;
 }
 
-/* NULL: the error is filled. */
+/* NULL: failed, err is filled. */
 static struct gpu *find_gpu(const struct answer *a, struct json_object *object, bool *taken)
 {
 	const struct gpus *gpus = &a->driver->gpus;
@@ -198,8 +201,8 @@ static struct gpu *find_gpu(const struct answer *a, struct json_object *object, 
 }
 
 /*
- * As many as NVML tells, with the nodes of the one that stood for all. Their bus ids are Windows':
- * nothing of this host's.
+ * Makes as many GPUs as NVML lists, each with the nodes of the placeholder. Their bus ids are those
+ * of Windows, which mean nothing on this host.
  */
 static int make_gpus(const struct answer *a, size_t count)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Device nodes, made as the driver's own tools make them. */
+/* Creates device nodes as the driver's own tools do. */
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
@@ -23,7 +23,7 @@ static bool read_value(const char *text, const char *key, uint64_t max, uint64_t
 	return parse_number(value.data, value.length, 10, max, ret) == 0;
 }
 
-/* /proc/driver/nvidia/params; a driver without it has the defaults of its documentation. */
+/* From /proc/driver/nvidia/params. Without that file, the documented defaults apply. */
 static void read_params(const char *params, struct attributes *ret)
 {
 	uint64_t number;
@@ -41,7 +41,7 @@ static void read_params(const char *params, struct attributes *ret)
 		ret->mode = (mode_t)number;
 }
 
-/* The file of a capability: it has no owner, so root. */
+/* From a capability's file. It names no owner, so the owner is root. */
 static void read_access(const char *text, struct attributes *ret)
 {
 	uint64_t number;
@@ -70,7 +70,7 @@ static int read_attributes(struct inventory *inv, const struct device_node *node
 	return 0;
 }
 
-/* Why the driver wouldn't have it, or NULL. */
+/* Why the driver doesn't allow or support the node, or NULL. */
 static const char *objection(struct inventory *inv, const struct device_node *node,
 			     const struct attributes *attributes)
 {
@@ -87,7 +87,7 @@ static const char *objection(struct inventory *inv, const struct device_node *no
 	return NULL;
 }
 
-/* The directory that the node lies in, made when it is absent. fd or -errno. */
+/* Opens the node's directory, and creates it if it is missing. fd or -errno. */
 static int open_parent(const struct root *dev, const char *name, const char **ret_leaf)
 {
 	char parent[NAME_MAX + 1];
@@ -105,18 +105,18 @@ static int open_parent(const struct root *dev, const char *name, const char **re
 	return root_openat(dev, parent, O_PATH | O_DIRECTORY);
 }
 
-/* Nobody but root can open it before it has its owner and mode. */
+/* Until the node has its owner and mode, only root can open it. */
 static int put_node(int dir_fd, const char *leaf, dev_t number, const struct attributes *attributes)
 {
 	if (mknodat(dir_fd, leaf, S_IFCHR | 0600, number) < 0)
-		return errno == EEXIST ? 0 : -errno; /* another hook's, a moment ago */
+		return errno == EEXIST ? 0 : -errno; /* another hook has just created it */
 	if (fchownat(dir_fd, leaf, attributes->uid, attributes->gid, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    fchmodat(dir_fd, leaf, attributes->mode, 0) < 0)
 		return -errno;
 	return 0;
 }
 
-/* 1: a character device with a wrong number was there, and is gone. */
+/* Removes a character device with a wrong number. 1: removed, 0: none exists, or -errno. */
 static int remove_stale(int dir_fd, const char *leaf)
 {
 	struct stat st;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The kernel's modules, loaded by the host's modprobe: the only program of the host that is run. */
+/*
+ * Loads kernel modules with the host's modprobe, the only program of the host that the hook runs.
+ */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -9,10 +11,10 @@
 
 #define TIMEOUT_MS 10000
 
-/* Where distributions have it. Nothing else is looked at: neither PATH nor configuration. */
+/* The paths in distributions. Neither PATH nor the configuration is used. */
 static const char *const places[] = {"/sbin/modprobe", "/usr/sbin/modprobe", "/bin/modprobe"};
 
-/* Whoever could write it would be root through us. */
+/* A user who can write this file could become root through davit. */
 static int check_modprobe(int fd, const char *path, struct error *err)
 {
 	int r = file_trust(fd);
@@ -76,7 +78,7 @@ int module_load(const struct driver_roots *roots, const char *name, struct arena
 	return r < 0 ? error_wrap(err, r, "load the kernel module %s", name) : 0;
 }
 
-/* nvidia-modeset has the major of nvidia: only sysfs tells whether it is there. */
+/* nvidia-modeset shares nvidia's major, so only sysfs shows whether it is loaded. */
 static bool modeset_is_loaded(const struct driver_roots *roots)
 {
 	struct stat st;
@@ -97,7 +99,10 @@ int module_load_behind(struct inventory *inv, const char *node_name)
 		return 0;
 	if (inv->pretend)
 		return 1;
-	/* Two nodes of one module: what failed for the first would for the second, as slowly. */
+	/*
+	 * Two nodes have the same module. If loading it failed for one, don't wait for the same
+	 * failure again.
+	 */
 	if (string_equal(module, inv->module_failed))
 		return -ENODEV;
 	r = module_load(inv->roots, module, inv->arena, inv->err);
@@ -117,7 +122,7 @@ int driver_load(const struct driver_roots *roots, struct arena *arena, struct er
 	if (root_stat(&roots->proc, "driver/nvidia/version", 0, &st) == 0)
 		return -EALREADY;
 	r = module_load(roots, "nvidia", arena, &why);
-	/* That it isn't loaded is what people need to know, then why it can't be. */
+	/* First say that the module isn't loaded, then why it can't be loaded. */
 	if (r < 0)
 		return error_set(
 			err, ERROR_NO_DRIVER, -r,

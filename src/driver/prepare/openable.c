@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Which GPUs count for whoever asks: NVML numbers those whose node it can open. */
+/* The GPUs that count for the caller: NVML numbers those whose node it can open. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -15,7 +15,10 @@ static struct device_node *find_node(struct driver *driver, const char *name)
 	return NULL;
 }
 
-/* Whether the driver's tools would make it again: nothing is in its place, and they may. */
+/*
+ * Whether the driver's tools could create the node again: no file is in its place, and they may
+ * create it.
+ */
 static bool can_be_made(struct inventory *inv, const struct device_node *node)
 {
 	struct device_node copy = *node;
@@ -27,7 +30,10 @@ static bool can_be_made(struct inventory *inv, const struct device_node *node)
 	       copy.to_be_made;
 }
 
-/* One of the driver's with another number is no mask: it is a fault of the host's, to be told. */
+/*
+ * A node of the driver with another number doesn't hide the GPU. It is a fault of the host, which
+ * is reported elsewhere.
+ */
 static bool is_stale(const struct inventory *inv, const struct device_node *node)
 {
 	struct stat st;
@@ -37,8 +43,8 @@ static bool is_stale(const struct inventory *inv, const struct device_node *node
 }
 
 /*
- * Why its node can't be opened, or NULL. The kernel asks the device cgroup for access(2), too, and
- * that doesn't wake the GPU.
+ * Why the node can't be opened, or NULL. For access(2), the kernel also checks the device cgroup,
+ * and that doesn't wake the GPU.
  */
 static const char *objection(struct inventory *inv, const struct device_node *node, bool as_caller)
 {
@@ -103,7 +109,10 @@ int driver_count_openable(const struct driver_roots *roots, const struct config 
 		if (!r)
 			gpus->items[kept++] = gpus->items[i];
 	}
-	/* Those that can't be read have no node that is known: NVML doesn't count them, either. */
+	/*
+	 * The node of a GPU that can't be read is unknown, and NVML doesn't count such a GPU,
+	 * either.
+	 */
 	for (size_t i = 0; left_out && i < driver->lost.count; i++)
 		driver->lost.items[i].counted = false;
 	gpus->count = kept;

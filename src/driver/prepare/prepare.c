@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Modules and nodes of the whole driver, at boot. */
+/* Loads all modules and creates all nodes at boot (`davit system prepare`). */
 #include <string.h>
 
 #include "prepare.h"
@@ -21,7 +21,7 @@ static int add_line(struct inventory *inv, struct strings *done, const char *for
 	return 0;
 }
 
-/* 1: it would be loaded, and until it is nothing is known of its nodes. */
+/* 1: with `pretend`, the module would be loaded; until then, its nodes are unknown. */
 static int prepare_driver(struct inventory *inv, struct strings *done)
 {
 	struct stat st;
@@ -39,7 +39,7 @@ static int prepare_driver(struct inventory *inv, struct strings *done)
 	return r < 0 ? r : 1;
 }
 
-/* Every module, whatever nodes there are; hosts without displays may lack nvidia-modeset. */
+/* Loads every module, even if its nodes exist. Hosts without displays may lack nvidia-modeset. */
 static int prepare_modules(struct inventory *inv, struct strings *done)
 {
 	static const struct {

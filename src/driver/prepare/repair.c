@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Missing modules and nodes: what a hook mends for one container. */
+/* Loads missing modules and creates missing nodes for one container. */
 #include <string.h>
 
 #include "prepare.h"
 
-/* The majors are known once a module is loaded. */
+/* The major is known only after the module was loaded. */
 static void update_major(const struct driver *driver, struct device_node *node)
 {
 	if (string_starts(node->name, "nvidia-uvm"))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the readers of a board share while its inventory is made. */
+/* The state that the readers of a board share while they make its inventory. */
 #pragma once
 
 #include "csv.h"
@@ -11,24 +11,25 @@ struct board {
 	const struct config *config;
 	struct arena *arena;
 	struct driver *driver;
-	unsigned chip; /* 234 of "nvidia,tegra234"; 0: the device tree doesn't tell */
+	unsigned chip; /* 234 of "nvidia,tegra234"; 0: unknown */
 	struct csv_entries entries;
 	struct walk files;       /* in the driver's root */
-	struct strings left_out; /* lists that aren't read unless the container asks for all */
-	struct strings groups;   /* of nodes that not everybody may open, root's aside: numbers */
-	size_t listed; /* how many nodes are from the lists: the others are discrete GPUs' */
-	size_t absent; /* entries that this host doesn't have */
+	struct strings left_out; /* lists that are read only if the container requests all */
+	struct strings groups;   /* gids of nodes that not every user may open, except 0 */
+	size_t listed; /* number of nodes from the lists; later ones are for discrete GPUs */
+	size_t absent; /* entries that don't exist on this host */
 	struct error *err;
 };
 
 /* ---- lists.c ---------------------------------------------------------------------------- */
 
 /*
- * The entries of the lists in driver.csv: of devices.csv, drivers.csv and l4t.csv, or of every file
- * that ends with ".csv". A list that others than root can change is an error. 0 or -errno.
+ * Reads the entries of the lists in driver.csv: devices.csv, drivers.csv and l4t.csv, or with
+ * `every` all files that end with ".csv". If the command line names lists, reads only those. A list
+ * that users other than root can change is an error. 0 or -errno.
  */
 int board_read_lists(struct board *board, bool every);
-/* Whether one of the three is there. */
+/* Whether one of the three exists, or the command line names lists. */
 bool board_has_lists(const struct driver_roots *roots, const struct config *config);
 
 /* ---- nodes.c ---------------------------------------------------------------------------- */
@@ -41,5 +42,5 @@ bool board_has_nvgpu(const struct driver_roots *roots);
 /* ---- files.c ---------------------------------------------------------------------------- */
 
 int board_read_files(struct board *board);
-/* Whether policy.csv-allow names it. */
+/* Whether policy.csv-allow has the path or a directory above it. */
 bool board_allows(const struct board *board, const char *path);

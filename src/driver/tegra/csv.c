@@ -47,7 +47,7 @@ bool csv_is_pattern(const char *text)
 	return text[strcspn(text, "*?[\\")] != '\0';
 }
 
-/* One character of a class: *at goes behind it. */
+/* Reads one character of a class and advances *at. */
 static bool take_member(const char **at, char *ret)
 {
 	if (**at == '\\')
@@ -58,7 +58,10 @@ static bool take_member(const char **at, char *ret)
 	return true;
 }
 
-/* "[a-z]": *at is behind the bracket, and goes behind the closing one. False: it has no end. */
+/*
+ * Matches a class, "[a-z]". *at is after the opening bracket and moves past the closing one. False:
+ * the class isn't closed.
+ */
 static bool match_class(const char **at, char c, bool *ret)
 {
 	bool negated = **at == '^', found = false;
@@ -84,7 +87,7 @@ static bool match_class(const char **at, char c, bool *ret)
 	return true;
 }
 
-/* One character against what stands at *at, which goes behind it. */
+/* Matches one character with the pattern at *at, and advances *at. */
 static bool match_one(const char **at, char c)
 {
 	bool matched;
@@ -101,7 +104,10 @@ static bool match_one(const char **at, char c)
 	}
 }
 
-/* Back to the last star when it doesn't go on: linear memory, at most length times length steps. */
+/*
+ * On a mismatch, continues at the last star. This needs constant memory and at most length times
+ * length steps.
+ */
 bool csv_matches(const char *pattern, const char *name)
 {
 	const char *star = NULL, *resumed = NULL;
@@ -150,7 +156,7 @@ bool csv_matches_path(const char *pattern, const char *path)
 
 /* ---- the text --------------------------------------------------------------------------- */
 
-/* Nothing of a terminal's, a line's or a mountinfo's own meaning. */
+/* No control characters, which have a meaning for terminals and in files of lines. */
 static bool is_plain(struct slice path)
 {
 	for (size_t i = 0; i < path.length; i++)

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The format of the lists (NVIDIA Container Toolkit, internal/platform-support/tegra/csv): a line
- * is TYPE, PATH; the first comma divides, blanks around both don't count. There are no comments and
- * no quotes: what has another type, or no path, is passed over. A path may be a pattern as Go's
- * filepath.Match has them.
+ * The format of the lists (NVIDIA Container Toolkit, internal/platform-support/tegra/csv). A line
+ * is "TYPE, PATH": the first comma separates the two, and blanks around both are ignored. There are
+ * no comments and no quotes. Lines with another type or without a path are skipped. A path may be a
+ * pattern of Go's filepath.Match.
  */
 #pragma once
 
@@ -25,11 +25,12 @@ struct csv_entries {
 /* Adds the text's entries, each once. 0, -ENOMEM or -E2BIG. */
 int csv_parse(const char *text, size_t length, struct arena *arena, struct csv_entries *ret);
 
-/* "/a/./b//../c" -> "/a/c", beneath "/" whatever it says. NULL without memory. */
+/* "/a/./b//../c" -> "/a/c". Leading ".." stay at "/". NULL: no memory. */
 const char *csv_clean_path(const char *path, struct arena *arena);
 bool csv_is_pattern(const char *text);
-/* Whether a name, without slashes, matches a component of a pattern: `*`, `?`, `[a-z]`, `[^a]`,
- * `\`. */
+/*
+ * Whether a name without slashes matches a component of a pattern: `*`, `?`, `[a-z]`, `[^a]`, `\`.
+ */
 bool csv_matches(const char *pattern, const char *name);
-/* The same of whole paths: no `*` matches a slash. */
+/* The same for whole paths: `*` doesn't match a slash. */
 bool csv_matches_path(const char *pattern, const char *path);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Files, directories and links that the lists bring: each to the path that it has on the host. */
+/*
+ * Adds the files, directories and links of the lists. In the container, each has its path on the
+ * host.
+ */
 #include <fcntl.h>
 #include <string.h>
 
@@ -7,7 +10,7 @@
 
 #define RELEASE "/etc/nv_tegra_release"
 
-/* Beneath these, never these themselves. */
+/* Files below these directories are allowed, the directories themselves aren't. */
 static const char *const folders[] = {
 	"/usr", "/lib", "/opt", "/etc/vulkan", "/etc/vulkansc", "/var/nvidia",
 };
@@ -106,7 +109,7 @@ static int add_link(struct board *board, struct driver_file *file, const char *p
 		       : add_pair(board, &file->links, path, text);
 }
 
-/* By its SONAME; what is no ELF file has its name alone. */
+/* Adds the SONAME, or the file's name if it has none. */
 static int add_loader_names(struct board *board, struct driver_file *file)
 {
 	AUTO_FD fd = fd_reopen(file->fd, O_RDONLY | O_NONBLOCK | O_NOCTTY);
@@ -124,7 +127,7 @@ static int add_loader_names(struct board *board, struct driver_file *file)
 			file->target);
 }
 
-/* 0, with *ret NULL when it isn't to come in; or -ENOMEM. */
+/* 0, with *ret NULL if the file is excluded; or -ENOMEM. */
 static int take_file(struct board *board, const char *path, struct walk_result *found,
 		     struct driver_file **ret)
 {
@@ -168,7 +171,7 @@ static int take_file(struct board *board, const char *path, struct walk_result *
 	return 0;
 }
 
-/* Links of a library's own directory, as the host has them: "libx.so.1", "libx.so". */
+/* Adds a link in the library's directory, if the host has it: "libx.so.1", "libx.so". */
 static int add_host_link(struct board *board, struct driver_file *file, const char *name)
 {
 	const char *path =
@@ -182,7 +185,10 @@ static int add_host_link(struct board *board, struct driver_file *file, const ch
 	return text && !strchr(text, '/') ? add_link(board, file, path, text) : 0;
 }
 
-/* "libx.so.1.2": the names that its links have by custom, and those that a few have whatever is. */
+/*
+ * For "libx.so.1.2", adds the host's usual links, and a few libraries' customary links, which the
+ * host may lack.
+ */
 static int add_links_of(struct board *board, struct driver_file *file)
 {
 	static const struct {
@@ -249,7 +255,7 @@ static int take_path(struct board *board, enum csv_type type, const char *path)
 	return r;
 }
 
-/* "/dev/dri/by-path" lies among the nodes. */
+/* "/dev/dri/by-path" is in the tree of the nodes. */
 static int take_by_path(struct board *board, const char *path)
 {
 	struct driver_file *file;
@@ -278,7 +284,10 @@ static int take_by_path(struct board *board, const char *path)
 	return 0;
 }
 
-/* By driver.csv-ignore: "**" before a pattern makes it one of the name alone. */
+/*
+ * Whether driver.csv-ignore excludes the link. After "**", a pattern is compared only with the
+ * name.
+ */
 static bool is_ignored(const struct board *board, const char *path)
 {
 	static const char anywhere[] = "**/";

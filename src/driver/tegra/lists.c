@@ -26,8 +26,8 @@ static bool is_list(const char *name)
 }
 
 /*
- * The tree that the lists are in, and their directory there: the driver's root when it is beneath
- * that, since what lies above belongs to whoever mounted it.
+ * The tree that contains the lists, and their directory in it. If they are below the driver's root,
+ * that is the tree: the directories above it belong to the user who mounted it.
  */
 static const struct root *root_of(const struct driver_roots *roots, const char *path,
 				  const char **ret_path)
@@ -53,7 +53,7 @@ bool board_has_lists(const struct driver_roots *roots, const struct config *conf
 	if (config->driver.csv_files.count)
 		return true;
 
-	/* Most hosts lack the directory: one question for them. */
+	/* Most hosts lack the directory, which one call shows. */
 	if (root_stat(root, path, 0, &st) < 0 || !S_ISDIR(st.st_mode))
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(base_lists); i++) {
@@ -93,7 +93,7 @@ static int read_list(struct board *board, struct walk *walk, const char *path)
 	return r;
 }
 
-/* Those that a command line names: one that can't be read is an error. */
+/* Reads the lists that the command line names. One that can't be read is an error. */
 static int read_named(struct board *board)
 {
 	const struct strings *files = &board->config->driver.csv_files;
@@ -116,7 +116,10 @@ static int read_named(struct board *board)
 	return r == -ENOMEM ? error_memory(board->err) : r;
 }
 
-/* In the order of their names. A list that can't be read is skipped, as by NVIDIA's toolkit. */
+/*
+ * Reads lists in the order of their names. A list that can't be read is skipped, as in NVIDIA's
+ * toolkit.
+ */
 static int read_directory(struct board *board, bool every)
 {
 	const char *directory;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Which nodes the lists bring, and which GPU each belongs to. */
+/* Adds the nodes of the lists and of discrete GPUs, and assigns each to its GPUs. */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -8,11 +8,11 @@
 #include "davit/bus_id.h"
 
 #define GPUS "driver/nvidia/gpus"
-#define LAST_WITH_NVGPU 234 /* Orin; from Thor (264) on the chip has a place on the PCI bus */
+#define LAST_WITH_NVGPU 234 /* Orin; since Thor (264), the chip's GPU is on the PCI bus */
 
 /*
- * What the lists may bring. Whoever can write them can anyway give a container everything; but a
- * list is copied from board to board, and none of NVIDIA's has other nodes than these.
+ * The nodes that lists may name. A user who can write a list can already give containers
+ * everything. But lists are copied from board to board, and NVIDIA's name only these nodes.
  */
 static const char *const allowed[] = {
 	"nvidia*",    "nvhost-*", "nvgpu/*/*",   "nvmap",         "nvsciipc",
@@ -21,10 +21,10 @@ static const char *const allowed[] = {
 	"capture-*",  "camchar*", "cvsfw*",      "nvidia-caps/*",
 };
 
-/* Of the chip's own GPU alone: a discrete one doesn't need them. */
+/* Nodes of the chip's own GPU, which discrete GPUs don't need. */
 static const char *const of_the_chip[] = {"nvgpu/*/*", "nvhost-*gpu", "nvidia[0-9]*"};
 
-/* Profiling and debugging of whatever runs on the GPU. */
+/* Nodes for profiling and debugging everything on the GPU. */
 static const char *const debugging[] = {
 	"nvgpu/*/dbg",    "nvgpu/*/prof*",    "nvgpu/*/ctxsw",
 	"nvhost-dbg-gpu", "nvhost-prof*-gpu", "nvhost-ctxsw-gpu",
@@ -79,7 +79,7 @@ static int note_group(struct board *board, const struct stat *st)
 		       : strings_add(board->arena, &board->groups, group);
 }
 
-/* 1: added, 0: it isn't there or may not come in; or -ENOMEM. */
+/* 1: the node exists and, if allowed, was added; 0: it doesn't exist; or -ENOMEM. */
 static int add_node(struct board *board, const char *name)
 {
 	struct device_node *node;
@@ -104,7 +104,7 @@ static int add_node(struct board *board, const char *name)
 	return 1;
 }
 
-/* "nvgpu/igpu0/ctrl" where the driver calls the folder igpu-0000:01:00.0. */
+/* Adds "nvgpu/igpu0/ctrl" if the driver calls that directory igpu-0000:01:00.0. */
 static int add_from_other_folder(struct board *board, const char *name)
 {
 	static const char usual[] = "nvgpu/igpu0/";
@@ -138,7 +138,7 @@ static int add_listed(struct board *board, const char *path)
 	struct walk walk;
 	int r, found = 0;
 
-	/* Of JetPack 4's sample: names without /dev are nothing there, either. */
+	/* JetPack 4's sample list has names without /dev, which add nothing there, either. */
 	if (!string_starts(path, "/dev/"))
 		return 0;
 	walk_begin(&walk, &board->roots->dev, board->arena);
@@ -171,8 +171,8 @@ bool board_has_nvgpu(const struct driver_roots *roots)
 }
 
 /*
- * The chip's own, where the native driver has it on a bus of its own (Thor): by its name, or, on a
- * chip without nvgpu whose name for it isn't known here, by its place.
+ * Whether it is the chip's own GPU, which the native driver shows on a PCI bus (Thor). It is
+ * recognised by its model or, on a chip without nvgpu whose model isn't known here, by its bus id.
  */
 static bool is_the_chips(const struct board *board, const char *id, const char *model)
 {
@@ -215,7 +215,7 @@ static const char *copy_value(struct board *board, const char *text, const char 
 	return copy;
 }
 
-/* One that the native driver shows: a discrete GPU, or the chip's own once more. 0 or -ENOMEM. */
+/* Reads a GPU that the native driver shows: a discrete one or the chip's own. 0 or -ENOMEM. */
 static int read_shown(struct board *board, const char *id)
 {
 	const char *path = arena_printf(board->arena, GPUS "/%s/information", id), *model;
@@ -261,7 +261,7 @@ static int by_bus_id(const void *a, const void *b)
 
 /* ---- whose node it is ------------------------------------------------------------------- */
 
-/* The node "nvidiaN" of a discrete GPU, or NULL. */
+/* The discrete GPU with the node "nvidiaN", or NULL. */
 static const struct gpu *gpu_by_minor(const struct driver *driver, const char *name)
 {
 	uint64_t minor;
@@ -275,7 +275,7 @@ static const struct gpu *gpu_by_minor(const struct driver *driver, const char *n
 	return NULL;
 }
 
-/* The discrete GPU that sysfs shows a DRM node beneath, or NULL. */
+/* The discrete GPU below which sysfs shows the DRM node, or NULL. */
 static const struct gpu *gpu_by_drm(const struct board *board, const char *name)
 {
 	struct stat st;
@@ -299,8 +299,8 @@ static int assign_node(struct board *board, struct gpu *gpu, const char *name)
 }
 
 /*
- * A discrete GPU has its own node and DRM nodes, and what is no GPU's (nvmap, host1x, video). The
- * chip's own has what is left, but for what is a discrete one's.
+ * A discrete GPU gets its own node and DRM nodes, and nodes that belong to no GPU (nvmap, host1x,
+ * video). The chip's own GPU gets all other nodes of the lists, except those of discrete GPUs.
  */
 static int assign_nodes(struct board *board)
 {
@@ -326,7 +326,7 @@ static int assign_nodes(struct board *board)
 	return r;
 }
 
-/* What the lists of a board without discrete GPUs don't name. */
+/* Adds nodes that the lists of boards without discrete GPUs don't name. */
 static int add_for_discrete(struct board *board)
 {
 	static const char *const control[] = {"nvidiactl", "nvidia-modeset", "nvidia-uvm",
@@ -343,7 +343,7 @@ static int add_for_discrete(struct board *board)
 
 		r = name ? add_node(board, name) : -ENOMEM;
 	}
-	/* The chip's display, where no discrete GPU has that number. */
+	/* The display of the chip, unless a discrete GPU has that minor. */
 	for (unsigned i = 1; r >= 0 && count > 1 && i <= 2; i++) {
 		const char *name = arena_printf(board->arena, "nvidia%u", i);
 
@@ -398,7 +398,7 @@ static int note_groups(struct board *board)
 
 /* ---- whether the chip's GPU is there ----------------------------------------------------- */
 
-/* A node of the chip's GPU that the lists name, whether it is there or not. */
+/* Whether the entry names a node of the chip's GPU, which may not exist. */
 static bool is_own_entry(const struct board *board, const struct csv_entry *entry)
 {
 	const char *name = entry->path + strlen("/dev/");
@@ -407,7 +407,7 @@ static bool is_own_entry(const struct board *board, const struct csv_entry *entr
 	       IS_ANY(of_the_chip, name) && !gpu_by_minor(board->driver, name);
 }
 
-/* What the lists have for it is absent altogether: its driver didn't come up, or it is off. */
+/* Whether none of its nodes in the lists exists: its driver didn't start, or it is off. */
 static bool is_chip_absent(const struct board *board)
 {
 	const struct strings *nodes = &board->driver->gpus.items[0].nodes;
@@ -421,7 +421,7 @@ static bool is_chip_absent(const struct board *board)
 	return named || nodes->count == 0;
 }
 
-/* IGX with its discrete GPU in use has the chip's own switched off: the others count from 0. */
+/* IGX switches the chip's GPU off while its discrete GPU is in use. The others count from 0. */
 static int drop_chip(struct board *board)
 {
 	struct gpus *gpus = &board->driver->gpus;

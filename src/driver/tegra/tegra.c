@@ -41,7 +41,7 @@ static bool has_release(const struct driver_roots *roots)
 	return root_stat(&roots->driver, RELEASE, 0, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-/* "Tegra" in one of the SoC's families; on newer kernels the first is ARM's own. */
+/* Whether a SoC's family is "Tegra". On newer kernels, the first SoC is ARM's own entry. */
 static bool has_family(const struct driver_roots *roots, struct arena *arena)
 {
 	struct strings socs;
@@ -65,7 +65,10 @@ static bool is_tegra(const struct driver_roots *roots, struct arena *arena)
 	return has_release(roots) || read_chip(roots, arena) || has_family(roots, arena);
 }
 
-/* JetPack 6 and later show the native driver's version, too; most other hosts lack the lists. */
+/*
+ * JetPack 6 and later also show the native driver's version. Most other hosts with it lack the
+ * lists.
+ */
 static bool recognise(const struct platform_signs *signs, struct arena *arena)
 {
 	if (!board_has_lists(signs->roots, signs->config) && signs->proc_version)
@@ -108,7 +111,7 @@ static struct slice parse_release(const char *text, uint64_t *ret_release)
 	return none;
 }
 
-/* What NVIDIA shipped with each release of L4T, for a libcuda without a note of it. */
+/* The CUDA version of each L4T release, for a libcuda without a version note. */
 static const char *cuda_of_release(const struct driver_roots *roots, struct arena *arena)
 {
 	struct slice revision;
@@ -167,8 +170,9 @@ static int locate_nvml(const struct driver_roots *roots, const struct config *co
 }
 
 /*
- * The images' newer libraries are for one kind of chip each: Orin's are in a directory of their
- * own, and what is in the usual one is for servers. The GPU's driver has no version there to go by.
+ * Newer libraries in images are for one kind of chip. Those for Orin are in their own directory,
+ * and the usual directory has those for servers. The GPU's driver has no version there with which
+ * to compare them, so CUDA versions are compared.
  */
 static void choose_compat(struct board *board)
 {
@@ -183,7 +187,7 @@ static void choose_compat(struct board *board)
 
 /* ---- the inventory ---------------------------------------------------------------------- */
 
-/* What the mask over /proc/driver/nvidia shows, as far as it is there. */
+/* The texts that the mask over /proc/driver/nvidia shows, if the files exist. */
 static void read_mask_texts(struct board *board)
 {
 	const struct root *proc = &board->roots->proc;
@@ -212,7 +216,7 @@ static int begin(struct board *board)
 			version.length ? arena_strndup(board->arena, version.data, version.length)
 				       : NULL;
 	}
-	/* Without GPUs beneath it there is nothing to mask. */
+	/* Without GPUs in /proc/driver/nvidia, there is nothing to mask. */
 	if (host_list(&board->roots->proc, "driver/nvidia/gpus", board->arena, &gpus) < 0 ||
 	    gpus.count == 0)
 		driver->proc_version = NULL;
@@ -273,7 +277,7 @@ static int examine(const struct driver_roots *roots, const struct config *config
 	return r == -ENOMEM ? r : 0;
 }
 
-/* They are looked for by their names alone; boards seldom have one. */
+/* These devices are found only by name. Boards seldom have one. */
 static int read_families(const struct driver_roots *roots, unsigned families,
 			 const struct strings *imex, struct arena *arena, struct driver *driver,
 			 struct error *err)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Boards with NVIDIA's Tegra (Jetson): what a container gets stands in lists of files, the CSV
- * files of L4T. One GPU is the chip's own; discrete ones may be beside it.
+ * Boards with NVIDIA's Tegra (Jetson). Lists of files, the CSV files of L4T, determine what a
+ * container gets. One GPU is part of the chip, and there may be discrete GPUs.
  */
 #pragma once
 
@@ -10,8 +10,8 @@
 extern const struct platform tegra_platform;
 
 /*
- * Whether the host is such a board though it lacks the lists: then the error of another platform's
- * room is replaced by one that says so. 0: it isn't, err stays; else -errno.
+ * If the host is such a board but lacks the lists, replaces the error in err by one that says so
+ * and returns -errno. Otherwise returns 0, and err is unchanged.
  */
 int tegra_explain_absence(const struct driver_roots *roots, const struct config *config,
 			  struct arena *arena, struct error *err);

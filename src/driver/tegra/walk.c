@@ -28,7 +28,7 @@ static int refuse(struct walk *walk, const char *path, const char *why)
 	return walk->refused ? -EPERM : -ENOMEM;
 }
 
-/* Whether root alone decides what is there. */
+/* 0 if only root can change the file, else -EPERM with walk->refused. */
 static int check(struct walk *walk, int fd, const struct stat *st, const char *path)
 {
 	if (!owner_is_trusted(fd, st))
@@ -48,7 +48,7 @@ static const char *read_link(int fd, struct arena *arena)
 		       : arena_strndup(arena, text, (size_t)length);
 }
 
-/* The directory above a clean path, and the name in it. NULL without memory. */
+/* The directory above a clean path, and the name in it. NULL: no memory. */
 static const char *above(const char *path, struct arena *arena, const char **ret_name)
 {
 	const char *slash = strrchr(path, '/');
@@ -67,7 +67,7 @@ static const char *join(const char *directory, const char *text, struct arena *a
 
 static int open_dir(struct walk *walk, const char *path, int budget, struct walk_dir *ret);
 
-/* The last component of a clean path, itself: a link isn't followed. */
+/* Opens the last component of a clean path, without following a link. */
 static int open_leaf(struct walk *walk, const char *path, int budget, struct walk_dir *ret_dir,
 		     int *ret_fd, struct stat *ret_st)
 {
@@ -98,7 +98,7 @@ static int remember(struct walk *walk, const char *path, const char *resolved, i
 	return 0;
 }
 
-/* ret->fd is the walk's. */
+/* ret->fd belongs to the walk. */
 static int open_dir(struct walk *walk, const char *path, int budget, struct walk_dir *ret)
 {
 	struct walk_dir parent;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What of the store, and of /usr/lib/wsl/lib, goes into a container, and under which names. */
+/* Selects the files of the store and of /usr/lib/wsl/lib for a container, and their names. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,7 +15,7 @@
 #define EVERYTHING \
 	(CAPABILITY_COMPUTE | CAPABILITY_UTILITY | CAPABILITY_VIDEO | GRAPHICS | CAPABILITY_NGX)
 
-/* By the beginning of their names; what no row names goes with compute. */
+/* Matched by name prefix; files without a row belong to compute. */
 static const struct {
 	const char *beginning;
 	unsigned capabilities;
@@ -33,9 +33,9 @@ static const struct {
 };
 
 /*
- * Names that a file has in /usr/lib/wsl/lib and not in the store. libcuda.so.1 is the shim: it asks
+ * Names that files have in /usr/lib/wsl/lib but not in the store. libcuda.so.1 is the shim: it asks
  * Windows which store is in use and opens libcuda.so.1.1 there. Both have the SONAME libcuda.so.1,
- * so it isn't left to their order which is found.
+ * so which one the loader finds must not depend on their order.
  */
 static const struct {
 	const char *file, *name, *text;
@@ -49,7 +49,9 @@ static const struct {
 	{"libnvidia-opticalflow.so.1", "libnvidia-opticalflow.so", "libnvidia-opticalflow.so.1"},
 };
 
-/* Opened by others by their paths, or by another name: none that the loader is to know. */
+/*
+ * Other libraries open these by their paths or by another name, so the loader must not know them.
+ */
 static const char *const unnamed[] = {
 	WSL_LIBCUDA,
 	LOADER,
@@ -57,7 +59,7 @@ static const char *const unnamed[] = {
 	"libnvoptix_loader.so.1",
 };
 
-/* Beside the driver's: Microsoft's. */
+/* Microsoft's libraries, needed in addition to the driver's. */
 static const struct {
 	const char *name;
 	unsigned capabilities; /* 0: always */
@@ -71,8 +73,8 @@ static const struct {
 struct reader {
 	const struct wsl_store *store;
 	unsigned capabilities;
-	bool whole; /* the store goes in as one directory */
-	bool shim;  /* the store has it */
+	bool whole; /* the store is mounted as one directory */
+	bool shim;  /* the store has the shim */
 	struct arena *arena;
 	struct driver *driver;
 	struct error *err;
@@ -116,8 +118,8 @@ static int add_pair(struct reader *r, struct driver_links *links, const char *na
 }
 
 /*
- * In the store's directory, where the links can be made when it is the container's own; else in
- * /usr/lib/wsl/lib, where the host has these names.
+ * The links are in the store's directory if it can be changed in the container. If the host's store
+ * is mounted there as a whole, they are in /usr/lib/wsl/lib, where the host has these names.
  */
 static int add_names(struct reader *r, struct driver_file *file, const char *directory)
 {
@@ -174,7 +176,7 @@ static int add_file(struct reader *r, const char *directory, const char *name,
 
 /* ---- all -------------------------------------------------------------------------------- */
 
-/* What can't be taken is left out, but for what the driver can't do without. */
+/* Files that can't be used are omitted, unless the driver requires them. */
 static int take(struct reader *r, int directory, const char *path, const char *name,
 		unsigned capabilities, bool needed)
 {
@@ -213,9 +215,9 @@ static int take_libraries(struct reader *r, const struct driver_roots *roots)
 }
 
 /*
- * Whether the store can go in as it is, by one mount in place of a hundred: everything in it is a
- * plain file or directory of root's. Where something isn't, each file is looked at by itself, and
- * that one left out.
+ * Whether the store can be mounted as a whole, which needs one mount instead of a hundred. This
+ * requires that all entries are regular files or directories that only root can change. Otherwise
+ * each file is checked separately, and only those that fail are omitted.
  */
 static bool is_plain(const struct reader *r, const struct strings *entries)
 {
@@ -257,17 +259,17 @@ static int take_entry(struct reader *r, const char *name)
 
 	if ((!ends_with_any(name) && strcmp(name, SMI) != 0) || !(capabilities & r->capabilities))
 		return 0;
-	/* The name is the shim's, whatever somebody copied there. */
+	/* The name is reserved for the shim, even if the store has a file of that name. */
 	if (r->shim && strcmp(name, LIBCUDA) == 0)
 		return 0;
-	/* What comes with its directory was looked at: no more than its name is needed. */
+	/* is_plain has checked the files of a whole store, so only the name is recorded. */
 	if (r->whole)
 		return add_file(r, r->store->path, name, capabilities, false, &none);
 	return take(r, r->store->fd, r->store->path, name, capabilities,
 		    strcmp(name, WSL_LIBCUDA) == 0 || strcmp(name, LOADER) == 0);
 }
 
-/* A store without the shim: the one that the host's own programs load. */
+/* The store lacks the shim: use the one that the host's own programs load. */
 static int take_shim(struct reader *r, const struct driver_roots *roots)
 {
 	AUTO_FD directory = root_openat(&roots->driver, WSL_LIBRARIES, O_RDONLY | O_DIRECTORY);
@@ -284,7 +286,7 @@ static int take_store(struct reader *r, const struct driver_roots *roots)
 
 	if (result < 0)
 		return error_errno(r->err, -result, "read %s", r->store->path);
-	/* What no class names comes with compute: nearly everything. */
+	/* Nearly all files belong to compute. Without it, the store isn't mounted as a whole. */
 	r->whole = compute && is_plain(r, &entries);
 	r->shim = strings_contain(&entries, LOADER);
 	if (r->whole)

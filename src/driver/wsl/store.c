@@ -6,7 +6,7 @@
 #include "store.h"
 
 #define LOADER "libcuda_loader.so"
-/* Windows keeps drivers of years there: some hundreds. */
+/* Windows keeps old drivers for years, some hundreds. */
 #define STORES_MAX 4096
 #define LISTED_MAX 200 /* characters of a message */
 #define COMPARED_MAX ((off_t)16 * 1024 * 1024)
@@ -15,15 +15,15 @@ struct search {
 	const struct driver_roots *roots;
 	struct arena *arena;
 	int drivers;        /* WSL_DRIVERS */
-	struct stat loader; /* what /usr/lib/wsl/lib/libcuda.so.1 is */
+	struct stat loader; /* of /usr/lib/wsl/lib/libcuda.so.1 */
 	bool loader_known;
 	struct strings all;  /* folders */
 	struct strings cuda; /* those with a libcuda.so.1.1 */
-	const char *refused; /* one that isn't root's alone */
+	const char *refused; /* a store that users other than root can write */
 	struct error *err;
 };
 
-/* What is written about a link beside it: "libcuda.so.1", without a directory. */
+/* Opens the target of a link to a name in the same directory, such as "libcuda.so.1". */
 static int follow_beside(int directory, int link, struct arena *arena)
 {
 	char text[256];
@@ -69,8 +69,9 @@ int wsl_open_file(int directory, const char *name, struct arena *arena)
 }
 
 /*
- * Where others may write they may put a hard link to a secret of root's, which no look at the file
- * would tell from a driver's: such a directory is none of Windows'.
+ * If other users could write the directory, they could put a hard link to a secret of root there,
+ * and the file couldn't be distinguished from a driver's. Directories of Windows aren't writable
+ * like that.
  */
 static bool is_roots(int directory)
 {
@@ -104,7 +105,10 @@ static int open_folder(struct search *s, const char *name)
 
 /* ---- which one -------------------------------------------------------------------------- */
 
-/* On two mounts the device differs: inode and size are what both show of one file. */
+/*
+ * The device numbers differ, because these are two mounts. Inode and size are the same for one
+ * file.
+ */
 static bool is_active(const struct search *s, int folder)
 {
 	struct stat st;
@@ -136,7 +140,7 @@ static bool same_bytes(int a, int b)
 	return true;
 }
 
-/* Whether the folder's loader has the bytes of the one in /usr/lib/wsl/lib. */
+/* Whether the folder's loader has the same bytes as the one in /usr/lib/wsl/lib. */
 static bool has_same_loader(const struct search *s, int folder)
 {
 	AUTO_FD library = -1, loader = -1;
@@ -150,7 +154,7 @@ static bool has_same_loader(const struct search *s, int folder)
 	return library >= 0 && loader >= 0 && same_bytes(library, loader);
 }
 
-/* Names of NVIDIA's kind first: each look at a folder is a question to Windows. */
+/* First called for names like NVIDIA's, because each access to a folder is a request to Windows. */
 static int search_names(struct search *s, bool nvidias, struct wsl_store *ret)
 {
 	for (size_t i = 0; i < s->all.count; i++) {

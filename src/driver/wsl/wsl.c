@@ -18,7 +18,7 @@ static bool recognise(const struct platform_signs *signs, struct arena *arena)
 	       S_ISCHR(st.st_mode);
 }
 
-/* WSL1 is no virtual machine: Windows' kernel answers, and says so. */
+/* WSL1 isn't a virtual machine: the Windows kernel answers, with its own version string. */
 static bool is_first_wsl(const struct driver_roots *roots, struct arena *arena)
 {
 	char *release;
@@ -58,7 +58,7 @@ static int add_node(const struct driver_roots *roots, struct arena *arena, struc
 		return error_set(err, ERROR_NO_DRIVER, ENXIO, "run `wsl --update` in Windows",
 				 "use %s/" NODE ": %s", roots->dev.path,
 				 r < 0 ? strerror(-r) : "it is not a character device");
-	/* The minor is given by the kernel's misc devices anew at each boot. */
+	/* The kernel assigns the minor of a misc device anew at each boot. */
 	*node = (struct device_node){
 		.name = NODE,
 		.major = major(st.st_rdev),
@@ -68,7 +68,7 @@ static int add_node(const struct driver_roots *roots, struct arena *arena, struc
 	return 0;
 }
 
-/* One that stands for all until NVML is asked: whichever is named, it is behind the same node. */
+/* One placeholder for all GPUs until NVML answers: they share the same node. */
 static int add_gpu(struct arena *arena, struct driver *driver, struct error *err)
 {
 	struct gpu *gpu = ARENA_PUSH(arena, &driver->gpus);
@@ -134,7 +134,7 @@ static int examine(const struct driver_roots *roots, const struct config *config
 	return r == -ENOMEM ? r : 0;
 }
 
-/* Windows keeps them to itself. */
+/* WSL2 has none of these devices. */
 static int read_families(const struct driver_roots *roots, unsigned families,
 			 const struct strings *imex, struct arena *arena, struct driver *driver,
 			 struct error *err)
@@ -154,7 +154,7 @@ static int read_families(const struct driver_roots *roots, unsigned families,
 		       : 0;
 }
 
-/* From the note of the libcuda in use. */
+/* From the note of libcuda in the store in use. */
 static const char *cuda_version(const struct driver_roots *roots, const struct config *config,
 				const struct driver *driver, struct arena *arena)
 {
@@ -178,7 +178,7 @@ static const char *cuda_version(const struct driver_roots *roots, const struct c
 	return version;
 }
 
-/* The library asks for libdxcore.so by that name alone, which the loader's cache may lack. */
+/* libnvidia-ml opens libdxcore.so by its bare name, which the loader cache may lack. */
 static int locate_nvml(const struct driver_roots *roots, const struct config *config,
 		       const struct driver *driver, struct arena *arena, struct nvml_question *ret,
 		       struct error *err)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * WSL2: the driver is Windows'. Its user space for Linux lies in a folder of Windows' driver store,
- * seen beneath /usr/lib/wsl/drivers; all GPUs of Windows are behind the one node /dev/dxg.
+ * WSL2 uses the Windows driver. Its Linux libraries are in a folder of the Windows driver store,
+ * mounted below /usr/lib/wsl/drivers. All GPUs of Windows share the node /dev/dxg.
  */
 #pragma once
 
@@ -10,7 +10,7 @@
 extern const struct platform wsl_platform;
 
 /*
- * Whether the host is WSL though it lacks the node: then the error of another platform's room is
- * replaced by one that says so. 0: it isn't, err stays; else -errno.
+ * If the host is WSL but lacks the node, replaces the error in err by one that says so and returns
+ * -errno. Otherwise returns 0, and err is unchanged.
  */
 int wsl_explain_absence(const struct driver_roots *roots, struct arena *arena, struct error *err);

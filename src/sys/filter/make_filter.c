@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A program of the build: prints the hook's system call filters as arrays of classic BPF, to be
- * included by filter.c. libseccomp knows the numbers; the program is our own, since installing it
- * is a cost at the start of each container. It finds a group of numbers by halving, and has one end
- * for the calls that are allowed and one for the others. From Linux 5.11 the kernel tries a filter
- * once with every number and then no longer runs it for a call that it always allows, but only a
- * filter of a few kinds of instructions: loads, jumps that compare with a constant, and returns
- * (seccomp_is_const_allow in kernel/seccomp.c).
+ * A program for the build: prints the hook's system call filters as arrays of classic BPF, which
+ * filter.c includes. libseccomp provides the numbers. The filter program is davit's own, because
+ * its size is a cost at the start of each container. It finds a group of numbers by bisection, and
+ * has one end for the allowed calls and one for the others.
+ *
+ * From Linux 5.11, the kernel evaluates a filter once for every number and then doesn't run it for
+ * calls that it always allows. It can do this only for a filter that consists of loads, comparisons
+ * with a constant, and returns (seccomp_is_const_allow in kernel/seccomp.c).
  */
 #include <errno.h>
 #include <linux/audit.h>
@@ -31,23 +32,23 @@
 #endif
 
 #define NUMBER(name) SCMP_SYS(name),
-#define NUMBERS 512 /* x32's numbers are far beyond and refused */
+#define NUMBERS 512 /* x32's numbers are beyond it and refused */
 #define INSTRUCTIONS_MAX 224
 #define CHAIN ((size_t)3)
 
 static const int always[] = {FILTER_CALLS_ALWAYS(NUMBER)};
 static const int request[] = {FILTER_CALLS_REQUEST(NUMBER)};
 
-/* Jumps to one of the two ends; they get their distance when it is known. */
+/* Jumps to one of the two ends. They get their distance when it is known. */
 #define TO_ALLOW UINT8_MAX
 #define TO_OTHERWISE (UINT8_MAX - 1)
 
 struct program {
-	bool allowed[NUMBERS + 1]; /* the last one stands for all numbers beyond, and isn't */
-	uint32_t starts[NUMBERS];  /* of the ranges of calls that are treated alike */
+	bool allowed[NUMBERS + 1]; /* the last one is for all higher numbers, and is false */
+	uint32_t starts[NUMBERS];  /* the first numbers of ranges with the same result */
 	size_t ranges;
 	struct group {
-		size_t from, to; /* of ranges; every second one is a single number */
+		size_t from, to; /* indices of ranges; every second range is a single number */
 	} groups[NUMBERS];
 	size_t group_count;
 	struct sock_filter items[INSTRUCTIONS_MAX];
@@ -72,7 +73,7 @@ static void allow(struct program *program, const int *calls, size_t count)
 	}
 }
 
-/* Returns the instruction's place. */
+/* Returns the instruction's index. */
 static size_t put(struct program *program, struct sock_filter instruction)
 {
 	if (program->count == INSTRUCTIONS_MAX)
@@ -89,8 +90,9 @@ static void find_ranges(struct program *program)
 }
 
 /*
- * Single numbers of the other kind in a range, up to CHAIN of them, are compared one by one: with a
- * comparison at their beginning and at their end they would take two instructions.
+ * Up to CHAIN single numbers with the other result form a group with the ranges around them, and
+ * are compared one by one. With a comparison at the beginning and one at the end, each would take
+ * two instructions.
  */
 static void find_groups(struct program *program)
 {
@@ -111,14 +113,16 @@ static uint8_t end_of(const struct program *program, size_t range)
 	return program->allowed[program->starts[range]] ? TO_ALLOW : TO_OTHERWISE;
 }
 
-/* As put_groups, for one of them. */
+/* Like put_groups, for one group. */
 static uint8_t put_group(struct program *program, const struct group *group)
 {
 	const uint8_t end = end_of(program, group->from);
 	size_t i;
 
 	for (i = group->from + 1; i < group->to; i += 2)
-		/* if (A == the single number) go to its end, at last to the others' */
+		/*
+		 * if (A == the single number) go to its end; after the last, go to the others' end
+		 */
 		(void)put(program, (struct sock_filter)BPF_JUMP(
 					   BPF_JMP | BPF_JEQ | BPF_K, program->starts[i],
 					   end_of(program, i), i + 2 < group->to ? 0 : end));
@@ -127,7 +131,7 @@ static uint8_t put_group(struct program *program, const struct group *group)
 
 /*
  * Tests the groups [from, to), with the number in A (the accumulator). Returns the end to jump to
- * if there is only one; otherwise 0, for the instructions that it has put.
+ * if there is only one; otherwise 0, and the tests are the next instructions.
  */
 static uint8_t put_groups(struct program *program, size_t from, size_t to)
 {
@@ -136,7 +140,7 @@ static uint8_t put_groups(struct program *program, size_t from, size_t to)
 
 	if (to - from == 1)
 		return put_group(program, &program->groups[from]);
-	/* if (A >= the first number of the upper half) go there, which is known below */
+	/* if (A >= the first number of the upper half) go there; the distance is set below */
 	jump = put(program, (struct sock_filter)BPF_JUMP(
 				    BPF_JMP | BPF_JGE | BPF_K,
 				    program->starts[program->groups[middle].from], 0, 0));
@@ -184,7 +188,7 @@ static void put_beginning(struct program *program)
 		(void)put(program, instructions[i]);
 }
 
-/* What the program answers, by the few instructions that it has. */
+/* The program's result, found by interpreting its few kinds of instructions. */
 static uint32_t answer(const struct program *program, uint32_t architecture, uint32_t number)
 {
 	uint32_t a = 0;
@@ -209,7 +213,7 @@ static uint32_t answer(const struct program *program, uint32_t architecture, uin
 	return 0;
 }
 
-/* A filter that answers anything else than its list says is never built. */
+/* The build fails if a filter's results differ from its list. */
 static void check(const struct program *program, uint32_t otherwise)
 {
 	const uint32_t beyond[] = {NUMBERS, NUMBERS + 1, 0x40000000, 0x40000001, UINT32_MAX};
@@ -247,8 +251,8 @@ int main(void)
 	allow(&with_request, request, sizeof(request) / sizeof(request[0]));
 	allow(&apply, always, sizeof(always) / sizeof(always[0]));
 	/*
-	 * The wider filter is inherited by programs of others, which cope with a call that fails
-	 * and not with being killed.
+	 * Other programs inherit the wider filter. They can handle a failing call, but not being
+	 * killed.
 	 */
 	make("filter_request", &with_request, SECCOMP_RET_ERRNO | EPERM);
 	make("filter_apply", &apply, SECCOMP_RET_KILL_PROCESS);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Devices beside the GPUs. No table of the driver's tells of most of them: the nodes are looked at.
- */
+/* Devices besides the GPUs. The driver lists only some of them, so davit looks for their nodes. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -20,7 +19,7 @@ static bool is_number(const char *text)
 
 /* ---- by their names --------------------------------------------------------------------- */
 
-/* A number that is now another driver's would be that driver's device in the container. */
+/* If another driver now owns the number, the container would get that driver's device. */
 static int check_owner(struct inventory *inv, const struct device_node *node)
 {
 	unsigned nvswitch = inv->driver->majors.nvswitch;
@@ -68,7 +67,7 @@ static int add_channel(struct inventory *inv, const char *number)
 	return error_fix(inv->err, -ENODEV, "remove this node of an earlier boot");
 }
 
-/* The channels there are, for a message. */
+/* Adds the other existing channels, for a message. */
 static int add_other_channels(struct inventory *inv, const struct strings *asked)
 {
 	static const char prefix[] = "channel";
@@ -99,7 +98,7 @@ static int find_channels(struct inventory *inv, const struct strings *asked)
 
 /* ---- MIG -------------------------------------------------------------------------------- */
 
-/* Whoever may configure or watch MIG opens one of these. A driver without MIG has neither. */
+/* The node for configuring or monitoring MIG. A driver without MIG has neither. */
 static int find_mig(struct inventory *inv, unsigned family)
 {
 	const char *path = family == FAMILY_MIG_CONFIG ? CAPABILITIES "mig/config"

@@ -43,7 +43,10 @@ static int copy_value(struct inventory *inv, const char *text, const char *key,
 	return 0;
 }
 
-/* "dri/card1", "dri/renderD128". No folder: the GPU has no DRM nodes, nvidia-drm isn't loaded. */
+/*
+ * "dri/card1", "dri/renderD128". Without the directory, the GPU has no DRM nodes, because
+ * nvidia-drm isn't loaded.
+ */
 static int read_drm(struct inventory *inv, struct gpu *gpu)
 {
 	const char *path = arena_printf(inv->arena, "bus/pci/devices/%s/drm", gpu->bus_id);
@@ -77,7 +80,10 @@ static int read_gpu(struct inventory *inv, const char *id)
 	if (r < 0)
 		return error_errno(inv->err, -r, "read %s/" GPUS "/%s/information",
 				   inv->roots->proc.path, id);
-	/* The driver doesn't drive it, and NVML doesn't count it; "Blacklisted" before 450. */
+	/*
+	 * The driver doesn't use an excluded GPU, and NVML doesn't count it. Before 450, the line
+	 * was "Blacklisted".
+	 */
 	if (is_yes(text, "GPU Excluded") || is_yes(text, "Blacklisted"))
 		return 0;
 	minor = host_value(text, "Device Minor");
@@ -108,8 +114,8 @@ static int read_gpu(struct inventory *inv, const char *id)
 }
 
 /*
- * One that can't be read fell off the bus, is being removed, or is new to the kernel. It keeps its
- * number, since the others' must not change under those who ask for them.
+ * A GPU that can't be read fell off the bus, is being removed, or was just added. It keeps its
+ * index, so that requests for other indices still get the same GPUs.
  */
 static int lose_gpu(struct inventory *inv, const char *id, size_t count)
 {
@@ -131,7 +137,7 @@ static int lose_gpu(struct inventory *inv, const char *id, size_t count)
 	return 0;
 }
 
-/* The node of a GPU, where /proc tells of none. */
+/* If /proc lists no GPU, an existing GPU node shows that something hides the GPUs. */
 static void find_hidden_node(struct inventory *inv)
 {
 	for (unsigned minor = 0; minor < MINORS_TRIED; minor++) {
@@ -148,9 +154,9 @@ static void find_hidden_node(struct inventory *inv)
 }
 
 /*
- * Whether these devices are told by the GPUs alone that were read until now, the first ones in bus
- * order: all are indices and UUIDs of them. (An index counts from the first, so it needs those
- * before it, of which the driver may leave some alone; and none behind it.)
+ * Whether the GPUs read so far, which are the first in bus order, suffice for these devices: each
+ * is an index or a UUID of one of them. An index depends only on the GPUs before it, some of which
+ * the driver may exclude.
  */
 static bool is_settled(const struct driver *driver, const struct strings *devices)
 {
@@ -169,8 +175,8 @@ static bool is_settled(const struct driver *driver, const struct strings *device
 }
 
 /*
- * In bus order, and no further than to the last GPU that is asked for: the driver takes 0.2 ms to
- * tell of one (an H200, driver 580): for eight of them, nearly as long as all else takes.
+ * Reads GPUs in bus order and stops at the last one requested. The driver needs 0.2 ms to describe
+ * a GPU (H200, driver 580). For eight GPUs, that is nearly as long as everything else takes.
  */
 int inventory_read_gpus(struct inventory *inv)
 {

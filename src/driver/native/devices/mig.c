@@ -22,7 +22,7 @@ int inventory_read_cap(struct inventory *inv, const char *path, unsigned *ret_mi
 	return r;
 }
 
-/* "gi12" with prefix "gi" -> 12. */
+/* The number in a name: 12 in "gi12" with the prefix "gi". */
 static bool parse_id(const char *name, const char *prefix, unsigned *ret)
 {
 	uint64_t id;
@@ -46,7 +46,7 @@ static int by_instance(const void *a, const void *b)
 	       (x->compute_instance < y->compute_instance);
 }
 
-/* The compute instances of one GPU instance, whose directory is `path`. */
+/* Reads the compute instances of one GPU instance, whose directory is `path`. */
 static int read_gpu_instance(struct inventory *inv, struct gpu *gpu, unsigned gpu_instance,
 			     const char *path)
 {

@@ -6,11 +6,14 @@
 
 #define GRAPHICS (CAPABILITY_GRAPHICS | CAPABILITY_DISPLAY)
 
-/* The nodes that aren't of one GPU. The minors are the driver's ABI (nvidia-modprobe has them). */
+/*
+ * Nodes that don't belong to one GPU. The minors are the driver's ABI (nvidia-modprobe has the
+ * same).
+ */
 static const struct {
 	const char *name;
 	unsigned capabilities; /* any of them; 0: always */
-	bool uvm;              /* whose major: nvidia-uvm's, else nvidia's */
+	bool uvm;              /* the major is nvidia-uvm's, not nvidia's */
 	unsigned minor;
 	bool optional;
 } control_nodes[] = {
@@ -36,7 +39,9 @@ static int stale(struct inventory *inv, const struct device_node *node, const st
 			 "run `davit system prepare`, which replaces this node of an earlier boot");
 }
 
-/* A node of that name with another number is an error when `strict`, else only not present. */
+/*
+ * If `strict`, a node of that name with another number is an error. Otherwise it counts as absent.
+ */
 static int add_node(struct inventory *inv, const char *name, unsigned major, unsigned minor,
 		    bool strict)
 {

@@ -19,7 +19,7 @@
 #define FIRMWARE(...) ROW(DRIVER_FILE_FIRMWARE, __VA_ARGS__, .place = PLACE_FIRMWARE)
 #define SOCKET(...) ROW(DRIVER_FILE_SOCKET, __VA_ARGS__)
 #define AT(place_kind) .place = (PLACE_##place_kind)
-/* A text of EGL, Vulkan or OpenCL that names the library to load. */
+/* A text file of EGL, Vulkan or OpenCL that names the library to load. */
 #define TEXT(...) ROW(DRIVER_FILE_DATA, __VA_ARGS__, .names_library = true)
 #define LINK(link_name, link_text) \
 	.links = (const struct driver_link[]){{link_name, link_text}, {NULL, NULL}}
@@ -45,7 +45,7 @@ const struct catalogue_row catalogue[] = {
 	LIB("libnvidia-gpucomp.so.@",          COMPUTE | GRAPHICS), /* libnvidia-glcore needs it */
 	LIB("libnvidia-ptxjitcompiler.so.@",   COMPUTE,            USUAL),
 	LIB("libnvidia-fatbinaryloader.so.@",  COMPUTE),
-	LIB("libnvidia-allocator.so.@",        COMPUTE | GRAPHICS), /* GBM's backend, too */
+	LIB("libnvidia-allocator.so.@",        COMPUTE | GRAPHICS), /* also GBM's backend */
 	LIB("libnvidia-compiler.so.@",         COMPUTE),
 	LIB("libnvidia-pkcs11.so.@",           COMPUTE),
 	LIB("libnvidia-pkcs11-openssl3.so.@",  COMPUTE),
@@ -86,7 +86,7 @@ const struct catalogue_row catalogue[] = {
 	LIB("libnvidia-gtk3.so.@",             GRAPHICS),
 	LIB("libnvidia-api.so.1",              GRAPHICS), /* NVAPI */
 	LIB("libnvidia-wfb.so.@",              GRAPHICS), /* X's, before 396 */
-	LIB("libGL.so.@",                      GRAPHICS,           SHARED), /* before GLVND: 340, and 390's other choice */
+	LIB("libGL.so.@",                      GRAPHICS,           SHARED), /* before GLVND: 340, optional in 390 */
 	LIB("libEGL.so.@",                     GRAPHICS,           SHARED),
 	LIB("libGLESv1_CM.so.@",               GRAPHICS,           SHARED),
 	LIB("libGLESv2.so.@",                  GRAPHICS,           SHARED),
@@ -121,7 +121,9 @@ const struct catalogue_row catalogue[] = {
 	TEXT("nvidia_icd.i686.json",           GRAPHICS,           AT(VULKAN_ICD)),
 	TEXT("nvidia_icd_vksc.json",           GRAPHICS,           AT(VULKANSC_ICD)),
 	TEXT("nvidia_layers.json",             GRAPHICS,           AT(VULKAN_LAYER)),
-	/* OpenCL is compute; with graphics it comes as NVIDIA's toolkit has it. */
+	/*
+	 * OpenCL belongs to compute. As in NVIDIA's toolkit, its text is also added with graphics.
+	 */
 	TEXT("nvidia.icd",                     COMPUTE,            AT(OPENCL), WITH("libnvidia-opencl.so.")),
 	DATA("nvidia.icd",                     GRAPHICS,           AT(OPENCL), WITHOUT("nvidia.icd")),
 	DATA("nvoptix.bin",                    GRAPHICS,           AT(SHARE)),
@@ -130,11 +132,14 @@ const struct catalogue_row catalogue[] = {
 	DATA("nvidia_drv.so",                  GRAPHICS,           AT(XORG_DRIVERS)),
 	DATA("libglxserver_nvidia.so.@",       GRAPHICS,           AT(XORG_EXTENSIONS),
 	     LINK(XORG_EXTENSIONS "/libglxserver_nvidia.so", "libglxserver_nvidia.so.@")),
-	/* X's own GLX, by NVIDIA: before GLVND. */
+	/* NVIDIA's GLX module for X, before GLVND. */
 	DATA("libglx.so.@",                    GRAPHICS,           AT(XORG_EXTENSIONS), WITHOUT("libglxserver_nvidia.so."),
 	     LINK(XORG_EXTENSIONS "/libglx.so", "libglx.so.@")),
 
-	/* Known names, so that no directory is read: by chip since 525, one for all before. */
+	/*
+	 * The names are known, so no directory is read. Since 525 there is one file for each chip
+	 * family, before that one for all.
+	 */
 	FIRMWARE("gsp_ga10x.bin",              ALWAYS),
 	FIRMWARE("gsp_tu10x.bin",              ALWAYS),
 	FIRMWARE("gsp_ad10x.bin",              ALWAYS, WITHOUT("gsp_ga10x.bin")), /* 525 */
@@ -156,8 +161,7 @@ const char *catalogue_expand(struct arena *arena, const char *text, const char *
 	return arena_printf(arena, "%.*s%s%s", (int)(at - text), text, version, at + 1);
 }
 
-/* The length of "libcuda.so" in "libcuda.so.1" and "libcuda.so.@", or 0. */
-static size_t stem_length(const char *name)
+size_t catalogue_stem_length(const char *name)
 {
 	const char *so = strstr(name, ".so");
 
@@ -166,12 +170,13 @@ static size_t stem_length(const char *name)
 
 const struct catalogue_row *catalogue_library(const char *name)
 {
-	size_t length = stem_length(name);
+	size_t length = catalogue_stem_length(name);
 
 	for (size_t i = 0; length && i < catalogue_count; i++) {
 		const struct catalogue_row *row = &catalogue[i];
 
-		if (row->kind == DRIVER_FILE_LIBRARY && stem_length(row->name) == length &&
+		if (row->kind == DRIVER_FILE_LIBRARY &&
+		    catalogue_stem_length(row->name) == length &&
 		    strncmp(row->name, name, length) == 0)
 			return row;
 	}
@@ -184,10 +189,13 @@ bool catalogue_matches(const char *name)
 
 	if (!string_starts(name, "lib"))
 		return false;
-	/* NVIDIA's own toolkit has libraries, too. */
+	/* libnvidia-container is part of NVIDIA's toolkit, not of the driver. */
 	if (strstr(name, "nvidia"))
 		return !string_starts(name, "libnvidia-container");
-	/* Most names in a cache are told from the driver's by a letter. */
+	/*
+	 * The driver's other names begin with "libn" or "libc" (shared ones don't count), most
+	 * names in a cache don't.
+	 */
 	if (name[3] != 'n' && name[3] != 'c')
 		return false;
 	row = catalogue_library(name);
@@ -210,8 +218,8 @@ bool catalogue_has_own_version(const char *name)
 		return true;
 	for (size_t i = 0; i < catalogue_count; i++)
 		if (catalogue[i].kind == DRIVER_FILE_LIBRARY && !strchr(catalogue[i].name, '@') &&
-		    stem_length(catalogue[i].name) == stem_length(name) &&
-		    strncmp(catalogue[i].name, name, stem_length(name)) == 0)
+		    catalogue_stem_length(catalogue[i].name) == catalogue_stem_length(name) &&
+		    strncmp(catalogue[i].name, name, catalogue_stem_length(name)) == 0)
 			return true;
 	return false;
 }

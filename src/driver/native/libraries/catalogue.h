@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The driver's files as one table. To add one, add a row: nothing else knows a file's name. Where
- * distributions have them is the table of places.c.
+ * The table of the driver's files. To add a file, add a row; no other code lists file names. The
+ * directories of distributions are in places.c.
  */
 #pragma once
 
@@ -9,17 +9,17 @@
 
 #define CATALOGUE_LIBCUDA "libcuda.so.@"
 #define CATALOGUE_LIBNVML "libnvidia-ml.so.@"
-/* Each of these is a package of its own, with a version of its own. */
+/* Libraries with this prefix are packaged separately and have their own versions. */
 #define CATALOGUE_EGL_PLATFORM "libnvidia-egl-"
 
-/* What is looked for in a place. */
+/* The kind of file searched in a place. */
 enum place_kind {
 	PLACE_NONE,
 	PLACE_LIBRARIES,
 	PLACE_LIBRARIES_32,
 	PLACE_VDPAU,
 	PLACE_PROGRAMS,
-	PLACE_PROGRAMS_RARE, /* those that most hosts lack */
+	PLACE_PROGRAMS_RARE, /* programs that most hosts lack */
 	PLACE_FIRMWARE,
 	PLACE_EGL_VENDOR,
 	PLACE_EGL_PLATFORM,
@@ -31,56 +31,60 @@ enum place_kind {
 	PLACE_XORG_CONF,
 	PLACE_XORG_DRIVERS,
 	PLACE_XORG_EXTENSIONS,
-	PLACE_PERSISTENCED, /* beneath config.driver.run, as the next */
+	PLACE_PERSISTENCED, /* below config.driver.run, as is the next */
 	PLACE_FABRICMANAGER,
 };
 
 struct place {
 	uint8_t kind; /* enum place_kind */
 	/*
-	 * With a leading slash: in the driver's root. Without: beneath the prefix that the
-	 * libraries are in ("/usr", "/usr/local/nvidia"); vdpau's, and with a leading "./": beneath
-	 * the library directory.
-	 * `@` stands for the driver's version, `+` for the folder in "nvidia" that the libraries
-	 * are in
-	 * ("current", "tesla-470"): without such a folder there is no such place.
+	 * Absolute: in the driver's root; for sockets, in config.driver.run. Relative: below the
+	 * prefix of the library directory ("/usr", "/usr/local/nvidia"). For vdpau, and with a
+	 * leading "./": below the library directory itself.
+	 *
+	 * `@` is the driver's version. `+` is the directory in "nvidia" that has the libraries
+	 * ("current", "tesla-470"); without such a directory, the place doesn't exist.
 	 */
 	char path[47];
 };
 /* The next place of that kind after `last` (NULL: the first), or NULL. */
 const struct place *place_next(enum place_kind kind, const struct place *last);
-/* The directory in the container of what was found there; `@` as above. */
+/* The container's directory for files found there; `@` as above. */
 const char *place_target(const struct place *place);
 
 struct catalogue_row {
 	/*
-	 * The file's name; `@` stands for the driver's version. A library without `@` has a version
-	 * of its own and is found by its SONAME: the link of that name leads to the file.
+	 * The file's name; `@` is the driver's version. A library without `@` has its own version
+	 * and is found by its SONAME, a link to the file.
 	 */
 	const char *name;
 	const struct driver_link *links; /* ending with a NULL name; `@` as above */
-	/* Only when the file of this beginning was found before, or when it was not; NULL: always.
+	/*
+	 * Search only if a file with this prefix was found before (`with`), or wasn't (`without`).
+	 * NULL: always.
 	 */
 	const char *with, *without;
-	uint8_t place;         /* enum place_kind; libraries: besides their directories */
-	uint8_t kind;          /* enum driver_file_kind */
-	unsigned capabilities; /* any of them brings the file; 0: every GPU container has it */
-	bool essential;        /* its capability can't do without it */
+	uint8_t place; /* enum place_kind; for libraries, in addition to their directories */
+	uint8_t kind;  /* enum driver_file_kind */
+	unsigned capabilities; /* added for any of these; 0: for every GPU container */
+	bool essential;        /* its capability requires it */
 	bool usual;            /* every driver with its capability has it */
-	bool names_library;    /* a text that names a library: nothing without that */
-	bool shared;           /* the name is also that of a library of others, such as GLVND's */
+	bool names_library;    /* a text that names a library, and is omitted without it */
+	bool shared;           /* other libraries, such as GLVND's, have the same name */
 };
 
 extern const struct catalogue_row catalogue[];
 extern const size_t catalogue_count;
 
-/* `text` with `@` replaced by the version. NULL without memory. */
+/* `text` with `@` replaced by the version. NULL: no memory. */
 const char *catalogue_expand(struct arena *arena, const char *text, const char *version);
+/* The length of "libcuda.so" in "libcuda.so.1" and "libcuda.so.@", or 0. */
+size_t catalogue_stem_length(const char *name);
 /* The library's row by a name such as "libcuda.so", "libcuda.so.1", "libcuda.so.580.1"; or NULL. */
 const struct catalogue_row *catalogue_library(const char *name);
-/* Whether a library of that name, in a cache or a folder of many, may be the driver's. */
+/* Whether a library of that name, in a cache or directory with many others, may be the driver's. */
 bool catalogue_matches(const char *name);
-/* libnvidia-ml or libcuda, by whatever of its names: where it is, the driver is. */
+/* Whether it is a name of libnvidia-ml or libcuda, which identify a driver's directory. */
 bool catalogue_is_sign(const char *name);
 /* Libraries whose files don't have the driver's version in their names. */
 bool catalogue_has_own_version(const char *name);

@@ -5,16 +5,17 @@
 #include "../native.h"
 
 /*
- * The CUDA version of each branch of the driver, for libraries without a note of it: the same for
- * all releases of a branch. Each row's source is the table "CUDA Toolkit and Corresponding Driver
- * Versions" in the release notes of CUDA 13.2 (docs.nvidia.com/cuda/cuda-toolkit-release-notes),
- * where the version at the row's end is the first one of the branch; but for these:
- *   - 340: the installer cuda_6.5.14_linux_64.run brings driver 340.29;
- *   - 387: the installer is called cuda_9.1.85_387.26_linux.run;
- *   - 565: no toolkit came with it; `nvidia-smi` of 565.57.01 says 12.7.
- * tests/drivers compares it with what cuDriverGetVersion of real libraries says: 340, 390, 418,
- * 450, 460, 470, 525, 535, 550 and 555. Branches whose releases differ (430 and 435 among them) are
- * left out.
+ * The CUDA version of each driver branch, for libraries without a note of it. All releases of a
+ * branch have the same version. The source is the table "CUDA Toolkit and Corresponding Driver
+ * Versions" in the release notes of CUDA 13.2 (docs.nvidia.com/cuda/cuda-toolkit-release-notes).
+ * The comment on a row is the branch's first version there. Exceptions:
+ * - 340: the installer cuda_6.5.14_linux_64.run contains driver 340.29;
+ * - 387: the installer's name is cuda_9.1.85_387.26_linux.run;
+ * - 565: no toolkit was released with it; `nvidia-smi` of 565.57.01 shows 12.7.
+ *
+ * tests/drivers compares the rows 340, 390, 418, 450, 460, 470, 525, 535, 550 and 555 with
+ * cuDriverGetVersion of real libraries. Branches whose releases differ (430 and 435 among them) are
+ * omitted.
  */
 /* clang-format off */
 static const struct {
@@ -74,7 +75,7 @@ const char *native_cuda_version(const struct driver_roots *roots, const struct c
 				const struct driver *driver, struct arena *arena)
 {
 	static const struct catalogue_row libcuda = {.name = CATALOGUE_LIBCUDA};
-	/* What is found out on the way, where it was searched, is not the caller's. */
+	/* The caller's list of searched directories must not change. */
 	struct driver copy = {.version = driver->version};
 	struct error ignored;
 	struct inventory inv = inventory_of(roots, config, &copy, arena, &ignored);

@@ -6,7 +6,10 @@
 
 #define TEXT_MAX ((size_t)64 * 1024)
 
-/* The folder in "nvidia" that a library directory is: "tesla-470" of ".../nvidia/tesla-470". */
+/*
+ * The name of a library directory directly in "nvidia": "tesla-470" of ".../nvidia/tesla-470"; or
+ * NULL.
+ */
 static const char *flavour_of(const char *directory)
 {
 	const char *folder = strstr(directory, "/nvidia/");
@@ -53,7 +56,7 @@ static const char *join(struct arena *arena, const char *dir, const char *name)
 	return dir && name ? arena_printf(arena, "%s/%s", dir, name) : NULL;
 }
 
-/* A place's path with the version and the folder of the libraries in it; NULL: no such place. */
+/* A place's path with `@` and `+` replaced. NULL: no such place. */
 static const char *expand_place(struct inventory *inv, const char *path,
 				const struct library_dir *found)
 {
@@ -67,8 +70,8 @@ static const char *expand_place(struct inventory *inv, const char *path,
 }
 
 /*
- * The file of a row if it is in that place: path stays NULL where there is no such place. 0 or
- * -ENOMEM.
+ * Fills in the row's path in that place, without looking whether the file exists. The path stays
+ * NULL if the place doesn't exist on this host. 0 or -ENOMEM.
  */
 static int file_at(struct inventory *inv, const struct catalogue_row *row,
 		   const struct place *place, const struct library_dir *found,
@@ -100,7 +103,7 @@ static int file_at(struct inventory *inv, const struct catalogue_row *row,
 	return ret->path && ret->target ? 0 : -ENOMEM;
 }
 
-/* Opens it when it is of the right type: path becomes NULL when it isn't. */
+/* Opens the file if it exists and has the right type. */
 static bool open_file(struct inventory *inv, const struct catalogue_row *row,
 		      struct driver_file *file)
 {
@@ -123,13 +126,13 @@ static int try_place(struct inventory *inv, const struct catalogue_row *row,
 
 	if (file_at(inv, row, place, found, ret) < 0)
 		return error_memory(inv->err);
-	/* The prefix is often one of the usual places. */
+	/* The prefix is often one of the usual places: don't try the same path twice. */
 	if (!ret->path || (ret->tree == last.tree && string_equal(ret->path, last.path)))
 		return 0;
 	return open_file(inv, row, ret);
 }
 
-/* The path that the kernel was told to look for firmware in, before all others. */
+/* The directory of the kernel's parameter firmware_class.path, which the kernel searches first. */
 static int try_firmware_path(struct inventory *inv, const struct catalogue_row *row,
 			     struct driver_file *ret)
 {
@@ -148,7 +151,7 @@ static int try_firmware_path(struct inventory *inv, const struct catalogue_row *
 	return ret->path ? open_file(inv, row, ret) : error_memory(inv->err);
 }
 
-/* The place that the last file of this kind was in: the others are beside it. */
+/* Where the last file of this kind was found, since the others are usually beside it; or NULL. */
 static const struct place **last_place(struct inventory *inv, enum place_kind kind)
 {
 	if (kind == PLACE_PROGRAMS || kind == PLACE_PROGRAMS_RARE)
@@ -156,7 +159,10 @@ static const struct place **last_place(struct inventory *inv, enum place_kind ki
 	return kind == PLACE_FIRMWARE ? &inv->firmware_at : NULL;
 }
 
-/* "/bin" is "/usr/bin", but in a driver root with a prefix of its own, which has no "/usr". */
+/*
+ * Whether the place is /usr/bin: absolute, as "bin" below "/usr", or as "bin" below "" (/bin is a
+ * link to it). A driver's own prefix has another directory.
+ */
 static bool is_bin(struct inventory *inv, const struct place *place,
 		   const struct library_dir *found)
 {
@@ -172,7 +178,10 @@ static int find_file(struct inventory *inv, const struct catalogue_row *row,
 {
 	const struct place **last = last_place(inv, row->place), *place = last ? *last : NULL;
 	int r = place ? try_place(inv, row, place, found, ret) : 0;
-	/* Not every driver has every firmware: one folder has all of its driver's. */
+	/*
+	 * A driver has all its firmware in one directory, but not every firmware of the catalogue.
+	 * If the programs are in /usr/bin, so are the rare ones.
+	 */
 	bool only = place && (row->place == PLACE_FIRMWARE ||
 			      (row->place == PLACE_PROGRAMS_RARE && is_bin(inv, place, found)));
 
@@ -188,7 +197,7 @@ static int find_file(struct inventory *inv, const struct catalogue_row *row,
 	return r < 0 ? r : 0;
 }
 
-/* Whether the container gets a library by that name. */
+/* Whether the container gets a library of that name. */
 static bool gives_library(const struct driver *driver, const char *name)
 {
 	for (size_t i = 0; i < driver->files.count; i++) {
@@ -202,7 +211,7 @@ static bool gives_library(const struct driver *driver, const char *name)
 	return false;
 }
 
-/* The path that ends with `end` in a text, when it is an absolute one. */
+/* The part of the text that ends at `end` and begins after a space or a quote. */
 static const char *path_before(struct arena *arena, const char *text, const char *name,
 			       const char *end)
 {
@@ -212,8 +221,8 @@ static const char *path_before(struct arena *arena, const char *text, const char
 }
 
 /*
- * NixOS and Guix name the library by its whole path, which containers haven't got: a link there
- * leads to the container's library. 0 or -ENOMEM.
+ * NixOS and Guix name the library by its whole path, which doesn't exist in containers. A link with
+ * that path leads to the container's library. 0 or -ENOMEM.
  */
 static int add_named_path(struct inventory *inv, struct driver_file *file, const char *path)
 {
@@ -231,8 +240,9 @@ static int add_named_path(struct inventory *inv, struct driver_file *file, const
 }
 
 /*
- * Whether one of the libraries that a text names ("library_path": "libGLX_nvidia.so.0", or a plain
- * line) goes into the container. A text that names none stands for itself. 1, 0 or -ENOMEM.
+ * Whether the container gets one of the libraries that a text names ("library_path":
+ * "libGLX_nvidia.so.0", or a plain line). A text that names none, or can't be read, is added. 1, 0
+ * or -ENOMEM.
  */
 static int library_is_given(struct inventory *inv, struct driver_file *file)
 {
@@ -265,8 +275,8 @@ static int library_is_given(struct inventory *inv, struct driver_file *file)
 }
 
 /*
- * Where the catalogue itself says which library a text comes with, and it is where containers have
- * it, it needn't be read: that is each container with compute.
+ * A text needn't be read if the catalogue names its library and the file is at the container's
+ * path. That is the case in every container with compute.
  */
 static bool is_read(const struct catalogue_row *row, const struct driver_file *file)
 {
@@ -313,7 +323,7 @@ static int read_other_files(struct inventory *inv, const struct library_dir *fou
 	return r;
 }
 
-/* Libraries of another version that nothing of the module's was found for. */
+/* Reports libraries of another version if the module's version of them wasn't found. */
 static int report_others(struct inventory *inv)
 {
 	int r = 0;

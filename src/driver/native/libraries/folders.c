@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Where the driver's libraries are. The loader cache of the driver's root is followed as the loader
- * would: each of its entries, link by link, until a file of the kernel module's version.
+ * Finds the directories of the driver's libraries. Each entry of the loader cache in the driver's
+ * root is followed, link by link, to a file of the kernel module's version.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -11,19 +11,19 @@
 
 #define CACHE_MAX ((size_t)8 * 1024 * 1024)
 /*
- * Directories are read as long as the cache has no more entries of them than this, which takes less
- * than 0.1 ms. Of a larger one (a distribution's only library directory has thousands of files) the
- * cache itself tells the names.
+ * A directory with at most this many entries in the cache is read, which takes less than 0.1 ms.
+ * For a larger one (a distribution's only library directory has thousands of files), the names are
+ * taken from the cache.
  */
 #define LISTED_MAX 256
 #define NAMES_MAX 4096
 
-/* What is known while the directories of one class are looked for. */
+/* The state of a search for the directories of one class (64 or 32 bits). */
 struct search {
 	struct inventory *inv;
 	struct library_dirs *dirs;
 	int class_bits;
-	size_t configured; /* how many of them come from driver.search */
+	size_t configured; /* the number of directories from driver.search */
 };
 
 const char *inventory_whole_path(struct inventory *inv, enum driver_tree tree, const char *path)
@@ -42,47 +42,31 @@ static bool has_version(const struct inventory *inv, const char *name)
 	return so && strcmp(so + strlen(".so."), inv->driver->version) == 0;
 }
 
-/* The length of "libcuda.so" in "libcuda.so.1", or 0. */
-static size_t stem_length(const char *name)
-{
-	const char *so = strstr(name, ".so");
-
-	return so && (so[3] == '.' || so[3] == '\0') ? (size_t)(so - name) + 3 : 0;
-}
-
-/* "535.104.05" of "libcuda.so.535.104.05": a driver's version has a dot and three digits first. */
-static const char *version_of(const char *name)
-{
-	const char *version = name + stem_length(name);
-
-	if (*version++ != '.' || strspn(version, "0123456789") < 3 || !strchr(version, '.') ||
-	    version[strspn(version, "0123456789.")] != '\0')
-		return NULL;
-	return version;
-}
-
-/* Whether a name in a directory or the cache may be the driver's, by itself. */
+/* Whether a name in a directory or the cache may be the driver's. */
 static bool is_drivers(const struct inventory *inv, const char *name)
 {
-	if (!string_starts(name, "lib") || !stem_length(name))
+	if (!string_starts(name, "lib") || !catalogue_stem_length(name))
 		return false;
 	return has_version(inv, name) || catalogue_matches(name);
 }
 
 bool library_dir_may_have(const struct library_dir *dir, const char *name)
 {
-	size_t stem = stem_length(name);
+	size_t stem = catalogue_stem_length(name);
 
 	if (strings_contain(&dir->names, name))
 		return true;
 	if (dir->listed)
 		return false;
-	/* The cache names a file by its SONAME, "libcuda.so.1": the file is beside its link. */
+	/*
+	 * The cache lists a library by its SONAME ("libcuda.so.1"), so any name of the library
+	 * counts: the file is beside its link.
+	 */
 	for (size_t i = 0; i < dir->names.count; i++)
-		if (stem && stem_length(dir->names.items[i]) == stem &&
+		if (stem && catalogue_stem_length(dir->names.items[i]) == stem &&
 		    strncmp(dir->names.items[i], name, stem) == 0)
 			return true;
-	/* Neither: nothing is known of it (a folder such as vdpau's, which isn't in the cache). */
+	/* No names are known, for example of vdpau's directory, which isn't in the cache. */
 	return dir->names.count == 0;
 }
 
@@ -114,7 +98,7 @@ static int remember_probe(struct search *s, const struct library_dir *dir)
 	return strings_add(inv->arena, &inv->driver->searched, whole);
 }
 
-/* `.so` links are kept whatever their name: what they link to may be the driver's. */
+/* Keeps every name that ends with ".so", because it may be a link to a file of the driver. */
 static int keep_name(struct inventory *inv, struct library_dir *dir, const char *name)
 {
 	if (!string_starts(name, "lib") || dir->names.count >= NAMES_MAX ||
@@ -124,12 +108,12 @@ static int keep_name(struct inventory *inv, struct library_dir *dir, const char 
 	return name ? strings_add(inv->arena, &dir->names, name) : -ENOMEM;
 }
 
-/* Reads the names in it. What can't be read is empty. 0 or -ENOMEM. */
+/* Reads the names in the directory. An unreadable directory counts as empty. 0 or -ENOMEM. */
 static int list_dir(struct inventory *inv, struct library_dir *dir)
 {
 	AUTO_FD fd = root_openat(driver_root_of(inv->roots, dir->tree), dir->path,
 				 O_RDONLY | O_DIRECTORY);
-	/* Not on the stack, of which all of it would be touched. */
+	/* Not on the stack: every page of it would be touched. */
 	static _Alignas(struct dirent64) char buffer[32768];
 	ssize_t length = 0;
 	int r = 0;
@@ -156,7 +140,7 @@ static void read_cache(struct inventory *inv)
 	if (inv->cache_read)
 		return;
 	inv->cache_read = true;
-	/* No cache, or none that can be read: the known places are left. */
+	/* Without a readable cache, the known directories remain. */
 	if (root_read(&inv->roots->driver, "/etc/ld.so.cache", CACHE_MAX, inv->arena, &data,
 		      &length) < 0 ||
 	    loader_cache_parse(data, length, inv->arena, &inv->cache, &ignored) < 0)
@@ -168,7 +152,7 @@ static int32_t flags_of(int class_bits)
 	return class_bits == 64 ? LOADER_FLAGS_NATIVE : LOADER_FLAGS_32;
 }
 
-/* The name of an entry's file when it is in that directory, or NULL. */
+/* The file name of an entry that is directly in that directory, or NULL. */
 static const char *name_in(const struct loader_entry *entry, const char *dir, size_t length)
 {
 	const char *name;
@@ -209,7 +193,7 @@ static int take_names_of_cache(struct search *s, struct library_dir *dir)
 
 /* ---- what the directories have ---------------------------------------------------------- */
 
-/* Whether the directory has a sign of the driver, of the right class: 1, 0 or -ENOMEM. */
+/* Whether the directory has a sign of the driver of the right class: 1, 0 or -ENOMEM. */
 static int probe(struct search *s, const struct library_dir *dir)
 {
 	static const char *const signs[] = {CATALOGUE_LIBNVML, CATALOGUE_LIBCUDA};
@@ -241,12 +225,13 @@ static int probe(struct search *s, const struct library_dir *dir)
 }
 
 /*
- * Whether one of the directories has "STEM.VERSION". Of one that the cache told of, its sign speaks
- * for the others: where that is a file beside its link, they are.
+ * Whether one of the directories has "STEM.VERSION". If the names of a directory are from the
+ * cache, its sign is proof for the other libraries: if the sign's file is beside its link, so are
+ * theirs.
  */
 static bool is_found(const struct search *s, const char *name)
 {
-	size_t stem = stem_length(name);
+	size_t stem = catalogue_stem_length(name);
 
 	for (size_t i = 0; stem && i < s->dirs->count; i++) {
 		const struct library_dir *dir = &s->dirs->items[i];
@@ -265,60 +250,9 @@ static bool is_found(const struct search *s, const char *name)
 	return false;
 }
 
-/* "libcuda.so.1": what the loader asks for. */
-static bool is_soname(const char *path)
-{
-	const char *name = strrchr(path, '/') + 1;
-	size_t stem = stem_length(name);
-
-	return name[stem] == '.' && !strchr(name + stem + 1, '.');
-}
-
-static struct other_library *find_other(struct inventory *inv, const char *path)
-{
-	for (size_t i = 0; i < inv->others.count; i++)
-		if (strcmp(inv->others.items[i].path, path) == 0)
-			return &inv->others.items[i];
-	return NULL;
-}
-
-static int remember_other(struct search *s, enum driver_tree tree, const char *link,
-			  const char *path, bool alternatives)
-{
-	struct inventory *inv = s->inv;
-	const char *name = strrchr(path, '/') + 1, *version = version_of(name);
-	const char *whole = inventory_whole_path(inv, tree, path);
-	struct other_library *other;
-
-	if (!version || strcmp(version, inv->driver->version) == 0)
-		return 0;
-	link = inventory_whole_path(inv, tree, link);
-	if (!whole || !link)
-		return -ENOMEM;
-	other = find_other(inv, whole);
-	if (other) {
-		other->alternatives |= alternatives;
-		if (is_soname(link))
-			other->link = link;
-		return 0;
-	}
-	other = ARENA_PUSH(inv->arena, &inv->others);
-	if (!other)
-		return -ENOMEM;
-	*other = (struct other_library){
-		.name = arena_strndup(inv->arena, name, stem_length(name)),
-		.path = whole,
-		.link = link,
-		.version = version,
-		.class_bits = s->class_bits,
-		.alternatives = alternatives,
-	};
-	return other->name ? 0 : -ENOMEM;
-}
-
 static int add_dir(struct search *s, enum driver_tree tree, const char *path);
 
-/* Where a link of that directory leads, when its file isn't beside it. */
+/* Follows a link whose file isn't in the same directory. */
 static int follow(struct search *s, enum driver_tree tree, const char *dir, const char *name)
 {
 	struct inventory *inv = s->inv;
@@ -326,31 +260,31 @@ static int follow(struct search *s, enum driver_tree tree, const char *dir, cons
 	bool alternatives = false;
 	int r = path ? library_resolve(inv, tree, path, &target, &alternatives) : -ENOMEM;
 
-	/* A link to nothing tells of what was there: libraries that were removed, say. */
+	/* A dangling link still shows a version, for example of libraries that were removed. */
 	if (r < 0 && r != -ENOENT)
 		return r == -ENOMEM ? r : 0;
 	slash = target ? strrchr(target, '/') : NULL;
 	if (!slash || slash == target)
 		return 0;
 	if (!has_version(inv, slash + 1))
-		return remember_other(s, tree, path, target, alternatives);
+		return library_remember_other(inv, s->class_bits, tree, path, target, alternatives);
 	if (r < 0)
 		return 0;
 	target = arena_strndup(inv->arena, target, (size_t)(slash - target));
 	return target ? add_dir(s, tree, target) : -ENOMEM;
 }
 
-/* Names of a directory that no file of the version was found for are followed. */
+/* Follows the names for which no file of the module's version was found. */
 static int follow_all(struct search *s, size_t index)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < s->dirs->items[index].names.count; i++) {
-		/* Adding one moves the others. */
+		/* Read again each time, because add_dir may move the array. */
 		const struct library_dir *dir = &s->dirs->items[index];
 		const char *name = dir->names.items[i];
 
-		/* The cheaper questions first: most are links to a file beside them. */
+		/* The cheapest check is first: most names are links to a file beside them. */
 		if (!is_found(s, name) && is_drivers(s->inv, name) &&
 		    !catalogue_has_own_version(name))
 			r = follow(s, dir->tree, dir->path, name);
@@ -358,7 +292,7 @@ static int follow_all(struct search *s, size_t index)
 	return r;
 }
 
-/* Adds a directory that isn't among them yet, and those that its links lead to. 0 or -ENOMEM. */
+/* Adds a directory, unless it is known, and those that its links lead to. 0 or -ENOMEM. */
 static int add_dir(struct search *s, enum driver_tree tree, const char *path)
 {
 	struct library_dir dir = {.tree = tree, .path = path}, *added;
@@ -385,8 +319,8 @@ static int add_dir(struct search *s, enum driver_tree tree, const char *path)
 }
 
 /*
- * The directories of the cache's entries that may be the driver's, as far as what they name isn't
- * found yet: usually one.
+ * Adds directories of the cache's entries: with `signs`, those of libnvidia-ml and libcuda;
+ * otherwise those of the driver's libraries that weren't found yet. Usually there is one.
  */
 static int add_cached(struct search *s, bool signs)
 {
@@ -410,7 +344,7 @@ static int add_cached(struct search *s, bool signs)
 	return r;
 }
 
-/* Whether everything is found that a driver of any version has for these capabilities. */
+/* Whether all libraries were found that every driver has for these capabilities. */
 static bool is_complete(const struct search *s)
 {
 	unsigned wanted = s->inv->capabilities;
@@ -421,7 +355,7 @@ static bool is_complete(const struct search *s)
 	for (size_t i = 0; sign && i < catalogue_count; i++) {
 		const struct catalogue_row *row = &catalogue[i];
 
-		/* Whoever asks for no capability looks for one of the two signs. */
+		/* A caller without capabilities needs one of the two signs. */
 		if ((wanted ? row->usual && (row->capabilities & wanted) : row->essential) &&
 		    !is_found(s, row->name))
 			return false;
@@ -429,25 +363,9 @@ static bool is_complete(const struct search *s)
 	return sign;
 }
 
-/*
- * Debian's alternatives chose a driver of another version: its programs and texts would come with
- * the libraries of ours, so what lies beside them isn't taken.
- */
-static bool chosen_otherwise(const struct search *s)
-{
-	for (size_t i = 0; i < s->inv->others.count; i++) {
-		const struct other_library *other = &s->inv->others.items[i];
-
-		if (other->alternatives && other->class_bits == s->class_bits &&
-		    catalogue_is_sign(other->name))
-			return true;
-	}
-	return false;
-}
-
 /* ---- all -------------------------------------------------------------------------------- */
 
-/* How much of the driver a directory has. */
+/* The number of the driver's names in a directory; 0 without a sign. */
 static size_t weight(const struct inventory *inv, const struct library_dir *dir)
 {
 	size_t count = 0;
@@ -461,8 +379,8 @@ static size_t weight(const struct inventory *inv, const struct library_dir *dir)
 }
 
 /*
- * The most complete directory goes first, since a stray library may be anywhere; one that the
- * configuration names goes before all.
+ * Puts the most complete directory first, since a stray library may be anywhere, but after those of
+ * driver.search. A directory of driver.search with a sign is always preferred.
  */
 static void put_first(struct search *s)
 {
@@ -505,7 +423,7 @@ int library_dirs_locate(struct inventory *inv, int class_bits, struct library_di
 		if (r == 0)
 			r = add_cached(&s, false);
 	}
-	while (r == 0 && !is_complete(&s) && !chosen_otherwise(&s) &&
+	while (r == 0 && !is_complete(&s) && !library_other_is_selected(inv, class_bits) &&
 	       (place = place_next(kind, place)))
 		r = add_dir(&s, TREE_DRIVER_ROOT, place->path);
 	if (r < 0)

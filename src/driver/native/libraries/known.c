@@ -3,7 +3,7 @@
 
 #include "catalogue.h"
 
-/* What stands behind ".so" and a dot: a SONAME's number ("1") or a driver's version. */
+/* The suffix after ".so.": a SONAME's number ("1") or a driver version. */
 static bool is_version(const char *text)
 {
 	return *text && text[strspn(text, "0123456789.")] == '\0';
@@ -58,7 +58,7 @@ static int describe(const struct catalogue_row *row, const char *version, struct
 	return 0;
 }
 
-/* A library that the table lacks, by its version or NVIDIA's way of naming them. */
+/* A library missing from the table, recognised by its version or NVIDIA's naming scheme. */
 static int know_library(const char *name, const char *version, struct arena *arena,
 			struct driver_known *ret)
 {
@@ -89,13 +89,15 @@ int driver_know_file(const char *name, const char *version, struct arena *arena,
 		const char *other = NULL;
 		bool library = row->kind == DRIVER_FILE_LIBRARY || strstr(row->name, ".so.");
 
-		/* "socket" is many a program's: only its whole path tells. */
+		/*
+		 * Many programs have a socket of that name: only the whole path would identify it.
+		 */
 		if (row->kind == DRIVER_FILE_SOCKET ||
 		    !(library ? is_library(row, name, &other) || is_link(row, name)
 			      : strcmp(row->name, name) == 0))
 			continue;
 		*ret = (struct driver_known){0};
-		/* A SONAME's number has no dot. */
+		/* The number in a SONAME has no dot. */
 		if (strchr(row->name, '@') && other && strchr(other, '.') &&
 		    strcmp(other, version) != 0)
 			ret->version = other;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* One library of the driver, and why there is none. */
+/* Finds one library of the driver, and explains why there is none. */
 #include <fcntl.h>
 #include <string.h>
 
@@ -36,7 +36,7 @@ int library_read(struct inventory *inv, enum driver_tree tree, const char *path,
 
 /* ---- links ------------------------------------------------------------------------------ */
 
-/* "/a/b" and the text "c" of a link there: "/a/c". NULL without memory. */
+/* The target of the link "/a/b" with the text "c": "/a/c". NULL: no memory. */
 static const char *join_link(struct arena *arena, const char *path, const char *text)
 {
 	const char *slash = strrchr(path, '/');
@@ -44,7 +44,7 @@ static const char *join_link(struct arena *arena, const char *path, const char *
 
 	if (text[0] == '/')
 		return text;
-	/* "../x" beneath a directory is plain; anything odder is left to the resolver. */
+	/* Only leading "../" are resolved here, the resolver handles everything else. */
 	while (string_starts(text, "../") && length > 0) {
 		while (length > 0 && path[length - 1] != '/')
 			length--;
@@ -63,7 +63,7 @@ int library_resolve(struct inventory *inv, enum driver_tree tree, const char *pa
 	for (int i = 0; path && i < LINKS_MAX; i++) {
 		const char *text = root_readlink(root, path, inv->arena);
 
-		/* Not a link: readlinkat says ENOENT of what O_PATH opened and is no link. */
+		/* Not a link, or missing: readlinkat returns ENOENT for both, so stat decides. */
 		if (!text) {
 			struct stat st;
 			int r = root_stat(root, path, 0, &st);
@@ -80,9 +80,8 @@ int library_resolve(struct inventory *inv, enum driver_tree tree, const char *pa
 /* ---- one library ------------------------------------------------------------------------ */
 
 /*
- * The file behind the link of a SONAME: "libnvidia-egl-gbm.so.1" -> "libnvidia-egl-gbm.so.1.1.2".
- * *name becomes the name that the container's copy gets, *path the file's own where the link's text
- * tells it. 0, -ENOENT or -ENOMEM.
+ * Follows the link of a SONAME: "libnvidia-egl-gbm.so.1" -> "libnvidia-egl-gbm.so.1.1.2". *name
+ * becomes the file's name in the container, *path the path of the file. 0, -ENOENT or -ENOMEM.
  */
 static int follow_soname(struct inventory *inv, enum driver_tree tree, const char **name,
 			 const char **path)
@@ -100,7 +99,10 @@ static int follow_soname(struct inventory *inv, enum driver_tree tree, const cha
 	return 0;
 }
 
-/* "libnvidia-nvvm.so.4" where only "libnvidia-nvvm.so.4.0.0" is: that name, or NULL. */
+/*
+ * "libnvidia-nvvm.so.4.0.0" for "libnvidia-nvvm.so.4", if the directory has only the longer name;
+ * or NULL.
+ */
 static const char *find_longer(const struct library_dir *dir, const char *name)
 {
 	size_t length = strlen(name);
@@ -112,8 +114,8 @@ static const char *find_longer(const struct library_dir *dir, const char *name)
 }
 
 /*
- * The SONAME by the directory's own links, which ldconfig makes: of a directory that was looked at
- * before, with the driver's links in it, no file has to be read for that. False: it has to be.
+ * Takes the SONAME from the directory's links, which ldconfig creates, so that the file needn't be
+ * read. This requires a directory with a sign and the sign's link. False: the file must be read.
  */
 static bool soname_by_links(const struct library_dir *dir, const char *name, const char **ret)
 {
@@ -130,7 +132,7 @@ static bool soname_by_links(const struct library_dir *dir, const char *name, con
 
 		if (strncmp(other, name, stem) != 0 || strcmp(other, name) == 0)
 			continue;
-		/* Two of them, or one that is another version: the file itself knows. */
+		/* Two links, or another version: only the file itself shows its SONAME. */
 		if (*ret || strchr(other + stem, '.'))
 			return false;
 		*ret = other;
@@ -138,7 +140,10 @@ static bool soname_by_links(const struct library_dir *dir, const char *name, con
 	return true;
 }
 
-/* A library of a directory whose class is known. 0 or -errno, no message. */
+/*
+ * Opens a library without reading it. -EAGAIN: it must be read; other results: 0 or -errno. No
+ * message.
+ */
 static int open_library(struct inventory *inv, const struct library_dir *dir, const char *path,
 			const char *name, int class_bits, struct elf_facts *ret, int *ret_fd)
 {
@@ -158,7 +163,7 @@ static int open_library(struct inventory *inv, const struct library_dir *dir, co
 	return 0;
 }
 
-/* ret->name stays NULL when there is none of that class. 0 or -ENOMEM. */
+/* ret->name stays NULL if the directory has no such library of that class. 0 or -ENOMEM. */
 static int find_in(struct inventory *inv, const struct library_dir *dir,
 		   const struct catalogue_row *row, int class_bits, struct library *ret)
 {
@@ -196,7 +201,7 @@ static int find_in(struct inventory *inv, const struct library_dir *dir,
 	return 0;
 }
 
-/* vdpau's folder: beneath the directory, or a place of its own. */
+/* Searches vdpau's directory: below this one, or at a path of its own. */
 static int find_in_place(struct inventory *inv, const struct library_dir *dir, const char *place,
 			 const struct catalogue_row *row, int class_bits, struct library *ret)
 {
@@ -262,7 +267,7 @@ static const char *list_probed(struct inventory *inv, size_t max)
 	return strings_list(inv->arena, &probed, max);
 }
 
-/* libnvidia-ml before libcuda, which images' compatibility packages have as well. */
+/* Prefers libnvidia-ml, because images' compatibility packages also contain a libcuda. */
 static const struct other_library *find_other_sign(const struct inventory *inv)
 {
 	const struct other_library *found = NULL;
@@ -282,7 +287,7 @@ int library_dirs_explain(struct inventory *inv)
 {
 	const struct other_library *other = find_other_sign(inv);
 	const char *root = inv->roots->driver.path, *list;
-	/* What a line has for all that may be long here: some of the list is always told. */
+	/* The length of a line that is left for these three; the list always gets a part. */
 	size_t used = strlen(root) + strlen(config_path(inv)), room = 200, least = 40;
 
 	if (other)

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The driver's libraries as files of the inventory: those of the catalogue, and those without a
- * row. */
+/* Adds the driver's libraries to the inventory: those of the catalogue, and those without a row. */
 #include <string.h>
 
 #include "../inventory.h"
 
-/* What may be of any use is given with either. */
+/* The purpose of a library without a row is unknown, so any of these adds it. */
 #define UNKNOWN_CAPABILITIES (CAPABILITY_COMPUTE | CAPABILITY_GRAPHICS | CAPABILITY_DISPLAY)
 
 int inventory_add_links(struct inventory *inv, const struct catalogue_row *row,
@@ -32,7 +31,7 @@ bool driver_file_has_link(const struct driver_file *file, const char *name)
 	return false;
 }
 
-/* "libcuda.so" -> "libcuda.so.1", where the host has a link of that name. */
+/* Adds the link "libcuda.so" -> "libcuda.so.1" if the host has that name. */
 static int add_dot_so(struct inventory *inv, const struct library_dirs *dirs,
 		      struct driver_file *file)
 {
@@ -54,7 +53,6 @@ static int add_dot_so(struct inventory *inv, const struct library_dirs *dirs,
 	return 0;
 }
 
-/* What other rows found before decides whether this one is looked for. */
 bool inventory_wants(const struct inventory *inv, const struct catalogue_row *row)
 {
 	bool with = !row->with, without = true;
@@ -89,7 +87,7 @@ const char *library_cuda_version(const struct library *library, struct arena *ar
 	return note.cuda_version;
 }
 
-/* The library's descriptor becomes the file's, or is closed. */
+/* Takes over the library's descriptor, or closes it. */
 static int add_library(struct inventory *inv, const struct library_dirs *dirs,
 		       const struct catalogue_row *row, int class_bits, struct library *library)
 {
@@ -97,7 +95,7 @@ static int add_library(struct inventory *inv, const struct library_dirs *dirs,
 	struct driver_file *file;
 	int r;
 
-	/* Two rows may lead to one: by its version, and by its SONAME. */
+	/* Two rows may find the same file: one by its version, one by its SONAME. */
 	if (driver_has_library(inv->driver, library->name, class_bits)) {
 		fd_close(&library->fd);
 		return 0;
@@ -124,7 +122,7 @@ static int add_library(struct inventory *inv, const struct library_dirs *dirs,
 	return r < 0 ? r : add_dot_so(inv, dirs, file);
 }
 
-/* Some of the libraries are the module's, so it isn't the module that has to be replaced. */
+/* Some of the libraries have the module's version, so the remedy isn't another module. */
 static int half_upgraded(struct inventory *inv, const struct other_library *other)
 {
 	int r = library_explain_other(inv, other);
@@ -165,8 +163,8 @@ static int read_library(struct inventory *inv, const struct library_dirs *dirs, 
 }
 
 /*
- * What the table doesn't know: every library of the driver's version in its directories belongs to
- * it, and so does every platform of EGL's.
+ * Adds a library without a row: every library of the driver's version in its directories belongs to
+ * the driver, and so does every EGL platform.
  */
 static int read_unknown(struct inventory *inv, const struct library_dirs *dirs, int class_bits,
 			const char *name)
@@ -188,7 +186,7 @@ static int read_unknown(struct inventory *inv, const struct library_dirs *dirs, 
 		return 0;
 	if (!row.name)
 		return error_memory(inv->err);
-	/* X's module is among the other files. */
+	/* X's module has a row, but not as a library. */
 	for (size_t i = 0; i < catalogue_count; i++)
 		if (string_equal(catalogue[i].name, row.name))
 			return 0;

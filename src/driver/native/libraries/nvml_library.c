@@ -4,7 +4,7 @@
 #include "../inventory.h"
 #include "../native.h"
 
-/* The path of an open file of the driver's, links resolved in the driver's root. */
+/* The path of an open library, with the links in the driver's root resolved. */
 static const char *path_of(const struct library *library, struct arena *arena)
 {
 	char link[sizeof("fd/") + 3 * sizeof(int)];

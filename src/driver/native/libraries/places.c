@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Where distributions have the driver's files, in the order in which they are searched.
- * docs/drivers.md shows the same by distribution; tests/drivers/layouts has a file for each.
+ * The directories of the driver's files by distribution, in the order in which they are searched.
+ * docs/drivers.md shows the same as a table; tests/drivers/layouts has a file for each layout.
  */
 #include "catalogue.h"
 
@@ -18,7 +18,7 @@
 /* clang-format off */
 static const struct place places[] = {
 	{PLACE_LIBRARIES, "/lib64"},                                            /* NVIDIA's driver container */
-	{PLACE_LIBRARIES, "/lib"},                                              /* a driver root with a prefix of its own */
+	{PLACE_LIBRARIES, "/lib"},                                              /* a driver root that is itself a prefix */
 	{PLACE_LIBRARIES, "/usr/lib64"},                                        /* Fedora, RHEL, SUSE, Gentoo, Flatcar's sysext */
 	{PLACE_LIBRARIES, MULTIARCH},                                           /* Debian, Ubuntu */
 	{PLACE_LIBRARIES, "/usr/lib"},                                          /* Arch */
@@ -26,9 +26,9 @@ static const struct place places[] = {
 	{PLACE_LIBRARIES, MULTIARCH "/nvidia/current"},                         /* Debian without its alternatives */
 	{PLACE_LIBRARIES, "/run/opengl-driver/lib"},                            /* NixOS */
 	{PLACE_LIBRARIES, "/run/current-system/profile/lib"},                   /* Guix System */
-	{PLACE_LIBRARIES, "/usr/local/glibc/usr/lib64"},                        /* Talos: a root of its own for glibc */
+	{PLACE_LIBRARIES, "/usr/local/glibc/usr/lib64"},                        /* Talos: a separate root for glibc */
 	{PLACE_LIBRARIES, "/usr/local/glibc/usr/lib"},                          /* Talos */
-	{PLACE_LIBRARIES, "/usr/local/lib"},                                    /* Talos, by its current extension */
+	{PLACE_LIBRARIES, "/usr/local/lib"},                                    /* Talos, current extension */
 	{PLACE_LIBRARIES, "/glibc/usr/lib64"},                                  /* Talos with driver.root /usr/local */
 	{PLACE_LIBRARIES, "/glibc/usr/lib"},                                    /* Talos with driver.root /usr/local */
 	{PLACE_LIBRARIES, "/usr/lib64/nvidia"},                                 /* Fedora's packages before GLVND */
@@ -76,7 +76,7 @@ static const struct place places[] = {
 
 	{PLACE_FIRMWARE, "firmware/nvidia/@"},
 	{PLACE_FIRMWARE, "/lib/firmware/nvidia/@"},
-	{PLACE_FIRMWARE, "/lib/firmware/updates/nvidia/@"},                     /* the kernel's own order of places */
+	{PLACE_FIRMWARE, "/lib/firmware/updates/nvidia/@"},                     /* searched by the kernel, too */
 	{PLACE_FIRMWARE, "/usr/lib/firmware/nvidia/@"},
 	{PLACE_FIRMWARE, "/usr/lib/firmware/updates/nvidia/@"},
 	{PLACE_FIRMWARE, "/run/current-system/firmware/nvidia/@"},              /* NixOS */
@@ -160,7 +160,7 @@ static const struct {
 
 const char *place_target(const struct place *place)
 {
-	/* What the host configures in /etc goes there. */
+	/* Files in the host's /etc have the same path in the container. */
 	for (size_t i = 0; !string_starts(place->path, "/etc/") && i < ARRAY_SIZE(targets); i++)
 		if (targets[i].kind == place->kind)
 			return targets[i].target;
