@@ -300,7 +300,7 @@ static int assign_node(struct board *board, struct gpu *gpu, const char *name)
 
 /*
  * A discrete GPU gets its own node and DRM nodes, and nodes that belong to no GPU (nvmap, host1x,
- * video). The chip's own GPU gets all other nodes of the lists, except those of discrete GPUs.
+ * video). The chip's own GPU gets the nodes of the lists, except those of discrete GPUs.
  */
 static int assign_nodes(struct board *board)
 {
