@@ -30,11 +30,18 @@ int configure_docker(const char *text, const char *path, const struct configure 
 		     struct arena *arena, char **ret, struct error *err);
 /*
  * Reverts the settings. Members that davit changed get their values of `original`, the earlier text
- * (NULL: unknown). *ret NULL: nothing remains, so the file is to be removed.
+ * (NULL: unknown). *ret NULL: nothing remains, so the file is to be removed. A runtime whose
+ * program isn't davit's stays. In a file that others have changed, features.cdi stays, too, unless
+ * configure->cdi is set.
  */
 int configure_docker_remove(const char *text, const char *original, const char *path,
 			    const struct configure *configure, struct arena *arena, char **ret,
 			    struct error *err);
+
+/* "runtimes.NAME.KEY = VALUE" of everything but `path` in that runtime, which davit doesn't write.
+ */
+int configure_docker_others(const char *text, const char *path, const char *name,
+			    struct arena *arena, struct strings *ret, struct error *err);
 
 /* ---- TOML files that an engine reads one after the other ---------------------------------- */
 
@@ -158,12 +165,21 @@ int configure_containerd_drop_in(const struct engine_files *files,
 				 const struct configure *configure, struct arena *arena, char **ret,
 				 struct error *err);
 /*
- * Checks that `after` contains davit's runtime and all of `before`. -EINVAL with ERROR_BAD_CONFIG
- * names a setting that would be lost.
+ * Checks that `after` contains davit's runtime and all of `before`, except what `others` (NULL:
+ * nobody) have set otherwise in the drop-in. -EINVAL with ERROR_BAD_CONFIG names a setting that
+ * would be lost.
  */
 int configure_containerd_check(const struct toml_node *before, const struct toml_node *after,
-			       const struct configure *configure, const char *path,
-			       struct arena *arena, struct error *err);
+			       const struct toml_node *others, const struct configure *configure,
+			       const char *path, struct arena *arena, struct error *err);
+
+/*
+ * Checks that what remains of a drop-in after `--remove` doesn't replace a section of the main
+ * file, as it would before 2.1. -EEXIST with ERROR_BAD_CONFIG names what others have set there.
+ */
+int configure_containerd_check_left(const char *left, const char *path, const char *main_path,
+				    struct containerd_version version, struct arena *arena,
+				    struct error *err);
 
 /* containerd's program, for `containerd config dump`. */
 struct containerd_program {
@@ -234,6 +250,21 @@ int configure_containerd_inline(const char *text, const char *path,
 bool containerd_has_block(const char *text);
 /* NULL: no memory. */
 char *containerd_without_block(const char *text, struct arena *arena);
+/* The block from its first line to before its last one; NULL: none, or no memory. */
+char *containerd_block(const char *text, struct arena *arena);
+/* The text with another block of this form. NULL: no memory. */
+char *containerd_set_block(const char *text, const char *made, struct arena *arena);
+/* The text with `left` (NULL: nothing) in the place of the block. NULL: no memory. */
+char *containerd_replace_block(const char *text, const char *left, struct arena *arena);
+/* -EEXIST with ERROR_BAD_CONFIG: a line behind the block belongs to a table of the block. */
+int containerd_check_block(const char *text, const char *path, struct error *err);
+/*
+ * Reverts the values that configure_containerd_inline changed outside of its block to those of
+ * `original` (NULL: unknown), as far as they are still davit's.
+ */
+int configure_containerd_inline_remove(const char *text, const char *original, const char *path,
+				       const struct configure *configure, struct arena *arena,
+				       char **ret, struct error *err);
 
 /* ---- CRI-O ------------------------------------------------------------------------------- */
 
@@ -269,14 +300,76 @@ int configure_crio_check(const struct engine_files *after, const char *drop_in,
 /* The hooks.d file, as installed. */
 extern const char configure_hook[];
 
+struct configure_hook_file {
+	char *text;
+	struct strings others; /* "KEY = VALUE" that davit didn't write and that stay */
+};
+/*
+ * The new text of hooks.d's davit.json (NULL: there is none). A file that somebody has edited keeps
+ * all but the hook's path. -errno with ERROR_BAD_CONFIG: not JSON, or another program's hook.
+ */
+int configure_podman(const char *text, const char *path, struct arena *arena,
+		     struct configure_hook_file *ret, struct error *err);
+
+/* ---- files that davit writes and others edit (pure) ---------------------------------------- */
+
+/*
+ * davit writes a checksum of each of its lines into its drop-ins and blocks. A line without one is
+ * someone else's, and davit neither changes nor removes it.
+ */
+
+/* The lines of others. */
+struct configure_others {
+	const char *text;                /* NULL: there are only blank ones */
+	const struct toml_node *top;     /* the same as a tree; NULL: none */
+	const char *rest, *before;       /* with davit's lines that stay; the whole file */
+	const struct toml_node *version; /* the whole file's; NULL: none */
+};
+/*
+ * Takes davit's lines out of a text (NULL: no file). `ours`: what davit would write; its lines
+ * count as davit's in a file of a davit that wrote no checksums. -EINVAL with ERROR_BAD_CONFIG: not
+ * TOML.
+ */
+int configure_split(const char *text, const char *ours, const char *path, struct arena *arena,
+		    struct configure_others *ret, struct error *err);
+
+struct configure_joined {
+	char *text;
+	struct strings kept; /* "KEY = VALUE" of others, where davit would set another value */
+};
+/*
+ * Adds davit's lines, with their checksums, to those of others, whose values win. -EEXIST with
+ * ERROR_BAD_CONFIG: a value that the user asks for is set otherwise, or a table of others can't be
+ * extended.
+ */
+int configure_join(const struct configure_others *others, const char *ours, const char *path,
+		   const struct configure *configure, struct arena *arena,
+		   struct configure_joined *ret, struct error *err);
+
+/* What remains of a file or block that davit wrote. */
+struct configure_left {
+	const char *text;          /* NULL: nothing */
+	struct strings kept, gone; /* settings of others: in the text, and of davit's runtimes */
+};
+/*
+ * Removes davit's lines and its runtimes, with all that others have set in these. -EINVAL with
+ * ERROR_BAD_CONFIG: not TOML, or without checksums.
+ */
+int configure_leave(const char *text, const char *path, const struct configure *configure,
+		    struct arena *arena, struct configure_left *ret, struct error *err);
+/* Whether a text has davit's checksums. */
+bool configure_has_lines(const char *text);
+/* Whether a text has the same settings as another one, and all of its checksums. */
+bool configure_is_same(const char *text, const char *other, const char *path, struct arena *arena);
+
 /* ---- facts in a file (pure) --------------------------------------------------------------- */
 
 /* Facts in daemon.json. */
 struct configure_docker_facts {
-	const char *runtime; /* the program of that runtime; NULL: none */
-	const char *cgroups; /* "systemd" or "cgroupfs"; NULL: not set */
-	bool cdi_off;        /* features.cdi is false */
-	bool mark;           /* begins with a byte order mark, which dockerd before 23.0 refuses */
+	const char *runtime;  /* the program of that runtime; NULL: none */
+	const char *cgroups;  /* "systemd" or "cgroupfs"; NULL: not set */
+	bool cdi_on, cdi_off; /* features.cdi is true, or false */
+	bool mark;            /* begins with a byte order mark, which dockerd before 23.0 refuses */
 	struct strings spec_dirs; /* cdi-spec-dirs; empty: not set */
 };
 /* -EINVAL with ERROR_BAD_CONFIG as above. */
@@ -330,6 +423,7 @@ const char *configure_restart(const struct root *root, const char *const *servic
 /* The beginning of every file or block that `davit configure` writes, by which it recognises them.
  */
 #define CONFIGURE_MARK "# Written by `davit configure"
+#define CONFIGURE_KEEPS "Lines that you add or change stay."
 
 /*
  * Reads a file in root, following links; *ret is NULL if it doesn't exist. -errno: it can't be
@@ -338,8 +432,9 @@ const char *configure_restart(const struct root *root, const char *const *servic
 int configure_read(const struct root *root, const char *path, struct arena *arena, char **ret,
 		   struct error *err);
 /*
- * Checks whether configure_write is possible: the file isn't a link, and its directory is writable
- * or can be created. Check all files before the first one is written. 0 or -errno.
+ * Checks whether configure_write is possible: the file isn't a link, immutable or a mount point,
+ * and its directory is writable or can be created. Check all files before the first one is written.
+ * 0 or -errno.
  */
 int configure_may_write(const struct root *root, const char *path, struct arena *arena,
 			struct error *err);

@@ -222,6 +222,8 @@ enum doctor_method {
 };
 /* The methods that are set up for the engine, as a mask; 0 if the engine isn't installed. */
 unsigned doctor_methods(const struct doctor_host *host, enum doctor_engine_kind kind);
+/* Whether its daemon was started before the last change that it needs a start for. */
+bool doctor_needs_restart(const struct doctor_engine *engine);
 
 #define DOCTOR_VERDICT_MAX 300
 /*

@@ -104,7 +104,7 @@ static void add_owner(const struct edits_maker *maker, struct json_object *node,
 
 /*
  * If the node exists, the spec has no type and numbers, because the engine reads them when a
- * container starts. So the spec stays valid when nvidia-uvm gets another major at the next boot.
+ * container starts. So the spec remains valid when nvidia-uvm gets another major at the next boot.
  */
 static int add_node(struct edits_maker *maker, const struct operation *operation,
 		    struct json_object *edits, struct error *err)

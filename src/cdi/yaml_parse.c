@@ -3,27 +3,11 @@
 #include <string.h>
 
 #include "davit/cdi.h"
-#include "davit/json.h"
+#include "yaml_parse.h"
 
-#define DEPTH_MAX 16
 #define LINE_MAX_LENGTH 65536
 
-struct line {
-	size_t number;
-	size_t indent;
-	struct slice text; /* without indentation, comment and trailing blanks */
-};
-
-struct parser {
-	const char *what;
-	struct slice rest;
-	size_t number;    /* of the line read last */
-	struct line line; /* the current line */
-	bool end;
-	struct error *err;
-};
-
-static int bad(const struct parser *parser, const char *problem)
+int yaml_bad(const struct yaml_parser *parser, const char *problem)
 {
 	return error_set(parser->err, ERROR_BAD_REQUEST, EINVAL,
 			 "generate the file again, or remove it", "read %s: line %zu: %s",
@@ -52,13 +36,12 @@ static struct slice without_comment(struct slice text)
 	return slice_trim(text);
 }
 
-/* Moves to the next line that has text. */
-static int next_line(struct parser *parser)
+int yaml_next_line(struct yaml_parser *parser)
 {
 	struct slice whole;
 
 	while (slice_next(&parser->rest, '\n', &whole)) {
-		struct line *line = &parser->line;
+		struct yaml_line *line = &parser->line;
 
 		line->number = ++parser->number;
 		line->indent = 0;
@@ -67,9 +50,9 @@ static int next_line(struct parser *parser)
 		line->text = without_comment(
 			(struct slice){whole.data + line->indent, whole.length - line->indent});
 		if (memchr(whole.data, '\t', line->indent + (line->indent < whole.length)))
-			return bad(parser, "a tab in the indentation");
+			return yaml_bad(parser, "a tab in the indentation");
 		if (line->text.length > LINE_MAX_LENGTH)
-			return bad(parser, "it is too long");
+			return yaml_bad(parser, "it is too long");
 		if (line->text.length > 0 && !slice_equal(line->text, "---") &&
 		    !slice_starts(line->text, "%YAML"))
 			return 0;
@@ -93,7 +76,8 @@ static bool has_control_character(struct slice text)
  * JSON_TOKENER_STRICT, because json-c 0.18 (Debian 13) then takes every byte from 0x80 for a
  * control character.
  */
-static int parse_quoted(const struct parser *parser, struct slice text, struct json_object **ret)
+static int parse_quoted(const struct yaml_parser *parser, struct slice text,
+			struct json_object **ret)
 {
 	__attribute__((cleanup(json_tokener_release))) struct json_tokener *tokener =
 		json_tokener_new_ex(4);
@@ -104,12 +88,13 @@ static int parse_quoted(const struct parser *parser, struct slice text, struct j
 		*ret = json_tokener_parse_ex(tokener, text.data, (int)text.length);
 	if (!*ret || json_tokener_get_parse_end(tokener) != text.length ||
 	    !json_object_is_type(*ret, json_type_string))
-		return bad(parser, "a quoted text that doesn't end, or is followed by more text");
+		return yaml_bad(parser,
+				"a quoted text that doesn't end, or is followed by more text");
 	return 0;
 }
 
 /* 'it''s' */
-static int parse_single_quoted(const struct parser *parser, struct slice text,
+static int parse_single_quoted(const struct yaml_parser *parser, struct slice text,
 			       struct json_object **ret)
 {
 	char *buffer = malloc(text.length + 1);
@@ -129,15 +114,17 @@ static int parse_single_quoted(const struct parser *parser, struct slice text,
 		*ret = json_object_new_string_len(buffer, (int)length);
 	free(buffer);
 	return *ret ? 0
-		    : bad(parser, "a quoted text that doesn't end, or is followed by more text");
+		    : yaml_bad(parser,
+			       "a quoted text that doesn't end, or is followed by more text");
 }
 
-static int parse_plain(const struct parser *parser, struct slice text, struct json_object **ret)
+static int parse_plain(const struct yaml_parser *parser, struct slice text,
+		       struct json_object **ret)
 {
 	uint64_t number;
 
 	if (text.length == 0 || strchr("[]{}&*!|>%@`,?", text.data[0]))
-		return bad(parser, "a YAML feature that davit doesn't support");
+		return yaml_bad(parser, "a YAML feature that davit doesn't support");
 	if (slice_equal(text, "true") || slice_equal(text, "false"))
 		*ret = json_object_new_boolean(text.data[0] == 't');
 	else if (parse_number(text.data, text.length, 10, INT64_MAX, &number) == 0)
@@ -147,7 +134,7 @@ static int parse_plain(const struct parser *parser, struct slice text, struct js
 	return *ret ? 0 : error_memory(parser->err);
 }
 
-static int parse_scalar(const struct parser *parser, struct slice text, struct json_object **ret)
+int yaml_parse_scalar(const struct yaml_parser *parser, struct slice text, struct json_object **ret)
 {
 	if (text.length && text.data[0] == '"')
 		return parse_quoted(parser, text, ret);
@@ -156,184 +143,6 @@ static int parse_scalar(const struct parser *parser, struct slice text, struct j
 	else
 		return parse_plain(parser, text, ret);
 	return *ret ? 0 : error_memory(parser->err);
-}
-
-/* ---- flow collections: [a, b], {a: b}, over one line or several ---------------------------- */
-
-/* The rest of the current flow collection. */
-struct flow {
-	struct parser *parser;
-	struct slice rest; /* of the line */
-};
-
-/*
- * Moves to the next character that isn't a blank, on this line or a later one. It is an error if
- * there is none.
- */
-static int flow_peek(struct flow *flow, char *ret)
-{
-	flow->rest = slice_trim(flow->rest);
-	while (flow->rest.length == 0) {
-		int r = next_line(flow->parser);
-
-		if (r < 0)
-			return r;
-		if (flow->parser->end)
-			return bad(flow->parser, "a list or mapping in brackets that doesn't end");
-		flow->rest = flow->parser->line.text;
-	}
-	*ret = flow->rest.data[0];
-	return 0;
-}
-
-static void flow_skip(struct flow *flow, size_t length)
-{
-	flow->rest.data += length;
-	flow->rest.length -= length;
-}
-
-/* The length of the scalar at the beginning of the text, including quotes. */
-static size_t flow_scalar_length(struct slice text, bool of_key)
-{
-	char quote = text.data[0];
-	size_t i = 0;
-
-	if (quote == '"' || quote == '\'') {
-		for (i = 1; i < text.length; i++) {
-			if ((quote == '"' && text.data[i] == '\\') ||
-			    (quote == '\'' && text.data[i] == quote && i + 1 < text.length &&
-			     text.data[i + 1] == quote))
-				i++;
-			else if (text.data[i] == quote)
-				return i + 1;
-		}
-		return text.length;
-	}
-	while (i < text.length && !strchr(",[]{}", text.data[i]) &&
-	       !(of_key && text.data[i] == ':' &&
-		 (i + 1 == text.length || strchr(" ,[]{}", text.data[i + 1]))))
-		i++;
-	return i;
-}
-
-static int flow_scalar(struct flow *flow, bool of_key, struct json_object **ret)
-{
-	size_t length = flow_scalar_length(flow->rest, of_key);
-	struct slice text = slice_trim((struct slice){flow->rest.data, length});
-	int r;
-
-	if (text.length == 0)
-		return bad(flow->parser, "a value is missing");
-	r = parse_scalar(flow->parser, text, ret);
-	if (r == 0)
-		flow_skip(flow, length);
-	return r;
-}
-
-static int flow_value(struct flow *flow, unsigned depth, struct json_object **ret);
-
-static int flow_member(struct flow *flow, unsigned depth, struct json_object *object)
-{
-	struct json_object *key = NULL, *value = NULL;
-	char c = '\0';
-	int r = flow_scalar(flow, true, &key);
-
-	if (r == 0)
-		r = flow_peek(flow, &c);
-	if (r == 0 && c != ':')
-		r = bad(flow->parser, "a key is missing");
-	if (r == 0 && json_object_object_get_ex(object, json_object_get_string(key), NULL))
-		r = bad(flow->parser, "a key appears twice");
-	if (r == 0) {
-		flow_skip(flow, 1);
-		r = flow_value(flow, depth + 1, &value);
-	}
-	if (r == 0)
-		json_object_object_add(object, json_object_get_string(key), value);
-	else
-		(void)json_object_put(value);
-	(void)json_object_put(key);
-	return r;
-}
-
-static int flow_item(struct flow *flow, unsigned depth, struct json_object *array)
-{
-	struct json_object *item = NULL;
-	int r = flow_value(flow, depth + 1, &item);
-
-	if (r == 0)
-		(void)json_object_array_add(array, item);
-	return r;
-}
-
-/* Parses items separated by commas, from behind the opening bracket to the closing one. */
-static int flow_collection(struct flow *flow, char close, unsigned depth,
-			   struct json_object *collection)
-{
-	char c = '\0';
-	int r = flow_peek(flow, &c);
-
-	while (r == 0 && c != close) {
-		r = close == ']' ? flow_item(flow, depth, collection)
-				 : flow_member(flow, depth, collection);
-		if (r == 0)
-			r = flow_peek(flow, &c);
-		if (r == 0 && c != ',' && c != close)
-			r = bad(flow->parser, "no comma between the items in brackets");
-		if (r == 0 && c == ',') {
-			flow_skip(flow, 1);
-			r = flow_peek(flow, &c);
-		}
-	}
-	if (r == 0)
-		flow_skip(flow, 1);
-	return r;
-}
-
-static int flow_value(struct flow *flow, unsigned depth, struct json_object **ret)
-{
-	AUTO_JSON *collection = NULL;
-	char c = '\0';
-	int r = flow_peek(flow, &c);
-
-	if (r < 0)
-		return r;
-	if (depth > DEPTH_MAX)
-		return bad(flow->parser, "it is nested too deeply");
-	if (c != '[' && c != '{')
-		return flow_scalar(flow, false, ret);
-	collection = c == '[' ? json_object_new_array() : json_object_new_object();
-	if (!collection)
-		return error_memory(flow->parser->err);
-	flow_skip(flow, 1);
-	r = flow_collection(flow, c == '[' ? ']' : '}', depth, collection);
-	if (r < 0)
-		return r;
-	*ret = collection;
-	collection = NULL;
-	return 0;
-}
-
-/* Parses a value in brackets. It may span lines, and no text may follow it. */
-static int parse_flow(struct parser *parser, struct slice text, unsigned depth,
-		      struct json_object **ret)
-{
-	struct flow flow = {parser, text};
-	int r = flow_value(&flow, depth, ret);
-
-	if (r == 0 && slice_trim(flow.rest).length > 0) {
-		(void)json_object_put(*ret);
-		*ret = NULL;
-		r = bad(parser, "text after a list or mapping in brackets");
-	}
-	return r;
-}
-
-static int parse_flow_document(struct parser *parser, struct json_object **ret)
-{
-	int r = parse_flow(parser, parser->line.text, 0, ret);
-
-	return r < 0 ? r : next_line(parser);
 }
 
 /* ---- blocks ----------------------------------------------------------------------------- */
@@ -360,10 +169,10 @@ static size_t key_length(struct slice text)
 	return 0;
 }
 
-static int parse_block(struct parser *parser, unsigned depth, struct json_object **ret);
+static int parse_block(struct yaml_parser *parser, unsigned depth, struct json_object **ret);
 
 /* Parses the value of a key or dash: on the same line, or indented on the next ones. */
-static int parse_value(struct parser *parser, struct slice text, size_t indent, bool of_key,
+static int parse_value(struct yaml_parser *parser, struct slice text, size_t indent, bool of_key,
 		       unsigned depth, struct json_object **ret)
 {
 	int r;
@@ -371,16 +180,17 @@ static int parse_value(struct parser *parser, struct slice text, size_t indent, 
 	if (text.length > 0) {
 		bool flow = text.data[0] == '[' || text.data[0] == '{';
 
-		r = flow ? parse_flow(parser, text, depth, ret) : parse_scalar(parser, text, ret);
+		r = flow ? yaml_parse_flow(parser, text, depth, ret)
+			 : yaml_parse_scalar(parser, text, ret);
 		if (r == 0)
-			r = next_line(parser);
+			r = yaml_next_line(parser);
 		if (r < 0) {
 			(void)json_object_put(*ret);
 			*ret = NULL;
 		}
 		return r;
 	}
-	r = next_line(parser);
+	r = yaml_next_line(parser);
 	if (r < 0)
 		return r;
 	/* A list may be indented only as far as its key. */
@@ -392,7 +202,7 @@ static int parse_value(struct parser *parser, struct slice text, size_t indent, 
 	return 0;
 }
 
-static int parse_member(struct parser *parser, struct json_object *object, unsigned depth)
+static int parse_member(struct yaml_parser *parser, struct json_object *object, unsigned depth)
 {
 	struct slice text = parser->line.text;
 	size_t length = key_length(text), indent = parser->line.indent;
@@ -400,10 +210,10 @@ static int parse_member(struct parser *parser, struct json_object *object, unsig
 	int r;
 
 	if (length == 0)
-		return bad(parser, "a key is missing");
-	r = parse_scalar(parser, slice_trim((struct slice){text.data, length}), &key);
+		return yaml_bad(parser, "a key is missing");
+	r = yaml_parse_scalar(parser, slice_trim((struct slice){text.data, length}), &key);
 	if (r == 0 && json_object_object_get_ex(object, json_object_get_string(key), NULL))
-		r = bad(parser, "a key appears twice");
+		r = yaml_bad(parser, "a key appears twice");
 	if (r == 0)
 		r = parse_value(parser,
 				slice_trim((struct slice){text.data + length + 1,
@@ -417,7 +227,7 @@ static int parse_member(struct parser *parser, struct json_object *object, unsig
 	return r;
 }
 
-static int parse_mapping(struct parser *parser, unsigned depth, struct json_object *object)
+static int parse_mapping(struct yaml_parser *parser, unsigned depth, struct json_object *object)
 {
 	size_t indent = parser->line.indent;
 	int r = 0;
@@ -429,7 +239,7 @@ static int parse_mapping(struct parser *parser, unsigned depth, struct json_obje
 }
 
 /* Parses "- key: value": the text after the dash begins a block. */
-static int parse_item(struct parser *parser, unsigned depth, struct json_object **ret)
+static int parse_item(struct yaml_parser *parser, unsigned depth, struct json_object **ret)
 {
 	struct slice text = parser->line.text;
 	size_t indent = parser->line.indent, skip = 1;
@@ -446,7 +256,7 @@ static int parse_item(struct parser *parser, unsigned depth, struct json_object 
 	return parse_block(parser, depth + 1, ret);
 }
 
-static int parse_sequence(struct parser *parser, unsigned depth, struct json_object *array)
+static int parse_sequence(struct yaml_parser *parser, unsigned depth, struct json_object *array)
 {
 	size_t indent = parser->line.indent;
 	int r = 0;
@@ -464,7 +274,7 @@ static int parse_sequence(struct parser *parser, unsigned depth, struct json_obj
 	return r;
 }
 
-static int parse_block(struct parser *parser, unsigned depth, struct json_object **ret)
+static int parse_block(struct yaml_parser *parser, unsigned depth, struct json_object **ret)
 {
 	size_t indent = parser->line.indent;
 	bool sequence = is_item(parser->line.text);
@@ -473,11 +283,11 @@ static int parse_block(struct parser *parser, unsigned depth, struct json_object
 
 	if (!block)
 		return error_memory(parser->err);
-	if (depth > DEPTH_MAX)
-		return bad(parser, "it is nested too deeply");
+	if (depth > YAML_DEPTH_MAX)
+		return yaml_bad(parser, "it is nested too deeply");
 	r = sequence ? parse_sequence(parser, depth, block) : parse_mapping(parser, depth, block);
 	if (r == 0 && !parser->end && parser->line.indent > indent)
-		r = bad(parser, "it is indented too far");
+		r = yaml_bad(parser, "it is indented too far");
 	if (r < 0)
 		return r;
 	*ret = block;
@@ -485,27 +295,34 @@ static int parse_block(struct parser *parser, unsigned depth, struct json_object
 	return 0;
 }
 
+static int parse_flow_document(struct yaml_parser *parser, struct json_object **ret)
+{
+	int r = yaml_parse_flow(parser, parser->line.text, 0, ret);
+
+	return r < 0 ? r : yaml_next_line(parser);
+}
+
 int cdi_yaml_parse(const char *text, size_t length, const char *what, struct json_object **ret,
 		   struct error *err)
 {
-	struct parser parser = {.what = what, .rest = {text, length}, .err = err};
+	struct yaml_parser parser = {.what = what, .rest = {text, length}, .err = err};
 	AUTO_JSON *object = NULL;
 	int r;
 
 	if (memchr(text, '\0', length))
-		return bad(&parser, "a NUL character");
-	r = next_line(&parser);
+		return yaml_bad(&parser, "a NUL character");
+	r = yaml_next_line(&parser);
 	if (r == 0 && parser.end)
-		return bad(&parser, "it is empty");
+		return yaml_bad(&parser, "it is empty");
 	if (r == 0 && (is_item(parser.line.text) || parser.line.text.data[0] == '['))
-		return bad(&parser, "it is not a mapping");
+		return yaml_bad(&parser, "it is not a mapping");
 	/* JSON is YAML, too. */
 	if (r == 0 && parser.line.text.data[0] == '{')
 		r = parse_flow_document(&parser, &object);
 	else if (r == 0)
 		r = parse_block(&parser, 0, &object);
 	if (r == 0 && !parser.end)
-		r = bad(&parser, "it doesn't belong to the lines above it");
+		r = yaml_bad(&parser, "it doesn't belong to the lines above it");
 	if (r < 0)
 		return r;
 	*ret = object;

@@ -6,6 +6,7 @@
 
 struct check {
 	const struct configure *configure;
+	const struct toml_node *others;
 	struct arena *arena;
 	struct strings lost;
 	bool failed;
@@ -48,6 +49,32 @@ static bool is_ours(const struct check *c, const struct toml_node *node)
 	return false;
 }
 
+/* Along the keys from `top` down to the node, without those of the first `skip` levels. */
+static const struct toml_node *find_same(const struct toml_node *top, const struct toml_node *node,
+					 size_t skip)
+{
+	size_t depth = 0;
+
+	for (const struct toml_node *at = node; at->parent; at = at->parent)
+		depth++;
+	if (depth <= skip)
+		return depth == skip ? top : NULL;
+	return toml_member(find_same(top, node->parent, skip), node->key);
+}
+
+/* The plugin may have another name there. */
+static bool is_of_others(const struct check *c, const struct toml_node *node)
+{
+	const struct toml_node *plugins = toml_member(c->others, "plugins");
+
+	if (find_same(c->others, node, 0))
+		return true;
+	for (plugins = plugins ? plugins->first : NULL; plugins; plugins = plugins->next)
+		if (find_same(plugins, node, 2))
+			return true;
+	return false;
+}
+
 static void add_lost(struct check *c, const struct toml_node *node)
 {
 	const char *path = toml_path_of(node, c->arena);
@@ -68,17 +95,17 @@ static void compare(struct check *c, const struct toml_node *before, const struc
 			continue;
 		if (now && node->type == TOML_TABLE && now->type == TOML_TABLE)
 			compare(c, node, now);
-		else if (!now ||
-			 (!toml_equal(node, now) && (!toml_is_empty(node) || !toml_is_empty(now))))
+		else if (!now || (!toml_equal(node, now) && !is_of_others(c, node) &&
+				  (!toml_is_empty(node) || !toml_is_empty(now))))
 			add_lost(c, node);
 	}
 }
 
 int configure_containerd_check(const struct toml_node *before, const struct toml_node *after,
-			       const struct configure *configure, const char *path,
-			       struct arena *arena, struct error *err)
+			       const struct toml_node *others, const struct configure *configure,
+			       const char *path, struct arena *arena, struct error *err)
 {
-	struct check c = {.configure = configure, .arena = arena};
+	struct check c = {.configure = configure, .others = others, .arena = arena};
 	struct containerd_runtime runtime = containerd_find_runtime(after, configure->runtime_name);
 	const char *list;
 
@@ -98,4 +125,66 @@ int configure_containerd_check(const struct toml_node *before, const struct toml
 	return error_set(err, ERROR_BAD_CONFIG, EINVAL,
 			 "remove that plugin's settings from files that containerd reads later",
 			 "add the runtime to %s: a later file of its imports overrides it", path);
+}
+
+/* "a.b = c" of all values and empty tables below a table, without the first `skip` characters. */
+static int list_values(const struct toml_node *table, size_t skip, struct arena *arena,
+		       struct strings *ret)
+{
+	int r = 0;
+
+	for (const struct toml_node *node = table->first; r == 0 && node; node = node->next) {
+		const char *path = toml_path_of(node, arena), *line;
+
+		if (node->type == TOML_TABLE && node->origin != TOML_VALUE && node->first) {
+			r = list_values(node, skip, arena, ret);
+			continue;
+		}
+		line = path ? arena_printf(arena, "%s = %.*s", path + skip, (int)node->text.length,
+					   node->text.length ? node->text.data : "")
+			    : NULL;
+		r = line ? strings_add(arena, ret, line) : -ENOMEM;
+	}
+	return r;
+}
+
+int configure_containerd_check_left(const char *left, const char *path, const char *main_path,
+				    struct containerd_version version, struct arena *arena,
+				    struct error *err)
+{
+	static const char *const plugins[] = {CONTAINERD_PLUGIN_1, CONTAINERD_PLUGIN_2,
+					      CONTAINERD_PLUGIN_3};
+	struct strings settings = {0};
+	struct toml_node *top;
+	uint64_t format = 0;
+	bool runtimes = false;
+	int r = toml_parse(left, path, arena, &top, err);
+
+	if (r < 0)
+		return r;
+	/* Of an unknown version: format 3 is 2.1's rather than 2.0's. */
+	(void)toml_number(toml_member(top, "version"), &format);
+	if (containerd_merges_keys(version) || (version.major == 0 && format >= 3))
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(plugins); i++) {
+		const struct toml_node *section = toml_find(top, TOML_PATH("plugins", plugins[i]));
+
+		size_t skip = strlen("plugins.") + strlen(plugins[i]) + strlen(".");
+
+		runtimes |= toml_find(section, TOML_PATH("containerd", "runtimes")) != NULL;
+		if (section && !section->first && strings_add(arena, &settings, plugins[i]) < 0)
+			return error_memory(err);
+		if (section && list_values(section, skip, arena, &settings) < 0)
+			return error_memory(err);
+	}
+	if (!settings.count)
+		return 0;
+	return error_fix(err,
+			 error_set(err, ERROR_BAD_CONFIG, EEXIST, NULL,
+				   "remove davit's lines of %s: davit didn't write %s, which would "
+				   "replace all CRI settings of %s before containerd 2.1",
+				   path, strings_list(arena, &settings, 200), main_path),
+			 "move it to %s%s, then run the command again", main_path,
+			 /* A file that names one runtime ends what containerd has by itself. */
+			 runtimes ? " (which then needs the default runtime's table, too)" : "");
 }

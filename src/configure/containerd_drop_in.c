@@ -208,11 +208,11 @@ int configure_containerd_drop_in(const struct engine_files *files,
 	    strings_add(arena, &path, "plugins") < 0 ||
 	    strings_add(arena, &path, containerd_plugin(form->format)) < 0)
 		return error_memory(err);
-	text_add_string(&text, CONFIGURE_MARK " containerd`.");
+	text_add_string(&text, CONFIGURE_MARK " containerd`. " CONFIGURE_KEEPS);
 	if (form->whole)
 		text_add_string(
 			&text,
-			" Before containerd 2.1, only one file's settings count for\n# a plugin, so this file repeats those of the other files. Run the command again after changing them.");
+			"\n# Before containerd 2.1, only one file's settings count for a plugin, so this file repeats those of\n# the other files. Run the command again after changing them.");
 	head = arena_printf(arena, "\nversion = %u\n", form->format);
 	if (!head)
 		return error_memory(err);

@@ -231,7 +231,7 @@ char *configure_crio(const struct toml_node *settings, const struct configure *c
 	    !toml_set_string(toml_make_table(top, TOML_PATH("crio", "runtime"), arena),
 			     "default_runtime", configure->runtime_name, arena))
 		return NULL;
-	text_add_string(&text, CONFIGURE_MARK " crio`.\n");
+	text_add_string(&text, CONFIGURE_MARK " crio`. " CONFIGURE_KEEPS "\n");
 	toml_write(&text, &path, top, arena);
 	return text.failed ? NULL : text.data;
 }

@@ -108,6 +108,43 @@ static bool is_ours_alone(const char *text, const char *original, const char *pa
 	return false;
 }
 
+/* Not a program that somebody else has registered under that name. */
+static bool is_davits(const char *quoted, const char *wanted)
+{
+	return quoted && (string_ends(quoted, "/davit-runtime\"") || string_equal(quoted, wanted));
+}
+
+int configure_docker_others(const char *text, const char *path, const char *name,
+			    struct arena *arena, struct strings *ret, struct error *err)
+{
+	AUTO_JSON *object = NULL;
+	struct json_object *runtime;
+	const char *at = text + json_edit_mark(text);
+	int r;
+
+	*ret = (struct strings){0};
+	if (!at[strspn(at, " \t\r\n")])
+		return 0;
+	r = configure_parse_json(text, path, &object, err);
+	if (r < 0 || !json_object_object_get_ex(object, "runtimes", &runtime) ||
+	    !json_object_object_get_ex(runtime, name, &runtime) ||
+	    !json_object_is_type(runtime, json_type_object))
+		return r;
+	json_object_object_foreach(runtime, key, value)
+	{
+		const char *line =
+			strcmp(key, "path") == 0
+				? ""
+				: arena_printf(arena, "runtimes.%s.%s = %s", name, key,
+					       json_object_to_json_string_ext(
+						       value, JSON_C_TO_STRING_NOSLASHESCAPE));
+
+		if (!line || (*line && strings_add(arena, ret, line) < 0))
+			return error_memory(err);
+	}
+	return 0;
+}
+
 int configure_docker_remove(const char *text, const char *original, const char *path,
 			    const struct configure *configure, struct arena *arena, char **ret,
 			    struct error *err)
@@ -115,6 +152,7 @@ int configure_docker_remove(const char *text, const char *original, const char *
 	size_t mark = json_edit_mark(text);
 	struct json_edit edit = {.arena = arena, .path = path, .text = text + mark};
 	const char *runtime, *name = quote(configure->runtime_name, arena), *current;
+	const char *wanted = quote(configure->runtime_path, arena);
 	struct configure present = *configure;
 	const char *whole[] = {"runtimes", configure->runtime_name, NULL};
 	struct error ignored;
@@ -126,11 +164,15 @@ int configure_docker_remove(const char *text, const char *original, const char *
 	runtime = json_edit_get(&edit, PATH_RUNTIME(configure));
 	if (runtime && runtime[0] == '"' && strlen(runtime) > 2)
 		present.runtime_path = arena_strndup(arena, runtime + 1, strlen(runtime) - 2);
-	if (!present.runtime_path || !name)
+	if (!present.runtime_path || !name || !wanted)
 		return error_memory(err);
 	if (is_ours_alone(text, original, path, &present, arena)) {
 		*ret = original ? arena_strdup(arena, original) : NULL;
 		return 0;
+	}
+	if (runtime && !is_davits(runtime, wanted)) {
+		*ret = arena_strdup(arena, text);
+		return *ret ? 0 : error_memory(err);
 	}
 	if (original && check(original, path, &ignored) < 0)
 		original = NULL;
@@ -144,7 +186,8 @@ int configure_docker_remove(const char *text, const char *original, const char *
 		r = json_edit_remove(&edit, whole, err);
 	if (r == 0 && current && strcmp(current, name) == 0)
 		r = restore(&edit, original, path_default, err);
-	if (r == 0 && json_edit_get(&edit, path_cdi))
+	/* Whoever has enabled it: it does no harm, and may be in use. */
+	if (r == 0 && configure->cdi && json_edit_get(&edit, path_cdi))
 		r = restore(&edit, original, path_cdi, err);
 	if (r < 0)
 		return r;

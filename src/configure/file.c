@@ -9,18 +9,25 @@
 static const char fix_read_only[] =
 	"make the change where this file is generated; --dry-run shows the change";
 
+static const char fix_immutable[] =
+	"if it is immutable (`lsattr`), make it changeable with `chattr -i`";
+static const char fix_mounted[] = "make the change in the file that is mounted there";
+
 static int failed(const char *what, const char *path, int errnum, struct error *err)
 {
 	return error_set(err, ERROR_SYSTEM, errnum,
 			 errnum == EROFS    ? fix_read_only
 			 : errnum == EACCES ? "run it as root"
+			 : errnum == EPERM  ? fix_immutable
+			 : errnum == EBUSY  ? fix_mounted
 					    : NULL,
 			 "%s %s: %s", what, path, strerror(errnum));
 }
 
 static int refuse_link(const char *path, struct error *err)
 {
-	return error_set(err, ERROR_BAD_CONFIG, ELOOP, "use --file with the link's target",
+	return error_set(err, ERROR_BAD_CONFIG, ELOOP,
+			 "name the link's target with --file or --drop-in",
 			 "write %s: it is a symbolic link", path);
 }
 
@@ -117,6 +124,21 @@ static int replace(int dir_fd, const char *name, const char *text, const struct 
 	return r;
 }
 
+/* What rename(2) and unlink(2) would refuse: immutable files, and files that are mounted. */
+static int check_replaceable(const struct root *root, const char *path, struct error *err)
+{
+	AUTO_FD fd = root_openat(root, path, O_PATH | O_NOFOLLOW);
+	struct statx st;
+
+	if (fd < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_TYPE, &st) < 0)
+		return 0;
+	if (st.stx_attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND))
+		return failed("write", path, EPERM, err);
+	if (st.stx_attributes & STATX_ATTR_MOUNT_ROOT)
+		return failed("write", path, EBUSY, err);
+	return 0;
+}
+
 int configure_may_write(const struct root *root, const char *path, struct arena *arena,
 			struct error *err)
 {
@@ -139,9 +161,9 @@ int configure_may_write(const struct root *root, const char *path, struct arena 
 			return failed("write", path, -fd, err);
 		if (faccessat(fd, ".", W_OK, AT_EACCESS) < 0)
 			return failed("write", path, errno, err);
-		return 0;
+		break;
 	}
-	return 0;
+	return check_replaceable(root, path, err);
 }
 
 int configure_write(const struct root *root, const char *path, const char *text, bool keep,

@@ -62,6 +62,7 @@ int configure_docker_find(const char *text, const char *path, const char *name, 
 	if ((value && !ret->runtime) || (cgroups && !ret->cgroups))
 		return error_memory(err);
 	value = member(member(object, "features", json_type_object), "cdi", json_type_boolean);
+	ret->cdi_on = value && json_object_get_boolean(value);
 	ret->cdi_off = value && !json_object_get_boolean(value);
 	list = member(object, "cdi-spec-dirs", json_type_array);
 	for (size_t i = 0; list && i < json_object_array_length(list); i++) {

@@ -8,8 +8,8 @@
 #include "containerd.h"
 #include "text.h"
 
-#define BLOCK_BEGIN CONFIGURE_MARK " containerd`: begin\n"
-#define BLOCK_END CONFIGURE_MARK " containerd`: end\n"
+#define BLOCK_BEGIN CONFIGURE_MARK " containerd`: begin"
+#define BLOCK_END CONFIGURE_MARK " containerd`: end"
 #define TAIL_RANCHER "/agent/etc/containerd/config.toml"
 #define TAIL_MICROK8S "/args/containerd-template.toml"
 #define TAIL_ROOTLESS "/.config/containerd/config.toml"
@@ -272,57 +272,100 @@ int containerd_choose_place(struct containerd_distribution *distribution,
 
 /* ---- a block of ours in a text of others -------------------------------------------------- */
 
+/* From the line that begins it to the one that ends it, which is `end`. */
+struct block {
+	const char *begin, *last, *end;
+};
+
+/* The last one that has an end. */
+static bool find_block(const char *text, struct block *ret)
+{
+	const char *next = text, *last;
+	bool found = false;
+
+	while (next && (next = strstr(next, BLOCK_BEGIN)) && (last = strstr(next, BLOCK_END))) {
+		const char *end = last + strcspn(last, "\n");
+
+		*ret = (struct block){next, last, *end ? end + 1 : end};
+		next += strlen(BLOCK_BEGIN);
+		found = true;
+	}
+	return found;
+}
+
 bool containerd_has_block(const char *text)
 {
-	const char *begin = text ? strstr(text, BLOCK_BEGIN) : NULL;
+	struct block block;
 
-	return begin && strstr(begin, BLOCK_END);
+	return find_block(text, &block);
+}
+
+char *containerd_block(const char *text, struct arena *arena)
+{
+	struct block block;
+
+	return find_block(text, &block)
+		       ? arena_strndup(arena, block.begin, (size_t)(block.last - block.begin))
+		       : NULL;
+}
+
+char *containerd_set_block(const char *text, const char *made, struct arena *arena)
+{
+	struct block block;
+
+	if (!find_block(text, &block))
+		return arena_strdup(arena, text);
+	return arena_printf(arena, "%.*s%s%s", (int)(block.begin - text), text, made, block.last);
+}
+
+char *containerd_replace_block(const char *text, const char *left, struct arena *arena)
+{
+	struct block block;
+
+	if (!find_block(text, &block))
+		return arena_strdup(arena, text);
+	/* With the empty line before it. */
+	if (!left && block.begin > text && block.begin[-1] == '\n' &&
+	    (block.begin - text == 1 || block.begin[-2] == '\n'))
+		block.begin--;
+	return arena_printf(arena, "%.*s%s%s", (int)(block.begin - text), text, left ? left : "",
+			    block.end);
 }
 
 char *containerd_without_block(const char *text, struct arena *arena)
 {
-	const char *begin = NULL, *end = NULL, *next = text;
-
-	/* The last one that has an end. */
-	while ((next = strstr(next, BLOCK_BEGIN)) && strstr(next, BLOCK_END)) {
-		begin = next;
-		end = strstr(next, BLOCK_END) + strlen(BLOCK_END);
-		next += strlen(BLOCK_BEGIN);
-	}
-	if (!begin)
-		return arena_strdup(arena, text);
-	/* With the empty line before it. */
-	if (begin > text && begin[-1] == '\n' && (begin - text == 1 || begin[-2] == '\n'))
-		begin--;
-	return arena_printf(arena, "%.*s%s", (int)(begin - text), text, end);
+	return containerd_replace_block(text, NULL, arena);
 }
 
-/* The runtimes alone, as lines; those that `but` has are left out. */
-static int write_runtimes(struct text *text, const struct toml_node *settings, unsigned format,
-			  const struct toml_node *but, const struct configure *configure,
-			  struct arena *arena)
+int containerd_check_block(const char *text, const char *path, struct error *err)
 {
-	struct configure plain = *configure;
-	struct toml_node *section = toml_new_table(arena), *runtimes;
-	struct strings path = {0};
-	const struct toml_node *base = containerd_base(containerd_section(settings), configure);
+	struct block block;
+	const char *at;
 
-	plain.cdi = plain.set_default = false;
-	if (!section || containerd_set_ours(section, base, &plain, arena) < 0 ||
-	    strings_add(arena, &path, "plugins") < 0 ||
-	    strings_add(arena, &path, containerd_plugin(format)) < 0)
-		return -ENOMEM;
-	runtimes = toml_make_table(section, TOML_PATH("containerd", "runtimes"), arena);
-	for (size_t i = 0; runtimes && i < CONTAINERD_HANDLERS; i++) {
-		const char *name = containerd_handler(configure->runtime_name, i, arena);
+	if (!text || !find_block(text, &block))
+		return 0;
+	for (at = block.end; *(at += strspn(at, " \t\r\n")) == '#';)
+		at += strcspn(at, "\n");
+	if (!*at || *at == '[' || *at == '{')
+		return 0;
+	return error_set(
+		err, ERROR_BAD_CONFIG, EEXIST,
+		"give that line a [table] of its own, then run the command again",
+		"edit %s: the line `%.*s` behind davit's lines belongs to their last table", path,
+		(int)strcspn(at, "\r\n"), at);
+}
 
-		if (!name)
-			return -ENOMEM;
-		if (toml_member(but, name))
-			toml_remove(runtimes, name);
-	}
-	toml_write(text, &path, section, arena);
-	return 0;
+/* The text with davit's block, in the place of an earlier one or at the end. */
+static char *put_block(const char *text, const char *lines, struct arena *arena)
+{
+	const char *made = arena_printf(arena, BLOCK_BEGIN "\n%s", lines);
+
+	if (!made)
+		return NULL;
+	if (containerd_has_block(text))
+		return containerd_set_block(text, made, arena);
+	return arena_printf(arena, "%s%s\n%s" BLOCK_END "\n", text,
+			    !text[0] || string_ends(text, "\n") ? "" : "\n", made);
 }
 
 /* What a template of others has by itself: names in front of which a comment stands don't count. */
@@ -341,6 +384,37 @@ static bool names_runtime(const char *text, const char *name, struct arena *aren
 				return true;
 	}
 	return false;
+}
+
+/*
+ * The runtimes alone, as lines; those that `but` has are left out, unless it has them from davit's
+ * earlier block.
+ */
+static int write_runtimes(struct text *text, const struct toml_node *settings, unsigned format,
+			  const struct toml_node *but, const char *block,
+			  const struct configure *configure, struct arena *arena)
+{
+	struct configure plain = *configure;
+	struct toml_node *section = toml_new_table(arena), *runtimes;
+	struct strings path = {0};
+	const struct toml_node *base = containerd_base(containerd_section(settings), configure);
+
+	plain.cdi = plain.set_default = false;
+	if (!section || containerd_set_ours(section, base, &plain, arena) < 0 ||
+	    strings_add(arena, &path, "plugins") < 0 ||
+	    strings_add(arena, &path, containerd_plugin(format)) < 0)
+		return -ENOMEM;
+	runtimes = toml_make_table(section, TOML_PATH("containerd", "runtimes"), arena);
+	for (size_t i = 0; runtimes && i < CONTAINERD_HANDLERS; i++) {
+		const char *name = containerd_handler(configure->runtime_name, i, arena);
+
+		if (!name)
+			return -ENOMEM;
+		if (toml_member(but, name) && !(block && names_runtime(block, name, arena)))
+			toml_remove(runtimes, name);
+	}
+	toml_write(text, &path, section, arena);
+	return 0;
 }
 
 int configure_containerd_template(const char *text, const char *path,
@@ -382,14 +456,11 @@ int configure_containerd_template(const char *text, const char *path,
 				  "add the runtime to %s: %s already exists, as %s", path,
 				  configure->runtime_name, program ? program : "another program"),
 			"remove it, replace it with a link to davit-runtime, or use --runtime-name");
-	text_add_string(&made, others);
-	if (made.length > 0 && made.data[made.length - 1] != '\n')
-		text_add_string(&made, "\n");
-	text_add_string(&made, "\n" BLOCK_BEGIN);
-	if (write_runtimes(&made, settings, format, ours ? NULL : runtimes, configure, arena) < 0)
+	if (write_runtimes(&made, settings, format, runtimes, containerd_block(text, arena),
+			   configure, arena) < 0 ||
+	    made.failed)
 		return error_memory(err);
-	text_add_string(&made, BLOCK_END);
-	*ret = made.failed ? NULL : made.data;
+	*ret = put_block(ours ? text : others, made.data ? made.data : "", arena);
 	return *ret ? 0 : error_memory(err);
 }
 
@@ -477,18 +548,18 @@ int configure_containerd_inline(const char *text, const char *path,
 				const struct configure *configure, struct arena *arena, char **ret,
 				struct error *err)
 {
-	struct edit edit = {.text = containerd_without_block(text, arena), .arena = arena};
+	struct edit edit = {.text = text, .arena = arena};
 	struct text block = {.arena = arena};
-	struct engine_file file = {.path = path, .text = edit.text};
+	struct engine_file file = {.path = path, .text = containerd_without_block(text, arena)};
 	const struct engine_files files = {.items = &file, .count = 1};
 	struct toml_node *top = NULL, *settings;
 	const struct toml_node *runtimes;
 	const char *plugin;
 	unsigned format;
-	int r = edit.text ? toml_parse(edit.text, path, arena, &top, err) : error_memory(err);
+	int r = file.text ? toml_parse(file.text, path, arena, &top, err) : error_memory(err);
 
-	if (r < 0 || !edit.text)
-		return r < 0 ? r : -ENOMEM;
+	if (r < 0)
+		return r;
 	file.top = top;
 	format = containerd_format(&files, (struct containerd_version){0, 0});
 	plugin = containerd_plugin(format);
@@ -508,12 +579,79 @@ int configure_containerd_inline(const char *text, const char *path,
 				 "edit %s: the plugin's table has no header", path);
 	if (r < 0)
 		return r;
-	if (write_runtimes(&block, settings, format, runtimes, configure, arena) < 0)
+	if (write_runtimes(&block, settings, format, runtimes, NULL, configure, arena) < 0)
 		return error_memory(err);
-	*ret = block.length == 0
-		       ? arena_strdup(arena, edit.text)
-		       : arena_printf(arena, "%s%s\n" BLOCK_BEGIN "%s" BLOCK_END, edit.text,
-				      !edit.text[0] || string_ends(edit.text, "\n") ? "" : "\n",
-				      block.data);
+	*ret = block.length == 0 ? containerd_without_block(edit.text, arena)
+				 : put_block(edit.text, block.data, arena);
+	return *ret ? 0 : error_memory(err);
+}
+
+/* ---- and back again --------------------------------------------------------------------- */
+
+/*
+ * A value that is still davit's gets the text that it had; without one, its line goes, but for a
+ * program, which its runtime needs.
+ */
+static int restore_value(struct edit *edit, const char *path, const struct toml_node *original,
+			 const char *const *table_path, const char *key, const char *ours,
+			 struct error *err)
+{
+	struct toml_node *top;
+	const struct toml_node *node, *before = toml_member(toml_find(original, table_path), key);
+	int r = toml_parse(edit->text, path, edit->arena, &top, err);
+
+	if (r < 0)
+		return r;
+	node = toml_member(toml_find(top, table_path), key);
+	if (!node || node->origin != TOML_VALUE ||
+	    (ours ? !string_equal(node->string, ours) : !toml_is_true(node)))
+		return 0;
+	if (before && before->text.length)
+		replace(edit, node->text.data, node->text.length,
+			arena_strndup(edit->arena, before->text.data, before->text.length));
+	else if (strcmp(key, "BinaryName") != 0 && node->lines.length)
+		replace(edit, node->lines.data, node->lines.length, "");
+	return edit->failed ? error_memory(err) : 0;
+}
+
+int configure_containerd_inline_remove(const char *text, const char *original, const char *path,
+				       const struct configure *configure, struct arena *arena,
+				       char **ret, struct error *err)
+{
+	struct edit edit = {.text = text, .arena = arena};
+	struct engine_file file = {.path = path, .text = text};
+	const struct engine_files files = {.items = &file, .count = 1};
+	struct toml_node *top = NULL, *before = NULL;
+	const char *plugin;
+	struct error ignored;
+	int r = toml_parse(text, path, arena, &top, err);
+
+	if (r < 0)
+		return r;
+	if (original && toml_parse(original, path, arena, &before, &ignored) < 0)
+		before = NULL;
+	file.top = top;
+	plugin = containerd_plugin(containerd_format(&files, (struct containerd_version){0, 0}));
+	for (size_t i = 0; r == 0 && i < CONTAINERD_HANDLERS; i++) {
+		const char *name = containerd_handler(configure->runtime_name, i, arena);
+
+		if (!name)
+			return error_memory(err);
+		r = restore_value(
+			&edit, path, before,
+			TOML_PATH("plugins", plugin, "containerd", "runtimes", name, "options"),
+			"BinaryName", configure->runtime_path, err);
+	}
+	/* A runtime of that name that is somebody else's may stay the default. */
+	if (r == 0 && (before || !toml_find(top, TOML_PATH("plugins", plugin, "containerd",
+							   "runtimes", configure->runtime_name))))
+		r = restore_value(&edit, path, before, TOML_PATH("plugins", plugin, "containerd"),
+				  "default_runtime_name", configure->runtime_name, err);
+	if (r == 0 && configure->cdi)
+		r = restore_value(&edit, path, before, TOML_PATH("plugins", plugin), "enable_cdi",
+				  NULL, err);
+	if (r < 0)
+		return r;
+	*ret = arena_strdup(arena, edit.text);
 	return *ret ? 0 : error_memory(err);
 }

@@ -117,6 +117,8 @@ void toml_write(struct text *text, const struct strings *path, const struct toml
 		struct arena *arena);
 /* "[a.\"b.c\"]\n" */
 void toml_write_header(struct text *text, const struct strings *path);
+/* A value as it stands behind `=`; of a table, an inline one. */
+void toml_write_value(struct text *text, const struct toml_node *node);
 /* A string as a value. */
 void toml_write_string(struct text *text, const char *string);
 /* All of it as a text; NULL without memory. */

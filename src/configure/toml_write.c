@@ -54,7 +54,7 @@ void toml_write_header(struct text *text, const struct strings *path)
 	text_add_string(text, "]\n");
 }
 
-static void write_value(struct text *text, const struct toml_node *node)
+void toml_write_value(struct text *text, const struct toml_node *node)
 {
 	const char *open = node->type == TOML_ARRAY ? "[" : "{ ";
 	const char *close = node->type == TOML_ARRAY ? "]" : " }";
@@ -75,7 +75,7 @@ static void write_value(struct text *text, const struct toml_node *node)
 			write_key(text, of->key);
 			text_add_string(text, " = ");
 		}
-		write_value(text, of);
+		toml_write_value(text, of);
 	}
 	text_add_string(text, close);
 }
@@ -104,7 +104,7 @@ void toml_write(struct text *text, const struct strings *path, const struct toml
 		text_add_string(text, path->count > 0 ? "  " : "");
 		write_key(text, node->key);
 		text_add_string(text, " = ");
-		write_value(text, node);
+		toml_write_value(text, node);
 		text_add_string(text, "\n");
 	}
 	for (size_t i = 0; i < path->count; i++)

@@ -117,35 +117,49 @@ static void format_time(int64_t seconds, char *text, size_t size)
 		text[0] = '\0';
 }
 
+/* The last change that only a start of the daemon makes effective. Returns its time, or 0. */
+static int64_t last_change(const struct doctor_engine *engine, const char **ret_what)
+{
+	int64_t changed = engine->newest ? engine->changed : 0;
+
+	*ret_what = engine->newest;
+	/* A daemon searches the hook when it starts, but the runtime at each use. */
+	if (engine->hook.path && engine->hook.changed > changed) {
+		*ret_what = engine->hook.path;
+		changed = engine->hook.changed;
+	}
+	return changed;
+}
+
+bool doctor_needs_restart(const struct doctor_engine *engine)
+{
+	const char *what;
+
+	return engine->pid && engine->started &&
+	       last_change(engine, &what) > engine->started + CLOCK_SLACK_S;
+}
+
 static int restart(const struct doctor_host *host, enum doctor_engine_kind kind,
 		   struct finding *ret)
 {
 	const struct doctor_engine *engine = &host->engines[kind];
-	const struct doctor_program *programs[] = {&engine->hook, &engine->runtime};
-	const char *what = engine->newest;
-	int64_t changed = what ? engine->changed : 0;
 	char started[32], then[32];
+	const char *what;
 
 	if (!engine->pid)
 		return finding_set(ret, DOCTOR_SKIP, NULL, "its daemon isn't running");
 	if (!engine->started)
 		return finding_set(ret, DOCTOR_UNKNOWN, "run `davit doctor` as root",
 				   "the start time of process %u can't be read", engine->pid);
-	/* A daemon searches the hook when it starts, but the runtime at each use. */
-	if (programs[0]->path && programs[0]->changed > changed) {
-		what = programs[0]->path;
-		changed = programs[0]->changed;
-	}
 	format_time(engine->started, started, sizeof(started));
-	format_time(changed, then, sizeof(then));
-	if (changed > engine->started + CLOCK_SLACK_S)
-		return finding_set(ret, DOCTOR_WARN, restart_of(engine),
-				   "process %u was started at %s UTC, but %s changed at "
-				   "%s: unless the process was reloaded since, it "
-				   "doesn't use the change",
-				   engine->pid, started, what, then);
-	return finding_set(ret, DOCTOR_OK, NULL, "started at %s UTC; nothing changed since",
-			   started);
+	if (!doctor_needs_restart(engine))
+		return finding_set(ret, DOCTOR_OK, NULL, "started at %s UTC; nothing changed since",
+				   started);
+	format_time(last_change(engine, &what), then, sizeof(then));
+	return finding_set(ret, DOCTOR_WARN, restart_of(engine),
+			   "the daemon (process %u) was started at %s UTC, but %s changed at %s: "
+			   "unless it was reloaded since, it doesn't use the change",
+			   engine->pid, started, what, then);
 }
 
 /* ---- docker ----------------------------------------------------------------------------- */

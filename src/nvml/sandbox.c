@@ -95,8 +95,8 @@ static bool may_open_nodes(const char *directory, bool (*is_needed)(const char *
  * Changes to the user `id`, if that user can open the library and the nodes. This is tried with the
  * user's rights, so that owners, groups and ACLs count. The real id is changed, too: before Linux
  * 5.8, faccessat can't check the effective id, and the C library then checks the real one instead.
- * If davit-nvml stays root because of the nodes, it keeps the user's real id, because the limit of
- * threads doesn't apply to root's.
+ * If davit-nvml remains root because of the nodes, it keeps the user's real id, because the limit
+ * of threads doesn't apply to root's.
  */
 static int drop_root(const char *library, unsigned id)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Ends a program after a time limit, whatever it waits for. There are three ways: a timer, a thread
- * for programs that touch a container's file systems, and a parent that stops waiting.
- * docs/architecture.md says which is used where.
+ * Ends a program after a time limit, whatever it waits for: by a timer, by a thread in programs
+ * that touch a container's file systems, or by a parent that stops waiting. docs/architecture.md
+ * says which is used where.
  */
 #include <fcntl.h>
 #include <sched.h>

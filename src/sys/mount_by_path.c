@@ -164,7 +164,7 @@ int mount_by_path_bind(const struct mount_source *source, const struct mount_pla
 }
 
 /*
- * If another process replaced a directory on the way, the place doesn't lead to the new mount.
+ * If another process replaced a directory of the path, the place doesn't lead to the new mount.
  * davit recognises its own tmpfs by a random number of inodes.
  */
 int mount_by_path_new_tmpfs(unsigned size_kib, mode_t mode, unsigned flags,

@@ -119,8 +119,8 @@ bool owner_is_trusted(int fd, const struct stat *st)
 	if (st->st_uid == 0 || st->st_uid == geteuid())
 		return true;
 	/*
-	 * All ids without a mapping are shown as the overflow id. If it has no mapping itself, no
-	 * user here has it.
+	 * Owners without an id here are shown as the overflow id. If it has no mapping itself, no
+	 * user here has it, and the owner is from outside.
 	 */
 	mapped = is_mapped(st->st_uid);
 	if (mapped <= 0)

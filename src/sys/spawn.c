@@ -96,8 +96,8 @@ static int execute(const char *const *arguments, char *const *environment)
 {
 	(void)syscall(SYS_execveat, 3, "", arguments, environment, AT_EMPTY_PATH);
 	/*
-	 * A runtime may be a script. Its interpreter opens it as /dev/fd/3, which must stay open
-	 * then.
+	 * A runtime may be a script. Its interpreter opens it as /dev/fd/3, which must then remain
+	 * open.
 	 */
 	if (errno == ENOENT && fcntl(3, F_SETFD, 0) == 0)
 		(void)syscall(SYS_execveat, 3, "", arguments, environment, AT_EMPTY_PATH);

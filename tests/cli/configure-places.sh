@@ -368,7 +368,7 @@ equal 'crio: the settings of the default handler' "0 [crio.runtime.runtimes.nvid
   monitor_path = \"/usr/libexec/crio/conmon\"
   allowed_annotations = [\"io.containers.trace-syscall\"]
   runtime_path = \"$program\"
-  runtime_type = \"oci\"" "$rc $(sed -n '3,8p' "$root/etc/crio/crio.conf.d/50-davit.conf")"
+  runtime_type = \"oci\"" "$rc $(grep -v '^#\|^$' "$root/etc/crio/crio.conf.d/50-davit.conf" | head -n 6)"
 matches 'crio: the restart' 'systemctl restart crio$' "$output"
 put etc/crio/crio.conf.d/99-site.conf << 'END'
 [crio.runtime.runtimes.nvidia]

@@ -34,7 +34,7 @@ refuse_all() { # FILE ENGINE TEXT
 	mount --bind "$root" "$root"
 	mount -o remount,bind,ro "$root"
 	refused_mount "$2: a read-only file system" 'Read-only file system' "$2"
-	# Only the replacement itself fails: a file that something is mounted on can't be renamed over.
+	# A file that something is mounted on can't be renamed over.
 	put "$1" "$3"
 	mount --bind "$root/$1" "$root/$1"
 	refused_mount "$2: a file that is mounted on" 'busy|cross-device' "$2"
@@ -43,8 +43,6 @@ refused_mount() {
 	local before after output rc=0
 	before=$(state)
 	output=$("$davit" configure "$3" --root "$root" 2>&1) || rc=$?
-	# containerd's drop-in, which is written before, has no effect until the file names it.
-	rm -rf "$root/etc/containerd/conf.d" 2> /dev/null || true
 	after=$(state)
 	unmount_below "$work"
 	matches "$1: refused" "$2" "$output"
@@ -55,7 +53,8 @@ refused_mount() {
 refuse_all etc/docker/daemon.json docker '{"log-level": "info"}'
 refuse_all etc/containerd/config.toml containerd 'version = 2'
 refuse_all etc/crio/crio.conf.d/50-davit.conf crio '# mine'
-refuse_all usr/share/containers/oci/hooks.d/davit.json podman '{"version": "1.0.0"}'
+refuse_all usr/share/containers/oci/hooks.d/davit.json podman \
+	'{"version": "1.0.0", "hook": {"path": "/old/davit-hook"}, "when": {"always": true}, "stages": ["prestart"]}'
 put etc/docker/daemon.json '{"runtimes": 1}'
 refused 'docker: a file of another form' 'cannot' docker
 put etc/containerd/config.toml 'version = ['

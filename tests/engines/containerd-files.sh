@@ -697,6 +697,54 @@ states() {
 	matches "containerd $version: CRI is switched off, doctor" ' containerd.runtime .*is disabled' "$(doctor)"
 }
 
+# --- a drop-in that somebody has edited ---------------------------------------------------------------
+
+# has FILE WORD...: how often each of them stands in a dump.
+has() {
+	local word
+	for word in "${@:2}"; do
+		grep -c "$word" "$1" || true
+	done | xargs
+}
+edited() {
+	local name="containerd $version, an edited drop-in" drop_in=$etc/conf.d/davit.toml later wants='' wants_1=''
+	local others=$'\n'"[$cri.registry]
+  config_path = \"/etc/certs.d\"
+[$cri.containerd.runtimes.kata]
+  runtime_type = \"io.containerd.kata.v2\""
+	rm -rf "${work:?}/etc"
+	case_debian_package
+	configure
+	sed -i '/runtimes.nvidia.options\]/a \  SystemdCgroup = true # ours' "$drop_in"
+	printf '%s\n' "$others" >> "$drop_in"
+	later=$(files)
+	dump > "$work/before.toml"
+	configure
+	equal "$name: configured again, nothing changes" "0 $later nothing to change" "$rc $(files) $(tail -n 1 <<< "$output")"
+	sed -i 's|bin_dir = .*|bin_dir = "/opt/other/bin"|' "$etc/config.toml"
+	configure --set-default
+	dump > "$work/after.toml"
+	sed -i 's|/usr/lib/cni|/opt/other/bin|; s|default_runtime_name = "runc"|default_runtime_name = "nvidia"|' "$work/before.toml"
+	sed -i "s|default_runtime_name = 'runc'|default_runtime_name = 'nvidia'|" "$work/before.toml"
+	equal "$name: what others wrote is in force beside davit's new lines" '' "$(python3 "$compare" "$work/before.toml" \
+		"$work/after.toml" "$program" containerd.runtimes.nvidia.options.SystemdCgroup=true \
+		'containerd.default_runtime_name="nvidia"' 'containerd.runtimes.kata.runtime_type="io.containerd.kata.v2"')"
+	later=$(files)
+	configure --remove
+	if [[ $version = 1.* ]]; then
+		equal "$name: --remove is refused, and nothing is changed" "1 $later" "$rc $(files)"
+		matches "$name: --remove, what would be lost" 'davit didn.t write .*kata.*fix: move it to .*config.toml .which then needs the default runtime.s table, too' "$output"
+		sed -i '/registry\]/,$d' "$drop_in"
+		printf '%s\n[%s.containerd.runtimes.runc]\n  runtime_type = "io.containerd.runc.v2"\n' "$others" "$cri" >> "$etc/config.toml"
+		configure --remove
+	fi
+	dump > "$work/after.toml"
+	equal "$name: --remove leaves what others wrote, and nothing of davit" '0 1 1 0' \
+		"$rc $(has "$work/after.toml" 'runtimes.kata\]' '/etc/certs.d' davit-runtime)"
+	matches "$name: --remove names what goes with davit's runtime" 'also removed .*nvidia.options.SystemdCgroup = true' "$output"
+	equal "$name: the daemon's CRI plugin then" ok "$(started)"
+}
+
 mapfile -t cases < <(compgen -A function case_)
 for containerd in "${containerds[@]}"; do
 	version=$("$containerd" --version | grep -oE '[0-9]+\.[0-9]+\.[0-9]+' | head -n 1)
@@ -707,6 +755,7 @@ for containerd in "${containerds[@]}"; do
 	done
 	start_cases
 	states
+	edited
 	umount "$(command -v containerd)"
 done
 report_exit

@@ -98,7 +98,8 @@ static void check_drop_in(const struct engine_files *files, struct containerd_ve
 	after = containerd_merge(&with, version, &arena);
 	FUZZ_CHECK(before && after);
 	/* A table of values that aren't tables has to give way. */
-	if (configure_containerd_check(before, after, &configure, FILE_PATH, &arena, &err) < 0)
+	if (configure_containerd_check(before, after, NULL, &configure, FILE_PATH, &arena, &err) <
+	    0)
 		FUZZ_CHECK(strstr(err.message, "would then lose"));
 	else
 		FUZZ_CHECK(string_equal(containerd_find_runtime(after, "nvidia").program,

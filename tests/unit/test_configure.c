@@ -117,8 +117,16 @@ static const struct {
 	{"others' runtimes stay",
 	 "{\"runtimes\": {\"nvidia\": {\"path\": \"/r\"}, \"kata\": {\"path\": \"k\"}}}", NULL,
 	 "{\"runtimes\": {\"kata\": {\"path\": \"k\"}}}"},
-	{"an older davit-runtime's path", "{\"a\":1,\"runtimes\":{\"nvidia\":{\"path\":\"/old\"}}}",
-	 "{\"a\":1}", "{\"a\":1}"},
+	{"an older davit-runtime's path",
+	 "{\"a\":1,\"b\":2,\"runtimes\":{\"nvidia\":{\"path\":\"/old/davit-runtime\"}}}",
+	 "{\"a\":1}", "{\"a\":1,\"b\":2}"},
+	{"another program that took the name",
+	 "{\"default-runtime\": \"nvidia\", \"runtimes\": {\"nvidia\": {\"path\": \"/other\"}}}",
+	 "{\"a\": 1}",
+	 "{\"default-runtime\": \"nvidia\", \"runtimes\": {\"nvidia\": {\"path\": \"/other\"}}}"},
+	{"CDI that somebody has enabled",
+	 "{\"runtimes\": {\"nvidia\": {\"path\": \"/r\"}}, \"features\": {\"cdi\": true}}",
+	 "{\"a\": 1}", "{\"features\": {\"cdi\": true}}"},
 };
 
 static void test_docker_remove(void **state)

@@ -590,6 +590,9 @@ static void test_the_verdict(void **state)
 		 "1 warning"},
 		{no_persistenced,
 		 "Docker, containerd, CRI-O and Podman can use the GPUs, with 1 warning"},
+		{changed_later,
+		 "Docker (after a restart), containerd (after a restart), CRI-O and Podman can use "
+		 "the GPUs, with 2 warnings"},
 		{cdi_off,
 		 "1 problem stops Docker; containerd, CRI-O and Podman can use the GPUs, with 2 "
 		 "warnings"},

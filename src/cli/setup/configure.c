@@ -8,6 +8,7 @@
 #include "configure.h"
 
 #define DOCKER_FILE "/etc/docker/daemon.json"
+#define OTHERS_MAX ((size_t)2000) /* characters of a note */
 #define ENVIRON_MAX ((size_t)1024 * 1024)
 
 static const struct {
@@ -35,12 +36,62 @@ int configure_open_change(const struct job *job, const char *path, const char *m
 	return r < 0 ? r : configure_read(&job->root, backup, job->arena, &ret->original, job->err);
 }
 
-void configure_set_whole(const struct job *job, struct change *change, char *text)
+/* For --remove: somebody else's file of that name stays. */
+static bool is_ours(const struct change *change)
 {
-	change->after = job->remove ? change->original : text;
-	/* Somebody else's file of that name stays when there is nothing of ours to remove. */
-	if (job->remove && change->before && !strstr(change->before, change->mark))
+	if (change->before && !strstr(change->before, change->mark) &&
+	    !configure_has_lines(change->before)) {
+		(void)fprintf(stderr, "davit: note: %s: kept this file, which davit didn't write\n",
+			      change->path);
+		return false;
+	}
+	return change->before;
+}
+
+static int leave(const struct job *job, struct change *change)
+{
+	struct configure_left left;
+	int r;
+
+	change->after = change->before;
+	if (!is_ours(change))
+		return 0;
+	r = configure_leave(change->before, change->path, &job->configure, job->arena, &left,
+			    job->err);
+	if (r < 0)
+		return r;
+	change->after = left.text ? arena_strdup(job->arena, left.text) : change->original;
+	change->kept = left.kept;
+	change->gone = left.gone;
+	return left.text && !change->after ? error_memory(job->err) : 0;
+}
+
+static int join(const struct job *job, struct change *change, const char *ours,
+		const struct toml_node **ret_others)
+{
+	struct configure_others others;
+	struct configure_joined joined;
+	int r = configure_split(change->before, ours, change->path, job->arena, &others, job->err);
+
+	if (r == 0)
+		r = configure_join(&others, ours, change->path, &job->configure, job->arena,
+				   &joined, job->err);
+	if (r < 0)
+		return r;
+	change->after = joined.text;
+	change->kept = joined.kept;
+	*ret_others = others.top;
+	if (configure_is_same(change->before, joined.text, change->path, job->arena))
 		change->after = change->before;
+	return 0;
+}
+
+int configure_set_own(const struct job *job, struct change *change, const char *ours,
+		      const struct toml_node **ret_others)
+{
+	*ret_others = NULL;
+	change->own = true;
+	return job->remove ? leave(job, change) : join(job, change, ours, ret_others);
 }
 
 /* What comes before the path of a file of the host at --root. */
@@ -49,32 +100,62 @@ static const char *below(const struct job *job)
 	return string_equal(job->root_path, "/") ? "" : job->root_path;
 }
 
+/* What is left of davit's own file. */
+static const char *kept_lines(const struct job *job, const struct change *change)
+{
+	return job->remove && change->own && change->after && change->after != change->original
+		       ? " (kept the lines that davit didn't write)"
+		       : "";
+}
+
 static int make_change(const struct job *job, const struct change *change)
 {
 	bool ours = change->before && strstr(change->before, change->mark);
 	const char *backup = arena_printf(job->arena, "%s" CONFIGURE_BACKUP_SUFFIX, change->path);
-	bool keep = !job->remove && change->before && !ours;
+	bool keep = !job->remove && change->before && !ours && !change->own;
 	int r;
 
 	if (!backup)
 		return error_memory(job->err);
 	r = configure_write(&job->root, change->path, change->after, keep, job->arena, job->err);
-	if (r == 0 && job->remove && change->original)
+	if (r == 0 && job->remove && change->original &&
+	    (!change->own || change->after == change->original))
 		r = configure_write(&job->root, backup, NULL, false, job->arena, job->err);
 	if (r < 0)
 		return r;
 	if (cli_is_quiet())
 		return 0;
-	(void)printf("%s %s%s%s%s%s%s\n", change->after ? "wrote" : "removed", below(job),
+	(void)printf("%s %s%s%s%s%s%s%s\n", change->after ? "wrote" : "removed", below(job),
 		     change->path, keep ? " (original: " : "", keep ? below(job) : "",
-		     keep ? backup : "", keep ? ")" : "");
+		     keep ? backup : "", keep ? ")" : "", kept_lines(job, change));
+	return 0;
+}
+
+/* What davit doesn't decide, because others have written it. */
+static int print_others(const struct job *job, const struct change *change)
+{
+	const char *kept = strings_list(job->arena, &change->kept, OTHERS_MAX);
+	const char *gone = strings_list(job->arena, &change->gone, OTHERS_MAX);
+
+	if (!kept || !gone)
+		return error_memory(job->err);
+	if (change->kept.count && !job->remove)
+		(void)fprintf(stderr, "davit: note: %s: kept %s, which davit didn't write\n",
+			      change->path, kept);
+	if (change->gone.count)
+		(void)fprintf(stderr,
+			      "davit: note: %s: also removed %s, which davit didn't write\n",
+			      change->path, gone);
 	return 0;
 }
 
 static int finish_change(const struct job *job, const struct change *change, unsigned *changed)
 {
 	const char *diff;
+	int r = print_others(job, change);
 
+	if (r < 0)
+		return r;
 	if (string_equal(change->before, change->after) && !(job->whole && job->dry_run))
 		return 0;
 	(*changed)++;
@@ -163,7 +244,7 @@ static int note_docker(const struct job *job, const struct change *change)
 	struct configure_docker_facts facts;
 	int r;
 
-	if (job->remove || !change->after)
+	if (!change->after)
 		return 0;
 	r = configure_docker_find(change->after, change->path, job->configure.runtime_name,
 				  job->arena, &facts, job->err);
@@ -185,6 +266,47 @@ static int note_docker(const struct job *job, const struct change *change)
 			      change->path, strings_list(job->arena, &facts.spec_dirs, 200),
 			      facts.spec_dirs.items[0]);
 	return r;
+}
+
+/* What `--remove` leaves or takes, though davit may not have written it. */
+static int note_docker_removal(const struct job *job, struct change *change)
+{
+	const char *name = job->configure.runtime_name;
+	struct configure_docker_facts before, after = {0}, original = {0};
+	struct strings others, left = {0};
+	int r = configure_docker_find(change->before, change->path, name, job->arena, &before,
+				      job->err);
+
+	if (r == 0 && change->after)
+		r = configure_docker_find(change->after, change->path, name, job->arena, &after,
+					  job->err);
+	if (r == 0 && change->original) {
+		struct error ignored;
+
+		(void)configure_docker_find(change->original, change->path, name, job->arena,
+					    &original, &ignored);
+	}
+	if (r == 0)
+		r = configure_docker_others(change->before, change->path, name, job->arena, &others,
+					    job->err);
+	if (r == 0 && change->after)
+		r = configure_docker_others(change->after, change->path, name, job->arena, &left,
+					    job->err);
+	if (r < 0)
+		return r;
+	if (!left.count)
+		change->gone = others;
+	if (string_equal(change->before, change->after) && before.runtime)
+		(void)fprintf(stderr,
+			      "davit: note: %s: kept the runtime %s: its program %s isn't davit's "
+			      "(--runtime-path %s removes it)\n",
+			      change->path, name, before.runtime, before.runtime);
+	else if (after.cdi_on && !original.cdi_on)
+		(void)fprintf(stderr,
+			      "davit: note: %s: kept features.cdi, which may be in use (--remove "
+			      "--cdi removes it)\n",
+			      change->path);
+	return 0;
 }
 
 static int do_docker(struct job *job, struct change *change)
@@ -213,19 +335,27 @@ static int do_docker(struct job *job, struct change *change)
 					      &job->configure, job->arena, &change->after, job->err)
 		    : configure_docker(change->before, file, &job->configure, job->arena,
 				       &change->after, job->err);
-	return r < 0 ? r : note_docker(job, change);
+	if (r < 0)
+		return r;
+	return job->remove ? note_docker_removal(job, change) : note_docker(job, change);
 }
 
 static int do_podman(struct job *job, struct change *change)
 {
-	char *text = arena_strdup(job->arena, configure_hook);
-	int r = configure_open_change(job, job->drop_in, "davit-hook", change);
+	struct configure_hook_file file;
+	int r = configure_open_change(job, job->drop_in, "/davit-hook\"", change);
 
-	if (r == 0 && !text)
-		r = error_memory(job->err);
-	if (r == 0)
-		configure_set_whole(job, change, text);
-	return r;
+	change->own = true;
+	change->after = change->before;
+	if (r < 0 || (job->remove && !is_ours(change)))
+		return r;
+	r = configure_podman(change->before, job->drop_in, job->arena, &file, job->err);
+	if (r < 0)
+		return r;
+	change->after = job->remove ? change->original : file.text;
+	change->kept = job->remove ? change->kept : file.others;
+	change->gone = job->remove ? file.others : change->gone;
+	return 0;
 }
 
 static int do_crio(struct job *job, struct change *change)
@@ -234,24 +364,24 @@ static int do_crio(struct job *job, struct change *change)
 	const char *main = job->file ? job->file : CRIO_MAIN;
 	struct engine_overlay overlay = {job->drop_in, NULL};
 	struct engine_files files;
-	const struct toml_node *settings;
+	const struct toml_node *settings, *others;
 	char *text = NULL;
 	int r = configure_open_change(job, job->drop_in, CONFIGURE_MARK, change);
 
 	job->restart = configure_restart(&job->root, services, ARRAY_SIZE(services), job->arena);
-	if (r == 0 && !job->remove)
-		r = crio_load(&job->root, main, CRIO_FOLDER, &overlay, 1, job->arena, &files,
-			      job->err);
-	if (r < 0 || job->remove) {
-		configure_set_whole(job, change, NULL);
+	if (r < 0 || job->remove)
+		return r < 0 ? r : configure_set_own(job, change, NULL, &others);
+	r = crio_load(&job->root, main, CRIO_FOLDER, &overlay, 1, job->arena, &files, job->err);
+	if (r < 0)
 		return r;
-	}
 	settings = crio_merge(&files, job->arena);
 	text = settings ? configure_crio(settings, &job->configure, job->arena) : NULL;
 	if (!text)
 		return error_memory(job->err);
-	configure_set_whole(job, change, text);
-	overlay.text = text;
+	r = configure_set_own(job, change, text, &others);
+	if (r < 0)
+		return r;
+	overlay.text = change->after;
 	r = crio_load(&job->root, main, CRIO_FOLDER, &overlay, 1, job->arena, &files, job->err);
 	return r < 0 ? r
 		     : configure_crio_check(&files, job->drop_in, &job->configure, job->arena,
@@ -400,7 +530,7 @@ static const struct command_option options[] = {
 	{"whole", OPTION_FLAG, NULL, "with --dry-run: print the whole resulting files"},
 	{"set-default", OPTION_FLAG, NULL,
 	 "use davit for every container, not only with --runtime nvidia"},
-	{"cdi", OPTION_FLAG, NULL, "enable CDI devices"},
+	{"cdi", OPTION_FLAG, NULL, "enable CDI devices; with --remove: disable them again"},
 	{"remove", OPTION_FLAG, NULL, "revert the configuration"},
 	{"root", OPTION_VALUE, "DIR", "look for the engine's files below DIR"},
 	{"file", OPTION_VALUE, "FILE", "the engine's file, if it isn't at the default path"},
@@ -415,7 +545,9 @@ const struct command command_configure = {
 	.name = "configure",
 	.summary = "configure docker, containerd, CRI-O or podman to use davit",
 	.help = "Configures an engine to use davit. The rest of its configuration is left untouched. The\n"
-		"original of a changed file is kept as FILE" CONFIGURE_BACKUP_SUFFIX ".\n",
+		"original of a changed file is kept as FILE" CONFIGURE_BACKUP_SUFFIX
+		". Lines that others add to davit's own\n"
+		"files are kept, too.\n",
 	.example = "davit configure docker --dry-run",
 	.options = options,
 	.words = "docker|containerd|crio|podman",

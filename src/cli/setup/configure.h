@@ -33,12 +33,19 @@ struct change {
 	char *before, *original; /* NULL: no such file; original: the one kept aside */
 	char *after;             /* NULL: no file */
 	const char *mark;        /* what tells that `before` is of our making already */
+	bool own;                /* davit's own file, which keeps others' lines and no original */
+	/* Settings of others: that win over davit's, or that --remove takes out. */
+	struct strings kept, gone;
 };
 /* Reads what is there. 0 or -errno. */
 int configure_open_change(const struct job *job, const char *path, const char *mark,
 			  struct change *ret);
-/* A file that is ours as a whole: `text`, or with --remove what it was before. */
-void configure_set_whole(const struct job *job, struct change *change, char *text);
+/*
+ * davit's own file, in TOML: davit's lines are `ours`, or with --remove none; those of others stay.
+ * *ret_others: those, or NULL. 0 or -errno.
+ */
+int configure_set_own(const struct job *job, struct change *change, const char *ours,
+		      const struct toml_node **ret_others);
 
 /* Fills the changes in the order in which they are to be made. 0 or -errno. */
 int configure_do_containerd(struct job *job, struct change changes[static 2]);

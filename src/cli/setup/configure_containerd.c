@@ -27,7 +27,7 @@ static int ask(const struct asking *asking, const struct engine_files *files,
 
 /* By the files alone. For an unknown version, both ways to merge must be right. */
 static int check_files(const struct asking *asking, const struct engine_files *before,
-		       const struct engine_files *after)
+		       const struct engine_files *after, const struct toml_node *others)
 {
 	const struct containerd_version both[] = {
 		asking->version.major ? asking->version : (struct containerd_version){2, 1},
@@ -42,19 +42,23 @@ static int check_files(const struct asking *asking, const struct engine_files *b
 
 		if (!then || !now)
 			return error_memory(job->err);
-		r = configure_containerd_check(then, now, &job->configure,
+		r = configure_containerd_check(then, now, others, &job->configure,
 					       asking->distribution.file, job->arena, job->err);
 	}
 	return r;
 }
 
-/* What is written has to leave all else as it was. `truth`: containerd's answer before, or NULL. */
+/*
+ * What is written has to leave all else as it was, but for what others have set in our drop-in.
+ * `truth`: containerd's answer before, or NULL.
+ */
 static int check(const struct asking *asking, const struct engine_files *before,
-		 const struct toml_node *truth, const struct change *file, const char *drop_in_text)
+		 const struct toml_node *truth, const struct change *file,
+		 const struct change *drop_in, const struct toml_node *others)
 {
 	struct job *job = asking->job;
 	const struct engine_overlay overlays[] = {
-		{asking->distribution.drop_in, drop_in_text},
+		{asking->distribution.drop_in, drop_in->after},
 		{asking->distribution.file, file->after},
 	};
 	struct engine_files after;
@@ -63,12 +67,12 @@ static int check(const struct asking *asking, const struct engine_files *before,
 				job->arena, &after, job->err);
 
 	if (r == 0)
-		r = check_files(asking, before, &after);
+		r = check_files(asking, before, &after, others);
 	if (r < 0 || !truth)
 		return r;
-	r = ask(asking, &after, drop_in_text, &now);
+	r = ask(asking, &after, drop_in->after, &now);
 	return r < 0 ? r
-		     : configure_containerd_check(truth, now, &job->configure,
+		     : configure_containerd_check(truth, now, others, &job->configure,
 						  asking->distribution.file, job->arena, job->err);
 }
 
@@ -186,7 +190,8 @@ static int find_drop_in(struct asking *asking)
 
 /* The first form in which nothing is lost; the error is that of the first one. */
 static int make_drop_in(const struct asking *asking, const struct engine_files *files,
-			const struct toml_node *truth, const struct change *file, char **ret)
+			const struct toml_node *truth, const struct change *file,
+			struct change *drop_in)
 {
 	struct containerd_form forms[CONTAINERD_FORMS_MAX];
 	struct job *job = asking->job;
@@ -194,13 +199,17 @@ static int make_drop_in(const struct asking *asking, const struct engine_files *
 	int r = 0;
 
 	for (size_t i = 0; i < count; i++) {
+		const struct toml_node *others;
 		struct error first = *job->err;
+		char *ours = NULL;
 		int tried =
 			configure_containerd_drop_in(files, asking->version, truth, &forms[i],
-						     &job->configure, job->arena, ret, job->err);
+						     &job->configure, job->arena, &ours, job->err);
 
 		if (tried == 0)
-			tried = check(asking, files, truth, file, *ret);
+			tried = configure_set_own(job, drop_in, ours, &others);
+		if (tried == 0)
+			tried = check(asking, files, truth, file, drop_in, others);
 		if (tried == 0)
 			return 0;
 		if (i > 0)
@@ -218,80 +227,163 @@ static int do_folder(struct asking *asking, const struct engine_files *files,
 	const struct containerd_version merging = {2, 1};
 	const struct containerd_form form = {containerd_format(files, asking->version), false};
 	struct job *job = asking->job;
+	const struct toml_node *others;
 	char *text = NULL;
 	int r = configure_open_change(job, asking->distribution.drop_in, CONFIGURE_MARK, drop_in);
 
 	if (r == 0 && !job->remove)
 		r = configure_containerd_drop_in(files, merging, NULL, &form, &job->configure,
 						 job->arena, &text, job->err);
-	if (r == 0)
-		configure_set_whole(job, drop_in, text);
-	return r;
+	return r < 0 ? r : configure_set_own(job, drop_in, text, &others);
+}
+
+/* An import goes with the file, or stays with what others have written there. */
+static int remove_import_and_file(const struct asking *asking, struct change *file,
+				  struct change *drop_in)
+{
+	const struct toml_node *others;
+	int r = configure_set_own(asking->job, drop_in, NULL, &others);
+
+	if (r < 0)
+		return r;
+	file->after = file->before;
+	if (!drop_in->after)
+		return remove_import(asking, file);
+	return drop_in->after == drop_in->before
+		       ? 0
+		       : configure_containerd_check_left(drop_in->after, drop_in->path,
+							 asking->distribution.file, asking->version,
+							 asking->job->arena, asking->job->err);
 }
 
 static int do_import(struct asking *asking, const struct engine_files *files,
 		     const struct toml_node *truth, struct change *file, struct change *drop_in)
 {
 	struct job *job = asking->job;
-	char *text = NULL;
 	int r = configure_open_change(job, asking->distribution.file, asking->distribution.drop_in,
 				      file);
 
-	if (r == 0)
-		r = job->remove ? remove_import(asking, file) : choose_import(asking, file);
+	if (r == 0 && !job->remove)
+		r = choose_import(asking, file);
 	if (r < 0)
 		return r;
 	file->mark = asking->distribution.drop_in;
 	r = configure_open_change(job, asking->distribution.drop_in, CONFIGURE_MARK, drop_in);
-	if (r == 0 && !job->remove)
-		r = make_drop_in(asking, files, truth, file, &text);
-	if (r == 0)
-		configure_set_whole(job, drop_in, text);
-	return r;
+	if (r < 0)
+		return r;
+	return job->remove ? remove_import_and_file(asking, file, drop_in)
+			   : make_drop_in(asking, files, truth, file, drop_in);
 }
 
-/* A block in somebody's file, or in a new template. */
-static int do_block(struct asking *asking, const struct engine_files *files, struct change *change)
+/* ---- a block in somebody's file, or in a new template ---------------------------------------- */
+
+/* `before` with davit's settings; what others have written in the block stays there. */
+static int make_block(const struct asking *asking, const struct engine_files *files,
+		      const char *before, const struct configure *configure, char **ret,
+		      struct strings *ret_kept)
+{
+	struct job *job = asking->job;
+	const char *path = asking->distribution.drop_in;
+	const char *old = containerd_block(before, job->arena), *ours;
+	struct configure_joined joined = {0};
+	struct configure_others others;
+	int r = asking->distribution.place == CONTAINERD_TEMPLATE
+			? configure_containerd_template(before, path, files, configure, job->arena,
+							ret, job->err)
+			: configure_containerd_inline(before, path, configure, job->arena, ret,
+						      job->err);
+
+	ours = r == 0 ? containerd_block(*ret, job->arena) : NULL;
+	if (r < 0 || (!ours && !old))
+		return r;
+	r = configure_split(old, ours ? ours : "", path, job->arena, &others, job->err);
+	if (r == 0 && ours)
+		r = configure_join(&others, ours, path, configure, job->arena, &joined, job->err);
+	if (r < 0)
+		return error_fix(job->err, r,
+				 "move what isn't davit's out of its lines in %s, then run the "
+				 "command again",
+				 path);
+	*ret_kept = joined.kept;
+	if (ours && configure_is_same(old, joined.text, path, job->arena))
+		*ret = containerd_set_block(*ret, old, job->arena);
+	else if (ours)
+		*ret = containerd_set_block(*ret, joined.text, job->arena);
+	else if (others.text)
+		*ret = arena_printf(job->arena, "%s%s%s", *ret, string_ends(*ret, "\n") ? "" : "\n",
+				    others.text);
+	return *ret ? 0 : error_memory(job->err);
+}
+
+/* The file that was kept aside, when all that has happened to it since is davit's. */
+static const char *unchanged_original(const struct asking *asking, const struct engine_files *files,
+				      const struct change *change)
+{
+	for (unsigned options = 0; change->original && options < 4; options++) {
+		struct configure tried = asking->job->configure;
+		struct error *err = asking->job->err;
+		struct error ignored = *err;
+		struct strings kept;
+		char *made = NULL;
+		int r;
+
+		tried.set_default = options & 1;
+		tried.cdi = options & 2;
+		r = make_block(asking, files, change->original, &tried, &made, &kept);
+		*err = ignored;
+		if (r == 0 && string_equal(made, change->before))
+			return change->original;
+	}
+	return NULL;
+}
+
+static int remove_block(const struct asking *asking, const struct engine_files *files,
+			struct change *change)
 {
 	struct job *job = asking->job;
 	bool is_template = asking->distribution.place == CONTAINERD_TEMPLATE;
-	const char *path = asking->distribution.drop_in;
-	int r = configure_open_change(job, path, CONFIGURE_MARK, change);
-	struct error ignored;
-	char *made = NULL;
+	const char *block = containerd_block(change->before, job->arena);
+	struct configure_left left;
+	int r;
 
+	change->after = change->before;
+	if (!is_template && change->before && unchanged_original(asking, files, change)) {
+		change->after = change->original;
+		return 0;
+	}
+	if (block) {
+		r = configure_leave(block, change->path, &job->configure, job->arena, &left,
+				    job->err);
+		if (r < 0)
+			return r;
+		change->kept = left.kept;
+		change->gone = left.gone;
+		change->after = containerd_replace_block(change->before, left.text, job->arena);
+	}
+	if (!change->after)
+		return change->before ? error_memory(job->err) : 0;
+	if (!is_template)
+		return configure_containerd_inline_remove(change->after, change->original,
+							  change->path, &job->configure, job->arena,
+							  &change->after, job->err);
+	if (block && !change->original &&
+	    string_equal(change->after, "{{ template \"base\" . }}\n"))
+		change->after = NULL;
+	return 0;
+}
+
+static int do_block(struct asking *asking, const struct engine_files *files, struct change *change)
+{
+	struct job *job = asking->job;
+	int r = configure_open_change(job, asking->distribution.drop_in, CONFIGURE_MARK, change);
+
+	if (r == 0)
+		r = containerd_check_block(change->before, change->path, job->err);
 	if (r < 0)
 		return r;
-	if (!job->remove)
-		return is_template
-			       ? configure_containerd_template(change->before, path, files,
-							       &job->configure, job->arena,
-							       &change->after, job->err)
-			       : configure_containerd_inline(change->before, path, &job->configure,
-							     job->arena, &change->after, job->err);
-	change->after = change->before;
-	if (!change->before || !containerd_has_block(change->before))
-		return 0;
-	change->after = containerd_without_block(change->before, job->arena);
-	if (!change->after)
-		return error_memory(job->err);
-	/* What was made of the kept one is put back as a whole, values included. */
-	if (change->original && !is_template) {
-		for (unsigned options = 0; options < 4; options++) {
-			struct configure tried = job->configure;
-
-			tried.set_default = options & 1;
-			tried.cdi = options & 2;
-			if (configure_containerd_inline(change->original, path, &tried, job->arena,
-							&made, &ignored) == 0 &&
-			    string_equal(made, change->before))
-				change->after = change->original;
-		}
-	} else if (is_template && !change->original &&
-		   string_equal(change->after, "{{ template \"base\" . }}\n")) {
-		change->after = NULL;
-	}
-	return 0;
+	return job->remove ? remove_block(asking, files, change)
+			   : make_block(asking, files, change->before, &job->configure,
+					&change->after, &change->kept);
 }
 
 /* Our own file, when it is there, isn't what ours has to go with. */

@@ -9,8 +9,8 @@ int host_read_text(const struct root *root, const char *path, struct arena *aren
 /* The trimmed value in the first line "KEY: value"; data is NULL if there is none. */
 struct slice host_value(const char *text, const char *key);
 /*
- * The names in a directory, sorted, without hidden files. A missing directory counts as empty. 0 or
- * -errno.
+ * The names in a directory, sorted, without those that begin with a dot. A missing directory counts
+ * as empty. 0 or -errno.
  */
 int host_list(const struct root *root, const char *path, struct arena *arena, struct strings *ret);
 /*

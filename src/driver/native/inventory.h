@@ -115,6 +115,20 @@ bool library_dir_may_have(const struct library_dir *dir, const char *name);
 /* The path including its tree's own path, for messages. NULL: no memory. */
 const char *inventory_whole_path(struct inventory *inv, enum driver_tree tree, const char *path);
 
+/* ---- libraries/other_versions.c ------------------------------------------------------- */
+
+/*
+ * Adds the file `path`, to which `link` leads, to inv->others if it is a library of another version
+ * than the module's. 0 or -ENOMEM.
+ */
+int library_remember_other(struct inventory *inv, int class_bits, enum driver_tree tree,
+			   const char *link, const char *path, bool alternatives);
+/*
+ * Whether Debian's alternatives select a driver of another version. Programs and texts would be
+ * that version's, so libraries in the known directories are not combined with them.
+ */
+bool library_other_is_selected(const struct inventory *inv, int class_bits);
+
 /* ---- libraries/libraries.c: one library ---------------------------------------------- */
 
 /* Fills in why no directory was found, and returns the error. */

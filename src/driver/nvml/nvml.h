@@ -33,7 +33,7 @@ int nvml_run(int program_fd, const struct nvml_question *question, int timeout_m
  * on a bus gets the answer that matches no other, whatever bus id NVML reports for it. With
  * driver->gpus_by_nvml, NVML's GPUs replace the one known before, and each gets its nodes. The text
  * is not trusted: type, length and range of every member are checked, and a contradiction to /proc
- * is an error. MIG instances get a new array, so that an earlier selection stays valid.
+ * is an error. MIG instances get a new array, so that an earlier selection remains valid.
  */
 int nvml_answer_merge(const char *text, size_t length, struct arena *arena, struct driver *driver,
 		      struct error *err);

@@ -116,7 +116,10 @@ static int put_node(int dir_fd, const char *leaf, dev_t number, const struct att
 	return 0;
 }
 
-/* Removes a character device with a wrong number. 1: removed, 0: none exists, or -errno. */
+/*
+ * Removes a character device of that name, whose number is wrong. 1: removed; 0: none exists;
+ * -EEXIST: another file; or -errno.
+ */
 static int remove_stale(int dir_fd, const char *leaf)
 {
 	struct stat st;

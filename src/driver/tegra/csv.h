@@ -25,7 +25,7 @@ struct csv_entries {
 /* Adds the text's entries, each once. 0, -ENOMEM or -E2BIG. */
 int csv_parse(const char *text, size_t length, struct arena *arena, struct csv_entries *ret);
 
-/* "/a/./b//../c" -> "/a/c". Leading ".." stay at "/". NULL: no memory. */
+/* "/a/./b//../c" -> "/a/c", and "/../x" -> "/x". NULL: no memory. */
 const char *csv_clean_path(const char *path, struct arena *arena);
 bool csv_is_pattern(const char *text);
 /*

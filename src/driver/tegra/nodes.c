@@ -79,10 +79,7 @@ static int note_group(struct board *board, const struct stat *st)
 		       : strings_add(board->arena, &board->groups, group);
 }
 
-/*
- * 1: the node exists (it is added, unless it was known or isn't allowed); 0: it doesn't; or
- * -ENOMEM.
- */
+/* 1: the node exists and, if allowed, was added; 0: it doesn't exist; or -ENOMEM. */
 static int add_node(struct board *board, const char *name)
 {
 	struct device_node *node;
@@ -107,10 +104,7 @@ static int add_node(struct board *board, const char *name)
 	return 1;
 }
 
-/*
- * Adds "nvgpu/igpu0/ctrl" if the driver's name for the directory is another one, such as
- * igpu-0000:01:00.0.
- */
+/* Adds "nvgpu/igpu0/ctrl" if the driver calls that directory igpu-0000:01:00.0. */
 static int add_from_other_folder(struct board *board, const char *name)
 {
 	static const char usual[] = "nvgpu/igpu0/";
@@ -221,10 +215,7 @@ static const char *copy_value(struct board *board, const char *text, const char 
 	return copy;
 }
 
-/*
- * Reads a GPU that the native driver shows: a discrete one, or the chip's own once more. 0 or
- * -ENOMEM.
- */
+/* Reads a GPU that the native driver shows: a discrete one or the chip's own. 0 or -ENOMEM. */
 static int read_shown(struct board *board, const char *id)
 {
 	const char *path = arena_printf(board->arena, GPUS "/%s/information", id), *model;
@@ -309,7 +300,7 @@ static int assign_node(struct board *board, struct gpu *gpu, const char *name)
 
 /*
  * A discrete GPU gets its own node and DRM nodes, and nodes that belong to no GPU (nvmap, host1x,
- * video). The chip's own GPU gets all other nodes of the lists, except those of discrete GPUs.
+ * video). The chip's own GPU gets the nodes of the lists, except those of discrete GPUs.
  */
 static int assign_nodes(struct board *board)
 {
@@ -430,10 +421,7 @@ static bool is_chip_absent(const struct board *board)
 	return named || nodes->count == 0;
 }
 
-/*
- * IGX switches the chip's own GPU off while its discrete GPU is in use. The others are then
- * numbered from 0.
- */
+/* IGX switches the chip's GPU off while its discrete GPU is in use. The others count from 0. */
 static int drop_chip(struct board *board)
 {
 	struct gpus *gpus = &board->driver->gpus;

@@ -27,7 +27,7 @@ void walk_begin(struct walk *walk, const struct root *root, struct arena *arena)
 void walk_end(struct walk *walk);
 
 struct walk_result {
-	int fd; /* O_PATH, the caller's */
+	int fd; /* O_PATH, owned by the caller */
 	struct stat st;
 	const char *path;          /* without links */
 	struct driver_links links; /* those that the last component was: their paths and texts */

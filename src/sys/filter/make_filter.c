@@ -140,7 +140,7 @@ static uint8_t put_groups(struct program *program, size_t from, size_t to)
 
 	if (to - from == 1)
 		return put_group(program, &program->groups[from]);
-	/* if (A >= the first number of the upper half) go there, which is known below */
+	/* if (A >= the first number of the upper half) go there; the distance is set below */
 	jump = put(program, (struct sock_filter)BPF_JUMP(
 				    BPF_JMP | BPF_JGE | BPF_K,
 				    program->starts[program->groups[middle].from], 0, 0));

@@ -161,8 +161,7 @@ const char *catalogue_expand(struct arena *arena, const char *text, const char *
 	return arena_printf(arena, "%.*s%s%s", (int)(at - text), text, version, at + 1);
 }
 
-/* The length of "libcuda.so" in "libcuda.so.1" and "libcuda.so.@", or 0. */
-static size_t stem_length(const char *name)
+size_t catalogue_stem_length(const char *name)
 {
 	const char *so = strstr(name, ".so");
 
@@ -171,12 +170,13 @@ static size_t stem_length(const char *name)
 
 const struct catalogue_row *catalogue_library(const char *name)
 {
-	size_t length = stem_length(name);
+	size_t length = catalogue_stem_length(name);
 
 	for (size_t i = 0; length && i < catalogue_count; i++) {
 		const struct catalogue_row *row = &catalogue[i];
 
-		if (row->kind == DRIVER_FILE_LIBRARY && stem_length(row->name) == length &&
+		if (row->kind == DRIVER_FILE_LIBRARY &&
+		    catalogue_stem_length(row->name) == length &&
 		    strncmp(row->name, name, length) == 0)
 			return row;
 	}
@@ -218,8 +218,8 @@ bool catalogue_has_own_version(const char *name)
 		return true;
 	for (size_t i = 0; i < catalogue_count; i++)
 		if (catalogue[i].kind == DRIVER_FILE_LIBRARY && !strchr(catalogue[i].name, '@') &&
-		    stem_length(catalogue[i].name) == stem_length(name) &&
-		    strncmp(catalogue[i].name, name, stem_length(name)) == 0)
+		    catalogue_stem_length(catalogue[i].name) == catalogue_stem_length(name) &&
+		    strncmp(catalogue[i].name, name, catalogue_stem_length(name)) == 0)
 			return true;
 	return false;
 }

@@ -76,8 +76,10 @@ struct catalogue_row {
 extern const struct catalogue_row catalogue[];
 extern const size_t catalogue_count;
 
-/* `text` with `@` replaced by the version. NULL without memory. */
+/* `text` with `@` replaced by the version. NULL: no memory. */
 const char *catalogue_expand(struct arena *arena, const char *text, const char *version);
+/* The length of "libcuda.so" in "libcuda.so.1" and "libcuda.so.@", or 0. */
+size_t catalogue_stem_length(const char *name);
 /* The library's row by a name such as "libcuda.so", "libcuda.so.1", "libcuda.so.580.1"; or NULL. */
 const struct catalogue_row *catalogue_library(const char *name);
 /* Whether a library of that name, in a cache or directory with many others, may be the driver's. */

@@ -70,7 +70,7 @@ static const char *expand_place(struct inventory *inv, const char *path,
 }
 
 /*
- * Fills in the row's path in that place, without looking whether the file exists. The path stays
+ * Fills in the row's path in that place, without checking that the file exists. The path remains
  * NULL if the place doesn't exist on this host. 0 or -ENOMEM.
  */
 static int file_at(struct inventory *inv, const struct catalogue_row *row,

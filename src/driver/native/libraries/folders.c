@@ -42,39 +42,17 @@ static bool has_version(const struct inventory *inv, const char *name)
 	return so && strcmp(so + strlen(".so."), inv->driver->version) == 0;
 }
 
-/* The length of "libcuda.so" in "libcuda.so.1", or 0. */
-static size_t stem_length(const char *name)
-{
-	const char *so = strstr(name, ".so");
-
-	return so && (so[3] == '.' || so[3] == '\0') ? (size_t)(so - name) + 3 : 0;
-}
-
-/*
- * "535.104.05" of "libcuda.so.535.104.05". A driver's version begins with three digits and has a
- * dot.
- */
-static const char *version_of(const char *name)
-{
-	const char *version = name + stem_length(name);
-
-	if (*version++ != '.' || strspn(version, "0123456789") < 3 || !strchr(version, '.') ||
-	    version[strspn(version, "0123456789.")] != '\0')
-		return NULL;
-	return version;
-}
-
 /* Whether a name in a directory or the cache may be the driver's. */
 static bool is_drivers(const struct inventory *inv, const char *name)
 {
-	if (!string_starts(name, "lib") || !stem_length(name))
+	if (!string_starts(name, "lib") || !catalogue_stem_length(name))
 		return false;
 	return has_version(inv, name) || catalogue_matches(name);
 }
 
 bool library_dir_may_have(const struct library_dir *dir, const char *name)
 {
-	size_t stem = stem_length(name);
+	size_t stem = catalogue_stem_length(name);
 
 	if (strings_contain(&dir->names, name))
 		return true;
@@ -85,7 +63,7 @@ bool library_dir_may_have(const struct library_dir *dir, const char *name)
 	 * counts: the file is beside its link.
 	 */
 	for (size_t i = 0; i < dir->names.count; i++)
-		if (stem && stem_length(dir->names.items[i]) == stem &&
+		if (stem && catalogue_stem_length(dir->names.items[i]) == stem &&
 		    strncmp(dir->names.items[i], name, stem) == 0)
 			return true;
 	/* No names are known, for example of vdpau's directory, which isn't in the cache. */
@@ -253,7 +231,7 @@ static int probe(struct search *s, const struct library_dir *dir)
  */
 static bool is_found(const struct search *s, const char *name)
 {
-	size_t stem = stem_length(name);
+	size_t stem = catalogue_stem_length(name);
 
 	for (size_t i = 0; stem && i < s->dirs->count; i++) {
 		const struct library_dir *dir = &s->dirs->items[i];
@@ -270,57 +248,6 @@ static bool is_found(const struct search *s, const char *name)
 		}
 	}
 	return false;
-}
-
-/* Whether it is a name that programs load, such as "libcuda.so.1". */
-static bool is_soname(const char *path)
-{
-	const char *name = strrchr(path, '/') + 1;
-	size_t stem = stem_length(name);
-
-	return name[stem] == '.' && !strchr(name + stem + 1, '.');
-}
-
-static struct other_library *find_other(struct inventory *inv, const char *path)
-{
-	for (size_t i = 0; i < inv->others.count; i++)
-		if (strcmp(inv->others.items[i].path, path) == 0)
-			return &inv->others.items[i];
-	return NULL;
-}
-
-static int remember_other(struct search *s, enum driver_tree tree, const char *link,
-			  const char *path, bool alternatives)
-{
-	struct inventory *inv = s->inv;
-	const char *name = strrchr(path, '/') + 1, *version = version_of(name);
-	const char *whole = inventory_whole_path(inv, tree, path);
-	struct other_library *other;
-
-	if (!version || strcmp(version, inv->driver->version) == 0)
-		return 0;
-	link = inventory_whole_path(inv, tree, link);
-	if (!whole || !link)
-		return -ENOMEM;
-	other = find_other(inv, whole);
-	if (other) {
-		other->alternatives |= alternatives;
-		if (is_soname(link))
-			other->link = link;
-		return 0;
-	}
-	other = ARENA_PUSH(inv->arena, &inv->others);
-	if (!other)
-		return -ENOMEM;
-	*other = (struct other_library){
-		.name = arena_strndup(inv->arena, name, stem_length(name)),
-		.path = whole,
-		.link = link,
-		.version = version,
-		.class_bits = s->class_bits,
-		.alternatives = alternatives,
-	};
-	return other->name ? 0 : -ENOMEM;
 }
 
 static int add_dir(struct search *s, enum driver_tree tree, const char *path);
@@ -340,7 +267,7 @@ static int follow(struct search *s, enum driver_tree tree, const char *dir, cons
 	if (!slash || slash == target)
 		return 0;
 	if (!has_version(inv, slash + 1))
-		return remember_other(s, tree, path, target, alternatives);
+		return library_remember_other(inv, s->class_bits, tree, path, target, alternatives);
 	if (r < 0)
 		return 0;
 	target = arena_strndup(inv->arena, target, (size_t)(slash - target));
@@ -436,22 +363,6 @@ static bool is_complete(const struct search *s)
 	return sign;
 }
 
-/*
- * Whether Debian's alternatives select a driver of another version. Programs and texts would be
- * that version's, so libraries in the known directories are not combined with them.
- */
-static bool chosen_otherwise(const struct search *s)
-{
-	for (size_t i = 0; i < s->inv->others.count; i++) {
-		const struct other_library *other = &s->inv->others.items[i];
-
-		if (other->alternatives && other->class_bits == s->class_bits &&
-		    catalogue_is_sign(other->name))
-			return true;
-	}
-	return false;
-}
-
 /* ---- all -------------------------------------------------------------------------------- */
 
 /* The number of the driver's names in a directory; 0 without a sign. */
@@ -512,7 +423,7 @@ int library_dirs_locate(struct inventory *inv, int class_bits, struct library_di
 		if (r == 0)
 			r = add_cached(&s, false);
 	}
-	while (r == 0 && !is_complete(&s) && !chosen_otherwise(&s) &&
+	while (r == 0 && !is_complete(&s) && !library_other_is_selected(inv, class_bits) &&
 	       (place = place_next(kind, place)))
 		r = add_dir(&s, TREE_DRIVER_ROOT, place->path);
 	if (r < 0)

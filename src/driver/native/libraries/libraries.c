@@ -63,7 +63,7 @@ int library_resolve(struct inventory *inv, enum driver_tree tree, const char *pa
 	for (int i = 0; path && i < LINKS_MAX; i++) {
 		const char *text = root_readlink(root, path, inv->arena);
 
-		/* Not a link, or missing: readlinkat returns ENOENT for both, so stat decides. */
+		/* Not a link, or missing: the errno is ENOENT for both, so stat decides. */
 		if (!text) {
 			struct stat st;
 			int r = root_stat(root, path, 0, &st);
@@ -163,7 +163,7 @@ static int open_library(struct inventory *inv, const struct library_dir *dir, co
 	return 0;
 }
 
-/* ret->name stays NULL if the directory has no such library of that class. 0 or -ENOMEM. */
+/* ret->name remains NULL if the directory has no such library of that class. 0 or -ENOMEM. */
 static int find_in(struct inventory *inv, const struct library_dir *dir,
 		   const struct catalogue_row *row, int class_bits, struct library *ret)
 {
