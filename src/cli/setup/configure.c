@@ -70,7 +70,7 @@ static int join(const struct job *job, struct change *change, const char *ours,
 		const struct toml_node **ret_others)
 {
 	struct configure_others others;
-	struct configure_joined joined;
+	struct configure_joined joined = {0};
 	int r = configure_split(change->before, ours, change->path, job->arena, &others, job->err);
 
 	if (r == 0)

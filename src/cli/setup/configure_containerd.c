@@ -180,7 +180,7 @@ static int find_drop_in(struct asking *asking)
 	if (distribution->last_drop_in)
 		r = configure_read(&asking->job->root, distribution->last_drop_in,
 				   asking->job->arena, &text, asking->job->err);
-	if (text && strstr(text, CONFIGURE_MARK))
+	if (text && (strstr(text, CONFIGURE_MARK) || configure_has_lines(text)))
 		distribution->drop_in = distribution->last_drop_in;
 	return r;
 }
