@@ -354,7 +354,7 @@ static int restore_value(struct edit *edit, const char *path, const struct toml_
 
 int configure_containerd_inline_remove(const char *text, const char *original, const char *path,
 				       const struct configure *configure, struct arena *arena,
-				       char **ret, struct error *err)
+				       char **ret, bool *ret_cdi, struct error *err)
 {
 	struct edit edit = {.text = text, .arena = arena};
 	struct engine_file file = {.path = path, .text = text};
@@ -390,6 +390,9 @@ int configure_containerd_inline_remove(const char *text, const char *original, c
 				  NULL, err);
 	if (r < 0)
 		return r;
+	*ret_cdi = !configure->cdi &&
+		   toml_find_bool(top, TOML_PATH("plugins", plugin, "enable_cdi"), false) &&
+		   !toml_find_bool(before, TOML_PATH("plugins", plugin, "enable_cdi"), false);
 	*ret = arena_strdup(arena, edit.text);
 	return *ret ? 0 : error_memory(err);
 }

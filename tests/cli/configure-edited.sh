@@ -326,6 +326,13 @@ original=$(< "$root/$snap")
 configure containerd --set-default --cdi
 printf '[%s.registry]\n  config_path = "/c"\n' "$cri2" >> "$root/$snap"
 again MicroK8s '' containerd --set-default --cdi
+cp "$root/$snap" "$work/edited"
+configure containerd --remove
+matches 'MicroK8s, edited: CDI is kept, which is said' 'kept enable_cdi.*--remove --cdi removes it' "$errors"
+equal 'MicroK8s, edited: CDI is kept' 1 "$(grep -c enable_cdi "$root/$snap")"
+printf '%s\n' "$original" > "$root/$snap"
+configure containerd
+cp "$work/edited" "$root/$snap"
 configure containerd --remove --cdi
 equal 'MicroK8s, edited: --remove gives the values back' "0 $original
 [$cri2.registry]

@@ -296,7 +296,7 @@ static int note_docker_removal(const struct job *job, struct change *change)
 			      "davit: note: %s: kept the runtime %s: its program %s isn't davit's "
 			      "(--runtime-path %s removes it)\n",
 			      change->path, name, before.runtime, before.runtime);
-	else if (after.cdi_on && !original.cdi_on)
+	else if (before.runtime && after.cdi_on && !original.cdi_on)
 		(void)fprintf(stderr,
 			      "davit: note: %s: kept features.cdi, which may be in use (--remove "
 			      "--cdi removes it)\n",
