@@ -60,6 +60,7 @@ struct doctor_engine {
 	bool cdi_off;             /* CDI is disabled in its configuration, or by default */
 	bool cri_disabled;        /* containerd's CRI plugin is disabled */
 	struct strings spec_dirs; /* the directories of its CDI specs; empty: the defaults */
+	const char *own_specs;    /* one of spec_dirs with a spec, not a default; NULL: none */
 	/* The default runtime, if it isn't configured; NULL: it is. */
 	const char *missing_default;
 	bool missing_for_sure; /* false: depends on containerd's version, which is unknown */
@@ -221,6 +222,8 @@ enum doctor_method {
 };
 /* The methods that are set up for the engine, as a mask; 0 if the engine isn't installed. */
 unsigned doctor_methods(const struct doctor_host *host, enum doctor_engine_kind kind);
+/* Whether its daemon was started before the last change that it needs a start for. */
+bool doctor_needs_restart(const struct doctor_engine *engine);
 
 #define DOCTOR_VERDICT_MAX 300
 /*

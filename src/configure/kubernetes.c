@@ -9,6 +9,7 @@
 
 #define TAIL_RANCHER "/agent/etc/containerd/config.toml"
 #define TAIL_MICROK8S "/args/containerd-template.toml"
+#define TAIL_ROOTLESS "/.config/containerd/config.toml"
 #define K0S_FILE "/etc/k0s/containerd.toml"
 #define K0S_HEADER "# k0s_managed=true"
 #define MICROK8S_FILE "/var/snap/microk8s/current" TAIL_MICROK8S
@@ -144,6 +145,8 @@ static void recognise(const struct root *root, const char *file, struct arena *a
 			    file);
 	else if (text && string_starts(text, K0S_HEADER))
 		set_k0s(ret, file);
+	else
+		ret->rootless = string_ends(file, TAIL_ROOTLESS);
 }
 
 /* One of Rancher's, by its folder. 1: it is there. */

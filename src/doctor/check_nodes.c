@@ -181,9 +181,13 @@ int check_nodes_links(const struct doctor_host *host, struct finding *ret)
 	if (!unlinked[0])
 		return finding_set(ret, DOCTOR_OK, NULL, "each node has a link in %s/char",
 				   host->config.driver.dev);
-	return finding_set(
-		ret, DOCTOR_WARN, "run `davit system create-dev-char-symlinks`",
-		"no link in %s/char for %s: a runtime with the systemd cgroup driver may "
-		"lose the device at a daemon-reload",
-		host->config.driver.dev, unlinked);
+	(void)finding_set(ret, DOCTOR_WARN, "run `davit system create-dev-char-symlinks`",
+			  "no link in %s/char for %s: a runtime with the systemd cgroup driver may "
+			  "lose the device at a daemon-reload",
+			  host->config.driver.dev, unlinked);
+	if (string_equal(host->config.driver.dev, "/dev"))
+		return 0;
+	return finding_remedy(ret,
+			      "run `davit system create-dev-char-symlinks --dev-char-path %s/char`",
+			      host->config.driver.dev);
 }

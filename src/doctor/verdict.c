@@ -33,7 +33,12 @@ static bool has_cdi(const struct doctor_host *host, enum doctor_engine_kind kind
 	const struct doctor_engine *engine = &host->engines[kind];
 	const struct strings *folders = &engine->spec_dirs;
 
-	if (engine->cdi_off || engine->cri_disabled || host->cdi.devices.count == 0)
+	if (engine->cdi_off || engine->cri_disabled)
+		return false;
+	if (engine->own_specs)
+		return true;
+	/* rootlesskit shows the default directories as links, which engines don't follow. */
+	if (engine->rootless || host->cdi.devices.count == 0)
 		return false;
 	/* host->cdi has the devices of the default directories. */
 	return folders->count == 0 || strings_contain(folders, "/etc/cdi") ||
@@ -79,27 +84,44 @@ static void join(const char *const *names, size_t count, char *ret, size_t size)
 	}
 }
 
-/* "Docker", followed by the method that works if --gpus doesn't. */
-static const char *usable_title(const struct doctor_host *host, enum doctor_engine_kind kind)
+/* The method that works if --gpus doesn't; NULL: nothing to say. */
+static const char *method_of(const struct doctor_host *host, enum doctor_engine_kind kind)
 {
 	unsigned methods = doctor_methods(host, kind);
 
 	/* An ordinary user can't see whether the daemon finds the hook. */
 	if (kind != DOCTOR_DOCKER || methods & DOCTOR_BY_HOOK || host->engines[kind].hidden)
-		return titles[kind];
-	return methods & DOCTOR_BY_RUNTIME ? "Docker (--runtime nvidia)" : "Docker (CDI devices)";
+		return NULL;
+	return methods & DOCTOR_BY_RUNTIME ? "--runtime nvidia" : "CDI devices";
+}
+
+/* "Docker", "Docker (after a restart)", "Docker (CDI devices, after a restart)". */
+static void title(const struct doctor_host *host, enum doctor_engine_kind kind, char *ret,
+		  size_t size)
+{
+	const char *method = method_of(host, kind);
+	const char *restart = doctor_needs_restart(&host->engines[kind]) ? "after a restart" : NULL;
+
+	if (!method && !restart)
+		(void)snprintf(ret, size, "%s", titles[kind]);
+	else
+		(void)snprintf(ret, size, "%s (%s%s%s)", titles[kind], method ? method : "",
+			       method && restart ? ", " : "", restart ? restart : "");
 }
 
 /* Lists the engines that can use the GPUs; "" if none can. */
 static void list_usable(const struct doctor_host *host, const bool stopped[static DOCTOR_SCOPES],
 			char *ret, size_t size)
 {
+	char named[DOCTOR_ENGINES][64];
 	const char *names[DOCTOR_ENGINES];
 	size_t usable = 0;
 
 	for (size_t i = 0; i < DOCTOR_ENGINES; i++)
-		if (!stopped[i] && doctor_methods(host, (enum doctor_engine_kind)i))
-			names[usable++] = usable_title(host, (enum doctor_engine_kind)i);
+		if (!stopped[i] && doctor_methods(host, (enum doctor_engine_kind)i)) {
+			title(host, (enum doctor_engine_kind)i, named[i], sizeof(named[i]));
+			names[usable++] = named[i];
+		}
 	join(names, usable, ret, size);
 }
 
@@ -107,7 +129,7 @@ static void say_stopped(const struct doctor_host *host, const bool stopped[stati
 			size_t failed, char ret[static DOCTOR_VERDICT_MAX])
 {
 	const char *names[DOCTOR_SCOPES];
-	char list[150];
+	char list[200];
 	size_t listed = 0;
 
 	for (size_t i = 0; i < DOCTOR_ENGINES; i++)
@@ -143,7 +165,7 @@ static void say_usable(const struct doctor_host *host, const bool stopped[static
 		       char *ret, size_t size)
 {
 	bool installed = false;
-	char list[150];
+	char list[200];
 
 	for (size_t i = 0; i < DOCTOR_ENGINES; i++)
 		installed |= is_installed(host, (enum doctor_engine_kind)i);

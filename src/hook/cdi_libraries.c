@@ -26,9 +26,34 @@ struct cache_update {
 	struct mount_infos mounts;
 	struct loader_cache present; /* the image's cache; empty when it has none or a bad one */
 	const char *compat;          /* the folder of the image's newer libraries, or NULL */
-	dev_t root_dev;
+	uint64_t root_mount;
 	struct error *err;
 };
+
+/* ---- what is mounted ---------------------------------------------------------------------- */
+
+/* The mount on which the file lies, as fd_inspect tells it. 0 or -errno. */
+static int find_mount(const struct cache_update *update, const char *path, uint64_t *ret)
+{
+	AUTO_FD fd = root_openat(&update->call->container.root, path, O_PATH);
+	struct stat st;
+
+	return fd < 0 ? fd : fd_inspect(fd, update->call->arena, &st, ret);
+}
+
+/* A view that an earlier hook made shows the image's own directory. */
+static bool is_view(const struct cache_update *update, const char *folder)
+{
+	AUTO_FD fd = root_openat(&update->call->container.root, folder, O_PATH);
+	const struct mount_info *mount;
+	uint64_t id;
+
+	if (fd < 0 || mount_id_of(fd, update->call->arena, &id) < 0)
+		return false;
+	mount = mount_info_find(&update->mounts, id);
+	return mount && string_equal(mount->type, "overlay") &&
+	       string_equal(mount->source, "davit");
+}
 
 /* ---- one folder ------------------------------------------------------------------------- */
 
@@ -164,19 +189,21 @@ static int add_library(struct cache_update *update, const char *folder, const ch
  * "libcuda.so" that leads to a library which was mounted: for dlopen of that name. In a folder
  * before the library's own any name: there it says which of several libraries is meant.
  */
-static int add_linked(struct cache_update *update, const char *folder, const char *name)
+static int add_linked(struct cache_update *update, const char *folder, uint64_t folder_mount,
+		      const char *name)
 {
 	struct cdi_call *call = update->call;
 	const char *path = arena_printf(call->arena, "%s/%s", folder, name);
 	struct loader_entry *entry;
 	struct elf_facts facts = {0};
-	struct stat st, file;
+	struct stat st;
+	uint64_t mount;
 	int r = path ? root_stat(&call->container.root, path, AT_SYMLINK_NOFOLLOW, &st) : -ENOMEM;
 
 	if (r == -ENOMEM)
 		return r;
-	if (r < 0 || !S_ISLNK(st.st_mode) || root_stat(&call->container.root, path, 0, &file) < 0 ||
-	    file.st_dev == update->root_dev)
+	if (r < 0 || !S_ISLNK(st.st_mode) || find_mount(update, path, &mount) < 0 ||
+	    mount == update->root_mount || mount == folder_mount)
 		return 0;
 	r = read_facts(update, path, &facts);
 	if (r == -ENOMEM || r == -EPERM)
@@ -195,9 +222,9 @@ static int add_folder(struct cache_update *update, const char *folder)
 	struct cdi_call *call = update->call;
 	const struct root *root = &call->container.root;
 	struct strings names = {0};
-	struct stat st;
+	uint64_t mount = 0;
 	bool all;
-	int r = root_stat(root, folder, 0, &st);
+	int r = find_mount(update, folder, &mount);
 
 	if (r == 0)
 		r = root_list(root, folder, FILES_MAX, call->arena, &names);
@@ -206,7 +233,7 @@ static int add_folder(struct cache_update *update, const char *folder)
 		return 0;
 	}
 	/* The driver's own folder may have been mounted as a whole. */
-	all = st.st_dev != update->root_dev;
+	all = mount != update->root_mount && !is_view(update, folder);
 	for (size_t i = 0; r == 0 && i < names.count; i++) {
 		const char *name = names.items[i];
 
@@ -214,7 +241,7 @@ static int add_folder(struct cache_update *update, const char *folder)
 		    (is_mounted(update, name) || all))
 			r = add_library(update, folder, name);
 		else if (string_starts(name, "lib") && strstr(name, ".so"))
-			r = add_linked(update, folder, name);
+			r = add_linked(update, folder, mount, name);
 	}
 	return r;
 }
@@ -291,9 +318,8 @@ static int add_folders(struct cache_update *update)
 	struct cdi_items items = {0};
 	const char *folder;
 	struct stat st;
-	int r = fstat(call->container.root.fd, &st) < 0 ? -errno : 0;
+	int r = fd_inspect(call->container.root.fd, call->arena, &st, &update->root_mount);
 
-	update->root_dev = st.st_dev;
 	if (r == 0)
 		r = mount_info_read(call->arena, &update->mounts);
 	if (r == 0)

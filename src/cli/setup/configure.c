@@ -174,8 +174,7 @@ static int finish_change(const struct job *job, const struct change *change, uns
 
 /* ---- the engines ------------------------------------------------------------------------ */
 
-/* A variable of the user's who asks; NULL: not set. Only a file of theirs is found by it. */
-static const char *own_variable(const struct job *job, const char *name)
+const char *configure_own_variable(const struct job *job, const char *name)
 {
 	char *text = NULL;
 	size_t length = strlen(name), size = 0;
@@ -196,26 +195,32 @@ static bool exists(const struct job *job, const char *path)
 	return path && root_stat(&job->root, path, 0, &st) == 0;
 }
 
-/* The file of a user's own daemon, when the user who asks has one. NULL: no. */
-static const char *find_rootless(const struct job *job)
+/* In the order of enum engine. `run`: what the running daemon has in XDG_RUNTIME_DIR. */
+static const struct {
+	const char *file, *unit, *run;
+} rootless_daemons[] = {
+	{"docker/daemon.json", "docker.service", "docker.sock"},
+	{"containerd/config.toml", "containerd.service", "containerd-rootless"},
+};
+
+const char *configure_find_rootless(const struct job *job, enum engine engine)
 {
-	const char *home = own_variable(job, "HOME");
-	const char *folder = own_variable(job, "XDG_CONFIG_HOME");
-	const char *run = own_variable(job, "XDG_RUNTIME_DIR");
-	const char *const signs[] = {
-		run ? arena_printf(job->arena, "%s/docker.sock", run) : NULL,
-		arena_printf(job->arena, "/run/user/%u/docker.sock", (unsigned)geteuid()),
-		arena_printf(job->arena, "%s/.config/systemd/user/docker.service",
-			     home ? home : ""),
-		arena_printf(job->arena, "%s/.config/docker/daemon.json", home ? home : ""),
-	};
+	const char *file = rootless_daemons[engine].file, *sign = rootless_daemons[engine].run;
+	const char *home = configure_own_variable(job, "HOME");
+	const char *folder = configure_own_variable(job, "XDG_CONFIG_HOME");
+	const char *run = configure_own_variable(job, "XDG_RUNTIME_DIR");
 
 	if (geteuid() == 0 || !string_equal(job->root_path, "/") || (!home && !folder))
 		return NULL;
-	for (size_t i = 0; i < ARRAY_SIZE(signs); i++)
-		if (exists(job, signs[i]))
-			return folder ? arena_printf(job->arena, "%s/docker/daemon.json", folder)
-				      : signs[ARRAY_SIZE(signs) - 1];
+	if (!folder)
+		folder = arena_printf(job->arena, "%s/.config", home);
+	file = arena_printf(job->arena, "%s/%s", folder ? folder : "", file);
+	if (exists(job, file) ||
+	    exists(job, arena_printf(job->arena, "%s/systemd/user/%s", folder ? folder : "",
+				     rootless_daemons[engine].unit)) ||
+	    (run && exists(job, arena_printf(job->arena, "%s/%s", run, sign))) ||
+	    exists(job, arena_printf(job->arena, "/run/user/%u/%s", (unsigned)geteuid(), sign)))
+		return file;
 	return NULL;
 }
 
@@ -308,7 +313,7 @@ static int do_docker(struct job *job, struct change *change)
 {
 	static const char *const services[] = {"docker"};
 	const char *mark = arena_printf(job->arena, "\"%s\"", job->configure.runtime_path);
-	const char *rootless = job->file ? NULL : find_rootless(job);
+	const char *rootless = job->file ? NULL : configure_find_rootless(job, ENGINE_DOCKER);
 	const char *file = job->file ? job->file : rootless ? rootless : DOCKER_FILE;
 	int r;
 
