@@ -260,11 +260,12 @@ char *containerd_replace_block(const char *text, const char *left, struct arena 
 int containerd_check_block(const char *text, const char *path, struct error *err);
 /*
  * Reverts the values that configure_containerd_inline changed outside of its block to those of
- * `original` (NULL: unknown), as far as they are still davit's.
+ * `original` (NULL: unknown), as far as they are still davit's. enable_cdi stays unless
+ * configure->cdi is set, since others may have set it; *ret_cdi: it is on, but wasn't.
  */
 int configure_containerd_inline_remove(const char *text, const char *original, const char *path,
 				       const struct configure *configure, struct arena *arena,
-				       char **ret, struct error *err);
+				       char **ret, bool *ret_cdi, struct error *err);
 
 /* ---- CRI-O ------------------------------------------------------------------------------- */
 

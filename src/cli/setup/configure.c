@@ -70,7 +70,7 @@ static int join(const struct job *job, struct change *change, const char *ours,
 		const struct toml_node **ret_others)
 {
 	struct configure_others others;
-	struct configure_joined joined;
+	struct configure_joined joined = {0};
 	int r = configure_split(change->before, ours, change->path, job->arena, &others, job->err);
 
 	if (r == 0)
@@ -301,7 +301,7 @@ static int note_docker_removal(const struct job *job, struct change *change)
 			      "davit: note: %s: kept the runtime %s: its program %s isn't davit's "
 			      "(--runtime-path %s removes it)\n",
 			      change->path, name, before.runtime, before.runtime);
-	else if (after.cdi_on && !original.cdi_on)
+	else if (before.runtime && after.cdi_on && !original.cdi_on)
 		(void)fprintf(stderr,
 			      "davit: note: %s: kept features.cdi, which may be in use (--remove "
 			      "--cdi removes it)\n",

@@ -183,7 +183,7 @@ static int find_drop_in(struct asking *asking)
 	if (distribution->last_drop_in)
 		r = configure_read(&asking->job->root, distribution->last_drop_in,
 				   asking->job->arena, &text, asking->job->err);
-	if (text && strstr(text, CONFIGURE_MARK))
+	if (text && (strstr(text, CONFIGURE_MARK) || configure_has_lines(text)))
 		distribution->drop_in = distribution->last_drop_in;
 	return r;
 }
@@ -337,6 +337,22 @@ static const char *unchanged_original(const struct asking *asking, const struct 
 	return NULL;
 }
 
+/* What davit has changed in the file outside of its block. */
+static int remove_values(const struct job *job, struct change *change)
+{
+	bool cdi = false;
+	int r = configure_containerd_inline_remove(change->after, change->original, change->path,
+						   &job->configure, job->arena, &change->after,
+						   &cdi, job->err);
+
+	if (r == 0 && cdi && !string_equal(change->before, change->after))
+		(void)fprintf(stderr,
+			      "davit: note: %s: kept enable_cdi, which may be in use (--remove "
+			      "--cdi removes it)\n",
+			      change->path);
+	return r;
+}
+
 static int remove_block(const struct asking *asking, const struct engine_files *files,
 			struct change *change)
 {
@@ -347,7 +363,9 @@ static int remove_block(const struct asking *asking, const struct engine_files *
 	int r;
 
 	change->after = change->before;
-	if (!is_template && change->before && unchanged_original(asking, files, change)) {
+	if (!change->before)
+		return 0;
+	if (!is_template && unchanged_original(asking, files, change)) {
 		change->after = change->original;
 		return 0;
 	}
@@ -356,16 +374,13 @@ static int remove_block(const struct asking *asking, const struct engine_files *
 				    job->err);
 		if (r < 0)
 			return r;
-		change->kept = left.kept;
 		change->gone = left.gone;
 		change->after = containerd_replace_block(change->before, left.text, job->arena);
+		if (!change->after)
+			return error_memory(job->err);
 	}
-	if (!change->after)
-		return change->before ? error_memory(job->err) : 0;
 	if (!is_template)
-		return configure_containerd_inline_remove(change->after, change->original,
-							  change->path, &job->configure, job->arena,
-							  &change->after, job->err);
+		return remove_values(job, change);
 	if (block && !change->original &&
 	    string_equal(change->after, "{{ template \"base\" . }}\n"))
 		change->after = NULL;
