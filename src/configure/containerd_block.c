@@ -155,6 +155,31 @@ static int write_runtimes(struct text *text, const struct toml_node *settings, u
 	return 0;
 }
 
+/*
+ * The generated file may still have the runtimes of a block that was removed since: they aren't in
+ * the next one. By itself, k3s adds programs only under NVIDIA's names.
+ */
+static int drop_left_over(struct toml_node *runtimes, const char *others,
+			  const struct configure *configure, struct arena *arena)
+{
+	const char *slash = strrchr(configure->runtime_path, '/');
+
+	if (!slash || string_starts(slash + 1, "nvidia-container-runtime"))
+		return 0;
+	for (size_t i = 0; i < CONTAINERD_HANDLERS; i++) {
+		const char *name = containerd_handler(configure->runtime_name, i, arena);
+
+		if (!name)
+			return -ENOMEM;
+		if (string_equal(
+			    toml_find_string(runtimes, TOML_PATH(name, "options", "BinaryName")),
+			    configure->runtime_path) &&
+		    !names_runtime(others, name, arena))
+			toml_remove(runtimes, name);
+	}
+	return 0;
+}
+
 int configure_containerd_template(const char *text, const char *path,
 				  const struct engine_files *generated,
 				  const struct configure *configure, struct arena *arena,
@@ -163,18 +188,19 @@ int configure_containerd_template(const char *text, const char *path,
 	unsigned format = containerd_format(generated, (struct containerd_version){0, 0});
 	struct toml_node *settings =
 		containerd_merge(generated, (struct containerd_version){0, 0}, arena);
-	const struct toml_node *runtimes =
+	struct toml_node *runtimes =
 		toml_find(containerd_section(settings), TOML_PATH("containerd", "runtimes"));
 	struct text made = {.arena = arena};
 	/* What the generated file has of our names is ours when the template has our block. */
 	bool ours = text && containerd_has_block(text);
 	char *others = text ? containerd_without_block(text, arena)
 			    : arena_strdup(arena, "{{ template \"base\" . }}\n");
-	const char *program = toml_find_string(
-		runtimes, TOML_PATH(configure->runtime_name, "options", "BinaryName"));
+	const char *program;
 
-	if (!settings || !others)
+	if (!settings || !others || drop_left_over(runtimes, others, configure, arena) < 0)
 		return error_memory(err);
+	program = toml_find_string(runtimes,
+				   TOML_PATH(configure->runtime_name, "options", "BinaryName"));
 	if (configure->set_default)
 		return error_set(
 			err, ERROR_BAD_CONFIG, EINVAL,

@@ -205,22 +205,28 @@ static const struct {
 
 const char *configure_find_rootless(const struct job *job, enum engine engine)
 {
-	const char *file = rootless_daemons[engine].file, *sign = rootless_daemons[engine].run;
+	const char *file = rootless_daemons[engine].file, *unit = rootless_daemons[engine].unit;
+	const char *sign = rootless_daemons[engine].run;
 	const char *home = configure_own_variable(job, "HOME");
 	const char *folder = configure_own_variable(job, "XDG_CONFIG_HOME");
 	const char *run = configure_own_variable(job, "XDG_RUNTIME_DIR");
+	const char *usual = home ? arena_printf(job->arena, "%s/.config", home) : folder;
+	const char *own = folder ? folder : usual;
+	const char *const signs[] = {
+		run ? arena_printf(job->arena, "%s/%s", run, sign) : NULL,
+		arena_printf(job->arena, "/run/user/%u/%s", (unsigned)geteuid(), sign),
+		own ? arena_printf(job->arena, "%s/systemd/user/%s", own, unit) : NULL,
+		own ? arena_printf(job->arena, "%s/%s", own, file) : NULL,
+		/* systemd may not know the variable. */
+		usual ? arena_printf(job->arena, "%s/systemd/user/%s", usual, unit) : NULL,
+		usual ? arena_printf(job->arena, "%s/%s", usual, file) : NULL,
+	};
 
-	if (geteuid() == 0 || !string_equal(job->root_path, "/") || (!home && !folder))
+	if (geteuid() == 0 || !string_equal(job->root_path, "/") || !own)
 		return NULL;
-	if (!folder)
-		folder = arena_printf(job->arena, "%s/.config", home);
-	file = arena_printf(job->arena, "%s/%s", folder ? folder : "", file);
-	if (exists(job, file) ||
-	    exists(job, arena_printf(job->arena, "%s/systemd/user/%s", folder ? folder : "",
-				     rootless_daemons[engine].unit)) ||
-	    (run && exists(job, arena_printf(job->arena, "%s/%s", run, sign))) ||
-	    exists(job, arena_printf(job->arena, "/run/user/%u/%s", (unsigned)geteuid(), sign)))
-		return file;
+	for (size_t i = 0; i < ARRAY_SIZE(signs); i++)
+		if (exists(job, signs[i]))
+			return arena_printf(job->arena, "%s/%s", own, file);
 	return NULL;
 }
 
