@@ -553,7 +553,7 @@ const struct command command_configure = {
 	.help = "Configures an engine to use davit. The rest of its configuration is left untouched. The\n"
 		"original of a changed file is kept as FILE" CONFIGURE_BACKUP_SUFFIX
 		". Lines that others add to davit's own\n"
-		"files are kept, too.\n",
+		"files are kept, too. For a rootless Docker or containerd, its user runs it without root.\n",
 	.example = "davit configure docker --dry-run",
 	.options = options,
 	.words = "docker|containerd|crio|podman",
