@@ -157,6 +157,28 @@ configure() { # NAME OPTION...: sets output
 	matches "$1 ($with): the restart" 'systemctl --user restart containerd$' "$output"
 }
 
+# The system's own, which isn't the user's: doctor finds it first.
+mkdir "$work/system"
+cat > "$work/system/config.toml" << END
+version = 2
+root = "$work/system/root"
+state = "$work/system/state"
+disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.zfs"]
+[grpc]
+  address = "$work/system/socket"
+[ttrpc]
+  address = "$work/system/socket.ttrpc"
+[plugins."io.containerd.internal.v1.opt"]
+  path = "$work/system/opt"
+END
+containerd --config "$work/system/config.toml" > "$work/system/log" 2>&1 < /dev/null &
+system=$!
+# shellcheck disable=SC2317 # called by clean_up
+stop_system() {
+	kill "$system" 2> /dev/null || return 0
+	wait "$system" || true
+}
+at_end stop_system
 start_rootless
 "$repository/tests/lib/cri.py" image "$(kind_root debian)" localhost/gpu-test:latest > "$work/user/image.tar"
 # From 2.1 on, ctr leaves it to the daemon, which unpacks for its own snapshotter.
