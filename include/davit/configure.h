@@ -15,6 +15,9 @@ struct configure {
 	const char *runtime_name; /* "nvidia" */
 	const char *runtime_path; /* of davit-runtime */
 	bool set_default, cdi;
+	/* With cdi: the directories of CDI specs to set if none are set; empty: leave the default.
+	 */
+	struct strings spec_dirs;
 };
 
 /* ---- docker: daemon.json (pure) ---------------------------------------------------------- */
@@ -61,12 +64,14 @@ struct engine_overlay {
 
 /* ---- containerd --------------------------------------------------------------------------- */
 
+struct containerd_distribution;
+
 /*
- * Reads `path` in root with all its imports (relative paths, patterns, imports of imports, each
- * file once). A missing main file counts as empty. 0, or -errno if a file can't be read, isn't TOML
- * (ERROR_BAD_CONFIG), or is imported but doesn't exist.
+ * Reads the main file in root with all its imports (relative paths, patterns, imports of imports,
+ * each file once). A missing main file counts as empty. 0, or -errno if a file can't be read, isn't
+ * TOML (ERROR_BAD_CONFIG), or is imported but doesn't exist.
  */
-int containerd_load(const struct root *root, const char *path,
+int containerd_load(const struct root *root, const struct containerd_distribution *distribution,
 		    const struct engine_overlay *overlays, size_t overlay_count,
 		    struct arena *arena, struct engine_files *ret, struct error *err);
 
@@ -111,6 +116,9 @@ bool containerd_cri_disabled(const struct toml_node *settings);
 bool containerd_names_runtimes(const struct toml_node *settings);
 /* enable_cdi, or `otherwise` if it isn't set. */
 bool containerd_cdi(const struct toml_node *settings, bool otherwise);
+/* cdi_spec_dirs; *ret is empty if it isn't set. 0 or -ENOMEM. */
+int containerd_spec_dirs(const struct toml_node *settings, struct arena *arena,
+			 struct strings *ret);
 
 /*
  * Adds drop_in to the imports of the main file. -EINVAL with ERROR_BAD_CONFIG: not TOML (with line
@@ -210,7 +218,10 @@ struct containerd_distribution {
 	 * it; NULL: none.
 	 */
 	const char *last_drop_in;
-	const char *program;     /* its containerd; NULL: the host's */
+	const char *program; /* its containerd; NULL: the host's */
+	/* A user's own daemon, for which the main file's directory is mounted at /etc/containerd.
+	 */
+	bool rootless;
 	const char *services[2]; /* services that may need a restart */
 };
 /*
@@ -249,11 +260,12 @@ char *containerd_replace_block(const char *text, const char *left, struct arena 
 int containerd_check_block(const char *text, const char *path, struct error *err);
 /*
  * Reverts the values that configure_containerd_inline changed outside of its block to those of
- * `original` (NULL: unknown), as far as they are still davit's.
+ * `original` (NULL: unknown), as far as they are still davit's. enable_cdi stays unless
+ * configure->cdi is set, since others may have set it; *ret_cdi: it is on, but wasn't.
  */
 int configure_containerd_inline_remove(const char *text, const char *original, const char *path,
 				       const struct configure *configure, struct arena *arena,
-				       char **ret, struct error *err);
+				       char **ret, bool *ret_cdi, struct error *err);
 
 /* ---- CRI-O ------------------------------------------------------------------------------- */
 

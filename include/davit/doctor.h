@@ -60,6 +60,7 @@ struct doctor_engine {
 	bool cdi_off;             /* CDI is disabled in its configuration, or by default */
 	bool cri_disabled;        /* containerd's CRI plugin is disabled */
 	struct strings spec_dirs; /* the directories of its CDI specs; empty: the defaults */
+	const char *own_specs;    /* one of spec_dirs with a spec, not a default; NULL: none */
 	/* The default runtime, if it isn't configured; NULL: it is. */
 	const char *missing_default;
 	bool missing_for_sure; /* false: depends on containerd's version, which is unknown */

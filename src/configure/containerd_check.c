@@ -33,6 +33,9 @@ static bool is_ours(const struct check *c, const struct toml_node *node)
 		return true;
 	if (c->configure->cdi && strcmp(node->key, "enable_cdi") == 0)
 		return true;
+	if (c->configure->cdi && c->configure->spec_dirs.count &&
+	    strcmp(node->key, "cdi_spec_dirs") == 0)
+		return true;
 	if (c->configure->set_default && ENDS(node, "containerd", "default_runtime_name"))
 		return true;
 	for (size_t i = 0; i < CONTAINERD_HANDLERS; i++) {

@@ -81,6 +81,22 @@ int containerd_set_ours(struct toml_node *section, const struct toml_node *base,
 	return 0;
 }
 
+/* Sets the directories of CDI specs, unless the files set them. */
+static int set_spec_dirs(struct toml_node *section, const struct toml_node *merged,
+			 const struct configure *configure, struct arena *arena)
+{
+	const struct strings *dirs = &configure->spec_dirs;
+	struct toml_node *array;
+
+	if (!configure->cdi || dirs->count == 0 || toml_member(merged, "cdi_spec_dirs"))
+		return 0;
+	array = toml_set_array(section, "cdi_spec_dirs", arena);
+	for (size_t i = 0; array && i < dirs->count; i++)
+		if (toml_add_string(array, dirs->items[i], arena) < 0)
+			return -ENOMEM;
+	return array ? 0 : -ENOMEM;
+}
+
 /* ---- the section that ours takes the place of -------------------------------------------- */
 
 /* What containerd has by itself when no file names a runtime: a file that names one ends that. */
@@ -172,7 +188,9 @@ static int fill(struct toml_node *section, const struct engine_files *files,
 		if (!name || (there && !toml_set(runtimes, name, there, arena)))
 			return -ENOMEM;
 	}
-	return runtimes ? containerd_set_ours(section, base, configure, arena) : -ENOMEM;
+	if (!runtimes || set_spec_dirs(section, merged, configure, arena) < 0)
+		return -ENOMEM;
+	return containerd_set_ours(section, base, configure, arena);
 }
 
 int configure_containerd_drop_in(const struct engine_files *files,

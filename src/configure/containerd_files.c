@@ -7,8 +7,11 @@
 
 #define FILES_MAX 1024
 
+#define SYSTEM_FOLDER "/etc/containerd/"
+
 struct loading {
 	const struct root *root;
+	const char *folder; /* what the daemon sees at SYSTEM_FOLDER; NULL: the same */
 	const struct engine_overlay *overlays;
 	size_t overlay_count;
 	struct arena *arena;
@@ -164,15 +167,18 @@ static int read_text(const struct loading *l, struct engine_file *file, bool mai
 			 "read %s: an import names this file, but it doesn't exist", file->path);
 }
 
-/* An import as a clean path or pattern. NULL without memory. */
-static const char *resolve(const char *import, const char *importer, struct arena *arena)
+/* An import as a clean path or pattern of the host. NULL without memory. */
+static const char *resolve(const struct loading *l, const char *import, const char *importer)
 {
 	const char *slash = strrchr(importer, '/');
 	const char *path = import;
 
 	if (import[0] != '/')
-		path = arena_printf(arena, "%.*s/%s", (int)(slash - importer), importer, import);
-	return path ? clean(path, arena) : NULL;
+		path = arena_printf(l->arena, "%.*s/%s", (int)(slash - importer), importer, import);
+	path = path ? clean(path, l->arena) : NULL;
+	if (path && l->folder && string_starts(path, SYSTEM_FOLDER))
+		path = arena_printf(l->arena, "%s/%s", l->folder, path + strlen(SYSTEM_FOLDER));
+	return path;
 }
 
 static int enqueue_imports(const struct loading *l, struct engine_files *files, size_t of)
@@ -184,7 +190,7 @@ static int enqueue_imports(const struct loading *l, struct engine_files *files, 
 	if (toml_strings(toml_member(files->items[of].top, "imports"), l->arena, &imports) < 0)
 		return error_memory(l->err);
 	for (size_t i = 0; r == 0 && i < imports.count; i++) {
-		const char *path = resolve(imports.items[i], importer, l->arena);
+		const char *path = resolve(l, imports.items[i], importer);
 		struct strings matches = {.items = &path, .count = 1};
 
 		if (!path || (strchr(path, '*') && expand(l, path, &matches) < 0))
@@ -195,14 +201,24 @@ static int enqueue_imports(const struct loading *l, struct engine_files *files, 
 	return r;
 }
 
-int containerd_load(const struct root *root, const char *path,
+int containerd_load(const struct root *root, const struct containerd_distribution *distribution,
 		    const struct engine_overlay *overlays, size_t overlay_count,
 		    struct arena *arena, struct engine_files *ret, struct error *err)
 {
-	const struct loading l = {root, overlays, overlay_count, arena, err};
+	const char *path = distribution->file;
+	struct loading l = {.root = root,
+			    .overlays = overlays,
+			    .overlay_count = overlay_count,
+			    .arena = arena,
+			    .err = err};
 	int r;
 
 	*ret = (struct engine_files){0};
+	if (distribution->rootless) {
+		l.folder = arena_strndup(arena, path, (size_t)(strrchr(path, '/') - path));
+		if (!l.folder)
+			return error_memory(err);
+	}
 	r = enqueue(&l, ret, path, false);
 	for (size_t i = 0; r == 0 && i < ret->count; i++) {
 		struct toml_node *top = NULL;

@@ -220,6 +220,11 @@ bool containerd_cdi(const struct toml_node *settings, bool otherwise)
 	return toml_find_bool(containerd_section(settings), TOML_PATH("enable_cdi"), otherwise);
 }
 
+int containerd_spec_dirs(const struct toml_node *settings, struct arena *arena, struct strings *ret)
+{
+	return toml_strings(toml_member(containerd_section(settings), "cdi_spec_dirs"), arena, ret);
+}
+
 bool containerd_cri_disabled(const struct toml_node *settings)
 {
 	static const char *const names[] = {CONTAINERD_PLUGIN_1, CONTAINERD_PLUGIN_2,

@@ -38,3 +38,11 @@ static inline void text_add_string(struct text *text, const char *data)
 {
 	text_add(text, data, strlen(data));
 }
+
+/* All of another text, which may be empty. */
+static inline void text_add_text(struct text *text, const struct text *other)
+{
+	text->failed |= other->failed;
+	if (other->data)
+		text_add(text, other->data, other->length);
+}

@@ -241,11 +241,52 @@ int check_docker_runtime(const struct doctor_host *host, struct finding *ret)
 	return remedy_configure(engine, "docker", "", ret);
 }
 
+/*
+ * Where an engine with CDI looks for specs. In rootlesskit's copies of /etc and /run, the default
+ * directories are links, which engines don't follow.
+ */
+static int spec_dirs(const struct doctor_host *host, enum doctor_engine_kind kind,
+		     struct finding *ret)
+{
+	const struct doctor_engine *engine = &host->engines[kind];
+	const char *key = kind == DOCTOR_DOCKER ? "cdi-spec-dirs" : "cdi_spec_dirs";
+	const struct strings *dirs = &engine->spec_dirs;
+	const char *own = NULL;
+	bool usual = dirs->count == 0;
+
+	for (size_t i = 0; i < dirs->count; i++)
+		if (string_equal(dirs->items[i], "/etc/cdi") ||
+		    string_equal(dirs->items[i], "/var/run/cdi"))
+			usual = true;
+		else if (!own)
+			own = dirs->items[i];
+	if (engine->own_specs)
+		return finding_set(ret, DOCTOR_OK, NULL, "%s contains specs (%s in %s)",
+				   engine->own_specs, key, engine->file);
+	if (!engine->rootless && usual)
+		return finding_set(ret, DOCTOR_OK, NULL, "not disabled in %s", engine->file);
+	if (!own) {
+		(void)finding_set(ret, DOCTOR_WARN, NULL,
+				  "rootless %s finds no CDI specs in /etc/cdi and "
+				  "/var/run/cdi, because it sees both as links",
+				  kind == DOCTOR_DOCKER ? "Docker" : "containerd");
+		if (kind != DOCTOR_DOCKER)
+			return remedy_configure(engine, "containerd", " --cdi", ret);
+		return finding_remedy(ret,
+				      "add a directory that you own to %s in %s, and generate the "
+				      "spec there: davit cdi generate --output "
+				      "DIRECTORY/nvidia.json",
+				      key, engine->file);
+	}
+	(void)finding_set(ret, DOCTOR_WARN, NULL, "%s in %s: no spec exists in %s", key,
+			  engine->file, own);
+	return finding_remedy(ret, "davit cdi generate --output %s/nvidia.json", own);
+}
+
 /* The requirements of --device nvidia.com/gpu=... besides the specs. */
 int check_docker_cdi(const struct doctor_host *host, struct finding *ret)
 {
 	const struct doctor_engine *engine = &host->engines[DOCTOR_DOCKER];
-	const struct strings *folders = &engine->spec_dirs;
 
 	if (engine->file_error.code || engine->file_hidden)
 		return finding_set(ret, DOCTOR_SKIP, NULL, "its configuration can't be read");
@@ -256,30 +297,7 @@ int check_docker_cdi(const struct doctor_host *host, struct finding *ret)
 			engine->file);
 		return remedy_configure(engine, "docker", " --cdi", ret);
 	}
-	/*
-	 * In rootlesskit's copies of /etc and /run, both are links, which Docker's CDI reader
-	 * doesn't follow.
-	 */
-	if (engine->rootless && folders->count == 0) {
-		(void)finding_set(ret, DOCTOR_WARN, NULL,
-				  "rootless Docker finds no CDI specs in /etc/cdi and "
-				  "/var/run/cdi, because it sees both as links");
-		return finding_remedy(ret,
-				      "add a directory that you own to cdi-spec-dirs in "
-				      "%s, and generate the spec there: davit cdi "
-				      "generate --output DIRECTORY/nvidia.json",
-				      engine->file);
-	}
-	if (folders->count && !strings_contain(folders, "/etc/cdi") &&
-	    !strings_contain(folders, "/var/run/cdi")) {
-		(void)finding_set(ret, DOCTOR_WARN, NULL,
-				  "cdi-spec-dirs in %s contains neither /etc/cdi nor "
-				  "/var/run/cdi: dockerd looks for specs in %s",
-				  engine->file, folders->items[0]);
-		return finding_remedy(ret, "davit cdi generate --output %s/nvidia.json",
-				      folders->items[0]);
-	}
-	return finding_set(ret, DOCTOR_OK, NULL, "not disabled in %s", engine->file);
+	return spec_dirs(host, DOCTOR_DOCKER, ret);
 }
 
 int check_docker_restart(const struct doctor_host *host, struct finding *ret)
@@ -335,6 +353,23 @@ int check_containerd_runtime(const struct doctor_host *host, struct finding *ret
 			  "RuntimeClass nvidia can't start",
 			  engine->file);
 	return remedy_configure(engine, "containerd", "", ret);
+}
+
+/* The requirements of CDI devices in a pod besides the specs. */
+int check_containerd_cdi(const struct doctor_host *host, struct finding *ret)
+{
+	const struct doctor_engine *engine = &host->engines[DOCTOR_CONTAINERD];
+
+	if (engine->file_error.code || engine->file_hidden)
+		return finding_set(ret, DOCTOR_SKIP, NULL, "its configuration can't be read");
+	if (engine->cri_disabled)
+		return finding_set(ret, DOCTOR_SKIP, NULL, "the CRI plugin is disabled");
+	if (engine->cdi_off)
+		return finding_set(
+			ret, DOCTOR_SKIP, NULL,
+			"CDI isn't enabled; `davit configure containerd --cdi` enables it "
+			"(from containerd 1.7)");
+	return spec_dirs(host, DOCTOR_CONTAINERD, ret);
 }
 
 int check_containerd_restart(const struct doctor_host *host, struct finding *ret)

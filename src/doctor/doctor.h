@@ -113,6 +113,7 @@ bool check_has_numbers(const struct doctor_host *host, struct finding *ret);
 	X(CONTAINERD, engine, containerd) \
 	X(CONTAINERD, containerd, config) \
 	X(CONTAINERD, containerd, runtime) \
+	X(CONTAINERD, containerd, cdi) \
 	X(CONTAINERD, containerd, restart) \
 	X(CRIO, engine, crio) \
 	X(CRIO, crio, config) \

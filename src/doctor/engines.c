@@ -105,6 +105,23 @@ static const char *option_of(const struct strings *arguments, const char *name)
 	return NULL;
 }
 
+/* The first directory with a spec that the engine's files name, besides the defaults. */
+static void find_own_specs(struct doctor_gathering *g, struct doctor_engine *engine)
+{
+	for (size_t i = 0; !engine->own_specs && i < engine->spec_dirs.count; i++) {
+		const char *folder = engine->spec_dirs.items[i];
+		struct strings names = {0};
+
+		if (string_equal(folder, "/etc/cdi") || string_equal(folder, "/var/run/cdi"))
+			continue;
+		(void)root_list(&g->root, folder, FILES_MAX, g->arena, &names);
+		for (size_t j = 0; j < names.count; j++)
+			if (string_ends(names.items[j], ".json") ||
+			    string_ends(names.items[j], ".yaml"))
+				engine->own_specs = folder;
+	}
+}
+
 /* ---- the engines ------------------------------------------------------------------------ */
 
 /* Finds the installed program, if no daemon is running. */
@@ -152,16 +169,24 @@ static const char *default_cgroups(const struct doctor_gathering *g)
 	return system->systemd && system->cgroup == DOCTOR_CGROUP_V2 ? "systemd" : "cgroupfs";
 }
 
+/* A rootless daemon's file in its user's configuration; `system` for the host's. NULL: no memory.
+ */
+static const char *file_of(struct doctor_gathering *g, const struct doctor_engine *engine,
+			   const char *name, const char *system)
+{
+	if (engine->rootless && engine->config_home && engine->config_home[0] == '/')
+		return arena_printf(g->arena, "%s/%s", engine->config_home, name);
+	if (engine->rootless && engine->home)
+		return arena_printf(g->arena, "%s/.config/%s", engine->home, name);
+	return system;
+}
+
 /* NULL: no memory. */
 static const char *docker_file(struct doctor_gathering *g, const struct doctor_engine *engine)
 {
 	if (engine->snap)
 		return "/var/snap/docker/current/config/daemon.json";
-	if (engine->rootless && engine->config_home && engine->config_home[0] == '/')
-		return arena_printf(g->arena, "%s/docker/daemon.json", engine->config_home);
-	if (engine->rootless && engine->home)
-		return arena_printf(g->arena, "%s/.config/docker/daemon.json", engine->home);
-	return "/etc/docker/daemon.json";
+	return file_of(g, engine, "docker/daemon.json", "/etc/docker/daemon.json");
 }
 
 static int gather_docker(struct doctor_gathering *g, struct doctor_engine *engine)
@@ -187,6 +212,7 @@ static int gather_docker(struct doctor_gathering *g, struct doctor_engine *engin
 	engine->cgroups = default_cgroups(g);
 	take_arguments(&arguments, engine);
 	r = read_docker(g, engine);
+	find_own_specs(g, engine);
 	if (r == 0)
 		r = find_runtime(g, engine);
 	if (r < 0 || engine->hidden)
@@ -225,8 +251,8 @@ static int ask_containerd(struct doctor_gathering *g, const char *own,
 	return settings ? 0 : -ENOMEM;
 }
 
-static void take_containerd(const struct toml_node *settings, unsigned format, unsigned major,
-			    struct doctor_engine *engine)
+static int take_containerd(const struct toml_node *settings, unsigned format, unsigned major,
+			   struct arena *arena, struct doctor_engine *engine)
 {
 	struct containerd_runtime runtime = containerd_find_runtime(settings, RUNTIME_NAME);
 	struct containerd_runtime other = containerd_find_runtime(settings, NULL);
@@ -235,11 +261,14 @@ static void take_containerd(const struct toml_node *settings, unsigned format, u
 	engine->cgroups = other.systemd ? "systemd" : "cgroupfs";
 	engine->cri_disabled = containerd_cri_disabled(settings);
 	engine->cdi_off = !containerd_cdi(settings, major >= 2);
+	if (containerd_spec_dirs(settings, arena, &engine->spec_dirs) < 0)
+		return -ENOMEM;
 	/* Before 2.0, a configured runtime removes the built-in default runtime. */
 	if (!other.exists && containerd_names_runtimes(settings) && format < 3) {
 		engine->missing_default = containerd_default_runtime(settings);
 		engine->missing_for_sure = major == 1;
 	}
+	return 0;
 }
 
 static int gather_containerd(struct doctor_gathering *g, struct doctor_engine *engine)
@@ -259,6 +288,9 @@ static int gather_containerd(struct doctor_gathering *g, struct doctor_engine *e
 	engine->file = option_of(&arguments, "--config");
 	if (!engine->file)
 		engine->file = option_of(&arguments, "-c");
+	/* A rootless daemon sees its user's file at this path. */
+	if (!engine->file || (engine->rootless && string_equal(engine->file, CONTAINERD_MAIN)))
+		engine->file = file_of(g, engine, "containerd/config.toml", NULL);
 	r = containerd_find_distribution(&g->root, engine->file, g->arena, &distribution, &err);
 	if (r == -EINVAL)
 		r = containerd_find_distribution(&g->root, CONTAINERD_MAIN, g->arena, &distribution,
@@ -269,20 +301,24 @@ static int gather_containerd(struct doctor_gathering *g, struct doctor_engine *e
 		engine->program = distribution.program;
 	engine->cgroups = "cgroupfs";
 	engine->file = distribution.file;
-	engine->restart = configure_restart(&g->root, distribution.services,
-					    distribution.services[1] ? 2 : 1, g->arena);
-	r = containerd_load(&g->root, engine->file, NULL, 0, g->arena, &files, &err);
+	distribution.rootless = engine->rootless;
+	engine->restart = engine->rootless
+				  ? "systemctl --user restart containerd"
+				  : configure_restart(&g->root, distribution.services,
+						      distribution.services[1] ? 2 : 1, g->arena);
+	r = containerd_load(&g->root, &distribution, NULL, 0, g->arena, &files, &err);
 	take_files(g, &files, engine);
 	if (r < 0)
 		return take_error(engine, r, &err);
 	r = ask_containerd(g, distribution.program, &files, engine, &settings, &major);
 	if (r < 0 || !settings)
 		return r;
-	take_containerd(
+	r = take_containerd(
 		settings,
 		major >= 2 ? 3 : containerd_format(&files, (struct containerd_version){major, 0}),
-		major, engine);
-	return find_runtime(g, engine);
+		major, g->arena, engine);
+	find_own_specs(g, engine);
+	return r < 0 ? r : find_runtime(g, engine);
 }
 
 static int add_crio_hooks(struct doctor_gathering *g, const struct toml_node *settings)

@@ -262,19 +262,32 @@ int doctor_find_daemon(struct doctor_gathering *g, const char *name, struct doct
 		       struct strings *ret_arguments)
 {
 	struct strings pids = {0};
-	int r = 0;
+	bool found = false;
 
 	(void)root_list(&g->root, "proc", PROCESSES_MAX, g->arena, &pids);
-	for (size_t i = 0; r == 0 && i < pids.count; i++) {
+	for (size_t i = 0; i < pids.count; i++) {
 		const char *text =
 			is_number(pids.items[i]) ? read_of(g, pids.items[i], "comm", NULL) : NULL;
+		struct strings arguments = {0};
+		uint64_t uids[2];
+		int r;
 
 		if (!text || !slice_equal(slice_trim(slice_from(text)), name))
 			continue;
-		*ret_arguments = (struct strings){0};
-		r = take_daemon(g, pids.items[i], engine, ret_arguments);
+		/* The caller's own daemon replaces the system's, which was found first. */
+		if (found && read_uids(g, pids.items[i], uids) && uids[0] == 0)
+			continue;
+		r = take_daemon(g, pids.items[i], engine, &arguments);
+		if (r < 0)
+			return r;
+		if (r == 0)
+			continue;
+		*ret_arguments = arguments;
+		found = true;
+		if (geteuid() == 0 || engine->rootless)
+			break;
 	}
-	return r < 0 ? r : 0;
+	return 0;
 }
 
 /* ---- other processes -------------------------------------------------------------------- */

@@ -33,7 +33,12 @@ static bool has_cdi(const struct doctor_host *host, enum doctor_engine_kind kind
 	const struct doctor_engine *engine = &host->engines[kind];
 	const struct strings *folders = &engine->spec_dirs;
 
-	if (engine->cdi_off || engine->cri_disabled || host->cdi.devices.count == 0)
+	if (engine->cdi_off || engine->cri_disabled)
+		return false;
+	if (engine->own_specs)
+		return true;
+	/* rootlesskit shows the default directories as links, which engines don't follow. */
+	if (engine->rootless || host->cdi.devices.count == 0)
 		return false;
 	/* host->cdi has the devices of the default directories. */
 	return folders->count == 0 || strings_contain(folders, "/etc/cdi") ||

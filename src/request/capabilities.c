@@ -24,11 +24,16 @@ static int refuse(struct resolver *r, const char *from, const char *name, unsign
 	if (!allowed)
 		return error_memory(r->err);
 	r->request->capability_refused = bit != 0;
-	if (bit)
-		return error_set(
-			r->err, ERROR_REFUSED, EPERM,
-			"request fewer capabilities in NVIDIA_DRIVER_CAPABILITIES, or add it to policy.capabilities",
-			"grant capability %s: policy.capabilities allows %s", name, allowed);
+	if (bit) {
+		(void)error_set(r->err, ERROR_REFUSED, EPERM, NULL,
+				"grant capability %s: policy.capabilities allows %s", name,
+				allowed);
+		/* Without the word "env" or "annotation". */
+		return error_fix(
+			r->err, -EPERM,
+			"request fewer capabilities in %s, or add it to policy.capabilities",
+			strchr(from, ' ') + 1);
+	}
 	(void)error_set(r->err, ERROR_BAD_REQUEST, EINVAL, NULL,
 			"grant capability \"%.40s\" of %s: unknown capability", name, from);
 	return error_fix(r->err, -EINVAL, "choose among %s", allowed);

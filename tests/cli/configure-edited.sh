@@ -114,7 +114,7 @@ sed -i '0,/container_annotations/s/container_annotations = .*/container_annotati
 again 'a longer list' 'nvidia.container_annotations = ."cdi.k8s.io/\*", "site/\*"' containerd
 begin
 sed -i "s|$program|/usr/local/bin/wrapper|" "$drop_in"
-refused 'another program' "update /etc/containerd/conf.d/davit.toml: somebody else has set .*BinaryName to \"/usr/local/bin/wrapper\" .fix: remove that line" containerd
+refused 'another program' "update /etc/containerd/conf.d/davit.toml: .*BinaryName is set to \"/usr/local/bin/wrapper\" there, which davit didn.t write .fix: remove that line" containerd
 rc=0
 "$davit" configure containerd --root "$root" --runtime-path /usr/local/bin/wrapper > /dev/null 2>&1 || rc=$?
 equal 'another program, and it is asked for' 0 "$rc"
@@ -180,7 +180,7 @@ version = 3
 [$cri3.containerd.runtimes.nvidia.options]
   BinaryName = "/usr/bin/nvidia-container-runtime"
 END
-refused "a manager's file with another program" 'somebody else has set .*nvidia.options.BinaryName to "/usr/bin/nvidia-container-runtime"' containerd
+refused "a manager's file with another program" 'nvidia.options.BinaryName is set to "/usr/bin/nvidia-container-runtime"' containerd
 begin
 sed -i '/^# Written by/d' "$drop_in"
 gone 'a file without its first line'
@@ -217,7 +217,7 @@ equal 'before 2.1, after that line is moved: --remove' '0 1' "$rc $(find "$root/
 begin 2
 printf '[%s.registry]\n  config_path = "/etc/certs.d"\n' "$cri2" >> "$drop_in"
 sed -i 's/^version = 2/version = 3/; s/io.containerd.grpc.v1.cri/io.containerd.cri.v1.runtime/' "$root/etc/containerd/config.toml"
-refused 'another format meanwhile' 'are in format version 2, but containerd.s is 3 now .fix: move them' containerd
+refused 'another format meanwhile' 'in format version 2, but containerd.s is 3 now .fix: move them' containerd
 
 # --- links and files that can't be replaced ---------------------------------------------------------
 
@@ -326,6 +326,13 @@ original=$(< "$root/$snap")
 configure containerd --set-default --cdi
 printf '[%s.registry]\n  config_path = "/c"\n' "$cri2" >> "$root/$snap"
 again MicroK8s '' containerd --set-default --cdi
+cp "$root/$snap" "$work/edited"
+configure containerd --remove
+matches 'MicroK8s, edited: CDI is kept, which is said' 'kept enable_cdi.*--remove --cdi removes it' "$errors"
+equal 'MicroK8s, edited: CDI is kept' 1 "$(grep -c enable_cdi "$root/$snap")"
+printf '%s\n' "$original" > "$root/$snap"
+configure containerd
+cp "$work/edited" "$root/$snap"
 configure containerd --remove --cdi
 equal 'MicroK8s, edited: --remove gives the values back' "0 $original
 [$cri2.registry]

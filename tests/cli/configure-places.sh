@@ -119,6 +119,14 @@ render $folder config.toml.tmpl > "$work/rendered.toml"
 loses_nothing 'k3s with containerd 1.7' "$root/$folder/agent/etc/containerd/config.toml" "$work/rendered.toml" "$systemd"
 refused 'k3s, as the default' 'default-runtime' containerd --set-default
 configure containerd --remove
+# k3s started while the block was there, but not since it was removed.
+cp "$root/$folder/agent/etc/containerd/config.toml" "$work/config.toml"
+cp "$work/rendered.toml" "$root/$folder/agent/etc/containerd/config.toml"
+written 'k3s, with what an earlier block left' $folder/agent/etc/containerd/config.toml.tmpl 'systemctl restart k3s'
+equal 'k3s, with what an earlier block left: all handlers' 3 \
+	"$(grep -c 'runtimes\.nvidia[a-z-]*\]' "$root/$folder/agent/etc/containerd/config.toml.tmpl")"
+configure containerd --remove
+cp "$work/config.toml" "$root/$folder/agent/etc/containerd/config.toml"
 
 unit k3s-agent
 put $folder/agent/etc/containerd/config.toml.tmpl << 'END'
@@ -214,6 +222,8 @@ END
 configure containerd --remove
 written 'k0s with containerd 2' etc/k0s/containerd.d/davit.toml 'systemctl restart k0sworker' --set-default
 equal 'k0s with containerd 2: its format' 'version = 3' "$(grep '^version' "$root/etc/k0s/containerd.d/davit.toml")"
+# k0s 1.36 doesn't start with such a file.
+equal 'k0s with containerd 2: nothing of format 2' '' "$(grep 'grpc.v1.cri' "$root/etc/k0s/containerd.d/davit.toml" || true)"
 configure containerd --remove
 put etc/k0s/containerd.toml <<< 'version = 2'
 configure containerd
@@ -326,7 +336,7 @@ chmod 0755 "$work"
 as_user() {
 	rc=0
 	output=$(setpriv --reuid 65534 --regid 65534 --clear-groups env -i HOME="$home" "$@" \
-		"$davit" configure docker --runtime-path "$program" 2>&1) || rc=$?
+		"$davit" configure "${engine:-docker}" --cdi --runtime-path "$program" 2>&1) || rc=$?
 }
 as_user
 equal 'docker, rootless' "0 $program 65534" \
@@ -334,7 +344,24 @@ equal 'docker, rootless' "0 $program 65534" \
 matches 'docker, rootless: the restart' '^restart needed: systemctl --user restart docker$' "$output"
 as_user XDG_CONFIG_HOME="$home/other"
 equal 'docker, rootless, with XDG_CONFIG_HOME' "0 $program" "$rc $(jq -r .runtimes.nvidia.path "$home/other/docker/daemon.json")"
+# rootlesskit mounts the folder at /etc/containerd; its copies of /etc/cdi and /var/run/cdi aren't read.
+: > "$home/.config/systemd/user/containerd.service"
+mkdir "$home/.config/containerd"
+printf '%s\n' 'version = 2' 'imports = ["/etc/containerd/other.toml"]' > "$home/.config/containerd/config.toml"
+printf 'version = 2\n[%s.containerd.runtimes.runc]\nruntime_type = "io.containerd.runc.v2"\n[%s.containerd.runtimes.runc.options]\nSystemdCgroup = true\n' \
+	"$cri" "$cri" > "$home/.config/containerd/other.toml"
+chown -R 65534:65534 "$home"
+engine=containerd as_user XDG_RUNTIME_DIR="$home/run"
+equal 'containerd, rootless: it works' 0 $rc
+matches 'containerd, rootless' "^wrote $home/.config/containerd/conf.d/davit.toml" "$output"
+matches 'containerd, rootless: the restart' '^restart needed: systemctl --user restart containerd$' "$output"
+matches 'containerd, rootless: the options of an import' 'SystemdCgroup = true' "$(< "$home/.config/containerd/conf.d/davit.toml")"
+matches 'containerd, rootless: where specs are found' \
+	"cdi_spec_dirs = \\[\"/etc/cdi\", \"/var/run/cdi\", \"$home/.config/cdi\", \"$home/run/cdi\"\\]" \
+	"$(< "$home/.config/containerd/conf.d/davit.toml")"
 rm -rf "$home/.config"
+engine=containerd as_user
+matches "containerd, a user without a daemon: that isn't theirs" 'run it as root' "$output"
 as_user
 matches "docker, a user without a daemon: that isn't theirs" 'run it as root' "$output"
 

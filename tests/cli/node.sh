@@ -177,6 +177,22 @@ equal 'a container that runs: davit-runtime' yes "$([ -x "$host$bindir/davit-run
 equal "a container that runs: the engine isn't configured any more" no "$(grep -qr davit-runtime "$host/etc" && echo yes || echo no)"
 rm -r "$host/run/containerd/io.containerd.runtime.v2.task"
 
+# Lines that somebody has added to davit's drop-in.
+node install
+drop_in=$host/etc/containerd/conf.d/davit.toml
+cp "$drop_in" "$work/drop-in"
+printf '[plugins."io.containerd.grpc.v1.cri".registry]\n  config_path = "/etc/certs.d"\n' >> "$drop_in"
+after=$(root_state "$host")
+node install
+equal 'an edited drop-in: once more, nothing changes' "0 $after" "$rc $(root_state "$host")"
+node remove
+matches 'an edited drop-in that containerd before 2.1 would misread: refused' 'davit didn.t write registry.config_path = "/etc/certs.d".*fix: move it to /etc/containerd/config.toml' "$output"
+equal 'an edited drop-in: the node stays set up' "1 $after" "$rc $(root_state "$host")"
+cp "$work/drop-in" "$drop_in"
+node remove
+equal 'an edited drop-in, after the line is moved: taken back' '0 no no' \
+	"$rc $(grep -qr davit-runtime "$host/etc" && echo yes || echo no) $([ -e "$host$bindir/davit-runtime" ] && echo yes || echo no)"
+
 # The DaemonSet's way: it stays, and takes all back when it is asked to end.
 "$davit" node install --host "$host" --stay > "$work/stay" 2>&1 &
 stays=$!

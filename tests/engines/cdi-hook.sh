@@ -116,21 +116,21 @@ new_root "umount .$folder/libcuda.so.$version; mkdir -p opt/drv run/from
 	ln -s libcuda.so.$version run/from/libcuda.so.1; mount --bind --make-private run/from opt/drv"
 call update-ldcache --folder /opt/drv
 equal 'update-ldcache of a folder of the same file system that was mounted as a whole' \
-	"0  /opt/drv/libcuda.so.1" "$rc $errors $(in_cache | grep -o /opt.*)"
+	"0  /opt/drv/libcuda.so.1" "$rc $errors $(in_cache | grep -o "/opt.*")"
 new_root "umount .$folder/libcuda.so.$version; mkdir -p opt/drv run/from
 	cp '$host/driver/lib64/libcuda.so.$version' run/from/library
 	ln -s libcuda.so.1 opt/drv/libcuda.so; : > opt/drv/libcuda.so.1; cp run/from/library opt/drv/libofimage.so
 	mount --bind run/from/library opt/drv/libcuda.so.1"
 call update-ldcache --folder /opt/drv
 equal 'update-ldcache of files of the same file system that were mounted, with a link' \
-	"0  /opt/drv/libcuda.so /opt/drv/libcuda.so.1" "$rc $errors $(in_cache | grep -o /opt.*)"
+	"0  /opt/drv/libcuda.so /opt/drv/libcuda.so.1" "$rc $errors $(in_cache | grep -o "/opt.*")"
 new_root "mkdir -p opt/drv; cp .$folder/libcuda.so.$version opt/drv/libofimage.so; : > opt/drv/libcuda.so.1
 	mount --bind --make-private opt opt; mount -o remount,bind,ro opt
 	mount --bind '$host/driver/lib64/libcuda.so.$version' opt/drv/libcuda.so.1"
 call create-symlinks --link libcuda.so.1::/opt/drv/libcuda.so
 call update-ldcache --folder /opt/drv
 equal 'update-ldcache of a folder in a view: the libraries of the image are not added' \
-	"0  /opt/drv/libcuda.so /opt/drv/libcuda.so.1" "$rc $errors $(in_cache | grep -o /opt.*)"
+	"0  /opt/drv/libcuda.so /opt/drv/libcuda.so.1" "$rc $errors $(in_cache | grep -o "/opt.*")"
 umount -R "$rootfs/opt"
 new_root "rm -rf etc/ld.so.conf.d; ln -s '$canary' etc/ld.so.conf.d; mkdir -p opt/drv"
 call update-ldcache --folder /opt/drv

@@ -124,7 +124,7 @@ fi
 stop_dockerd
 cat "$work/daemon.json" > "$work/home/.config/docker/daemon.json"
 start_dockerd
-[ "${version%%.*}" -lt 25 ] || says 'a folder of specs is named' warn "dockerd looks for specs in $work/front"
+[ "${version%%.*}" -lt 25 ] || says 'a folder of specs is named' ok "$work/front contains specs"
 methods=(hook runtime)
 [ "${version%%.*}" -lt 25 ] || methods+=(CDI)
 for method in "${methods[@]}"; do

@@ -534,7 +534,7 @@ static void no_volume_passes_for_a_view(void **state)
 	for (int i = 0; i < CASES; i++) {
 		const char *place = i == DEEPER ? "root/usr/deeper" : "root/usr";
 		const char *made = i == BOUND ? "volume/sub" : place;
-		char text[8];
+		char text[8], file[64];
 
 		make_root();
 		if (i != NO_TMPFS)
@@ -544,8 +544,12 @@ static void no_volume_passes_for_a_view(void **state)
 		if (i == DEEPER)
 			assert_int_equal(mkdir(place, 0755), 0);
 		lay_overlay(made, i == NAME ? "overlay" : "davit");
+		(void)snprintf(file, sizeof(file), "%s/file", made);
+		put(file, "the overlay's");
 		if (i == BOUND)
 			assert_int_equal(mount(made, place, NULL, MS_BIND, NULL), 0);
+		(void)snprintf(file, sizeof(file), "%s/file", place);
+		assert_int_equal(mount("driver", file, NULL, MS_BIND, NULL), 0);
 		if (i == ELSEWHERE)
 			assert_int_equal(mount(place, "volume/sub", NULL, MS_BIND, NULL), 0);
 		assert_int_equal(mount(NULL, place, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL),
@@ -558,6 +562,7 @@ static void no_volume_passes_for_a_view(void **state)
 		/* Another view over it, except for the first, which is as davit makes them. */
 		assert_int_equal(make_link(i == DEEPER ? "/usr/deeper/link" : "/usr/link"), 0);
 		assert_int_equal(count_views(place), i == SAME ? 1 : 2);
+		assert_text(file, "the driver's");
 		assert_int_equal(readlink("volume/changes/link", text, sizeof(text)) > 0,
 				 i == SAME);
 		(void)umount2("volume/sub", MNT_DETACH);

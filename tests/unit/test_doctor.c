@@ -244,6 +244,14 @@ static void fail_bundle(struct doctor_host *host, enum doctor_step step)
 	  memset(&host->engines[0], 0, sizeof(host->engines[0]))) \
 	X(dangling_runtime, host->engines[0].runtime.path = NULL; host->engines[1].runtime.path = NULL) \
 	X(other_runtime, host->engines[0].runtime.ours = false) \
+	X(rootless_engines, host->engines[0].rootless = host->engines[1].rootless = true) \
+	X(own_dirs, rootless_engines(host, arena); \
+	  assert_int_equal(strings_add(arena, &host->engines[0].spec_dirs, "/home/u/specs"), 0); \
+	  assert_int_equal(strings_add(arena, &host->engines[1].spec_dirs, "/etc/cdi"), 0); \
+	  assert_int_equal(strings_add(arena, &host->engines[1].spec_dirs, "/home/u/.config/cdi"), 0)) \
+	X(own_specs, own_dirs(host, arena); host->engines[0].own_specs = "/home/u/specs"; \
+	  host->engines[1].own_specs = "/home/u/.config/cdi") \
+	X(cri_disabled, host->engines[1].cri_disabled = true) \
 	X(changed_later, host->engines[0].changed = STARTED + 2; host->engines[1].changed = STARTED + 2) \
 	X(changed_then, host->engines[0].changed = STARTED + 1) \
 	X(hook_later, host->engines[0].hook.changed = STARTED + 2) \
@@ -408,6 +416,19 @@ static const struct {
 	{"docker.runtime", dangling_alone, DOCTOR_FAIL, "no such program"},
 	{"docker.runtime", dangling_runtime, DOCTOR_WARN, "--gpus` works without it"},
 	{"docker.runtime", other_runtime, DOCTOR_WARN, "isn't davit-runtime"},
+	{"docker.hook", rootless_engines, DOCTOR_OK, "/usr/bin/hook"},
+	{"docker.cdi", nothing, DOCTOR_OK, "not disabled"},
+	{"docker.cdi", cdi_off, DOCTOR_WARN, "features.cdi is false"},
+	{"docker.cdi", rootless_engines, DOCTOR_WARN, "sees both as links"},
+	{"docker.cdi", own_dirs, DOCTOR_WARN, "no spec exists in /home/u/specs"},
+	{"docker.cdi", own_specs, DOCTOR_OK, "/home/u/specs contains specs"},
+	{"containerd.cdi", nothing, DOCTOR_OK, "not disabled"},
+	{"containerd.cdi", containerd_without, DOCTOR_SKIP, "CDI isn't enabled"},
+	{"containerd.cdi", cri_disabled, DOCTOR_SKIP, "the CRI plugin is disabled"},
+	{"containerd.cdi", bad_file, DOCTOR_SKIP, "can't be read"},
+	{"containerd.cdi", rootless_engines, DOCTOR_WARN, "sees both as links"},
+	{"containerd.cdi", own_dirs, DOCTOR_WARN, "no spec exists in /home/u/.config/cdi"},
+	{"containerd.cdi", own_specs, DOCTOR_OK, "/home/u/.config/cdi contains specs"},
 	{"docker.restart", changed_later, DOCTOR_WARN, "1970-01-01 00:33:20"},
 	{"docker.restart", changed_then, DOCTOR_OK, "started"},
 	{"docker.restart", hook_later, DOCTOR_WARN, "but /usr/bin/hook changed at"},

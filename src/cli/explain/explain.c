@@ -162,8 +162,9 @@ const char *explain_options_text(const struct try_request *request, struct arena
 		if (!text || strings_add(arena, &words, text) < 0)
 			return NULL;
 	}
-	if (request->capabilities) {
-		text = arena_printf(arena, "NVIDIA_DRIVER_CAPABILITIES=%s", request->capabilities);
+	/* Those of --gpus are shown there. */
+	if (request->capabilities && string_equal(request->capabilities_place, "--capabilities")) {
+		text = arena_printf(arena, "--capabilities %s", request->capabilities);
 		if (!text || strings_add(arena, &words, text) < 0)
 			return NULL;
 	}

@@ -70,7 +70,7 @@ static int join(const struct job *job, struct change *change, const char *ours,
 		const struct toml_node **ret_others)
 {
 	struct configure_others others;
-	struct configure_joined joined;
+	struct configure_joined joined = {0};
 	int r = configure_split(change->before, ours, change->path, job->arena, &others, job->err);
 
 	if (r == 0)
@@ -174,8 +174,7 @@ static int finish_change(const struct job *job, const struct change *change, uns
 
 /* ---- the engines ------------------------------------------------------------------------ */
 
-/* A variable of the user's who asks; NULL: not set. Only a file of theirs is found by it. */
-static const char *own_variable(const struct job *job, const char *name)
+const char *configure_own_variable(const struct job *job, const char *name)
 {
 	char *text = NULL;
 	size_t length = strlen(name), size = 0;
@@ -196,26 +195,38 @@ static bool exists(const struct job *job, const char *path)
 	return path && root_stat(&job->root, path, 0, &st) == 0;
 }
 
-/* The file of a user's own daemon, when the user who asks has one. NULL: no. */
-static const char *find_rootless(const struct job *job)
+/* In the order of enum engine. `run`: what the running daemon has in XDG_RUNTIME_DIR. */
+static const struct {
+	const char *file, *unit, *run;
+} rootless_daemons[] = {
+	{"docker/daemon.json", "docker.service", "docker.sock"},
+	{"containerd/config.toml", "containerd.service", "containerd-rootless"},
+};
+
+const char *configure_find_rootless(const struct job *job, enum engine engine)
 {
-	const char *home = own_variable(job, "HOME");
-	const char *folder = own_variable(job, "XDG_CONFIG_HOME");
-	const char *run = own_variable(job, "XDG_RUNTIME_DIR");
+	const char *file = rootless_daemons[engine].file, *unit = rootless_daemons[engine].unit;
+	const char *sign = rootless_daemons[engine].run;
+	const char *home = configure_own_variable(job, "HOME");
+	const char *folder = configure_own_variable(job, "XDG_CONFIG_HOME");
+	const char *run = configure_own_variable(job, "XDG_RUNTIME_DIR");
+	const char *usual = home ? arena_printf(job->arena, "%s/.config", home) : folder;
+	const char *own = folder ? folder : usual;
 	const char *const signs[] = {
-		run ? arena_printf(job->arena, "%s/docker.sock", run) : NULL,
-		arena_printf(job->arena, "/run/user/%u/docker.sock", (unsigned)geteuid()),
-		arena_printf(job->arena, "%s/.config/systemd/user/docker.service",
-			     home ? home : ""),
-		arena_printf(job->arena, "%s/.config/docker/daemon.json", home ? home : ""),
+		run ? arena_printf(job->arena, "%s/%s", run, sign) : NULL,
+		arena_printf(job->arena, "/run/user/%u/%s", (unsigned)geteuid(), sign),
+		own ? arena_printf(job->arena, "%s/systemd/user/%s", own, unit) : NULL,
+		own ? arena_printf(job->arena, "%s/%s", own, file) : NULL,
+		/* systemd may not know the variable. */
+		usual ? arena_printf(job->arena, "%s/systemd/user/%s", usual, unit) : NULL,
+		usual ? arena_printf(job->arena, "%s/%s", usual, file) : NULL,
 	};
 
-	if (geteuid() == 0 || !string_equal(job->root_path, "/") || (!home && !folder))
+	if (geteuid() == 0 || !string_equal(job->root_path, "/") || !own)
 		return NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(signs); i++)
 		if (exists(job, signs[i]))
-			return folder ? arena_printf(job->arena, "%s/docker/daemon.json", folder)
-				      : signs[ARRAY_SIZE(signs) - 1];
+			return arena_printf(job->arena, "%s/%s", own, file);
 	return NULL;
 }
 
@@ -296,7 +307,7 @@ static int note_docker_removal(const struct job *job, struct change *change)
 			      "davit: note: %s: kept the runtime %s: its program %s isn't davit's "
 			      "(--runtime-path %s removes it)\n",
 			      change->path, name, before.runtime, before.runtime);
-	else if (after.cdi_on && !original.cdi_on)
+	else if (before.runtime && after.cdi_on && !original.cdi_on)
 		(void)fprintf(stderr,
 			      "davit: note: %s: kept features.cdi, which may be in use (--remove "
 			      "--cdi removes it)\n",
@@ -308,7 +319,7 @@ static int do_docker(struct job *job, struct change *change)
 {
 	static const char *const services[] = {"docker"};
 	const char *mark = arena_printf(job->arena, "\"%s\"", job->configure.runtime_path);
-	const char *rootless = job->file ? NULL : find_rootless(job);
+	const char *rootless = job->file ? NULL : configure_find_rootless(job, ENGINE_DOCKER);
 	const char *file = job->file ? job->file : rootless ? rootless : DOCKER_FILE;
 	int r;
 
@@ -542,7 +553,7 @@ const struct command command_configure = {
 	.help = "Configures an engine to use davit. The rest of its configuration is left untouched. The\n"
 		"original of a changed file is kept as FILE" CONFIGURE_BACKUP_SUFFIX
 		". Lines that others add to davit's own\n"
-		"files are kept, too.\n",
+		"files are kept, too. For a rootless Docker or containerd, its user runs it without root.\n",
 	.example = "davit configure docker --dry-run",
 	.options = options,
 	.words = "docker|containerd|crio|podman",

@@ -21,6 +21,12 @@ struct job {
 	const char *restart; /* what is to be restarted afterwards, for people; NULL: nothing */
 };
 
+/* A variable of the caller's environment; NULL: not set, or not a path. Use it only to find the
+ * caller's own files. */
+const char *configure_own_variable(const struct job *job, const char *name);
+/* The file of the caller's own daemon (Docker, containerd); NULL: the caller has none. */
+const char *configure_find_rootless(const struct job *job, enum engine engine);
+
 /* One file. */
 struct change {
 	const char *path;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* `davit configure containerd`: what the daemon makes of the files is asked before and after. */
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "configure.h"
@@ -62,7 +63,7 @@ static int check(const struct asking *asking, const struct engine_files *before,
 	};
 	struct engine_files after;
 	struct toml_node *now;
-	int r = containerd_load(&job->root, asking->distribution.file, overlays, file->path ? 2 : 1,
+	int r = containerd_load(&job->root, &asking->distribution, overlays, file->path ? 2 : 1,
 				job->arena, &after, job->err);
 
 	if (r == 0)
@@ -138,7 +139,8 @@ static int add_import(const struct asking *asking, struct change *change, struct
 	const struct engine_overlay overlays[] = {{asking->distribution.drop_in, ""},
 						  {change->path, change->before}};
 	struct engine_overlay with[2];
-	int r = containerd_load(&job->root, change->path, overlays, 2, job->arena, ret, job->err);
+	int r = containerd_load(&job->root, &asking->distribution, overlays, 2, job->arena, ret,
+				job->err);
 
 	if (r < 0)
 		return r;
@@ -151,7 +153,8 @@ static int add_import(const struct asking *asking, struct change *change, struct
 		return r;
 	with[0] = overlays[0];
 	with[1] = (struct engine_overlay){change->path, change->after};
-	return containerd_load(&job->root, change->path, with, 2, job->arena, ret, job->err);
+	return containerd_load(&job->root, &asking->distribution, with, 2, job->arena, ret,
+			       job->err);
 }
 
 /* The same, at the end of the imports when a file behind ours would take it away. */
@@ -180,7 +183,7 @@ static int find_drop_in(struct asking *asking)
 	if (distribution->last_drop_in)
 		r = configure_read(&asking->job->root, distribution->last_drop_in,
 				   asking->job->arena, &text, asking->job->err);
-	if (text && strstr(text, CONFIGURE_MARK))
+	if (text && (strstr(text, CONFIGURE_MARK) || configure_has_lines(text)))
 		distribution->drop_in = distribution->last_drop_in;
 	return r;
 }
@@ -334,6 +337,22 @@ static const char *unchanged_original(const struct asking *asking, const struct 
 	return NULL;
 }
 
+/* What davit has changed in the file outside of its block. */
+static int remove_values(const struct job *job, struct change *change)
+{
+	bool cdi = false;
+	int r = configure_containerd_inline_remove(change->after, change->original, change->path,
+						   &job->configure, job->arena, &change->after,
+						   &cdi, job->err);
+
+	if (r == 0 && cdi && !string_equal(change->before, change->after))
+		(void)fprintf(stderr,
+			      "davit: note: %s: kept enable_cdi, which may be in use (--remove "
+			      "--cdi removes it)\n",
+			      change->path);
+	return r;
+}
+
 static int remove_block(const struct asking *asking, const struct engine_files *files,
 			struct change *change)
 {
@@ -344,7 +363,9 @@ static int remove_block(const struct asking *asking, const struct engine_files *
 	int r;
 
 	change->after = change->before;
-	if (!is_template && change->before && unchanged_original(asking, files, change)) {
+	if (!change->before)
+		return 0;
+	if (!is_template && unchanged_original(asking, files, change)) {
 		change->after = change->original;
 		return 0;
 	}
@@ -353,16 +374,13 @@ static int remove_block(const struct asking *asking, const struct engine_files *
 				    job->err);
 		if (r < 0)
 			return r;
-		change->kept = left.kept;
 		change->gone = left.gone;
 		change->after = containerd_replace_block(change->before, left.text, job->arena);
+		if (!change->after)
+			return error_memory(job->err);
 	}
-	if (!change->after)
-		return change->before ? error_memory(job->err) : 0;
 	if (!is_template)
-		return configure_containerd_inline_remove(change->after, change->original,
-							  change->path, &job->configure, job->arena,
-							  &change->after, job->err);
+		return remove_values(job, change);
 	if (block && !change->original &&
 	    string_equal(change->after, "{{ template \"base\" . }}\n"))
 		change->after = NULL;
@@ -407,7 +425,7 @@ static int load(struct asking *asking, struct engine_files *files)
 		without[1] = (struct engine_overlay){distribution->file, stripped};
 		overlays = without;
 	}
-	return containerd_load(&job->root, distribution->file, overlays,
+	return containerd_load(&job->root, distribution, overlays,
 			       overlays == without ? 2
 			       : overlays          ? 1
 						   : 0,
@@ -459,11 +477,44 @@ static int run(struct asking *asking, struct change changes[static 2])
 			 &changes[job->remove ? 1 : 0]);
 }
 
+/* In rootlesskit's copies of /etc and /run, the default directories are links, in which containerd
+ * finds no specs. The added ones are nerdctl's defaults for a rootless user. */
+static int set_spec_dirs(struct job *job, const char *folder)
+{
+	const char *run = geteuid() ? configure_own_variable(job, "XDG_RUNTIME_DIR") : NULL;
+	const char *const dirs[] = {
+		"/etc/cdi", "/var/run/cdi",
+		arena_printf(job->arena, "%.*s/cdi", (int)(strrchr(folder, '/') - folder), folder),
+		run ? arena_printf(job->arena, "%s/cdi", run) : NULL};
+
+	for (size_t i = 0; i < ARRAY_SIZE(dirs) - !run; i++)
+		if (!dirs[i] || strings_add(job->arena, &job->configure.spec_dirs, dirs[i]) < 0)
+			return error_memory(job->err);
+	return 0;
+}
+
+/* The caller's own daemon, or the host's. */
+static int find_daemon(struct asking *asking)
+{
+	struct containerd_distribution *distribution = &asking->distribution;
+	struct job *job = asking->job;
+	const char *rootless = job->file ? NULL : configure_find_rootless(job, ENGINE_CONTAINERD);
+	int r = containerd_find_distribution(&job->root, rootless ? rootless : job->file,
+					     job->arena, distribution, job->err);
+	const char *folder;
+
+	distribution->rootless |= rootless != NULL;
+	if (r < 0 || !distribution->rootless)
+		return r;
+	folder = arena_strndup(job->arena, distribution->file,
+			       (size_t)(strrchr(distribution->file, '/') - distribution->file));
+	return folder ? set_spec_dirs(job, folder) : error_memory(job->err);
+}
+
 int configure_do_containerd(struct job *job, struct change changes[static 2])
 {
 	struct asking asking = {.job = job, .program = {.fd = -1}};
-	int r = containerd_find_distribution(&job->root, job->file, job->arena,
-					     &asking.distribution, job->err);
+	int r = find_daemon(&asking);
 
 	if (r < 0)
 		return r;
@@ -487,7 +538,10 @@ int configure_do_containerd(struct job *job, struct change changes[static 2])
 	if (asking.distribution.name)
 		(void)printf("%s writes its containerd's configuration: davit uses %s\n",
 			     asking.distribution.name, asking.distribution.drop_in);
-	job->restart = configure_restart(&job->root, asking.distribution.services,
-					 asking.distribution.services[1] ? 2 : 1, job->arena);
+	job->restart =
+		asking.distribution.rootless
+			? "systemctl --user restart containerd"
+			: configure_restart(&job->root, asking.distribution.services,
+					    asking.distribution.services[1] ? 2 : 1, job->arena);
 	return 0;
 }
