@@ -108,8 +108,26 @@ static const char *kept_lines(const struct job *job, const struct change *change
 		       : "";
 }
 
+/* A file with another's content was readable to others. */
+static bool is_tightened(const struct job *job, const struct change *change)
+{
+	return change->after && configure_is_looser(&job->root, change->path, &change->access);
+}
+
+static bool is_changed(const struct job *job, const struct change *change)
+{
+	return !string_equal(change->before, change->after) || is_tightened(job, change);
+}
+
+static void print_tightened(const struct job *job, const struct change *change)
+{
+	(void)printf("%s %s%s: permissions, because it repeats a file that fewer users can read\n",
+		     job->dry_run ? "would tighten" : "tightened", below(job), change->path);
+}
+
 static int make_change(const struct job *job, const struct change *change)
 {
+	bool tightened = is_tightened(job, change);
 	bool ours = change->before && strstr(change->before, change->mark);
 	const char *backup = arena_printf(job->arena, "%s" CONFIGURE_BACKUP_SUFFIX, change->path);
 	bool keep = !job->remove && change->before && !ours && !change->own;
@@ -117,13 +135,18 @@ static int make_change(const struct job *job, const struct change *change)
 
 	if (!backup)
 		return error_memory(job->err);
-	r = configure_write(&job->root, change->path, change->after, keep, job->arena, job->err);
+	r = configure_write_limited(&job->root, change->path, change->after, keep, &change->access,
+				    job->arena, job->err);
 	if (r == 0 && job->remove && change->original &&
 	    (!change->own || change->after == change->original))
 		r = configure_write(&job->root, backup, NULL, false, job->arena, job->err);
 	if (r < 0)
 		return r;
 	if (cli_is_quiet())
+		return 0;
+	if (tightened)
+		print_tightened(job, change);
+	if (tightened && string_equal(change->before, change->after))
 		return 0;
 	(void)printf("%s %s%s%s%s%s%s%s\n", change->after ? "wrote" : "removed", below(job),
 		     change->path, keep ? " (original: " : "", keep ? below(job) : "",
@@ -156,7 +179,7 @@ static int finish_change(const struct job *job, const struct change *change, uns
 
 	if (r < 0)
 		return r;
-	if (string_equal(change->before, change->after) && !(job->whole && job->dry_run))
+	if (!is_changed(job, change) && !(job->whole && job->dry_run))
 		return 0;
 	(*changed)++;
 	if (!job->dry_run)
@@ -165,6 +188,8 @@ static int finish_change(const struct job *job, const struct change *change, uns
 		(void)fputs(change->after ? change->after : "", stdout);
 		return 0;
 	}
+	if (is_tightened(job, change))
+		print_tightened(job, change);
 	diff = configure_diff(change->path, change->before, change->after, job->arena);
 	if (!diff)
 		return error_memory(job->err);
@@ -417,7 +442,7 @@ static int run_job(struct job *job)
 	}
 	/* Either all of them or none. */
 	for (size_t i = 0; r == 0 && !job->dry_run && i < ARRAY_SIZE(changes); i++)
-		if (changes[i].path && !string_equal(changes[i].before, changes[i].after))
+		if (changes[i].path && is_changed(job, &changes[i]))
 			r = configure_may_write(&job->root, changes[i].path, job->arena, job->err);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(changes); i++)
 		if (changes[i].path)

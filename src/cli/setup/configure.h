@@ -36,6 +36,8 @@ struct change {
 	bool own;                /* davit's own file, which keeps others' lines and no original */
 	/* Settings of others: that win over davit's, or that --remove takes out. */
 	struct strings kept, gone;
+	/* Of the files whose content `after` repeats. */
+	struct configure_access access;
 };
 /* Reads what is there. 0 or -errno. */
 int configure_open_change(const struct job *job, const char *path, const char *mark,

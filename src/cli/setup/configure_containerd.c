@@ -271,6 +271,8 @@ static int do_import(struct asking *asking, const struct engine_files *files,
 	r = configure_open_change(job, asking->distribution.drop_in, CONFIGURE_MARK, drop_in);
 	if (r < 0)
 		return r;
+	if (!job->remove)
+		configure_containerd_limit_access(&job->root, files, &drop_in->access);
 	return job->remove ? remove_import_and_file(asking, file, drop_in)
 			   : make_drop_in(asking, files, truth, file, drop_in);
 }
