@@ -36,8 +36,7 @@ struct option_more {
 	 * that is set and not empty is used.
 	 */
 	const char *variables;
-	const char
-		*refused; /* printed if the option is given: why davit doesn't support it; or NULL */
+	const char *refused; /* the reason that davit prints if the option is given; or NULL */
 };
 
 #define WORDS_ANY INT_MAX

@@ -53,8 +53,9 @@ struct json_object *explain_json_operation(const struct explanation *explanation
 
 /* The outcome of an operation whose target lies in a volume from config.json. */
 enum explain_outcome {
-	OUTCOME_OWN,  /* in no volume: the container's own root, or a fresh mount such as a tmpfs */
-	OUTCOME_VIEW, /* a read-only volume: done in a private view, which only this container has */
+	OUTCOME_OWN,  /* in no volume, but in the own root or in a fresh mount such as a tmpfs */
+	OUTCOME_VIEW, /* a read-only volume: done in a private view, which only this container has
+		       */
 	OUTCOME_COVERED, /* the volume has a file there, which is covered in this container */
 	OUTCOME_NOTHING, /* the volume has no file there, and nothing is created in a volume */
 };

@@ -166,7 +166,7 @@ static const char *find_id(const char *cgroup, struct arena *arena)
 		size_t digits = strspn(at, "0123456789abcdef");
 
 		if (digits == ID_DIGITS)
-			found = at; /* if the path has a pod's and a container's id, the last one is the container's */
+			found = at; /* after a pod's id, the container's follows */
 		at += digits ? digits : 1;
 	}
 	return found ? arena_strndup(arena, found, ID_DIGITS) : NULL;
