@@ -4,7 +4,7 @@
 
 #include "resolver.h"
 
-/* Annotations that a request is made of; each pod has a few. */
+/* The limit of annotations that belong to a request. Each pod has a few. */
 #define ANNOTATIONS_MAX 1024
 
 /* A source's results other than -errno. */
@@ -44,7 +44,7 @@ static int decide_word(struct resolver *r, const char *from, const char *word)
 	return decide(r, from, &devices);
 }
 
-/* Each once, and only what can be a name; a path is how device plugins say "see the mounts". */
+/* Keeps each possible name once. Device plugins write a path if the mounts name the devices. */
 static int decide_names(struct resolver *r, const char *from, struct strings *names)
 {
 	int result = items_unique(r, names);
@@ -134,7 +134,7 @@ static int from_names(struct resolver *r, const char *from, const struct strings
 	return names.count ? decide_names(r, from, &names) : decide_word(r, from, "none");
 }
 
-/* Of annotations that name CDI devices: those that are ours to read, and those of specs. */
+/* The devices that annotations name: those that davit reads itself, and those of specs. */
 struct annotated {
 	struct strings names, of_specs;
 	size_t others; /* left to the engine */

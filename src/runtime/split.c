@@ -44,8 +44,8 @@ static int add_rule(struct splitter *d, const struct operation *operation, struc
 }
 
 /*
- * As the engines give a CDI spec's node to a container: mode and owner are what the spec says, or
- * the runtime's default and the container's user. Bound by the hook, it is as the host has it.
+ * Adds a CDI spec's node as the engines do: with the spec's mode and owner, or the runtime's
+ * default mode and the container's user. A node that the hook binds has the host's mode and owner.
  */
 static int add_spec_node(struct splitter *d, const struct operation *operation, bool by_hook,
 			 struct error *err)
@@ -111,7 +111,7 @@ static int add_device(struct splitter *d, const struct operation *operation, boo
 	return 0;
 }
 
-/* The deepest directory on the way to `path`; *ret_rest is what follows. */
+/* Opens the deepest existing directory of `path`; *ret_rest is the rest of the path. */
 static int open_deepest(const struct root *root, const char *path, const char **ret_rest)
 {
 	char prefix[PATH_MAX];
@@ -209,7 +209,7 @@ static int is_for_hook(const struct splitter *d, const struct operation *operati
 			    : d->root_is_read_only);
 	if (operation->kind == OPERATION_DEVICE)
 		*ret |= is_mounted_over(d, operation->target);
-	/* What is mounted in a shared root shows on the host. */
+	/* A mount in a root with shared propagation is visible on the host. */
 	if (operation->kind == OPERATION_BIND)
 		*ret |= d->pipeline->spec.shared_propagation ||
 			(place.mount ? is_mount_itself(&place) : !has_target(d, operation));
@@ -351,7 +351,7 @@ static int add_variables(struct splitter *d, struct error *err)
 	const struct gpu_request *request = &d->pipeline->request;
 	int r = request->nvidia ? add_variable(d, &vendor_nvidia) : 0;
 
-	/* Where programs that look for libcuda by themselves find it, as NVIDIA's runtime says. */
+	/* The directory for programs that search libcuda themselves, as in NVIDIA's runtime. */
 	if (r == 0 && request->nvidia && request->capabilities & CAPABILITY_COMPUTE) {
 		const char *folder = driver_libcuda_folder(&d->pipeline->driver,
 							   d->pipeline->image.lib_dir, d->arena);
@@ -384,7 +384,7 @@ int spec_split(const struct pipeline *pipeline, const struct root *root, bool mo
 	int r;
 
 	d.root_is_read_only = fstatvfs(root->fd, &fs) == 0 && fs.f_flag & ST_RDONLY;
-	/* Nothing can be made in such a root, so there will be nothing to remove. */
+	/* Nothing can be created in such a root, so nothing will have to be removed. */
 	ret->poststop = !d.root_is_read_only;
 	*ret_rest = (struct plan){.proc_mask = plan->proc_mask, .libraries = plan->libraries};
 	r = spec_take_given_mounts(pipeline, root, arena, ret, &all, err);
