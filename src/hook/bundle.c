@@ -114,7 +114,7 @@ static bool is_elsewhere(const struct oci_state *state, struct arena *arena,
 	return !usual || !string_equal(ret->config, usual);
 }
 
-/* Reads crun's copy of that file, or the file itself if its name is unambiguous. */
+/* Reads crun's copy of that file, or the file itself if its whole path is known. */
 static int read_elsewhere(struct pipeline *pipeline, const struct config *config,
 			  const struct oci_state *state, const struct oci_runtime_words *words,
 			  struct arena *arena, struct error *err)

@@ -146,9 +146,8 @@ static bool source_is_directory(const struct splitter *d, const struct operation
 }
 
 /*
- * Whether the runtime can make the target of a mount, or has it: of links to nothing, FIFOs, a file
- * for a directory and the like in the image the hook has something to say, and runtimes do what
- * they do.
+ * Whether the target of a mount exists, or the runtime can create it. For dangling links, FIFOs, or
+ * a file in the place of a directory, runtimes differ, and the hook gives a clear error.
  */
 static bool has_target(const struct splitter *d, const struct operation *operation)
 {
@@ -168,7 +167,10 @@ static bool has_target(const struct splitter *d, const struct operation *operati
 	return rest[length] == '\0' && S_ISREG(st.st_mode) && !source_is_directory(d, operation);
 }
 
-/* By a link of the image, say: a directory, on which no file can be mounted. */
+/*
+ * Whether the target is itself a mount, for example through a link of the image. It is a directory
+ * then, on which no file can be mounted.
+ */
 static bool is_mount_itself(const struct image_place *place)
 {
 	return place->path[place->mount_length] == '\0';
@@ -191,9 +193,9 @@ static bool is_mounted_over(const struct splitter *d, const char *target)
 }
 
 /*
- * Where the runtime would write into what isn't the container's own, or can't make the file to
- * mount on; the hook looks at what really lies there at the moment that it acts. The runtime
- * follows links of the image up to the last one, so that is where the place is looked for.
+ * Whether the hook must do it: the runtime would write outside the container's own root, or can't
+ * create the file to mount on. The hook checks the place again when it acts. The runtime follows
+ * the image's links, including the last one, so the place is where they lead.
  */
 static int is_for_hook(const struct splitter *d, const struct operation *operation, bool *ret,
 		       struct error *err)
@@ -300,7 +302,7 @@ static int make_absolute(const struct splitter *d, struct oci_mounts *mounts)
 	return 0;
 }
 
-/* What the hook has to know of config.json. */
+/* Describes config.json's mounts for the hook. */
 static int describe_mounts(const struct splitter *d, struct error *err)
 {
 	const struct oci_spec *spec = &d->pipeline->spec;
