@@ -20,6 +20,13 @@ struct configure {
 	struct strings spec_dirs;
 };
 
+/* Limits who can read a file. */
+struct configure_access {
+	mode_t mode; /* the permissions that are allowed; 0: any */
+	uid_t uid;
+	gid_t gid;
+};
+
 /* ---- docker: daemon.json (pure) ---------------------------------------------------------- */
 
 /*
@@ -173,6 +180,12 @@ int configure_containerd_check(const struct toml_node *before, const struct toml
 			       const struct toml_node *others, const struct configure *configure,
 			       const char *path, struct arena *arena, struct error *err);
 
+/*
+ * Limits *access to that of the files with settings of plugins, which the drop-in may repeat, such
+ * as a registry's password.
+ */
+void configure_containerd_limit_access(const struct root *root, const struct engine_files *files,
+				       struct configure_access *access);
 /*
  * Checks that what remains of a drop-in after `--remove` doesn't replace a section of the main
  * file, as it would before 2.1. -EEXIST with ERROR_BAD_CONFIG names what others have set there.
@@ -480,3 +493,13 @@ int configure_may_write(const struct root *root, const char *path, struct arena 
  */
 int configure_write(const struct root *root, const char *path, const char *text, bool keep,
 		    struct arena *arena, struct error *err);
+/* Limits *access to the permissions of a file whose content will be repeated. */
+void configure_limit_access(const struct root *root, const char *path,
+			    struct configure_access *access);
+/* Whether a file exists and grants more than `access` allows. */
+bool configure_is_looser(const struct root *root, const char *path,
+			 const struct configure_access *access);
+/* As configure_write, for a file that grants no more than `access` allows. */
+int configure_write_limited(const struct root *root, const char *path, const char *text, bool keep,
+			    const struct configure_access *access, struct arena *arena,
+			    struct error *err);

@@ -35,7 +35,7 @@ int configure_open_change(const struct job *job, const char *path, const char *m
 	return r < 0 ? r : configure_read(&job->root, backup, job->arena, &ret->original, job->err);
 }
 
-/* For --remove: somebody else's file of that name stays. */
+/* With --remove, a file of that name that davit didn't write is kept. */
 static bool is_ours(const struct change *change)
 {
 	if (change->before && !strstr(change->before, change->mark) &&
@@ -93,13 +93,13 @@ int configure_set_own(const struct job *job, struct change *change, const char *
 	return job->remove ? leave(job, change) : join(job, change, ours, ret_others);
 }
 
-/* What comes before the path of a file of the host at --root. */
+/* The prefix for paths of files of the host at --root. */
 static const char *below(const struct job *job)
 {
 	return string_equal(job->root_path, "/") ? "" : job->root_path;
 }
 
-/* What is left of davit's own file. */
+/* The lines of others, which remain in davit's own file. */
 static const char *kept_lines(const struct job *job, const struct change *change)
 {
 	return job->remove && change->own && change->after && change->after != change->original
@@ -107,8 +107,26 @@ static const char *kept_lines(const struct job *job, const struct change *change
 		       : "";
 }
 
+/* A file with another's content was readable to others. */
+static bool is_tightened(const struct job *job, const struct change *change)
+{
+	return change->after && configure_is_looser(&job->root, change->path, &change->access);
+}
+
+static bool is_changed(const struct job *job, const struct change *change)
+{
+	return !string_equal(change->before, change->after) || is_tightened(job, change);
+}
+
+static void print_tightened(const struct job *job, const struct change *change)
+{
+	(void)printf("%s %s%s: permissions, because it repeats a file that fewer users can read\n",
+		     job->dry_run ? "would tighten" : "tightened", below(job), change->path);
+}
+
 static int make_change(const struct job *job, const struct change *change)
 {
+	bool tightened = is_tightened(job, change);
 	bool ours = change->before && strstr(change->before, change->mark);
 	const char *backup = arena_printf(job->arena, "%s" CONFIGURE_BACKUP_SUFFIX, change->path);
 	bool keep = !job->remove && change->before && !ours && !change->own;
@@ -116,7 +134,8 @@ static int make_change(const struct job *job, const struct change *change)
 
 	if (!backup)
 		return error_memory(job->err);
-	r = configure_write(&job->root, change->path, change->after, keep, job->arena, job->err);
+	r = configure_write_limited(&job->root, change->path, change->after, keep, &change->access,
+				    job->arena, job->err);
 	if (r == 0 && job->remove && change->original &&
 	    (!change->own || change->after == change->original))
 		r = configure_write(&job->root, backup, NULL, false, job->arena, job->err);
@@ -124,13 +143,17 @@ static int make_change(const struct job *job, const struct change *change)
 		return r;
 	if (cli_is_quiet())
 		return 0;
+	if (tightened)
+		print_tightened(job, change);
+	if (tightened && string_equal(change->before, change->after))
+		return 0;
 	(void)printf("%s %s%s%s%s%s%s%s\n", change->after ? "wrote" : "removed", below(job),
 		     change->path, keep ? " (original: " : "", keep ? below(job) : "",
 		     keep ? backup : "", keep ? ")" : "", kept_lines(job, change));
 	return 0;
 }
 
-/* What davit doesn't decide, because others have written it. */
+/* Prints the settings that davit doesn't change, because others wrote them. */
 static int print_others(const struct job *job, const struct change *change)
 {
 	const char *kept = strings_list(job->arena, &change->kept, OTHERS_MAX);
@@ -155,7 +178,7 @@ static int finish_change(const struct job *job, const struct change *change, uns
 
 	if (r < 0)
 		return r;
-	if (string_equal(change->before, change->after) && !(job->whole && job->dry_run))
+	if (!is_changed(job, change) && !(job->whole && job->dry_run))
 		return 0;
 	(*changed)++;
 	if (!job->dry_run)
@@ -164,6 +187,8 @@ static int finish_change(const struct job *job, const struct change *change, uns
 		(void)fputs(change->after ? change->after : "", stdout);
 		return 0;
 	}
+	if (is_tightened(job, change))
+		print_tightened(job, change);
 	diff = configure_diff(change->path, change->before, change->after, job->arena);
 	if (!diff)
 		return error_memory(job->err);
@@ -220,7 +245,7 @@ const char *configure_find_rootless(const struct job *job, enum engine engine)
 	return NULL;
 }
 
-/* A snap's Docker alone, or a file of it. */
+/* Whether only a snap's Docker is installed, or the file belongs to it. */
 static bool is_snap(const struct job *job)
 {
 	static const char *const others[] = {"/usr/bin/dockerd", "/usr/sbin/dockerd",
@@ -234,7 +259,7 @@ static bool is_snap(const struct job *job)
 	return exists(job, "/snap/docker/current") || exists(job, "/var/snap/docker/current");
 }
 
-/* What keeps --device nvidia.com/gpu=... from working, though nothing is wrong with the file. */
+/* Notes reasons outside the file for which --device nvidia.com/gpu=... wouldn't work. */
 static int note_docker(const struct job *job, const struct change *change)
 {
 	struct configure_docker_facts facts;
@@ -264,7 +289,7 @@ static int note_docker(const struct job *job, const struct change *change)
 	return r;
 }
 
-/* What `--remove` leaves or takes, though davit may not have written it. */
+/* Notes settings that `--remove` keeps or removes, although davit may not have written them. */
 static int note_docker_removal(const struct job *job, struct change *change)
 {
 	const char *name = job->configure.runtime_name;
@@ -493,7 +518,7 @@ static int run_job(struct job *job)
 	}
 	/* Either all of them or none. */
 	for (size_t i = 0; r == 0 && !job->dry_run && i < ARRAY_SIZE(changes); i++)
-		if (changes[i].path && !string_equal(changes[i].before, changes[i].after))
+		if (changes[i].path && is_changed(job, &changes[i]))
 			r = may_write(job, changes[i].path);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(changes); i++)
 		if (changes[i].path)
@@ -514,7 +539,7 @@ static int run_job(struct job *job)
 
 /* ---- arguments -------------------------------------------------------------------------- */
 
-/* Texts that stand between quotation marks in JSON and TOML. */
+/* Whether the text consists of printable ASCII, and needs no escapes in JSON and TOML. */
 static bool is_plain(const char *text)
 {
 	size_t length = strlen(text);
@@ -527,7 +552,7 @@ static bool is_plain(const char *text)
 	return true;
 }
 
-/* Where the parser has let through only what is listed. */
+/* The parser accepts only the listed names. */
 static enum engine find_engine(const char *name)
 {
 	size_t i = 0;
@@ -560,7 +585,9 @@ static void take_arguments(const struct arguments *arguments, struct job *job)
 	};
 }
 
-/* dockerd looks a name up on its PATH: scripts give it NVIDIA's. */
+/*
+ * Whether dockerd may find the program on its PATH. Scripts use NVIDIA's name without a directory.
+ */
 static bool may_be_found(const struct job *job)
 {
 	const char *path = job->configure.runtime_path;
