@@ -54,6 +54,7 @@ def starts(data):
 
 def decades(low, high):
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    last = max(last, first + 1)  # a host with one GPU has one point
     return [10.0 ** power for power in range(first, last + 1)]
 
 

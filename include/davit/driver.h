@@ -267,7 +267,10 @@ int driver_read(const struct driver_roots *roots, const struct config *config,
 		const struct driver_wanted *wanted, struct arena *arena, struct driver *ret,
 		struct error *err);
 
-/* The errors of each part of the driver; code ERROR_NONE: none. */
+/*
+ * The errors of each part of the driver; code ERROR_NONE: none. If the host is another platform
+ * (WSL2, Tegra) that lacks a part, only `nodes` says so.
+ */
 struct driver_problems {
 	struct error kernel, majors, gpus, nodes, files;
 };

@@ -431,9 +431,12 @@ int deadline_wait(pid_t pid, unsigned seconds, int *ret_status);
 
 /* A host with 256 GPUs needs about 2 MiB, and an image at most 30 MiB. */
 #define MEMORY_LIMIT_MIB 256
-/* Limits the process's data to MEMORY_LIMIT_MIB. Errors of allocation name the limit. */
+/*
+ * Limits the process's data to MEMORY_LIMIT_MIB, unless its soft limit is already lower. The hard
+ * limit is unchanged. Errors of allocation name the limit.
+ */
 void memory_limit(void);
-/* Raises the limit to the hard limit, for a program to be started. */
+/* Restores the limit that the process had before memory_limit, for a program to be started. */
 void memory_unlimit(void);
 
 /* ---- programs of the host --------------------------------------------------------------- */

@@ -221,3 +221,11 @@ int configure_containerd_drop_in(const struct engine_files *files,
 	*ret = text.failed ? NULL : text.data;
 	return *ret ? 0 : error_memory(err);
 }
+
+void configure_containerd_limit_access(const struct root *root, const struct engine_files *files,
+				       struct configure_access *access)
+{
+	for (size_t i = 0; i < files->count; i++)
+		if (toml_member(files->items[i].top, "plugins"))
+			configure_limit_access(root, files->items[i].path, access);
+}

@@ -52,6 +52,61 @@ int configure_read(const struct root *root, const char *path, struct arena *aren
 	return 0;
 }
 
+/* ---- who can read it -------------------------------------------------------------------- */
+
+#define READABLE ((mode_t)0644) /* a new file */
+
+void configure_limit_access(const struct root *root, const char *path,
+			    struct configure_access *access)
+{
+	struct stat st;
+
+	if (root_stat(root, path, 0, &st) < 0 || (st.st_mode & READABLE) == READABLE)
+		return;
+	st.st_mode &= READABLE;
+	if (!access->mode) {
+		*access = (struct configure_access){st.st_mode | S_IRUSR, st.st_uid, st.st_gid};
+		return;
+	}
+	access->mode &= st.st_mode | S_IRUSR;
+	/* Two groups have nobody in common for sure, nor have two owners. */
+	if (access->gid != st.st_gid)
+		access->mode &= ~(mode_t)S_IRWXG;
+	if (access->uid != st.st_uid)
+		access->uid = geteuid();
+}
+
+/* What a file's permissions grant beside what is allowed. */
+static bool grants_more(const struct stat *st, const struct configure_access *access)
+{
+	return access->mode && ((st->st_mode & 0777 & ~(access->mode | S_IWUSR | S_IXUSR)) ||
+				(st->st_mode & S_IRWXG && st->st_gid != access->gid) ||
+				(st->st_uid != access->uid && st->st_uid != geteuid()));
+}
+
+bool configure_is_looser(const struct root *root, const char *path,
+			 const struct configure_access *access)
+{
+	struct stat st;
+
+	return root_stat(root, path, AT_SYMLINK_NOFOLLOW, &st) == 0 && grants_more(&st, access);
+}
+
+/* ---- writing ---------------------------------------------------------------------------- */
+
+/* The owner and mode of a new file, or of one that replaces another (st_mode 0: there is none). */
+static void choose_access(const struct configure_access *access, struct stat *like)
+{
+	bool is_new = !like->st_mode;
+
+	if (!access || !access->mode || (!is_new && !grants_more(like, access)))
+		return;
+	like->st_mode = (is_new ? READABLE : like->st_mode & 0777) & (access->mode | S_IWUSR);
+	like->st_mode |= S_IFREG;
+	like->st_uid = access->uid;
+	like->st_gid = access->gid;
+}
+
 /* The new file, complete, under a temporary name. */
 static int write_temporary(int dir_fd, const char *temporary, const char *text,
 			   const struct stat *like)
@@ -166,10 +221,11 @@ int configure_may_write(const struct root *root, const char *path, struct arena 
 	return check_replaceable(root, path, err);
 }
 
-int configure_write(const struct root *root, const char *path, const char *text, bool keep,
-		    struct arena *arena, struct error *err)
+int configure_write_limited(const struct root *root, const char *path, const char *text, bool keep,
+			    const struct configure_access *access, struct arena *arena,
+			    struct error *err)
 {
-	struct stat st = {0};
+	struct stat st = {0}, like;
 	const char *name;
 	AUTO_FD dir_fd = root_open_parent(root, path, text != NULL, &name, err);
 	int r = 0;
@@ -186,9 +242,17 @@ int configure_write(const struct root *root, const char *path, const char *text,
 	} else if (S_ISLNK(st.st_mode)) {
 		return refuse_link(path, err);
 	}
+	like = st;
+	choose_access(access, &like);
 	if (text)
-		r = replace(dir_fd, name, text, &st, keep && st.st_mode, arena);
+		r = replace(dir_fd, name, text, &like, keep && st.st_mode, arena);
 	else if (unlinkat(dir_fd, name, 0) < 0)
 		r = -errno;
 	return r < 0 ? failed(text ? "write" : "remove", path, -r, err) : 0;
+}
+
+int configure_write(const struct root *root, const char *path, const char *text, bool keep,
+		    struct arena *arena, struct error *err)
+{
+	return configure_write_limited(root, path, text, keep, NULL, arena, err);
 }

@@ -158,6 +158,8 @@ int check_driver_libraries(const struct doctor_host *host, struct finding *ret)
 				   searched);
 	if (d->problems.files.code && d->driver.platform != PLATFORM_NATIVE)
 		return finding_error(ret, DOCTOR_FAIL, &d->problems.files);
+	if (!d->libraries && d->driver.platform != PLATFORM_NATIVE)
+		return finding_set(ret, DOCTOR_SKIP, NULL, "see host.platform");
 	if (d->problems.files.code && !d->libraries) {
 		(void)finding_set(ret, DOCTOR_FAIL, d->problems.files.fix,
 				  "no libraries with the kernel module's version %s; searched: %s",

@@ -99,11 +99,11 @@ int driver_examine(const struct driver_roots *roots, const struct config *config
 	r = choose(roots, config, arena, ret)->examine(roots, config, arena, ret, ret_problems);
 	if (!missing->code)
 		missing = &ret_problems->files;
-	/* The platform's error replaces that of the kernel module. */
+	/* The platform's error replaces that of the kernel module or of the files. */
 	if (r == 0 && missing->code &&
 	    explain(roots, config, arena, ret, -ENODEV, missing) != -ENODEV) {
 		ret_problems->nodes = *missing;
-		ret_problems->kernel = (struct error){0};
+		*missing = (struct error){0};
 	}
 	return r;
 }

@@ -277,7 +277,11 @@ static int put_dev(int stage, int host_dev, int driver_dev, const char *dev)
 	}
 	if (r < 0 || strcmp(dev, "/dev") == 0)
 		return r;
-	/* A library that searches nodes in `dev` finds the same ones. */
+	/*
+	 * A library that searches nodes in `dev` finds the same ones. If `dev` lies in a place that
+	 * is mounted later, the place covers this link, and only the nodes in /dev can be opened.
+	 * NVIDIA's library uses those.
+	 */
 	{
 		char parent[PATH_MAX];
 		const char *slash = strrchr(dev, '/');
@@ -286,8 +290,7 @@ static int put_dev(int stage, int host_dev, int driver_dev, const char *dev)
 		if (parent[0])
 			r = make_below(stage, parent, true);
 		/* A file that already has this name is kept. */
-		if (r == 0 && symlinkat("/dev", stage, dev + 1) < 0 && errno != EEXIST &&
-		    errno != EROFS)
+		if (r == 0 && symlinkat("/dev", stage, dev + 1) < 0 && errno != EEXIST)
 			r = -errno;
 	}
 	return r;

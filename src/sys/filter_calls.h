@@ -24,6 +24,8 @@
 	/* creating files in the container, or nodes in the host's /dev */ \
 	CALL(fchmod) CALL(fchmodat) CALL(fchown) CALL(fchownat) CALL(mkdirat) CALL(mknodat) \
 	CALL(renameat) CALL(renameat2) CALL(symlinkat) CALL(unlinkat) CALL(utimensat) \
+	/* the kernel's release, for the places of firmware */ \
+	CALL(uname) \
 	/* mounts */ \
 	CALL(fchdir) CALL(fsconfig) CALL(fsmount) CALL(fsopen) CALL(mount) CALL(mount_setattr) \
 	CALL(move_mount) CALL(open_tree) CALL(setns) NUMBERED_CALL(457) /* statmount, Linux 6.8 */ \
@@ -68,6 +70,6 @@
 	CALL(sched_getparam) CALL(sched_getscheduler) CALL(sched_yield) CALL(select) \
 	CALL(sendmsg) CALL(sendto) CALL(set_robust_list) CALL(set_tid_address) CALL(setsockopt) \
 	CALL(shutdown) CALL(sigaltstack) CALL(socket) CALL(stat) CALL(sysinfo) \
-	CALL(time) CALL(times) CALL(umask) CALL(uname) CALL(writev)
+	CALL(time) CALL(times) CALL(umask) CALL(writev)
 
 /* clang-format on */

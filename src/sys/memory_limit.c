@@ -3,30 +3,29 @@
 
 #include "davit/sys.h"
 
+#define LIMIT ((rlim_t)MEMORY_LIMIT_MIB << 20)
+
+static struct rlimit original;
+static bool limited;
+
 void memory_limit(void)
 {
 #ifndef DAVIT_SANITIZE /* a sanitizer's shadow memory would count */
-	struct rlimit limit = {(rlim_t)MEMORY_LIMIT_MIB << 20, RLIM_INFINITY};
+	struct rlimit limit;
 
-	/* Only the soft limit, so that child processes can restore theirs. */
-	if (setrlimit(RLIMIT_DATA, &limit) < 0) {
-		if (getrlimit(RLIMIT_DATA, &limit) < 0 || limit.rlim_max <= (rlim_t)MEMORY_LIMIT_MIB
-										    << 20)
-			return; /* the limit is already lower */
-		limit.rlim_cur = (rlim_t)MEMORY_LIMIT_MIB << 20;
-		if (setrlimit(RLIMIT_DATA, &limit) < 0)
-			return;
-	}
+	if (limited || getrlimit(RLIMIT_DATA, &original) < 0 || original.rlim_cur <= LIMIT)
+		return;
+	/* A hard limit can't be raised again without CAP_SYS_RESOURCE, so it is unchanged. */
+	limit = (struct rlimit){LIMIT, original.rlim_max};
+	if (setrlimit(RLIMIT_DATA, &limit) < 0)
+		return;
+	limited = true;
 	error_memory_limit(MEMORY_LIMIT_MIB);
 #endif
 }
 
 void memory_unlimit(void)
 {
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_DATA, &limit) == 0 && limit.rlim_cur != limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		(void)setrlimit(RLIMIT_DATA, &limit);
-	}
+	if (limited)
+		(void)setrlimit(RLIMIT_DATA, &original);
 }

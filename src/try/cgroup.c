@@ -22,7 +22,7 @@ static const struct {
 
 /* ---- version 2 --------------------------------------------------------------------------- */
 
-/* After the rules: character nodes may be created and pseudo-terminals opened, nothing else. */
+/* After the rules: all nodes may be created and pseudo-terminals opened, nothing else. */
 static int build_program(struct arena *arena, struct bpf_insn **ret, size_t *ret_count)
 {
 	const struct bpf_insn rest[] = {
@@ -37,8 +37,12 @@ static int build_program(struct arena *arena, struct bpf_insn **ret, size_t *ret
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 1},
 		{.code = BPF_JMP | BPF_JEQ | BPF_K,
 		 .dst_reg = BPF_REG_2,
-		 .off = 4,
+		 .off = 5,
 		 .imm = BPF_DEVCG_ACC_MKNOD << 16 | BPF_DEVCG_DEV_CHAR},
+		{.code = BPF_JMP | BPF_JEQ | BPF_K,
+		 .dst_reg = BPF_REG_2,
+		 .off = 4,
+		 .imm = BPF_DEVCG_ACC_MKNOD << 16 | BPF_DEVCG_DEV_BLOCK},
 		{.code = BPF_ALU64 | BPF_AND | BPF_K, .dst_reg = BPF_REG_2, .imm = 0xffff},
 		{.code = BPF_JMP | BPF_JNE | BPF_K,
 		 .dst_reg = BPF_REG_2,

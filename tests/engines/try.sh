@@ -86,6 +86,9 @@ make_bundle '.process.capabilities[] += ["CAP_MKNOD"] | .process.noNewPrivileges
 attempt -- nodeprobe --mknod c 195 0 /tmp/other
 equal 'try: device rules are in force' 'mknod /tmp/other: ok
 /tmp/other: EPERM' "$output$errors"
+attempt -- nodeprobe --mknod b 7 0 /tmp/block
+equal 'try: nodes of block devices can be created, as with runc' 'mknod /tmp/block: ok
+/tmp/block: EPERM' "$output$errors"
 attempt -- nodeprobe /dev/nvidia1 /dev/null /dev/ptmx
 equal 'try: what is allowed can be opened' '/dev/nvidia1: ENXIO
 /dev/null: ok

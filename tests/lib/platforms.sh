@@ -49,6 +49,11 @@ wsl_folder() {
 	mkdir "$(wsl_store)/Display.NvContainer"
 	printf 'of Windows' > "$(wsl_store)/Display.NvContainer/nvcontainer.dll"
 }
+# With an entry that others can write, the store isn't mounted as one directory.
+wsl_hidden_entry() {
+	: > "$(wsl_store)/.hidden"
+	chmod 0666 "$(wsl_store)/.hidden"
+}
 # As people mend `libcuda.so.1 is not a symbolic link`.
 wsl_replaced_by_links() {
 	local lib=$host/driver/usr/lib/wsl/lib

@@ -170,6 +170,8 @@ static void fail_bundle(struct doctor_host *host, enum doctor_step step)
 	X(kubelet_privileged, host->system.kubelet = true; host->config.policy.env = ACCEPT_PRIVILEGED) \
 	X(wsl, host->driver.driver.platform = PLATFORM_WSL) \
 	X(tegra, host->driver.driver.platform = PLATFORM_TEGRA) \
+	X(wsl_no_node, host->driver.driver.platform = PLATFORM_WSL; host->driver.libraries = NULL; \
+	  error_set(&host->driver.problems.nodes, ERROR_NO_DRIVER, ENXIO, "update", "find dxg")) \
 	X(no_prepare, host->system.prepare_enabled = false) \
 	X(no_systemd, host->system.systemd = false) \
 	X(no_roots, host->driver.roots_open = false; \
@@ -330,6 +332,8 @@ static const struct {
 	{"config.policy", kubelet_privileged, DOCTOR_OK, "privileged"},
 	{"host.platform", wsl, DOCTOR_OK, "WSL2"},
 	{"host.platform", tegra, DOCTOR_OK, "Jetson"},
+	{"host.platform", wsl_no_node, DOCTOR_FAIL, "find dxg"},
+	{"driver.libraries", wsl_no_node, DOCTOR_SKIP, "see host.platform"},
 	{"host.boot", no_prepare, DOCTOR_WARN, "davit-prepare.service"},
 	{"host.boot", no_systemd, DOCTOR_SKIP, "systemd"},
 	{"driver.module", no_roots, DOCTOR_FAIL, "open /drv"},
@@ -453,7 +457,7 @@ static const struct {
 	 "no davit hook in hooks.d, and no CDI devices"},
 	{"podman.hook", user, DOCTOR_OK, "davit-hook"},
 	{"podman.hook", bad_hook, DOCTOR_FAIL, "read hook"},
-	{"podman.hook", dangling_hook, DOCTOR_FAIL, "no such program exists"},
+	{"podman.hook", dangling_hook, DOCTOR_WARN, "no such program exists"},
 	{"podman.hook", nvidia_hook, DOCTOR_OK, "CDI"},
 	{"toolkit.nvidia", nvidia_hook, DOCTOR_WARN, "/hooks.d/davit.json"},
 	{"toolkit.nvidia", toolkit, DOCTOR_WARN, "/usr/bin/nvidia-ctk"},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "driver_host.h"
 #include "unit.h"
+#include <sys/utsname.h>
 
 /* In this order, since later ones use what earlier ones define. */
 /* clang-format off */
@@ -58,6 +59,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(texts_come_with_the_library_that_they_name),
 	cmocka_unit_test(libraries_without_a_row_are_found_by_their_version),
 	cmocka_unit_test(firmware_is_looked_for_where_the_kernel_was_told),
+	cmocka_unit_test(firmware_is_the_file_that_the_kernel_loads),
 	cmocka_unit_test(cuda_version_follows_from_the_branch),
 	cmocka_unit_test(broken_loader_cache_is_passed_over),
 	cmocka_unit_test(configured_directories_come_first),

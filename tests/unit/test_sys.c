@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -417,6 +418,59 @@ static void the_wider_filter_refuses_what_nobody_needs(void **state)
 }
 #endif
 
+#ifndef DAVIT_SANITIZE
+/* In a child, which starts with these limits: after memory_limit, and after memory_unlimit. */
+static void limits_in_a_child(rlim_t soft, rlim_t hard, struct rlimit ret[static 2])
+{
+	int ends[2], status;
+	pid_t pid;
+
+	assert_int_equal(pipe(ends), 0);
+	pid = fork();
+	if (pid == 0) {
+		struct rlimit limit = {soft, hard};
+		bool well = setrlimit(RLIMIT_DATA, &limit) == 0;
+
+		memory_limit();
+		well = well && getrlimit(RLIMIT_DATA, &ret[0]) == 0;
+		memory_unlimit();
+		well = well && getrlimit(RLIMIT_DATA, &ret[1]) == 0 &&
+		       write(ends[1], ret, 2 * sizeof(*ret)) == 2 * (ssize_t)sizeof(*ret);
+		_exit(!well);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(read(ends[0], ret, 2 * sizeof(*ret)), 2 * sizeof(*ret));
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+}
+
+static void a_started_program_gets_the_original_memory_limit(void **state)
+{
+	const rlim_t mib = 1 << 20;
+	const struct {
+		rlim_t soft, hard, limited;
+	} limits[] = {
+		{1024 * mib, 2048 * mib, MEMORY_LIMIT_MIB * mib},
+		{1024 * mib, RLIM_INFINITY, MEMORY_LIMIT_MIB * mib},
+		{RLIM_INFINITY, RLIM_INFINITY, MEMORY_LIMIT_MIB * mib},
+		{100 * mib, 2048 * mib, 100 * mib},
+		{100 * mib, 100 * mib, 100 * mib},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		struct rlimit got[2];
+
+		limits_in_a_child(limits[i].soft, limits[i].hard, got);
+		assert_true(got[0].rlim_cur == limits[i].limited);
+		assert_true(got[0].rlim_max == limits[i].hard);
+		assert_true(got[1].rlim_cur == limits[i].soft);
+		assert_true(got[1].rlim_max == limits[i].hard);
+	}
+}
+#endif
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -432,6 +486,7 @@ int main(void)
 		cmocka_unit_test(ids_are_found_in_a_map),
 		cmocka_unit_test(only_root_and_the_user_itself_own_what_counts),
 #ifndef DAVIT_SANITIZE
+		cmocka_unit_test(a_started_program_gets_the_original_memory_limit),
 		cmocka_unit_test(a_call_outside_the_filter_ends_the_process),
 		cmocka_unit_test(the_wider_filter_refuses_what_nobody_needs),
 #endif

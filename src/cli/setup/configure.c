@@ -9,16 +9,15 @@
 
 #define DOCKER_FILE "/etc/docker/daemon.json"
 #define OTHERS_MAX ((size_t)2000) /* characters of a note */
-#define ENVIRON_MAX ((size_t)1024 * 1024)
 
 static const struct {
 	const char *name, *file, *drop_in;
 } engines[] = {
-	/* in the order of enum engine; docker's and containerd's are looked for */
+	/* in the order of enum engine; NULL: it depends on the host */
 	{"docker", NULL, NULL},
 	{"containerd", NULL, NULL},
 	{"crio", NULL, CRIO_FOLDER "/50-davit.conf"},
-	{"podman", NULL, "/usr/share/containers/oci/hooks.d/davit.json"},
+	{"podman", NULL, NULL},
 };
 
 /* ---- one file --------------------------------------------------------------------------- */
@@ -36,7 +35,7 @@ int configure_open_change(const struct job *job, const char *path, const char *m
 	return r < 0 ? r : configure_read(&job->root, backup, job->arena, &ret->original, job->err);
 }
 
-/* For --remove: somebody else's file of that name stays. */
+/* With --remove, a file of that name that davit didn't write is kept. */
 static bool is_ours(const struct change *change)
 {
 	if (change->before && !strstr(change->before, change->mark) &&
@@ -94,13 +93,13 @@ int configure_set_own(const struct job *job, struct change *change, const char *
 	return job->remove ? leave(job, change) : join(job, change, ours, ret_others);
 }
 
-/* What comes before the path of a file of the host at --root. */
+/* The prefix for paths of files of the host at --root. */
 static const char *below(const struct job *job)
 {
 	return string_equal(job->root_path, "/") ? "" : job->root_path;
 }
 
-/* What is left of davit's own file. */
+/* The lines of others, which remain in davit's own file. */
 static const char *kept_lines(const struct job *job, const struct change *change)
 {
 	return job->remove && change->own && change->after && change->after != change->original
@@ -108,8 +107,26 @@ static const char *kept_lines(const struct job *job, const struct change *change
 		       : "";
 }
 
+/* A file with another's content was readable to others. */
+static bool is_tightened(const struct job *job, const struct change *change)
+{
+	return change->after && configure_is_looser(&job->root, change->path, &change->access);
+}
+
+static bool is_changed(const struct job *job, const struct change *change)
+{
+	return !string_equal(change->before, change->after) || is_tightened(job, change);
+}
+
+static void print_tightened(const struct job *job, const struct change *change)
+{
+	(void)printf("%s %s%s: permissions, because it repeats a file that fewer users can read\n",
+		     job->dry_run ? "would tighten" : "tightened", below(job), change->path);
+}
+
 static int make_change(const struct job *job, const struct change *change)
 {
+	bool tightened = is_tightened(job, change);
 	bool ours = change->before && strstr(change->before, change->mark);
 	const char *backup = arena_printf(job->arena, "%s" CONFIGURE_BACKUP_SUFFIX, change->path);
 	bool keep = !job->remove && change->before && !ours && !change->own;
@@ -117,7 +134,8 @@ static int make_change(const struct job *job, const struct change *change)
 
 	if (!backup)
 		return error_memory(job->err);
-	r = configure_write(&job->root, change->path, change->after, keep, job->arena, job->err);
+	r = configure_write_limited(&job->root, change->path, change->after, keep, &change->access,
+				    job->arena, job->err);
 	if (r == 0 && job->remove && change->original &&
 	    (!change->own || change->after == change->original))
 		r = configure_write(&job->root, backup, NULL, false, job->arena, job->err);
@@ -125,13 +143,17 @@ static int make_change(const struct job *job, const struct change *change)
 		return r;
 	if (cli_is_quiet())
 		return 0;
+	if (tightened)
+		print_tightened(job, change);
+	if (tightened && string_equal(change->before, change->after))
+		return 0;
 	(void)printf("%s %s%s%s%s%s%s%s\n", change->after ? "wrote" : "removed", below(job),
 		     change->path, keep ? " (original: " : "", keep ? below(job) : "",
 		     keep ? backup : "", keep ? ")" : "", kept_lines(job, change));
 	return 0;
 }
 
-/* What davit doesn't decide, because others have written it. */
+/* Prints the settings that davit doesn't change, because others wrote them. */
 static int print_others(const struct job *job, const struct change *change)
 {
 	const char *kept = strings_list(job->arena, &change->kept, OTHERS_MAX);
@@ -156,7 +178,7 @@ static int finish_change(const struct job *job, const struct change *change, uns
 
 	if (r < 0)
 		return r;
-	if (string_equal(change->before, change->after) && !(job->whole && job->dry_run))
+	if (!is_changed(job, change) && !(job->whole && job->dry_run))
 		return 0;
 	(*changed)++;
 	if (!job->dry_run)
@@ -165,6 +187,8 @@ static int finish_change(const struct job *job, const struct change *change, uns
 		(void)fputs(change->after ? change->after : "", stdout);
 		return 0;
 	}
+	if (is_tightened(job, change))
+		print_tightened(job, change);
 	diff = configure_diff(change->path, change->before, change->after, job->arena);
 	if (!diff)
 		return error_memory(job->err);
@@ -176,16 +200,7 @@ static int finish_change(const struct job *job, const struct change *change, uns
 
 const char *configure_own_variable(const struct job *job, const char *name)
 {
-	char *text = NULL;
-	size_t length = strlen(name), size = 0;
-	AUTO_FD fd = proc_open(0, "environ", O_RDONLY);
-
-	if (fd < 0 || file_read(fd, ENVIRON_MAX, job->arena, &text, &size) < 0)
-		return NULL;
-	for (const char *at = text; at < text + size; at += strlen(at) + 1)
-		if (strncmp(at, name, length) == 0 && at[length] == '=' && at[length + 1] == '/')
-			return at + length + 1;
-	return NULL;
+	return configure_variable(name, job->arena);
 }
 
 static bool exists(const struct job *job, const char *path)
@@ -230,7 +245,7 @@ const char *configure_find_rootless(const struct job *job, enum engine engine)
 	return NULL;
 }
 
-/* A snap's Docker alone, or a file of it. */
+/* Whether only a snap's Docker is installed, or the file belongs to it. */
 static bool is_snap(const struct job *job)
 {
 	static const char *const others[] = {"/usr/bin/dockerd", "/usr/sbin/dockerd",
@@ -244,7 +259,7 @@ static bool is_snap(const struct job *job)
 	return exists(job, "/snap/docker/current") || exists(job, "/var/snap/docker/current");
 }
 
-/* What keeps --device nvidia.com/gpu=... from working, though nothing is wrong with the file. */
+/* Notes reasons outside the file for which --device nvidia.com/gpu=... wouldn't work. */
 static int note_docker(const struct job *job, const struct change *change)
 {
 	struct configure_docker_facts facts;
@@ -274,7 +289,7 @@ static int note_docker(const struct job *job, const struct change *change)
 	return r;
 }
 
-/* What `--remove` leaves or takes, though davit may not have written it. */
+/* Notes settings that `--remove` keeps or removes, although davit may not have written them. */
 static int note_docker_removal(const struct job *job, struct change *change)
 {
 	const char *name = job->configure.runtime_name;
@@ -346,22 +361,96 @@ static int do_docker(struct job *job, struct change *change)
 	return job->remove ? note_docker_removal(job, change) : note_docker(job, change);
 }
 
-static int do_podman(struct job *job, struct change *change)
+/* The usual name in one of the directories that Podman reads; NULL: it reads none. */
+static const char *choose_hook_file(const struct job *job, const struct podman_hooks *hooks)
+{
+	const char *chosen = NULL;
+
+	for (size_t i = 0; i < hooks->folders.count; i++) {
+		const char *folder = hooks->folders.items[i];
+		const char *path = arena_printf(job->arena, "%s/davit.json", folder);
+
+		if (folder[0] != '/' || !path)
+			continue;
+		if (exists(job, path))
+			return path;
+		if (!chosen || string_equal(folder, PODMAN_HOOKS))
+			chosen = path;
+	}
+	return chosen;
+}
+
+/* A file that the user names, but Podman doesn't read. */
+static void note_unread(const struct job *job, const struct podman_hooks *hooks)
+{
+	const char *slash = strrchr(job->drop_in, '/');
+	const char *folder =
+		arena_strndup(job->arena, job->drop_in, (size_t)(slash - job->drop_in));
+
+	if (!string_ends(job->drop_in, ".json"))
+		(void)fprintf(
+			stderr,
+			"davit: note: Podman doesn't read %s, because its name doesn't end in "
+			".json\n",
+			job->drop_in);
+	else if (folder && !strings_contain(&hooks->folders, folder))
+		(void)fprintf(
+			stderr,
+			"davit: note: Podman doesn't read %s: add it to hooks_dir in the table "
+			"[engine] of %s\n",
+			folder, hooks->file ? hooks->file : "/etc/containers/containers.conf");
+}
+
+static int change_hook_file(const struct job *job, const char *path, struct change *change)
 {
 	struct configure_hook_file file;
-	int r = configure_open_change(job, job->drop_in, "/davit-hook\"", change);
+	int r = configure_open_change(job, path, "/davit-hook\"", change);
 
 	change->own = true;
 	change->after = change->before;
 	if (r < 0 || (job->remove && !is_ours(change)))
 		return r;
-	r = configure_podman(change->before, job->drop_in, job->arena, &file, job->err);
+	r = configure_podman(change->before, path, job->arena, &file, job->err);
 	if (r < 0)
 		return r;
 	change->after = job->remove ? change->original : file.text;
 	change->kept = job->remove ? change->kept : file.others;
 	change->gone = job->remove ? file.others : change->gone;
 	return 0;
+}
+
+static int do_podman(struct job *job, struct change changes[static 2])
+{
+	struct podman podman;
+	struct podman_hooks hooks;
+	struct error ignored;
+	bool must = !job->drop_in && !job->remove;
+	const char *path = job->drop_in;
+	int r;
+
+	configure_find_podman(&job->root, job->arena, &podman);
+	r = configure_podman_hooks(&job->root, &podman, job->arena, &hooks,
+				   must ? job->err : &ignored);
+	if (r < 0 && must)
+		return r;
+	if (path && r == 0 && !job->remove)
+		note_unread(job, &hooks);
+	if (!path)
+		path = choose_hook_file(job, &hooks);
+	if (!path && must)
+		return error_set(job->err, ERROR_BAD_CONFIG, EINVAL,
+				 "name a directory there, for example " PODMAN_HOOKS
+				 ", or use --drop-in DIRECTORY/davit.json and `podman "
+				 "--hooks-dir DIRECTORY`",
+				 "register the hook: hooks_dir in %s names no directory, so Podman "
+				 "reads no hooks",
+				 hooks.file);
+	r = path ? change_hook_file(job, path, &changes[0]) : 0;
+	/* What was written before hooks_dir was set. */
+	if (r == 0 && job->remove && !job->drop_in &&
+	    !string_equal(path, PODMAN_HOOKS "/davit.json"))
+		r = change_hook_file(job, PODMAN_HOOKS "/davit.json", &changes[1]);
+	return r;
 }
 
 static int do_crio(struct job *job, struct change *change)
@@ -394,6 +483,18 @@ static int do_crio(struct job *job, struct change *change)
 					    job->err);
 }
 
+/* A read-only /usr: Podman can read hooks elsewhere. */
+static int may_write(const struct job *job, const char *path)
+{
+	int r = configure_may_write(&job->root, path, job->arena, job->err);
+
+	if (r == -EROFS && job->engine == ENGINE_PODMAN && !job->remove && !job->drop_in)
+		return error_fix(job->err, r,
+				 "use --drop-in /etc/containers/oci/hooks.d/davit.json, and name "
+				 "that directory in hooks_dir of /etc/containers/containers.conf");
+	return r;
+}
+
 /* ---- running ----------------------------------------------------------------------------- */
 
 static int run_job(struct job *job)
@@ -413,12 +514,12 @@ static int run_job(struct job *job)
 		r = do_crio(job, &changes[0]);
 		break;
 	default:
-		r = do_podman(job, &changes[0]);
+		r = do_podman(job, changes);
 	}
 	/* Either all of them or none. */
 	for (size_t i = 0; r == 0 && !job->dry_run && i < ARRAY_SIZE(changes); i++)
-		if (changes[i].path && !string_equal(changes[i].before, changes[i].after))
-			r = configure_may_write(&job->root, changes[i].path, job->arena, job->err);
+		if (changes[i].path && is_changed(job, &changes[i]))
+			r = may_write(job, changes[i].path);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(changes); i++)
 		if (changes[i].path)
 			r = finish_change(job, &changes[i], &changed);
@@ -438,7 +539,7 @@ static int run_job(struct job *job)
 
 /* ---- arguments -------------------------------------------------------------------------- */
 
-/* Texts that stand between quotation marks in JSON and TOML. */
+/* Whether the text consists of printable ASCII, and needs no escapes in JSON and TOML. */
 static bool is_plain(const char *text)
 {
 	size_t length = strlen(text);
@@ -451,7 +552,7 @@ static bool is_plain(const char *text)
 	return true;
 }
 
-/* Where the parser has let through only what is listed. */
+/* The parser accepts only the listed names. */
 static enum engine find_engine(const char *name)
 {
 	size_t i = 0;
@@ -484,7 +585,9 @@ static void take_arguments(const struct arguments *arguments, struct job *job)
 	};
 }
 
-/* dockerd looks a name up on its PATH: scripts give it NVIDIA's. */
+/*
+ * Whether dockerd may find the program on its PATH. Scripts use NVIDIA's name without a directory.
+ */
 static bool may_be_found(const struct job *job)
 {
 	const char *path = job->configure.runtime_path;

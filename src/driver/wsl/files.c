@@ -214,18 +214,34 @@ static int take_libraries(struct reader *r, const struct driver_roots *roots)
 	return result;
 }
 
+/* Opens the entry only if its owner isn't root here, because each access is a request to Windows.
+ */
+static bool has_trusted_owner(int directory, const char *name, const struct stat *st)
+{
+	AUTO_FD fd =
+		st->st_uid == 0 ? -1 : openat(directory, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+	return st->st_uid == 0 || (fd >= 0 && owner_is_trusted(fd, st));
+}
+
 /*
  * Whether the store can be mounted as a whole, which needs one mount instead of a hundred. This
  * requires that all entries are regular files or directories that only root can change. Otherwise
  * each file is checked separately, and only those that fail are omitted.
  */
-static bool is_plain(const struct reader *r, const struct strings *entries)
+static bool is_plain(const struct reader *r, const struct driver_roots *roots)
 {
-	for (size_t i = 0; i < entries->count; i++) {
+	struct strings entries = {0};
+
+	/* Names that begin with a dot would be mounted as well. */
+	if (root_list(&roots->driver, r->store->path, FILES_MAX, r->arena, &entries) < 0)
+		return false;
+	for (size_t i = 0; i < entries.count; i++) {
 		struct stat st;
 
-		if (fstatat(r->store->fd, entries->items[i], &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) || st.st_uid != 0 ||
+		if (fstatat(r->store->fd, entries.items[i], &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		    !(S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) ||
+		    !has_trusted_owner(r->store->fd, entries.items[i], &st) ||
 		    (st.st_mode & (S_IWGRP | S_IWOTH)))
 			return false;
 	}
@@ -287,7 +303,7 @@ static int take_store(struct reader *r, const struct driver_roots *roots)
 	if (result < 0)
 		return error_errno(r->err, -result, "read %s", r->store->path);
 	/* Nearly all files belong to compute. Without it, the store isn't mounted as a whole. */
-	r->whole = compute && is_plain(r, &entries);
+	r->whole = compute && is_plain(r, roots);
 	r->shim = strings_contain(&entries, LOADER);
 	if (r->whole)
 		result = take_whole(r);

@@ -6,8 +6,6 @@
 #include "store.h"
 
 #define LOADER "libcuda_loader.so"
-/* Windows keeps old drivers for years, some hundreds. */
-#define STORES_MAX 4096
 #define LISTED_MAX 200 /* characters of a message */
 #define COMPARED_MAX ((off_t)16 * 1024 * 1024)
 

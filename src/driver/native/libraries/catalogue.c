@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "catalogue.h"
 
@@ -154,8 +155,13 @@ const size_t catalogue_count = ARRAY_SIZE(catalogue);
 
 const char *catalogue_expand(struct arena *arena, const char *text, const char *version)
 {
-	const char *at = strchr(text, '@');
+	const char *at = strchr(text, '%');
+	struct utsname kernel;
 
+	if (at && uname(&kernel) == 0)
+		text = arena_printf(arena, "%.*s%s%s", (int)(at - text), text, kernel.release,
+				    at + 1);
+	at = text ? strchr(text, '@') : NULL;
 	if (!at)
 		return text;
 	return arena_printf(arena, "%.*s%s%s", (int)(at - text), text, version, at + 1);

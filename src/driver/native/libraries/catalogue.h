@@ -48,6 +48,7 @@ struct place {
 	char path[47];
 };
 /* The next place of that kind after `last` (NULL: the first), or NULL. */
+#define KERNEL_FIRMWARE "/lib/firmware"
 const struct place *place_next(enum place_kind kind, const struct place *last);
 /* The container's directory for files found there; `@` as above. */
 const char *place_target(const struct place *place);

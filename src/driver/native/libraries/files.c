@@ -132,10 +132,15 @@ static int try_place(struct inventory *inv, const struct catalogue_row *row,
 	return open_file(inv, row, ret);
 }
 
-/* The directory of the kernel's parameter firmware_class.path, which the kernel searches first. */
+/*
+ * Looks in the directory of the kernel's parameter firmware_class.path, which the kernel searches
+ * first. 1: found, 0 or -ENOMEM.
+ */
 static int try_firmware_path(struct inventory *inv, const struct catalogue_row *row,
 			     struct driver_file *ret)
 {
+	const struct place *place = place_next(PLACE_FIRMWARE, NULL);
+	const char *target;
 	struct slice path;
 	char *text;
 
@@ -145,10 +150,16 @@ static int try_firmware_path(struct inventory *inv, const struct catalogue_row *
 	path = slice_trim(slice_from(text));
 	if (path.length == 0 || path.data[0] != '/')
 		return 0;
-	ret->tree = TREE_HOST;
-	ret->path = arena_printf(inv->arena, "%.*s/nvidia/%s/%s", (int)path.length, path.data,
-				 inv->driver->version, row->name);
-	return ret->path ? open_file(inv, row, ret) : error_memory(inv->err);
+	target = catalogue_expand(inv->arena, place_target(place), inv->driver->version);
+	*ret = (struct driver_file){
+		.name = row->name,
+		.tree = TREE_HOST,
+		.path = arena_printf(inv->arena, "%.*s/nvidia/%s/%s", (int)path.length, path.data,
+				     inv->driver->version, row->name),
+		.target = target ? join(inv->arena, target, row->name) : NULL,
+		.fd = -1,
+	};
+	return ret->path && ret->target ? open_file(inv, row, ret) : error_memory(inv->err);
 }
 
 /* Where the last file of this kind was found, since the others are usually beside it; or NULL. */
@@ -184,14 +195,21 @@ static int find_file(struct inventory *inv, const struct catalogue_row *row,
 	 */
 	bool only = place && (row->place == PLACE_FIRMWARE ||
 			      (row->place == PLACE_PROGRAMS_RARE && is_bin(inv, place, found)));
+	bool kernels = true;
+	struct stat st;
 
+	if (r == 0 && !only && row->place == PLACE_FIRMWARE) {
+		r = try_firmware_path(inv, row, ret);
+		kernels = root_stat(&inv->roots->driver, KERNEL_FIRMWARE, 0, &st) == 0;
+	}
 	for (place = NULL; r == 0 && !only && (place = place_next(row->place, place));) {
+		/* Without this directory, none of the four in it needs to be tried. */
+		if (!kernels && string_starts(place->path, KERNEL_FIRMWARE "/"))
+			continue;
 		r = try_place(inv, row, place, found, ret);
 		if (r > 0 && last)
 			*last = place;
 	}
-	if (r == 0 && !only && row->place == PLACE_FIRMWARE)
-		r = try_firmware_path(inv, row, ret);
 	if (r == 0)
 		ret->path = NULL;
 	return r < 0 ? r : 0;

@@ -74,11 +74,13 @@ static const struct place places[] = {
 	{PLACE_PROGRAMS_RARE, "bin"},
 	{PLACE_PROGRAMS_RARE, "/usr/bin"},
 
+	{PLACE_FIRMWARE, KERNEL_FIRMWARE "/updates/%/nvidia/@"},                /* these four in the kernel's order */
+	{PLACE_FIRMWARE, KERNEL_FIRMWARE "/updates/nvidia/@"},
+	{PLACE_FIRMWARE, KERNEL_FIRMWARE "/%/nvidia/@"},
+	{PLACE_FIRMWARE, KERNEL_FIRMWARE "/nvidia/@"},
 	{PLACE_FIRMWARE, "firmware/nvidia/@"},
-	{PLACE_FIRMWARE, "/lib/firmware/nvidia/@"},
-	{PLACE_FIRMWARE, "/lib/firmware/updates/nvidia/@"},                     /* searched by the kernel, too */
+	{PLACE_FIRMWARE, "/usr/lib/firmware/updates/nvidia/@"},                 /* a driver root without /lib */
 	{PLACE_FIRMWARE, "/usr/lib/firmware/nvidia/@"},
-	{PLACE_FIRMWARE, "/usr/lib/firmware/updates/nvidia/@"},
 	{PLACE_FIRMWARE, "/run/current-system/firmware/nvidia/@"},              /* NixOS */
 	{PLACE_FIRMWARE, "/usr/local/lib/firmware/nvidia/@"},                   /* Talos */
 
@@ -143,7 +145,7 @@ static const struct {
 	enum place_kind kind;
 	const char *target;
 } targets[] = {
-	{PLACE_FIRMWARE, "/lib/firmware/nvidia/@"},
+	{PLACE_FIRMWARE, KERNEL_FIRMWARE "/nvidia/@"},
 	{PLACE_EGL_VENDOR, "/usr/share/glvnd/egl_vendor.d"},
 	{PLACE_EGL_PLATFORM, "/usr/share/egl/egl_external_platform.d"},
 	{PLACE_VULKAN_ICD, "/usr/share/vulkan/icd.d"},
