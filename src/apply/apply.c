@@ -38,7 +38,7 @@ static int source_missing(const struct operation *operation, const struct driver
 			   operation->source);
 }
 
-/* Most containers run as root, whom modes don't stop: nothing to warn of. */
+/* Most containers run as root, which file modes don't restrict, so no warning is needed. */
 static void log_group_only(const struct operation *operation, const struct stat *st)
 {
 	if (!(st->st_mode & S_IROTH))
@@ -133,7 +133,7 @@ static int clone_mask(const struct proc_mask *mask, const struct driver_roots *r
 	return 0;
 }
 
-/* The clone of one operation's source; an optional one that can't be had is left out. */
+/* Clones one operation's source. An optional operation without its source is skipped. */
 static int clone_operation(const struct operation *operation, const struct driver_roots *roots,
 			   struct mount_directory *near, struct mount_source *ret,
 			   bool *ret_missing, struct error *err)

@@ -12,7 +12,7 @@
 #define CGROUP_MOUNT "/sys/fs/cgroup"
 #define REPLACE_TRIES 8 /* systemd and runtimes replace programs, too */
 
-/* Where the device controller of a process is. */
+/* The cgroup of a process with the device controller. */
 struct cgroup {
 	bool unified;     /* version 2 */
 	const char *path; /* in the hierarchy, as /proc/PID/cgroup says */
@@ -54,7 +54,7 @@ static bool is_file_system(const char *path, unsigned long magic)
 	return statfs(path, &fs) == 0 && (unsigned long)fs.f_type == magic;
 }
 
-/* Opens `path` of the hierarchy mounted at `mount`, whose own root is `mount_root` of it. */
+/* Opens `path` of a hierarchy. `mount` shows the hierarchy from its directory `mount_root` on. */
 static int open_beneath(const char *mount, const char *mount_root, const char *path,
 			struct arena *arena)
 {
@@ -71,7 +71,7 @@ static int open_beneath(const char *mount, const char *mount_root, const char *p
 	return fd < 0 ? -errno : fd;
 }
 
-/* The usual places were no use: all mounts of the hierarchy, those of a part of it included. */
+/* If the usual mounts don't contain it, tries all mounts of the hierarchy or of a part of it. */
 static int open_by_mount_info(const struct cgroup *cgroup, struct arena *arena)
 {
 	struct mount_infos infos;
@@ -110,7 +110,7 @@ static int cgroup_open(pid_t pid, struct arena *arena, struct cgroup *ret, struc
 
 	if (r < 0)
 		return error_errno(err, -r, "read the cgroups of process %d", (int)pid);
-	/* As the runtimes decide: only this mount counts, whatever v1 hierarchies exist. */
+	/* As in the runtimes, only this mount decides, even if v1 hierarchies also exist. */
 	ret->unified = is_file_system(CGROUP_MOUNT, CGROUP2_SUPER_MAGIC);
 	ret->path = find_path(text, ret->unified, arena);
 	if (!ret->path && !ret->unified) {

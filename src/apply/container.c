@@ -67,7 +67,7 @@ static int open_mount_namespace(pid_t pid, struct error *err)
 	AUTO_FD fd = -1;
 	int r;
 
-	/* Else the number is another process's. */
+	/* In an outer namespace's /proc, this number is another process. */
 	if (!entered && !proc_has_our_numbers()) {
 		r = proc_check(err);
 		return r < 0 ? r
@@ -105,7 +105,7 @@ int container_gain_rights(pid_t pid, struct error *err)
 
 	if (privilege_may_mount())
 		return 0;
-	/* Both are opened before: in the other namespace they may be out of reach. */
+	/* Both are opened first, because they may be inaccessible from the other namespace. */
 	mount = open_mount_namespace(pid, err);
 	if (mount < 0 && mount != -EACCES)
 		return mount;
@@ -126,7 +126,7 @@ int container_gain_rights(pid_t pid, struct error *err)
 			 strerror(-r));
 }
 
-/* Links on the way are those of `top`. */
+/* Links in the path are resolved inside `top`. */
 static int open_root(const struct root *top, const char *rootfs, struct root *ret,
 		     struct error *err)
 {

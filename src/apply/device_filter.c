@@ -62,7 +62,7 @@ static void put_rule(struct bpf_insn at[static RULE_SIZE], const struct operatio
 	at[2] = BPF_JMP_REG(BPF_JEQ, DEVICE, SCRATCH, allow_distance - 3);
 }
 
-/* if (the question isn't about that type, or is about one of these ways of access) skip. */
+/* if (the question concerns another type, or one of these kinds of access) skip */
 static void put_condition(struct bpf_insn at[static 3], uint32_t type, uint32_t access,
 			  size_t skipped)
 {
@@ -72,8 +72,8 @@ static void put_condition(struct bpf_insn at[static 3], uint32_t type, uint32_t 
 }
 
 /*
- * Loads the question, and skips the simple rules when it is about a block device or about mknod:
- * those rules open devices, they make none. (linux/bpf.h: access_type is access << 16 | type.)
+ * Loads the question. Skips the simple rules if it concerns a block device or mknod, because they
+ * only allow opening character devices. (linux/bpf.h: access_type is access << 16 | type.)
  */
 static void put_prologue(struct bpf_insn at[static PROLOGUE_SIZE], size_t rules)
 {
@@ -125,7 +125,7 @@ static size_t count_rules(const struct plan *plan, bool full)
 	return count;
 }
 
-/* All of it, `count` instructions, with so many simple rules. */
+/* Writes all `count` instructions of the rules, `rules` of which are simple. */
 static void put_rules(struct bpf_insn *program, const struct plan *plan, size_t rules, size_t count)
 {
 	const struct bpf_insn *allow = program + count - 2;
@@ -159,7 +159,7 @@ int device_filter_build(const struct plan *plan, const struct bpf_insn *original
 		original = deny;
 		original_count = ARRAY_SIZE(deny);
 	}
-	/* Without rules none of it: the kernel refuses instructions that nothing leads to. */
+	/* Without rules, nothing is added, because the kernel refuses unreachable instructions. */
 	count = rules + full == 0
 			? 0
 			: PROLOGUE_SIZE + rules * RULE_SIZE + full * FULL_RULE_SIZE + EPILOGUE_SIZE;

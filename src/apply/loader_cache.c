@@ -5,7 +5,7 @@
 
 #define CACHE_MAX ((size_t)4 * 1024 * 1024) /* twenty times the largest seen */
 
-/* The image's cache is parsed with no capability in effect. */
+/* The image's cache is parsed with no effective capability. */
 static int merge(const char *data, size_t length, const struct loader_cache *libraries,
 		 const char *path, struct arena *arena, char **ret, size_t *ret_length,
 		 struct error *err)
@@ -38,7 +38,7 @@ int loader_cache_update(const struct loader_cache *libraries, struct attach *att
 	r = merge(data, length, libraries, path, attach->arena, &merged, &merged_length, err);
 	if (r < 0)
 		return r;
-	/* A container that is started again has it already. */
+	/* If the container is restarted, its cache is already merged. */
 	if (length > 0 && merged_length == length && memcmp(merged, data, length) == 0)
 		return 0;
 	return attach_file(attach, path, merged, merged_length, err);

@@ -59,7 +59,7 @@ int proc_mask_attach(const struct proc_mask *mask, struct attach *attach, const 
 	AUTO_FD top = attach_tmpfs(attach, path, &tmpfs, err);
 	int r = top < 0 ? top : 0;
 
-	/* It is the host's own, or one that the container's owner has chosen: as it is. */
+	/* /proc is the host's, or a volume from the container's owner, and isn't changed. */
 	if (r == -EXDEV) {
 		log_line(LOG_LEVEL_WARNING, "%s is not masked: cannot %s", path, err->message);
 		return 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The steps that fill a file of their own. */
+/* The steps of applying a plan that have their own files. */
 #pragma once
 
 #include "davit/apply.h"
@@ -12,7 +12,7 @@
 int cgroup_allow_devices(const struct plan *plan, pid_t pid, struct arena *arena,
 			 struct error *err);
 
-/* Where a process is in cgroup v2, when that is what /sys/fs/cgroup shows; else NULL. */
+/* The cgroup v2 path of a process, if /sys/fs/cgroup is cgroup v2; otherwise NULL. */
 const char *cgroup_unified_path(pid_t pid, struct arena *arena);
 
 /*

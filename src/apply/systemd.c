@@ -170,7 +170,7 @@ static int read_error(struct link *link, const struct header *header, struct err
 			 "add the devices to the scope's DeviceAllow: systemd answered: %s", text);
 }
 
-/* One message: 0 (it was a signal), 1 (done) or -errno. */
+/* Reads one message. 0 (a signal), 1 (the answer) or -errno. */
 static int read_message(struct link *link, struct error *err)
 {
 	struct header header;
@@ -187,7 +187,7 @@ static int read_message(struct link *link, struct error *err)
 		return read_error(link, &header, err);
 	if (r == 0)
 		r = pass_over(link, header.body_length);
-	/* We make one call only: any answer is the answer to it. */
+	/* davit makes only one call, so every answer belongs to it. */
 	return r < 0 ? r : header.type == TYPE_RETURN;
 }
 
@@ -213,7 +213,10 @@ static int cannot_add(int r, struct error *err)
 
 int systemd_send(int fd, const uint8_t *message, size_t length, struct error *err)
 {
-	/* As user 0 (0x30), known to the socket; what follows needs no answer in between. */
+	/*
+	 * Authenticates as user 0 ("30" in hexadecimal), which the socket verifies. No answer needs
+	 * to be awaited before the rest is sent.
+	 */
 	static const char hello[] = "\0AUTH EXTERNAL 30\r\nBEGIN\r\n";
 	int r = file_write(fd, hello, sizeof(hello) - 1);
 

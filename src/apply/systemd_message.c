@@ -24,7 +24,7 @@ struct message {
 	size_t length;
 };
 
-/* Room is made for the whole beforehand, zeroed: padding is a step forward. */
+/* The whole buffer was allocated and zeroed before, so padding only advances the length. */
 static void align(struct message *message, size_t to)
 {
 	message->length = (message->length + to - 1) / to * to;

@@ -13,7 +13,7 @@ extern const struct command_option create_links_options[], create_nodes_options[
 int cli_create_links(const struct arguments *arguments);
 int cli_create_nodes(const struct arguments *arguments);
 
-/* config/config.json, as it is installed. */
+/* The text of config/config.json, which is also installed. */
 extern const char cli_config_default[];
 
 /* A group's `run`: prints the version with --version; else no command is named. */

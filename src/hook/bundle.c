@@ -21,7 +21,7 @@ static void read_words(const char *id, struct arena *arena, struct oci_runtime_w
 	size_t length = 0;
 	AUTO_FD fd = -1;
 
-	/* 0: it is in another pid namespace. */
+	/* 0: the parent is in another PID namespace. */
 	if (path && parent > 1)
 		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0 || file_read(fd, COMMAND_LINE_MAX, arena, &text, &length) < 0)
@@ -33,7 +33,10 @@ static void read_words(const char *id, struct arena *arena, struct oci_runtime_w
 
 /* ---- crun's own directories --------------------------------------------------------------- */
 
-/* The user that we are outside, as /run/user calls it: whom our root is mapped to. */
+/*
+ * The directory in /run/user of this process's user outside the user namespace, to which root is
+ * mapped.
+ */
 static const char *user_directory(struct arena *arena)
 {
 	AUTO_FD fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
@@ -46,7 +49,9 @@ static const char *user_directory(struct arena *arena)
 	return arena_printf(arena, "/run/user/%u/crun", outside);
 }
 
-/* Only root and the caller may have written the file that decides about the container. */
+/*
+ * The file there decides about the container, so only root and the caller may be able to write it.
+ */
 static bool is_trusted_directory(const char *path)
 {
 	AUTO_FD fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -109,7 +114,7 @@ static bool is_elsewhere(const struct oci_state *state, struct arena *arena,
 	return !usual || !string_equal(ret->config, usual);
 }
 
-/* The copy that crun has made of it, or the file itself, where its name says enough. */
+/* Reads crun's copy of that file, or the file itself if its whole path is known. */
 static int read_elsewhere(struct pipeline *pipeline, const struct config *config,
 			  const struct oci_state *state, const struct oci_runtime_words *words,
 			  struct arena *arena, struct error *err)
@@ -138,7 +143,7 @@ int bundle_read(struct pipeline *pipeline, const struct config *config,
 	*ret_record = true;
 	if (is_elsewhere(state, arena, &words))
 		return read_elsewhere(pipeline, config, state, &words, arena, err);
-	/* "/" is never a bundle, only the directory that crun has entered. */
+	/* "/" is not a bundle, but the directory that crun has entered. */
 	if (strcmp(state->bundle, "/") != 0) {
 		r = pipeline_read(pipeline, config, state->bundle, arena, err);
 		if (!bundle_is_out_of_reach(r))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The bundle of a container: where the state says, else where crun keeps it besides. */
+/* Finds a container's bundle: the one that the state names, or crun's copy. */
 #pragma once
 
 #include "davit/pipeline.h"
@@ -17,6 +17,5 @@
 int bundle_read(struct pipeline *pipeline, const struct config *config,
 		const struct oci_state *state, bool *ret_record, struct arena *arena,
 		struct error *err);
-/* Whether that error means that the bundle can't be seen from here, rather than that it is wrong.
- */
+/* Whether that error means that this process can't see the bundle, not that the bundle is wrong. */
 bool bundle_is_out_of_reach(int r);

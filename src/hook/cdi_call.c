@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What a command of CDI specs was called with, and what it adds to the plan. */
+/* A CDI hook command's arguments, and its additions to the plan. */
 #include <string.h>
 
 #include "cdi_hook.h"

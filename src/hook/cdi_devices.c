@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What a container may know of the host's GPUs: of those whose nodes it has. */
+/* Restricts a container's view of the host's GPUs to those whose nodes it has. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -55,7 +55,7 @@ static int add(struct cdi_call *call, struct strings *strings, const char *text)
 	return text && strings_add(call->arena, strings, text) == 0 ? 0 : -ENOMEM;
 }
 
-/* The compute instances of one GPU instance whose nodes the container has. */
+/* Adds the compute instances of one GPU instance whose nodes the container has. */
 static int add_instances(struct cdi_call *call, const char *path)
 {
 	struct proc_mask *mask = &call->plan.proc_mask;

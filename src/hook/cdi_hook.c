@@ -58,7 +58,7 @@ static int bad_value(const char *option, const char *value, const char *wanted, 
 			 "use %s %s: it must be %s", option, value, wanted);
 }
 
-/* Whether both paths lead to one file: nothing is bound over itself. */
+/* Whether both paths lead to the same file. A file isn't bound over itself. */
 static bool is_same_file(const struct cdi_call *call, const char *one, const char *other)
 {
 	struct stat a, b;
@@ -107,7 +107,7 @@ static int add_link(struct cdi_call *call, const char *value, struct error *err)
 			    arena_printf(call->arena, "%s%s", *link == '/' ? "" : "/", link), text);
 	if (!operation)
 		return error_memory(err);
-	/* Names of nodes are for people. */
+	/* Links beneath /dev are optional, because only people use them. */
 	operation->required = !string_starts(operation->target, "/dev/");
 	return cdi_cover_link(call, operation, err);
 }
@@ -133,7 +133,7 @@ static void change_mode(const struct root *root, const char *path, mode_t mode)
 	struct stat st = {0}, dev = {0}, host = {0};
 	int r = fd < 0 ? fd : root_stat(root, "/dev", 0, &dev);
 
-	/* The namespace's / is still the host's: its /dev may be the container's, too. */
+	/* The namespace's / is still the host's, so the container's /dev may be the host's. */
 	if (r == 0 && (fstat(fd, &st) < 0 || stat("/dev", &host) < 0))
 		r = -errno;
 	if (r == 0 &&
@@ -185,7 +185,7 @@ static int read_state(struct cdi_call *call, struct oci_state *ret, struct error
 	return privilege_set(PRIVILEGE_READ, err);
 }
 
-/* The root that config.json names, in the namespace we are in: the container's. */
+/* Opens the root that config.json names. This process is already in the container's namespace. */
 static int open_root_of_bundle(struct cdi_call *call, const struct oci_state *state,
 			       struct error *err)
 {
@@ -209,10 +209,10 @@ static int open_root_of_bundle(struct cdi_call *call, const struct oci_state *st
 }
 
 /*
- * In a user namespace of its own the container's hooks often can't read the engine's bundle, nor go
- * the way to its root (podman --userns=auto). Then the root is where crun's state says, or the
- * directory in which runc starts these hooks: as far as that is the top of a mount, which a root is
- * at that moment, and the bundle's directory isn't.
+ * Hooks of a container with its own user namespace often can read neither the engine's bundle nor
+ * the path to its root (podman --userns=auto). Then the root is the one in crun's state, or the
+ * directory in which runc starts these hooks. It must be the top of a mount: a root is one at that
+ * moment, and the bundle's directory isn't.
  */
 static int open_root_without_bundle(struct cdi_call *call, const struct oci_state *state, int start)
 {
@@ -283,7 +283,7 @@ static int run(struct cdi_call *call, size_t command, struct error *err)
 	deadline_set(CONFIG_SECONDS, EXIT_FAILED);
 	deadline_watch();
 	memory_limit();
-#ifndef DAVIT_SANITIZE /* its runtime makes calls of its own */
+#ifndef DAVIT_SANITIZE /* a sanitizer's runtime makes additional calls */
 	if (r == 0)
 		r = filter_install(FILTER_APPLY, err);
 #endif
@@ -296,7 +296,7 @@ static int run(struct cdi_call *call, size_t command, struct error *err)
 	return r < 0 ? r : apply(call, err);
 }
 
-/* --version and --help, also behind a command. Whether the word is one of them. */
+/* Handles --version and --help, also after a command. Whether the word is one of them. */
 static bool print_about(const char *word)
 {
 	if (string_equal(word, "--version") || string_equal(word, "-v") ||

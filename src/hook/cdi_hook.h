@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The commands of CDI specs, ours and those that NVIDIA's tool writes: createContainer hooks, which
- * a runtime runs in the container's mount namespace before its pivot_root. Each one is a small plan
- * for the container's root, applied as any other.
+ * The hook commands of CDI specs, davit's own and those that NVIDIA's tool writes. They are
+ * createContainer hooks, which a runtime runs in the container's mount namespace before its
+ * pivot_root. Each one makes a small plan for the container's root, which is applied like every
+ * plan.
  */
 #pragma once
 
@@ -11,16 +12,16 @@
 #include "davit/oci.h"
 
 /*
- * Whether the program is called for one: by the name nvidia-cdi-hook, with such a command, or with
- * the word `hook` before it, as nvidia-ctk was.
+ * Whether the program is called as a CDI hook: by the name nvidia-cdi-hook, with such a command, or
+ * with the word `hook` before it, as in nvidia-ctk.
  */
 bool cdi_hook_is_called(int argc, char **argv);
-/* Does it, with the state on standard input. The exit code. */
+/* Runs the command, with the state on standard input. Returns the exit code. */
 int cdi_hook_main(int argc, char **argv);
 
 /*
- * Does what a hook of a CDI spec's would do, in the container whose mount namespace the process has
- * entered (apply_plan has been called). The hook's command is known. 0 or -errno, err filled.
+ * Does the work of a CDI spec's hook in the container whose mount namespace this process has
+ * entered (after apply_plan). davit must know the hook's command. 0 or -errno, err filled.
  */
 int cdi_hook_apply(const struct cdi_edit_hook *hook, const struct container *container,
 		   bool shared_propagation, struct arena *arena, struct error *err);
@@ -29,7 +30,7 @@ int cdi_hook_apply(const struct cdi_edit_hook *hook, const struct container *con
 
 struct cdi_call {
 	struct arena *arena;
-	char **arguments; /* behind the command, ending with NULL */
+	char **arguments; /* after the command, ending with NULL */
 	struct container container;
 	bool shared_propagation; /* of config.json */
 	/*
@@ -37,14 +38,14 @@ struct cdi_call {
 	 * enters the root. Otherwise, a command only uses files of the container.
 	 */
 	bool takes_from_host;
-	struct plan plan; /* what is to be done */
+	struct plan plan; /* the operations to apply */
 };
 /* Appends an operation to the plan. NULL: no memory, or `target` and `text` are NULL. */
 struct operation *cdi_add(struct cdi_call *call, enum operation_kind kind, const char *target,
 			  const char *text);
 /*
- * The next option of that name, "--NAME VALUE" or "--NAME=VALUE", from *at on; NULL: no more. What
- * is unknown is passed over: newer tools write it.
+ * The next option of that name, "--NAME VALUE" or "--NAME=VALUE", from *at on; NULL: no more.
+ * Unknown options are ignored, because newer tools write them.
  */
 const char *cdi_option(const struct cdi_call *call, const char *name, size_t *at);
 /*
@@ -60,8 +61,8 @@ const char *cdi_item(const struct cdi_call *call, const char *name, struct cdi_i
 /* Whether the container has that node. `path` NULL: no. */
 bool cdi_has_node(const struct cdi_call *call, const char *path);
 /*
- * If the image has a file at the link's path, mounts the file on it to which the link leads in the
- * container, if that exists. Otherwise the link replaces the file.
+ * If the image has a file at the link's path, mounts the link's target on it. If the container
+ * lacks the target, the link replaces the file.
  */
 int cdi_cover_link(struct cdi_call *call, struct operation *link, struct error *err);
 /*
@@ -69,10 +70,7 @@ int cdi_cover_link(struct cdi_call *call, struct operation *link, struct error *
  * arguments, and the file for a later ldconfig; or removes an old one. Only for glibc images.
  */
 int cdi_add_compat(struct cdi_call *call, struct image *image, struct error *err);
-/*
- * Adds the file that names directories for a later ldconfig, which it doesn't search itself. 0 or
- * -errno.
- */
+/* Adds the file that names further directories for a later ldconfig. 0 or -errno. */
 int cdi_add_loader_conf(struct cdi_call *call, const struct image *image,
 			const struct strings *folders);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The loader finds the libraries that a CDI spec has mounted, and the image's own newer ones. */
+/* Makes the loader find a CDI spec's mounted libraries, and the image's own newer ones. */
 #include <elf.h>
 #include <fcntl.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 
 #define CACHE "/etc/ld.so.cache"
 #define CACHE_MAX ((size_t)4 * 1024 * 1024) /* twenty times the largest seen */
-#define FILES_MAX 16384 /* of a folder: four times a desktop's /usr/lib/x86_64-linux-gnu */
+#define FILES_MAX 16384 /* in one folder: four times a desktop's /usr/lib/x86_64-linux-gnu */
 #define CONF_MAX ((size_t)64 * 1024)
 #define MUSL_USUAL "/lib\n/usr/local/lib\n/usr/lib"
 
@@ -24,7 +24,7 @@
 struct cache_update {
 	struct cdi_call *call;
 	struct mount_infos mounts;
-	struct loader_cache present; /* the image's cache; empty when it has none or a bad one */
+	struct loader_cache present; /* the image's cache; empty if it has none or a damaged one */
 	const char *compat;          /* the folder of the image's newer libraries, or NULL */
 	uint64_t root_mount;
 	struct error *err;
@@ -32,7 +32,7 @@ struct cache_update {
 
 /* ---- what is mounted ---------------------------------------------------------------------- */
 
-/* The mount on which the file lies, as fd_inspect tells it. 0 or -errno. */
+/* The id of the mount that contains the file, from fd_inspect. 0 or -errno. */
 static int find_mount(const struct cache_update *update, const char *path, uint64_t *ret)
 {
 	AUTO_FD fd = root_openat(&update->call->container.root, path, O_PATH);
@@ -41,7 +41,7 @@ static int find_mount(const struct cache_update *update, const char *path, uint6
 	return fd < 0 ? fd : fd_inspect(fd, update->call->arena, &st, ret);
 }
 
-/* A view that an earlier hook made shows the image's own directory. */
+/* Whether the folder is an earlier hook's private view, which shows the image's own directory. */
 static bool is_view(const struct cache_update *update, const char *folder)
 {
 	AUTO_FD fd = root_openat(&update->call->container.root, folder, O_PATH);
@@ -57,7 +57,7 @@ static bool is_view(const struct cache_update *update, const char *folder)
 
 /* ---- one folder ------------------------------------------------------------------------- */
 
-/* No image makes mounts: what is one came from the spec, or from the user. */
+/* An image contains no mounts, so a mount comes from a spec or from the user. */
 static bool is_mounted(const struct cache_update *update, const char *name)
 {
 	for (size_t i = 0; i < update->mounts.count; i++) {
@@ -69,7 +69,7 @@ static bool is_mounted(const struct cache_update *update, const char *name)
 	return false;
 }
 
-/* What an image says is parsed with no capability in effect. */
+/* The image's files are parsed with no effective capability. */
 static int read_facts(const struct cache_update *update, const char *path, struct elf_facts *ret)
 {
 	AUTO_FD fd = root_open_regular(&update->call->container.root, path);
@@ -123,7 +123,7 @@ static bool is_anothers(const struct cache_update *update, const char *folder, c
 	return strcmp(text, name) != 0 && is_mounted(update, text);
 }
 
-/* The path to name in the cache: the SONAME's, when that leads to the file, else the file's. */
+/* The path for the cache: the SONAME's if it leads to the file, otherwise the file's. */
 static const char *name_library(const struct cache_update *update, const char *path,
 				const char *folder, const char *name, const char *soname, int *r)
 {
@@ -137,7 +137,7 @@ static const char *name_library(const struct cache_update *update, const char *p
 	    (root_stat(&call->container.root, link, 0, &linked) == 0 &&
 	     file.st_dev == linked.st_dev && file.st_ino == linked.st_ino))
 		return link;
-	/* As ldconfig does; programs that look for the file themselves find it then, too. */
+	/* ldconfig makes this link, too. Programs that search the file themselves then find it. */
 	operation = cdi_add(call, OPERATION_SYMLINK, link, name);
 	if (operation)
 		operation->required = false;
@@ -186,8 +186,8 @@ static int add_library(struct cache_update *update, const char *folder, const ch
 }
 
 /*
- * "libcuda.so" that leads to a library which was mounted: for dlopen of that name. In a folder
- * before the library's own any name: there it says which of several libraries is meant.
+ * Adds a link such as "libcuda.so" to a mounted library, for dlopen. In a folder that precedes the
+ * library's own, adds links of every name, because they select one of several libraries.
  */
 static int add_linked(struct cache_update *update, const char *folder, uint64_t folder_mount,
 		      const char *name)
@@ -256,7 +256,7 @@ static int read_cache(struct cache_update *update)
 	char *data;
 	int r = root_read(&call->container.root, CACHE, CACHE_MAX, call->arena, &data, &length);
 
-	/* What is wrong with it is said when it is written. */
+	/* An error in it is reported when it is written. */
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;
 	r = privilege_set(PRIVILEGE_PARSE, update->err);
@@ -265,7 +265,7 @@ static int read_cache(struct cache_update *update)
 	return privilege_set(PRIVILEGE_READ, update->err);
 }
 
-/* musl has no cache: its path file names folders, in the place of those built in. */
+/* musl has no cache. Its path file names folders and replaces the built-in ones. */
 static int add_musl_folders(struct cdi_call *call, struct error *err)
 {
 	struct cdi_items items = {0};
@@ -298,7 +298,7 @@ static int add_musl_folders(struct cdi_call *call, struct error *err)
 		       : 0;
 }
 
-/* The folder that enable-cuda-compat has named. */
+/* The folder that enable-cuda-compat has written down. */
 static const char *read_compat_mark(const struct cdi_call *call)
 {
 	struct slice rest, line;
@@ -458,7 +458,7 @@ int cdi_add_compat(struct cdi_call *call, struct image *image, struct error *err
 	size_t at = 0;
 	int r;
 
-	/* The spec was generated without a driver, so the host's libraries are as good. */
+	/* If the spec names no driver, or the image has no glibc, the host's libraries are used. */
 	if ((!host.driver && !host.cuda) || image->loader != IMAGE_LOADER_GLIBC)
 		return 0;
 	host.dir = cdi_option(call, "cuda-compat-container-root", &at);

@@ -55,7 +55,7 @@ static int split(const struct cdi_plan *plan, const char *option, const char *va
 	return 0;
 }
 
-/* NULL without memory. */
+/* NULL: no memory. */
 static const char *expand(const struct cdi_plan *plan, const char *target)
 {
 	static const char lib[] = "@lib/", lib_32[] = "@lib32/";
@@ -133,7 +133,10 @@ static int add_mounts(struct cdi_plan *plan, const char *option, bool required)
 
 /* ---- links ------------------------------------------------------------------------------ */
 
-/* What is mounted where the link leads to: it is for a file of the image in the link's place. */
+/*
+ * The mount at the link's target. If the image has a file in the link's place, it is mounted there
+ * as well.
+ */
 static const struct operation *find_mount(const struct plan *plan, const struct operation *link)
 {
 	size_t length = (size_t)(strrchr(link->target, '/') + 1 - link->target);
@@ -159,10 +162,10 @@ static int add_link(struct cdi_plan *plan, const char *text, const char *target)
 		return error_memory(plan->err);
 	if (link->target[0] != '/')
 		return bad_value(plan, "link", target, "an absolute path in the container");
-	/* Names of nodes are for people. */
+	/* Links beneath /dev are optional, because only people use them. */
 	link->required = !string_starts(link->target, "/dev/");
 	mount = strchr(text, '/') ? NULL : find_mount(&call->plan, link);
-	/* With the spec's mounts the engine's, the file is in the container already. */
+	/* If the engine makes the spec's mounts, the file is already in the container. */
 	if (!mount)
 		return call->takes_from_host ? 0 : cdi_cover_link(call, link, plan->err);
 	link->tree = mount->tree;
@@ -185,8 +188,7 @@ static int add_links(struct cdi_plan *plan)
 	return r;
 }
 
-/* The devices of a spec share this hook, and which of them the container got is seen by its nodes.
- */
+/* The devices of a spec share this hook. The container's nodes show which of them it has. */
 static int add_node_links(struct cdi_plan *plan)
 {
 	const char *value, *node = NULL, *text = NULL, *target = NULL;
@@ -272,7 +274,9 @@ static int add_loader_search(struct cdi_plan *plan)
 		return error_memory(plan->err);
 	if (image->loader != IMAGE_LOADER_GLIBC || call->plan.libraries.count == 0)
 		return 0;
-	/* First, as in the planner: in a read-only root its view of /etc is the others', too. */
+	/*
+	 * First, as in the planner: in a read-only root, the others use its private view of /etc.
+	 */
 	if (!cdi_add(call, OPERATION_LOADER_CACHE, "/etc/ld.so.cache", "") ||
 	    add_loader_conf(plan) < 0)
 		return error_memory(plan->err);

@@ -91,7 +91,10 @@ static int parse_arguments(int argc, char **argv, struct arguments *ret)
 	return ret->stage || ret->version || ret->help ? 0 : -EINVAL;
 }
 
-/* What a runtime may have left to us: nothing of it decides anything. */
+/*
+ * Resets the state of the process that a runtime may have changed, so that none of it has an
+ * effect.
+ */
 static int settle_process(struct error *err)
 {
 	struct rlimit files;
@@ -102,7 +105,7 @@ static int settle_process(struct error *err)
 	/* Before Linux 5.9 they remain open, but no started program inherits them. */
 	(void)syscall(SYS_close_range, STDERR_FILENO + 1U, ~0U, 0U);
 	(void)umask(022);
-	/* Two descriptors for each mount: with many GPUs that is more than the usual 1024. */
+	/* Each mount needs two descriptors. With many GPUs, that is more than the usual 1024. */
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
 		files.rlim_cur = files.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &files);
@@ -199,7 +202,7 @@ static int give_gpus(struct pipeline *pipeline, const struct config *config, boo
 	deadline_step("inspect the host's driver");
 	if (r == 0)
 		r = pipeline_driver(pipeline, arena, err);
-	/* Sockets are not to be had any more under the filter. */
+	/* The filter doesn't allow sockets, so davit connects before it. */
 	if (r == 0 && config->cgroups)
 		container_connect_systemd(&container, arena);
 	deadline_step("inspect the image");
@@ -215,7 +218,7 @@ static int give_gpus(struct pipeline *pipeline, const struct config *config, boo
 	if (r == 0)
 		r = apply_plan(&pipeline->plan, &pipeline->roots, &container, config->cgroups,
 			       arena, err);
-	/* What is left of CDI specs: commands of davit's own. */
+	/* The remaining hooks of CDI specs, whose commands davit implements itself. */
 	for (size_t i = 0; r == 0 && i < pipeline->cdi.hooks.count; i++)
 		r = cdi_hook_apply(&pipeline->cdi.hooks.items[i], &container,
 				   pipeline->spec.shared_propagation, arena, err);
@@ -292,7 +295,7 @@ static int decide_request(struct pipeline *pipeline, const struct config *config
 {
 	int r = bundle_read(pipeline, config, state, ret_record, arena, err);
 
-	/* Most containers of a host: nothing of config.json needs to be parsed. */
+	/* For most containers of a host, config.json needn't be parsed. */
 	if (r == 0 && !gpu_request_is_possible(pipeline->text, pipeline->text_length, config)) {
 		log_line(LOG_LEVEL_DEBUG, "the container requests no GPU");
 		return 0;
@@ -367,7 +370,10 @@ static int run(const struct arguments *arguments, struct arena *arena, struct er
 	bool need_pid = strcmp(arguments->stage, CREATE_CONTAINER) != 0 && !is_poststop(arguments);
 	int r = privilege_set(PRIVILEGE_READ, err);
 
-	/* First of all: crun, cut off while it writes, shows that instead of our line. */
+	/*
+	 * The state is read before anything can fail. Otherwise crun reports its interrupted write
+	 * instead of davit's line.
+	 */
 	if (r == 0)
 		r = read_state(arena, &data, &text.length, err);
 	text.data = data;
@@ -390,7 +396,7 @@ static int run(const struct arguments *arguments, struct arena *arena, struct er
 	return handle_container(arguments, &config, &state, &unread, arena, err);
 }
 
-/* Scripts look for the first line under NVIDIA's names. */
+/* Under NVIDIA's names, scripts expect the first line. */
 static void print_version(const char *program)
 {
 	const char *slash = strrchr(program, '/');
@@ -428,7 +434,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	log_to(STDERR_FILENO, arguments.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING);
-	/* A container that can't be cleaned up is deleted all the same. */
+	/* A container is deleted even if it can't be cleaned up. */
 	deadline_step("read the container's state and config.json");
 	if (is_poststop(&arguments))
 		deadline_set(POSTSTOP_SECONDS, 0);

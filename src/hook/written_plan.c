@@ -59,12 +59,12 @@ int written_plan_apply(const struct config *config, const struct oci_state *stat
 	if (r == 0)
 		r = container_open_own(rootfs, &container, err);
 	if (r == 0) {
-		/* An older plan file says nothing of them. */
+		/* An older plan file doesn't contain the mounts. */
 		container.mounts = plan.mounts.count ? &plan.mounts : NULL;
 		created_files_open(state->bundle, &container, arena);
 		created_files_add_stubs(container.created, &plan.stubs);
 	}
-	/* Device rules are config.json's. */
+	/* The device rules are in config.json. */
 	if (r == 0)
 		r = apply_plan(&plan, &roots, &container, false, arena, err);
 	if (r == 0)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The stage createContainer: what davit-runtime could not write into config.json. */
+/* The stage createContainer: the part of a plan that davit-runtime left to the hook. */
 #pragma once
 
 #include "davit/config.h"
@@ -8,8 +8,8 @@
 #define CREATE_CONTAINER "createContainer"
 
 /*
- * Carries out the bundle's plan file in the container whose namespaces the hook runs in, between
- * the set-up of its mounts and its pivot_root.
+ * Applies the bundle's plan file. The hook runs in the container's namespaces, after the runtime
+ * has made the mounts and before its pivot_root.
  */
 int written_plan_apply(const struct config *config, const struct oci_state *state,
 		       struct arena *arena, struct error *err);

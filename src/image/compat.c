@@ -28,7 +28,7 @@ static unsigned major_of(const char *version)
 	return (unsigned)major;
 }
 
-/* The names that libraries have; what there is too much of is passed over. */
+/* Lists the libraries' names, up to the limit. Further ones are ignored. */
 static int list_libraries(const struct root *root, const char *dir, struct arena *arena,
 			  struct strings *ret)
 {
@@ -54,7 +54,7 @@ static int read_library(const struct root *root, const char *dir, const char *na
 
 	if (fd < 0)
 		return fd;
-	/* What an image says is parsed with no capability in effect. */
+	/* The image's files are parsed with no effective capability. */
 	r = privilege_set(PRIVILEGE_PARSE, &ignored);
 	if (r == 0)
 		r = elf_read(fd, want, arena, ret);
@@ -91,8 +91,7 @@ static const char *find_libcuda(const struct strings *names)
 	return newest;
 }
 
-/* Files of libcuda's own version, by their SONAME: what its links in the image say is not believed.
- */
+/* Adds files of libcuda's version, by their SONAME. The image's links aren't trusted. */
 static int add_libraries(const struct root *root, const char *dir, const struct strings *names,
 			 struct arena *arena, struct image *image)
 {
@@ -153,7 +152,7 @@ int image_find_compat_for(const struct root *root, const struct compat_host *hos
 		return 0;
 	image->compat_version = libcuda_version(libcuda);
 	image->compat_used = is_compatible(&facts, image->compat_version, host, arena);
-	/* Left by a container that this image was made of, on a host with another driver. */
+	/* The image may have been committed from a container on a host with another driver. */
 	if (!image->compat_used)
 		image->compat_stale = root_stat(root, COMPAT_CONF, AT_SYMLINK_NOFOLLOW, &st) == 0 &&
 				      S_ISREG(st.st_mode) && st.st_size > 0;

@@ -16,7 +16,7 @@
 #error "davit: unknown architecture: add its library directories and loaders"
 #endif
 
-/* musl's built-in search path (ldso/dynlink.c: used when there is no path file). */
+/* musl's built-in search path (ldso/dynlink.c), used if there is no path file. */
 #define MUSL_LIB_DIR "/usr/lib"
 #define MUSL_PATH "/lib\n/usr/local/lib\n/usr/lib\n"
 #define MUSL_PATH_MAX ((size_t)64 * 1024)
@@ -29,8 +29,8 @@ static bool exists(const struct root *root, const char *path)
 }
 
 /*
- * Debian's loader searches the multiarch directory, others' /usr/lib64. An image of Debian's kind
- * has the directory, or says what it is.
+ * Debian's loader searches the multiarch directory, and others' loaders /usr/lib64. A Debian-like
+ * image has that directory, or /etc/debian_version.
  */
 static bool is_multiarch(const struct root *root)
 {
@@ -85,7 +85,10 @@ static int list_dirs(const struct image *image, const struct loader_cache *libra
 		const char *slash = library->path ? strrchr(library->path, '/') : NULL;
 		const char *dir;
 
-		/* One path for all: a 32-bit library found first would be an error. */
+		/*
+		 * musl has one path for all libraries, and a 32-bit library found first would cause
+		 * an error.
+		 */
 		if (library->flags != LOADER_FLAGS_NATIVE || !slash || slash == library->path)
 			continue;
 		dir = arena_strndup(arena, library->path, (size_t)(slash - library->path));

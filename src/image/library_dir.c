@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Where libraries go when the image's own directory for them is a volume that the container
- * writes: davit makes nothing in a volume, and no view hides what the container writes to it.
+ * Chooses another directory for the libraries if the image's own is a volume that the container can
+ * write. davit creates nothing in a volume, and a private view would hide what the container writes
+ * there.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -38,13 +39,18 @@ static bool is_usual(const char *destination)
 	return false;
 }
 
-/* A view of it would hide what the container writes, or nothing may be mounted on it. */
+/*
+ * Whether the mount prevents a private view: it would hide what the container writes, or nothing
+ * may be mounted there.
+ */
 static bool is_in_the_way(const struct oci_mount *mount, bool shared)
 {
 	return image_mount_is_volume(mount) && (shared || !mount->read_only);
 }
 
-/* Most containers have no such volume, and where their links lead needn't be found out. */
+/*
+ * Whether there is any such volume. Most containers have none, so their links needn't be resolved.
+ */
 static bool has_volumes(const struct oci_mounts *mounts, bool shared)
 {
 	for (size_t i = 0; i < mounts->count; i++)
@@ -98,7 +104,10 @@ static int is_mounted(const struct looker *l, const char *path, bool writable, b
 	return 0;
 }
 
-/* Whether the path lies in a volume, for libraries in one that has no view. 0 or -errno. */
+/*
+ * Whether the path lies in a volume; for libraries, in one that can't have a private view. 0 or
+ * -errno.
+ */
 static int is_in_volume(const struct looker *l, const char *path, bool writable, bool *ret)
 {
 	struct image_place place;

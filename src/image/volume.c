@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Where paths of a container will lie once its runtime has mounted config.json's mounts. The
- * runtime mounts them in their order, each where its destination leads then; a tree of the
- * directories that the walks have seen holds what is mounted on which. What the image has is looked
- * at by one component at a time, never followed by the kernel.
+ * Predicts where a container's paths will lie after its runtime has made config.json's mounts. The
+ * runtime makes them in their order, and resolves each destination at that moment. A tree of the
+ * visited directories records what is mounted on which. The image is inspected one component at a
+ * time, and the kernel follows no link.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -14,33 +14,33 @@
 
 #define LINKS_MAX 40 /* as the kernel's MAXSYMLINKS */
 #define DEPTH_MAX 128
-#define STEPS_MAX 4000000 /* of all walks; beyond it, the result is uncertain */
+#define STEPS_MAX 4000000 /* for all walks together; beyond it, the result is uncertain */
 #define BUCKETS_MIN ((size_t)256)
 
 enum node_kind {
-	NODE_DIRECTORY, /* of the image: can be read */
+	NODE_DIRECTORY, /* in the image, and can be read */
 	NODE_FILE,
 	NODE_LINK,
-	NODE_MISSING, /* and so is all beneath */
-	NODE_FRESH,   /* in a mount that begins empty, or with the kernel's own */
+	NODE_MISSING, /* nothing exists there or beneath */
+	NODE_FRESH,   /* in a mount that begins empty, or with the kernel's own files */
 	NODE_UNKNOWN, /* in a volume, whose content isn't read; or unreadable */
 };
 
-/* A place in the root, or (`mount` is another than its parent's) the top of what is mounted on one.
- */
+/* A place in the root. If `mount` differs from the parent's, the top of a mount. */
 struct image_node {
-	struct image_node *parent; /* of a top: that of the place it is mounted on */
+	struct image_node *parent; /* for the top of a mount: the parent of the place it covers */
 	const char *name;
 	uint8_t length;   /* of the name */
 	uint8_t kind;     /* enum node_kind; one of these for each of config.json's mounts: small */
 	const char *link; /* its text */
-	const struct oci_mount *mount; /* that it is in; NULL: the container's own root */
-	struct image_node *top;        /* what is mounted on it */
-	struct image_node *covered;    /* of what is in a fresh mount: what the image has there */
-	struct image_node *next;       /* in its bucket */
+	const struct oci_mount
+		*mount;             /* the mount that contains it; NULL: the container's own root */
+	struct image_node *top;     /* the top of the mount on it */
+	struct image_node *covered; /* for a place in a fresh mount: the image's place there */
+	struct image_node *next;    /* in its bucket */
 };
 
-/* A walk: the rest of the path, at the end of its buffer, and what was found so far. */
+/* A walk: the rest of the path, at the end of its buffer, and the places found so far. */
 struct walk {
 	struct image_volumes *volumes;
 	struct image_node *at;

@@ -17,7 +17,10 @@ static int32_t read_digits(const char **text)
 	return (int32_t)value;
 }
 
-/* The loader's comparison of names: <0 when a is less. `char` has the machine's sign, as there. */
+/*
+ * The loader's comparison of names; <0: a is less. As in the loader, the machine decides whether
+ * `char` is signed.
+ */
 static int compare_names(const char *a, const char *b)
 {
 	while (*a && a != b) {
@@ -43,7 +46,7 @@ static int compare_numbers(uint64_t a, uint64_t b)
 	return a < b ? -1 : a > b;
 }
 
-/* Among entries of one name and kind the loader takes the first that fits the machine. */
+/* Of the entries with the same name and kind, the loader uses the first that fits the machine. */
 static int compare_hwcaps(const struct loader_entry *a, const struct loader_entry *b)
 {
 	int r;

@@ -6,11 +6,12 @@
 struct reader {
 	const char *data;
 	size_t length;
-	size_t strings_end; /* behind the last NUL: a string that begins before it ends before it */
+	size_t strings_end; /* after the last NUL: a string that begins before this also ends before
+			       it */
 	struct error *err;
 };
 
-/* Where the names of glibc-hwcaps subdirectories are. */
+/* The position of the names of glibc-hwcaps subdirectories. */
 struct hwcaps {
 	size_t offset, count;
 };
@@ -27,7 +28,10 @@ static bool has_room(const struct reader *reader, size_t offset, size_t count, s
 	return offset <= reader->length && count <= (reader->length - offset) / size;
 }
 
-/* The string `offset` bytes behind `base`, which ends in the file within `limit` bytes. */
+/*
+ * Reads the string `offset` bytes after `base`. It must end within the file and within `limit`
+ * bytes.
+ */
 static int read_string(const struct reader *reader, size_t base, uint32_t offset, size_t limit,
 		       const char **ret)
 {
@@ -50,7 +54,7 @@ static int read_names(const struct reader *reader, size_t base, uint32_t name, u
 	return r < 0 ? r : read_string(reader, base, path, CACHE_PATH_MAX, &entry->path);
 }
 
-/* The extension directory; only the hwcaps section matters to us. */
+/* Reads the extension directory, of which only the hwcaps section is needed. */
 static int read_extension(const struct reader *reader, size_t offset, struct hwcaps *ret)
 {
 	struct extension_header header;
@@ -172,7 +176,10 @@ static int parse(const struct reader *reader, struct arena *arena, struct loader
 	memcpy(&header, reader->data, sizeof(header));
 	end = sizeof(header) + header.count * sizeof(struct old_entry);
 	end = (end + NEW_ALIGNMENT - 1) / NEW_ALIGNMENT * NEW_ALIGNMENT;
-	/* The new one, hidden among the old one's strings, has what the old one can't say. */
+	/*
+	 * A cache of the new format may follow among the strings, and contains more than the old
+	 * one.
+	 */
 	if (is_new(reader, end))
 		return parse_new(reader, end, arena, ret);
 	return parse_old(reader, header.count, arena, ret);

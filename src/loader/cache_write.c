@@ -9,14 +9,17 @@ static const char generator[] = "davit " DAVIT_VERSION;
 struct writer {
 	char *data;
 	size_t base; /* where the string table begins */
-	size_t end;  /* where its next string goes */
-	/* The glibc-hwcaps names that entries use, sorted; where each one's string is. */
+	size_t end;  /* the position of its next string */
+	/* The glibc-hwcaps names that entries use, sorted, and the offset of each name's string. */
 	const char **hwcaps;
 	uint32_t *hwcaps_offsets;
 	size_t hwcaps_count;
 };
 
-/* A path mostly ends with the name: then the name is its tail and needs no room. */
+/*
+ * The name as the end of the path, which is the usual case. The name then needs no string of its
+ * own.
+ */
 static const char *name_in_path(const struct loader_entry *entry)
 {
 	size_t path = strlen(entry->path), name = strlen(entry->name);
@@ -96,7 +99,10 @@ static void put_entry(struct writer *writer, const struct loader_entry *entry, s
 	memcpy(writer->data + offset, &raw, sizeof(raw));
 }
 
-/* Behind the strings: the directory, the hwcaps section when there is one, the generator's name. */
+/*
+ * Writes what follows the strings: the directory, the hwcaps section if there is one, and the
+ * generator's name.
+ */
 static void put_extension(struct writer *writer, size_t offset)
 {
 	struct extension_header header = {EXTENSION_MAGIC, writer->hwcaps_count ? 2 : 1};

@@ -5,7 +5,7 @@
 
 #include "davit/loader.h"
 
-/* Deeper or longer than any note that a driver carries. */
+/* The note of every known driver is less deep and shorter. */
 #define NOTE_DEPTH_MAX 8
 #define NOTE_LENGTH_MAX 65536
 

@@ -18,14 +18,14 @@
  */
 #define PROGRAM_HEADERS_MAX 128
 #define SECTIONS_MAX 256
-#define CHUNK_MAX ((size_t)64 * 1024) /* a dynamic section, notes */
+#define CHUNK_MAX ((size_t)64 * 1024) /* for a dynamic section, or notes */
 #define SONAME_MAX 255
-#define HEAD_SIZE ((size_t)4096) /* mostly holds the program headers and the SONAME */
+#define HEAD_SIZE ((size_t)4096) /* usually contains the program headers and the SONAME */
 
 #define NOTE_SECTION ".note.cuda.fwd_compatibility"
 #define NOTE_OWNER "NVIDIA Corporation"
 
-/* Where the parts of the extract are. */
+/* The positions of the extract's parts. */
 #define AT_SEGMENTS sizeof(Elf64_Ehdr)
 #define AT_SECTIONS (AT_SEGMENTS + PROGRAM_HEADERS_MAX * sizeof(Elf64_Phdr))
 #define AT_CHUNK (AT_SECTIONS + SECTIONS_MAX * sizeof(Elf64_Shdr))
@@ -38,7 +38,7 @@ struct elf_file {
 	alignas(16) unsigned char extract[AT_CHUNK + CHUNK_MAX];
 };
 
-/* What an ELF header says of its tables. */
+/* The positions and sizes of the tables, from the ELF header. */
 struct tables {
 	uint64_t segments_at, sections_at;
 	unsigned segment_size, segments, section_size, sections, names;
@@ -46,7 +46,7 @@ struct tables {
 
 /* ---- reading the file ------------------------------------------------------------------- */
 
-/* How many of the bytes are there, or -errno. */
+/* The number of bytes read, which is less at the end of the file; or -errno. */
 static ssize_t read_some(const struct elf_file *file, uint64_t offset, size_t size, void *ret)
 {
 	size_t length = 0;
@@ -82,7 +82,7 @@ static int read_head(struct elf_file *file)
 
 	if (fstat(file->fd, &st) < 0)
 		return -errno;
-	/* Files of procfs look regular, and have no size. */
+	/* Files of procfs are shown as regular files, with size 0. */
 	if (!S_ISREG(st.st_mode) || st.st_size == 0)
 		return -EINVAL;
 	n = read_some(file, 0, HEAD_SIZE, file->head);
@@ -94,7 +94,7 @@ static int read_head(struct elf_file *file)
 
 /* ---- the extract ------------------------------------------------------------------------ */
 
-/* Takes the header out of the head, and what it says of tables out of the header. */
+/* Copies the header from the head, and the tables' positions from the header. */
 #define DEFINE_TAKE_HEADER(BITS)                                                              \
 	static bool take_header_##BITS(const struct elf_file *file, Elf##BITS##_Ehdr *header, \
 				       struct tables *ret)                                    \
@@ -121,7 +121,10 @@ static int read_head(struct elf_file *file)
 DEFINE_TAKE_HEADER(32)
 DEFINE_TAKE_HEADER(64)
 
-/* Extended numbering (e_shnum 0, SHN_XINDEX) is for far more sections than are read here. */
+/*
+ * Extended numbering (e_shnum 0, SHN_XINDEX) isn't supported, because it means far more sections
+ * than are read here.
+ */
 static void take_sections(struct elf_file *file, size_t size, struct tables *tables)
 {
 	bool sensible = tables->sections_at != 0 && tables->section_size == size &&
@@ -135,11 +138,11 @@ static void take_sections(struct elf_file *file, size_t size, struct tables *tab
 	}
 }
 
-/* The tables, each where put_header says. */
+/* Reads the tables to the positions that put_header writes. */
 static int take_tables(struct elf_file *file, unsigned want, size_t section_size,
 		       struct tables *tables)
 {
-	/* PN_XNUM, "there are more", is one of those. */
+	/* This includes PN_XNUM, which means that the number is elsewhere. */
 	if (tables->segments > PROGRAM_HEADERS_MAX ||
 	    !read_all(file, tables->segments_at, (size_t)tables->segments * tables->segment_size,
 		      file->extract + AT_SEGMENTS))
@@ -182,7 +185,9 @@ static bool is_elf(const struct elf_file *file)
 {
 	const unsigned char *ident = file->head;
 
-	/* Files of the other byte order run nowhere here, and libelf would translate them. */
+	/*
+	 * Files of the other byte order can't run on this machine, and libelf would translate them.
+	 */
 	return file->head_length >= EI_NIDENT && memcmp(ident, ELFMAG, SELFMAG) == 0 &&
 	       (ident[EI_CLASS] == ELFCLASS32 || ident[EI_CLASS] == ELFCLASS64) &&
 	       ident[EI_DATA] ==
@@ -209,8 +214,8 @@ static int elf_file_open(struct elf_file *file, int fd, unsigned want)
 /* ---- what it says ----------------------------------------------------------------------- */
 
 /*
- * Bytes of the file as `type`, until the next call; NULL when they are not all there or more than
- * `limit`.
+ * Bytes of the file as `type`, valid until the next call. NULL: the file ends before them, or they
+ * exceed `limit`.
  */
 static Elf_Data *read_chunk(struct elf_file *file, uint64_t offset, uint64_t size, size_t limit,
 			    Elf_Type type)
@@ -221,11 +226,16 @@ static Elf_Data *read_chunk(struct elf_file *file, uint64_t offset, uint64_t siz
 	    !read_all(file, offset, (size_t)size, file->extract + AT_CHUNK))
 		return NULL;
 	data = elf_getdata_rawchunk(file->elf, AT_CHUNK, (size_t)size, type);
-	/* It is aligned for any type, so it is no copy of a chunk before. */
+	/*
+	 * The chunk is aligned for every type, so libelf needs no copy of it. A copy could hold an
+	 * earlier chunk.
+	 */
 	return data && data->d_buf == file->extract + AT_CHUNK ? data : NULL;
 }
 
-/* The next program header of that type from *index on; *index goes behind it. */
+/*
+ * Finds the next program header of that type, from *index on. *index becomes the number after it.
+ */
 static bool next_segment(Elf *elf, uint32_t type, size_t *index, GElf_Phdr *ret)
 {
 	size_t count;
@@ -238,7 +248,7 @@ static bool next_segment(Elf *elf, uint32_t type, size_t *index, GElf_Phdr *ret)
 	return false;
 }
 
-/* Where the file holds what is loaded at `address`, and how many bytes follow there. */
+/* Finds the file offset of what is loaded at `address`, and the number of bytes that follow. */
 static bool find_address(Elf *elf, uint64_t address, uint64_t *ret_offset, uint64_t *ret_room)
 {
 	size_t index = 0;
@@ -256,7 +266,7 @@ static bool find_address(Elf *elf, uint64_t address, uint64_t *ret_offset, uint6
 	return false;
 }
 
-/* It becomes the name of a link: nothing but a plain file name will do. */
+/* The SONAME becomes the name of a link, so it must be a plain file name. */
 static bool is_file_name(const char *name)
 {
 	for (const char *c = name; *c; c++)
@@ -277,7 +287,7 @@ static int copy_soname(const struct elf_file *file, uint64_t strings, uint64_t i
 		return -EINVAL;
 	if (room > sizeof(name))
 		room = sizeof(name);
-	/* What the head has of it is mostly all of it. */
+	/* The head usually contains all of it. */
 	if (offset < file->head_length && room > file->head_length - offset &&
 	    memchr(file->head + offset, '\0', file->head_length - offset))
 		room = file->head_length - offset;
@@ -288,7 +298,7 @@ static int copy_soname(const struct elf_file *file, uint64_t strings, uint64_t i
 	return ret->soname ? 0 : -ENOMEM;
 }
 
-/* By the program headers, as the loader does: section headers may be stripped. */
+/* Uses the program headers, as the loader does, because section headers may be stripped. */
 static int read_soname(struct elf_file *file, struct arena *arena, struct elf_facts *ret)
 {
 	bool has_soname = false, has_strings = false;
@@ -318,8 +328,8 @@ static int read_soname(struct elf_file *file, struct arena *arena, struct elf_fa
 }
 
 /*
- * Where the JSON text in a note of NVIDIA's begins; its length in *ret. Mostly at the description's
- * beginning; Orin's has padding before it. NULL: it has none.
+ * The beginning of the JSON text in a note of NVIDIA's, and its length in *ret. It is usually at
+ * the beginning of the description. On Orin, padding precedes it. NULL: the note has none.
  */
 static const char *find_text(const char *bytes, size_t size, size_t *ret)
 {
@@ -333,13 +343,13 @@ static const char *find_text(const char *bytes, size_t size, size_t *ret)
 	return bytes + at;
 }
 
-/* The name with its NUL; what pads it may be counted, too. */
+/* Whether it is that name with its NUL. Its length may include padding. */
 static bool is_owner(const char *name, size_t length)
 {
 	return length >= sizeof(NOTE_OWNER) && memcmp(name, NOTE_OWNER, sizeof(NOTE_OWNER)) == 0;
 }
 
-/* The JSON text in the first note of NVIDIA's that has one. 0 or -ENOMEM. */
+/* Finds the JSON text in the first of NVIDIA's notes that has one. 0 or -ENOMEM. */
 static int find_note(struct elf_file *file, uint64_t offset, uint64_t size, uint64_t align,
 		     struct arena *arena, struct elf_facts *ret)
 {
@@ -374,7 +384,7 @@ static bool is_named(const struct elf_file *file, const GElf_Shdr *names, uint64
 	       read_all(file, offset, sizeof(text), text) && memcmp(text, name, sizeof(text)) == 0;
 }
 
-/* For libraries whose note isn't loaded: no program header leads to it. */
+/* For libraries whose note has no program header, because it isn't loaded. */
 static int read_note_section(struct elf_file *file, struct arena *arena, struct elf_facts *ret)
 {
 	GElf_Shdr header, names;
@@ -427,7 +437,10 @@ static int read_facts(struct elf_file *file, int fd, unsigned want, struct arena
 
 int elf_read(int fd, unsigned want, struct arena *arena, struct elf_facts *ret)
 {
-	/* Too large for a small stack; of its 90 KiB a library mostly takes one page. */
+	/*
+	 * Static, because 90 KiB are too much for a small stack. A library usually touches one page
+	 * of it.
+	 */
 	static struct elf_file file;
 	int r;
 

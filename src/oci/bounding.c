@@ -3,7 +3,7 @@
 
 #include "davit/oci.h"
 
-/* By number; spelled out, because the kernel headers of an old build host end earlier. */
+/* By number. The names are written out, because an old build host's kernel headers lack some. */
 static const char *const names[] = {
 	[0] = "CAP_CHOWN",
 	[1] = "CAP_DAC_OVERRIDE",

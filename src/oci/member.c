@@ -63,7 +63,7 @@ static const struct {
 	{NAME("\xe2\x84\xaa"), 'k'}, /* U+212A, the sign of the kelvin */
 };
 
-/* The letter that the key begins with, in lower case; *key is behind it. */
+/* Returns the key's first letter in lower case, and removes it from *key. */
 static unsigned char take_folded(struct slice *key)
 {
 	size_t length = 1;
@@ -92,7 +92,7 @@ static bool is_same(struct slice key, struct slice name)
 	return key.length == name.length && memcmp(key.data, name.data, name.length) == 0;
 }
 
-/* Most keys differ in their first letter, hence that before all else. */
+/* The first letter is compared first, because most keys differ in it. */
 static bool may_be(struct slice key, struct slice name)
 {
 	unsigned char first = key.length ? lower(key.data[0]) : 0;

@@ -20,7 +20,7 @@ struct reader {
 	struct json_text json;
 	struct arena *arena;
 	struct error *err;
-	bool shared; /* the low-level runtime reads the same text: messages say how */
+	bool shared; /* the low-level runtime reads the same text, and messages explain how */
 };
 
 /* Where an object is: at a path, or an item of the array at that path. */
@@ -30,7 +30,7 @@ struct place {
 	bool item;
 };
 
-/* The names that davit reads of one kind of object: ASCII, the first letter in lower case. */
+/* The names that davit reads in one kind of object: ASCII, with a lower-case first letter. */
 #define NAMES_MAX 8
 struct names {
 	struct slice items[NAMES_MAX];
@@ -54,18 +54,19 @@ struct object {
  */
 int object_read(struct reader *r, const struct json_value *value, struct place place,
 		const struct names *names, struct object *ret);
-/* The same for each object of a list, when nothing more is to be known of them. */
+/* The same for each object of a list, if only its names are to be checked. */
 int objects_check(struct reader *r, const struct json_value *list, const char *path,
 		  const struct names *names);
 
-/* NULL when absent; -EINVAL when it is of another type. */
+/* NULL if absent; -EINVAL if it has another type. */
 int object_get(struct reader *r, const struct object *object, size_t member, enum json_kind kind,
 	       const struct json_value **ret);
 /* "" when absent. */
 int object_string(struct reader *r, const struct object *object, size_t member, const char **ret);
-/* "is not a TYPE" for what is at the place. */
+/* The error "is not a TYPE" for the value at the place. */
 int place_wrong_type(struct reader *r, struct place place, enum json_kind kind);
-/* The same for the item at that index of the array at `path`, when it isn't of that type; else 0.
+/*
+ * The same for the item at that index of the array at `path`, if it has another type; otherwise 0.
  */
 int place_check_item(struct reader *r, const struct json_value *item, const char *path,
 		     size_t index, enum json_kind kind);

@@ -4,8 +4,8 @@
 #include "davit/oci.h"
 
 /*
- * "--NAME=VALUE", or "--NAME" before its value; of NAME the first `least` letters are enough, as
- * crun has it. False: another word.
+ * "--NAME=VALUE", or "--NAME" before its value. As in crun, the first `least` letters of NAME
+ * suffice. False: another word.
  */
 static bool take_long(struct slice word, const char *name, size_t least, struct slice *rest,
 		      struct slice *ret)

@@ -4,12 +4,12 @@
 #include "davit/oci.h"
 #include "member.h"
 
-/* Annotations that a request is made of; each pod has a few. */
+/* The limit of annotations that belong to a request. Each pod has a few. */
 #define ANNOTATIONS_MAX 1024
 
 /*
- * Every name that davit reads, those included that davit-runtime edits: it finds them in the text
- * by itself, and what is read here has been refused by then if the two could differ.
+ * Every name that davit reads, including those that davit-runtime edits. It finds them in the text
+ * itself. Names that the two could read differently have been refused here by then.
  */
 enum {
 	ROOT_VERSION,
@@ -106,7 +106,7 @@ static int read_capabilities(struct reader *r, const struct object *process, str
 	struct object capabilities;
 	int result;
 
-	/* A list until OCI 1.0.0-rc4: what it names is in every set. */
+	/* Until OCI 1.0.0-rc4 a list, whose capabilities are in every set. */
 	if (value && value->kind == JSON_ARRAY)
 		return read_bounding_list(r, value, "process.capabilities", spec);
 	result = object_get(r, process, PROCESS_CAPABILITIES, JSON_OBJECT, &value);
@@ -170,7 +170,10 @@ static int read_process(struct reader *r, const struct object *root, struct oci_
 
 /* ---- annotations ------------------------------------------------------------------------ */
 
-/* By whom a request is made (src/request). All other names are the engine's and the user's. */
+/*
+ * Whether the annotation can be a request (src/request). All others belong to the engine and the
+ * user.
+ */
 static bool is_request(const char *name)
 {
 	return string_starts(name, "org.davit.") || strstr(name, "cdi.k8s.io/");
@@ -233,7 +236,7 @@ static int read_annotations(struct reader *r, const struct object *root, struct 
 
 /* ---- mounts ----------------------------------------------------------------------------- */
 
-/* As in runc and crun: the later one of `ro` and `rw` counts, and unknown options are ignored. */
+/* As in runc and crun, the last of `ro` and `rw` decides, and unknown options are ignored. */
 static int read_mount_options(struct reader *r, const struct object *object,
 			      struct oci_mount *mount)
 {
@@ -338,7 +341,7 @@ static int read_namespaces(struct reader *r, const struct object *linux_object,
 	return result;
 }
 
-/* What davit-runtime adds to; its types are for the edit to judge. */
+/* Checks the lists that davit-runtime adds to. The edit checks the types itself. */
 static int check_linux_lists(struct reader *r, const struct object *linux_object)
 {
 	struct object ignored;
@@ -374,7 +377,7 @@ static int read_linux(struct reader *r, const struct object *root, struct oci_sp
 
 /* ---- hooks ------------------------------------------------------------------------------ */
 
-/* By the way davit-runtime calls it. */
+/* Whether it is davit's createContainer hook, by the arguments that davit-runtime writes. */
 static bool is_written_hook(const struct json_text *json, const struct json_value *arguments)
 {
 	static const char *const words[] = {"davit-hook", "createContainer"};

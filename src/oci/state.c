@@ -29,7 +29,7 @@ static int read_bundle(struct reader *r, const struct object *state, const char 
 {
 	int result = object_string(r, state, STATE_BUNDLE, ret);
 
-	/* runc before 17.06 had a state of its own, with this name. */
+	/* runc before 17.06 had another format of the state, with this name. */
 	if (result == 0 && !**ret)
 		result = object_string(r, state, STATE_BUNDLE_PATH, ret);
 	if (result == 0 && **ret != '/')

@@ -28,16 +28,16 @@ void plan_need_node(struct builder *b, const char *name, const char *because, bo
 /* /dev/dri/by-path/pci-BUS-card -> ../card0, of "dri/card0"; likewise render. Optional. */
 void plan_add_drm_link(struct builder *b, const char *bus_id, const char *name,
 		       const char *because);
-/* What was chosen of other vendors' GPUs. */
+/* The selected GPUs of another vendor. */
 void plan_add_choice(struct builder *b, const struct choice *choice);
 int plan_add_families(struct builder *b, struct error *err);
 /* Adds files that belong to devices: those that GPUDirect Storage and EGL read. */
 void plan_add_companions(struct builder *b, const struct selection *selection);
-/* What shows of MIG beneath /proc/driver/nvidia/capabilities. */
+/* The visible MIG entries beneath /proc/driver/nvidia/capabilities. */
 void plan_add_mig_capabilities(struct builder *b, const struct selection *selection);
 /* The driver's libraries, or its other files. */
 void plan_add_files(struct builder *b, bool libraries);
-/* The links to files; `late`: those that may have to give way to a mount of what they lead to. */
+/* The links to files. `late`: those that a mount of their target may replace. */
 void plan_add_file_links(struct builder *b, bool late);
 /* The directory of MPS' pipes. */
 void plan_add_mps(struct builder *b);

@@ -4,8 +4,8 @@
 #include "builder.h"
 
 /*
- * Read-only keeps a container's root from changing mode or owner of the host's node; reading and
- * writing the device itself is not affected.
+ * Read-only prevents a container's root from changing the mode or owner of the host's node. The
+ * device itself can still be read and written.
  */
 #define FLAGS_DEVICE (MOUNT_FLAG_RDONLY | MOUNT_FLAG_NOSUID | MOUNT_FLAG_NOEXEC)
 #define DRM_MAJOR 226 /* Documentation/admin-guide/devices.txt */
@@ -152,7 +152,7 @@ static void add_control_nodes(struct builder *b)
 	}
 }
 
-/* The names by which udev's rules have them, and by which some programs look for them. */
+/* The links that udev's rules create. Some programs find devices by them. */
 void plan_add_drm_link(struct builder *b, const char *bus_id, const char *name, const char *because)
 {
 	const char *leaf = name + strlen("dri/");

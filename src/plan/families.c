@@ -131,7 +131,7 @@ int plan_add_families(struct builder *b, struct error *err)
 
 /* ---- files ------------------------------------------------------------------------------ */
 
-/* libcufile reads udev's database about disks, and may be configured by the host's file. */
+/* libcufile reads udev's database of disks, and the host's configuration file if it exists. */
 static void add_storage_files(struct builder *b)
 {
 	static const struct {

@@ -61,7 +61,7 @@ static void add_cache_entry(struct builder *b, const struct driver_file *file, c
 	entry->path = join(b, dir, name);
 }
 
-/* libvdpau looks for its drivers in a folder of its own, where the image has one. */
+/* libvdpau searches its drivers in its own directory, if the image has one. */
 static const char *library_dir(struct builder *b, const struct driver_file *file)
 {
 	bool of_32 = file->class_bits == 32;
@@ -91,7 +91,7 @@ static void add_library(struct builder *b, const struct driver_file *file)
 
 /* ---- other files ------------------------------------------------------------------------ */
 
-/* By which the loader finds a library that keeps its directory. */
+/* Adds the names by which the loader finds a library that keeps its directory. */
 static void add_names(struct builder *b, const struct driver_file *file)
 {
 	for (size_t i = 0; i < file->loader.count; i++) {
@@ -117,15 +117,12 @@ static void add_file(struct builder *b, const struct driver_file *file, const ch
 			    : file->kind == DRIVER_FILE_SOCKET ? S_IFSOCK
 							       : S_IFREG;
 	bind->flags = file->kind == DRIVER_FILE_SOCKET ? FLAGS_SOCKET : FLAGS_FILE;
-	/* A container does its work without firmware and sockets, too. */
+	/* A container also works without firmware and sockets. */
 	bind->required = file->kind == DRIVER_FILE_BINARY || file->needed;
 	add_names(b, file);
 }
 
-/*
- * The place of X's modules: where images of RHEL's kind have their libraries, X looks for modules
- * beneath them.
- */
+/* The directory for X's modules. In RHEL-like images, it is beneath the library directory. */
 static const char *image_place(struct builder *b, const char *target)
 {
 	static const char xorg[] = "/usr/lib/xorg/";
@@ -198,8 +195,8 @@ static void add_links(struct builder *b, const struct driver_file *file)
 }
 
 /*
- * A link may have to give way to a mount of what it leads to, which has to be there before: files
- * that keep their paths, but for libraries, come after the others' links.
+ * Whether the file's links come after the others. If the image has a file in the place of a link,
+ * the link's target is mounted there, so the target must exist first.
  */
 static bool is_late(const struct driver_file *file)
 {

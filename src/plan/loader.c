@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the container's programs are led by: the pipes of MPS, the image's newer libraries, the
- * loader. */
+/* The MPS pipes, the image's newer libraries, and the loader's search path. */
 #include <string.h>
 
 #include "builder.h"
 
-#define MPS_DIRECTORY "/tmp/nvidia-mps" /* where programs look for them by themselves */
+#define MPS_DIRECTORY "/tmp/nvidia-mps" /* the default directory of programs */
 
 static bool is_at_or_above(const char *directory, const char *path)
 {
@@ -50,7 +49,7 @@ void plan_add_mps(struct builder *b)
 	bind->required = false;
 }
 
-/* The image's newer libraries come before the host's of the same name. */
+/* Adds the image's newer libraries before the host's libraries of the same name. */
 void plan_add_compat(struct builder *b)
 {
 	for (size_t i = 0; i < b->image->compat.count; i++) {
@@ -141,7 +140,7 @@ void plan_add_loader_search(struct builder *b)
 		 image->compat_used ? "the loader finds the libraries, the image's newer "
 				      "ones (CUDA forward compatibility) first"
 				    : "the loader finds the libraries");
-	/* Behind it: in a read-only root its view of /etc is theirs, too. */
+	/* After the cache: in a read-only root, both use the cache's private view of /etc. */
 	if (image->system_dirs)
 		add_loader_conf(b);
 }

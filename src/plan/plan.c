@@ -109,7 +109,7 @@ int plan_find_missing(const struct gpu_request *request, const struct driver *dr
 	return r == -ENOMEM ? error_memory(err) : 0;
 }
 
-/* NVIDIA's part: the driver's nodes, files and what makes them found. */
+/* NVIDIA's part: the driver's nodes and files, and the loader's search path. */
 static int add_nvidia(struct builder *b, const struct selection *selection, struct error *err)
 {
 	int r = plan_add_devices(b, selection, err);
@@ -118,8 +118,7 @@ static int add_nvidia(struct builder *b, const struct selection *selection, stru
 		return r;
 	add_proc_mask(b, selection);
 	plan_add_compat(b);
-	/* Links by the catalogue may lead to any of the libraries, so they come after all of them.
-	 */
+	/* The catalogue's links may lead to any library, so they come after all libraries. */
 	plan_add_files(b, true);
 	plan_add_file_links(b, false);
 	plan_add_files(b, false);
@@ -148,7 +147,9 @@ int plan_make(const struct gpu_request *request, const struct driver *driver,
 		plan_add_choice(&b, &choices->items[i]);
 	if (r < 0)
 		return r;
-	/* Last: nothing is made in the container once a directory of the host is in it for writing.
+	/*
+	 * Last, because nothing is created in the container after a writable directory of the host
+	 * is mounted in it.
 	 */
 	if (driver)
 		plan_add_mps(&b);

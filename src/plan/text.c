@@ -81,7 +81,7 @@ static void put_text(struct output *output, bool *first, const char *name, const
 	put_string(output, text);
 }
 
-/* What is 0 or false is left out, and read as that. */
+/* Zero and false are omitted, and a missing member is read as such. */
 static void put_number(struct output *output, bool *first, const char *name, uint64_t number)
 {
 	char digits[21], *at = digits + sizeof(digits);

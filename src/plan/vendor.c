@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Plain vendors' GPUs: nodes, their rules, and the names by which udev has them. */
+/* GPUs of vendors other than NVIDIA: nodes, rules, and udev's links. */
 #include <string.h>
 
 #include "builder.h"
@@ -44,7 +44,7 @@ static void add_accelerator(struct builder *b, const struct vendor *vendor,
 
 	for (size_t i = 0; i < one->nodes.count; i++)
 		add_node(b, &one->nodes.items[i], because);
-	/* A partition that is a device of its own has no place on the bus. */
+	/* A partition with its own device has no bus address. */
 	if (!one->device)
 		add_links(b, one, because);
 }

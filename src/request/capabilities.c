@@ -3,7 +3,7 @@
 
 #include "resolver.h"
 
-/* What a container gets that doesn't say. */
+/* The capabilities of a container that names none. */
 #define DEFAULT_CAPABILITIES (CAPABILITY_COMPUTE | CAPABILITY_UTILITY)
 
 static const char *allowed_names(const struct resolver *r)

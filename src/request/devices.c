@@ -4,7 +4,7 @@
 
 #include "resolver.h"
 
-/* Annotations that a request is made of; each pod has a few. */
+/* The limit of annotations that belong to a request. Each pod has a few. */
 #define ANNOTATIONS_MAX 1024
 
 /* A source's results other than -errno. */
@@ -44,7 +44,7 @@ static int decide_word(struct resolver *r, const char *from, const char *word)
 	return decide(r, from, &devices);
 }
 
-/* Each once, and only what can be a name; a path is how device plugins say "see the mounts". */
+/* Keeps each possible name once. Device plugins write a path if the mounts name the devices. */
 static int decide_names(struct resolver *r, const char *from, struct strings *names)
 {
 	int result = items_unique(r, names);
@@ -134,7 +134,7 @@ static int from_names(struct resolver *r, const char *from, const struct strings
 	return names.count ? decide_names(r, from, &names) : decide_word(r, from, "none");
 }
 
-/* Of annotations that name CDI devices: those that are ours to read, and those of specs. */
+/* The devices that annotations name: those that davit reads itself, and those of specs. */
 struct annotated {
 	struct strings names, of_specs;
 	size_t others; /* left to the engine */
@@ -193,7 +193,7 @@ int annotations_check(struct resolver *r)
 	for (size_t i = 0; i < all->count; i++) {
 		const char *name = all->items[i].name;
 
-		/* Of these oci_spec_parse has seen to it. */
+		/* oci_spec_parse has already checked these. */
 		if (strstr(name, "cdi.k8s.io/") || !resolver_is_cdi_annotation(r, name))
 			continue;
 		if (strings_contain(&seen, name))
@@ -250,8 +250,7 @@ static int from_cdi_annotations(struct resolver *r, const struct mount_requests 
 		return result;
 	if (found.names.count)
 		return from_names(r, from, &found.names);
-	/* The device plugin's devices are the container's GPUs; another vendor's say nothing of
-	 * them. */
+	/* The device plugin's devices decide about NVIDIA's GPUs. Those of other vendors don't. */
 	return has_name_of_nvidia(&found.of_specs) ? SOURCE_DECIDED : SOURCE_UNSET;
 }
 
@@ -271,7 +270,7 @@ static int from_annotation(struct resolver *r, const struct mount_requests *moun
 		return result;
 	all = list.count;
 	drop_others(&list);
-	/* It only names devices of others. */
+	/* The list only names devices of others. */
 	return all && list.count == 0 ? SOURCE_UNSET : from_items(r, from, list);
 }
 

@@ -31,7 +31,7 @@ static int note_near_miss(struct resolver *r, struct slice name, size_t *compare
 {
 	const char *candidates[VARIABLE_COUNT + 2], *nearest, *text;
 
-	/* Short ones (NVIDIA_GPU) are near to too much, longer ones to nothing. */
+	/* Short names (NVIDIA_GPU) resemble too many others, and longer ones none. */
 	if (name.length < strlen("NVIDIA_GDRCOPY") || name.length > 40 ||
 	    *compared == NEAR_MISSES_MAX)
 		return 0;
@@ -75,7 +75,7 @@ static int add_requirement(struct resolver *r, struct slice name, const char *va
 	return pair->name ? 0 : error_memory(r->err);
 }
 
-/* Whether it is one of policy's variables; a repeated one counts with its last value. */
+/* Whether it is a variable of policy.env-names. If it is repeated, the last value is used. */
 static bool set_devices(struct resolver *r, struct slice name, const char *value)
 {
 	const struct strings *wanted = &r->config->policy.env_names;

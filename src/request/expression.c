@@ -73,7 +73,7 @@ static bool is_version(const char *text)
 	return true;
 }
 
-/* NULL, or what is wrong with it. */
+/* NULL, or the problem. */
 static const char *read_condition(struct slice text, struct condition *ret)
 {
 	size_t name = 0, end;
@@ -148,18 +148,18 @@ static enum requirement_verdict evaluate_condition(const struct condition *condi
 	return holds(condition, have) ? REQUIREMENT_SATISFIED : REQUIREMENT_FAILED;
 }
 
-/* What became of one alternative. */
+/* The result of one alternative. */
 struct outcome {
 	enum requirement_verdict verdict;
 	unsigned missing;
-	size_t failing;      /* conditions that don't hold */
-	struct slice failed; /* the first of them */
+	size_t failing;      /* conditions that aren't satisfied */
+	struct slice failed; /* the first failed condition */
 	unsigned property;
 	struct slice bad; /* with `problem`: the malformed condition */
 	const char *problem;
 };
 
-/* Left to right; after a condition that doesn't hold the rest is only counted. */
+/* Evaluates from left to right. After the first failed condition, further ones are only counted. */
 static struct outcome evaluate_alternative(struct slice text, const struct requirement_facts *facts)
 {
 	struct outcome outcome = {.verdict = REQUIREMENT_SATISFIED};
@@ -174,7 +174,9 @@ static struct outcome evaluate_alternative(struct slice text, const struct requi
 			continue;
 		problem = read_condition(part, &condition);
 		if (problem && outcome.verdict != REQUIREMENT_FAILED) {
-			/* Whether it is reached hangs on what isn't known yet. */
+			/*
+			 * Whether this condition is reached depends on facts that aren't known yet.
+			 */
 			if (outcome.verdict == REQUIREMENT_SATISFIED) {
 				outcome.bad = part;
 				outcome.problem = problem;

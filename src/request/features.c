@@ -122,7 +122,7 @@ static int read_mig(struct resolver *r, enum variable variable, const char **ret
 	if (result < 0)
 		return result;
 	trimmed = slice_trim(slice_from(value));
-	/* The nodes are the whole driver's: granting them for a part would be granting more. */
+	/* The nodes control all GPUs, so they can't be granted for some only. */
 	if (trimmed.length && !(trimmed.length == strlen("all") &&
 				strncasecmp(trimmed.data, "all", trimmed.length) == 0))
 		return error_set(r->err, ERROR_BAD_REQUEST, EINVAL, "set it to all, or unset it",
@@ -169,7 +169,7 @@ static int add_channel(struct resolver *r, const char *from, const char *text)
 
 	if (result < 0)
 		return result;
-	/* As the node is called. */
+	/* The name of the node is also accepted. */
 	if (string_starts(text, "channel"))
 		text += strlen("channel");
 	if (parse_number(text, strlen(text), 10, IMEX_CHANNEL_MAX, &channel) < 0)
@@ -267,7 +267,7 @@ static int read_switch(struct resolver *r, enum variable variable, unsigned bit)
 	return from ? refuse_feature(r, bit, from) : error_memory(r->err);
 }
 
-/* One of the families in a list; channels of IMEX are numbers, with an annotation of their own. */
+/* Adds one of the families in a list. IMEX channels are numbers, and have their own annotation. */
 static int add_feature(struct resolver *r, const char *from, const char *name)
 {
 	unsigned bit = feature_bit(slice_from(name));

@@ -19,7 +19,7 @@ static int compare_keyed(const void *a, const void *b)
 	return x->place < y->place ? -1 : x->place > y->place;
 }
 
-/* By sorting: unlike a hash table it has no worst case that an image could choose. */
+/* Sorts the keys. Unlike a hash table, this has no worst case that an image could cause. */
 int items_keep_last(struct arena *arena, const char *const *keys, size_t count, bool *keep)
 {
 	struct keyed *sorted = arena_alloc(arena, (count + 1) * sizeof(*sorted));

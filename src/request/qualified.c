@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Names of CDI devices, "VENDOR/CLASS=DEVICE": whose they are. NVIDIA's own kind and its built-in
- * ones are read by davit itself, those of other vendors too; all others are a spec's.
+ * Decides who handles the name of a CDI device, "VENDOR/CLASS=DEVICE". davit itself reads NVIDIA's
+ * kinds and those of other known vendors. All other devices are defined by specs.
  */
 #include <ctype.h>
 #include <string.h>
@@ -14,7 +14,7 @@ static struct slice strip(struct slice text, size_t length)
 	return (struct slice){text.data + length, text.length - length};
 }
 
-/* The length of "VENDOR/CLASS" in a qualified name; 0: it is none. */
+/* The length of "VENDOR/CLASS" in a qualified name; 0: another form. */
 static size_t kind_length(struct slice name)
 {
 	const char *equals = memchr(name.data, '=', name.length);

@@ -15,7 +15,7 @@ static int explain_environment(struct resolver *r)
 	return result;
 }
 
-/* The image widens what it gets by this: it counts where its environment does. */
+/* With all lists, an image gets more, so this requires that its environment is accepted. */
 static int lists_resolve(struct resolver *r)
 {
 	if (!string_equal(r->env.jetpack, "csv-mounts=all"))

@@ -100,7 +100,7 @@ static int add_legacy(struct resolver *r)
 	return add(r, "CUDA_VERSION", expression);
 }
 
-/* An unreadable constraint is no error if unsatisfied ones are only warnings. */
+/* An unreadable constraint isn't an error if unsatisfied ones are only warnings. */
 static int pass_over(struct resolver *r, int result)
 {
 	const char *message = arena_strdup(r->arena, r->err->message);
@@ -135,7 +135,7 @@ int requirements_resolve(struct resolver *r)
 
 /* ---- checking --------------------------------------------------------------------------- */
 
-/* "cuda 13.0 (driver 580.159.04)": what the host has of the property that fails. */
+/* The host's value of the failed property: "cuda 13.0 (driver 580.159.04)". */
 static const char *have(const struct requirement_facts *facts, unsigned property,
 			struct arena *arena)
 {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the steps share: rules, and whether policy accepts a source. */
+/* Shared by the steps: adding rules, and whether the policy accepts a source. */
 #include <linux/capability.h>
 #include <stdio.h>
 
 #include "resolver.h"
 
-/* The sentence, in the arena and among the rules; NULL without memory. */
+/* Adds the sentence to the rules, and returns it. NULL: no memory. */
 static const char *add_rule(struct resolver *r, enum request_rule_kind kind, const char *format,
 			    va_list args)
 {
@@ -80,7 +80,9 @@ bool resolver_accepts_env(struct resolver *r, const char *what)
 	return accepts(r, r->config->policy.env, "accept-env", what);
 }
 
-/* With some engines, any user who may start a container can set them, like the environment. */
+/*
+ * With some engines, any user who can start a container can set annotations, like the environment.
+ */
 bool resolver_accepts_annotation(struct resolver *r, const char *what)
 {
 	if (r->config->policy.annotations == ACCEPT_AS_ENV)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What the steps of gpu_request_resolve share: the inputs, what was found in them, and the request
- * in the making. Steps return 0, or -errno with the error filled.
+ * Shared by the steps of gpu_request_resolve: the inputs, the values found in them, and the request
+ * so far. Steps return 0, or -errno with the error filled.
  */
 #pragma once
 
@@ -39,7 +39,7 @@ struct environment {
 	const char *jetpack;           /* NVIDIA_REQUIRE_JETPACK; NULL: not set */
 	const char *require_cuda;      /* NVIDIA_REQUIRE_CUDA, or NULL */
 	size_t malformed;              /* entries that aren't NAME=value */
-	struct strings near_misses;    /* sentences about names that are nearly ours */
+	struct strings near_misses;    /* sentences about names that resemble davit's */
 };
 
 struct resolver {
@@ -57,7 +57,7 @@ struct resolver {
 /* Adds a sentence to the request's rules. 0 or -ENOMEM. */
 int resolver_rule(struct resolver *r, enum request_rule_kind kind, const char *format, ...)
 	PRINTF_LIKE(3, 4);
-/* The same for something that is ignored; the log has it, too. */
+/* The same for something that is ignored. It is also logged. */
 int resolver_warn(struct resolver *r, const char *format, ...) PRINTF_LIKE(2, 3);
 /*
  * Whether the policy accepts a request in the environment (accept-env) or in annotations
@@ -67,7 +67,7 @@ bool resolver_accepts_env(struct resolver *r, const char *what);
 bool resolver_accepts_annotation(struct resolver *r, const char *what);
 /* The same without a rule. */
 bool resolver_trusts_env(const struct resolver *r);
-/* "the container has no CAP_SYS_ADMIN", or why the one that it has doesn't count. */
+/* "the container has no CAP_SYS_ADMIN", or the reason that its CAP_SYS_ADMIN isn't sufficient. */
 const char *resolver_not_privileged(const struct resolver *r);
 
 /*
@@ -84,7 +84,7 @@ int items_split(struct resolver *r, const char *what, const char *value, struct 
 int items_unique(struct resolver *r, struct strings *list);
 /* Sets keep[i] for the last of each group of equal keys; at most REQUEST_ITEMS_MAX. */
 int items_keep_last(struct arena *arena, const char *const *keys, size_t count, bool *keep);
-/* ERROR_BAD_REQUEST when text isn't printable ASCII. */
+/* ERROR_BAD_REQUEST if the text isn't printable ASCII. */
 int items_check_printable(struct resolver *r, const char *what, const char *text);
 /* "cannot read WHAT: it has more than ... items". */
 int items_too_many(struct resolver *r, const char *what);
@@ -101,12 +101,12 @@ const char *environment_name(enum variable variable);
 
 /* Requests made by mounting /dev/null beneath /var/run/nvidia-container-devices. */
 struct mount_requests {
-	struct strings devices; /* names, those of cdi/ for kind nvidia.com/gpu among them */
+	struct strings devices; /* names, including those in cdi/ of kind nvidia.com/gpu */
 	struct strings imex;
 	const char *word;        /* "none" or "void" among the names, or NULL */
 	struct strings others;   /* qualified names of other vendors' devices */
-	struct strings of_specs; /* and of all that are nobody's here */
-	size_t malformed;        /* beneath cdi/, and no qualified names */
+	struct strings of_specs; /* qualified names of all devices that specs define */
+	size_t malformed;        /* mounts beneath cdi/ without a qualified name */
 };
 int mount_requests_read(struct resolver *r, struct mount_requests *ret);
 /* `none` and `void` as the name of a mount: ERROR_UNKNOWN_DEVICE. Returns -ENODEV. */
@@ -116,12 +116,12 @@ int mount_refuse_word(struct resolver *r, const char *what, const char *word);
 
 enum name_owner {
 	NAME_UNQUALIFIED,
-	NAME_NVIDIA,     /* nvidia.com/gpu=0, runtime.nvidia.com/gpu=0: davit's own reading */
+	NAME_NVIDIA,     /* nvidia.com/gpu=0, runtime.nvidia.com/gpu=0: davit reads these itself */
 	NAME_MANAGEMENT, /* management.nvidia.com/gpu=all */
 	NAME_OF_VENDOR,  /* of another vendor's kind */
-	NAME_OF_SPEC,    /* all others, and names of nvidia.com/gpu that davit doesn't give */
+	NAME_OF_SPEC,    /* all others, and names of nvidia.com/gpu that aren't in davit's format */
 };
-/* Whose device it is; *ret_device is what follows the kind. */
+/* Who handles the device; *ret_device is the part after the kind. */
 enum name_owner name_owner(struct slice name, struct slice *ret_device);
 /* Whether its kind's vendor is nvidia.com or beneath it: k8s.device-plugin.nvidia.com. */
 bool name_is_of_nvidia(const char *name);
@@ -136,11 +136,11 @@ int names_split(struct resolver *r, struct strings *list, struct strings *ret);
  */
 int names_add(struct resolver *r, const char *from, const struct strings *names);
 
-/* An annotation that names CDI devices, by what it begins with. */
+/* Whether the annotation names CDI devices, by its prefix. */
 bool resolver_is_cdi_annotation(const struct resolver *r, const char *name);
 /* Decides the request for vendors other than NVIDIA: sets gpu and wishes. */
 int wishes_resolve(struct resolver *r, const struct mount_requests *mounts);
-/* Fills env.others, all of them not set. */
+/* Fills env.others with the variables, none of which is set yet. */
 int wishes_list_variables(struct resolver *r);
 /* Decides the request for NVIDIA: sets gpu, nvidia, from and devices. */
 int devices_resolve(struct resolver *r, const struct mount_requests *mounts);

@@ -11,7 +11,7 @@
 /* A source's results other than -errno. */
 enum { SOURCE_UNSET, SOURCE_DECIDED };
 
-/* Each once, at its last place; none of them may hold what can't be printed. */
+/* Keeps each device once, at its last place. Unprintable names are an error. */
 static int wish(struct resolver *r, const struct vendor *vendor, const char *from,
 		struct strings *names)
 {
@@ -36,7 +36,7 @@ static int wish(struct resolver *r, const struct vendor *vendor, const char *fro
 	return result < 0 ? result : SOURCE_DECIDED;
 }
 
-/* `void`, or nothing but `none`: no GPU of the vendor's. */
+/* `void`, or only `none`, requests no GPU of the vendor. */
 static int decide(struct resolver *r, const struct vendor *vendor, const char *from,
 		  struct strings *names)
 {
@@ -193,7 +193,7 @@ int wishes_resolve(struct resolver *r, const struct mount_requests *mounts)
 {
 	int result = 0;
 
-	/* Most containers request nothing in any of these ways. */
+	/* Most containers have none of these requests. */
 	if (r->spec->annotations.count == 0 && mounts->others.count == 0 && !r->env.others_set)
 		return 0;
 	for (size_t i = 0; result == 0 && vendors[i]; i++)
@@ -230,7 +230,10 @@ static int unknown_kind(struct resolver *r, const char *entry)
 			 "write NAME=KIND with one of the kinds %s", list);
 }
 
-/* Those of the configuration come first, as in policy.env-names; each vendor's own is the last. */
+/*
+ * The configured variables come first, as in policy.env-names. Each vendor's own variable is the
+ * last.
+ */
 int wishes_list_variables(struct resolver *r)
 {
 	const struct strings *configured = &r->config->policy.vendor_env_names;

@@ -4,9 +4,9 @@
 #include "davit/runtime.h"
 
 /*
- * The flags of runc, crun and youki, so that a value isn't taken for the command (`--root create`).
- * crun, by getopt_long(3), takes the beginning of a long flag for it as far as no other one begins
- * so; runc takes whole names, after one dash or two. What is ambiguous the runtime refuses.
+ * The flags of runc, crun and youki, so that a value isn't mistaken for the command (`--root
+ * create`). crun uses getopt_long(3), which accepts an unambiguous beginning of a long flag. runc
+ * accepts whole names after one or two dashes. The runtime refuses ambiguous flags.
  */
 struct known_flag {
 	const char *name;
@@ -15,8 +15,7 @@ struct known_flag {
 struct known_flags {
 	const struct known_flag *items;
 	size_t count;
-	const char
-		*letters; /* of one letter each, those with a value; a value may follow at once */
+	const char *letters; /* the one-letter flags with a value, which may follow directly */
 };
 static const struct known_flag global_items[] = {
 	{"cgroup-manager", true},  {"criu", true},   {"debug", false},
@@ -34,7 +33,10 @@ static const struct known_flag command_items[] = {
 };
 static const struct known_flags command_flags = {command_items, ARRAY_SIZE(command_items), "bf"};
 
-/* What a word that follows a flag is, when it is one of these, and else most likely that flag's. */
+/*
+ * If one of these words follows an unknown flag, it is the command. Any other word is probably the
+ * flag's value.
+ */
 static const char *const commands[] = {
 	"checkpoint", "completion", "create", "delete", "events", "exec",   "features", "h",
 	"help",       "info",       "init",   "kill",   "list",   "mounts", "pause",    "ps",
@@ -49,7 +51,7 @@ static bool is_listed(struct slice name, const char *const *list, size_t count)
 	return false;
 }
 
-/* The flag of that name, or the only one that begins so, for a name after two dashes. Or NULL. */
+/* The flag of that name or, after two dashes, the only flag that begins with it. Or NULL. */
 static const struct known_flag *find_flag(const struct known_flags *flags, struct slice name,
 					  bool shortened)
 {
@@ -69,20 +71,20 @@ static const struct known_flag *find_flag(const struct known_flags *flags, struc
 	return count == 1 ? found : NULL;
 }
 
-/* One flag: its name without dashes, and its value, when it has one. */
+/* One flag: its name without dashes, and its value if it has one. */
 struct flag {
 	struct slice name;
 	const char *value;
 	bool unknown;
 };
 
-/* A letter that has a value in a word of them: "-b", "-b/bundle", "-db". NULL: none. */
+/* The letter with a value in a word of letters: "-b", "-b/bundle", "-db". NULL: none. */
 static const char *find_letter(const struct known_flags *flags, const char *word)
 {
 	for (const char *at = word; *at && *at != '='; at++) {
 		if (strchr(flags->letters, *at))
 			return at;
-		if (*at != 'd') /* --detach; no other one has no value */
+		if (*at != 'd') /* --detach, the only letter without a value */
 			return NULL;
 	}
 	return NULL;
@@ -94,8 +96,8 @@ static const char *next_word(int argc, char *const *argv, int *index)
 }
 
 /*
- * Splits argv[*index], which begins with a dash: --name, -name (Go accepts one dash or two),
- * --name=value, --name value, and the letters. Afterwards *index is its last word.
+ * Splits argv[*index], which begins with a dash: --name, -name (Go accepts one or two dashes),
+ * --name=value, --name value, or letters. Afterwards *index is the flag's last word.
  */
 static struct flag read_flag(int argc, char *const *argv, int *index,
 			     const struct known_flags *flags)

@@ -23,7 +23,7 @@ static size_t skip_string(const struct document *document, size_t at)
 	return at < document->length ? at + 1 : document->length;
 }
 
-/* Behind the value that begins at `at`. */
+/* The position after the value that begins at `at`. */
 static size_t skip_value(const struct document *document, size_t at)
 {
 	size_t depth = 0;
@@ -60,7 +60,7 @@ static char char_at(const struct document *document, size_t at)
 	return document->text[at];
 }
 
-/* The value, by json-c; NULL when that can't be. */
+/* Parses the value with json-c. NULL: no value, one that is too long, or no memory. */
 static struct json_object *parse(const struct document *document, struct document_value value)
 {
 	__attribute__((cleanup(json_tokener_release))) struct json_tokener *tokener =
@@ -101,7 +101,7 @@ static bool says_slice(const struct document *document, struct document_value st
 	       memcmp(text.data, name.data, name.length) == 0;
 }
 
-/* The last member of that name of the object at `object`; of null only the place. */
+/* The last member of that name in the object at `object`. If its value is null, only the place. */
 static struct document_value find_member(const struct document *document,
 					 struct document_value object, struct slice name)
 {

@@ -12,10 +12,10 @@
 struct document_node {
 	struct slice name;
 	struct document_value value; /* in the text; start 0: absent; end == start: null */
-	struct document_node *first, *last, *next; /* what is in it; its neighbour */
+	struct document_node *first, *last, *next; /* its children; its next sibling */
 	struct strings items;                      /* to be appended to an array */
-	const char *text;                          /* what it becomes as a whole, or NULL */
-	bool emptied; /* all that the array has in the text is to be removed */
+	const char *text;                          /* its new text, or NULL */
+	bool emptied; /* all items of the array in the text are to be removed */
 };
 
 static inline bool document_exists(struct document_value value)

@@ -4,7 +4,7 @@
 
 #include "document.h"
 
-/* Text is measured first, then written: `to` is NULL until it is known how long it gets. */
+/* Text is measured first, then written. `to` is NULL while measuring. */
 struct output {
 	char *to;
 	size_t length;
@@ -34,8 +34,7 @@ static bool has_content(const struct document_node *node)
 
 static void put_value(struct output *output, const struct document_node *node);
 
-/* Items, or members that the text lacks, each with a comma before it but, unless `more`, the first.
- */
+/* Writes items, or members that the text lacks. A comma precedes each; the first only if `more`. */
 static void put_inside(struct output *output, const struct document_node *node, bool more)
 {
 	for (size_t i = 0; i < node->items.count; i++) {
@@ -101,7 +100,7 @@ static int add_insertions(struct document *document, const struct document_node 
 	int r = 0;
 
 	if (!node->value.start && node != document->changes)
-		return 0; /* made with what it is in */
+		return 0; /* its parent, which is also missing, contains it */
 	if (node->text) {
 		struct document_value place = node->value;
 
@@ -125,7 +124,7 @@ static int by_place(const void *a, const void *b)
 	return (one->start > other->start) - (one->start < other->start);
 }
 
-/* Most often they are in their order, or but for a few. */
+/* Usually all but a few are already in order. */
 static int sort_edits(struct document *document)
 {
 	const struct document_edit *edits = document->edits.items;

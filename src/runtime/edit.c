@@ -226,7 +226,7 @@ static int edit_environment(struct document *document, const struct strings *var
 /* ---- hooks ------------------------------------------------------------------------------ */
 
 #define HOOK "davit-hook"
-#define HOOK_OF_GPUS "nvidia-container-runtime-hook" /* what dockerd makes of --gpus */
+#define HOOK_OF_GPUS "nvidia-container-runtime-hook" /* the hook that dockerd adds for --gpus */
 
 static const char *const hook_stages[] = {"hooks.prestart", "hooks.createRuntime"};
 
@@ -297,7 +297,7 @@ static int find_hook_of_gpus(struct document *document, bool *ret_found, struct 
 	return r;
 }
 
-/* What they would do is done by this edit already. */
+/* This edit already does the work of these hooks. */
 static int remove_injectors(struct document *document, struct error *err)
 {
 	int r = 0;
@@ -346,7 +346,7 @@ int spec_add_hook(struct document *document, const char *hook, bool for_runtime,
 
 	if (r == 0)
 		r = remove_injectors(document, err);
-	/* It keeps the name: messages say --gpus then. */
+	/* The hook keeps this name, so that messages name --gpus. */
 	if (r == 0)
 		r = add_hook(document, "hooks.prestart", hook, by_gpus ? HOOK_OF_GPUS : HOOK,
 			     options, "prestart", err);
@@ -416,7 +416,7 @@ static int has_group(struct document *document, const char *group, bool *ret, st
 	return r;
 }
 
-/* Of another device on the same interface, the spec's name counts. */
+/* If config.json moves the same interface, the spec's name replaces the other. */
 static int move_net_device(struct document *document, const struct cdi_net_device *device,
 			   struct error *err)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the low-level runtime says of itself: runtime-spec, features.md. */
+/* Reads the low-level runtime's description of itself (runtime-spec, features.md). */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/vfs.h>

@@ -9,7 +9,7 @@
 #include "davit/runtime.h"
 #include "davit/sys.h"
 
-/* Whether it can be executed, and is another program than ours. */
+/* Whether it can be executed, and isn't davit-runtime itself. */
 static bool is_runtime(const char *path, int self)
 {
 	struct stat ours, theirs;
@@ -75,7 +75,7 @@ static const char *find_candidate(const char *name, const char *path, int self, 
 
 	if (name[0] == '/')
 		return is_runtime(name, self) ? name : NULL;
-	/* A relative path would be the caller's working directory's. */
+	/* A relative path would depend on the caller's working directory. */
 	if (strchr(name, '/'))
 		return NULL;
 	while (slice_next(&rest, ':', &dir)) {
@@ -142,7 +142,7 @@ int file_replace(const char *path, int like, const char *text, size_t length, st
 
 	if (written < 0 || (size_t)written >= sizeof(temporary))
 		return error_errno(err, ENAMETOOLONG, "write %s", path);
-	/* What a process of this number left, when it was killed. */
+	/* A killed process with the same number may have left this file. */
 	(void)unlinkat(AT_FDCWD, temporary, 0);
 	fd = openat(AT_FDCWD, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 		    0600);
@@ -160,7 +160,7 @@ int file_replace(const char *path, int like, const char *text, size_t length, st
 
 /* ---- the runtime's log ------------------------------------------------------------------ */
 
-/* The text in quotes, as JSON has it: logrus's quotes for plain text lines are the same. */
+/* Quotes the text as in JSON. logrus quotes its plain text lines the same way. */
 static int log_entry(bool json, const char *line, const char *when, char *ret, size_t room)
 {
 	AUTO_JSON *message = json_object_new_string(line);

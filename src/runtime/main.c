@@ -18,7 +18,7 @@
 #include "davit/runtime.h"
 
 #define EXIT_FAILED 1
-#define EXIT_NEEDS_PROGRAM 2 /* of the child that makes the edit: davit-nvml, modprobe */
+#define EXIT_NEEDS_PROGRAM 2 /* the edit's child must be able to start davit-nvml or modprobe */
 
 static void report(const struct runtime_arguments *arguments, const struct error *err)
 {
@@ -97,7 +97,7 @@ static int write_config(const struct pipeline *pipeline, const struct document *
 	return file_replace(path, fd, document->text, document->length, err);
 }
 
-/* What davit-runtime makes a container with. */
+/* The inputs of an edit. */
 struct edit {
 	const struct runtime_arguments *arguments;
 	const struct config *config;
@@ -109,7 +109,7 @@ struct edit {
 	bool legacy;           /* called nvidia-container-runtime.legacy: only the hook's result */
 };
 
-/* Mode `spec`: all of the plan, partly by the createContainer hook, which finds it in a file. */
+/* Mode `spec`: writes the plan. A file contains the createContainer hook's part. */
 static int write_plan(const struct edit *edit, enum filter filter, const char *hook,
 		      struct document *document, struct error *err)
 {
@@ -144,7 +144,7 @@ static int write_plan(const struct edit *edit, enum filter filter, const char *h
 		r = spec_split(pipeline, &root,
 			       runtime_mounts_in_spec(pipeline->config->runtime.mounts, low), arena,
 			       &edits, &rest, err);
-	/* Groups are added by this edit, but for those that a user namespace doesn't have. */
+	/* This edit adds groups, except those that a user namespace doesn't have. */
 	if (r == 0 && pipeline->choices.count && user_namespace_is_nested())
 		r = pipeline_note_groups(pipeline, arena, err);
 	if (r == 0)
@@ -186,8 +186,8 @@ static int give_gpus(const struct edit *edit, enum filter filter, struct error *
 	if (r < 0)
 		return r;
 	/*
-	 * In a user namespace of its own the container can neither make nodes nor can its hooks
-	 * read the bundle: the hook does everything, from outside.
+	 * A container with its own user namespace can't create nodes, and its hooks can't read the
+	 * bundle. So the prestart hook does everything from outside.
 	 */
 	if (config->runtime.mode == RUNTIME_MODE_HOOK || pipeline->spec.user_namespace)
 		r = spec_add_hook(&document, hook, !edit->legacy, err);
@@ -342,7 +342,7 @@ static bool is_called(char *const *argv, const char *name)
 	return argv[0] && string_starts(slash ? slash + 1 : argv[0], name);
 }
 
-/* NVIDIA's names for its modes: the name says what the configuration otherwise does. */
+/* NVIDIA's program names for its modes. Such a name overrides the configuration. */
 static bool take_mode(char *const *argv, struct config *config)
 {
 	bool legacy = is_called(argv, "nvidia-container-runtime.legacy");

@@ -44,8 +44,8 @@ static int add_rule(struct splitter *d, const struct operation *operation, struc
 }
 
 /*
- * As the engines give a CDI spec's node to a container: mode and owner are what the spec says, or
- * the runtime's default and the container's user. Bound by the hook, it is as the host has it.
+ * Adds a CDI spec's node as the engines do: with the spec's mode and owner, or the runtime's
+ * default mode and the container's user. A node that the hook binds has the host's mode and owner.
  */
 static int add_spec_node(struct splitter *d, const struct operation *operation, bool by_hook,
 			 struct error *err)
@@ -111,7 +111,7 @@ static int add_device(struct splitter *d, const struct operation *operation, boo
 	return 0;
 }
 
-/* The deepest directory on the way to `path`; *ret_rest is what follows. */
+/* Opens the deepest existing directory of `path`; *ret_rest is the rest of the path. */
 static int open_deepest(const struct root *root, const char *path, const char **ret_rest)
 {
 	char prefix[PATH_MAX];
@@ -146,9 +146,8 @@ static bool source_is_directory(const struct splitter *d, const struct operation
 }
 
 /*
- * Whether the runtime can make the target of a mount, or has it: of links to nothing, FIFOs, a file
- * for a directory and the like in the image the hook has something to say, and runtimes do what
- * they do.
+ * Whether the target of a mount exists, or the runtime can create it. For dangling links, FIFOs, or
+ * a file in the place of a directory, runtimes differ, and the hook gives a clear error.
  */
 static bool has_target(const struct splitter *d, const struct operation *operation)
 {
@@ -168,7 +167,10 @@ static bool has_target(const struct splitter *d, const struct operation *operati
 	return rest[length] == '\0' && S_ISREG(st.st_mode) && !source_is_directory(d, operation);
 }
 
-/* By a link of the image, say: a directory, on which no file can be mounted. */
+/*
+ * Whether the target is itself a mount, for example through a link of the image. It is a directory
+ * then, on which no file can be mounted.
+ */
 static bool is_mount_itself(const struct image_place *place)
 {
 	return place->path[place->mount_length] == '\0';
@@ -191,9 +193,9 @@ static bool is_mounted_over(const struct splitter *d, const char *target)
 }
 
 /*
- * Where the runtime would write into what isn't the container's own, or can't make the file to
- * mount on; the hook looks at what really lies there at the moment that it acts. The runtime
- * follows links of the image up to the last one, so that is where the place is looked for.
+ * Whether the hook must do it: the runtime would write outside the container's own root, or can't
+ * create the file to mount on. The hook checks the place again when it acts. The runtime follows
+ * the image's links, including the last one, so the place is where they lead.
  */
 static int is_for_hook(const struct splitter *d, const struct operation *operation, bool *ret,
 		       struct error *err)
@@ -209,7 +211,7 @@ static int is_for_hook(const struct splitter *d, const struct operation *operati
 			    : d->root_is_read_only);
 	if (operation->kind == OPERATION_DEVICE)
 		*ret |= is_mounted_over(d, operation->target);
-	/* What is mounted in a shared root shows on the host. */
+	/* A mount in a root with shared propagation is visible on the host. */
 	if (operation->kind == OPERATION_BIND)
 		*ret |= d->pipeline->spec.shared_propagation ||
 			(place.mount ? is_mount_itself(&place) : !has_target(d, operation));
@@ -300,7 +302,7 @@ static int make_absolute(const struct splitter *d, struct oci_mounts *mounts)
 	return 0;
 }
 
-/* What the hook has to know of config.json. */
+/* Describes config.json's mounts for the hook. */
 static int describe_mounts(const struct splitter *d, struct error *err)
 {
 	const struct oci_spec *spec = &d->pipeline->spec;
@@ -351,7 +353,7 @@ static int add_variables(struct splitter *d, struct error *err)
 	const struct gpu_request *request = &d->pipeline->request;
 	int r = request->nvidia ? add_variable(d, &vendor_nvidia) : 0;
 
-	/* Where programs that look for libcuda by themselves find it, as NVIDIA's runtime says. */
+	/* The directory for programs that search libcuda themselves, as in NVIDIA's runtime. */
 	if (r == 0 && request->nvidia && request->capabilities & CAPABILITY_COMPUTE) {
 		const char *folder = driver_libcuda_folder(&d->pipeline->driver,
 							   d->pipeline->image.lib_dir, d->arena);
@@ -384,7 +386,7 @@ int spec_split(const struct pipeline *pipeline, const struct root *root, bool mo
 	int r;
 
 	d.root_is_read_only = fstatvfs(root->fd, &fs) == 0 && fs.f_flag & ST_RDONLY;
-	/* Nothing can be made in such a root, so there will be nothing to remove. */
+	/* Nothing can be created in such a root, so nothing will have to be removed. */
 	ret->poststop = !d.root_is_read_only;
 	*ret_rest = (struct plan){.proc_mask = plan->proc_mask, .libraries = plan->libraries};
 	r = spec_take_given_mounts(pipeline, root, arena, ret, &all, err);

@@ -3,7 +3,7 @@
 
 #include "davit/runtime.h"
 
-/* Adds what is missing of a path, the highest first. */
+/* Adds the missing components of a path, the highest first. */
 static int add_missing(const struct image_place *place, struct arena *arena, struct strings *ret)
 {
 	const char *end = place->path + place->existing;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What choosing and its messages share. */
+/* Shared by the selection and its messages. */
 #pragma once
 
 #include "davit/select.h"
@@ -17,7 +17,7 @@ enum candidates { CANDIDATES_INDICES, CANDIDATES_UUIDS, CANDIDATES_BUS_IDS, CAND
 
 /* Fills the error and returns -ENODEV (or -ENOMEM). */
 int select_unknown(struct picker *picker, const char *item, enum candidates candidates);
-/* The same for "0,1,...": more GPUs than there are. */
+/* The same for "0,1,...", which names more GPUs than exist. */
 int select_too_many(struct picker *picker, size_t count);
 /* The same for a GPU that exists but can't be used. */
 int select_lost(struct picker *picker, const char *item, const struct lost_gpu *lost);

@@ -96,7 +96,7 @@ static bool is_bare_uuid(const char *item)
 	return item[36] == '\0';
 }
 
-/* A lost GPU's UUID isn't known: it may be the one. */
+/* A lost GPU's UUID is unknown, so it may be this GPU. */
 static int pick_uuid(struct picker *picker, const char *uuid)
 {
 	const struct gpu *gpu = driver_find_uuid(picker->driver, uuid);
@@ -237,7 +237,7 @@ static int take(struct picker *picker, const struct gpu *gpu, const struct mig_i
 	return 0;
 }
 
-/* "0", "1", ... in their order: what `docker run --gpus N` makes of N. */
+/* Whether the items are "0", "1", ... in this order, as `docker run --gpus N` requests. */
 static bool counts_up(const struct strings *devices)
 {
 	unsigned index;
@@ -291,7 +291,10 @@ bool select_needs_uuids(const struct driver *driver, const struct strings *devic
 	return false;
 }
 
-/* Whether the instances of a GPU aren't in NVML's order yet: it gave each a UUID along with it. */
+/*
+ * Whether NVML's order of a GPU's instances is still unknown. NVML gives the order and the UUIDs
+ * together.
+ */
 static bool order_unknown(const struct gpu *gpu)
 {
 	for (size_t i = 0; gpu->mig.count > 1 && i < gpu->mig.count; i++)

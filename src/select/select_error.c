@@ -4,7 +4,7 @@
 
 #include "picker.h"
 
-/* A list longer than this is cut: the line has to keep room for the rest. */
+/* Longer lists are cut, because the line also contains other text. */
 #define LIST_MAX 170
 /* A UUID has 40 characters, with "MIG-", "/gi/ci" and a typo some more. */
 #define ITEM_MAX 60

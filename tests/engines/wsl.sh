@@ -80,6 +80,14 @@ run_script "cmp /usr/bin/nvidia-smi $store/nvidia-smi && cmp /usr/lib/wsl/lib/li
 equal "files of the image where the links go ($with)" '0 same' "$rc $output$errors"
 drop_bundle
 
+# In a user namespace where the owner of the store has another id than 0, it is still one mount.
+new_bundle debian NVIDIA_VISIBLE_DEVICES=0
+equal "an owner with another id ($with)" "/usr/lib/wsl/drivers" \
+	"$(unshare --user --map-users 0,1000,1 --map-groups 0,1000,1 "$davit" explain --config "$config" --bundle "$bundle" --json |
+		jq -r --arg store "$store" '.operations[] | select(.op == "bind" and (.target | startswith($store))).target' |
+		sed 's|/[^/]*$||')"
+drop_bundle
+
 for mode in spec hook; do
 	ENGINE=$runtime
 	configure_runtime "$low" ".runtime.mode = \"$mode\""

@@ -5,7 +5,7 @@
 
 #include "cli.h"
 
-/* What every command has; --json only where the table says so. */
+/* The options of every command; --json only if the table says so. */
 static const struct command_option common[] = {
 	{"config", OPTION_VALUE, "FILE", "the configuration to use (" CONFIG_PATH ")"},
 	{"json", OPTION_FLAG, NULL, "print JSON"},
@@ -25,7 +25,7 @@ static bool has_own(const struct command *command, const char *name)
 	return false;
 }
 
-/* A group of commands has nothing to configure: its commands have. */
+/* A group doesn't read the configuration. Its commands do. */
 static bool is_left_out(const struct command *command, const struct command_option *option)
 {
 	return has_own(command, option->name) || (option == COMMON_JSON && !command->json) ||
@@ -130,7 +130,7 @@ static bool is_allowed(const char *choices, const char *value)
 	return false;
 }
 
-/* Whether it is -name or --name, and then what the name is. */
+/* Whether the word is -name or --name; *ret_name is then the name. */
 static bool is_option(const struct command *command, const char *word, const char **ret_name)
 {
 	if (word[0] != '-' || !word[1])

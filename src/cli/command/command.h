@@ -14,7 +14,7 @@
 enum option_kind {
 	OPTION_FLAG,
 	OPTION_VALUE,   /* takes a value; the last one counts */
-	OPTION_REPEATED /* takes a value, and may stand several times */
+	OPTION_REPEATED /* takes a value, and may be repeated */
 };
 struct command_option {
 	const char *name; /* "dry-run"; NULL ends a table */
@@ -27,17 +27,16 @@ struct command_option {
 	const char *summary; /* one line; NULL: accepted, but without meaning for davit */
 };
 
-/* What another program's options have besides: nvidia-ctk's. */
+/* Additional properties of options that come from another program, nvidia-ctk. */
 struct option_more {
 	const char *name;    /* of the option; NULL ends a table */
 	const char *same_as; /* the option that it is another name of; or NULL */
 	/*
-	 * Environment variables that stand for it when it isn't on the command line: the first one
-	 * that is set and not empty. "A,B", or NULL.
+	 * Environment variables that replace a missing option, as "A,B", or NULL. The first one
+	 * that is set and not empty is used.
 	 */
 	const char *variables;
-	const char
-		*refused; /* why davit doesn't have it: whoever gives it gets this line; or NULL */
+	const char *refused; /* the reason that davit prints if the option is given; or NULL */
 };
 
 #define WORDS_ANY INT_MAX
@@ -49,8 +48,11 @@ struct command {
 	const char *help;    /* paragraphs of up to 100 columns, each with its \n */
 	const char *example; /* a command line */
 	const struct command_option *options; /* besides --config, --json and --help; or NULL */
-	const struct option_more *more;       /* of some of them; or NULL */
-	/* NULL-ended: the first word is one of them, and `run`, if any, does without; or NULL */
+	const struct option_more *more;       /* for some of the options; or NULL */
+	/*
+	 * The group's commands, ending with NULL; the first word names one. `run`, if any, is for a
+	 * command line without a word. Or NULL.
+	 */
 	const struct command *const *commands;
 	const char *words;        /* what help calls the words, or "a|b": those allowed */
 	int words_min, words_max; /* how many */
@@ -80,19 +82,19 @@ struct arguments {
 };
 
 /*
- * `argv` is what follows the command's name. Both "--option=value" and "--option value"; "--" ends
- * the options; --help makes the rest of no account. -EINVAL: a usage error; -ENOMEM. Strings of
- * `ret` are those of argv.
+ * `argv` follows the command's name. "--option=value" and "--option value" are accepted, "--" ends
+ * the options, and with --help the rest has no effect. The strings in `ret` are those of argv. 0,
+ * -EINVAL (a usage error) or -ENOMEM.
  */
 int arguments_parse(const struct command *command, const char *name, int argc, char **argv,
 		    struct arena *arena, struct arguments *ret, struct error *err);
-/* The option of that name, among those that every command has, too; or NULL. */
+/* The option of that name, including those that every command has; or NULL. */
 const struct command_option *command_find_option(const struct command *command, const char *name,
 						 size_t length);
-/* The options one after another, own ones first; from NULL, and to NULL. */
+/* The option after `option`, the command's own ones first. NULL begins and ends the list. */
 const struct command_option *command_next_option(const struct command *command,
 						 const struct command_option *option);
-/* What else there is to know of the option; never NULL. */
+/* The option's additional properties; never NULL. */
 const struct option_more *command_more(const struct command *command,
 				       const struct command_option *option);
 /* The command of that name in a NULL-ended list, or NULL. */
@@ -104,11 +106,11 @@ const char *arguments_value(const struct arguments *arguments, const char *optio
 /* All of them. 0 or -ENOMEM. */
 int arguments_values(const struct arguments *arguments, const char *option, struct strings *ret);
 
-/* Prints --help, all of it from the table. The exit code. */
+/* Prints --help from the table. Returns the exit code. */
 int command_help(const struct command *command, const char *name);
 /* Candidates for the last of the words that follow the command: what completions/ has a use for. */
 int command_complete(const struct command *command, int argc, char **argv);
-/* Reads the command line and runs the command, or one of its own. The exit code. */
+/* Reads the command line, and runs the command or one of its group. Returns the exit code. */
 int command_run(const struct command *command, const char *name, int argc, char **argv);
 /*
  * "davit: cannot understand the command line: FORMAT (fix: see `NAME --help`)" on stderr. Returns

@@ -8,10 +8,10 @@
 
 #include "command.h"
 
-/* Where the words before the last one have led to. */
+/* The position that the words before the last one lead to. */
 struct position {
 	const struct command *command;       /* NULL: nowhere */
-	const struct command_option *option; /* whose value comes next; or NULL */
+	const struct command_option *option; /* the option whose value comes next; or NULL */
 	bool only_words;
 	size_t words;
 };

@@ -41,7 +41,7 @@ static void print_ignored(const struct command *command)
 		(void)putchar('\n');
 }
 
-/* Options of the other program that davit refuses: each says why when it is given. */
+/* Options of the other program that davit refuses. If one is given, its error says why. */
 static void print_refused(const struct command *command)
 {
 	bool any = false;

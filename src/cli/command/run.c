@@ -97,7 +97,7 @@ static int run_group(struct arguments *arguments, int argc, char **argv)
 	return refuse_command(arguments, argv[0]);
 }
 
-/* How many of the words are a group's options and their values. */
+/* The number of words that are the group's options and their values. */
 static int count_options(const struct command *group, int argc, char **argv)
 {
 	int count = 0;

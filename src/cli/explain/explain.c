@@ -22,7 +22,7 @@ static bool has_volumes(const struct oci_mounts *mounts)
 	return false;
 }
 
-/* config.json of a container that isn't known: no image, root with few capabilities. */
+/* Assumes the config.json of an unknown container: no image, root with few capabilities. */
 static int assume_bundle(struct pipeline *pipeline, const struct config *config,
 			 struct arena *arena, struct error *err)
 {
@@ -132,7 +132,7 @@ static int explain(const struct explain_options *options, const char *bundle, bo
 	return r < 0 ? cli_fail(&explanation.err) : 0;
 }
 
-/* Where the configuration can't be read, that is the answer. */
+/* If the configuration can't be read, that error is the answer. */
 static int no_configuration(const char *bundle, const struct error *err, bool json,
 			    struct arena *arena)
 {
@@ -162,7 +162,7 @@ const char *explain_options_text(const struct try_request *request, struct arena
 		if (!text || strings_add(arena, &words, text) < 0)
 			return NULL;
 	}
-	/* Those of --gpus are shown there. */
+	/* Capabilities from --gpus are shown with that option. */
 	if (request->capabilities && string_equal(request->capabilities_place, "--capabilities")) {
 		text = arena_printf(arena, "--capabilities %s", request->capabilities);
 		if (!text || strings_add(arena, &words, text) < 0)

@@ -12,7 +12,7 @@ struct explain_written {
 	struct plan plan;                    /* of davit.json */
 };
 
-/* A bundle, and the way through it as far as it leads; err says why not further. */
+/* A bundle and the stages that were completed for it. If one failed, err says why. */
 struct explanation {
 	struct pipeline pipeline;
 	struct root root;                  /* the container's, once there is something to plan */
@@ -34,41 +34,42 @@ struct explain_options {
 	const struct try_request *request; /* instead of the bundle's own; or NULL */
 };
 /*
- * Explains the bundle as it lies there, or with another request; without a bundle (NULL), a
- * container of an unknown image with that request. 0 or -errno, which err is filled with.
+ * Explains the bundle, with its own or another request. Without a bundle (NULL), explains a
+ * container of an unknown image with that request. 0 or -errno, the explanation's err filled.
  */
 int explain_bundle(const struct explain_options *options, const char *bundle, struct arena *arena,
 		   struct explanation *ret);
 
-/* What an operation takes: a file of the host, a link's text, or a device's numbers; or "". */
+/* The source of an operation: a file of the host, a link's text, or a device's numbers; or "". */
 const char *explain_source(const struct pipeline *pipeline, const struct operation *operation,
 			   struct arena *arena);
 
-/* The object of docs/architecture.md, and parts of it. */
+/* The JSON object that docs/architecture.md describes, and parts of it. */
 struct json_object *explain_json(const struct explanation *explanation, struct arena *arena);
 struct json_object *explain_json_request(const struct gpu_request *request);
 struct json_object *explain_json_selected(const struct selection *selection);
 struct json_object *explain_json_operation(const struct explanation *explanation,
 					   const struct operation *operation, struct arena *arena);
 
-/* What becomes of an operation whose target lies in a volume of config.json's. */
+/* The outcome of an operation whose target lies in a volume from config.json. */
 enum explain_outcome {
-	OUTCOME_OWN,  /* it doesn't: the container's own root, or a fresh mount such as a tmpfs */
-	OUTCOME_VIEW, /* a read-only volume: done in a view of it that this container alone has */
-	OUTCOME_COVERED, /* a file of the volume is there, and is covered in this container */
-	OUTCOME_NOTHING, /* nothing is there, and nothing is made in a volume */
+	OUTCOME_OWN,  /* in no volume, but in the own root or in a fresh mount such as a tmpfs */
+	OUTCOME_VIEW, /* a read-only volume: done in a private view, which only this container has
+		       */
+	OUTCOME_COVERED, /* the volume has a file there, which is covered in this container */
+	OUTCOME_NOTHING, /* the volume has no file there, and nothing is created in a volume */
 };
 /* *ret_volume: the destination that config.json has for the volume; NULL with OUTCOME_OWN. */
 enum explain_outcome explain_outcome(const struct explanation *explanation,
 				     const struct operation *operation, struct arena *arena,
 				     const char **ret_volume);
-/* The same as the end of a sentence; "" for OUTCOME_OWN. */
+/* The outcome as the end of a sentence; "" for OUTCOME_OWN. */
 const char *explain_outcome_text(const struct explanation *explanation,
 				 const struct operation *operation, struct arena *arena);
 
-/* The request that replaces the bundle's, as options of the command line. NULL without memory. */
+/* The request that replaces the bundle's, as options of the command line. NULL: no memory. */
 const char *explain_options_text(const struct try_request *request, struct arena *arena);
-/* The same for people: request, rules, GPUs, operations by their reasons. */
+/* Prints the explanation for people: request, rules, GPUs, and the operations by reason. */
 void explain_print_tree(const struct explanation *explanation, struct arena *arena);
 
 /* Why a path, or a library's bare name, is in the container or isn't. The exit code. */

@@ -24,7 +24,7 @@ static bool contains(struct json_object *array, struct json_object *item)
 	return false;
 }
 
-/* Items of the first array that the second one hasn't. */
+/* Items of the first array that the second one lacks. */
 static struct json_object *missing_in(struct json_object *array, struct json_object *other)
 {
 	struct json_object *ret = json_object_new_array();
@@ -190,7 +190,9 @@ int explain_diff(const struct explain_options *options, const char *bundle, cons
 	bool same = true;
 	int failed = 0;
 
-	/* What can't be read can't be compared; other errors are among what is compared. */
+	/*
+	 * A bundle that can't be read can't be compared. Other errors are part of the comparison.
+	 */
 	if (explain_bundle(options, bundle, arena, &a) < 0 && a.pipeline.stage < PIPELINE_REQUEST)
 		return cli_fail(&a.err);
 	if (explain_bundle(&as_is, other, arena, &b) < 0 && b.pipeline.stage < PIPELINE_REQUEST)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The object of docs/architecture.md. */
+/* The JSON object that docs/architecture.md describes. */
 #include "explain.h"
 
 static struct json_object *text(const char *string)
@@ -164,7 +164,7 @@ static struct json_object *json_operations(const struct explanation *explanation
 	return array;
 }
 
-/* What the command line puts in the place of the bundle's request. */
+/* The options of the command line that replace the bundle's request. */
 static struct json_object *json_options(const struct try_request *request)
 {
 	struct json_object *object = json_object_new_object();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* `davit explain` for people: what is alike stands in one line, so that it fits a screen. */
+/* `davit explain` for people. Similar operations share a line, so that the output fits a screen. */
 #include <string.h>
 
 #include "explain.h"
@@ -153,7 +153,7 @@ static bool has_files(const struct operation *operation)
 	return operation->kind == OPERATION_DEVICE || operation->kind == OPERATION_BIND;
 }
 
-/* Whether they can stand in one line: a list of names in the same directory. */
+/* Whether the two operations can share a line, as names in the same directory. */
 static bool are_alike(const struct lister *l, const struct operation *a, const struct operation *b)
 {
 	if (a->kind != b->kind || a->required != b->required ||
@@ -165,7 +165,7 @@ static bool are_alike(const struct lister *l, const struct operation *a, const s
 	return strcmp(outcome_of(l, a), outcome_of(l, b)) == 0;
 }
 
-/* The rule of a node that is bound, too, stands with the node: it has the same numbers. */
+/* The rule of a node that is also bound is shown with the node, which has the same numbers. */
 static bool is_shown_with_node(const struct plan *plan, size_t index)
 {
 	const struct operation *rule = &plan->items[index];
@@ -233,7 +233,7 @@ static void add_several(const struct lister *l, struct tree *node,
 		tree_add_name(line, name_of(l, members[i], base_name(members[i]->target)));
 }
 
-/* All operations that are like the one at `index`: marks them done. */
+/* Finds all operations similar to the one at `index`, and marks them as done. */
 static size_t find_members(const struct lister *l, size_t index, const struct operation **ret)
 {
 	const struct plan *plan = &l->pipeline->plan;
@@ -248,7 +248,7 @@ static size_t find_members(const struct lister *l, size_t index, const struct op
 	return count;
 }
 
-/* Everything that is there for one reason; what is a single line is told with the reason. */
+/* Adds all operations with one reason. A single one is shown in the reason's line. */
 static void add_reason(const struct lister *l, struct tree *operations, size_t index)
 {
 	const struct plan *plan = &l->pipeline->plan;

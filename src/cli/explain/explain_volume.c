@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Operations whose targets lie in volumes: what the rule of places makes of them. */
+/* The outcome of operations whose targets lie in volumes (docs/architecture.md, "Places"). */
 #include <fcntl.h>
 
 #include "explain.h"
@@ -28,7 +28,7 @@ enum explain_outcome explain_outcome(const struct explanation *explanation,
 	struct image_place place;
 
 	*ret_volume = NULL;
-	/* Rules make nothing; /proc is the container's own, or the mask is left out. */
+	/* Rules create nothing. The mask is mounted on the container's own /proc or omitted. */
 	if (!explanation->volumes || operation->kind == OPERATION_DEVICE_RULE ||
 	    operation->kind == OPERATION_PROC_MASK ||
 	    image_find_place(explanation->volumes, operation->target, false, &place) < 0 ||

@@ -7,7 +7,7 @@
 #define EXIT_UNKNOWN 1
 #define EXIT_NOT_MET 3
 
-/* "cuda=12.2,driver=535.104.05": what is not named stays unknown. */
+/* Parses "cuda=12.2,driver=535.104.05". Facts that aren't named remain unknown. */
 static int parse_facts(const char *have, struct arena *arena, struct requirement_facts *ret)
 {
 	const struct {
@@ -34,7 +34,7 @@ static int parse_facts(const char *have, struct arena *arena, struct requirement
 	return 0;
 }
 
-/* What this host tells without NVML. A host without a driver tells nothing. */
+/* The facts of this host that are known without NVML. Without a driver there are none. */
 static int host_facts(const struct arguments *arguments, struct arena *arena,
 		      struct requirement_facts *ret, struct error *err)
 {
@@ -134,7 +134,7 @@ static struct json_object *json_answer(const char *expression,
 	return object;
 }
 
-/* Every expression has to hold: one that fails weighs more than one that can't be decided. */
+/* Every expression must be satisfied. A failed one takes precedence over an undecided one. */
 static int exit_code(int before, enum requirement_verdict verdict)
 {
 	if (verdict == REQUIREMENT_FAILED || before == EXIT_NOT_MET)

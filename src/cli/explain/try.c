@@ -27,7 +27,10 @@ static int run(const struct arguments *arguments)
 	const char *capabilities = arguments_value(arguments, "capabilities");
 	int status = 0;
 
-	/* The command gets the standard streams, and nothing else that somebody left open. */
+	/*
+	 * The command inherits only the standard streams, and no other open descriptor of the
+	 * caller.
+	 */
 	(void)syscall(SYS_close_range, STDERR_FILENO + 1U, ~0U, 0U);
 	if (!bundle)
 		return usage_error(arguments, "--bundle DIR is missing");

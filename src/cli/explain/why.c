@@ -34,7 +34,7 @@ static bool image_has(const struct root *root, const char *path, off_t *ret_size
 	return true;
 }
 
-/* A library of that name which the loader takes before ours; NULL: none. */
+/* A library of that name that the loader prefers to the driver's; NULL: none. */
 static const char *find_shadow(const struct why_question *question,
 			       const struct explanation *explanation)
 {
@@ -104,7 +104,7 @@ static void answer_inside(const struct why_question *question,
 	ret->fix = "remove it from the image, or from its LD_LIBRARY_PATH";
 }
 
-/* What lies in a volume isn't the container's alone. Whether it is inside all the same. */
+/* Answers for a path in a volume, which others share. True: it is inside nevertheless. */
 static bool answer_volume(const struct why_question *question,
 			  const struct explanation *explanation, struct why_answer *ret)
 {
@@ -128,7 +128,7 @@ static bool answer_volume(const struct why_question *question,
 
 /* ---- not inside ------------------------------------------------------------------------- */
 
-/* It is planned, but what it takes isn't there. */
+/* The operation is planned, but its source doesn't exist. */
 static void answer_absent_source(const struct why_question *question,
 				 const struct explanation *explanation, struct why_answer *ret)
 {
@@ -154,7 +154,7 @@ static bool answer_known(const struct why_question *question, const struct drive
 	struct driver_known known;
 	const char *places;
 
-	/* The catalogue is of a PCI host's driver. */
+	/* The catalogue describes the driver of a PCI host. */
 	if (driver->platform != PLATFORM_NATIVE ||
 	    driver_know_file(question->name, driver->version, arena, &known) < 0)
 		return false;
@@ -240,12 +240,12 @@ static void answer_foreign(const struct why_question *question,
 	ret->reason = there ? "not a driver file: the image contains it"
 			    : "not a driver file, so davit doesn't add it";
 	ret->fix = there ? "" : "if the container needs it, add it to the image";
-	/* A list that isn't read may have it. */
+	/* The file may be in a list that isn't read. */
 	for (size_t i = 0; i < explanation->pipeline.driver.notes.count; i++)
 		add_note(question, ret, explanation->pipeline.driver.notes.items[i]);
 }
 
-/* The way ended before there was a plan. */
+/* A stage failed before there was a plan. */
 static void answer_failed(const struct why_question *question,
 			  const struct explanation *explanation, struct why_answer *ret)
 {
@@ -392,7 +392,7 @@ int explain_why(const struct explain_options *options, const char *bundle, const
 	struct why_answer answer = {0};
 	int failed = 0;
 
-	/* A path of the container, wherever davit is called. */
+	/* It is a path in the container, so davit's working directory has no effect. */
 	if (!question.bare && path[0] != '/')
 		question.path = path = arena_printf(arena, "/%s", path);
 	if (!path)

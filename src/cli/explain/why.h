@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What a question after a path works with. */
+/* Declarations for `davit explain --why`. */
 #pragma once
 
 #include <sys/stat.h>
@@ -8,41 +8,41 @@
 
 enum why_verdict {
 	WHY_INSIDE,
-	WHY_SHADOWED,      /* inside, but the image's own is found first */
-	WHY_NOT_REQUESTED, /* the container asks for no GPU */
+	WHY_SHADOWED,      /* inside, but the image's own file is found first */
+	WHY_NOT_REQUESTED, /* the container requests no GPU */
 	WHY_REFUSED,       /* policy */
-	WHY_CAPABILITY,    /* comes with one that wasn't asked for */
-	WHY_OTHER_GPU,     /* a GPU's or MIG instance's that isn't selected */
-	WHY_FEATURE,       /* comes with a variable of its own, NVIDIA_GDS and so on */
-	WHY_HOST_LACKS,    /* davit knows it, the host hasn't got it */
+	WHY_CAPABILITY,    /* requires a capability that wasn't requested */
+	WHY_OTHER_GPU,     /* belongs to a GPU or MIG instance that isn't selected */
+	WHY_FEATURE,       /* requires its own variable, such as NVIDIA_GDS */
+	WHY_HOST_LACKS,    /* davit knows it, but the host lacks it */
 	WHY_OTHER_VERSION, /* another driver's */
-	WHY_NOT_OF_DRIVER, /* davit doesn't know it: the image's own, or nobody's */
-	WHY_VOLUME,        /* a volume is there, in which nothing is made */
-	WHY_FAILED,        /* the container can't be given its GPUs at all */
+	WHY_NOT_OF_DRIVER, /* davit doesn't know it: a file of the image, or none */
+	WHY_VOLUME,        /* the path lies in a volume, in which nothing is created */
+	WHY_FAILED,        /* the container's request fails as a whole */
 };
 
 struct why_answer {
 	enum why_verdict verdict;
-	const struct operation *operation; /* that puts it there, or would; or NULL */
-	const char *source;                /* then what it takes */
+	const struct operation *operation; /* adds the path, or would add it; or NULL */
+	const char *source;                /* the operation's source */
 	const char *reason, *fix;          /* sentences; or NULL */
 	struct strings notes;
 };
 
 struct why_question {
 	const char *path, *name; /* as asked, and its last component */
-	bool bare;               /* there is nothing but the name */
+	bool bare;               /* only a name was given */
 	struct stat host;        /* what the host has at that path; st_ino 0: nothing */
 	struct arena *arena;
 };
 
 /*
- * The operation of the plan that is about the path: by its place in the container, by a bound
- * directory above it or, for a path of the host, by what it takes. NULL: none.
+ * The plan's operation for the path: by its target, by a bound directory above it or, for a host
+ * path, by its source. NULL: none.
  */
 const struct operation *why_find(const struct why_question *question,
 				 const struct pipeline *pipeline, const struct root *root);
-/* Whether the host has, or will have, what the operation takes. */
+/* Whether the host has, or will have, the operation's source. */
 bool why_source_exists(const struct pipeline *pipeline, const struct operation *operation);
 
 /* What would have to be asked for to get it: tries requests. True: `ret` is filled. */

@@ -12,7 +12,7 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* `path` beneath `directory`: what is left of it ("" for the directory itself), or NULL. */
+/* The rest of `path` beneath `directory` ("" for the directory itself), or NULL. */
 static const char *beneath(const char *directory, const char *path)
 {
 	size_t length = strlen(directory);
@@ -151,7 +151,7 @@ const struct operation *why_find(const struct why_question *question,
 {
 	const struct plan *plan = &pipeline->plan;
 
-	/* Rules are told with their nodes. A place in the container goes before one of the host. */
+	/* Rules are shown with their nodes. A container path takes precedence over a host path. */
 	for (size_t i = 0; i < plan->count; i++)
 		if (plan->items[i].kind != OPERATION_DEVICE_RULE &&
 		    is_target(question, pipeline, &plan->items[i], root))

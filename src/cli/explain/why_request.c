@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What would have to be asked for: the same way through with other requests. */
+/* Suggests a request that adds a file: makes the plan again with other requests. */
 #include <string.h>
 
 #include "why.h"
@@ -83,7 +83,7 @@ static const char *names_of(unsigned capabilities, const char *separator, struct
 	return strings_join(arena, &names, separator);
 }
 
-/* One of a set, to name in a remedy: display is what few containers mean. */
+/* One capability of a set, for a remedy. Display comes last, because few containers need it. */
 static unsigned first_of(unsigned capabilities)
 {
 	if (capabilities != CAPABILITY_DISPLAY)
@@ -169,7 +169,7 @@ static bool try_gpus(struct suggester *w)
 	return true;
 }
 
-/* `feature` 0: policy.features doesn't speak of it. */
+/* `feature` 0: policy.features doesn't apply to it. */
 static void answer_feature(struct suggester *w, const char *variable, const char *value,
 			   unsigned feature)
 {
@@ -195,14 +195,14 @@ static void answer_feature(struct suggester *w, const char *variable, const char
 	}
 }
 
-/* Each has a variable of its own. */
+/* Each has its own variable. */
 static bool try_features(struct suggester *w)
 {
 	const char *path = w->question->path, *because;
 	const char *channel = string_starts(path, IMEX_NODES) ? path + strlen(IMEX_NODES) : "";
 	const struct {
 		const char *variable, *value;
-		unsigned feature; /* 0: policy.features doesn't speak of it */
+		unsigned feature; /* 0: policy.features doesn't apply to it */
 	} variables[] = {{"NVIDIA_GDS", "enabled", FEATURE_GDS},
 			 {"NVIDIA_MOFED", "enabled", FEATURE_MOFED},
 			 {"NVIDIA_GDRCOPY", "enabled", FEATURE_GDRCOPY},
@@ -240,7 +240,7 @@ static bool is_wished(const struct gpu_request *request, const struct vendor *ve
 	return false;
 }
 
-/* A node of AMD's or Intel's, of whose GPUs the container asks for none. */
+/* A node of AMD or Intel, if the container requests none of that vendor's GPUs. */
 static bool try_vendors(struct suggester *w)
 {
 	static const char *all[] = {"all"};
@@ -288,7 +288,10 @@ bool why_suggest_request(const struct why_question *question, const struct expla
 	       try_features(&w) || try_vendors(&w);
 }
 
-/* How well a name completes the beginning: 0 not at all; a SONAME is what programs ask for. */
+/*
+ * How well a name completes the beginning; 0: not at all. SONAMEs are preferred, because programs
+ * open those.
+ */
 static unsigned rate_name(const char *name, const char *begin)
 {
 	const char *so = strstr(name, ".so.");

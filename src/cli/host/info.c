@@ -55,7 +55,7 @@ static void print_text(const struct driver *driver)
 		(void)puts("no GPUs");
 }
 
-/* Where the kernel tells of no GPU, or not its name, NVML does; one can do without. */
+/* If the kernel shows no GPU, or not its name, NVML may. Its answer is optional. */
 const char *cli_ask_nvml(const struct driver_roots *roots, const struct config *config,
 			 struct arena *arena, struct driver *driver)
 {
@@ -73,7 +73,7 @@ const char *cli_ask_nvml(const struct driver_roots *roots, const struct config *
 	return note;
 }
 
-/* What is wrong with the kernel's side: without it there is nothing to show. */
+/* The first problem that leaves nothing to show. */
 static const struct error *first_problem(const struct driver_problems *problems)
 {
 	const struct error *parts[] = {&problems->kernel, &problems->majors, &problems->gpus};
@@ -140,7 +140,7 @@ static int print_found(const struct arguments *arguments, const struct found *fo
 
 /* ---- all -------------------------------------------------------------------------------- */
 
-/* A host may lack libraries and have its GPUs all the same: then both are told. */
+/* A host may have GPUs but lack libraries. Then both are printed. */
 static int print_nvidia(const struct arguments *arguments, const struct config *config,
 			const struct driver_roots *roots, const struct found *found,
 			struct arena *arena, struct driver *driver)
@@ -157,7 +157,7 @@ static int print_nvidia(const struct arguments *arguments, const struct config *
 		return cli_fail(&err);
 	}
 	problem = first_problem(&problems);
-	/* Other vendors' GPUs are no reason to miss NVIDIA's, whose module isn't there. */
+	/* If NVIDIA's module isn't loaded but other vendors' GPUs exist, that is not an error. */
 	if (problem && found->count && problem == &problems.kernel)
 		return print_found(arguments, found, arena);
 	if (problem)

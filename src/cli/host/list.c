@@ -41,7 +41,7 @@ static void show_mig_uuids(struct pipeline *pipeline, struct arena *arena)
 		cli_note("%s", note);
 }
 
-/* The plan for everything, on an image of the host's own kind. */
+/* Makes the plan with all capabilities. The host's own root serves as the image. */
 static int plan_for_all(struct pipeline *pipeline, const struct config *config, struct arena *arena,
 			struct error *err)
 {
@@ -61,7 +61,7 @@ static int plan_for_all(struct pipeline *pipeline, const struct config *config, 
 	};
 	if (strings_add(arena, &pipeline->request.devices, "all") < 0)
 		return error_memory(err);
-	/* Each vendor's, where the host has it; NVIDIA's problem is the error when it has none. */
+	/* Adds the vendors that the host has. If it has none, NVIDIA's problem is the error. */
 	r = add_wishes(pipeline, config, arena, err);
 	if (r == 0)
 		r = pipeline_driver(pipeline, arena, err);
@@ -92,7 +92,7 @@ static const char *inside_path(const struct pipeline *pipeline, const struct dri
 	return file->inside ? cli_host_path(&pipeline->roots, file->tree, file->path, arena) : NULL;
 }
 
-/* What comes in with its directory has no operation of its own. */
+/* Files in a bound directory have no operation of their own. */
 static void json_inside(const struct pipeline *pipeline, struct json_object *files,
 			struct arena *arena)
 {
@@ -139,7 +139,7 @@ static struct json_object *json_plan(const struct pipeline *pipeline, struct are
 
 static int run(const struct arguments *arguments)
 {
-	AUTO_ARENA arena = {0}; /* outlives what it holds */
+	AUTO_ARENA arena = {0}; /* must outlive the objects that use it */
 	AUTO_PIPELINE pipeline = PIPELINE_INIT;
 	struct error err = {0};
 	struct config config;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Which running containers have which GPU: those whose /dev has its node. Nothing is asked of an
- * engine, so it is the same for all of them, and nothing is remembered that could be wrong. Only
- * looks: a container's files are found by descriptor, inside its root, and none is opened but
- * /proc's and the bundle's config.json.
+ * Shows which running containers have which GPU, by the nodes in their /dev. This queries no engine
+ * and stores nothing, so it is the same for all engines and always current. It changes nothing.
+ * Paths in a container are resolved inside its root, and only files of /proc and the bundle's
+ * config.json are read.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@
 #define CGROUP_MAX ((size_t)64 * 1024)
 #define ID_DIGITS 64 /* as all engines make them */
 
-/* A node by which a GPU is told, in the host's numbers. */
+/* A node that identifies a GPU, with the host's numbers. */
 struct gpu_node {
 	const char *vendor; /* "nvidia" */
 	unsigned index;
@@ -48,7 +48,7 @@ struct search {
 	struct root host;
 	struct stat own_root, own_namespace;
 	struct founds founds;
-	size_t hidden; /* processes that this user may not look into */
+	size_t hidden; /* processes that this user may not inspect */
 	struct arena *arena;
 };
 
@@ -73,8 +73,8 @@ static bool is_shared(const struct gpus *gpus, const struct gpu *gpu, const char
 }
 
 /*
- * The nodes that tell a GPU from the others; where all have the same (WSL2), who has these has them
- * all.
+ * Adds the nodes that distinguish a GPU from the others. If all GPUs share the same nodes (WSL2), a
+ * container with these has all of them.
  */
 static int add_gpu(const struct driver *driver, const struct gpu *gpu, struct arena *arena,
 		   struct gpu_nodes *ret)
@@ -166,8 +166,7 @@ static const char *find_id(const char *cgroup, struct arena *arena)
 		size_t digits = strspn(at, "0123456789abcdef");
 
 		if (digits == ID_DIGITS)
-			found = at; /* of a pod's and a container's the last one is the container's
-				     */
+			found = at; /* after a pod's id, the container's follows */
 		at += digits ? digits : 1;
 	}
 	return found ? arena_strndup(arena, found, ID_DIGITS) : NULL;
@@ -245,7 +244,7 @@ static bool is_seen(const struct search *s, const struct stat *namespace)
 	return false;
 }
 
-/* The GPUs whose nodes are there, each once. */
+/* Finds the GPUs whose nodes exist in that /dev, each once. */
 static int inspect_dev(struct search *s, const struct root *root, struct found *found)
 {
 	const struct gpu_node *last = NULL;
@@ -261,7 +260,7 @@ static int inspect_dev(struct search *s, const struct root *root, struct found *
 
 		if (!path)
 			return -ENOMEM;
-		/* A GPU's nodes stand beside each other. */
+		/* The nodes of one GPU are adjacent. */
 		if (last && last->vendor == node->vendor && last->index == node->index)
 			continue;
 		if (root_stat(root, path, AT_SYMLINK_NOFOLLOW, &st) < 0 || !S_ISCHR(st.st_mode) ||
@@ -296,8 +295,8 @@ static int describe(struct search *s, pid_t pid, const struct root *root, struct
 }
 
 /*
- * A container is what has a root directory of its own; a service of systemd's may have mounts of
- * its own, but has the host's root.
+ * A container has its own root directory. A systemd service may have its own mounts, but has the
+ * host's root.
  */
 static int inspect_process(struct search *s, pid_t pid)
 {
@@ -308,7 +307,7 @@ static int inspect_process(struct search *s, pid_t pid)
 
 	if (r < 0) {
 		s->hidden += r == -EACCES;
-		return 0; /* it has ended, or isn't ours to see */
+		return 0; /* it has ended, or this user may not inspect it */
 	}
 	if (is_seen(s, &namespace) || (namespace.st_ino == s->own_namespace.st_ino &&
 				       namespace.st_dev == s->own_namespace.st_dev))

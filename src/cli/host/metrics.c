@@ -13,7 +13,7 @@
 #define LINE_MAX_LENGTH 2048 /* more than log_line writes */
 #define DATE_LENGTH 24       /* "2026-01-31T23:59:59.999Z" */
 
-/* Upper bounds of the histogram, in milliseconds; what is above the last one counts as +Inf. */
+/* Upper bounds of the histogram, in milliseconds. Longer times count only as +Inf. */
 static const double bounds[] = {1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 30000};
 
 /* What a log says. */
@@ -21,7 +21,7 @@ struct metrics {
 	uint64_t containers, warnings, unknown_lines;
 	uint64_t failures[ERROR_SYSTEM + 1], other_failures;
 	uint64_t at_most[ARRAY_SIZE(bounds)]; /* containers, each counted in every bucket */
-	double milliseconds;                  /* of all of them */
+	double milliseconds;                  /* the sum for all containers */
 };
 
 /* ---- the log ---------------------------------------------------------------------------- */
@@ -109,7 +109,7 @@ static int read_log(const char *path, struct metrics *ret, struct error *err)
 		(void)close(fd);
 		return error_memory(err);
 	}
-	/* Of a line that is too long for davit's, the first part counts. */
+	/* If a line is longer than davit's lines can be, only its first part counts. */
 	while (fgets(line, sizeof(line), file)) {
 		if (begins)
 			count_line(ret, line);

@@ -12,7 +12,10 @@ struct tree {
 	struct tree *next;
 };
 
-/* Adds a line below. Without memory there is none, and what is put below it lands above. */
+/*
+ * Adds a line below `parent`. Without memory, returns the parent, so that later lines are added to
+ * that.
+ */
 struct tree *tree_add(struct tree *parent, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Adds to the list of names. */
 void tree_add_name(struct tree *node, const char *name);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The parts of `davit cdi`. */
+/* Declarations for `davit cdi`. */
 #pragma once
 
 #include "cli.h"
@@ -11,7 +11,7 @@ extern const struct command command_cdi_generate, command_cdi_list, command_cdi_
 
 /* ---- generate ---------------------------------------------------------------------------- */
 
-/* The options that `davit cdi generate` and `nvidia-ctk cdi generate` have in common. */
+/* The options that `davit cdi generate` and `nvidia-ctk cdi generate` share. */
 /* clang-format off */
 #define GENERATE_OPTIONS \
 	{"output",               OPTION_VALUE,    "FILE",    "replace FILE atomically; in DIR/, each vendor's file"}, \
@@ -31,12 +31,13 @@ extern const struct command command_cdi_generate, command_cdi_list, command_cdi_
 	{"feature-flag",         OPTION_REPEATED, "NAMES",   "no-additional-gids-for-device-nodes, disable-ipc-discoverer"},
 /* clang-format on */
 
-/* What a command line asks for. */
+/* The parsed command line. */
 struct generate {
 	struct cdi_options cdi;
 	const char *output; /* NULL: standard output */
 	bool report;        /* print a line about the file that was written, with its devices */
-	bool yaml;          /* set before: the format when neither option nor file tells */
+	bool yaml; /* set by the caller: the format if neither the option nor the file's name
+		      decides */
 	const char *driver_root, *dev_root; /* or NULL */
 	const struct strings *search;
 	const struct strings *csv_files, *csv_ignore; /* or NULL */
@@ -49,7 +50,7 @@ int generate_parse(const struct arguments *arguments, struct generate *ret);
  * program for them. 0, or the exit code of a usage error that was printed.
  */
 int generate_parse_form(const struct arguments *arguments, struct generate *ret);
-/* What of it changes the configuration. 0 or -errno. */
+/* Applies the options that change the configuration. 0 or -errno. */
 int generate_set_roots(const struct generate *generate, struct arena *arena, struct config *config,
 		       struct error *err);
 /* Makes and writes the spec. 0 or -errno. */
@@ -68,5 +69,5 @@ int cdi_make_vendor(const struct config *config, const struct vendor *vendor,
 
 /* ---- list, transform --------------------------------------------------------------------- */
 
-/* Prints names alone, one a line; the exit code doesn't tell of problems. */
+/* Prints only names, one per line. Problems don't change the exit code. */
 int cdi_list_names(const struct arguments *arguments);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* `davit cdi generate`, and what nvidia-ctk's command of that name has in common with it. */
+/* `davit cdi generate`, and the code that it shares with nvidia-ctk's command of that name. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -13,8 +13,8 @@
 /* ---- the host's driver ------------------------------------------------------------------ */
 
 /*
- * As nvidia-ctk has it, the driver's root has its own /dev unless another is named; but where the
- * driver container has none, the host's counts.
+ * As in nvidia-ctk, the driver's root has its own /dev unless another is named. If the driver
+ * container has none, the host's is used.
  */
 int generate_set_roots(const struct generate *generate, struct arena *arena, struct config *config,
 		       struct error *err)
@@ -52,7 +52,7 @@ int generate_set_roots(const struct generate *generate, struct arena *arena, str
 	for (size_t i = 0; generate->search && i < generate->search->count; i++) {
 		const char *path = generate->search->items[i];
 
-		/* Beneath the driver's root, as its other directories. */
+		/* It is beneath the driver's root, like the root's other directories. */
 		if (path[0] != '/')
 			return error_set(err, ERROR_BAD_REQUEST, EINVAL, "use an absolute path",
 					 "search %s: it is not an absolute path", path);
@@ -65,7 +65,7 @@ int generate_set_roots(const struct generate *generate, struct arena *arena, str
 	return 0;
 }
 
-/* A program beside this one: as it is installed, or in a build folder. */
+/* Finds a program beside this one, installed or in a build folder. */
 static int find_beside(const char *name, struct arena *arena, const char **ret, struct error *err)
 {
 	char path[PATH_MAX];
@@ -80,7 +80,7 @@ static int find_beside(const char *name, struct arena *arena, const char **ret, 
 	return *ret ? 0 : error_memory(err);
 }
 
-/* An absolute path is the caller's to know: the spec may be for another root. */
+/* An absolute path isn't checked, because the spec may be for another root. */
 static int find_hook(struct cdi_options *options, struct arena *arena, struct error *err)
 {
 	const char *asked = options->hook;
@@ -103,7 +103,7 @@ static int find_hook(struct cdi_options *options, struct arena *arena, struct er
 	return options->hook ? 0 : error_memory(err);
 }
 
-/* Whether a name is only known to NVML: UUIDs of GPUs that weren't opened, all of MIG. */
+/* Whether only NVML knows a name: UUIDs of GPUs that weren't opened, and MIG instances. */
 static bool needs_nvml(const struct driver *driver, const struct cdi_options *options)
 {
 	if (options->mode != CDI_MODE_GPU)
@@ -120,7 +120,7 @@ static bool needs_nvml(const struct driver *driver, const struct cdi_options *op
 	return false;
 }
 
-/* A mode that is a platform's name is for hosts of that platform. */
+/* A mode with a platform's name requires a host of that platform. */
 static int check_platform(const struct pipeline *pipeline, const struct cdi_options *options,
 			  struct error *err)
 {
@@ -139,7 +139,7 @@ static int check_platform(const struct pipeline *pipeline, const struct cdi_opti
 	return error_fix(err, -EINVAL, "omit --mode, or use --mode %s", own);
 }
 
-/* An image of the host's own kind, but one with a loader cache: the hook sees what it really is. */
+/* Assumes an image like the host, with a loader cache. The hook inspects the real image. */
 static int guess_image(struct arena *arena, struct image *ret, struct error *err)
 {
 	AUTO_ROOT root = {.fd = -1};
@@ -161,7 +161,7 @@ static int by_version(const void *a, const void *b)
 	return strverscmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* "channel3", "3", or all that the host has: as numbers. */
+/* Adds the channels as numbers: "channel3", "3", or all that the host has. */
 static int add_channels(const struct config *config, const struct strings *asked,
 			struct arena *arena, struct strings *ret, struct error *err)
 {
@@ -274,7 +274,7 @@ int cdi_write(const char *output, struct json_object *spec, bool yaml, struct ar
 		       : 0;
 }
 
-/* The vendor whose GPUs need no driver in the container; NULL: the spec is NVIDIA's. */
+/* The vendor, if its GPUs need no driver in the container; NULL: the spec is for NVIDIA. */
 static const struct vendor *other_vendor(const struct generate *generate)
 {
 	const struct vendor *vendor = vendor_find(generate->cdi.vendor);
@@ -294,7 +294,7 @@ static int make_vendor_spec(struct generate *generate, const struct config *conf
 				       err);
 }
 
-/* After standard output was named as the file, the line goes to standard error. */
+/* If the spec is written to standard output, this line is written to standard error. */
 static void report_spec(const struct generate *generate, struct json_object *spec)
 {
 	size_t count = json_object_array_length(json_object_object_get(spec, "devices"));
@@ -332,8 +332,8 @@ int generate_run(struct generate *generate, const struct config *config, struct 
 }
 
 /*
- * GPUs of a plain vendor that are gone must not stay described. (NVIDIA's driver may be about to be
- * loaded when a container asks for its GPUs.) 1: there was such a spec, and it is removed.
+ * Removes the spec of a vendor whose GPUs no longer exist. (NVIDIA's spec is kept, because its
+ * driver may be loaded when a container requests GPUs.) 1: there was a spec, which was removed.
  */
 static int remove_stale(const struct vendor *vendor, const char *output, struct error *err)
 {
@@ -348,8 +348,8 @@ static int remove_stale(const struct vendor *vendor, const char *output, struct 
 }
 
 /*
- * A file for each vendor that the host has: nvidia.json, amd.json, intel.json. It is no failure
- * that it doesn't have one of them, unless it has none.
+ * Writes a file for each vendor that the host has: nvidia.json, amd.json, intel.json. It is an
+ * error only if the host has none of them.
  */
 static int generate_all(const struct generate *generate, const struct config *config,
 			struct arena *arena, struct error *err)
@@ -369,7 +369,7 @@ static int generate_all(const struct generate *generate, const struct config *co
 		r = one.output ? generate_run(&one, config, arena, &problem)
 			       : error_memory(&problem);
 		made += r == 0;
-		/* The others get theirs all the same. */
+		/* The other vendors' specs are still written. */
 		if (r < 0 && problem.code != ERROR_NO_DRIVER) {
 			*err = problem;
 			failed = error_wrap(err, r, "describe the GPUs of %s", vendors[i]->title);
@@ -410,7 +410,7 @@ static int run(const struct arguments *arguments)
 	if (generate_parse(arguments, &generate) != 0 ||
 	    generate_parse_form(arguments, &generate) != 0)
 		return EXIT_USAGE;
-	/* Without --output, the spec itself is all that is asked for. */
+	/* Without --output, only the spec itself is printed. */
 	generate.report = arguments_value(arguments, "output") != NULL;
 	r = config_load(arguments->config, &arena, &config, &err);
 	if (r == 0)

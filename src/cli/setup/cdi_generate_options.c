@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the command line of `davit cdi generate` says, and that of nvidia-ctk. */
+/* Reads the command lines of `davit cdi generate` and of nvidia-ctk's command. */
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -15,7 +15,7 @@ static const char *value_or(const struct arguments *arguments, const char *optio
 	return value ? value : otherwise;
 }
 
-/* Each value may be a list: "index,uuid". *ret stays NULL when the option isn't there. */
+/* Each value may be a list: "index,uuid". Without the option, *ret remains NULL. */
 static int parse_lists(const struct arguments *arguments, const char *option,
 		       const struct strings **ret)
 {
@@ -121,7 +121,7 @@ static bool is_hook(const char *name)
 	return false;
 }
 
-/* chmod is off unless it is enabled; what is enabled isn't disabled. */
+/* chmod is off unless it is enabled. --enable-hook takes precedence over --disable-hook. */
 static int parse_hooks(const struct arguments *arguments, struct cdi_options *ret)
 {
 	const struct strings *enabled = NULL, *disabled = NULL, none = {0};
@@ -153,7 +153,7 @@ static int parse_hooks(const struct arguments *arguments, struct cdi_options *re
 	return 0;
 }
 
-/* nvidia-ctk's switches; those that are as davit is anyway need nothing. */
+/* nvidia-ctk's feature flags. Those that match davit's behaviour change nothing. */
 static int parse_features(const struct arguments *arguments, struct cdi_options *ret)
 {
 	static const char *const needless[] = {"disable-nvsandboxutils", "disable-nvsandbox-utils",
@@ -242,7 +242,7 @@ int generate_parse(const struct arguments *arguments, struct generate *ret)
 	return r;
 }
 
-/* Where engines look for specs; what is written elsewhere is for somebody to read or rewrite. */
+/* Whether engines read specs there. A spec elsewhere is for people or other programs. */
 static bool is_for_engines(const char *output)
 {
 	static const char *const folders[] = {"/etc/cdi/", "/run/cdi/", "/var/run/cdi/"};
@@ -253,7 +253,7 @@ static bool is_for_engines(const char *output)
 	return false;
 }
 
-/* A program of this host's that takes a spec's mounts and runs none of its hooks, or NULL. */
+/* A program on this host that uses a spec's mounts but runs none of its hooks, or NULL. */
 static const char *find_reader_without_hooks(void)
 {
 	static const char *const names[] = {"runsc", "kata-runtime", "containerd-shim-kata-v2",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* `davit cdi list`: what engines find in the folders of specs, and what is wrong with it. */
+/* `davit cdi list`: the devices in the folders of specs, and the specs' problems. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +45,7 @@ static void print_problem(const struct cdi_problem *problem)
 	cli_note("warning: %s", line);
 }
 
-/* "A,B" is two, as nvidia-ctk has it. */
+/* "A,B" names two folders, as in nvidia-ctk. */
 static int add_folders(const struct arguments *arguments, const char *list, struct strings *ret)
 {
 	struct slice rest = slice_from(list), item;
@@ -60,7 +60,7 @@ static int add_folders(const struct arguments *arguments, const char *list, stru
 	return 0;
 }
 
-/* `ret_folders`: where it looked. */
+/* `ret_folders`: the folders that were read. */
 static int scan(const struct arguments *arguments, struct cdi_listing *ret,
 		struct strings *ret_folders, struct error *err)
 {
@@ -116,7 +116,7 @@ static int by_name(const void *a, const void *b)
 	return strcmp(((const struct cdi_listed *)a)->name, ((const struct cdi_listed *)b)->name);
 }
 
-/* Whether two files of the folder that counts have it: then engines reject both. */
+/* Whether two files of the folder with precedence define it. Then engines reject both. */
 static bool is_disputed(const struct cdi_listing *listing, size_t i)
 {
 	const struct cdi_listed *device = &listing->devices.items[i];

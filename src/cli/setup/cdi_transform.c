@@ -67,7 +67,7 @@ static void transform_node(struct transform *t, struct json_object *node)
 {
 	const char *path = text_of(node, "path");
 
-	/* The host's is the container's unless it is given. */
+	/* Without a host path, the container path is also the host's. */
 	if (path && !text_of(node, "hostPath") && moved(t, path))
 		json_object_object_add(node, "hostPath", json_object_new_string(path));
 	move_member(t, node, t->container ? "path" : "hostPath");
@@ -95,7 +95,7 @@ static const char *moved_argument(struct transform *t, const char *argument)
 			     : NULL;
 }
 
-/* startContainer's program is one of the container; these two hooks see the container's paths. */
+/* The program of a startContainer hook is in the container. These two hooks see container paths. */
 static void transform_hook(struct transform *t, struct json_object *hook)
 {
 	const char *name = text_of(hook, "hookName");

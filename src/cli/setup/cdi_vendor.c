@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The specs of AMD's and Intel's GPUs, and all vendors' in one folder. */
+/* The specs of AMD's and Intel's GPUs. */
 #include <string.h>
 
 #include "cdi.h"

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* `davit config show` and `check`; `import` is in a file of its own. */
+/* `davit config show` and `check`; config_import.c contains `import`. */
 #include <stdio.h>
 #include <string.h>
 
 #include "cli.h"
 #include "config_import.h"
 
-/* "section.key" into its section, so that it is as the file. Takes the value. */
+/* Adds "section.key" to its section, as in the file. Takes ownership of the value. */
 static void add_nested(struct json_object *object, const char *key, struct json_object *value)
 {
 	const char *dot = strchr(key, '.');

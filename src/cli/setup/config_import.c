@@ -24,7 +24,7 @@ static int read_file(const char *path, struct arena *arena, char **ret, struct e
 	return r;
 }
 
-/* What comes out has to be what davit takes: capabilities may have names that it doesn't know. */
+/* davit must accept the result, because it may not know all names of capabilities. */
 static int make_text(struct json_object *object, const char *path, struct arena *arena,
 		     const char **ret, struct error *err)
 {

@@ -36,7 +36,7 @@ int configure_open_change(const struct job *job, const char *path, const char *m
 	return r < 0 ? r : configure_read(&job->root, backup, job->arena, &ret->original, job->err);
 }
 
-/* For --remove: somebody else's file of that name stays. */
+/* With --remove, a file of that name that davit didn't write is kept. */
 static bool is_ours(const struct change *change)
 {
 	if (change->before && !strstr(change->before, change->mark) &&
@@ -94,13 +94,13 @@ int configure_set_own(const struct job *job, struct change *change, const char *
 	return job->remove ? leave(job, change) : join(job, change, ours, ret_others);
 }
 
-/* What comes before the path of a file of the host at --root. */
+/* The prefix for paths of files of the host at --root. */
 static const char *below(const struct job *job)
 {
 	return string_equal(job->root_path, "/") ? "" : job->root_path;
 }
 
-/* What is left of davit's own file. */
+/* The lines of others, which remain in davit's own file. */
 static const char *kept_lines(const struct job *job, const struct change *change)
 {
 	return job->remove && change->own && change->after && change->after != change->original
@@ -154,7 +154,7 @@ static int make_change(const struct job *job, const struct change *change)
 	return 0;
 }
 
-/* What davit doesn't decide, because others have written it. */
+/* Prints the settings that davit doesn't change, because others wrote them. */
 static int print_others(const struct job *job, const struct change *change)
 {
 	const char *kept = strings_list(job->arena, &change->kept, OTHERS_MAX);
@@ -255,7 +255,7 @@ const char *configure_find_rootless(const struct job *job, enum engine engine)
 	return NULL;
 }
 
-/* A snap's Docker alone, or a file of it. */
+/* Whether only a snap's Docker is installed, or the file belongs to it. */
 static bool is_snap(const struct job *job)
 {
 	static const char *const others[] = {"/usr/bin/dockerd", "/usr/sbin/dockerd",
@@ -269,7 +269,7 @@ static bool is_snap(const struct job *job)
 	return exists(job, "/snap/docker/current") || exists(job, "/var/snap/docker/current");
 }
 
-/* What keeps --device nvidia.com/gpu=... from working, though nothing is wrong with the file. */
+/* Notes reasons outside the file for which --device nvidia.com/gpu=... wouldn't work. */
 static int note_docker(const struct job *job, const struct change *change)
 {
 	struct configure_docker_facts facts;
@@ -299,7 +299,7 @@ static int note_docker(const struct job *job, const struct change *change)
 	return r;
 }
 
-/* What `--remove` leaves or takes, though davit may not have written it. */
+/* Notes settings that `--remove` keeps or removes, although davit may not have written them. */
 static int note_docker_removal(const struct job *job, struct change *change)
 {
 	const char *name = job->configure.runtime_name;
@@ -463,7 +463,7 @@ static int run_job(struct job *job)
 
 /* ---- arguments -------------------------------------------------------------------------- */
 
-/* Texts that stand between quotation marks in JSON and TOML. */
+/* Whether the text consists of printable ASCII, and needs no escapes in JSON and TOML. */
 static bool is_plain(const char *text)
 {
 	size_t length = strlen(text);
@@ -476,7 +476,7 @@ static bool is_plain(const char *text)
 	return true;
 }
 
-/* Where the parser has let through only what is listed. */
+/* The parser accepts only the listed names. */
 static enum engine find_engine(const char *name)
 {
 	size_t i = 0;
@@ -509,7 +509,9 @@ static void take_arguments(const struct arguments *arguments, struct job *job)
 	};
 }
 
-/* dockerd looks a name up on its PATH: scripts give it NVIDIA's. */
+/*
+ * Whether dockerd may find the program on its PATH. Scripts use NVIDIA's name without a directory.
+ */
 static bool may_be_found(const struct job *job)
 {
 	const char *path = job->configure.runtime_path;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the parts of `davit configure` share. */
+/* Declarations for `davit configure`. */
 #pragma once
 
 #include "davit/configure.h"
 
-/* Begins the line that names the command of a restart; `davit node install` looks for it. */
+/*
+ * The beginning of the line that names the restart command; `davit node install` searches for it.
+ */
 #define RESTART_NEEDED "restart needed"
 
 enum engine { ENGINE_DOCKER, ENGINE_CONTAINERD, ENGINE_CRIO, ENGINE_PODMAN };
@@ -18,7 +20,7 @@ struct job {
 	struct root root;
 	struct arena *arena;
 	struct error *err;
-	const char *restart; /* what is to be restarted afterwards, for people; NULL: nothing */
+	const char *restart; /* the restart command to show to people; NULL: none */
 };
 
 /* A variable of the caller's environment; NULL: not set, or not a path. Use it only to find the
@@ -30,21 +32,21 @@ const char *configure_find_rootless(const struct job *job, enum engine engine);
 /* One file. */
 struct change {
 	const char *path;
-	char *before, *original; /* NULL: no such file; original: the one kept aside */
+	char *before, *original; /* NULL: no such file; original: the backup */
 	char *after;             /* NULL: no file */
-	const char *mark;        /* what tells that `before` is of our making already */
-	bool own;                /* davit's own file, which keeps others' lines and no original */
-	/* Settings of others: that win over davit's, or that --remove takes out. */
+	const char *mark;        /* a text in `before` if davit already wrote it */
+	bool own; /* davit's own file: lines of others are kept, and there is no backup */
+	/* Settings of others that override davit's, and those that --remove removes. */
 	struct strings kept, gone;
 	/* Of the files whose content `after` repeats. */
 	struct configure_access access;
 };
-/* Reads what is there. 0 or -errno. */
+/* Reads the existing file. 0 or -errno. */
 int configure_open_change(const struct job *job, const char *path, const char *mark,
 			  struct change *ret);
 /*
- * davit's own file, in TOML: davit's lines are `ours`, or with --remove none; those of others stay.
- * *ret_others: those, or NULL. 0 or -errno.
+ * Sets the content of davit's own file, in TOML: `ours` (nothing with --remove), and the lines of
+ * others, which are kept. *ret_others: these lines, or NULL. 0 or -errno.
  */
 int configure_set_own(const struct job *job, struct change *change, const char *ours,
 		      const struct toml_node **ret_others);

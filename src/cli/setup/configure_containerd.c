@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* `davit configure containerd`: what the daemon makes of the files is asked before and after. */
+/*
+ * `davit configure containerd`. Before and after the change, containerd itself reports the
+ * configuration that results from the files.
+ */
 #include <string.h>
 #include <unistd.h>
 
@@ -13,7 +16,7 @@ struct asking {
 	struct containerd_version version;
 };
 
-/* What containerd itself makes of files that aren't written yet. */
+/* Asks containerd for the result of files that aren't written yet. */
 static int ask(const struct asking *asking, const struct engine_files *files,
 	       const char *drop_in_text, struct toml_node **ret)
 {
@@ -25,7 +28,10 @@ static int ask(const struct asking *asking, const struct engine_files *files,
 
 /* ---- checking ---------------------------------------------------------------------------- */
 
-/* By the files alone. For an unknown version, both ways to merge must be right. */
+/*
+ * Checks the files without containerd. For an unknown version, both rules of merging must give the
+ * right result.
+ */
 static int check_files(const struct asking *asking, const struct engine_files *before,
 		       const struct engine_files *after, const struct toml_node *others)
 {
@@ -35,7 +41,7 @@ static int check_files(const struct asking *asking, const struct engine_files *b
 	struct job *job = asking->job;
 	int r = 0;
 
-	/* A file of format 1 or 2 may be a version's before 2.0. */
+	/* A file of format 1 or 2 may belong to a version before 2.0. */
 	for (size_t i = containerd_format(before, asking->version) < 3; r == 0 && i < 2; i++) {
 		const struct toml_node *then = containerd_merge(before, both[i], job->arena);
 		const struct toml_node *now = containerd_merge(after, both[i], job->arena);
@@ -49,8 +55,8 @@ static int check_files(const struct asking *asking, const struct engine_files *b
 }
 
 /*
- * What is written has to leave all else as it was, but for what others have set in our drop-in.
- * `truth`: containerd's answer before, or NULL.
+ * Checks that the change leaves all other settings unchanged, except those that others set in
+ * davit's drop-in. `truth`: containerd's answer before the change, or NULL.
  */
 static int check(const struct asking *asking, const struct engine_files *before,
 		 const struct toml_node *truth, const struct change *file,
@@ -84,7 +90,7 @@ static void print_note(const struct job *job, const char *path, const char *what
 		(void)fprintf(stderr, "davit: note: %s: %s\n", path, what);
 }
 
-/* What the user has to know besides. */
+/* Prints notes for the user. */
 static void print_notes(const struct asking *asking, const struct toml_node *settings)
 {
 	const char *file = asking->distribution.file;
@@ -99,7 +105,7 @@ static void print_notes(const struct asking *asking, const struct toml_node *set
 			   "containerd supports CDI since 1.7: enable_cdi has no effect yet");
 }
 
-/* The main file's import is what it was before, or gone. */
+/* Restores the main file's import, or removes it. */
 static int remove_import(const struct asking *asking, struct change *change)
 {
 	struct job *job = asking->job;
@@ -132,7 +138,10 @@ static bool is_read(const struct engine_files *files, const char *path)
 	return false;
 }
 
-/* An import, unless one that is there already leads to our file. *ret: what then is read. */
+/*
+ * Adds an import, unless an existing one already includes davit's file. *ret: the file that is then
+ * imported.
+ */
 static int add_import(const struct asking *asking, struct change *change, struct engine_files *ret)
 {
 	struct job *job = asking->job;
@@ -157,7 +166,7 @@ static int add_import(const struct asking *asking, struct change *change, struct
 			       job->err);
 }
 
-/* The same, at the end of the imports when a file behind ours would take it away. */
+/* The same, but at the end of the imports if a later file would override davit's. */
 static int choose_import(struct asking *asking, struct change *change)
 {
 	struct containerd_distribution *distribution = &asking->distribution;
@@ -171,7 +180,7 @@ static int choose_import(struct asking *asking, struct change *change)
 	return add_import(asking, change, &files);
 }
 
-/* Where it was put before, it stays. */
+/* If a drop-in of davit's exists, its place is kept. */
 static int find_drop_in(struct asking *asking)
 {
 	struct containerd_distribution *distribution = &asking->distribution;
@@ -188,7 +197,7 @@ static int find_drop_in(struct asking *asking)
 	return r;
 }
 
-/* The first form in which nothing is lost; the error is that of the first one. */
+/* Uses the first form that loses no setting. If none does, the error is that of the first form. */
 static int make_drop_in(const struct asking *asking, const struct engine_files *files,
 			const struct toml_node *truth, const struct change *file,
 			struct change *drop_in)
@@ -237,7 +246,7 @@ static int do_folder(struct asking *asking, const struct engine_files *files,
 	return r < 0 ? r : configure_set_own(job, drop_in, text, &others);
 }
 
-/* An import goes with the file, or stays with what others have written there. */
+/* Removes the import together with the file. If others wrote lines in the file, both are kept. */
 static int remove_import_and_file(const struct asking *asking, struct change *file,
 				  struct change *drop_in)
 {
@@ -279,7 +288,7 @@ static int do_import(struct asking *asking, const struct engine_files *files,
 
 /* ---- a block in somebody's file, or in a new template ---------------------------------------- */
 
-/* `before` with davit's settings; what others have written in the block stays there. */
+/* `before` with davit's settings. Lines of others in the block are kept. */
 static int make_block(const struct asking *asking, const struct engine_files *files,
 		      const char *before, const struct configure *configure, char **ret,
 		      struct strings *ret_kept)
@@ -317,7 +326,7 @@ static int make_block(const struct asking *asking, const struct engine_files *fi
 	return *ret ? 0 : error_memory(job->err);
 }
 
-/* The file that was kept aside, when all that has happened to it since is davit's. */
+/* The backup, if davit made all changes since then; otherwise NULL. */
 static const char *unchanged_original(const struct asking *asking, const struct engine_files *files,
 				      const struct change *change)
 {
@@ -339,7 +348,7 @@ static const char *unchanged_original(const struct asking *asking, const struct 
 	return NULL;
 }
 
-/* What davit has changed in the file outside of its block. */
+/* Removes davit's changes outside its block. */
 static int remove_values(const struct job *job, struct change *change)
 {
 	bool cdi = false;
@@ -438,7 +447,10 @@ static int truth_before(const struct asking *asking, const struct engine_files *
 			struct toml_node **ret)
 {
 	*ret = NULL;
-	/* k3s and its like write their file when they start: it is theirs to have read. */
+	/*
+	 * k3s and similar distributions write their file when they start, so davit doesn't ask
+	 * containerd.
+	 */
 	if (!asking->program.path || asking->job->remove ||
 	    asking->distribution.place != CONTAINERD_IMPORT)
 		return 0;
@@ -474,7 +486,7 @@ static int run(struct asking *asking, struct change changes[static 2])
 		return do_block(asking, &files, &changes[0]);
 	if (asking->distribution.place == CONTAINERD_FOLDER)
 		return do_folder(asking, &files, &changes[0]);
-	/* What an import names has to be there: it comes first and goes last. */
+	/* An imported file must exist, so it is written before the import and removed after it. */
 	return do_import(asking, &files, truth, &changes[job->remove ? 0 : 1],
 			 &changes[job->remove ? 1 : 0]);
 }
@@ -522,13 +534,13 @@ int configure_do_containerd(struct job *job, struct change changes[static 2])
 		return r;
 	if (!asking.distribution.drop_in && asking.distribution.place == CONTAINERD_IMPORT)
 		return error_memory(job->err);
-	/* Whoever names the file that is to be written, wants it so. */
+	/* The user's file takes precedence over the distribution's. */
 	if (job->drop_in) {
 		asking.distribution.drop_in = job->drop_in;
 		if (asking.distribution.place != CONTAINERD_FOLDER)
 			asking.distribution.place = CONTAINERD_IMPORT;
 	}
-	/* Of another root nothing is run: it may be of another architecture, or being built. */
+	/* No program of another root is run: it may have another architecture, or be incomplete. */
 	if (string_equal(job->root_path, "/"))
 		containerd_open_program(&job->root, asking.distribution.program, job->arena,
 					&asking.program);

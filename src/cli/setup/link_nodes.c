@@ -7,7 +7,7 @@
 
 #include "cli.h"
 
-/* One link; one that is right stays, one that leads elsewhere gives way. */
+/* Makes one link. A correct link is kept, and another one is replaced. */
 static int make_link(int dir_fd, const char *name, const char *text)
 {
 	char present[PATH_MAX], temporary[64];
@@ -74,7 +74,7 @@ static int link_node(const struct links *links, const struct device_node *node)
 	return 0;
 }
 
-/* Nodes of the driver, and of NVSwitches, which say themselves that they are there. */
+/* Links the nodes of the driver, and of NVSwitches. */
 static int link_all(struct links *links, const struct driver_roots *roots, unsigned what, bool all,
 		    struct arena *arena)
 {
@@ -103,7 +103,7 @@ static int link_all(struct links *links, const struct driver_roots *roots, unsig
 	return r < 0 ? r : 0;
 }
 
-/* What comes before the links, as for nvidia-ctk only with --create-all. */
+/* The preparation before the links. As in nvidia-ctk, there is none without --create-all. */
 static unsigned preparation_of(const struct arguments *arguments, bool all)
 {
 	unsigned what = arguments_flag(arguments, "dry-run") ? PREPARE_PRETEND : 0;

@@ -19,13 +19,15 @@ static int open_node(const struct arguments *arguments, struct node *node)
 	return r < 0 ? r : node_check_host(node);
 }
 
-/* A call that fails leaves the node as it was, unless an earlier one had set it up. */
+/* If this fails, the node is restored, unless an earlier call had already set it up. */
 static int put_on_node(struct node *node)
 {
 	struct node again = *node;
 	struct error ignored = {0};
 	bool fresh = node_read_record(&again) == -ENOENT;
-	/* Before the first change, so that it is known whatever happens. */
+	/*
+	 * The record is written before the first change, so that it exists if a later step fails.
+	 */
 	int r = node_write_record(node);
 
 	if (r == 0)
@@ -62,7 +64,10 @@ static int take_back(struct node *node)
 	return r < 0 ? r : node_remove_files(node);
 }
 
-/* A container's first process has no signal's default action: it waits for them. */
+/*
+ * The kernel ignores signals without a handler for the first process of a container, so this waits
+ * for them.
+ */
 static void stay(const sigset_t *ends)
 {
 	(void)puts("installed; SIGTERM reverts everything");
@@ -83,7 +88,10 @@ static int install(const struct arguments *arguments)
 	(void)sigemptyset(&ends);
 	(void)sigaddset(&ends, SIGTERM);
 	(void)sigaddset(&ends, SIGINT);
-	/* Half a node is worse than one that is late. */
+	/*
+	 * Signals wait until the work is done, because a partly configured node is worse than a
+	 * delay.
+	 */
 	if (stays)
 		(void)sigprocmask(SIG_BLOCK, &ends, NULL);
 	r = open_node(arguments, &node);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What the parts of `davit node` share: a node that is set up through its root directory. */
+/* Declarations for `davit node`, which sets up a node through its root directory. */
 #pragma once
 
 #include "cli.h"
@@ -10,7 +10,7 @@
 struct node_engine {
 	const char *name;    /* as people call it: "k3s" */
 	const char *command; /* what `davit configure` calls it */
-	const char *markers; /* "A B": it is there when one of these is */
+	const char *markers; /* "A B": the engine is installed if one of these files exists */
 	const char *socket;  /* where it listens */
 };
 
@@ -25,28 +25,28 @@ struct node {
 
 /* All return 0 or -errno, err filled. */
 
-/* Refuses hosts whose own way is another one, and roots that can't be the host's. */
+/* Refuses hosts that must be set up in another way, and roots that can't be a host's. */
 int node_check_host(struct node *node);
-/* `name`: "containerd" or "crio", or NULL for the one that is there. */
+/* `name`: "containerd" or "crio", or NULL for the installed one. */
 int node_find_engine(struct node *node, const char *name);
-/* The same as the record of an earlier call has it. -ENOENT, no error filled: there is none. */
+/* Reads the record of an earlier call. -ENOENT, no error filled: there is none. */
 int node_read_record(struct node *node);
 int node_write_record(const struct node *node);
 
-/* Each of davit's programs, by a rename: what runs keeps what it has. */
+/* Copies davit's programs, each by a rename, so that running processes keep the old file. */
 int node_copy_programs(const struct node *node);
-/* Links under the names that others call, in /usr/bin, as far as nobody else has them. */
+/* Creates links in /usr/bin with the names that others call. Existing files of others are kept. */
 int node_make_names(const struct node *node);
 /*
- * Takes names and programs back. Programs stay as long as a container of this node was started with
- * them: without davit-runtime it could not be stopped.
+ * Removes the links and programs. Programs are kept while a container that was started with them
+ * exists on this node, because it couldn't be stopped without davit-runtime.
  */
 int node_remove_files(const struct node *node);
 
 /*
- * `davit configure` for the engine, with --remove or without; then the engine is restarted, if a
- * file has changed, and waited for. What was configured is taken back when the engine stays away.
+ * Runs `davit configure` for the engine. If a file changed, restarts the engine and waits for it.
+ * If the engine doesn't come back, the configuration is reverted.
  */
 int node_configure(const struct node *node, bool remove);
-/* Whether the engine could be restarted from here: asked before anything is changed. */
+/* Checks that the engine can be restarted from here. Call it before the first change. */
 int node_check_restart(const struct node *node);

@@ -36,7 +36,7 @@ static int wait_for(const struct node *node, pid_t child, const char *what)
 			 "do `%s`: it failed", what);
 }
 
-/* `davit configure`'s output, which is shown, too. */
+/* Runs `davit configure`, whose output is kept and also shown. */
 static int run_configure(const struct node *node, int argc, char **argv, char **ret)
 {
 	int ends[2], r;
@@ -61,12 +61,15 @@ static int run_configure(const struct node *node, int argc, char **argv, char **
 	return wait_for(node, child, "davit configure");
 }
 
-/* In the host's root, with nothing of this process's environment. */
+/* Executes the program in the host's root, without this process's environment. */
 static void become(const struct node *node, char *const *argv)
 {
 	static const char *const folders[] = {"/usr/bin", "/bin", "/usr/sbin", "/sbin",
 					      "/snap/bin"};
-	/* systemctl takes itself for being in a chroot, where the host's /proc isn't its own. */
+	/*
+	 * If /proc/1 isn't the host's, systemctl assumes that it runs in a chroot, and does
+	 * nothing.
+	 */
 	static char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin:/snap/bin";
 	static char ignore[] = "SYSTEMD_IGNORE_CHROOT=1";
 	char *environment[] = {path, ignore, NULL};
@@ -101,7 +104,10 @@ static int run_on_host(const struct node *node, const char *command)
 
 /* ---- waiting ---------------------------------------------------------------------------- */
 
-/* The host's path is found in its root; what is open there is named by /proc. */
+/*
+ * Resolves the socket's path in the host's root, and connects to the open file by its name in
+ * /proc.
+ */
 static bool answers(const struct node *node)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* davit's programs and their names on a node. */
+/* davit's programs on a node, and the links to them. */
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@ static const char *const programs[] = {
 	DAVIT_BINDIR "/davit-container-cli",
 	DAVIT_LIBEXECDIR "/davit/davit-nvml",
 };
-/* Who calls them: specs of the device plugin and of NVIDIA's toolkit, dockerd, ctr. */
+/* The names that others call: specs of the device plugin and of NVIDIA's toolkit, dockerd, ctr. */
 static const struct {
 	const char *name, *program;
 } names[] = {
@@ -102,7 +102,7 @@ static int copy_program(const struct node *node, const char *program)
 	temporary = arena_printf(node->arena, ".%s.new", name);
 	if (!temporary)
 		return error_memory(node->err);
-	/* Of a call that was cut off. */
+	/* An interrupted call may have left this file. */
 	(void)unlinkat(dir, temporary, 0);
 	r = copy_to(from, dir, name, temporary);
 	if (r < 0) {
@@ -168,7 +168,7 @@ static int remove_file(const struct node *node, const char *path)
 	return 0;
 }
 
-/* Where engines keep the bundles of containers that run: FOLDER/NAMESPACE/ID or FOLDER/ID. */
+/* The engines' folders of running containers' bundles: FOLDER/NAMESPACE/ID or FOLDER/ID. */
 static const char *const tasks[] = {
 	"/run/containerd/io.containerd.runtime.v2.task",
 	"/run/k3s/containerd/io.containerd.runtime.v2.task",

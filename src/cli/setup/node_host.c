@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What kind of node it is, which engine it has, and what was written down of it. */
+/* The kind of a node, its engine, and the record of an earlier call. */
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -7,7 +7,7 @@
 #include "davit/configure.h"
 #include "node.h"
 
-/* A distribution's own engine comes before the plain one, which may be a leftover beside it. */
+/* A distribution's engine comes before plain containerd, which may also be installed but unused. */
 static const struct node_engine engines[] = {
 	{"k3s", "containerd", "/var/lib/rancher/k3s/agent/etc/containerd",
 	 "/run/k3s/containerd/containerd.sock"},
@@ -21,7 +21,7 @@ static const struct node_engine engines[] = {
 	 "/run/containerd/containerd.sock"},
 };
 
-/* Systems that bring NVIDIA's toolkit themselves, and whose root nobody may write. */
+/* Systems that include NVIDIA's toolkit and have a read-only root. */
 static const struct {
 	const char *id, *fix;
 } others[] = {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* `davit system prepare` and `create-device-nodes`; the links are in a file of their own. */
+/* `davit system prepare` and `create-device-nodes`; link_nodes.c makes the links. */
 #include <stdio.h>
 
 #include "cli.h"
@@ -59,7 +59,7 @@ static int prepare(const struct arguments *arguments, unsigned what)
 	else if (r == 0)
 		r = driver_prepare(&roots, &config, what, &arena, &driver, &done, &err);
 	driver_roots_close(&roots);
-	/* What was done before it failed was done nevertheless. */
+	/* Even after a failure, the completed steps are shown. */
 	failed = arguments->json ? json_done(&done) : 0;
 	if (!arguments->json && (r == 0 || done.count > 0))
 		print_done(&done);
