@@ -325,6 +325,48 @@ struct configure_hook_file {
 int configure_podman(const char *text, const char *path, struct arena *arena,
 		     struct configure_hook_file *ret, struct error *err);
 
+/* ---- Podman's directories of hooks -------------------------------------------------------- */
+
+#define PODMAN_HOOKS "/usr/share/containers/oci/hooks.d" /* the default */
+
+/* What decides which files of containers.conf Podman reads. */
+struct podman {
+	unsigned version; /* 100 * major + minor; 0: unknown, taken as 5.0 */
+	uid_t uid;
+	const char *config;      /* the caller's ~/.config; NULL: unknown */
+	const char *only, *last; /* CONTAINERS_CONF and CONTAINERS_CONF_OVERRIDE, or NULL */
+};
+/*
+ * Finds these for the caller. For another root than this host's, only /etc/passwd is read. On this
+ * host, `podman --version` is run, if nobody but root can change that program.
+ */
+void configure_find_podman(const struct root *root, struct arena *arena, struct podman *ret);
+/*
+ * A variable of the caller's environment; NULL: not set, or not an absolute path. Use it only to
+ * find the caller's own files.
+ */
+const char *configure_variable(const char *name, struct arena *arena);
+
+struct podman_hooks {
+	struct strings folders; /* in the order of reading */
+	const char *file;       /* the last file that sets hooks_dir; NULL: none */
+	bool append;            /* an {append=true} applies, also to later files */
+	bool empty; /* hooks_dir is an empty list; the folders are what Podman then reads */
+};
+/*
+ * Applies a containers.conf to the result of the files before it: engine.hooks_dir replaces the
+ * folders, or is appended after {append=true} (since Podman 4.8). Pure. Source: containers.conf(5).
+ * -EINVAL with ERROR_BAD_CONFIG, and *ret unchanged, if it isn't TOML.
+ */
+int configure_podman_hook_folders(const char *text, const char *path, struct arena *arena,
+				  struct podman_hooks *ret, struct error *err);
+/*
+ * The directories from which Podman reads hooks, as its version finds them. An unreadable
+ * containers.conf counts as empty. -EINVAL with ERROR_BAD_CONFIG: one of them isn't TOML.
+ */
+int configure_podman_hooks(const struct root *root, const struct podman *podman,
+			   struct arena *arena, struct podman_hooks *ret, struct error *err);
+
 /* ---- files that davit writes and others edit (pure) ---------------------------------------- */
 
 /*
@@ -389,14 +431,6 @@ struct configure_docker_facts {
 /* -EINVAL with ERROR_BAD_CONFIG as above. */
 int configure_docker_find(const char *text, const char *path, const char *name, struct arena *arena,
 			  struct configure_docker_facts *ret, struct error *err);
-/*
- * Applies a containers.conf to the folders of hooks of the files before it: engine.hooks_dir
- * replaces them, or is appended if the list has {append=true} (since Podman 5.0). Source:
- * containers.conf(5). -EINVAL with ERROR_BAD_CONFIG, and *ret unchanged, if it isn't TOML.
- */
-int configure_podman_hook_folders(const char *text, const char *path, struct arena *arena,
-				  struct strings *ret, struct error *err);
-
 /* ---- NVIDIA's config.toml (pure) ---------------------------------------------------------- */
 
 /* A key without a counterpart, or without one for that value. */

@@ -78,6 +78,9 @@ struct doctor_hook {
 struct doctor_hooks {
 	struct doctor_hook *items;
 	size_t count, capacity;
+	struct strings folders; /* from which Podman reads hooks */
+	const char *file;       /* the containers.conf that sets them; NULL: the default */
+	struct error error;     /* of containers.conf; code ERROR_NONE: it could be read */
 };
 
 enum doctor_cgroup { DOCTOR_CGROUP_NONE, DOCTOR_CGROUP_V1, DOCTOR_CGROUP_HYBRID, DOCTOR_CGROUP_V2 };

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "davit/json_edit.h"
-#include "toml.h"
 
 /* An object's member of that type, or NULL. */
 static struct json_object *member(struct json_object *object, const char *name, enum json_type type)
@@ -72,30 +71,5 @@ int configure_docker_find(const char *text, const char *path, const char *name, 
 					 arena_strdup(arena, json_object_get_string(value))) < 0)
 			return error_memory(err);
 	}
-	return 0;
-}
-
-int configure_podman_hook_folders(const char *text, const char *path, struct arena *arena,
-				  struct strings *ret, struct error *err)
-{
-	const struct toml_node *list;
-	struct toml_node *top;
-	struct strings named;
-	bool append = false;
-	int r = toml_parse(text, path, arena, &top, err);
-
-	list = r == 0 ? toml_find(top, TOML_PATH("engine", "hooks_dir")) : NULL;
-	if (!list || list->type != TOML_ARRAY)
-		return r;
-	for (const struct toml_node *item = list->first; item; item = item->next)
-		append |= item->type == TOML_TABLE &&
-			  toml_find_bool(item, TOML_PATH("append"), false);
-	if (toml_strings(list, arena, &named) < 0)
-		return error_memory(err);
-	if (!append)
-		*ret = named;
-	for (size_t i = 0; append && i < named.count; i++)
-		if (strings_add(arena, ret, named.items[i]) < 0)
-			return error_memory(err);
 	return 0;
 }

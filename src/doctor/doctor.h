@@ -26,7 +26,6 @@ int doctor_gather_low_level(struct doctor_gathering *g);
  * 0 or -ENOMEM.
  */
 int doctor_add_hooks(struct doctor_gathering *g, const char *folder, enum doctor_engine_kind kind);
-#define DOCTOR_HOOKS_FOLDER "/usr/share/containers/oci/hooks.d"
 int doctor_gather_bundle(struct doctor_gathering *g);
 
 /* Checks whether the image allows the plan. 0, or the error that the hook would report. */

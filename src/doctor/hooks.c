@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /* hooks.d, the directories from which Podman and CRI-O read hooks. */
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "davit/configure.h"
@@ -9,7 +7,6 @@
 #include "doctor.h"
 
 #define FILES_MAX 1024
-#define PASSWD_MAX ((size_t)1024 * 1024)
 
 /* Reads hook.path of the file; *ret is NULL if it has none. */
 static int read_hook(struct doctor_gathering *g, const char *path, const char **ret,
@@ -87,89 +84,21 @@ int doctor_add_hooks(struct doctor_gathering *g, const char *folder, enum doctor
 	return r;
 }
 
-/* Reads the directories that one file names; an unreadable file names none. */
-static int read_folders(struct doctor_gathering *g, const char *path, struct strings *folders)
-{
-	struct error ignored;
-	char *text = NULL;
-	int r = configure_read(&g->root, path, g->arena, &text, &ignored);
-
-	if (r == 0 && text)
-		r = configure_podman_hook_folders(text, path, g->arena, folders, &ignored);
-	return r == -ENOMEM ? r : 0;
-}
-
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* Reads DIRECTORY/containers.conf, then DIRECTORY/containers.conf.d/ *.conf in order. */
-static int read_directory(struct doctor_gathering *g, const char *directory,
-			  struct strings *folders)
-{
-	const char *path = arena_printf(g->arena, "%s/containers.conf", directory);
-	const char *drop_ins = path ? arena_printf(g->arena, "%s.d", path) : NULL;
-	struct strings names = {0};
-	int r = drop_ins ? read_folders(g, path, folders) : -ENOMEM;
-
-	if (r == 0)
-		(void)root_list(&g->root, drop_ins, FILES_MAX, g->arena, &names);
-	if (names.count > 1)
-		qsort(names.items, names.count, sizeof(*names.items), by_name);
-	for (size_t i = 0; r == 0 && i < names.count; i++) {
-		if (!string_ends(names.items[i], ".conf"))
-			continue;
-		path = arena_printf(g->arena, "%s/%s", drop_ins, names.items[i]);
-		r = path ? read_folders(g, path, folders) : -ENOMEM;
-	}
-	return r;
-}
-
-/* The home directory of an ordinary user in /etc/passwd, or NULL. */
-static const char *find_home(struct doctor_gathering *g)
-{
-	struct slice rest, line, field;
-	char uid[16], *text;
-
-	if (g->host->system.uid == 0 ||
-	    root_read(&g->root, "/etc/passwd", PASSWD_MAX, g->arena, &text, NULL) < 0)
-		return NULL;
-	(void)snprintf(uid, sizeof(uid), "%u", (unsigned)g->host->system.uid);
-	rest = slice_from(text);
-	while (slice_next(&rest, '\n', &line))
-		for (int i = 0; slice_next(&line, ':', &field); i++) {
-			if (i == 2 && !slice_equal(field, uid))
-				break;
-			if (i == 5)
-				return arena_strndup(g->arena, field.data, field.length);
-		}
-	return NULL;
-}
-
-/* In Podman's order: the files of the vendor, of the administrator, and of a rootless user. */
-static int find_folders(struct doctor_gathering *g, struct strings *folders)
-{
-	const char *home = find_home(g);
-	int r = strings_add(g->arena, folders, DOCTOR_HOOKS_FOLDER);
-
-	if (r == 0)
-		r = read_directory(g, "/usr/share/containers", folders);
-	if (r == 0)
-		r = read_directory(g, "/etc/containers", folders);
-	if (r == 0 && home)
-		home = arena_printf(g->arena, "%s/.config/containers", home);
-	if (r == 0 && home)
-		r = read_directory(g, home, folders);
-	return r;
-}
-
 int doctor_gather_hooks(struct doctor_gathering *g)
 {
-	struct strings folders = {0};
-	int r = find_folders(g, &folders);
+	struct doctor_hooks *hooks = &g->host->hooks;
+	struct podman_hooks found;
+	struct podman podman;
+	int r;
 
-	for (size_t i = 0; r == 0 && i < folders.count; i++)
-		r = doctor_add_hooks(g, folders.items[i], DOCTOR_PODMAN);
+	configure_find_podman(&g->root, g->arena, &podman);
+	r = configure_podman_hooks(&g->root, &podman, g->arena, &found, &hooks->error);
+	if (r == -ENOMEM)
+		return r;
+	hooks->folders = found.folders;
+	hooks->file = found.file;
+	r = 0;
+	for (size_t i = 0; r == 0 && i < found.folders.count; i++)
+		r = doctor_add_hooks(g, found.folders.items[i], DOCTOR_PODMAN);
 	return r;
 }

@@ -410,4 +410,65 @@ refused 'crio: a file in a folder of the folder' 'CRI-O reads [^ ]*crio.conf.d/6
 rm -r "$root/etc/crio/crio.conf.d/60-site"
 put etc/crio/crio.conf.d/99-site.conf <<< '[crio'
 refused 'crio: a broken file of others' 'read /etc/crio/crio.conf.d/99-site.conf: line 1.*fix: correct that line' crio
+
+# --- podman --------------------------------------------------------------------------------------
+
+default=usr/share/containers/oci/hooks.d other=etc/containers/oci/hooks.d
+containers_conf() { # FILE LIST
+	put "$1" <<< "[engine]
+hooks_dir = $2"
+}
+# podman_writes NAME FOLDER [OPTION...]: davit's file is written there, and --remove takes it back.
+podman_writes() {
+	configure podman "${@:3}"
+	equal "podman, $1: the hook's file" "0 wrote $root/$2/davit.json" "$rc $errors$(head -n 1 <<< "$output")"
+	configure podman "${@:3}"
+	equal "podman, $1: twice is once" '0 nothing to change' "$rc $errors$output"
+	configure podman --remove "${@:3}"
+	equal "podman, $1: --remove" "0 removed $root/$2/davit.json" "$rc $errors$(head -n 1 <<< "$output")"
+}
+rm -rf "$root"
+mkdir -p "$root"
+podman_writes 'no containers.conf' $default
+containers_conf usr/share/containers/containers.conf "[\"/$other\"]"
+podman_writes 'the vendor names another folder' $other
+containers_conf etc/containers/containers.conf '["/etc/a", "/etc/b"]'
+podman_writes 'the administrator names two' etc/a
+containers_conf etc/containers/containers.conf.d/50.conf '["/etc/c", {append=true}]'
+podman_writes 'a drop-in adds one' etc/a
+mkdir -p "$root/etc/b"
+echo '{"hook": {"path": "/usr/bin/davit-hook"}}' > "$root/etc/b/davit.json"
+configure podman
+matches 'podman: the file that exists is the one to change' "^0 wrote $root/etc/b/davit.json" "$rc $output"
+rm -r "$root/etc/b"
+containers_conf etc/containers/containers.conf.d/60.conf "[{append=false}, \"/etc/d\", \"/$default\"]"
+podman_writes 'the default among them' $default
+configure podman --drop-in "/$other/davit.json"
+equal 'podman: --drop-in where Podman does not look' \
+	"0 davit: note: Podman doesn't read /$other: add it to hooks_dir in the table [engine] of /etc/containers/containers.conf.d/60.conf" "$rc $errors"
+configure podman --drop-in /etc/d/davit.conf
+matches 'podman: --drop-in with another suffix' "^0 davit: note: Podman doesn't read /etc/d/davit.conf, because" "$rc $errors"
+configure podman --drop-in /etc/d/davit.json
+equal 'podman: --drop-in where Podman looks' '0 ' "$rc $errors"
+rm -r "$root/etc/d" "${root:?}/$other"
+# What was written before hooks_dir was set is removed, too.
+rm -r "$root"/etc/containers/containers.conf* "$root/usr/share/containers/containers.conf"
+configure podman
+containers_conf etc/containers/containers.conf "[\"/$other\"]"
+configure podman
+configure podman --remove
+equal 'podman: --remove finds both files' '' "$(find "$root" -name davit.json)"
+containers_conf etc/containers/containers.conf '["relative"]'
+refused 'podman: no directory' 'hooks_dir in /etc/containers/containers.conf names no directory.*--drop-in' podman
+put etc/containers/containers.conf <<< '[engine'
+refused 'podman: a broken containers.conf' 'read /etc/containers/containers.conf: line 1.*fix: correct that line' podman
+configure podman --remove
+equal 'podman: a broken containers.conf: --remove' '0 nothing to change' "$rc $errors$output"
+rm "$root/etc/containers/containers.conf"
+mkdir -p "$root/$default"
+# shellcheck disable=SC2016 # in the other shell
+output=$(unshare --mount sh -c 'mount -t tmpfs -o ro none "$1/$2" && exec "$3" configure podman --root "$1"' - \
+	"$root" $default "$davit" 2>&1) || true
+matches 'podman: a read-only /usr' \
+	'^davit: cannot write .*: Read-only file system \(fix: use --drop-in /etc/containers/oci/hooks.d/davit.json, and name' "$output"
 report_exit

@@ -324,6 +324,57 @@ if command -v podman > /dev/null; then
 	podman_run - -e NVIDIA_VISIBLE_DEVICES=1 --rootfs "$rootfs:O" nodeprobe /dev/nvidiactl
 	equal "podman after --remove ($with)" '0 /dev/nvidiactl: ENOENT' "$rc $output"
 	at_end wait_for_podman
+
+	# hooks_dir: what the container gets, and what doctor says of it.
+	containers_conf=/etc/containers/containers.conf
+	mkdir -p /etc/containers "$HOME/.config/containers"
+	gpu_and_doctor() { # sets both to yes or no
+		local finding
+		podman_run - -e NVIDIA_VISIBLE_DEVICES=1 --rootfs "$rootfs:O" nodeprobe /dev/nvidiactl
+		gpu=yes
+		[ "$output" != '/dev/nvidiactl: ENOENT' ] || gpu=no
+		finding=$("$davit" doctor --json --engine podman | jq -r '.checks[] | select(.id == "podman.hook") | .evidence') || true
+		promised=yes
+		[[ $finding = *' runs '* ]] || promised=no
+	}
+	for list in '["/etc/containers/oci/hooks.d"]' '["/nowhere/a", "/nowhere/b"]' '[]'; do
+		for file in $containers_conf $containers_conf.d/50.conf "$HOME/.config/containers/containers.conf" "$work/named.conf"; do
+			mkdir -p "${file%/*}"
+			printf '[engine]\nhooks_dir = %s\n' "$list" > "$file"
+			for variable in CONTAINERS_CONF CONTAINERS_CONF_OVERRIDE; do
+				[ "$file" = "$work/named.conf" ] || [ $variable = CONTAINERS_CONF ] || continue
+				[ "$file" != "$work/named.conf" ] || export $variable="$file"
+				configure podman
+				done_rc=$rc
+				gpu_and_doctor
+				if [ $done_rc = 0 ]; then
+					equal "podman, $file: hooks_dir = $list ($with): configured" 'yes yes' "$gpu $promised"
+				else
+					# Podman before 4.8 reads no hooks.
+					equal "podman, $file: hooks_dir = $list ($with): refused" '[] no no' "$list $gpu $promised"
+				fi
+				configure podman --remove
+				gpu_and_doctor
+				equal "podman, $file: hooks_dir = $list ($with): removed" '0 no no' "$rc $gpu $promised"
+				unset CONTAINERS_CONF CONTAINERS_CONF_OVERRIDE
+			done
+			rm "$file"
+		done
+	done
+	# A hook whose program doesn't exist stops no container.
+	configure podman
+	folder=$(find /usr/share/containers -name davit.json)
+	folder=${folder%/*}
+	printf '{"version": "1.0.0", "hook": {"path": "/gone/nvidia-container-toolkit"}, "when": {"always": true}, "stages": ["prestart"]}' \
+		> "$folder/oci-nvidia-hook.json"
+	podman_run - -e NVIDIA_VISIBLE_DEVICES=1 --rootfs "$rootfs:O" nvidia-smi -L
+	equal "podman, a hook's program doesn't exist ($with)" "0 $(smi_line 0 "$uuid1")" "$rc $output"
+	matches "doctor: a hook's program doesn't exist ($with)" 'warn *podman.hook .*ignores this file' \
+		"$("$davit" doctor --engine podman | grep podman.hook)"
+	rm "$folder/davit.json"
+	gpu_and_doctor
+	equal "podman, no other hook ($with)" '0 no no' "$rc $gpu $promised"
+	rm "$folder/oci-nvidia-hook.json"
 else
 	skip "podman ($with)" "podman isn't installed"
 fi

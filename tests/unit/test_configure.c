@@ -255,14 +255,14 @@ static void test_find_refuses_what_is_no_configuration(void **state)
 	struct configure_docker_facts facts;
 	AUTO_ARENA arena = {0};
 	struct error err = {0};
-	struct strings folders;
+	struct podman_hooks hooks = {0};
 
 	(void)state;
 	assert_int_equal(configure_docker_find("[{", FILE_PATH, "nvidia", &arena, &facts, &err),
 			 -EINVAL);
 	assert_int_equal(err.code, ERROR_BAD_CONFIG);
 	assert_non_null(strstr(err.fix, FILE_PATH));
-	assert_int_equal(configure_podman_hook_folders("[{", FILE_PATH, &arena, &folders, &err),
+	assert_int_equal(configure_podman_hook_folders("[{", FILE_PATH, &arena, &hooks, &err),
 			 -EINVAL);
 	assert_int_equal(err.code, ERROR_BAD_CONFIG);
 	assert_non_null(strstr(err.fix, FILE_PATH));
@@ -270,29 +270,30 @@ static void test_find_refuses_what_is_no_configuration(void **state)
 
 static void test_podman_hook_folders(void **state)
 {
+	static const struct {
+		const char *text, *folders;
+	} files[] = {
+		{"hooks_dir = [\"/no\"]\n[engine]\nhooks_dir = [\"/a\", \"/b\"]\n", "/a /b"},
+		{"[engine]\nruntime = \"crun\"\n", "/a /b"},
+		{"[engine]\nhooks_dir = [\"/c\", {append=true}]\n", "/a /b /c"},
+		/* The attribute applies until another file changes it. */
+		{"[engine]\nhooks_dir = [\"/d\"]\n", "/a /b /c /d"},
+		{"[engine]\nhooks_dir = [\n]\n", "/a /b /c /d"},
+		{"[engine]\nhooks_dir = [{append=false}, \"/e\"]\n", "/e"},
+		{"[engine]\nhooks_dir = [\n]\n", ""},
+	};
 	AUTO_ARENA arena = {0};
 	struct error err = {0};
-	struct strings folders = {0};
+	struct podman_hooks hooks = {0};
 
 	(void)state;
-	assert_int_equal(configure_podman_hook_folders("hooks_dir = [\"/no\"]\n[engine]\n"
-						       "hooks_dir = [\"/a\", \"/b\"]\n",
-						       FILE_PATH, &arena, &folders, &err),
-			 0);
-	assert_string_equal(strings_join(&arena, &folders, " "), "/a /b");
-	assert_int_equal(configure_podman_hook_folders("[engine]\nruntime = \"crun\"\n", FILE_PATH,
-						       &arena, &folders, &err),
-			 0);
-	assert_string_equal(strings_join(&arena, &folders, " "), "/a /b");
-	assert_int_equal(
-		configure_podman_hook_folders("[engine]\nhooks_dir = [\"/c\", {append=true}]\n",
-					      FILE_PATH, &arena, &folders, &err),
-		0);
-	assert_string_equal(strings_join(&arena, &folders, " "), "/a /b /c");
-	assert_int_equal(configure_podman_hook_folders("[engine]\nhooks_dir = [\n]\n", FILE_PATH,
-						       &arena, &folders, &err),
-			 0);
-	assert_string_equal(strings_join(&arena, &folders, " "), "");
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		assert_int_equal(configure_podman_hook_folders(files[i].text, FILE_PATH, &arena,
+							       &hooks, &err),
+				 0);
+		assert_string_equal(strings_join(&arena, &hooks.folders, " "), files[i].folders);
+		assert_string_equal(hooks.file, FILE_PATH);
+	}
 }
 
 int main(void)

@@ -457,7 +457,7 @@ static const struct {
 	 "no davit hook in hooks.d, and no CDI devices"},
 	{"podman.hook", user, DOCTOR_OK, "davit-hook"},
 	{"podman.hook", bad_hook, DOCTOR_FAIL, "read hook"},
-	{"podman.hook", dangling_hook, DOCTOR_FAIL, "no such program exists"},
+	{"podman.hook", dangling_hook, DOCTOR_WARN, "no such program exists"},
 	{"podman.hook", nvidia_hook, DOCTOR_OK, "CDI"},
 	{"toolkit.nvidia", nvidia_hook, DOCTOR_WARN, "/hooks.d/davit.json"},
 	{"toolkit.nvidia", toolkit, DOCTOR_WARN, "/usr/bin/nvidia-ctk"},

@@ -9,16 +9,15 @@
 
 #define DOCKER_FILE "/etc/docker/daemon.json"
 #define OTHERS_MAX ((size_t)2000) /* characters of a note */
-#define ENVIRON_MAX ((size_t)1024 * 1024)
 
 static const struct {
 	const char *name, *file, *drop_in;
 } engines[] = {
-	/* in the order of enum engine; docker's and containerd's are looked for */
+	/* in the order of enum engine; NULL: it depends on the host */
 	{"docker", NULL, NULL},
 	{"containerd", NULL, NULL},
 	{"crio", NULL, CRIO_FOLDER "/50-davit.conf"},
-	{"podman", NULL, "/usr/share/containers/oci/hooks.d/davit.json"},
+	{"podman", NULL, NULL},
 };
 
 /* ---- one file --------------------------------------------------------------------------- */
@@ -201,16 +200,7 @@ static int finish_change(const struct job *job, const struct change *change, uns
 
 const char *configure_own_variable(const struct job *job, const char *name)
 {
-	char *text = NULL;
-	size_t length = strlen(name), size = 0;
-	AUTO_FD fd = proc_open(0, "environ", O_RDONLY);
-
-	if (fd < 0 || file_read(fd, ENVIRON_MAX, job->arena, &text, &size) < 0)
-		return NULL;
-	for (const char *at = text; at < text + size; at += strlen(at) + 1)
-		if (strncmp(at, name, length) == 0 && at[length] == '=' && at[length + 1] == '/')
-			return at + length + 1;
-	return NULL;
+	return configure_variable(name, job->arena);
 }
 
 static bool exists(const struct job *job, const char *path)
@@ -371,22 +361,96 @@ static int do_docker(struct job *job, struct change *change)
 	return job->remove ? note_docker_removal(job, change) : note_docker(job, change);
 }
 
-static int do_podman(struct job *job, struct change *change)
+/* The usual name in one of the directories that Podman reads; NULL: it reads none. */
+static const char *choose_hook_file(const struct job *job, const struct podman_hooks *hooks)
+{
+	const char *chosen = NULL;
+
+	for (size_t i = 0; i < hooks->folders.count; i++) {
+		const char *folder = hooks->folders.items[i];
+		const char *path = arena_printf(job->arena, "%s/davit.json", folder);
+
+		if (folder[0] != '/' || !path)
+			continue;
+		if (exists(job, path))
+			return path;
+		if (!chosen || string_equal(folder, PODMAN_HOOKS))
+			chosen = path;
+	}
+	return chosen;
+}
+
+/* A file that the user names, but Podman doesn't read. */
+static void note_unread(const struct job *job, const struct podman_hooks *hooks)
+{
+	const char *slash = strrchr(job->drop_in, '/');
+	const char *folder =
+		arena_strndup(job->arena, job->drop_in, (size_t)(slash - job->drop_in));
+
+	if (!string_ends(job->drop_in, ".json"))
+		(void)fprintf(
+			stderr,
+			"davit: note: Podman doesn't read %s, because its name doesn't end in "
+			".json\n",
+			job->drop_in);
+	else if (folder && !strings_contain(&hooks->folders, folder))
+		(void)fprintf(
+			stderr,
+			"davit: note: Podman doesn't read %s: add it to hooks_dir in the table "
+			"[engine] of %s\n",
+			folder, hooks->file ? hooks->file : "/etc/containers/containers.conf");
+}
+
+static int change_hook_file(const struct job *job, const char *path, struct change *change)
 {
 	struct configure_hook_file file;
-	int r = configure_open_change(job, job->drop_in, "/davit-hook\"", change);
+	int r = configure_open_change(job, path, "/davit-hook\"", change);
 
 	change->own = true;
 	change->after = change->before;
 	if (r < 0 || (job->remove && !is_ours(change)))
 		return r;
-	r = configure_podman(change->before, job->drop_in, job->arena, &file, job->err);
+	r = configure_podman(change->before, path, job->arena, &file, job->err);
 	if (r < 0)
 		return r;
 	change->after = job->remove ? change->original : file.text;
 	change->kept = job->remove ? change->kept : file.others;
 	change->gone = job->remove ? file.others : change->gone;
 	return 0;
+}
+
+static int do_podman(struct job *job, struct change changes[static 2])
+{
+	struct podman podman;
+	struct podman_hooks hooks;
+	struct error ignored;
+	bool must = !job->drop_in && !job->remove;
+	const char *path = job->drop_in;
+	int r;
+
+	configure_find_podman(&job->root, job->arena, &podman);
+	r = configure_podman_hooks(&job->root, &podman, job->arena, &hooks,
+				   must ? job->err : &ignored);
+	if (r < 0 && must)
+		return r;
+	if (path && r == 0 && !job->remove)
+		note_unread(job, &hooks);
+	if (!path)
+		path = choose_hook_file(job, &hooks);
+	if (!path && must)
+		return error_set(job->err, ERROR_BAD_CONFIG, EINVAL,
+				 "name a directory there, for example " PODMAN_HOOKS
+				 ", or use --drop-in DIRECTORY/davit.json and `podman "
+				 "--hooks-dir DIRECTORY`",
+				 "register the hook: hooks_dir in %s names no directory, so Podman "
+				 "reads no hooks",
+				 hooks.file);
+	r = path ? change_hook_file(job, path, &changes[0]) : 0;
+	/* What was written before hooks_dir was set. */
+	if (r == 0 && job->remove && !job->drop_in &&
+	    !string_equal(path, PODMAN_HOOKS "/davit.json"))
+		r = change_hook_file(job, PODMAN_HOOKS "/davit.json", &changes[1]);
+	return r;
 }
 
 static int do_crio(struct job *job, struct change *change)
@@ -419,6 +483,18 @@ static int do_crio(struct job *job, struct change *change)
 					    job->err);
 }
 
+/* A read-only /usr: Podman can read hooks elsewhere. */
+static int may_write(const struct job *job, const char *path)
+{
+	int r = configure_may_write(&job->root, path, job->arena, job->err);
+
+	if (r == -EROFS && job->engine == ENGINE_PODMAN && !job->remove && !job->drop_in)
+		return error_fix(job->err, r,
+				 "use --drop-in /etc/containers/oci/hooks.d/davit.json, and name "
+				 "that directory in hooks_dir of /etc/containers/containers.conf");
+	return r;
+}
+
 /* ---- running ----------------------------------------------------------------------------- */
 
 static int run_job(struct job *job)
@@ -438,12 +514,12 @@ static int run_job(struct job *job)
 		r = do_crio(job, &changes[0]);
 		break;
 	default:
-		r = do_podman(job, &changes[0]);
+		r = do_podman(job, changes);
 	}
 	/* Either all of them or none. */
 	for (size_t i = 0; r == 0 && !job->dry_run && i < ARRAY_SIZE(changes); i++)
 		if (changes[i].path && is_changed(job, &changes[i]))
-			r = configure_may_write(&job->root, changes[i].path, job->arena, job->err);
+			r = may_write(job, changes[i].path);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(changes); i++)
 		if (changes[i].path)
 			r = finish_change(job, &changes[i], &changed);
