@@ -9,6 +9,9 @@
 #define CONTAINERD_PLUGIN_2 "io.containerd.grpc.v1.cri"
 #define CONTAINERD_PLUGIN_3 "io.containerd.cri.v1.runtime"
 
+/* The format in which a drop-in of these files is read. */
+unsigned containerd_drop_in_format(const struct engine_files *files,
+				   struct containerd_version version);
 /* That one's name. */
 const char *containerd_plugin(unsigned format);
 /* Its section in merged files or in a dump, or NULL. */

@@ -127,7 +127,7 @@ static int keep_default(struct toml_node *section, const struct toml_node *truth
 size_t containerd_forms(const struct engine_files *files, struct containerd_version version,
 			struct containerd_form ret[static CONTAINERD_FORMS_MAX])
 {
-	unsigned format = containerd_format(files, version);
+	unsigned format = containerd_drop_in_format(files, version);
 
 	ret[0] = (struct containerd_form){format, !containerd_merges_keys(version)};
 	if (!containerd_merges_keys(version))

@@ -62,13 +62,22 @@ unsigned containerd_format(const struct engine_files *files, struct containerd_v
 	for (size_t i = 0; i < files->count; i++) {
 		unsigned of = format_of(files->items[i].top);
 
-		/* 2.x takes a file of format 1, or without one, for its own. */
+		/* 2.x migrates a file of format 1, or without one, to that of the files so far. */
 		if (version.major >= 2 && of < 2 && files->items[i].text)
-			of = newest;
+			of = format ? format : newest;
 		format = of ? of : format;
 		blank &= files->items[i].top->count == 0;
 	}
 	return format ? format : blank ? newest : 1;
+}
+
+unsigned containerd_drop_in_format(const struct engine_files *files,
+				   struct containerd_version version)
+{
+	unsigned main = format_of(files->items[0].top);
+
+	/* 2.3 refuses an import of a newer format than the main file's. */
+	return migrates_files(version) && main ? main : containerd_format(files, version);
 }
 
 const char *containerd_plugin(unsigned format)
@@ -103,6 +112,46 @@ static int replace_sections(struct toml_node *to, const struct toml_node *plugin
 	return 0;
 }
 
+/* Gives a plugin's settings their newer name, under which the file may have some already. */
+static int rename_plugin(struct toml_node *plugins, const char *from, const char *to,
+			 struct arena *arena)
+{
+	const struct toml_node *old = toml_member(plugins, from), *new = toml_member(plugins, to);
+	struct toml_node *both;
+
+	if (!old || old->type != TOML_TABLE)
+		return 0;
+	both = toml_new_table(arena);
+	if (!both || toml_merge(both, old, arena) < 0 ||
+	    (new &&new->type == TOML_TABLE &&toml_merge(both, new, arena) < 0) ||
+	    !toml_set(plugins, to, both, arena))
+		return -ENOMEM;
+	toml_remove(plugins, from);
+	return 0;
+}
+
+/* What 2.x makes of one file before it is merged. NULL without memory. */
+static const struct toml_node *migrate_file(const struct toml_node *top,
+					    struct containerd_version version, struct arena *arena)
+{
+	const struct toml_node *plugins = toml_member(top, "plugins");
+	struct toml_node *made, *renamed;
+
+	if (version.major < 2 || !plugins || plugins->type != TOML_TABLE)
+		return top;
+	made = toml_new_table(arena);
+	if (!made || toml_merge(made, top, arena) < 0)
+		return NULL;
+	renamed = toml_make_table(made, TOML_PATH("plugins"), arena);
+	if (!renamed ||
+	    (format_of(top) < 2 &&
+	     rename_plugin(renamed, CONTAINERD_PLUGIN_1, CONTAINERD_PLUGIN_2, arena) < 0) ||
+	    (migrates_files(version) &&
+	     rename_plugin(renamed, CONTAINERD_PLUGIN_2, CONTAINERD_PLUGIN_3, arena) < 0))
+		return NULL;
+	return made;
+}
+
 static int merge_file(struct toml_node *to, const struct toml_node *top, bool keys,
 		      struct arena *arena)
 {
@@ -125,39 +174,26 @@ static int merge_file(struct toml_node *to, const struct toml_node *top, bool ke
 	return r;
 }
 
-/* From 2.0 on the settings of format 2 mean those of 3: here they have one name. */
-static int migrate(struct toml_node *settings, struct arena *arena)
-{
-	struct toml_node *plugins = toml_make_table(settings, TOML_PATH("plugins"), arena);
-	const struct toml_node *old = toml_member(plugins, CONTAINERD_PLUGIN_2);
-	const struct toml_node *new = toml_member(plugins, CONTAINERD_PLUGIN_3);
-	struct toml_node *both = toml_new_table(arena);
-
-	if (!plugins || !both || !toml_set_number(settings, "version", 3, arena))
-		return -ENOMEM;
-	if (!old || old->type != TOML_TABLE)
-		return 0;
-	if (toml_merge(both, old, arena) < 0 ||
-	    (new &&new->type == TOML_TABLE &&toml_merge(both, new, arena) < 0))
-		return -ENOMEM;
-	return toml_set(plugins, CONTAINERD_PLUGIN_3, both, arena) ? 0 : -ENOMEM;
-}
-
 struct toml_node *containerd_merge(const struct engine_files *files,
 				   struct containerd_version version, struct arena *arena)
 {
 	struct toml_node *settings = toml_new_table(arena);
+	unsigned format = containerd_format(files, version);
 
-	for (size_t i = 0; settings && i < files->count; i++)
-		if (merge_file(settings, files->items[i].top, containerd_merges_keys(version),
-			       arena) < 0)
+	for (size_t i = 0; settings && i < files->count; i++) {
+		const struct toml_node *top = migrate_file(files->items[i].top, version, arena);
+
+		if (!top || merge_file(settings, top, containerd_merges_keys(version), arena) < 0)
 			return NULL;
-	if (!settings ||
-	    !toml_set_number(settings, "version", containerd_format(files, version), arena))
-		return NULL;
-	if (version.major >= 2 &&
-	    (containerd_format(files, version) == 2 || migrates_files(version)) &&
-	    migrate(settings, arena) < 0)
+	}
+	/* From 2.0 on the settings of format 2 mean those of 3: here they have one name. */
+	if (settings && version.major >= 2 && format == 2) {
+		format = 3;
+		if (rename_plugin(toml_make_table(settings, TOML_PATH("plugins"), arena),
+				  CONTAINERD_PLUGIN_2, CONTAINERD_PLUGIN_3, arena) < 0)
+			return NULL;
+	}
+	if (!settings || !toml_set_number(settings, "version", format, arena))
 		return NULL;
 	return settings;
 }

@@ -540,6 +540,32 @@ END
 	since=2
 	wants='containerd.runtimes.nvidia.options.SystemdCgroup=true'
 }
+# Files of format 1, or without one, which 2.x migrates by itself.
+old_file() { # VERSION MAIN-VERSION PLUGIN
+	put config.toml << END
+$2
+imports = ["@etc/conf.d/*.toml"]
+END
+	put conf.d/10.toml << END
+$1
+[$3.containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+  [$3.containerd.runtimes.runc.options]
+    SystemdCgroup = true
+END
+	since=2
+	wants='containerd.runtimes.nvidia.options.SystemdCgroup=true containerd.runtimes.nvidia-cdi.options.SystemdCgroup=true'
+}
+case_2_import_without_version() { old_file '' 'version = 2' "$cri"; }
+case_2_import_of_version_1() { old_file 'version = 1' 'version = 2' plugins.cri; }
+case_2_3_no_version() {
+	old_file '' '' plugins.cri
+	since=2.3
+}
+case_2_3_version_1() {
+	old_file 'version = 1' 'version = 1' plugins.cri
+	since=2.3
+}
 
 # --- each of them, with each containerd ------------------------------------------------------------
 
