@@ -31,7 +31,8 @@ struct configure_access {
 
 /*
  * `text` NULL: the file doesn't exist. -EINVAL with ERROR_BAD_CONFIG: not JSON (with line and
- * column), or a parent of a setting isn't an object.
+ * column), a parent of a setting isn't an object, or the runtime has a runtimeType other than
+ * runc's. With runc's runtimeType, the runtime's program is options.BinaryName.
  */
 int configure_docker(const char *text, const char *path, const struct configure *configure,
 		     struct arena *arena, char **ret, struct error *err);

@@ -10,6 +10,8 @@
 
 /* The length of a byte order mark at the start, which dockerd accepts since 23.0. */
 size_t json_edit_mark(const char *text);
+/* Whether a text is blank or null, both of which mean no settings to dockerd. */
+bool json_edit_is_empty(const char *text);
 /*
  * Parses an engine's file, with or without that mark. -EINVAL with ERROR_BAD_CONFIG: not a JSON
  * object (with line and column).

@@ -3,13 +3,44 @@
 
 #include "davit/json_edit.h"
 
-#define PATH_RUNTIME(configure)                                     \
-	(const char *const[])                                       \
-	{                                                           \
-		"runtimes", (configure)->runtime_name, "path", NULL \
-	}
+#define SHIM_OF_RUNC "io.containerd.runc.v2"
+
 static const char *const path_default[] = {"default-runtime", NULL};
 static const char *const path_cdi[] = {"features", "cdi", NULL};
+
+/* Where a runtime names its program. Next to a runtimeType, dockerd refuses a path. */
+struct program_path {
+	const char *names[5];
+};
+
+/* The runtimeType as written, if there is one. */
+static const char *type_of(const struct json_edit *edit, const char *name)
+{
+	const char *const path[] = {"runtimes", name, "runtimeType", NULL};
+	const char *type = json_edit_get(edit, path);
+
+	return type && strcmp(type, "\"\"") != 0 && strcmp(type, "null") != 0 ? type : NULL;
+}
+
+static struct program_path program_of(const struct json_edit *edit, const char *name)
+{
+	return type_of(edit, name)
+		       ? (struct program_path){{"runtimes", name, "options", "BinaryName"}}
+		       : (struct program_path){{"runtimes", name, "path"}};
+}
+
+static int check_type(const struct json_edit *edit, const struct configure *configure,
+		      struct error *err)
+{
+	const char *type = type_of(edit, configure->runtime_name);
+
+	if (!type || strcmp(type, "\"" SHIM_OF_RUNC "\"") == 0)
+		return 0;
+	return error_set(err, ERROR_BAD_CONFIG, EINVAL,
+			 "remove this runtime, or choose another name with --runtime-name",
+			 "configure the runtime %s in %s: davit can't replace its runtimeType %s",
+			 configure->runtime_name, edit->path, type);
+}
 
 static const char *quote(const char *text, struct arena *arena)
 {
@@ -38,11 +69,18 @@ size_t json_edit_mark(const char *text)
 	return string_starts(text, "\xef\xbb\xbf") ? 3 : 0;
 }
 
+bool json_edit_is_empty(const char *text)
+{
+	struct slice trimmed = slice_trim(slice_from(text + json_edit_mark(text)));
+
+	return trimmed.length == 0 || slice_equal(trimmed, "null");
+}
+
 static int check(const char *text, const char *path, struct error *err)
 {
 	AUTO_JSON *object = NULL;
 
-	return configure_parse_json(text, path, &object, err);
+	return json_edit_is_empty(text) ? 0 : configure_parse_json(text, path, &object, err);
 }
 
 int configure_docker(const char *text, const char *path, const struct configure *configure,
@@ -56,13 +94,15 @@ int configure_docker(const char *text, const char *path, const struct configure 
 
 	if (!runtime || !name)
 		return error_memory(err);
-	/* An empty file is none to dockerd, too. */
-	if (text && text[mark + strspn(text + mark, " \t\r\n")]) {
+	if (text && !json_edit_is_empty(text)) {
 		edit.text = text + mark;
 		r = check(text, path, err);
 	}
 	if (r == 0)
-		r = json_edit_set(&edit, PATH_RUNTIME(configure), runtime, err);
+		r = check_type(&edit, configure, err);
+	if (r == 0)
+		r = json_edit_set(&edit, program_of(&edit, configure->runtime_name).names, runtime,
+				  err);
 	if (r == 0 && configure->set_default)
 		r = json_edit_set(&edit, path_default, name, err);
 	if (r == 0 && configure->cdi)
@@ -119,11 +159,10 @@ int configure_docker_others(const char *text, const char *path, const char *name
 {
 	AUTO_JSON *object = NULL;
 	struct json_object *runtime;
-	const char *at = text + json_edit_mark(text);
 	int r;
 
 	*ret = (struct strings){0};
-	if (!at[strspn(at, " \t\r\n")])
+	if (json_edit_is_empty(text))
 		return 0;
 	r = configure_parse_json(text, path, &object, err);
 	if (r < 0 || !json_object_object_get_ex(object, "runtimes", &runtime) ||
@@ -155,13 +194,14 @@ int configure_docker_remove(const char *text, const char *original, const char *
 	const char *wanted = quote(configure->runtime_path, arena);
 	struct configure present = *configure;
 	const char *whole[] = {"runtimes", configure->runtime_name, NULL};
+	struct program_path program = program_of(&edit, configure->runtime_name);
 	struct error ignored;
 	int r = check(text, path, err);
 
 	if (r < 0)
 		return r;
 	/* The path that was configured, whichever davit-runtime is meant now. */
-	runtime = json_edit_get(&edit, PATH_RUNTIME(configure));
+	runtime = json_edit_get(&edit, program.names);
 	if (runtime && runtime[0] == '"' && strlen(runtime) > 2)
 		present.runtime_path = arena_strndup(arena, runtime + 1, strlen(runtime) - 2);
 	if (!present.runtime_path || !name || !wanted)
@@ -179,7 +219,7 @@ int configure_docker_remove(const char *text, const char *original, const char *
 	if (original)
 		original += json_edit_mark(original);
 	current = json_edit_get(&edit, path_default);
-	r = original ? restore(&edit, original, PATH_RUNTIME(configure), err) : 0;
+	r = original ? restore(&edit, original, program.names, err) : 0;
 	if (r == 0 &&
 	    !(original &&
 	      json_edit_get(&(struct json_edit){.arena = arena, .text = original}, whole)))

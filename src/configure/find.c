@@ -34,6 +34,31 @@ static const char *find_cgroups(struct json_object *object)
 	return found;
 }
 
+/* A runtime's program: its path, or that of its runtimeType. 0 or -ENOMEM. */
+static int find_program(struct json_object *runtime, struct arena *arena, const char **ret)
+{
+	struct json_object *program = member(runtime, "path", json_type_string);
+	const char *type = json_object_get_string(member(runtime, "runtimeType", json_type_string));
+	const char *dot = type ? strrchr(type, '.') : NULL;
+	const char *start = dot ? memrchr(type, '.', (size_t)(dot - type)) : NULL;
+
+	if (string_equal(type, "io.containerd.runc.v2"))
+		program = member(member(runtime, "options", json_type_object), "BinaryName",
+				 json_type_string);
+	if (program)
+		*ret = arena_strdup(arena, json_object_get_string(program));
+	else if (string_equal(type, "io.containerd.runc.v2"))
+		*ret = "runc";
+	else if (type && type[0] == '/')
+		*ret = arena_strdup(arena, type);
+	else if (start)
+		*ret = arena_printf(arena, "containerd-shim-%.*s-%s", (int)(dot - start - 1),
+				    start + 1, dot + 1);
+	else
+		return 0;
+	return *ret ? 0 : -ENOMEM;
+}
+
 int configure_docker_find(const char *text, const char *path, const char *name, struct arena *arena,
 			  struct configure_docker_facts *ret, struct error *err)
 {
@@ -44,21 +69,18 @@ int configure_docker_find(const char *text, const char *path, const char *name, 
 
 	*ret = (struct configure_docker_facts){0};
 	ret->mark = json_edit_mark(text) > 0;
-	text += json_edit_mark(text);
-	text += strspn(text, " \t\r\n");
-	if (!*text)
+	if (json_edit_is_empty(text))
 		return 0;
 	r = configure_parse_json(text, path, &object, err);
 	if (r < 0)
 		return r;
-	value = member(member(member(object, "runtimes", json_type_object), name, json_type_object),
-		       "path", json_type_string);
-	if (value)
-		ret->runtime = arena_strdup(arena, json_object_get_string(value));
+	value = member(member(object, "runtimes", json_type_object), name, json_type_object);
+	if (value && find_program(value, arena, &ret->runtime) < 0)
+		return error_memory(err);
 	cgroups = find_cgroups(object);
 	if (cgroups)
 		ret->cgroups = arena_strdup(arena, cgroups);
-	if ((value && !ret->runtime) || (cgroups && !ret->cgroups))
+	if (cgroups && !ret->cgroups)
 		return error_memory(err);
 	value = member(member(object, "features", json_type_object), "cdi", json_type_boolean);
 	ret->cdi_on = value && json_object_get_boolean(value);

@@ -254,6 +254,12 @@ int json_edit_set(struct json_edit *edit, const char *const *path, const char *v
 
 	if (depth == length)
 		return splice(edit, member.value, member.end, value, err);
+	/* To Go, null is an absent object. */
+	if (depth > 0 && string_starts(edit->text + member.value, "null")) {
+		int r = splice(edit, member.value, member.end, "{}", err);
+
+		return r < 0 ? r : insert(edit, member.value, path + depth, value, err);
+	}
 	if (depth > 0 && edit->text[member.value] != '{')
 		return error_fix(err,
 				 json_error_at(edit->text, member.value, ERROR_BAD_CONFIG,

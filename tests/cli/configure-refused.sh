@@ -55,6 +55,8 @@ refuse_all etc/containerd/config.toml containerd 'version = 2'
 refuse_all etc/crio/crio.conf.d/50-davit.conf crio '# mine'
 refuse_all usr/share/containers/oci/hooks.d/davit.json podman \
 	'{"version": "1.0.0", "hook": {"path": "/old/davit-hook"}, "when": {"always": true}, "stages": ["prestart"]}'
+put etc/docker/daemon.json '{"runtimes": {"nvidia": {"runtimeType": "io.containerd.runsc.v1"}}}'
+refused "docker: a runtime of another runtimeType" "runtimeType .*fix: .*--runtime-name" docker
 put etc/docker/daemon.json '{"runtimes": 1}'
 refused 'docker: a file of another form' 'cannot' docker
 put etc/containerd/config.toml 'version = ['

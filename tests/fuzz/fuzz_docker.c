@@ -42,14 +42,15 @@ static struct json_object *get(struct json_object *object, const char *name)
 
 static void check_edited(const char *before, const char *after, const struct configure *configure)
 {
-	const char *behind = before + json_edit_mark(before);
-	AUTO_JSON *a = strspn(behind, " \t\r\n") == strlen(behind) ? NULL : parse(before);
+	AUTO_JSON *a = json_edit_is_empty(before) ? NULL : parse(before);
 	AUTO_JSON *b = parse(after);
 	struct json_object *runtimes = get(b, "runtimes");
 	struct json_object *ours = get(runtimes, configure->runtime_name);
+	const char *type = json_object_get_string(get(ours, "runtimeType"));
+	struct json_object *program =
+		type && *type ? get(get(ours, "options"), "BinaryName") : get(ours, "path");
 
-	FUZZ_CHECK(
-		string_equal(json_object_get_string(get(ours, "path")), configure->runtime_path));
+	FUZZ_CHECK(string_equal(json_object_get_string(program), configure->runtime_path));
 	if (configure->set_default)
 		FUZZ_CHECK(string_equal(json_object_get_string(get(b, "default-runtime")),
 					configure->runtime_name));
@@ -60,7 +61,7 @@ static void check_edited(const char *before, const char *after, const struct con
 				      configure->cdi ? "features" : NULL, NULL});
 	compare(get(a, "runtimes"), runtimes, (const char *const[]){configure->runtime_name, NULL});
 	compare(get(get(a, "runtimes"), configure->runtime_name), ours,
-		(const char *const[]){"path", NULL});
+		(const char *const[]){type && *type ? "options" : "path", NULL});
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -52,6 +52,21 @@ static const struct {
 	 0,
 	 "{\n  \"runtimes\": {\n    \"kata\": {\"path\": \"k\"},\n    \"nvidia\": {\n      "
 	 "\"path\": \"/r\"\n    }\n  }\n}"},
+	{"null is absent", "{\"runtimes\": null, \"features\": null}", CDI,
+	 "{\"runtimes\": {\"nvidia\": {\"path\": \"/r\"}}, \"features\": {\"cdi\": true}}"},
+	{"a runtime that is null", "{\"runtimes\": {\"nvidia\": null}}", 0,
+	 "{\"runtimes\": {\"nvidia\": {\"path\": \"/r\"}}}"},
+	{"a file that is null", "null\n", 0, "{\n    \"runtimes\": {\n        " NV "\n    }\n}\n"},
+	{"a runtimeType has its program in the options",
+	 "{\"runtimes\": {\"nvidia\": {\"runtimeType\": \"io.containerd.runc.v2\", \"options\": "
+	 "{\"BinaryName\": \"/n\", \"SystemdCgroup\": true}}}}",
+	 0,
+	 "{\"runtimes\": {\"nvidia\": {\"runtimeType\": \"io.containerd.runc.v2\", \"options\": "
+	 "{\"BinaryName\": \"/r\", \"SystemdCgroup\": true}}}}"},
+	{"a runtimeType without options",
+	 "{\"runtimes\": {\"nvidia\": {\"runtimeType\": \"io.containerd.runc.v2\"}}}", 0,
+	 "{\"runtimes\": {\"nvidia\": {\"runtimeType\": \"io.containerd.runc.v2\", \"options\": "
+	 "{\"BinaryName\": \"/r\"}}}}"},
 	{"a runtime of that name changes its path",
 	 "{\"runtimes\": {\"nvidia\": {\"args\": [\"}\"], \"path\": \"n\\\"\"}}}", 0,
 	 "{\"runtimes\": {\"nvidia\": {\"args\": [\"}\"], \"path\": \"/r\"}}}"},
@@ -105,6 +120,13 @@ static const struct {
 	 "{\n  \"a\": 1,\n  \"runtimes\": {\n    \"nvidia\": {\"path\": \"/r\"}\n  },\n  \"b\": "
 	 "2\n}",
 	 "{\n  \"a\": 1\n}", "{\n  \"a\": 1,\n  \"b\": 2\n}"},
+	{"a runtimeType gets its program back",
+	 "{\"runtimes\": {\"nvidia\": {\"runtimeType\": \"io.containerd.runc.v2\", \"options\": "
+	 "{\"BinaryName\": \"/r\"}}}, \"b\": 2}",
+	 "{\"runtimes\": {\"nvidia\": {\"runtimeType\": \"io.containerd.runc.v2\", \"options\": "
+	 "{\"BinaryName\": \"/n\"}}}}",
+	 "{\"runtimes\": {\"nvidia\": {\"runtimeType\": \"io.containerd.runc.v2\", \"options\": "
+	 "{\"BinaryName\": \"/n\"}}}, \"b\": 2}"},
 	{"without a backup", "{\"runtimes\": {\"nvidia\": {\"path\": \"/r\"}}, \"a\": 1}", NULL,
 	 "{\"a\": 1}"},
 	{"another default stays", "{\"default-runtime\": \"kata\", \"a\": 1}", NULL,
@@ -157,7 +179,9 @@ static const struct {
 	{"[]", "read " FILE_PATH ": it is not a JSON object"},
 	{"{} {}", "read " FILE_PATH ": line 1, column 4"},
 	{"{\n \"runtimes\": 1}", "read " FILE_PATH ": line 2, column 14: this must be an object"},
-	{"{\"runtimes\": {\"nvidia\": null}}", "read " FILE_PATH ": line 1, column 25"},
+	{"{\"runtimes\": {\"nvidia\": []}}", "read " FILE_PATH ": line 1, column 25"},
+	{"{\"runtimes\": {\"nvidia\": {\"runtimeType\": \"io.containerd.runsc.v1\"}}}",
+	 "configure the runtime nvidia in " FILE_PATH ": davit can't replace its runtimeType"},
 };
 
 static void test_docker_refuses(void **state)
