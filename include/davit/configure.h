@@ -52,12 +52,14 @@ int configure_docker_others(const char *text, const char *path, const char *name
 			    struct arena *arena, struct strings *ret, struct error *err);
 
 /*
- * What dockerd since 23.0 refuses in a daemon.json only when it starts: runtimes, and a default
+ * What dockerd refuses in a daemon.json only when it starts: runtimes, and a default
  * runtime that neither the file has nor `added` (NULL: none), the names of the --add-runtime
- * options. *ret_cause NULL: nothing. -EINVAL with ERROR_BAD_CONFIG: not JSON.
+ * options. Without `with_types`, runtimes aren't judged. *ret_cause NULL: nothing. -EINVAL with
+ * ERROR_BAD_CONFIG: not JSON.
  */
 int configure_docker_judge(const char *text, const char *path, const struct strings *added,
-			   struct arena *arena, const char **ret_cause, struct error *err);
+			   bool with_types, struct arena *arena, const char **ret_cause,
+			   struct error *err);
 
 /* dockerd, opened to be run. */
 struct docker_program {

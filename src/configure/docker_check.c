@@ -67,7 +67,8 @@ static bool is_known(const char *name, struct json_object *runtimes, const struc
 }
 
 int configure_docker_judge(const char *text, const char *path, const struct strings *added,
-			   struct arena *arena, const char **ret_cause, struct error *err)
+			   bool with_types, struct arena *arena, const char **ret_cause,
+			   struct error *err)
 {
 	AUTO_JSON *object = NULL;
 	struct json_object *runtimes = NULL, *standard = NULL;
@@ -82,7 +83,7 @@ int configure_docker_judge(const char *text, const char *path, const struct stri
 		return r;
 	(void)json_object_object_get_ex(object, "runtimes", &runtimes);
 	(void)json_object_object_get_ex(object, "default-runtime", &standard);
-	if (json_object_is_type(runtimes, json_type_object)) {
+	if (with_types && json_object_is_type(runtimes, json_type_object)) {
 		json_object_object_foreach(runtimes, key, value)
 		{
 			const char *cause = judge_runtime(key, value);
@@ -187,10 +188,12 @@ int docker_ask(const struct docker_program *program, const char *text, struct ar
 	AUTO_FD fd = -1;
 	char path[64];
 	struct spawn_result result = {0};
-	/* Without PATH, dockerd doesn't find its proxy. It refuses an option that is in the file.
+	/* Without PATH, dockerd doesn't find its proxy, and accepts any program instead. It refuses
+	 * an option that is also in the file.
 	 */
-	const char *proxy =
-		strstr(text, "\"userland-proxy-path\"") ? NULL : "--userland-proxy-path=/";
+	const char *proxy = strstr(text, "\"userland-proxy-path\"")
+				    ? NULL
+				    : "--userland-proxy-path=/proc/self/exe";
 	const char *const arguments[] = {program->path, "--validate", "--config-file",
 					 path,          proxy,        NULL};
 	const struct spawn spawn = {

@@ -109,38 +109,44 @@ static const char *find_doubled(const struct json_edit *edit, const struct strin
 	return NULL;
 }
 
+/* What dockerd doesn't accept in its file. 0 or -ENOMEM. */
 static int judge_docker(struct doctor_gathering *g, const char *text,
-			const struct strings *arguments, struct doctor_engine *engine)
+			const struct strings *arguments, const struct docker_program *program,
+			struct doctor_engine *engine)
 {
 	struct json_edit edit = {g->arena, engine->file, text + json_edit_mark(text)};
 	const char *added = option_of(arguments, "--add-runtime");
 	struct strings names = {0};
-	struct docker_program program = {.fd = -1};
 	struct error ignored = {0};
 	int r = 0;
 
 	if (added &&
 	    strings_add(g->arena, &names, arena_strndup(g->arena, added, strcspn(added, "="))) < 0)
 		return -ENOMEM;
-	if (string_equal(g->root.path, "/") && engine->program &&
-	    string_ends(engine->program, "/dockerd"))
-		docker_open_program(&g->root, engine->program, g->arena, &program);
-	engine->major = program.major;
-	engine->minor = program.minor;
-	/* Earlier ones check only whether the default runtime exists. */
-	if (program.major == 0 || program.major >= 23)
-		r = configure_docker_judge(text, engine->file, &names, g->arena, &engine->refused,
-					   &ignored);
+	/* dockerd before 23.0 knows no runtimeType. */
+	r = configure_docker_judge(text, engine->file, &names,
+				   program->major == 0 || program->major >= 23, g->arena,
+				   &engine->refused, &ignored);
 	if (r == 0 && !engine->refused)
-		r = docker_ask(&program, text, g->arena, &engine->refused);
-	fd_close(&program.fd);
+		r = docker_ask(program, text, g->arena, &engine->refused);
 	if (!json_edit_is_empty(text))
 		engine->doubled = find_doubled(&edit, arguments);
 	return r == -ENOMEM ? r : 0;
 }
 
+static void open_docker(struct doctor_gathering *g, struct doctor_engine *engine,
+			struct docker_program *ret)
+{
+	*ret = (struct docker_program){.fd = -1};
+	if (string_equal(g->root.path, "/") && engine->program &&
+	    string_ends(engine->program, "/dockerd"))
+		docker_open_program(&g->root, engine->program, g->arena, ret);
+	engine->major = ret->major;
+	engine->minor = ret->minor;
+}
+
 static int read_docker(struct doctor_gathering *g, const struct strings *arguments,
-		       struct doctor_engine *engine)
+		       const struct docker_program *program, struct doctor_engine *engine)
 {
 	struct configure_docker_facts facts = {0};
 	struct error err = {0};
@@ -164,7 +170,7 @@ static int read_docker(struct doctor_gathering *g, const struct strings *argumen
 	engine->cdi_off = facts.cdi_off;
 	engine->cdi_on = facts.cdi_on;
 	engine->spec_dirs = facts.spec_dirs;
-	return r == 0 ? judge_docker(g, text, arguments, engine) : r;
+	return r == 0 ? judge_docker(g, text, arguments, program, engine) : r;
 }
 
 /* 0 or -ENOMEM; that a file can't be read is also a fact. */
@@ -281,6 +287,7 @@ static const char *docker_file(struct doctor_gathering *g, struct doctor_engine 
 static int gather_docker(struct doctor_gathering *g, struct doctor_engine *engine)
 {
 	static const char *const services[] = {"snap.docker", "docker"};
+	struct docker_program program;
 	struct strings arguments = {0};
 	int r = doctor_find_daemon(g, "dockerd", engine, &arguments);
 
@@ -305,7 +312,9 @@ static int gather_docker(struct doctor_gathering *g, struct doctor_engine *engin
 							       1, g->arena);
 	engine->cgroups = default_cgroups(g);
 	take_arguments(&arguments, engine);
-	r = read_docker(g, &arguments, engine);
+	open_docker(g, engine, &program);
+	r = read_docker(g, &arguments, &program, engine);
+	fd_close(&program.fd);
 	find_own_specs(g, engine);
 	if (r == 0)
 		r = find_runtime(g, engine);

@@ -226,7 +226,9 @@ static bool is_snap(const struct job *job)
 static int judge_docker(const struct job *job, const struct docker_program *program,
 			const char *text, const char *path, const char **ret_cause)
 {
-	int r = configure_docker_judge(text, path, NULL, job->arena, ret_cause, job->err);
+	int r = configure_docker_judge(text, path, NULL,
+				       program->major == 0 || program->major >= 23, job->arena,
+				       ret_cause, job->err);
 
 	if (r < 0 || *ret_cause)
 		return r;
