@@ -210,9 +210,9 @@ int configure_containerd_drop_in(const struct engine_files *files,
 				 const struct configure *configure, struct arena *arena, char **ret,
 				 struct error *err);
 /*
- * Checks that `after` contains davit's runtime and all of `before`, except what `others` (NULL:
- * nobody) have set otherwise in the drop-in. -EINVAL with ERROR_BAD_CONFIG names a setting that
- * would be lost.
+ * Checks that `after` contains davit's runtimes, what else configure asks for, and all of `before`,
+ * except what `others` (NULL: nobody) have set otherwise in the drop-in. -EINVAL with
+ * ERROR_BAD_CONFIG names a setting that would be lost.
  */
 int configure_containerd_check(const struct toml_node *before, const struct toml_node *after,
 			       const struct toml_node *others, const struct configure *configure,
@@ -224,6 +224,12 @@ int configure_containerd_check(const struct toml_node *before, const struct toml
  */
 void configure_containerd_limit_access(const struct root *root, const struct engine_files *files,
 				       struct configure_access *access);
+/* The same for containerd's own output, which must also have the default runtime's options. */
+int configure_containerd_check_dump(const struct toml_node *before, const struct toml_node *after,
+				    const struct toml_node *others,
+				    const struct configure *configure, const char *path,
+				    struct arena *arena, struct error *err);
+
 /*
  * Checks that what remains of a drop-in after `--remove` doesn't replace a section of the main
  * file, as it would before 2.1. -EEXIST with ERROR_BAD_CONFIG names what others have set there.

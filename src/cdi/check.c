@@ -46,7 +46,8 @@ int cdi_check_kind(const char *vendor, const char *class, struct error *err)
 	if (!is_name(class, "_-.", false) || strlen(class) > 63)
 		return error_set(
 			err, ERROR_BAD_REQUEST, EINVAL, "use a name such as gpu",
-			"use the class %s: a class consists of letters, digits, '-', '_' and '.'",
+			"use the class %s: a class consists of letters, digits, '-', '_' and '.', "
+			"begins with a letter and ends with a letter or digit",
 			class);
 	if (cdi_is_deadly(vendor, class))
 		return error_set(

@@ -60,16 +60,20 @@ void containerd_open_program(const struct root *root, const char *own, struct ar
 	*ret = (struct containerd_program){.fd = -1};
 }
 
-/* A text as a file that a child can open by its path. */
+/* A text as a file that a child can open by its path, also where /proc belongs to another PID
+ * namespace, as in the host's root that a container has entered. */
 static int make_file(const char *text, struct arena *arena, const char **ret_path,
 		     struct error *err)
 {
+	char self[16] = "";
 	AUTO_FD fd = memfd_create("davit", MFD_CLOEXEC);
 	int r = fd < 0 ? -errno : file_write(fd, text, strlen(text));
 
 	if (r < 0)
 		return error_errno(err, -r, "create a file in memory");
-	*ret_path = arena_printf(arena, "/proc/%d/fd/%d", (int)getpid(), fd);
+	if (readlink("/proc/self", self, sizeof(self) - 1) < 0)
+		return error_errno(err, errno, "read /proc/self");
+	*ret_path = arena_printf(arena, "/proc/%s/fd/%d", self, fd);
 	return *ret_path ? fd_take(&fd) : error_memory(err);
 }
 

@@ -6,6 +6,7 @@
 
 struct check {
 	const struct configure *configure;
+	const char *path;
 	const struct toml_node *others;
 	struct arena *arena;
 	struct strings lost;
@@ -24,6 +25,15 @@ static bool ends(const struct toml_node *node, const char *const *names, size_t 
 #define ENDS(node, ...)                                  \
 	ends((node), (const char *const[]){__VA_ARGS__}, \
 	     ARRAY_SIZE(((const char *const[]){__VA_ARGS__})))
+
+/* Whether it is below a runtime of that name. */
+static bool is_of_runtime(const struct toml_node *node, const char *name)
+{
+	for (node = node->parent; node; node = node->parent)
+		if (ENDS(node, "runtimes", name))
+			return true;
+	return false;
+}
 
 /* What davit sets, and what is another in each answer. */
 static bool is_ours(const struct check *c, const struct toml_node *node)
@@ -44,6 +54,10 @@ static bool is_ours(const struct check *c, const struct toml_node *node)
 		if (name && (ENDS(node, "runtimes", name, "options", "BinaryName") ||
 			     ENDS(node, "runtimes", name, "container_annotations") ||
 			     ENDS(node, "runtimes", name, "runtime_type")))
+			return true;
+		/* A default gives way to the base's setting. One of the files has come with us. */
+		if (name && node->type != TOML_TABLE && toml_is_empty(node) &&
+		    is_of_runtime(node, name))
 			return true;
 	}
 	return false;
@@ -101,12 +115,90 @@ static void compare(struct check *c, const struct toml_node *before, const struc
 	}
 }
 
+/* ---- whether what was asked for is in force ---------------------------------------------- */
+
+static int refuse_overridden(const struct check *c, const char *what, struct error *err)
+{
+	return error_set(
+		err, ERROR_BAD_CONFIG, EINVAL,
+		"remove these settings from files that containerd reads later, or run the command with --remove, then again",
+		"add the runtime to %s: a later file of its imports overrides %s", c->path, what);
+}
+
+/* A value that others have written in our own file is theirs to decide. */
+static bool others_have(const struct check *c, const char *const *path)
+{
+	const struct toml_node *plugins = toml_member(c->others, "plugins");
+
+	for (plugins = plugins ? plugins->first : NULL; plugins; plugins = plugins->next)
+		if (toml_find(plugins, path))
+			return true;
+	return false;
+}
+
+static int check_program(const struct check *c, const char *name, const struct toml_node *after,
+			 struct error *err)
+{
+	const char *program = toml_find_string(
+		containerd_section(after),
+		TOML_PATH("containerd", "runtimes", name, "options", "BinaryName"));
+
+	return string_equal(program, c->configure->runtime_path) ||
+			       others_have(c, TOML_PATH("containerd", "runtimes", name))
+		       ? 0
+		       : refuse_overridden(c, arena_printf(c->arena, "runtimes.%s", name), err);
+}
+
+/* The options of the runtime that ours is a copy of. */
+static int check_options(const struct check *c, const char *name, const struct toml_node *base,
+			 const struct toml_node *after, struct error *err)
+{
+	const struct toml_node *options = toml_member(base, "options");
+	const struct toml_node *ours = toml_find(
+		containerd_section(after), TOML_PATH("containerd", "runtimes", name, "options"));
+
+	for (const struct toml_node *node = options ? options->first : NULL; node;
+	     node = node->next) {
+		if (toml_is_empty(node) || toml_member(ours, node->key) ||
+		    others_have(c, TOML_PATH("containerd", "runtimes", name, "options")))
+			continue;
+		return error_set(err, ERROR_BAD_CONFIG, EINVAL,
+				 "rewrite these files in the newest format (`containerd config "
+				 "migrate`), then run the command again",
+				 "add the runtime to %s: %s would lack options.%s of its default "
+				 "runtime",
+				 c->path, name, node->key);
+	}
+	return 0;
+}
+
+static int check_asked(const struct check *c, const struct toml_node *after, struct error *err)
+{
+	const struct configure *configure = c->configure;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < CONTAINERD_HANDLERS; i++) {
+		const char *name = containerd_handler(configure->runtime_name, i, c->arena);
+
+		r = name ? check_program(c, name, after, err) : error_memory(err);
+	}
+	if (r < 0)
+		return r;
+	if (configure->set_default &&
+	    !string_equal(containerd_default_runtime(after), configure->runtime_name) &&
+	    !others_have(c, TOML_PATH("containerd", "default_runtime_name")))
+		return refuse_overridden(c, "default_runtime_name", err);
+	if (configure->cdi && !containerd_cdi(after, true) &&
+	    !others_have(c, TOML_PATH("enable_cdi")))
+		return refuse_overridden(c, "enable_cdi", err);
+	return 0;
+}
+
 int configure_containerd_check(const struct toml_node *before, const struct toml_node *after,
 			       const struct toml_node *others, const struct configure *configure,
 			       const char *path, struct arena *arena, struct error *err)
 {
-	struct check c = {.configure = configure, .others = others, .arena = arena};
-	struct containerd_runtime runtime = containerd_find_runtime(after, configure->runtime_name);
+	struct check c = {.configure = configure, .path = path, .others = others, .arena = arena};
 	const char *list;
 
 	compare(&c, before, after);
@@ -119,12 +211,27 @@ int configure_containerd_check(const struct toml_node *before, const struct toml
 			"rewrite these files in the newest format (`containerd config migrate`) or as one file, then run the command again",
 			"add the runtime to %s: containerd would then lose %s", path, list);
 	/* A dump has nothing of a plugin that is switched off. */
-	if (string_equal(runtime.program, configure->runtime_path) ||
-	    (containerd_cri_disabled(after) && !containerd_section(after)))
+	if (containerd_cri_disabled(after) && !containerd_section(after))
 		return 0;
-	return error_set(err, ERROR_BAD_CONFIG, EINVAL,
-			 "remove that plugin's settings from files that containerd reads later",
-			 "add the runtime to %s: a later file of its imports overrides it", path);
+	return check_asked(&c, after, err);
+}
+
+int configure_containerd_check_dump(const struct toml_node *before, const struct toml_node *after,
+				    const struct toml_node *others,
+				    const struct configure *configure, const char *path,
+				    struct arena *arena, struct error *err)
+{
+	const struct check c = {
+		.configure = configure, .path = path, .others = others, .arena = arena};
+	const struct toml_node *base = containerd_base(containerd_section(before), configure);
+	int r = configure_containerd_check(before, after, others, configure, path, arena, err);
+
+	for (size_t i = 0; r == 0 && i < CONTAINERD_HANDLERS && containerd_section(after); i++) {
+		const char *name = containerd_handler(configure->runtime_name, i, arena);
+
+		r = name ? check_options(&c, name, base, after, err) : error_memory(err);
+	}
+	return r;
 }
 
 /* "a.b = c" of all values and empty tables below a table, without the first `skip` characters. */

@@ -236,39 +236,60 @@ char *configure_crio(const struct toml_node *settings, const struct configure *c
 	return text.failed ? NULL : text.data;
 }
 
+/* A name in the folder that CRI-O reads after that file of the folder. */
+static const char *name_later(const char *path, struct arena *arena)
+{
+	static const char usual[] = CRIO_FOLDER "/99-davit.conf";
+	const char *at = usual, *name = path + strlen(CRIO_FOLDER "/");
+	size_t length;
+
+	if (!string_starts(path, CRIO_FOLDER "/") || compare(&path, &at) < 0)
+		return usual;
+	length = strcspn(name, "/");
+	/* "NAME.davit.conf" comes after NAME, "NAME.conf" and what is below them. */
+	if (length > 5 && memcmp(name + length - 5, ".conf", 5) == 0)
+		length -= 5;
+	return arena_printf(arena, CRIO_FOLDER "/%.*s.davit.conf", (int)length, name);
+}
+
 int configure_crio_check(const struct engine_files *after, const char *drop_in,
 			 const struct configure *configure, struct arena *arena, struct error *err)
 {
 	const struct toml_node *settings = crio_merge(after, arena);
 	const char *default_name =
 		toml_find_string(settings, TOML_PATH("crio", "runtime", "default_runtime"));
-	bool late = false;
+	const char *later = NULL, *name;
+	bool late = false, runtime;
 
 	if (!settings)
 		return error_memory(err);
-	if (string_equal(crio_find_runtime(settings, configure->runtime_name),
-			 configure->runtime_path) &&
+	runtime = string_equal(crio_find_runtime(settings, configure->runtime_name),
+			       configure->runtime_path);
+	if (runtime &&
 	    (!configure->set_default || string_equal(default_name, configure->runtime_name)))
 		return 0;
 	for (size_t i = 0; i < after->count; i++) {
 		const struct toml_node *top = after->items[i].top;
-		bool wins = crio_find_runtime(top, configure->runtime_name) ||
-			    (configure->set_default &&
-			     toml_find(top, TOML_PATH("crio", "runtime", "default_runtime")));
 
-		if (late && wins)
-			return error_fix(
-				err,
-				error_set(err, ERROR_BAD_CONFIG, EINVAL, NULL,
-					  "add the runtime: CRI-O reads %s after %s, and "
-					  "it also sets the runtime",
-					  after->items[i].path, drop_in),
-				"remove the runtime from that file, or use --drop-in %s/99-davit.conf",
-				CRIO_FOLDER);
+		if (late && (runtime ? toml_find(top, TOML_PATH("crio", "runtime",
+								"default_runtime")) != NULL
+				     : crio_find_runtime(top, configure->runtime_name) != NULL))
+			later = after->items[i].path;
 		late |= string_equal(after->items[i].path, drop_in);
 	}
+	if (!later)
+		return error_fix(err,
+				 error_set(err, ERROR_BAD_CONFIG, EINVAL, NULL,
+					   "add the runtime: CRI-O doesn't read %s", drop_in),
+				 "use --drop-in with a file in %s", CRIO_FOLDER);
+	name = name_later(later, arena);
+	if (!name)
+		return error_memory(err);
 	return error_fix(err,
 			 error_set(err, ERROR_BAD_CONFIG, EINVAL, NULL,
-				   "add the runtime: CRI-O doesn't read %s", drop_in),
-			 "use --drop-in with a file in %s", CRIO_FOLDER);
+				   "%s: CRI-O reads %s after %s, and it also sets %s",
+				   runtime ? "set the default runtime" : "add the runtime", later,
+				   drop_in, runtime ? "default_runtime" : "the runtime"),
+			 "remove %s from that file, or use --drop-in %s",
+			 runtime ? "default_runtime" : "the runtime", name);
 }

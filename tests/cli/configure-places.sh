@@ -406,8 +406,26 @@ rm "$root/etc/crio/crio.conf.d/99-site.conf"
 # CRI-O reads whatever lies below the folder, in its order: "60-site/a" comes before "60-site-b".
 put etc/crio/crio.conf.d/60-site/mine <<< '[crio.runtime.runtimes.nvidia]
 runtime_path = "/usr/bin/other"'
-refused 'crio: a file in a folder of the folder' 'CRI-O reads [^ ]*crio.conf.d/60-site/mine after' crio
+refused 'crio: a file in a folder of the folder' \
+	'CRI-O reads [^ ]*crio.conf.d/60-site/mine after.*also sets the runtime \(fix: remove the runtime from that file, or use --drop-in /etc/crio/crio.conf.d/99-davit.conf\)' crio
 rm -r "$root/etc/crio/crio.conf.d/60-site"
+# Each remedy works: the file comes after the one that it names, as CRI-O's order has it.
+for later in zz/1.conf zz.conf zz.conf/1 99-davit.conf.d/x; do
+	put "etc/crio/crio.conf.d/$later" <<< '[crio.runtime.runtimes.nvidia]
+runtime_path = "/usr/bin/other"'
+	name=${later%%/*}
+	name=${name%.conf}.davit.conf
+	refused "crio: $later" "CRI-O reads [^ ]*/$later after.*--drop-in /etc/crio/crio.conf.d/$name\\)" crio
+	configure crio --drop-in "/etc/crio/crio.conf.d/$name"
+	equal "crio: $later, with the remedy" 0 "$rc"
+	configure crio --drop-in "/etc/crio/crio.conf.d/$name" --remove
+	rm -r "${root:?}/etc/crio/crio.conf.d/${later%%/*}"
+done
+put etc/crio/crio.conf.d/99-site.conf <<< '[crio.runtime]
+default_runtime = "crun"'
+refused 'crio: a later file that sets only the default runtime' \
+	'set the default runtime: CRI-O reads [^ ]*/99-site.conf after.*also sets default_runtime \(fix: remove default_runtime from that file, or use --drop-in /etc/crio/crio.conf.d/99-site.davit.conf\)' crio --set-default
+rm "$root/etc/crio/crio.conf.d/99-site.conf"
 put etc/crio/crio.conf.d/99-site.conf <<< '[crio'
 refused 'crio: a broken file of others' 'read /etc/crio/crio.conf.d/99-site.conf: line 1.*fix: correct that line' crio
 

@@ -566,6 +566,66 @@ case_2_3_version_1() {
 	old_file 'version = 1' 'version = 1' plugins.cri
 	since=2.3
 }
+# Files that containerd reads later decide otherwise: davit's file has to come behind them.
+later_file() { # NAME
+	put config.toml << END
+version = 2
+imports = ["@etc/conf.d/*.toml"]
+END
+	put "conf.d/$1"
+}
+case_later_default() {
+	later_file runc.toml << END
+version = 2
+[$cri.containerd]
+  default_runtime_name = "runc"
+  [$cri.containerd.runtimes.runc]
+    runtime_type = "io.containerd.runc.v2"
+END
+	words=--set-default
+	wants='containerd.default_runtime_name="nvidia"'
+}
+case_later_runtime() {
+	later_file nvidia.toml << END
+version = 2
+[$cri.containerd.runtimes.nvidia]
+  runtime_type = "io.containerd.runc.v2"
+  [$cri.containerd.runtimes.nvidia.options]
+    BinaryName = "/usr/bin/nvidia-container-runtime"
+[$cri.containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+END
+}
+case_later_cdi() {
+	later_file site.toml << END
+version = 2
+[$cri]
+  enable_cdi = false
+  [$cri.containerd.runtimes.runc]
+    runtime_type = "io.containerd.runc.v2"
+END
+	words=--cdi
+	wants='enable_cdi=true'
+	since=1.7
+}
+# What the default runtime has and NVIDIA's lacks is copied, but for what NVIDIA's says itself.
+case_nvidia_lacks_settings() {
+	put config.toml << END
+version = 2
+[$cri.containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+  privileged_without_host_devices = true
+  pod_annotations = ["a/*"]
+[$cri.containerd.runtimes.nvidia]
+  runtime_type = "io.containerd.runc.v2"
+  [$cri.containerd.runtimes.nvidia.options]
+    BinaryName = "/usr/bin/nvidia-container-runtime"
+[$cri.containerd.runtimes.nvidia-cdi]
+  runtime_type = "io.containerd.runc.v2"
+  privileged_without_host_devices = false
+END
+	wants='containerd.runtimes.nvidia.privileged_without_host_devices=true containerd.runtimes.nvidia.pod_annotations=["a/*"] containerd.runtimes.nvidia-cdi.privileged_without_host_devices=false containerd.runtimes.nvidia-cdi.pod_annotations=["a/*"]'
+}
 
 # --- each of them, with each containerd ------------------------------------------------------------
 

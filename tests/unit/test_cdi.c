@@ -337,6 +337,9 @@ static void what_cannot_be_described_is_an_error(void **state)
 	t->options.vendor = "nvidia.com";
 	t->options.class = "a/b";
 	assert_int_equal(make(t), -EINVAL);
+	t->options.class = "7";
+	assert_int_equal(make(t), -EINVAL);
+	assert_non_null(strstr(t->err.message, "begins with a letter"));
 	assert_null(t->spec);
 }
 

@@ -78,8 +78,9 @@ static int check(const struct asking *asking, const struct engine_files *before,
 		return r;
 	r = ask(asking, &after, drop_in->after, &now);
 	return r < 0 ? r
-		     : configure_containerd_check(truth, now, others, &job->configure,
-						  asking->distribution.file, job->arena, job->err);
+		     : configure_containerd_check_dump(truth, now, others, &job->configure,
+						       asking->distribution.file, job->arena,
+						       job->err);
 }
 
 /* ---- the ways to write it ----------------------------------------------------------------- */
@@ -265,8 +266,9 @@ static int remove_import_and_file(const struct asking *asking, struct change *fi
 							 asking->job->arena, asking->job->err);
 }
 
-static int do_import(struct asking *asking, const struct engine_files *files,
-		     const struct toml_node *truth, struct change *file, struct change *drop_in)
+/* The two changes of an import. drop_in->before tells whether our file is there already. */
+static int try_import(struct asking *asking, const struct engine_files *files,
+		      const struct toml_node *truth, struct change *file, struct change *drop_in)
 {
 	struct job *job = asking->job;
 	int r = configure_open_change(job, asking->distribution.file, asking->distribution.drop_in,
@@ -284,6 +286,28 @@ static int do_import(struct asking *asking, const struct engine_files *files,
 		configure_containerd_limit_access(&job->root, files, &drop_in->access);
 	return job->remove ? remove_import_and_file(asking, file, drop_in)
 			   : make_drop_in(asking, files, truth, file, drop_in);
+}
+
+/* Behind all other imports, when a file behind ours overrides it. */
+static int do_import(struct asking *asking, const struct engine_files *files,
+		     const struct toml_node *truth, struct change *file, struct change *drop_in)
+{
+	struct containerd_distribution *distribution = &asking->distribution;
+	const char *usual = distribution->drop_in;
+	struct error *err = asking->job->err;
+	struct error first;
+	int r = try_import(asking, files, truth, file, drop_in);
+
+	if (r == 0 || asking->job->remove || drop_in->before || !distribution->last_drop_in ||
+	    string_equal(distribution->drop_in, distribution->last_drop_in))
+		return r;
+	first = *err;
+	distribution->drop_in = distribution->last_drop_in;
+	if (try_import(asking, files, truth, file, drop_in) == 0)
+		return 0;
+	distribution->drop_in = usual;
+	*err = first;
+	return r;
 }
 
 /* ---- a block in somebody's file, or in a new template ---------------------------------------- */

@@ -36,7 +36,14 @@ static int wait_for(const struct node *node, pid_t child, const char *what)
 			 "do `%s`: it failed", what);
 }
 
-/* Runs `davit configure`, whose output is kept and also shown. */
+/* The host's programs find their libraries and files there, and nothing of this root. */
+static int enter_host(const struct node *node)
+{
+	return fchdir(node->host.fd) < 0 || chroot(".") < 0 || chdir("/") < 0 ? -errno : 0;
+}
+
+/* In the host's root, where it can ask the host's containerd about the files. Its output is shown,
+ * too. */
 static int run_configure(const struct node *node, int argc, char **argv, char **ret)
 {
 	int ends[2], r;
@@ -48,6 +55,8 @@ static int run_configure(const struct node *node, int argc, char **argv, char **
 	child = fork();
 	if (child == 0) {
 		(void)dup2(ends[1], STDOUT_FILENO);
+		if (enter_host(node) < 0)
+			_exit(126);
 		r = command_run(&command_configure, "davit configure", argc, argv);
 		_exit(fflush(stdout) == 0 ? r : 1);
 	}
@@ -74,7 +83,7 @@ static void become(const struct node *node, char *const *argv)
 	static char ignore[] = "SYSTEMD_IGNORE_CHROOT=1";
 	char *environment[] = {path, ignore, NULL};
 
-	if (fchdir(node->host.fd) < 0 || chroot(".") < 0 || chdir("/") < 0)
+	if (enter_host(node) < 0)
 		_exit(126);
 	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
 		(void)execve(arena_printf(node->arena, "%s/%s", folders[i], argv[0]), argv,
@@ -154,13 +163,12 @@ int node_check_restart(const struct node *node)
 
 static int configure(const struct node *node, bool remove, const char **ret_restart)
 {
-	char root[] = "--root", *path = arena_strdup(node->arena, node->path);
 	char *name = arena_strdup(node->arena, node->engine->command), *output = NULL;
 	char back[] = "--remove", set_default[] = "--set-default", cdi[] = "--cdi";
-	char *argv[6] = {name, root, path};
-	int argc = 3, r;
+	char *argv[4] = {name};
+	int argc = 1, r;
 
-	if (!path || !name)
+	if (!name)
 		return error_memory(node->err);
 	if (remove)
 		argv[argc++] = back;
@@ -173,7 +181,6 @@ static int configure(const struct node *node, bool remove, const char **ret_rest
 		return r < 0 ? r : -ENOMEM;
 	*ret_restart = strstr(output, RESTART_NEEDED);
 	if (*ret_restart) {
-		/* " on that host", unless --host is /. */
 		*ret_restart += strcspn(*ret_restart, ":");
 		*ret_restart += strspn(*ret_restart, ": ");
 		*ret_restart =
