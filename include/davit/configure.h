@@ -244,7 +244,7 @@ struct containerd_program {
 	int fd;           /* O_PATH, or -1; the caller closes it */
 	struct containerd_version version;
 };
-/* `own`: the path of a distribution's own program; NULL: the usual paths. */
+/* `own`: the program that is known to run, by a unit or a distribution; NULL: the usual paths. */
 void containerd_open_program(const struct root *root, const char *own, struct arena *arena,
 			     struct containerd_program *ret);
 /*
@@ -502,6 +502,12 @@ char *configure_diff(const char *path, const char *before, const char *after, st
 
 /* ---- services ---------------------------------------------------------------------------- */
 
+/*
+ * The program that systemd starts for this service, by its unit and the unit's drop-ins; NULL if
+ * there is none, or no memory.
+ */
+const char *configure_service_program(const struct root *root, const char *name,
+				      struct arena *arena);
 /*
  * The command that restarts the first of these services that has a unit or init script on the host;
  * if none has, "restart NAME" with the last one. NULL: no memory.

@@ -545,19 +545,39 @@ static int no_hook(const struct doctor_host *host, enum doctor_result result, co
 			   hooks->file, besides);
 }
 
+/* What keeps rootless Podman, or only its containers with GPUs, from starting containers. */
+static int closed(const struct doctor_host *host, enum doctor_result result, const char *path,
+		  const char *effect, struct finding *ret)
+{
+	(void)finding_set(ret, result, NULL, "%s %s: %s",
+			  host->system.uid ? "you can't access" : "not all users can access", path,
+			  effect);
+	return finding_remedy(ret, "%schmod a+rX %s",
+			      host->system.uid ? "ask the administrator to run " : "", path);
+}
+
 int check_podman_hook(const struct doctor_host *host, struct finding *ret)
 {
-	/* Rootless Podman also reads the system's folders (tested with 4.3 and 5.8). */
-	int r = host->hooks.error.code ? bad_file(&host->hooks.error, ret)
-				       : hooks_d(host, DOCTOR_PODMAN, ret);
 	const struct doctor_hook *missing = find_dangling(host, DOCTOR_PODMAN);
+	int r;
 
-	if (r == 0 && ret->result == DOCTOR_OK && host->config_hidden)
-		return finding_set(
-			ret, DOCTOR_WARN, "chmod o+r " CONFIG_PATH,
-			"only root can read " CONFIG_PATH ": rootless containers that "
-			"request GPUs don't start; those that request them by a variable "
-			"of policy.env-names may start without them");
+	if (host->hooks.closed && host->system.uid)
+		return closed(host, DOCTOR_FAIL, host->hooks.closed,
+			      "no container starts, because Podman reads the hooks there", ret);
+	/* Rootless Podman also reads the system's folders (tested with 4.3 and 5.8). */
+	r = host->hooks.error.code ? bad_file(&host->hooks.error, ret)
+				   : hooks_d(host, DOCTOR_PODMAN, ret);
+	if ((r || ret->result == DOCTOR_OK) && host->hooks.closed)
+		return closed(host, DOCTOR_WARN, host->hooks.closed,
+			      "no rootless container starts, because Podman reads the hooks there",
+			      ret);
+	if (r == 0 && ret->result == DOCTOR_OK && host->config_closed)
+		return closed(host, DOCTOR_WARN, host->config_closed,
+			      "rootless containers that request GPUs don't start, because their "
+			      "hook can't read " CONFIG_PATH
+			      "; those that request them by a variable of policy.env-names may "
+			      "start without them",
+			      ret);
 	if (r == 0)
 		return 0;
 	if (missing)

@@ -381,6 +381,7 @@ static int gather_containerd(struct doctor_gathering *g, struct doctor_engine *e
 	struct engine_files files = {0};
 	const struct toml_node *settings = NULL;
 	struct error err = {0};
+	const char *own;
 	unsigned major = 0;
 	int r = doctor_find_daemon(g, "containerd", engine, &arguments);
 
@@ -415,7 +416,11 @@ static int gather_containerd(struct doctor_gathering *g, struct doctor_engine *e
 	take_files(g, &files, engine);
 	if (r < 0)
 		return take_error(engine, r, &err);
-	r = ask_containerd(g, distribution.program, &files, engine, &settings, &major);
+	own = distribution.program;
+	if (!own)
+		own = engine->pid ? engine->program
+				  : configure_service_program(&g->root, "containerd", g->arena);
+	r = ask_containerd(g, own, &files, engine, &settings, &major);
 	if (r < 0 || !settings)
 		return r;
 	r = take_containerd(

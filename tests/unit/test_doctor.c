@@ -321,7 +321,9 @@ static void fail_bundle(struct doctor_host *host, enum doctor_step step)
 	X(hooks_of_podman, host->hooks.items[0].readers = 1U << DOCTOR_PODMAN; host->engines[2].runtime.name = NULL; \
 		host->cdi.devices.count = 0) \
 	X(no_hooks_no_cdi, host->hooks.count = 0; host->cdi.devices.count = 0) \
-	X(hidden_config, host->config_hidden = true) \
+	X(hidden_config, host->config_closed = "/etc/davit") \
+	X(closed_hooks, host->hooks.closed = "/opt/davit") \
+	X(closed_hooks_user, host->hooks.closed = "/opt/davit"; host->system.uid = 1000) \
 	X(no_low_level, host->low_level.path = NULL) \
 	X(low_level, host->low_level.path = "/usr/bin/runc"; host->low_level_hooks = DOCTOR_HOOKS_KNOWN) \
 	X(low_level_script, host->low_level.path = "/usr/bin/runc"; host->low_level_hooks = DOCTOR_HOOKS_UNSEEN) \
@@ -514,7 +516,12 @@ static const struct {
 	{"crio.runtime", hooks_of_podman, DOCTOR_FAIL, "hooks.d has no davit hook"},
 	{"crio.runtime", no_crio, DOCTOR_FAIL, "hooks.d"},
 	{"crio.runtime", crio_cdi, DOCTOR_SKIP, "CDI devices work without it"},
-	{"podman.hook", hidden_config, DOCTOR_WARN, "only root can read"},
+	{"podman.hook", hidden_config, DOCTOR_WARN,
+	 "not all users can access /etc/davit: rootless containers that request"},
+	{"podman.hook", closed_hooks, DOCTOR_WARN,
+	 "not all users can access /opt/davit: no rootless"},
+	{"podman.hook", closed_hooks_user, DOCTOR_FAIL,
+	 "you can't access /opt/davit: no container"},
 	{"runtime.hooks", no_low_level, DOCTOR_SKIP, "none of the programs in runtime.candidates"},
 	{"runtime.hooks", low_level, DOCTOR_OK, "/usr/bin/runc runs"},
 	{"runtime.hooks", low_level_script, DOCTOR_UNKNOWN, "can't examine /usr/bin/runc"},
