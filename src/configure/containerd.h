@@ -24,9 +24,6 @@ bool containerd_open_trusted(const struct root *root, const char *path,
 bool containerd_open_running(const struct root *root,
 			     const struct containerd_distribution *distribution,
 			     struct arena *arena, struct containerd_program *ret);
-/* The program that a systemd service starts (ExecStart=, with the unit's drop-ins). */
-bool containerd_open_unit(const struct root *root, const char *service, struct arena *arena,
-			  struct containerd_program *ret);
 
 /* The runtimes that davit makes of one name: it, NAME-cdi and NAME-legacy. */
 #define CONTAINERD_HANDLERS 3

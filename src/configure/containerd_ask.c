@@ -24,7 +24,8 @@ static char *run(const struct containerd_program *program, const char *const *ar
 	struct spawn_result result = {0};
 	int r = spawn_run(&spawn, arena, &result);
 
-	*ret_line = r < 0 ? strerror(-r) : arena_strdup(arena, result.line);
+	/* Warnings may come first. */
+	*ret_line = r < 0 ? strerror(-r) : arena_strdup(arena, result.last_line);
 	return r == 0 && result.status == 0 ? result.output : NULL;
 }
 
@@ -114,12 +115,14 @@ void containerd_open_program(const struct root *root,
 			     const struct containerd_distribution *distribution,
 			     struct arena *arena, struct containerd_program *ret)
 {
+	const char *own = distribution->program;
+
 	*ret = (struct containerd_program){.fd = -1};
-	if (distribution->program)
-		(void)containerd_open_trusted(root, distribution->program, ret);
-	else if (!containerd_open_running(root, distribution, arena, ret) &&
-		 !distribution->rootless)
-		(void)containerd_open_unit(root, distribution->services[0], arena, ret);
+	if (!own && !containerd_open_running(root, distribution, arena, ret) &&
+	    !distribution->rootless)
+		own = configure_service_program(root, distribution->services[0], arena);
+	if (own)
+		(void)containerd_open_trusted(root, own, ret);
 	if (ret->fd >= 0 && find_version(ret, arena))
 		return;
 	fd_close(&ret->fd);
