@@ -51,6 +51,43 @@ int configure_docker_remove(const char *text, const char *original, const char *
 int configure_docker_others(const char *text, const char *path, const char *name,
 			    struct arena *arena, struct strings *ret, struct error *err);
 
+/*
+ * What dockerd refuses in a daemon.json only when it starts: runtimes, and a default
+ * runtime that neither the file has nor `added` (NULL: none), the names of the --add-runtime
+ * options. Without `with_types`, runtimes aren't judged. *ret_cause NULL: nothing. -EINVAL with
+ * ERROR_BAD_CONFIG: not JSON.
+ */
+int configure_docker_judge(const char *text, const char *path, const struct strings *added,
+			   bool with_types, struct arena *arena, const char **ret_cause,
+			   struct error *err);
+
+/* dockerd, opened to be run. */
+struct docker_program {
+	int fd; /* -1: there is none that only its trusted owner can change */
+	const char *path;
+	unsigned major, minor; /* its version */
+};
+/* Opens `own` (NULL: the first one in the usual directories). The caller closes fd. */
+void docker_open_program(const struct root *root, const char *own, struct arena *arena,
+			 struct docker_program *ret);
+/* Parses the output of `dockerd --version`. 0 or -EINVAL. */
+int docker_version_parse(const char *text, struct docker_program *ret);
+/*
+ * Has dockerd judge the text of a daemon.json (`dockerd --validate`, since 23.0). 1: *ret_cause is
+ * what it says against the text, or NULL. 0: it can't judge it. -ENOMEM.
+ */
+int docker_ask(const struct docker_program *program, const char *text, struct arena *arena,
+	       const char **ret_cause);
+
+/* ---- which daemon ------------------------------------------------------------------------- */
+
+enum configure_daemon { CONFIGURE_DOCKER, CONFIGURE_CONTAINERD };
+/* The file of the caller's own daemon; NULL: the caller is root, or has none. */
+const char *configure_rootless_file(const struct root *root, enum configure_daemon daemon,
+				    struct arena *arena);
+/* Whether the host's only dockerd is a snap's. */
+bool configure_docker_is_snap(const struct root *root);
+
 /* ---- TOML files that an engine reads one after the other ---------------------------------- */
 
 struct toml_node;
@@ -101,6 +138,12 @@ bool containerd_merges_keys(struct containerd_version version);
  */
 struct toml_node *containerd_merge(const struct engine_files *files,
 				   struct containerd_version version, struct arena *arena);
+/*
+ * Checks that this containerd can read the formats of all files; 1.6 itself silently ignores a
+ * newer one. 0 (also for an unknown version) or -EINVAL with ERROR_BAD_CONFIG.
+ */
+int containerd_check_format(const struct engine_files *files, struct containerd_version version,
+			    struct error *err);
 /* The effective format (`version = `), 1 to 4. */
 unsigned containerd_format(const struct engine_files *files, struct containerd_version version);
 /* Whether a file that is read after `path` replaces its settings of the CRI plugin. */
@@ -163,9 +206,10 @@ struct containerd_form {
 size_t containerd_forms(const struct engine_files *files, struct containerd_version version,
 			struct containerd_form ret[static CONTAINERD_FORMS_MAX]);
 /*
- * Makes the drop-in for these files. The new runtimes get the settings of the existing runtime of
- * that name, or of the default runtime (SystemdCgroup, base_runtime_spec). `truth` is containerd's
- * own output, or NULL.
+ * Makes the drop-in for these files. -EEXIST with ERROR_BAD_CONFIG: a runtime of davit's names
+ * isn't runc's, such as Kata Containers'. The new runtimes get the settings of the existing runtime
+ * of that name, or of the default runtime (SystemdCgroup, base_runtime_spec). `truth` is
+ * containerd's own output, or NULL.
  */
 int configure_containerd_drop_in(const struct engine_files *files,
 				 struct containerd_version version, const struct toml_node *truth,
