@@ -54,8 +54,14 @@ struct doctor_engine {
 	bool snap;                      /* installed as a snap */
 	bool hidden;                    /* the daemon's environment can't be read */
 	bool file_exists;
-	bool file_hidden;         /* the caller lacks the rights to read it */
-	bool rootless;            /* a user's own daemon */
+	bool file_hidden; /* the caller lacks the rights to read it */
+	bool rootless;    /* a user's own daemon */
+	bool named;       /* its daemon's options name the file */
+	/* Docker: its version (0: unknown), why it refuses the file, a key that is also an option.
+	 */
+	unsigned major, minor;
+	const char *refused, *doubled;
+	bool cdi_on;              /* Docker: features.cdi is true */
 	bool file_mark;           /* the file begins with a byte order mark */
 	bool cdi_off;             /* CDI is disabled in its configuration, or by default */
 	bool cri_disabled;        /* containerd's CRI plugin is disabled */
@@ -81,6 +87,9 @@ struct doctor_hooks {
 	struct strings folders; /* from which Podman reads hooks */
 	const char *file;       /* the containers.conf that sets them; NULL: the default */
 	struct error error;     /* of containers.conf; code ERROR_NONE: it could be read */
+	/* A path that rootless Podman needs, but can't access; NULL: none. */
+	const char *closed;
+	bool of_root; /* `file` is root's own, which other users don't read */
 };
 
 enum doctor_cgroup { DOCTOR_CGROUP_NONE, DOCTOR_CGROUP_V1, DOCTOR_CGROUP_HYBRID, DOCTOR_CGROUP_V2 };
@@ -154,8 +163,8 @@ struct doctor_host {
 		DOCTOR_HOOKS_KNOWN,
 		DOCTOR_HOOKS_UNKNOWN
 	} low_level_hooks;
-	bool config_hidden; /* only root can read the configuration */
-	int required;       /* enum doctor_engine_kind; -1: all that are installed */
+	const char *config_closed; /* keeps users from reading the configuration, or NULL */
+	int required;              /* enum doctor_engine_kind; -1: all that are installed */
 	struct doctor_hooks hooks;
 	struct cdi_listing cdi;
 	struct doctor_bundle bundle;

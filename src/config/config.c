@@ -124,6 +124,31 @@ static int check_owner(int fd, const char *path, struct error *err)
 	}
 }
 
+/* The remedy names the directory that the caller can't search, or else the file. */
+static int refuse_access(const char *file, struct arena *arena, struct error *err)
+{
+	const char *closed = file, *before = "/";
+
+	for (const char *slash = strchr(file + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		const char *at = arena_strndup(arena, file, (size_t)(slash - file));
+		AUTO_FD fd = at ? open(at, O_PATH | O_CLOEXEC) : -1;
+
+		if (fd < 0)
+			break;
+		before = at;
+	}
+	{
+		AUTO_FD fd = open(file, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+		if (fd < 0)
+			closed = before;
+	}
+	return error_fix(err,
+			 error_set(err, ERROR_BAD_CONFIG, EACCES, NULL, "open %s: %s", file,
+				   strerror(EACCES)),
+			 "chmod a+rX %s", closed);
+}
+
 /* -ENOENT without a message: the file doesn't exist. */
 static int read_file(const char *file, struct arena *arena, char **ret, size_t *ret_length,
 		     struct error *err)
@@ -136,6 +161,8 @@ static int read_file(const char *file, struct arena *arena, char **ret, size_t *
 		return -ENOENT;
 	if (fd < 0 && errno == ELOOP)
 		return refuse_file(file, "it is a symbolic link", "name the file itself", err);
+	if (fd < 0 && errno == EACCES)
+		return refuse_access(file, arena, err);
 	if (fd < 0)
 		return error_set(err, ERROR_BAD_CONFIG, errno, NULL, "open %s: %s", file,
 				 strerror(errno));

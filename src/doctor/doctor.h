@@ -43,6 +43,14 @@ int doctor_find_program(struct doctor_gathering *g, const char *name, const char
 unsigned doctor_find_process(struct doctor_gathering *g, const char *name);
 /* Whether processes of the host are hidden, by another PID namespace or by the options of /proc. */
 bool doctor_processes_are_hidden(const struct doctor_gathering *g);
+/* The path of an open file, links resolved; "" if it can't be found out. 0 or -ENOMEM. */
+int doctor_real_path(int fd, struct arena *arena, const char **ret);
+/*
+ * Finds what keeps users from a file: as root, the first directory on the way that others can't
+ * search, or the file itself if they lack one of the bits of `mode` (S_IROTH, S_IXOTH); as an
+ * ordinary user, the directory that this user can't search. NULL: nothing. 0 or -ENOMEM.
+ */
+int doctor_find_closed(struct doctor_gathering *g, const char *path, mode_t mode, const char **ret);
 /* Whether the path exists below the root. */
 bool doctor_exists(const struct doctor_gathering *g, const char *path);
 
@@ -103,6 +111,7 @@ bool check_has_numbers(const struct doctor_host *host, struct finding *ret);
 	X(HOST, rootless, ids) \
 	X(DOCKER, engine, docker) \
 	X(DOCKER, docker, snap) \
+	X(DOCKER, docker, specs) \
 	X(DOCKER, docker, config) \
 	X(DOCKER, docker, hook) \
 	X(DOCKER, docker, runtime) \

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* hooks.d, the directories from which Podman and CRI-O read hooks. */
+#include <fcntl.h>
 #include <string.h>
 
 #include "davit/configure.h"
@@ -67,19 +68,66 @@ static int add_hook(struct doctor_gathering *g, const char *path, unsigned reade
 	return r < 0 ? 0 : doctor_find_program(g, program, NULL, &hook->program);
 }
 
+/* Judges a file for rootless Podman; the first one that is closed counts. */
+static int note_closed(struct doctor_gathering *g, const char *path, mode_t mode, unsigned reader)
+{
+	struct doctor_hooks *hooks = &g->host->hooks;
+
+	if (hooks->closed || reader != 1U << DOCTOR_PODMAN || hooks->of_root)
+		return 0;
+	return doctor_find_closed(g, path, mode, &hooks->closed);
+}
+
 int doctor_add_hooks(struct doctor_gathering *g, const char *folder, enum doctor_engine_kind kind)
 {
 	struct strings names = {0};
-	int r = 0;
+	int r = note_closed(g, folder, S_IROTH | S_IXOTH, 1U << kind);
 
-	(void)root_list(&g->root, folder, FILES_MAX, g->arena, &names);
+	if (root_list(&g->root, folder, FILES_MAX, g->arena, &names) == -EACCES &&
+	    kind == DOCTOR_PODMAN && !g->host->hooks.closed)
+		g->host->hooks.closed = folder;
 	for (size_t i = 0; r == 0 && i < names.count; i++) {
 		const char *path = arena_printf(g->arena, "%s/%s", folder, names.items[i]);
 
 		if (!path)
 			return -ENOMEM;
-		if (string_ends(path, ".json"))
+		if (!string_ends(path, ".json"))
+			continue;
+		r = note_closed(g, path, S_IROTH, 1U << kind);
+		if (r == 0)
 			r = add_hook(g, path, 1U << kind);
+	}
+	return r;
+}
+
+/* root's own files, which other users don't read. */
+static bool is_of_root(const struct podman *podman, const char *file)
+{
+	if (podman->uid || !file)
+		return false;
+	return string_equal(file, podman->only) || string_equal(file, podman->last) ||
+	       (podman->config && string_starts(file, podman->config));
+}
+
+/* Podman refuses to start a container if it can't look for a hook's program. */
+static int note_programs(struct doctor_gathering *g)
+{
+	const struct doctor_hooks *hooks = &g->host->hooks;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < hooks->count; i++) {
+		const struct doctor_hook *hook = &hooks->items[i];
+		const char *real = "";
+		AUTO_FD fd = -1;
+
+		if (!(hook->readers & 1U << DOCTOR_PODMAN) || !hook->program.name)
+			continue;
+		r = note_closed(g, hook->program.name, S_IXOTH, 1U << DOCTOR_PODMAN);
+		fd = root_openat(&g->root, hook->program.name, O_PATH);
+		if (r == 0 && fd >= 0 && string_equal(g->root.path, "/"))
+			r = doctor_real_path(fd, g->arena, &real);
+		if (r == 0 && *real)
+			r = note_closed(g, real, S_IXOTH, 1U << DOCTOR_PODMAN);
 	}
 	return r;
 }
@@ -97,8 +145,9 @@ int doctor_gather_hooks(struct doctor_gathering *g)
 		return r;
 	hooks->folders = found.folders;
 	hooks->file = found.file;
+	hooks->of_root = is_of_root(&podman, found.file);
 	r = 0;
 	for (size_t i = 0; r == 0 && i < found.folders.count; i++)
 		r = doctor_add_hooks(g, found.folders.items[i], DOCTOR_PODMAN);
-	return r;
+	return r < 0 ? r : note_programs(g);
 }

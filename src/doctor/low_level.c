@@ -34,7 +34,6 @@ int doctor_gather_low_level(struct doctor_gathering *g)
 {
 	const struct strings *candidates = &g->host->config.runtime.candidates;
 	struct doctor_program *program = &g->host->low_level;
-	struct stat st;
 	AUTO_FD fd = -1;
 
 	for (size_t i = 0; i < candidates->count && !program->path; i++)
@@ -45,10 +44,9 @@ int doctor_gather_low_level(struct doctor_gathering *g)
 	if (fd >= 0)
 		g->host->low_level_hooks = look_for_hooks(fd);
 	/* The mode of a file named by --config isn't checked. */
-	g->host->config_hidden = !g->options->config &&
-				 root_stat(&g->root, CONFIG_PATH, 0, &st) == 0 &&
-				 !(st.st_mode & S_IROTH);
-	return 0;
+	return g->options->config
+		       ? 0
+		       : doctor_find_closed(g, CONFIG_PATH, S_IROTH, &g->host->config_closed);
 }
 
 int check_runtime_hooks(const struct doctor_host *host, struct finding *ret)

@@ -26,8 +26,7 @@ static bool is_davit(const char *path)
 	return false;
 }
 
-/* The path of an open file, links resolved. */
-static int path_of(int fd, struct arena *arena, const char **ret)
+int doctor_real_path(int fd, struct arena *arena, const char **ret)
 {
 	char path[PATH_MAX], link[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
 	ssize_t length;
@@ -36,6 +35,35 @@ static int path_of(int fd, struct arena *arena, const char **ret)
 	length = readlink(link, path, sizeof(path));
 	*ret = length < 0 ? "" : arena_strndup(arena, path, (size_t)length);
 	return *ret ? 0 : -ENOMEM;
+}
+
+int doctor_find_closed(struct doctor_gathering *g, const char *path, mode_t mode, const char **ret)
+{
+	size_t length = strlen(path);
+	const char *before = "/";
+
+	*ret = NULL;
+	for (size_t i = 1; i <= length; i++) {
+		const char *at;
+		mode_t wanted = i < length ? S_IXOTH : mode;
+		struct stat st;
+		int r;
+
+		if (i < length && path[i] != '/')
+			continue;
+		at = arena_strndup(g->arena, path, i);
+		if (!at)
+			return -ENOMEM;
+		r = root_stat(&g->root, at, 0, &st);
+		if (r == -EACCES)
+			*ret = before;
+		else if (r == 0 && g->host->system.uid == 0 && (st.st_mode & wanted) != wanted)
+			*ret = at;
+		if (r < 0 || *ret)
+			break;
+		before = at;
+	}
+	return 0;
 }
 
 /* 1 if it exists and is executable. */
@@ -47,7 +75,7 @@ static int try_program(struct doctor_gathering *g, const char *path, struct doct
 
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || !(st.st_mode & 0111))
 		return 0;
-	if (path_of(fd, g->arena, &resolved) < 0)
+	if (doctor_real_path(fd, g->arena, &resolved) < 0)
 		return -ENOMEM;
 	ret->path = path;
 	ret->ours = is_davit(resolved);

@@ -117,6 +117,18 @@ for asks in '' '.process.env = ["NVIDIA_VISIBLE_DEVICES=1"]' '.annotations = {"o
 			"^1 davit: cannot open $config: Permission denied" "$rc $errors"
 	fi
 done
+# The remedy names what the caller can't access.
+mkdir -p "$work/closed/folder"
+cp "$host/davit.json" "$work/closed/folder/config.json"
+jq -n '{ociVersion: "1.0.2", root: {path: "rootfs"}, process: {env: ["NVIDIA_VISIBLE_DEVICES=1"]}}' > "$bundle/config.json"
+for closed in "$work/secret.json" "$work/closed/folder" "$work/closed"; do
+	config=$work/closed/folder/config.json
+	[ "$closed" != "$work/secret.json" ] || config=$closed
+	chmod 0700 "$closed"
+	call -record -every-container
+	equal "only root can access ${closed##*/} ($with)" \
+		"1 davit: cannot open $config: Permission denied (fix: chmod a+rX $closed)" "$rc $errors"
+done
 config=$host/davit.json
 as=(env)
 
