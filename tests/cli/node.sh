@@ -171,7 +171,14 @@ node install --engine containerd
 matches 'no systemd: refused' 'cannot restart containerd: the host has no systemd .*--no-restart' "$output"
 mv "$host/usr/bin/other" "$host/usr/bin/systemctl"
 equal 'refused: nothing is changed' "$before" "$(root_state "$host")"
-rm -r "$host/etc/crio"
+rm -r "$host/etc/crio" "$host/etc/containerd"
+ln -s /gone "$host/etc/containerd"
+before=$(root_state "$host")
+node install
+matches 'a dangling link: refused in terms of the host' '^davit: cannot set up the node: /etc/containerd of the host is a dangling link \(fix: create' "$output"
+equal 'a dangling link: nothing is changed' "$before" "$(root_state "$host")"
+rm "$host/etc/containerd"
+mkdir "$host/etc/containerd"
 before=$(root_state "$host")
 : > "$host/broken"
 node install
@@ -223,6 +230,20 @@ cp "$work/drop-in" "$drop_in"
 node remove
 equal 'an edited drop-in, after the line is moved: taken back' '0 no no' \
 	"$rc $(grep -qr davit-runtime "$host/etc" && echo yes || echo no) $([ -e "$host$bindir/davit-runtime" ] && echo yes || echo no)"
+
+# An own davit, of another version, and a link that somebody has made.
+mkdir -p "$host$bindir"
+for name in davit davit-hook; do
+	echo "own $name" > "$host$bindir/$name"
+done
+ln -s "$bindir/davit-hook" "$host/usr/bin/nvidia-cdi-hook"
+before=$(root_state "$host")
+node install
+equal 'an own davit: it is replaced' "0 $(sha256sum < "$DAVIT_BUILD/davit-hook")" "$rc $(sha256sum < "$host$bindir/davit-hook")"
+node install
+node remove
+equal 'an own davit: it is restored' "0 $before" "$rc $(root_state "$host")"
+rm "$host$bindir"/davit{,-hook} "$host/usr/bin/nvidia-cdi-hook"
 
 # The DaemonSet's way: it stays, and takes all back when it is asked to end.
 "$davit" node install --host "$host" --stay > "$work/stay" 2>&1 &

@@ -20,6 +20,7 @@ struct node {
 	const char *path; /* of the host's root, as it was named */
 	const struct node_engine *engine;
 	bool set_default, cdi, no_restart;
+	struct strings before; /* davit's programs and names that existed before the first call */
 	struct arena *arena;
 	struct error *err;
 };
@@ -44,6 +45,8 @@ int node_find_engine(struct node *node, const char *name);
 int node_read_record(struct node *node);
 int node_write_record(const struct node *node);
 
+/* Fills node->before. */
+int node_find_existing(struct node *node);
 /* Copies davit's programs, each by a rename, so that running processes keep the old file. */
 int node_copy_programs(const struct node *node);
 /* Creates links in /usr/bin with the names that others call. Existing files of others are kept. */

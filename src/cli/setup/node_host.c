@@ -117,6 +117,24 @@ static bool is_installed(const struct node *node, const struct node_engine *engi
 	       (restart && !string_starts(restart, "restart ")) || (folder && exists(node, folder));
 }
 
+/* Directories that are created if they don't exist, which a dangling link prevents. */
+static int check_folders(const struct node *node)
+{
+	const char *const folders[] = {
+		string_equal(node->engine->command, "crio") ? "/etc/crio" : "/etc/containerd",
+		DAVIT_BINDIR, DAVIT_LIBEXECDIR, "/var/lib/davit"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
+		if (!exists(node, folders[i]) &&
+		    root_readlink(&node->host, folders[i], node->arena))
+			return error_set(node->err, ERROR_SYSTEM, ENOENT,
+					 "create the directory that the link names, or remove the "
+					 "link",
+					 "set up the node: %s of the host is a dangling link",
+					 folders[i]);
+	return 0;
+}
+
 /* The kubelet's engine serves CRI; Docker's containerd beside it runs, but doesn't. */
 int node_find_engine(struct node *node, const char *name)
 {
@@ -156,10 +174,22 @@ int node_find_engine(struct node *node, const char *name)
 				 "run it on a node, with the host's / mounted at the "
 				 "directory of --host",
 				 "find %s on %s", name ? name : "containerd or CRI-O", node->path);
-	return 0;
+	return check_folders(node);
 }
 
 /* ---- the record ------------------------------------------------------------------------- */
+
+static int read_before(struct node *node, const char *text)
+{
+	struct slice rest = slice_from(text), line;
+
+	while (slice_next(&rest, '\n', &line))
+		if (line.length &&
+		    strings_add(node->arena, &node->before,
+				arena_strndup(node->arena, line.data, line.length)) < 0)
+			return error_memory(node->err);
+	return 0;
+}
 
 int node_read_record(struct node *node)
 {
@@ -171,7 +201,7 @@ int node_read_record(struct node *node)
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(engines); i++)
 		if (string_starts(text, engines[i].name) && text[strlen(engines[i].name)] == '\n') {
 			node->engine = &engines[i];
-			return 0;
+			return read_before(node, text + strlen(engines[i].name) + 1);
 		}
 	return error_set(node->err, ERROR_SYSTEM, r < 0 ? -r : EINVAL,
 			 "remove that file, and remove davit manually: davit configure --remove",
@@ -180,7 +210,12 @@ int node_read_record(struct node *node)
 
 int node_write_record(const struct node *node)
 {
-	return configure_write(&node->host, NODE_RECORD,
-			       arena_printf(node->arena, "%s\n", node->engine->name), false,
-			       node->arena, node->err);
+	const char *before = strings_join(node->arena, &node->before, "\n");
+	const char *text = before ? arena_printf(node->arena, "%s\n%s%s", node->engine->name,
+						 before, *before ? "\n" : "")
+				  : NULL;
+
+	if (!text)
+		return error_memory(node->err);
+	return configure_write(&node->host, NODE_RECORD, text, false, node->arena, node->err);
 }
