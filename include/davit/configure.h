@@ -51,6 +51,43 @@ int configure_docker_remove(const char *text, const char *original, const char *
 int configure_docker_others(const char *text, const char *path, const char *name,
 			    struct arena *arena, struct strings *ret, struct error *err);
 
+/*
+ * What dockerd refuses in a daemon.json only when it starts: runtimes, and a default
+ * runtime that neither the file has nor `added` (NULL: none), the names of the --add-runtime
+ * options. Without `with_types`, runtimes aren't judged. *ret_cause NULL: nothing. -EINVAL with
+ * ERROR_BAD_CONFIG: not JSON.
+ */
+int configure_docker_judge(const char *text, const char *path, const struct strings *added,
+			   bool with_types, struct arena *arena, const char **ret_cause,
+			   struct error *err);
+
+/* dockerd, opened to be run. */
+struct docker_program {
+	int fd; /* -1: there is none that only its trusted owner can change */
+	const char *path;
+	unsigned major, minor; /* its version */
+};
+/* Opens `own` (NULL: the first one in the usual directories). The caller closes fd. */
+void docker_open_program(const struct root *root, const char *own, struct arena *arena,
+			 struct docker_program *ret);
+/* Parses the output of `dockerd --version`. 0 or -EINVAL. */
+int docker_version_parse(const char *text, struct docker_program *ret);
+/*
+ * Has dockerd judge the text of a daemon.json (`dockerd --validate`, since 23.0). 1: *ret_cause is
+ * what it says against the text, or NULL. 0: it can't judge it. -ENOMEM.
+ */
+int docker_ask(const struct docker_program *program, const char *text, struct arena *arena,
+	       const char **ret_cause);
+
+/* ---- which daemon ------------------------------------------------------------------------- */
+
+enum configure_daemon { CONFIGURE_DOCKER, CONFIGURE_CONTAINERD };
+/* The file of the caller's own daemon; NULL: the caller is root, or has none. */
+const char *configure_rootless_file(const struct root *root, enum configure_daemon daemon,
+				    struct arena *arena);
+/* Whether the host's only dockerd is a snap's. */
+bool configure_docker_is_snap(const struct root *root);
+
 /* ---- TOML files that an engine reads one after the other ---------------------------------- */
 
 struct toml_node;
@@ -207,7 +244,7 @@ struct containerd_program {
 	int fd;           /* O_PATH, or -1; the caller closes it */
 	struct containerd_version version;
 };
-/* `own`: the path of a distribution's own program; NULL: the usual paths. */
+/* `own`: the program that is known to run, by a unit or a distribution; NULL: the usual paths. */
 void containerd_open_program(const struct root *root, const char *own, struct arena *arena,
 			     struct containerd_program *ret);
 /*
@@ -465,6 +502,12 @@ char *configure_diff(const char *path, const char *before, const char *after, st
 
 /* ---- services ---------------------------------------------------------------------------- */
 
+/*
+ * The program that systemd starts for this service, by its unit and the unit's drop-ins; NULL if
+ * there is none, or no memory.
+ */
+const char *configure_service_program(const struct root *root, const char *name,
+				      struct arena *arena);
 /*
  * The command that restarts the first of these services that has a unit or init script on the host;
  * if none has, "restart NAME" with the last one. NULL: no memory.

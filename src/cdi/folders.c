@@ -219,12 +219,13 @@ static int check_kind(struct scan *scan, const char *path, const char *kind)
 	if (!vendor)
 		return -ENOMEM;
 	return cdi_is_deadly(vendor, slash + 1)
-		       ? add_problem(scan, CDI_PROBLEM_DEADLY,
-				     arena_printf(scan->arena,
-						  "%s has the kind %s: dockerd 28 panics when it "
-						  "reads a vendor or class of one letter, and "
-						  "doesn't start",
-						  path, kind))
+		       ? add_problem(
+				 scan, CDI_PROBLEM_DEADLY,
+				 arena_printf(scan->arena,
+					      "%s has the kind %s: dockerd 25 to 29 panics when it "
+					      "reads a vendor or class of one letter, and "
+					      "doesn't start",
+					      path, kind))
 		       : 0;
 }
 

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
 #include <string.h>
 
 #include "davit/configure.h"
+
+#define UNIT_MAX ((size_t)64 * 1024)
+#define DROP_INS_MAX 256
 
 static bool has_file(const struct root *root, const char *folder, const char *name,
 		     const char *suffix, struct arena *arena)
@@ -12,16 +16,92 @@ static bool has_file(const struct root *root, const char *folder, const char *na
 	return path && root_stat(root, path, 0, &st) == 0;
 }
 
-static bool has_unit(const struct root *root, const char *name, struct arena *arena)
-{
-	static const char *const folders[] = {"/etc/systemd/system", "/run/systemd/system",
-					      "/usr/local/lib/systemd/system",
-					      "/usr/lib/systemd/system", "/lib/systemd/system"};
+/* systemd.unit(5): an earlier folder's file replaces a later one's. */
+static const char *const unit_folders[] = {"/etc/systemd/system", "/run/systemd/system",
+					   "/usr/local/lib/systemd/system",
+					   "/usr/lib/systemd/system", "/lib/systemd/system"};
 
-	for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
-		if (has_file(root, folders[i], name, ".service", arena))
-			return true;
-	return false;
+static const char *find_unit(const struct root *root, const char *name, struct arena *arena)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(unit_folders); i++)
+		if (has_file(root, unit_folders[i], name, ".service", arena))
+			return arena_printf(arena, "%s/%s.service", unit_folders[i], name);
+	return NULL;
+}
+
+/* Reads ExecStart=, of which an empty one removes those before (systemd.service(5)). */
+static void read_program(const struct root *root, const char *path, struct arena *arena,
+			 const char **ret)
+{
+	struct slice rest, line;
+	char *text;
+
+	if (!path || root_read(root, path, UNIT_MAX, arena, &text, NULL) < 0)
+		return;
+	rest = slice_from(text);
+	while (slice_next(&rest, '\n', &line)) {
+		size_t length, skipped;
+
+		line = slice_trim(line);
+		if (!slice_starts(line, "ExecStart="))
+			continue;
+		line.data += strlen("ExecStart=");
+		line.length -= strlen("ExecStart=");
+		/* Prefixes that change how it is started. */
+		skipped = strspn(line.data, "@-:+! \t");
+		skipped = skipped < line.length ? skipped : line.length;
+		length = strcspn(line.data + skipped, " \t\r\n");
+		*ret = skipped + length <= line.length && line.data[skipped] == '/'
+			       ? arena_strndup(arena, line.data + skipped, length)
+			       : NULL;
+	}
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Drop-ins of all folders, in the order of their names. */
+static void read_drop_ins(const struct root *root, const char *name, struct arena *arena,
+			  const char **ret)
+{
+	struct strings names = {0};
+
+	for (size_t i = 0; i < ARRAY_SIZE(unit_folders); i++) {
+		const char *folder = arena_printf(arena, "%s/%s.service.d", unit_folders[i], name);
+		struct strings found = {0};
+
+		if (folder && root_list(root, folder, DROP_INS_MAX, arena, &found) == 0)
+			for (size_t j = 0; j < found.count; j++)
+				if (string_ends(found.items[j], ".conf") &&
+				    !strings_contain(&names, found.items[j]))
+					(void)strings_add(arena, &names, found.items[j]);
+	}
+	if (sort_items(arena, names.items, names.count, sizeof(*names.items), compare) < 0)
+		return;
+	for (size_t i = 0; i < names.count; i++)
+		for (size_t j = 0; j < ARRAY_SIZE(unit_folders); j++) {
+			const char *path = arena_printf(arena, "%s/%s.service.d/%s",
+							unit_folders[j], name, names.items[i]);
+			struct stat st;
+
+			/* A link to /dev/null hides it, too. */
+			if (path && root_stat(root, path, AT_SYMLINK_NOFOLLOW, &st) == 0) {
+				read_program(root, path, arena, ret);
+				break;
+			}
+		}
+}
+
+const char *configure_service_program(const struct root *root, const char *name,
+				      struct arena *arena)
+{
+	const char *program = NULL;
+
+	read_program(root, find_unit(root, name, arena), arena, &program);
+	read_drop_ins(root, name, arena, &program);
+	return program;
 }
 
 const char *configure_restart(const struct root *root, const char *const *services, size_t count,
@@ -31,7 +111,7 @@ const char *configure_restart(const struct root *root, const char *const *servic
 		/* A snap's services are started by snapd. */
 		if (string_starts(services[i], "snap."))
 			return arena_printf(arena, "snap restart %s", services[i] + 5);
-		if (has_unit(root, services[i], arena))
+		if (find_unit(root, services[i], arena))
 			return arena_printf(arena, "systemctl restart %s", services[i]);
 		if (has_file(root, "/etc/init.d", services[i], "", arena))
 			return arena_printf(arena, "service %s restart", services[i]);

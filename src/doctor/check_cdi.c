@@ -28,14 +28,14 @@ int check_cdi_specs(const struct doctor_host *host, struct finding *ret)
 
 	if (!has_specs(host, ret))
 		return 0;
-	if (list_problems(&host->cdi, 1U << CDI_PROBLEM_DEADLY, list, sizeof(list)))
-		return finding_set(ret, DOCTOR_FAIL,
-				   "remove it, or regenerate it with a longer name: davit cdi "
-				   "generate --class NAME --output FILE",
-				   "%s", list);
 	if (list_problems(&host->cdi, 1U << CDI_PROBLEM_INVALID, list, sizeof(list)))
 		return finding_set(ret, DOCTOR_FAIL,
 				   "remove it, or regenerate it: davit cdi generate --output FILE",
+				   "%s", list);
+	if (list_problems(&host->cdi, 1U << CDI_PROBLEM_DEADLY, list, sizeof(list)))
+		return finding_set(ret, DOCTOR_WARN,
+				   "remove it, or regenerate it with a longer name: davit cdi "
+				   "generate --class NAME --output FILE",
 				   "%s", list);
 	return finding_set(ret, DOCTOR_OK, NULL, "all specs are valid (%zu device%s)",
 			   host->cdi.devices.count, host->cdi.devices.count == 1 ? "" : "s");

@@ -6,6 +6,8 @@
 
 /* /proc gives start times in seconds. */
 #define CLOCK_SLACK_S 1
+/* The first dockerd whose container-device-interface is 1.1.1 in each of its releases. */
+#define DOCKER_MENDED 30
 
 /* The command that restarts the engine on this host. */
 static const char *restart_of(const struct doctor_engine *engine)
@@ -57,7 +59,8 @@ static int config(const struct doctor_engine *engine, struct finding *ret)
 static int remedy_configure(const struct doctor_engine *engine, const char *name,
 			    const char *option, struct finding *ret)
 {
-	return finding_remedy(ret, "davit configure %s%s, then %s", name, option,
+	return finding_remedy(ret, "davit configure %s%s%s%s, then %s", name, option,
+			      engine->named ? " --file " : "", engine->named ? engine->file : "",
 			      restart_of(engine));
 }
 
@@ -185,12 +188,60 @@ int check_docker_config(const struct doctor_host *host, struct finding *ret)
 {
 	const struct doctor_engine *engine = &host->engines[DOCTOR_DOCKER];
 
+	if (!engine->file_error.code && (engine->refused || engine->doubled)) {
+		if (engine->refused)
+			(void)finding_set(ret, DOCTOR_FAIL, NULL, "dockerd refuses %s: %s",
+					  engine->file, engine->refused);
+		else
+			(void)finding_set(ret, DOCTOR_FAIL, NULL,
+					  "%s is set in %s and by an option of dockerd, which "
+					  "therefore doesn't start",
+					  engine->doubled, engine->file);
+		return finding_remedy(ret, "correct %s, then %s", engine->file, restart_of(engine));
+	}
 	if (!engine->file_mark || engine->file_error.code)
 		return config(engine, ret);
 	return finding_set(
 		ret, DOCTOR_WARN, "save it without that mark",
 		"%s begins with a byte order mark, which dockerd accepts only since 23.0",
 		engine->file);
+}
+
+/* Whether dockerd reads the specs of the default directories. Before 28.3, features.cdi enables it.
+ */
+static bool reads_specs(const struct doctor_engine *docker)
+{
+	const struct strings *dirs = &docker->spec_dirs;
+	bool usual = dirs->count == 0 || strings_contain(dirs, "/etc/cdi") ||
+		     strings_contain(dirs, "/var/run/cdi");
+	bool by_default = docker->major == 0 || docker->major > 28 ||
+			  (docker->major == 28 && docker->minor >= 3);
+
+	return usual && !docker->cdi_off && (docker->cdi_on || by_default);
+}
+
+/*
+ * A vendor or class of one letter. The Go package container-device-interface panics at it before
+ * 1.1.1, and dockerd reads specs with that package from 25.0 on.
+ */
+int check_docker_specs(const struct doctor_host *host, struct finding *ret)
+{
+	const struct doctor_engine *engine = &host->engines[DOCTOR_DOCKER];
+	char list[900] = "";
+
+	for (size_t i = 0; i < host->cdi.problems.count; i++)
+		if (host->cdi.problems.items[i].kind == CDI_PROBLEM_DEADLY)
+			finding_list(list, sizeof(list), "%s", host->cdi.problems.items[i].text);
+	if (!list[0])
+		return finding_set(ret, DOCTOR_OK, NULL, "no spec that stops dockerd");
+	if (!reads_specs(engine) ||
+	    (engine->major && (engine->major < 25 || engine->major >= DOCKER_MENDED)))
+		return finding_set(ret, DOCTOR_OK, NULL,
+				   "this dockerd starts with all specs in spite of their names");
+	return finding_set(ret, engine->major ? DOCTOR_FAIL : DOCTOR_WARN,
+			   "remove it, or regenerate it with a longer name: davit cdi generate "
+			   "--class NAME --output FILE",
+			   "%s", list);
 }
 
 int check_docker_hook(const struct doctor_host *host, struct finding *ret)
@@ -332,12 +383,17 @@ int check_containerd_runtime(const struct doctor_host *host, struct finding *ret
 {
 	const struct doctor_engine *engine = &host->engines[DOCTOR_CONTAINERD];
 
-	if (engine->cri_disabled && host->system.kubelet)
-		return finding_set(
-			ret, DOCTOR_FAIL,
-			"remove it from disabled_plugins, then davit configure containerd",
+	if (engine->cri_disabled && host->system.kubelet) {
+		(void)finding_set(
+			ret, DOCTOR_FAIL, NULL,
 			"disabled_plugins in %s contains the CRI plugin, which the kubelet needs",
 			engine->file);
+		return finding_remedy(ret,
+				      "remove it from disabled_plugins, then davit configure "
+				      "containerd%s%s",
+				      engine->named ? " --file " : "",
+				      engine->named ? engine->file : "");
+	}
 	if (engine->cri_disabled)
 		return finding_set(ret, DOCTOR_SKIP, NULL,
 				   "the CRI plugin, which would use the runtime, is disabled");
@@ -367,8 +423,9 @@ int check_containerd_cdi(const struct doctor_host *host, struct finding *ret)
 	if (engine->cdi_off)
 		return finding_set(
 			ret, DOCTOR_SKIP, NULL,
-			"CDI isn't enabled; `davit configure containerd --cdi` enables it "
-			"(from containerd 1.7)");
+			"CDI isn't enabled; `davit configure containerd --cdi%s%s` enables it "
+			"(from containerd 1.7)",
+			engine->named ? " --file " : "", engine->named ? engine->file : "");
 	return spec_dirs(host, DOCTOR_CONTAINERD, ret);
 }
 

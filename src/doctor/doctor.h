@@ -111,6 +111,7 @@ bool check_has_numbers(const struct doctor_host *host, struct finding *ret);
 	X(HOST, rootless, ids) \
 	X(DOCKER, engine, docker) \
 	X(DOCKER, docker, snap) \
+	X(DOCKER, docker, specs) \
 	X(DOCKER, docker, config) \
 	X(DOCKER, docker, hook) \
 	X(DOCKER, docker, runtime) \

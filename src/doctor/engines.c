@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "davit/configure.h"
+#include "davit/json_edit.h"
 #include "doctor.h"
 
 #define FILES_MAX 1024
@@ -41,7 +42,111 @@ static int read_file(struct doctor_gathering *g, const char *path, struct doctor
 	return r == -ENOMEM ? r : 0;
 }
 
-static int read_docker(struct doctor_gathering *g, struct doctor_engine *engine)
+/* The value of the option --NAME in a daemon's arguments, or NULL. */
+static const char *option_of(const struct strings *arguments, const char *name)
+{
+	for (size_t i = 1; i < arguments->count; i++) {
+		const char *word = arguments->items[i];
+
+		if (!word || !string_starts(word, name))
+			continue;
+		word += strlen(name);
+		if (*word == '=')
+			return word + 1;
+		if (!*word && i + 1 < arguments->count)
+			return arguments->items[i + 1];
+	}
+	return NULL;
+}
+
+/* The key of daemon.json that this option of dockerd sets, too; NULL: none. */
+static const char *key_of(const char *option)
+{
+	static const char *const keys[] = {
+		"hosts",
+		"default-runtime",
+		"data-root",
+		"exec-root",
+		"log-driver",
+		"log-level",
+		"storage-driver",
+		"debug",
+		"iptables",
+		"ip6tables",
+		"bridge",
+		"bip",
+		"mtu",
+		"pidfile",
+		"group",
+		"live-restore",
+		"selinux-enabled",
+		"userland-proxy",
+		"containerd",
+		"experimental",
+		"default-cgroupns-mode",
+		"cgroup-parent",
+		"userns-remap",
+	};
+	size_t length = strcspn(option, "=");
+
+	if (string_starts(option, "-H") || (length == 6 && string_starts(option, "--host")))
+		return "hosts";
+	for (size_t i = 0; string_starts(option, "--") && i < ARRAY_SIZE(keys); i++)
+		if (strlen(keys[i]) == length - 2 && string_starts(option + 2, keys[i]))
+			return keys[i];
+	return NULL;
+}
+
+/* A key of the file that the arguments set, too. dockerd then doesn't start. */
+static const char *find_doubled(const struct json_edit *edit, const struct strings *arguments)
+{
+	for (size_t i = 1; i < arguments->count; i++) {
+		const char *key = key_of(arguments->items[i]);
+
+		if (key && json_edit_get(edit, (const char *const[]){key, NULL}))
+			return key;
+	}
+	return NULL;
+}
+
+/* What dockerd doesn't accept in its file. 0 or -ENOMEM. */
+static int judge_docker(struct doctor_gathering *g, const char *text,
+			const struct strings *arguments, const struct docker_program *program,
+			struct doctor_engine *engine)
+{
+	struct json_edit edit = {g->arena, engine->file, text + json_edit_mark(text)};
+	const char *added = option_of(arguments, "--add-runtime");
+	struct strings names = {0};
+	struct error ignored = {0};
+	int r = 0;
+
+	if (added &&
+	    strings_add(g->arena, &names, arena_strndup(g->arena, added, strcspn(added, "="))) < 0)
+		return -ENOMEM;
+	/* dockerd before 23.0 knows no runtimeType. */
+	r = configure_docker_judge(text, engine->file, &names,
+				   program->major == 0 || program->major >= 23, g->arena,
+				   &engine->refused, &ignored);
+	if (r == 0 && !engine->refused)
+		r = docker_ask(program, text, g->arena, &engine->refused);
+	if (!json_edit_is_empty(text))
+		engine->doubled = find_doubled(&edit, arguments);
+	return r == -ENOMEM ? r : 0;
+}
+
+static void open_docker(struct doctor_gathering *g, struct doctor_engine *engine,
+			struct docker_program *ret)
+{
+	*ret = (struct docker_program){.fd = -1};
+	if (string_equal(g->root.path, "/") && engine->program &&
+	    string_ends(engine->program, "/dockerd"))
+		docker_open_program(&g->root, engine->program, g->arena, ret);
+	engine->major = ret->major;
+	engine->minor = ret->minor;
+}
+
+static int read_docker(struct doctor_gathering *g, const struct strings *arguments,
+		       const struct docker_program *program, struct doctor_engine *engine)
 {
 	struct configure_docker_facts facts = {0};
 	struct error err = {0};
@@ -63,8 +168,9 @@ static int read_docker(struct doctor_gathering *g, struct doctor_engine *engine)
 		engine->cgroups = facts.cgroups;
 	engine->file_mark = facts.mark;
 	engine->cdi_off = facts.cdi_off;
+	engine->cdi_on = facts.cdi_on;
 	engine->spec_dirs = facts.spec_dirs;
-	return r;
+	return r == 0 ? judge_docker(g, text, arguments, program, engine) : r;
 }
 
 /* 0 or -ENOMEM; that a file can't be read is also a fact. */
@@ -86,23 +192,6 @@ static void take_files(struct doctor_gathering *g, const struct engine_files *fi
 		take_time(g, files->items[i].path, engine);
 		engine->file_exists |= string_equal(files->items[i].path, engine->file);
 	}
-}
-
-/* The value of the option --NAME in a daemon's arguments, or NULL. */
-static const char *option_of(const struct strings *arguments, const char *name)
-{
-	for (size_t i = 1; i < arguments->count; i++) {
-		const char *word = arguments->items[i];
-
-		if (!word || !string_starts(word, name))
-			continue;
-		word += strlen(name);
-		if (*word == '=')
-			return word + 1;
-		if (!*word && i + 1 < arguments->count)
-			return arguments->items[i + 1];
-	}
-	return NULL;
 }
 
 /* The first directory with a spec that the engine's files name, besides the defaults. */
@@ -182,16 +271,23 @@ static const char *file_of(struct doctor_gathering *g, const struct doctor_engin
 }
 
 /* NULL: no memory. */
-static const char *docker_file(struct doctor_gathering *g, const struct doctor_engine *engine)
+static const char *docker_file(struct doctor_gathering *g, struct doctor_engine *engine)
 {
+	const char *own =
+		engine->pid ? NULL : configure_rootless_file(&g->root, CONFIGURE_DOCKER, g->arena);
+
 	if (engine->snap)
 		return "/var/snap/docker/current/config/daemon.json";
+	engine->rootless |= own != NULL;
+	if (own)
+		return own;
 	return file_of(g, engine, "docker/daemon.json", "/etc/docker/daemon.json");
 }
 
 static int gather_docker(struct doctor_gathering *g, struct doctor_engine *engine)
 {
 	static const char *const services[] = {"snap.docker", "docker"};
+	struct docker_program program;
 	struct strings arguments = {0};
 	int r = doctor_find_daemon(g, "dockerd", engine, &arguments);
 
@@ -199,9 +295,14 @@ static int gather_docker(struct doctor_gathering *g, struct doctor_engine *engin
 		r = find_installed(g, "dockerd", engine);
 	if (r == 0)
 		r = find_installed(g, "docker", engine);
+	if (r == 0 && !engine->pid && configure_docker_is_snap(&g->root)) {
+		engine->snap = true;
+		engine->program = "/snap/bin/docker";
+	}
 	if (r < 0 || !(engine->program || engine->pid))
 		return r;
 	engine->file = option_of(&arguments, "--config-file");
+	engine->named = engine->file && strcmp(engine->file, "/etc/docker/daemon.json") != 0;
 	if (!engine->file)
 		engine->file = docker_file(g, engine);
 	if (!engine->file)
@@ -211,7 +312,9 @@ static int gather_docker(struct doctor_gathering *g, struct doctor_engine *engin
 							       1, g->arena);
 	engine->cgroups = default_cgroups(g);
 	take_arguments(&arguments, engine);
-	r = read_docker(g, engine);
+	open_docker(g, engine, &program);
+	r = read_docker(g, &arguments, &program, engine);
+	fd_close(&program.fd);
 	find_own_specs(g, engine);
 	if (r == 0)
 		r = find_runtime(g, engine);
@@ -278,6 +381,7 @@ static int gather_containerd(struct doctor_gathering *g, struct doctor_engine *e
 	struct engine_files files = {0};
 	const struct toml_node *settings = NULL;
 	struct error err = {0};
+	const char *own;
 	unsigned major = 0;
 	int r = doctor_find_daemon(g, "containerd", engine, &arguments);
 
@@ -288,6 +392,7 @@ static int gather_containerd(struct doctor_gathering *g, struct doctor_engine *e
 	engine->file = option_of(&arguments, "--config");
 	if (!engine->file)
 		engine->file = option_of(&arguments, "-c");
+	engine->named = engine->file && strcmp(engine->file, CONTAINERD_MAIN) != 0;
 	/* A rootless daemon sees its user's file at this path. */
 	if (!engine->file || (engine->rootless && string_equal(engine->file, CONTAINERD_MAIN)))
 		engine->file = file_of(g, engine, "containerd/config.toml", NULL);
@@ -301,6 +406,7 @@ static int gather_containerd(struct doctor_gathering *g, struct doctor_engine *e
 		engine->program = distribution.program;
 	engine->cgroups = "cgroupfs";
 	engine->file = distribution.file;
+	engine->named &= !distribution.name;
 	distribution.rootless = engine->rootless;
 	engine->restart = engine->rootless
 				  ? "systemctl --user restart containerd"
@@ -310,7 +416,11 @@ static int gather_containerd(struct doctor_gathering *g, struct doctor_engine *e
 	take_files(g, &files, engine);
 	if (r < 0)
 		return take_error(engine, r, &err);
-	r = ask_containerd(g, distribution.program, &files, engine, &settings, &major);
+	own = distribution.program;
+	if (!own)
+		own = engine->pid ? engine->program
+				  : configure_service_program(&g->root, "containerd", g->arena);
+	r = ask_containerd(g, own, &files, engine, &settings, &major);
 	if (r < 0 || !settings)
 		return r;
 	r = take_containerd(
@@ -349,6 +459,7 @@ static int gather_crio(struct doctor_gathering *g, struct doctor_engine *engine)
 	engine->file = option_of(&arguments, "--config");
 	if (!engine->file)
 		engine->file = option_of(&arguments, "-c");
+	engine->named = engine->file && strcmp(engine->file, CRIO_MAIN) != 0;
 	if (!engine->file)
 		engine->file = CRIO_MAIN;
 	folder = option_of(&arguments, "--config-dir");

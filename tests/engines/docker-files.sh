@@ -72,6 +72,32 @@ states() { # CDI-FOLDERS
 		"$(started '\xef\xbb\xbf{}')"
 	says 'a byte order mark' docker.config warn 'byte order mark'
 }
+# `dockerd --validate` exists since 23.0.
+refused_states() {
+	equal "an unknown key ($version): it ends" ended "$(started '{"nonsense": 1}')"
+	[ "${version%%.*}" -lt 23 ] || says 'an unknown key' docker.config FAIL 'dockerd refuses .*nonsense'
+	equal "an unknown default runtime ($version): it ends" ended "$(started '{"default-runtime": "foo"}')"
+	says 'an unknown default runtime' docker.config FAIL "'foo' does not exist"
+	equal "null ($version): it starts" up "$(started '{"runtimes": null, "features": null}' | cut -d ' ' -f 1)"
+	says 'null' docker.config ok '/etc/docker/daemon.json$'
+	[ "${version%%.*}" -ge 23 ] || return 0
+	equal "a path and a runtimeType ($version): it ends" ended \
+		"$(started '{"runtimes": {"nvidia": {"path": "/x", "runtimeType": "io.containerd.runc.v2"}}}')"
+	says 'a path and a runtimeType' docker.config FAIL 'runtime nvidia: cannot configure both'
+	printf '{"nonsense": 1}' > "$etc/daemon.json"
+	matches "an unknown key ($version): configure says it" 'note: .*nonsense' \
+		"$("$davit" configure docker --runtime-path /opt/davit-runtime 2>&1)"
+	rm -f "$etc"/*
+	printf '{"runtimes": {"nvidia": {"runtimeType": "io.containerd.runc.v2", "options": {"BinaryName": "/x"}}}}' > "$etc/daemon.json"
+	"$davit" configure docker --runtime-path /opt/davit-runtime > "$work/output" 2>&1 ||
+		fail "a runtimeType ($version): it is configured" "$(< "$work/output")"
+	equal "a runtimeType ($version): it starts" 'up true' "$(starts '"\(.Runtimes | has("nvidia"))"')"
+	equal "a runtimeType ($version): with davit's program" /opt/davit-runtime \
+		"$(jq -r .runtimes.nvidia.options.BinaryName "$etc/daemon.json")"
+	"$davit" configure docker --remove > "$work/output" 2>&1
+	equal "a runtimeType ($version): --remove" /x "$(jq -r .runtimes.nvidia.options.BinaryName "$etc/daemon.json")"
+	rm -f "$etc"/*
+}
 cdi_states() {
 	equal "features.cdi is false ($version): no specs" up "$(started '{"features": {"cdi": false}}')"
 	says 'features.cdi is false' docker.cdi warn 'features.cdi is false'
@@ -86,7 +112,7 @@ cdi_states() {
 		else
 			equal "a spec of $kind ($version): it ends" ended "$(started '{}')"
 			matches "a spec of $kind ($version): in a panic" 'panic: ' "$(cat "$work/log")"
-			says "a spec of $kind" cdi.specs FAIL "$kind: dockerd 28 panics"
+			says "a spec of $kind" docker.specs FAIL "$kind: dockerd 25 to 29 panics"
 		fi
 	done
 	rm /run/cdi/x.yaml
@@ -145,6 +171,7 @@ all_states() {
 	version=$(PATH=$place:$PATH dockerd --version | grep -oE '[0-9]+\.[0-9]+\.[0-9]+' | head -n 1)
 	[ "$(printf '%s\n' 28.3 "$version" | sort -V | head -n 1)" != 28.3 ] || folders='/etc/cdi /var/run/cdi'
 	states "$folders"
+	refused_states
 	[ -z "$folders" ] || cdi_states
 	others_files
 }

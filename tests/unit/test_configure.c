@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <stdlib.h>
 #include <string.h>
 
 #include "configure/toml.h"
@@ -320,6 +321,47 @@ static void test_podman_hook_folders(void **state)
 	}
 }
 
+/* What `systemctl cat` would show last: a folder's file hides those of later folders. */
+static void test_service_program(void **state)
+{
+	static const struct {
+		const char *command, *program;
+	} steps[] = {
+		{"mkdir -p usr/lib/systemd/system etc/systemd/system lib/systemd/system", NULL},
+		{"printf '[Service]\\nExecStartPre=/bin/true\\nExecStart=-/usr/bin/x --a\\n' > "
+		 "usr/lib/systemd/system/x.service",
+		 "/usr/bin/x"},
+		{"printf 'ExecStart=/lib/x\\n' > lib/systemd/system/x.service", "/usr/bin/x"},
+		{"mkdir usr/lib/systemd/system/x.service.d etc/systemd/system/x.service.d; printf "
+		 "'[Service]\\nExecStart=\\nExecStart=/opt/x\\n' > "
+		 "usr/lib/systemd/system/x.service.d/50.conf",
+		 "/opt/x"},
+		{"printf '[Service]\\nExecStart=\\nExecStart=@/first/x x' > "
+		 "etc/systemd/system/x.service.d/10.conf",
+		 "/opt/x"},
+		{"ln -s /dev/null etc/systemd/system/x.service.d/50.conf", "/first/x"},
+		{"printf 'ExecStart=\\n' > etc/systemd/system/x.service.d/60.conf", NULL},
+		{"printf 'ExecStart=x\\n' > etc/systemd/system/x.service.d/70.conf", NULL},
+		{"rm -r etc/systemd; printf 'ExecStart=' > lib/systemd/system/y.service", "/opt/x"},
+	};
+	char folder[] = "/tmp/davit-configure-XXXXXX";
+	AUTO_ARENA arena = {0};
+	struct error err = {0};
+	AUTO_ROOT root = {.fd = -1};
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	assert_int_equal(root_open(folder, &root, &err), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		const char *command = arena_printf(&arena, "cd %s && %s", folder, steps[i].command);
+
+		assert_int_equal(system(command), 0);
+		assert_same(configure_service_program(&root, "x", &arena), steps[i].program);
+	}
+	assert_null(configure_service_program(&root, "y", &arena));
+	assert_int_equal(system(arena_printf(&arena, "rm -r %s", folder)), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -342,6 +384,7 @@ int main(void)
 		cmocka_unit_test(test_docker_find),
 		cmocka_unit_test(test_find_refuses_what_is_no_configuration),
 		cmocka_unit_test(test_podman_hook_folders),
+		cmocka_unit_test(test_service_program),
 		cmocka_unit_test(test_toml),
 		cmocka_unit_test(test_toml_limits),
 	};

@@ -132,6 +132,66 @@ static const struct doctor_check *find_check(const char *id)
 typedef void changer(struct doctor_host *host, struct arena *arena);
 #define CHANGE(name) static void name(struct doctor_host *host, struct arena *arena)
 
+CHANGE(refused_file)
+{
+	(void)arena;
+	host->engines[DOCTOR_DOCKER].refused = "runtime nvidia: cannot configure both";
+}
+
+CHANGE(doubled_key)
+{
+	(void)arena;
+	host->engines[DOCTOR_DOCKER].doubled = "hosts";
+}
+
+static void one_letter(struct doctor_host *host, struct arena *arena, unsigned major,
+		       unsigned minor)
+{
+	struct cdi_problem *problem = ARENA_PUSH(arena, &host->cdi.problems);
+
+	assert_non_null(problem);
+	*problem = (struct cdi_problem){CDI_PROBLEM_DEADLY, "/etc/cdi/x.yaml has the kind x.com/g"};
+	host->engines[DOCTOR_DOCKER].major = major;
+	host->engines[DOCTOR_DOCKER].minor = minor;
+}
+
+CHANGE(one_letter_unknown)
+{
+	one_letter(host, arena, 0, 0);
+}
+
+CHANGE(one_letter_20)
+{
+	one_letter(host, arena, 20, 10);
+}
+
+CHANGE(one_letter_27)
+{
+	one_letter(host, arena, 27, 5);
+}
+
+CHANGE(one_letter_27_on)
+{
+	one_letter(host, arena, 27, 5);
+	host->engines[DOCTOR_DOCKER].cdi_on = true;
+}
+
+CHANGE(one_letter_28)
+{
+	one_letter(host, arena, 28, 5);
+}
+
+CHANGE(one_letter_28_off)
+{
+	one_letter(host, arena, 28, 5);
+	host->engines[DOCTOR_DOCKER].cdi_off = true;
+}
+
+CHANGE(one_letter_30)
+{
+	one_letter(host, arena, 30, 0);
+}
+
 static struct doctor_node *node_of(struct doctor_host *host, const char *name)
 {
 	for (size_t i = 0; i < host->driver.nodes.count; i++)
@@ -403,6 +463,16 @@ static const struct {
 	{"engine.docker", stopped, DOCTOR_OK, "isn't running"},
 	{"docker.snap", snap, DOCTOR_FAIL, "snap"},
 	{"docker.config", bad_file, DOCTOR_FAIL, "line 1"},
+	{"docker.config", refused_file, DOCTOR_FAIL, "dockerd refuses /etc/engine: runtime nvidia"},
+	{"docker.config", doubled_key, DOCTOR_FAIL, "hosts is set in /etc/engine and by an option"},
+	{"docker.specs", one_letter_unknown, DOCTOR_WARN, "x.com/g"},
+	{"docker.specs", one_letter_20, DOCTOR_OK, "in spite of"},
+	{"docker.specs", one_letter_27, DOCTOR_OK, "in spite of"},
+	{"docker.specs", one_letter_27_on, DOCTOR_FAIL, "x.com/g"},
+	{"docker.specs", one_letter_28, DOCTOR_FAIL, "x.com/g"},
+	{"docker.specs", one_letter_28_off, DOCTOR_OK, "in spite of"},
+	{"docker.specs", one_letter_30, DOCTOR_OK, "in spite of"},
+	{"cdi.specs", one_letter_28, DOCTOR_WARN, "x.com/g"},
 	{"containerd.config", bad_file, DOCTOR_FAIL, "line 1"},
 	{"crio.config", bad_file, DOCTOR_FAIL, "line 1"},
 	{"docker.config", hidden_file, DOCTOR_UNKNOWN, "can't be read"},

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli.h"
 #include "configure.h"
@@ -210,53 +208,58 @@ static bool exists(const struct job *job, const char *path)
 	return path && root_stat(&job->root, path, 0, &st) == 0;
 }
 
-/* In the order of enum engine. `run`: what the running daemon has in XDG_RUNTIME_DIR. */
-static const struct {
-	const char *file, *unit, *run;
-} rootless_daemons[] = {
-	{"docker/daemon.json", "docker.service", "docker.sock"},
-	{"containerd/config.toml", "containerd.service", "containerd-rootless"},
-};
-
 const char *configure_find_rootless(const struct job *job, enum engine engine)
 {
-	const char *file = rootless_daemons[engine].file, *unit = rootless_daemons[engine].unit;
-	const char *sign = rootless_daemons[engine].run;
-	const char *home = configure_own_variable(job, "HOME");
-	const char *folder = configure_own_variable(job, "XDG_CONFIG_HOME");
-	const char *run = configure_own_variable(job, "XDG_RUNTIME_DIR");
-	const char *usual = home ? arena_printf(job->arena, "%s/.config", home) : folder;
-	const char *own = folder ? folder : usual;
-	const char *const signs[] = {
-		run ? arena_printf(job->arena, "%s/%s", run, sign) : NULL,
-		arena_printf(job->arena, "/run/user/%u/%s", (unsigned)geteuid(), sign),
-		own ? arena_printf(job->arena, "%s/systemd/user/%s", own, unit) : NULL,
-		own ? arena_printf(job->arena, "%s/%s", own, file) : NULL,
-		/* systemd may not know the variable. */
-		usual ? arena_printf(job->arena, "%s/systemd/user/%s", usual, unit) : NULL,
-		usual ? arena_printf(job->arena, "%s/%s", usual, file) : NULL,
-	};
-
-	if (geteuid() == 0 || !string_equal(job->root_path, "/") || !own)
-		return NULL;
-	for (size_t i = 0; i < ARRAY_SIZE(signs); i++)
-		if (exists(job, signs[i]))
-			return arena_printf(job->arena, "%s/%s", own, file);
-	return NULL;
+	return configure_rootless_file(
+		&job->root, engine == ENGINE_DOCKER ? CONFIGURE_DOCKER : CONFIGURE_CONTAINERD,
+		job->arena);
 }
 
 /* Whether only a snap's Docker is installed, or the file belongs to it. */
 static bool is_snap(const struct job *job)
 {
-	static const char *const others[] = {"/usr/bin/dockerd", "/usr/sbin/dockerd",
-					     "/usr/local/bin/dockerd", "/usr/local/sbin/dockerd"};
+	return job->file ? string_starts(job->file, "/var/snap/")
+			 : configure_docker_is_snap(&job->root);
+}
 
-	if (job->file)
-		return string_starts(job->file, "/var/snap/");
-	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
-		if (exists(job, others[i]))
-			return false;
-	return exists(job, "/snap/docker/current") || exists(job, "/var/snap/docker/current");
+/* Sets why dockerd refuses a text; NULL: davit found nothing. 0 or -errno. */
+static int judge_docker(const struct job *job, const struct docker_program *program,
+			const char *text, const char *path, const char **ret_cause)
+{
+	int r = configure_docker_judge(text, path, NULL,
+				       program->major == 0 || program->major >= 23, job->arena,
+				       ret_cause, job->err);
+
+	if (r < 0 || *ret_cause)
+		return r;
+	return docker_ask(program, text, job->arena, ret_cause) < 0 ? error_memory(job->err) : 0;
+}
+
+/* davit must not break a file that dockerd accepts. */
+static int validate_docker(const struct job *job, const struct change *change)
+{
+	struct docker_program program = {.fd = -1};
+	const char *after = NULL, *before = NULL;
+	int r;
+
+	if (!change->after || string_equal(change->before, change->after))
+		return 0;
+	if (!*below(job))
+		docker_open_program(&job->root, NULL, job->arena, &program);
+	r = judge_docker(job, &program, change->after, change->path, &after);
+	if (r == 0 && after && change->before)
+		r = judge_docker(job, &program, change->before, change->path, &before);
+	fd_close(&program.fd);
+	if (r < 0 || !after)
+		return r;
+	if (!before && !job->dry_run && !job->remove)
+		return error_set(job->err, ERROR_BAD_CONFIG, EINVAL,
+				 "see the change with `davit configure docker --dry-run`, and "
+				 "remove what dockerd refuses",
+				 "change %s: dockerd would refuse it: %s", change->path, after);
+	(void)fprintf(stderr, "davit: note: %s: dockerd doesn't start with this file: %s\n",
+		      change->path, after);
+	return 0;
 }
 
 /* Notes reasons outside the file for which --device nvidia.com/gpu=... wouldn't work. */
@@ -356,6 +359,8 @@ static int do_docker(struct job *job, struct change *change)
 					      &job->configure, job->arena, &change->after, job->err)
 		    : configure_docker(change->before, file, &job->configure, job->arena,
 				       &change->after, job->err);
+	if (r == 0)
+		r = validate_docker(job, change);
 	if (r < 0)
 		return r;
 	return job->remove ? note_docker_removal(job, change) : note_docker(job, change);
