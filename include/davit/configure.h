@@ -138,6 +138,12 @@ bool containerd_merges_keys(struct containerd_version version);
  */
 struct toml_node *containerd_merge(const struct engine_files *files,
 				   struct containerd_version version, struct arena *arena);
+/*
+ * Checks that this containerd can read the formats of all files; 1.6 itself silently ignores a
+ * newer one. 0 (also for an unknown version) or -EINVAL with ERROR_BAD_CONFIG.
+ */
+int containerd_check_format(const struct engine_files *files, struct containerd_version version,
+			    struct error *err);
 /* The effective format (`version = `), 1 to 4. */
 unsigned containerd_format(const struct engine_files *files, struct containerd_version version);
 /* Whether a file that is read after `path` replaces its settings of the CRI plugin. */
@@ -200,9 +206,10 @@ struct containerd_form {
 size_t containerd_forms(const struct engine_files *files, struct containerd_version version,
 			struct containerd_form ret[static CONTAINERD_FORMS_MAX]);
 /*
- * Makes the drop-in for these files. The new runtimes get the settings of the existing runtime of
- * that name, or of the default runtime (SystemdCgroup, base_runtime_spec). `truth` is containerd's
- * own output, or NULL.
+ * Makes the drop-in for these files. -EEXIST with ERROR_BAD_CONFIG: a runtime of davit's names
+ * isn't runc's, such as Kata Containers'. The new runtimes get the settings of the existing runtime
+ * of that name, or of the default runtime (SystemdCgroup, base_runtime_spec). `truth` is
+ * containerd's own output, or NULL.
  */
 int configure_containerd_drop_in(const struct engine_files *files,
 				 struct containerd_version version, const struct toml_node *truth,

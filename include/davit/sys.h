@@ -458,6 +458,7 @@ struct spawn_result {
 	char *output; /* in the arena, NUL-terminated */
 	size_t output_length;
 	char line[SPAWN_LINE_MAX]; /* the first line of its standard error */
+	char last_line[SPAWN_LINE_MAX];
 };
 /*
  * Runs the program and waits. On return, it has ended, or was killed with all its children. Only a

@@ -23,7 +23,8 @@ static char *run(const struct containerd_program *program, const char *const *ar
 	struct spawn_result result = {0};
 	int r = spawn_run(&spawn, arena, &result);
 
-	*ret_line = r < 0 ? strerror(-r) : arena_strdup(arena, result.line);
+	/* Warnings may come first. */
+	*ret_line = r < 0 ? strerror(-r) : arena_strdup(arena, result.last_line);
 	return r == 0 && result.status == 0 ? result.output : NULL;
 }
 

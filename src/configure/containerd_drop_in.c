@@ -21,6 +21,15 @@ static bool is_runc(const struct toml_node *runtime)
 	return runtime && (!type || !type[0] || string_starts(type, "io.containerd.runc."));
 }
 
+/* One that a runtime of ours can take the place of: NVIDIA's, also from containerd's first years.
+ */
+static bool is_replaceable(const struct toml_node *runtime)
+{
+	return !runtime || is_runc(runtime) ||
+	       string_equal(toml_find_string(runtime, TOML_PATH("runtime_type")),
+			    "io.containerd.runtime.v1.linux");
+}
+
 /* The default runtime, or runc: one whose settings are another program's is neither. */
 const struct toml_node *containerd_base(const struct toml_node *section,
 					const struct configure *configure)
@@ -193,6 +202,30 @@ static int fill(struct toml_node *section, const struct engine_files *files,
 	return containerd_set_ours(section, base, configure, arena);
 }
 
+/* Kata Containers calls its runtime with GPUs `nvidia`, too: pods use it on purpose. */
+static int check_replaceable(const struct engine_files *files, struct containerd_version version,
+			     const struct configure *configure, struct arena *arena,
+			     struct error *err)
+{
+	const struct toml_node *merged = merged_section(files, version, arena);
+
+	for (size_t i = 0; i < CONTAINERD_HANDLERS; i++) {
+		const char *name = containerd_handler(configure->runtime_name, i, arena);
+		const struct toml_node *runtime =
+			name ? toml_find(merged, TOML_PATH("containerd", "runtimes", name)) : NULL;
+
+		if (!name)
+			return error_memory(err);
+		if (!is_replaceable(runtime))
+			return error_set(err, ERROR_BAD_CONFIG, EEXIST,
+					 "rename or remove that runtime, or use --runtime-name",
+					 "add the runtime to %s: %s already exists, as %s",
+					 files->items[0].path, name,
+					 toml_find_string(runtime, TOML_PATH("runtime_type")));
+	}
+	return 0;
+}
+
 int configure_containerd_drop_in(const struct engine_files *files,
 				 struct containerd_version version, const struct toml_node *truth,
 				 const struct containerd_form *form,
@@ -203,7 +236,10 @@ int configure_containerd_drop_in(const struct engine_files *files,
 	struct text text = {.arena = arena};
 	struct strings path = {0};
 	const char *head;
+	int r = check_replaceable(files, version, configure, arena, err);
 
+	if (r < 0)
+		return r;
 	if (!section || fill(section, files, version, truth, form->whole, configure, arena) < 0 ||
 	    strings_add(arena, &path, "plugins") < 0 ||
 	    strings_add(arena, &path, containerd_plugin(form->format)) < 0)

@@ -80,6 +80,27 @@ unsigned containerd_drop_in_format(const struct engine_files *files,
 	return migrates_files(version) && main ? main : containerd_format(files, version);
 }
 
+int containerd_check_format(const struct engine_files *files, struct containerd_version version,
+			    struct error *err)
+{
+	unsigned max = migrates_files(version) ? 4 : version.major >= 2 ? 3 : 2;
+
+	for (size_t i = 0; version.major && i < files->count; i++) {
+		unsigned format = format_of(files->items[i].top);
+
+		if (format > max)
+			return error_fix(
+				err,
+				error_set(err, ERROR_BAD_CONFIG, EINVAL, NULL,
+					  "edit %s: containerd %u.%u supports versions up to %u, "
+					  "but this file has version %u",
+					  files->items[i].path, version.major, version.minor, max,
+					  format),
+				"rewrite it in version %u, or upgrade containerd", max);
+	}
+	return 0;
+}
+
 const char *containerd_plugin(unsigned format)
 {
 	return format < 2    ? CONTAINERD_PLUGIN_1

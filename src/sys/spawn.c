@@ -137,6 +137,8 @@ struct child {
 	int out, err_out;
 	int64_t deadline;
 	size_t line_length;
+	size_t last_length; /* of last_line */
+	bool line_ended;
 };
 
 static int64_t now_ms(void)
@@ -209,6 +211,24 @@ static void child_release(struct child *child)
 }
 #define AUTO_CHILD __attribute__((cleanup(child_release))) struct child
 
+/* The first and the last line; an empty one doesn't count as the last. */
+static void keep_lines(struct child *child, char c)
+{
+	struct spawn_result *result = child->result;
+
+	if (child->line_length + 1 < sizeof(result->line))
+		result->line[child->line_length++] = c;
+	if (c == '\n') {
+		child->line_ended = true;
+		return;
+	}
+	if (child->line_ended)
+		child->last_length = 0;
+	child->line_ended = false;
+	if (child->last_length + 1 < sizeof(result->last_line))
+		result->last_line[child->last_length++] = c;
+}
+
 /* Reads the available output. 0, -EFBIG or -errno. At end of file, *fd is closed. */
 static int take_output(struct child *child, int *fd)
 {
@@ -230,8 +250,8 @@ static int take_output(struct child *child, int *fd)
 		result->output_length += (size_t)n;
 		return result->output_length > child->spawn->output_max ? -EFBIG : 0;
 	}
-	for (ssize_t i = 0; i < n && child->line_length + 1 < sizeof(result->line); i++)
-		result->line[child->line_length++] = scratch[i];
+	for (ssize_t i = 0; i < n; i++)
+		keep_lines(child, scratch[i]);
 	return 0;
 }
 
@@ -273,6 +293,7 @@ static int run(struct child *child)
 	child_release(child);
 	result->line[child->line_length] = '\0';
 	result->line[strcspn(result->line, "\n")] = '\0';
+	result->last_line[child->last_length] = '\0';
 	if (r == 0)
 		result->output[result->output_length] = '\0';
 	return r;

@@ -327,6 +327,8 @@ mkdir -p "$root/usr/bin"
 configure docker
 equal 'docker of a snap beside a real one' '0 1' "$rc $(grep -c "wrote $root/etc/docker/daemon.json" <<< "$output")"
 
+program=$work/davit-runtime
+install -m 0755 /bin/true "$program"
 # Rootless: what a user who has a daemon of their own asks for.
 home=$work/home
 mkdir -p "$home/.config/systemd/user"

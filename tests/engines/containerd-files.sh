@@ -723,6 +723,7 @@ for folder in /opt /run; do
 	mount -t tmpfs tmpfs $folder
 done
 at_end 'umount -l /opt; umount -l /run'
+install -D "$DAVIT_BUILD/davit-runtime" "$program"
 
 start_cases() {
 	local case
@@ -831,6 +832,45 @@ edited() {
 	equal "$name: the daemon's CRI plugin then" ok "$(started)"
 }
 
+# --- what is refused, with the cause ---------------------------------------------------------------
+
+# refused NAME MESSAGE OPTION...
+refused() {
+	local before
+	before=$(files)
+	configure "${@:3}"
+	matches "containerd $version, $1: refused" "^davit: cannot .*$2" "$output"
+	equal "containerd $version, $1: nothing is changed" "1 $before" "$rc $(files)"
+	rm -rf "${work:?}/etc"
+}
+refusals() {
+	local kata="[$cri.containerd.runtimes.nvidia-cdi]
+  runtime_type = \"io.containerd.kata-qemu-nvidia-gpu.v2\""
+	rm -rf "${work:?}/etc"
+	printf 'version = 2\n%s\n' "$kata" | put config.toml
+	refused "Kata's runtime" 'nvidia-cdi already exists, as io.containerd.kata-qemu-nvidia-gpu.v2'
+	put config.toml <<< 'version = 2'
+	refused 'a runtime that does not exist' 'the runtime /no/such doesn.t exist' --runtime-path /no/such
+	if [[ $version = 1.* ]]; then
+		put config.toml <<< 'version = 3'
+		refused 'a newer format' 'supports versions up to 2, but this file has version 3 .fix: rewrite it in version 2, or upgrade containerd'
+	else
+		# The cause is behind a warning of the old format.
+		put config.toml <<< 'version = 2'
+		printf 'version = 2\nimports = ["@etc/bad.toml"]\n' | put config.toml
+		printf 'version = 2\nroot = 1\n' | put bad.toml
+		refused 'a file that it cannot read' ': containerd: failed to unmarshal TOML'
+	fi
+	# A file that came after davit's, which stands before it.
+	case_later_default
+	rm "$etc/conf.d/runc.toml"
+	configure
+	case_later_default
+	if [[ $version = 2.3.* ]]; then
+		refused "a later file beside davit's" 'later file of its imports overrides default_runtime_name .fix: .*--remove, then again' --set-default
+	fi
+}
+
 mapfile -t cases < <(compgen -A function case_)
 for containerd in "${containerds[@]}"; do
 	version=$("$containerd" --version | grep -oE '[0-9]+\.[0-9]+\.[0-9]+' | head -n 1)
@@ -839,6 +879,7 @@ for containerd in "${containerds[@]}"; do
 	for case in "${cases[@]}"; do
 		run_case "${case#case_}"
 	done
+	refusals
 	start_cases
 	states
 	edited

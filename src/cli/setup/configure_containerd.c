@@ -497,6 +497,8 @@ static int run(struct asking *asking, struct change changes[static 2])
 	/* The folder of k3s is known only now. */
 	if (r == 0 && asking->distribution.place == CONTAINERD_FOLDER)
 		r = load(asking, &files);
+	if (r == 0 && !job->remove)
+		r = containerd_check_format(&files, asking->version, job->err);
 	if (r == 0)
 		r = truth_before(asking, &files, &truth);
 	if (r < 0)
@@ -549,11 +551,27 @@ static int find_daemon(struct asking *asking)
 	return folder ? set_spec_dirs(job, folder) : error_memory(job->err);
 }
 
+/* Every pod with a runtime that doesn't exist fails. Another root may get the program later. */
+static int check_program(const struct job *job)
+{
+	const char *path = job->configure.runtime_path;
+	struct stat st;
+
+	if (job->remove || job->dry_run || !string_equal(job->root_path, "/") ||
+	    root_stat(&job->root, path, 0, &st) != -ENOENT)
+		return 0;
+	return error_set(job->err, ERROR_BAD_CONFIG, ENOENT,
+			 "name davit-runtime's path with --runtime-path",
+			 "configure containerd: the runtime %s doesn't exist", path);
+}
+
 int configure_do_containerd(struct job *job, struct change changes[static 2])
 {
 	struct asking asking = {.job = job, .program = {.fd = -1}};
-	int r = find_daemon(&asking);
+	int r = check_program(job);
 
+	if (r == 0)
+		r = find_daemon(&asking);
 	if (r < 0)
 		return r;
 	if (!asking.distribution.drop_in && asking.distribution.place == CONTAINERD_IMPORT)
