@@ -238,6 +238,21 @@ int configure_containerd_check_dump(const struct toml_node *before, const struct
 				    struct arena *arena, struct error *err);
 
 /*
+ * Adds the options of earlier calls, which the drop-in shows (the default runtime, CDI): a call
+ * without options only updates. 0 or -errno, err filled.
+ */
+int configure_containerd_keep_options(const char *text, const char *path,
+				      const struct engine_files *files, struct configure *configure,
+				      struct arena *arena, struct error *err);
+/*
+ * Before 2.1, the drop-in repeats the other files' CRI settings. Checks that the new text still has
+ * those of the old one that a file has. (A file that came later may hide them from containerd,
+ * which has had them from the drop-in until now.) 0 or -EINVAL with ERROR_BAD_CONFIG.
+ */
+int configure_containerd_check_repeated(const char *before, const char *after, const char *path,
+					const struct engine_files *files, struct arena *arena,
+					struct error *err);
+/*
  * Checks that what remains of a drop-in after `--remove` doesn't replace a section of the main
  * file, as it would before 2.1. -EEXIST with ERROR_BAD_CONFIG names what others have set there.
  */
