@@ -308,6 +308,8 @@ struct containerd_distribution {
 	 */
 	const char *last_drop_in;
 	const char *program; /* its containerd; NULL: the host's */
+	/* Where relative patterns of imports start; NULL: at the folder of the importing file. */
+	const char *glob_folder;
 	/* A user's own daemon, for which the main file's directory is mounted at /etc/containerd.
 	 */
 	bool rootless;

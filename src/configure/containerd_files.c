@@ -12,6 +12,7 @@
 struct loading {
 	const struct root *root;
 	const char *folder; /* what the daemon sees at SYSTEM_FOLDER; NULL: the same */
+	const char *glob_folder;
 	const struct engine_overlay *overlays;
 	size_t overlay_count;
 	struct arena *arena;
@@ -173,7 +174,9 @@ static const char *resolve(const struct loading *l, const char *import, const ch
 	const char *slash = strrchr(importer, '/');
 	const char *path = import;
 
-	if (import[0] != '/')
+	if (import[0] != '/' && l->glob_folder && strchr(import, '*'))
+		path = arena_printf(l->arena, "%s/%s", l->glob_folder, import);
+	else if (import[0] != '/')
 		path = arena_printf(l->arena, "%.*s/%s", (int)(slash - importer), importer, import);
 	path = path ? clean(path, l->arena) : NULL;
 	if (path && l->folder && string_starts(path, SYSTEM_FOLDER))
@@ -207,6 +210,7 @@ int containerd_load(const struct root *root, const struct containerd_distributio
 {
 	const char *path = distribution->file;
 	struct loading l = {.root = root,
+			    .glob_folder = distribution->glob_folder,
 			    .overlays = overlays,
 			    .overlay_count = overlay_count,
 			    .arena = arena,

@@ -293,6 +293,18 @@ version = 2
 END
 	wants_1='cni.bin_dir="/b"'
 }
+# Before 1.6.29, a relative pattern starts at the daemon's working directory: it finds nothing there.
+case_relative_pattern() {
+	put config.toml << END
+version = 2
+imports = ["conf.d/*.toml"]
+END
+	put conf.d/10-cri.toml << END
+version = 2
+[$cri.containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+END
+}
 case_version_1() { put config.toml << END
 [plugins.cri]
   sandbox_image = "registry.example/pause:1"

@@ -602,6 +602,9 @@ int configure_do_containerd(struct job *job, struct change changes[static 2])
 			      "them is running: what davit writes suits both\n",
 			      asking.program.others[0], asking.program.others[1]);
 	asking.version = asking.program.version;
+	if (asking.program.globs_from_folder)
+		asking.distribution.glob_folder =
+			asking.program.folder ? asking.program.folder : "/";
 	r = run(&asking, changes);
 	fd_close(&asking.program.fd);
 	if (r < 0)
