@@ -337,7 +337,7 @@ if command -v podman > /dev/null; then
 		promised=yes
 		[[ $finding = *' runs '* ]] || promised=no
 	}
-	for list in '["/etc/containers/oci/hooks.d"]' '["/nowhere/a", "/nowhere/b"]' '[]'; do
+	for list in '["/etc/containers/oci/hooks.d"]' '["/etc/hooks/a", "/etc/hooks/b"]' '[]'; do
 		for file in $containers_conf $containers_conf.d/50.conf "$HOME/.config/containers/containers.conf" "$work/named.conf"; do
 			mkdir -p "${file%/*}"
 			printf '[engine]\nhooks_dir = %s\n' "$list" > "$file"
