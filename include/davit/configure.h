@@ -247,6 +247,21 @@ int configure_containerd_check_dump(const struct toml_node *before, const struct
 				    struct arena *arena, struct error *err);
 
 /*
+ * Adds the options of earlier calls, which the drop-in shows (the default runtime, CDI): a call
+ * without options only updates. 0 or -errno, err filled.
+ */
+int configure_containerd_keep_options(const char *text, const char *path,
+				      const struct engine_files *files, struct configure *configure,
+				      struct arena *arena, struct error *err);
+/*
+ * Before 2.1, the drop-in repeats the other files' CRI settings. Checks that the new text still has
+ * those of the old one that a file has. (A file that came later may hide them from containerd,
+ * which has had them from the drop-in until now.) 0 or -EINVAL with ERROR_BAD_CONFIG.
+ */
+int configure_containerd_check_repeated(const char *before, const char *after, const char *path,
+					const struct engine_files *files, struct arena *arena,
+					struct error *err);
+/*
  * Checks that what remains of a drop-in after `--remove` doesn't replace a section of the main
  * file, as it would before 2.1. -EEXIST with ERROR_BAD_CONFIG names what others have set there.
  */
@@ -259,10 +274,20 @@ struct containerd_program {
 	const char *path; /* NULL: no usable program */
 	int fd;           /* O_PATH, or -1; the caller closes it */
 	struct containerd_version version;
+	const char *folder; /* the daemon's working directory; NULL: "/" */
+	/* Whether relative patterns in imports start there (before 1.6.29 and 1.7.16). */
+	bool globs_from_folder;
+	/* path NULL: two programs of different versions, of which none is known to run. */
+	const char *others[2];
 };
-/* `own`: the program that is known to run, by a unit or a distribution; NULL: the usual paths. */
-void containerd_open_program(const struct root *root, const char *own, struct arena *arena,
-			     struct containerd_program *ret);
+/*
+ * Opens the containerd that reads distribution->file: distribution->program, the running daemon's
+ * program, that of its systemd unit, or one in the usual places, in this order. Only files that
+ * nobody but root or the caller can change are used.
+ */
+void containerd_open_program(const struct root *root,
+			     const struct containerd_distribution *distribution,
+			     struct arena *arena, struct containerd_program *ret);
 /*
  * Runs `containerd config dump` for these files: with the given text of the main file, and with the
  * drop-in's text instead of the file at its path. 0, or -errno if containerd can't read them.

@@ -4,6 +4,8 @@
 
 #include "containerd.h"
 
+#define PLUGIN_DEPTH 2 /* "plugins" and its name */
+
 struct check {
 	const struct configure *configure;
 	const char *path;
@@ -113,6 +115,73 @@ static void compare(struct check *c, const struct toml_node *before, const struc
 				  (!toml_is_empty(node) || !toml_is_empty(now))))
 			add_lost(c, node);
 	}
+}
+
+/* ---- what davit's file repeated ----------------------------------------------------------- */
+
+struct repeated {
+	const struct engine_files *files;
+	const struct toml_node *after; /* the plugin's section */
+	struct check check;
+	const char *from; /* a file that still has it */
+};
+
+/* A setting that isn't repeated any more, though the file that it came from still has it. */
+static void compare_repeated(struct repeated *c, const struct toml_node *table)
+{
+	for (const struct toml_node *node = table->first; node; node = node->next) {
+		const struct toml_node *now = find_same(c->after, node, PLUGIN_DEPTH);
+
+		if (node->type == TOML_TABLE && node->origin != TOML_VALUE) {
+			compare_repeated(c, node);
+			continue;
+		}
+		for (size_t i = 0; !now && i < c->files->count; i++) {
+			const struct toml_node *section =
+				containerd_section(c->files->items[i].top);
+			const struct toml_node *there =
+				section ? find_same(section, node, PLUGIN_DEPTH) : NULL;
+
+			if (there && toml_equal(node, there)) {
+				add_lost(&c->check, node);
+				c->from = c->files->items[i].path;
+				break;
+			}
+		}
+	}
+}
+
+int configure_containerd_check_repeated(const char *before, const char *after, const char *path,
+					const struct engine_files *files, struct arena *arena,
+					struct error *err)
+{
+	struct repeated c = {.files = files, .check = {.arena = arena}};
+	const char *last = NULL, *list;
+	struct toml_node *then, *now;
+	int r = toml_parse(before, path, arena, &then, err);
+
+	if (r == 0)
+		r = toml_parse(after, path, arena, &now, err);
+	if (r < 0)
+		return r;
+	c.after = containerd_section(now);
+	if (!containerd_section(then) || !c.after)
+		return 0;
+	compare_repeated(&c, containerd_section(then));
+	for (size_t i = 0; i < files->count; i++)
+		if (containerd_section(files->items[i].top))
+			last = files->items[i].path;
+	list = strings_list(arena, &c.check.lost, 100);
+	if (c.check.failed || !list)
+		return error_memory(err);
+	if (!c.check.lost.count || !last)
+		return 0;
+	(void)error_set(err, ERROR_BAD_CONFIG, EINVAL, NULL,
+			"update %s: it would lose %s: before 2.1, %s hides what %s has", path, list,
+			last, c.from);
+	return error_fix(err, -EINVAL,
+			 "move the CRI settings of %s to %s, then run the command again", last,
+			 c.from);
 }
 
 /* ---- whether what was asked for is in force ---------------------------------------------- */

@@ -87,7 +87,10 @@ equal "davit's own lines follow the engine's files" '0 4 1' \
 	"$rc $(grep -c 'SystemdCgroup = true' "$drop_in") $(grep -c 'enable_cdi = true' "$drop_in")"
 equal 'what others wrote stays beside them' "$site" "$(grep -A 5 '^# added by' "$drop_in" | head -n 5)"
 configure containerd
-equal 'without --cdi its line goes' '0 0' "$rc $(grep -c enable_cdi "$drop_in" || true)"
+equal 'a call without options keeps --cdi' '0 1' "$rc $(grep -c 'enable_cdi = true' "$drop_in" || true)"
+configure containerd --set-default
+configure containerd
+equal 'a call without options keeps --set-default' '0 1' "$rc $(grep -c 'default_runtime_name = "nvidia"' "$drop_in" || true)"
 configure containerd --dry-run --remove
 matches 'a second runtime handler: --dry-run shows what stays' '^-.*davit-runtime' "$output"
 configure containerd --remove

@@ -62,4 +62,29 @@ refused 'docker: a file of another form' 'cannot' docker
 put etc/containerd/config.toml 'version = ['
 put etc/containerd/conf.d/davit.toml '# mine'
 refused 'containerd: a file of another form' 'cannot' containerd
+# Before 2.1 the last file replaces the plugin's section of the others. What davit's file has repeated would go without a word.
+cri='plugins."io.containerd.grpc.v1.cri"'
+put etc/containerd/config.toml "version = 2
+imports = [\"/etc/containerd/conf.d/*.toml\"]
+[$cri]
+sandbox_image = \"site/pause:1\"
+[$cri.containerd.runtimes.runc]
+runtime_type = \"io.containerd.runc.v2\"
+options.SystemdCgroup = true"
+"$davit" configure containerd --root "$root" > "$work/out" 2>&1
+sed -i 's/^options.SystemdCgroup = true/options.SystemdCgroup = false/' "$root/etc/containerd/config.toml"
+"$davit" configure containerd --root "$root" > "$work/out" 2>&1
+matches 'containerd: a setting that was changed at its place' 'SystemdCgroup = false' "$(< "$root/etc/containerd/conf.d/davit.toml")"
+printf '%s\n' 'version = 2' "[$cri.registry]" 'config_path = "/etc/containerd/certs.d"' > "$root/etc/containerd/conf.d/50-mirror.toml"
+before=$(state)
+rc=0
+output=$("$davit" configure containerd --root "$root" 2>&1) || rc=$?
+matches 'containerd: a later file hides what the drop-in repeats' \
+	'would lose .*sandbox_image = "site/pause:1".*50-mirror.toml hides what /etc/containerd/config.toml has .fix: move the CRI settings of .*50-mirror.toml to /etc/containerd/config.toml' "$output"
+equal 'containerd: a later file hides what the drop-in repeats: nothing is changed' "1 $before" "$rc $(state)"
+sed -n '2,$p' "$root/etc/containerd/conf.d/50-mirror.toml" >> "$root/etc/containerd/config.toml"
+rm "$root/etc/containerd/conf.d/50-mirror.toml"
+rc=0
+output=$("$davit" configure containerd --root "$root" 2>&1) || rc=$?
+equal 'containerd: the remedy works' '0 1 1' "$rc $(grep -c 'site/pause:1' "$root/etc/containerd/conf.d/davit.toml") $(grep -c certs.d "$root/etc/containerd/conf.d/davit.toml")"
 report_exit

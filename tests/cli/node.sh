@@ -33,8 +33,16 @@ new_host() { # KIND OS-ID SOCKET UNIT...
 }
 # Who listens where the engine would.
 start_engine() {
-	/usr/bin/python3 -c 'import socket, sys, time
-s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(64); time.sleep(600)' "$host$socket" &
+	/usr/bin/python3 -c 'import os, socket, sys
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(64)
+settings = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+version = bytes([0, 0, 5, 0, 0, 0, 0, 0, 1]) + bytes(5)
+status = bytes.fromhex("885f8b1d75d0620d263d4c4d656440889acac8b21234da8f023132")
+unimplemented = bytes([0, 0, len(status), 1, 5, 0, 0, 0, 1]) + status
+while True:
+    c = s.accept()[0]
+    c.sendall(settings + (unimplemented if os.path.exists(sys.argv[2]) else version))
+    c.close()' "$host$socket" "$host/run/no-cri" &
 	engine_pid=$!
 	local i
 	for ((i = 0; i < 100; i++)); do
@@ -110,6 +118,13 @@ END
 	sets_up $name "systemctl restart $name-agent" "/var/lib/rancher/$name/agent/etc/containerd/config-v3.toml.d/davit.toml"
 done
 
+new_host k3s-data-dir sles /run/k3s/containerd/containerd.sock k3s
+: > "$host/usr/bin/containerd" # Docker's
+mkdir -p "$host/etc/rancher/k3s" "$host/data/agent/etc/containerd"
+echo 'data-dir: /data' > "$host/etc/rancher/k3s/config.yaml"
+sed 's|/var/lib/rancher/k3s|/data|' "$work/k3s/var/lib/rancher/k3s/agent/etc/containerd/config.toml" > "$host/data/agent/etc/containerd/config.toml"
+sets_up "k3s with data-dir beside Docker's containerd" 'systemctl restart k3s' /data/agent/etc/containerd/config-v3.toml.d/davit.toml
+
 new_host k0s debian /run/k0s/containerd.sock k0sworker
 mkdir -p "$host/var/lib/k0s/bin" "$host/etc/k0s/containerd.d"
 printf 'version = 2\n[plugins."io.containerd.grpc.v1.cri"]\n  sandbox_image = "registry.k8s.io/pause:3.9"\n' > "$host/run/k0s/containerd-cri.toml"
@@ -156,7 +171,14 @@ node install --engine containerd
 matches 'no systemd: refused' 'cannot restart containerd: the host has no systemd .*--no-restart' "$output"
 mv "$host/usr/bin/other" "$host/usr/bin/systemctl"
 equal 'refused: nothing is changed' "$before" "$(root_state "$host")"
-rm -r "$host/etc/crio"
+rm -r "$host/etc/crio" "$host/etc/containerd"
+ln -s /gone "$host/etc/containerd"
+before=$(root_state "$host")
+node install
+matches 'a dangling link: refused in terms of the host' '^davit: cannot set up the node: /etc/containerd of the host is a dangling link \(fix: create' "$output"
+equal 'a dangling link: nothing is changed' "$before" "$(root_state "$host")"
+rm "$host/etc/containerd"
+mkdir "$host/etc/containerd"
 before=$(root_state "$host")
 : > "$host/broken"
 node install
@@ -164,9 +186,25 @@ equal "an engine that doesn't start: it fails" 1 "$rc"
 rm "$host/broken"
 equal "an engine that doesn't start: all is taken back" "$before" "$(root_state "$host")"
 
+start_engine
+before=$(root_state "$host")
+: > "$host/run/no-cri"
+node install
+matches 'an engine without its CRI plugin: it fails' 'cannot use containerd for Kubernetes: it runs without its CRI plugin' "$output"
+rm "$host/run/no-cri"
+equal 'an engine without its CRI plugin: all is taken back' "1 $before" "$rc $(root_state "$host")"
+
+# The engine that runs, beside a distribution's leftovers that have neither a program nor a service.
+mkdir -p "$host/var/lib/k0s" "$host/var/lib/rancher/k3s/agent/etc/containerd"
+node install
+equal "leftovers of k0s and k3s: containerd is set up" '0 containerd yes' \
+	"$rc $(head -n 1 "$host/var/lib/davit/node") $(grep -q davit-runtime "$host/etc/containerd/conf.d/davit.toml" && echo yes)"
+node remove
+rm -r "$host/var/lib/k0s" "$host/var/lib/rancher"
+equal 'leftovers of k0s and k3s: taken back' "0 $before" "$rc $(root_state "$host")"
+
 # NVIDIA's own program stays; a container that was started with davit keeps the programs.
 echo theirs > "$host/usr/bin/nvidia-ctk"
-start_engine
 node install
 equal "NVIDIA's own nvidia-ctk: it stays" '0 theirs' "$rc $(cat "$host/usr/bin/nvidia-ctk")"
 mkdir -p "$host/run/containerd/io.containerd.runtime.v2.task/k8s.io/abc"
@@ -192,6 +230,20 @@ cp "$work/drop-in" "$drop_in"
 node remove
 equal 'an edited drop-in, after the line is moved: taken back' '0 no no' \
 	"$rc $(grep -qr davit-runtime "$host/etc" && echo yes || echo no) $([ -e "$host$bindir/davit-runtime" ] && echo yes || echo no)"
+
+# An own davit, of another version, and a link that somebody has made.
+mkdir -p "$host$bindir"
+for name in davit davit-hook; do
+	echo "own $name" > "$host$bindir/$name"
+done
+ln -s "$bindir/davit-hook" "$host/usr/bin/nvidia-cdi-hook"
+before=$(root_state "$host")
+node install
+equal 'an own davit: it is replaced' "0 $(sha256sum < "$DAVIT_BUILD/davit-hook")" "$rc $(sha256sum < "$host$bindir/davit-hook")"
+node install
+node remove
+equal 'an own davit: it is restored' "0 $before" "$rc $(root_state "$host")"
+rm "$host$bindir"/davit{,-hook} "$host/usr/bin/nvidia-cdi-hook"
 
 # The DaemonSet's way: it stays, and takes all back when it is asked to end.
 "$davit" node install --host "$host" --stay > "$work/stay" 2>&1 &

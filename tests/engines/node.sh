@@ -141,19 +141,19 @@ refuses '--host /: taken back, there is no handler nvidia'
 # --- the host's containerd is asked ------------------------------------------------------------------
 
 # From a container's PID namespace, whose numbers the host's /proc doesn't have.
-mkdir -p /usr/local/bin
-cat > /usr/local/bin/containerd << END
+mv /usr/bin/containerd /usr/bin/containerd.real
+cat > /usr/bin/containerd << END
 #!/bin/sh
 echo "\$*" >> $work/asked
-exec /usr/bin/containerd "\$@"
+exec /usr/bin/containerd.real "\$@"
 END
-chmod +x /usr/local/bin/containerd
+chmod +x /usr/bin/containerd
 rc=0
 unshare --pid --fork --mount-proc "$davit" node install --host "$work/root" --engine containerd --no-restart > "$work/node" 2>&1 || rc=$?
 equal "a DaemonSet's PID namespace: it succeeds ($with)" 0 "$rc"
 matches "a DaemonSet's PID namespace: containerd dumps what is planned ($with)" '^--config /proc/[0-9]+/fd/[0-9]+ config dump$' "$(cat "$work/asked" 2> /dev/null)"
 "$davit" node remove --host "$work/root" --no-restart > /dev/null
-rm /usr/local/bin/containerd
+mv /usr/bin/containerd.real /usr/bin/containerd
 equal "what systemctl was called for ($with)" "$(yes 'restart containerd' | head -n 4)" "$(< "$work/calls")"
 stop_containerd
 report_exit

@@ -220,6 +220,10 @@ static int make_drop_in(const struct asking *asking, const struct engine_files *
 			tried = configure_set_own(job, drop_in, ours, &others);
 		if (tried == 0)
 			tried = check(asking, files, truth, file, drop_in, others);
+		if (tried == 0 && drop_in->before && !containerd_merges_keys(asking->version))
+			tried = configure_containerd_check_repeated(drop_in->before, drop_in->after,
+								    drop_in->path, files,
+								    job->arena, job->err);
 		if (tried == 0)
 			return 0;
 		if (i > 0)
@@ -241,6 +245,9 @@ static int do_folder(struct asking *asking, const struct engine_files *files,
 	char *text = NULL;
 	int r = configure_open_change(job, asking->distribution.drop_in, CONFIGURE_MARK, drop_in);
 
+	if (r == 0 && !job->remove && drop_in->before)
+		r = configure_containerd_keep_options(drop_in->before, drop_in->path, files,
+						      &job->configure, job->arena, job->err);
 	if (r == 0 && !job->remove)
 		r = configure_containerd_drop_in(files, merging, NULL, &form, &job->configure,
 						 job->arena, &text, job->err);
@@ -280,6 +287,9 @@ static int try_import(struct asking *asking, const struct engine_files *files,
 		return r;
 	file->mark = asking->distribution.drop_in;
 	r = configure_open_change(job, asking->distribution.drop_in, CONFIGURE_MARK, drop_in);
+	if (r == 0 && !job->remove && drop_in->before)
+		r = configure_containerd_keep_options(drop_in->before, drop_in->path, files,
+						      &job->configure, job->arena, job->err);
 	if (r < 0)
 		return r;
 	if (!job->remove)
@@ -584,12 +594,13 @@ int configure_do_containerd(struct job *job, struct change changes[static 2])
 	}
 	/* No program of another root is run: it may have another architecture, or be incomplete. */
 	if (string_equal(job->root_path, "/"))
-		containerd_open_program(
-			&job->root,
-			asking.distribution.program
-				? asking.distribution.program
-				: configure_service_program(&job->root, "containerd", job->arena),
-			job->arena, &asking.program);
+		containerd_open_program(&job->root, &asking.distribution, job->arena,
+					&asking.program);
+	if (asking.program.others[0])
+		(void)fprintf(stderr,
+			      "davit: note: %s and %s have different versions, and neither of "
+			      "them is running: what davit writes suits both\n",
+			      asking.program.others[0], asking.program.others[1]);
 	asking.version = asking.program.version;
 	r = run(&asking, changes);
 	fd_close(&asking.program.fd);

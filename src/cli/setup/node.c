@@ -25,11 +25,16 @@ static int put_on_node(struct node *node)
 	struct node again = *node;
 	struct error ignored = {0};
 	bool fresh = node_read_record(&again) == -ENOENT;
+	int r = 0;
+
+	node->before = again.before;
+	if (fresh)
+		r = node_find_existing(node);
 	/*
 	 * The record is written before the first change, so that it exists if a later step fails.
 	 */
-	int r = node_write_record(node);
-
+	if (r == 0)
+		r = node_write_record(node);
 	if (r == 0)
 		r = node_copy_programs(node);
 	if (r == 0)
@@ -37,6 +42,7 @@ static int put_on_node(struct node *node)
 	if (r == 0)
 		r = node_configure(node, false);
 	again.err = &ignored;
+	again.before = node->before;
 	if (r < 0 && fresh)
 		(void)node_remove_files(&again);
 	return r;

@@ -4,9 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -113,30 +111,23 @@ static int run_on_host(const struct node *node, const char *command)
 
 /* ---- waiting ---------------------------------------------------------------------------- */
 
-/*
- * Resolves the socket's path in the host's root, and connects to the open file by its name in
- * /proc.
- */
-static bool answers(const struct node *node)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	AUTO_FD file = root_openat(&node->host, node->engine->socket, O_PATH);
-	AUTO_FD fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	(void)snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d", file);
-	return file >= 0 && fd >= 0 &&
-	       connect(fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
-}
-
-static int wait_for_engine(const struct node *node)
+/* `remove`: what davit has changed is gone, so that CRI is another's affair. */
+static int wait_for_engine(const struct node *node, bool remove)
 {
 	const struct timespec pause = {.tv_nsec = 500L * 1000 * 1000};
+	enum node_answer answer;
 
 	for (int i = 0; i < 2 * NODE_SECONDS; i++) {
-		if (answers(node)) {
+		answer = node_ask(node, node->engine);
+		if (answer == NODE_READY || (remove && answer == NODE_WITHOUT_CRI)) {
 			(void)printf("%s is back\n", node->engine->name);
 			return 0;
 		}
+		if (answer == NODE_WITHOUT_CRI)
+			return error_set(node->err, ERROR_SYSTEM, ENOTSUP,
+					 "read that service's log, and check disabled_plugins",
+					 "use %s for Kubernetes: it runs without its CRI plugin",
+					 node->engine->name);
 		(void)nanosleep(&pause, NULL);
 	}
 	return error_set(node->err, ERROR_SYSTEM, ETIMEDOUT, "read that service's log",
@@ -165,11 +156,17 @@ static int configure(const struct node *node, bool remove, const char **ret_rest
 {
 	char *name = arena_strdup(node->arena, node->engine->command), *output = NULL;
 	char back[] = "--remove", set_default[] = "--set-default", cdi[] = "--cdi";
-	char *argv[4] = {name};
+	char file[] = "--file", path[] = CONTAINERD_MAIN;
+	char *argv[6] = {name};
 	int argc = 1, r;
 
 	if (!name)
 		return error_memory(node->err);
+	/* The directory of a distribution that doesn't run may lie beside it. */
+	if (string_equal(node->engine->name, "containerd")) {
+		argv[argc++] = file;
+		argv[argc++] = path;
+	}
 	if (remove)
 		argv[argc++] = back;
 	if (!remove && node->set_default)
@@ -205,7 +202,7 @@ int node_configure(const struct node *node, bool remove)
 	}
 	r = run_on_host(node, command);
 	if (r == 0)
-		r = wait_for_engine(node);
+		r = wait_for_engine(node, remove);
 	if (r == 0 || remove)
 		return r;
 	/* It worked before. */

@@ -83,6 +83,19 @@ static int copy_to(int from, int dir, const char *name, const char *temporary)
 	return r;
 }
 
+/* A program that somebody has installed gets a second name, under which it comes back. */
+static int keep_original(const struct node *node, int dir, const char *name, const char *program)
+{
+	const char *backup = arena_printf(node->arena, "%s" CONFIGURE_BACKUP_SUFFIX, name);
+
+	if (!backup)
+		return -ENOMEM;
+	if (!strings_contain(&node->before, program) || linkat(dir, name, dir, backup, 0) == 0 ||
+	    errno == EEXIST)
+		return 0;
+	return -errno;
+}
+
 static int copy_program(const struct node *node, const char *program)
 {
 	AUTO_FD from = open_source(node, program);
@@ -104,7 +117,9 @@ static int copy_program(const struct node *node, const char *program)
 		return error_memory(node->err);
 	/* An interrupted call may have left this file. */
 	(void)unlinkat(dir, temporary, 0);
-	r = copy_to(from, dir, name, temporary);
+	r = keep_original(node, dir, name, program);
+	if (r == 0)
+		r = copy_to(from, dir, name, temporary);
 	if (r < 0) {
 		(void)unlinkat(dir, temporary, 0);
 		return error_fix(node->err,
@@ -113,6 +128,21 @@ static int copy_program(const struct node *node, const char *program)
 				 "-DCMAKE_INSTALL_PREFIX=/opt/davit");
 	}
 	(void)printf("wrote %s\n", program);
+	return 0;
+}
+
+int node_find_existing(struct node *node)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < ARRAY_SIZE(programs) + ARRAY_SIZE(names); i++) {
+		const char *path = i < ARRAY_SIZE(programs) ? programs[i]
+							    : names[i - ARRAY_SIZE(programs)].name;
+
+		if (root_stat(&node->host, path, AT_SYMLINK_NOFOLLOW, &st) == 0 &&
+		    strings_add(node->arena, &node->before, path) < 0)
+			return error_memory(node->err);
+	}
 	return 0;
 }
 
@@ -206,13 +236,35 @@ static size_t count_users(const struct node *node, const char *folder, int depth
 	return count;
 }
 
+/* The program of before; without a backup, it was never replaced. */
+static int restore_program(const struct node *node, const char *program)
+{
+	struct error ignored = {0};
+	const char *name, *backup;
+	AUTO_FD dir = root_open_parent(&node->host, program, false, &name, &ignored);
+
+	if (dir < 0)
+		return 0;
+	backup = arena_printf(node->arena, "%s" CONFIGURE_BACKUP_SUFFIX, name);
+	if (!backup)
+		return error_memory(node->err);
+	if (renameat(dir, backup, dir, name) == 0)
+		(void)printf("restored %s\n", program);
+	else if (errno != ENOENT)
+		return error_errno(node->err, errno, "restore %s of the host", program);
+	/* A rename between two links of one file does nothing. */
+	(void)unlinkat(dir, backup, 0);
+	return 0;
+}
+
 int node_remove_files(const struct node *node)
 {
 	size_t users = 0;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(names); i++)
-		if (string_equal(root_readlink(&node->host, names[i].name, node->arena),
+		if (!strings_contain(&node->before, names[i].name) &&
+		    string_equal(root_readlink(&node->host, names[i].name, node->arena),
 				 names[i].program))
 			r = remove_file(node, names[i].name);
 	for (size_t i = 0; i < ARRAY_SIZE(tasks); i++)
@@ -220,7 +272,12 @@ int node_remove_files(const struct node *node)
 	if (r == 0 && users)
 		(void)printf("kept the programs: %zu container%s need%s them to stop\n", users,
 			     users == 1 ? "" : "s", users == 1 ? "s" : "");
-	for (size_t i = 0; r == 0 && !users && i < ARRAY_SIZE(programs); i++)
-		r = remove_file(node, programs[i]);
-	return r < 0 ? r : remove_file(node, NODE_RECORD);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(programs); i++) {
+		if (strings_contain(&node->before, programs[i]))
+			r = restore_program(node, programs[i]);
+		else if (!users)
+			r = remove_file(node, programs[i]);
+	}
+	/* Without the record, a later install would take these programs for somebody's own. */
+	return r < 0 || users ? r : remove_file(node, NODE_RECORD);
 }
