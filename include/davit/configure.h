@@ -265,10 +265,20 @@ struct containerd_program {
 	const char *path; /* NULL: no usable program */
 	int fd;           /* O_PATH, or -1; the caller closes it */
 	struct containerd_version version;
+	const char *folder; /* the daemon's working directory; NULL: "/" */
+	/* Whether relative patterns in imports start there (before 1.6.29 and 1.7.16). */
+	bool globs_from_folder;
+	/* path NULL: two programs of different versions, of which none is known to run. */
+	const char *others[2];
 };
-/* `own`: the program that is known to run, by a unit or a distribution; NULL: the usual paths. */
-void containerd_open_program(const struct root *root, const char *own, struct arena *arena,
-			     struct containerd_program *ret);
+/*
+ * Opens the containerd that reads distribution->file: distribution->program, the running daemon's
+ * program, that of its systemd unit, or one in the usual places, in this order. Only files that
+ * nobody but root or the caller can change are used.
+ */
+void containerd_open_program(const struct root *root,
+			     const struct containerd_distribution *distribution,
+			     struct arena *arena, struct containerd_program *ret);
 /*
  * Runs `containerd config dump` for these files: with the given text of the main file, and with the
  * drop-in's text instead of the file at its path. 0, or -errno if containerd can't read them.

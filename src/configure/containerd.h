@@ -17,6 +17,14 @@ const char *containerd_plugin(unsigned format);
 /* Its section in merged files or in a dump, or NULL. */
 const struct toml_node *containerd_section(const struct toml_node *settings);
 
+/* Opens a program that nobody but its trusted owner can change. */
+bool containerd_open_trusted(const struct root *root, const char *path,
+			     struct containerd_program *ret);
+/* The program of the host's running daemon (or the caller's own) that reads distribution->file. */
+bool containerd_open_running(const struct root *root,
+			     const struct containerd_distribution *distribution,
+			     struct arena *arena, struct containerd_program *ret);
+
 /* The runtimes that davit makes of one name: it, NAME-cdi and NAME-legacy. */
 #define CONTAINERD_HANDLERS 3
 /* NULL without memory. */

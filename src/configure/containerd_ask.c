@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What containerd says of its own files: `containerd config dump`. */
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "toml.h"
+#include "containerd.h"
 
 #define DUMP_MAX ((size_t)4 * 1024 * 1024)
 #define TIMEOUT_MS 20000
@@ -28,8 +29,8 @@ static char *run(const struct containerd_program *program, const char *const *ar
 	return r == 0 && result.status == 0 ? result.output : NULL;
 }
 
-/* A program that nobody but its owner, whom we trust, can change. */
-static bool open_program(const struct root *root, const char *path, struct containerd_program *ret)
+bool containerd_open_trusted(const struct root *root, const char *path,
+			     struct containerd_program *ret)
 {
 	ret->fd = root_openat(root, path, O_PATH);
 	if (ret->fd < 0)
@@ -40,25 +41,94 @@ static bool open_program(const struct root *root, const char *path, struct conta
 	return ret->fd >= 0;
 }
 
-void containerd_open_program(const struct root *root, const char *own, struct arena *arena,
-			     struct containerd_program *ret)
+/* Before 1.6.29 and 1.7.16, relative patterns start at the daemon's working directory. */
+static bool globs_from_folder(const char *text, struct containerd_version version)
+{
+	static const unsigned fixed[] = {29, 16};
+	char head[32] = "";
+	const char *at;
+	uint64_t patch;
+
+	if (version.major != 1 || version.minor < 6 || version.minor > 7)
+		return version.major == 1 && version.minor < 6;
+	(void)snprintf(head, sizeof(head), "%u.%u.", version.major, version.minor);
+	at = strstr(text, head);
+	at = at ? at + strlen(head) : "";
+	return parse_number(at, strspn(at, "0123456789"), 10, 1000, &patch) == 0 &&
+	       patch < fixed[version.minor - 6];
+}
+
+static bool find_version(struct containerd_program *program, struct arena *arena)
+{
+	const char *line;
+	const char *text =
+		run(program, (const char *const[]){program->path, "--version", NULL}, arena, &line);
+
+	if (!text || containerd_version_parse(text, &program->version) < 0)
+		return false;
+	program->globs_from_folder = globs_from_folder(text, program->version);
+	return true;
+}
+
+static bool is_same_file(int a, int b)
+{
+	struct stat one, other;
+
+	return fstat(a, &one) == 0 && fstat(b, &other) == 0 && one.st_dev == other.st_dev &&
+	       one.st_ino == other.st_ino;
+}
+
+/* The usual places. If programs of two versions are there, none is used. */
+static void open_usual(const struct root *root, struct arena *arena, struct containerd_program *ret)
 {
 	static const char *const usual[] = {"/usr/local/bin/containerd", "/usr/bin/containerd",
 					    "/usr/local/sbin/containerd", "/usr/sbin/containerd"};
-	const char *line, *version = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(usual); i++) {
+		struct containerd_program other = {.fd = -1};
+		bool differs;
+
+		if (!containerd_open_trusted(root, usual[i], &other))
+			continue;
+		if ((ret->fd >= 0 && is_same_file(ret->fd, other.fd)) ||
+		    !find_version(&other, arena)) {
+			fd_close(&other.fd);
+			continue;
+		}
+		if (ret->fd < 0) {
+			*ret = other;
+			continue;
+		}
+		differs = other.version.major != ret->version.major ||
+			  other.version.minor != ret->version.minor ||
+			  other.globs_from_folder != ret->globs_from_folder;
+		fd_close(&other.fd);
+		if (!differs)
+			continue;
+		fd_close(&ret->fd);
+		*ret = (struct containerd_program){.fd = -1, .others = {ret->path, other.path}};
+		return;
+	}
+}
+
+void containerd_open_program(const struct root *root,
+			     const struct containerd_distribution *distribution,
+			     struct arena *arena, struct containerd_program *ret)
+{
+	const char *own = distribution->program;
 
 	*ret = (struct containerd_program){.fd = -1};
+	if (!own && !containerd_open_running(root, distribution, arena, ret) &&
+	    !distribution->rootless)
+		own = configure_service_program(root, distribution->services[0], arena);
 	if (own)
-		(void)open_program(root, own, ret);
-	for (size_t i = 0; !own && i < ARRAY_SIZE(usual) && ret->fd < 0; i++)
-		(void)open_program(root, usual[i], ret);
-	if (ret->fd >= 0)
-		version =
-			run(ret, (const char *const[]){ret->path, "--version", NULL}, arena, &line);
-	if (version && containerd_version_parse(version, &ret->version) == 0)
+		(void)containerd_open_trusted(root, own, ret);
+	if (ret->fd >= 0 && find_version(ret, arena))
 		return;
 	fd_close(&ret->fd);
 	*ret = (struct containerd_program){.fd = -1};
+	if (!distribution->program)
+		open_usual(root, arena, ret);
 }
 
 /* A text as a file that a child can open by its path, also where /proc belongs to another PID

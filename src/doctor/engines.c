@@ -330,7 +330,8 @@ static int gather_docker(struct doctor_gathering *g, struct doctor_engine *engin
 }
 
 /* From containerd itself, if it can be queried; otherwise from its files. */
-static int ask_containerd(struct doctor_gathering *g, const char *own,
+static int ask_containerd(struct doctor_gathering *g,
+			  const struct containerd_distribution *distribution,
 			  const struct engine_files *files, struct doctor_engine *engine,
 			  const struct toml_node **ret, unsigned *ret_major)
 {
@@ -340,7 +341,7 @@ static int ask_containerd(struct doctor_gathering *g, const char *own,
 	int r = 0;
 
 	if (string_equal(g->root.path, "/"))
-		containerd_open_program(&g->root, own, g->arena, &program);
+		containerd_open_program(&g->root, distribution, g->arena, &program);
 	if (program.path)
 		r = containerd_ask_about(&program, files, &(struct engine_overlay){0}, g->arena,
 					 &settings, &err);
@@ -381,7 +382,6 @@ static int gather_containerd(struct doctor_gathering *g, struct doctor_engine *e
 	struct engine_files files = {0};
 	const struct toml_node *settings = NULL;
 	struct error err = {0};
-	const char *own;
 	unsigned major = 0;
 	int r = doctor_find_daemon(g, "containerd", engine, &arguments);
 
@@ -416,11 +416,7 @@ static int gather_containerd(struct doctor_gathering *g, struct doctor_engine *e
 	take_files(g, &files, engine);
 	if (r < 0)
 		return take_error(engine, r, &err);
-	own = distribution.program;
-	if (!own)
-		own = engine->pid ? engine->program
-				  : configure_service_program(&g->root, "containerd", g->arena);
-	r = ask_containerd(g, own, &files, engine, &settings, &major);
+	r = ask_containerd(g, &distribution, &files, engine, &settings, &major);
 	if (r < 0 || !settings)
 		return r;
 	r = take_containerd(

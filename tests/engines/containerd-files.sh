@@ -832,6 +832,57 @@ edited() {
 	equal "$name: the daemon's CRI plugin then" ok "$(started)"
 }
 
+# --- two containerds -----------------------------------------------------------------------------------
+
+# Another version lies beside it, whose answers are wrong for the daemon. In turn, a unit, a running
+# daemon and nothing say which of them is the daemon's.
+two_programs() {
+	local name="containerd $version, two of them" wants='' wants_1='' how daemon='' notes
+	mount -t tmpfs tmpfs /usr/local/bin
+	mount -t tmpfs tmpfs /usr/lib/systemd/system
+	mkdir -p /run/systemd/system
+	# shellcheck disable=SC2016 # the script's own
+	printf '#!/bin/sh\n[ "$1" = --version ] && echo containerd other v%s.0 || cat "$2"\n' \
+		"$([[ $version = 1.* ]] && echo 2.1 || echo 1.6)" > /usr/local/bin/containerd
+	chmod 755 /usr/local/bin/containerd
+	for how in unit running neither; do
+		rm -rf "${work:?}/etc" /run/systemd/system/*
+		kubeadm 'options = { SystemdCgroup = true }'
+		case $how in
+		unit)
+			printf '[Service]\nExecStart=/usr/local/bin/containerd\n' > /usr/lib/systemd/system/containerd.service
+			mkdir /run/systemd/system/containerd.service.d
+			printf '[Service]\nExecStart=\nExecStart=-/usr/bin/containerd --log-level info\n' \
+				> /run/systemd/system/containerd.service.d/10-site.conf
+			;;
+		running)
+			printf '[Service]\nExecStart=/usr/local/bin/containerd\n' > /run/systemd/system/containerd.service
+			mkdir -p "$work/run"
+			/usr/bin/containerd --config "$etc/config.toml" --root "$work/run/root" --state "$work/run/state" \
+				--address "$work/run/socket" < /dev/null > "$work/run/log" 2>&1 &
+			daemon=$!
+			until [ "$(cat /proc/$daemon/comm)" = containerd ]; do sleep 0.05; done
+			;;
+		neither) rm /usr/lib/systemd/system/containerd.service ;;
+		esac
+		dump > "$work/before.toml"
+		configure
+		if [ -n "$daemon" ]; then
+			kill "$daemon"
+			wait "$daemon" || true
+			daemon=''
+		fi
+		notes=$(grep -c 'have different versions' <<< "$output" || true)
+		equal "$name, $how: it is configured, and a note says when none is known" \
+			"0 $([ $how = neither ] && echo 1 || echo 0)" "$rc $notes"
+		dump > "$work/after.toml" || true
+		# shellcheck disable=SC2086 # words
+		equal "$name, $how: nothing is lost" '' \
+			"$(python3 "$compare" "$work/before.toml" "$work/after.toml" "$program" $wants)"
+	done
+	umount /usr/lib/systemd/system /usr/local/bin
+}
+
 # --- what is refused, with the cause ---------------------------------------------------------------
 
 # refused NAME MESSAGE OPTION...
@@ -883,6 +934,7 @@ for containerd in "${containerds[@]}"; do
 	start_cases
 	states
 	edited
+	two_programs
 	umount "$(command -v containerd)"
 done
 report_exit

@@ -594,12 +594,13 @@ int configure_do_containerd(struct job *job, struct change changes[static 2])
 	}
 	/* No program of another root is run: it may have another architecture, or be incomplete. */
 	if (string_equal(job->root_path, "/"))
-		containerd_open_program(
-			&job->root,
-			asking.distribution.program
-				? asking.distribution.program
-				: configure_service_program(&job->root, "containerd", job->arena),
-			job->arena, &asking.program);
+		containerd_open_program(&job->root, &asking.distribution, job->arena,
+					&asking.program);
+	if (asking.program.others[0])
+		(void)fprintf(stderr,
+			      "davit: note: %s and %s have different versions, and neither of "
+			      "them is running: what davit writes suits both\n",
+			      asking.program.others[0], asking.program.others[1]);
 	asking.version = asking.program.version;
 	r = run(&asking, changes);
 	fd_close(&asking.program.fd);
