@@ -165,6 +165,15 @@ const char *containerd_default_runtime(const struct toml_node *settings);
 bool containerd_cri_disabled(const struct toml_node *settings);
 /* Whether any runtime is configured; the default runtime must then be configured, too. */
 bool containerd_names_runtimes(const struct toml_node *settings);
+/*
+ * Whether systemd_cgroup is set, which containerd 1.x accepts only for its runtime v1. Otherwise
+ * the CRI plugin doesn't load. Use options.SystemdCgroup.
+ */
+bool containerd_refuses_systemd(const struct toml_node *settings);
+/* The absolute paths of the runtimes' base_runtime_spec. Without one of the files, the CRI plugin
+ * doesn't load. 0 or -ENOMEM. */
+int containerd_base_specs(const struct toml_node *settings, struct arena *arena,
+			  struct strings *ret);
 /* enable_cdi, or `otherwise` if it isn't set. */
 bool containerd_cdi(const struct toml_node *settings, bool otherwise);
 /* cdi_spec_dirs; *ret is empty if it isn't set. 0 or -ENOMEM. */

@@ -69,6 +69,10 @@ struct doctor_engine {
 	const char *own_specs;    /* one of spec_dirs with a spec, not a default; NULL: none */
 	/* The default runtime, if it isn't configured; NULL: it is. */
 	const char *missing_default;
+	/* containerd: a runtime's base_runtime_spec that doesn't exist; NULL: none. */
+	const char *missing_spec;
+	/* containerd: systemd_cgroup is set for a runtime that doesn't know it. */
+	bool systemd_refused;
 	bool missing_for_sure; /* false: depends on containerd's version, which is unknown */
 	struct doctor_program hook, runtime;
 	struct doctor_program amd_runtime; /* amd-container-runtime, as Docker finds it */

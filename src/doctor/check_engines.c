@@ -367,6 +367,25 @@ int check_containerd_config(const struct doctor_host *host, struct finding *ret)
 {
 	const struct doctor_engine *engine = &host->engines[DOCTOR_CONTAINERD];
 
+	if (engine->missing_spec && !engine->cri_disabled) {
+		(void)finding_set(ret, DOCTOR_FAIL, NULL,
+				  "base_runtime_spec of a runtime in %s and its imports is %s, "
+				  "which doesn't exist: the CRI plugin doesn't load",
+				  engine->file, engine->missing_spec);
+		return finding_remedy(ret,
+				      "create it (`ctr oci spec`), or remove that line, then %s",
+				      restart_of(engine));
+	}
+	if (engine->systemd_refused && !engine->cri_disabled) {
+		(void)finding_set(ret, engine->missing_for_sure ? DOCTOR_FAIL : DOCTOR_WARN, NULL,
+				  "systemd_cgroup is set in %s and its imports: containerd 1.x "
+				  "accepts it only for its runtime v1, and otherwise doesn't load "
+				  "the CRI plugin",
+				  engine->file);
+		return finding_remedy(ret,
+				      "set SystemdCgroup in the runtimes' options instead, then %s",
+				      restart_of(engine));
+	}
 	if (!engine->missing_default || engine->cri_disabled)
 		return config(engine, ret);
 	(void)finding_set(ret, engine->missing_for_sure ? DOCTOR_FAIL : DOCTOR_WARN, NULL,

@@ -355,6 +355,22 @@ static int ask_containerd(struct doctor_gathering *g,
 	return settings ? 0 : -ENOMEM;
 }
 
+/* What keeps the CRI plugin from loading, besides the default runtime. */
+static int find_cri_faults(struct doctor_gathering *g, const struct toml_node *settings,
+			   unsigned format, struct doctor_engine *engine)
+{
+	struct strings specs;
+
+	if (containerd_base_specs(settings, g->arena, &specs) < 0)
+		return -ENOMEM;
+	/* A rootless daemon has directories of its own. */
+	for (size_t i = 0; !engine->rootless && !engine->missing_spec && i < specs.count; i++)
+		if (!doctor_exists(g, specs.items[i]))
+			engine->missing_spec = specs.items[i];
+	engine->systemd_refused = format < 3 && containerd_refuses_systemd(settings);
+	return 0;
+}
+
 static int take_containerd(const struct toml_node *settings, unsigned format, unsigned major,
 			   struct arena *arena, struct doctor_engine *engine)
 {
@@ -368,10 +384,8 @@ static int take_containerd(const struct toml_node *settings, unsigned format, un
 	if (containerd_spec_dirs(settings, arena, &engine->spec_dirs) < 0)
 		return -ENOMEM;
 	/* Before 2.0, a configured runtime removes the built-in default runtime. */
-	if (!other.exists && containerd_names_runtimes(settings) && format < 3) {
+	if (!other.exists && containerd_names_runtimes(settings) && format < 3)
 		engine->missing_default = containerd_default_runtime(settings);
-		engine->missing_for_sure = major == 1;
-	}
 	return 0;
 }
 
@@ -423,6 +437,14 @@ static int gather_containerd(struct doctor_gathering *g, struct doctor_engine *e
 		settings,
 		major >= 2 ? 3 : containerd_format(&files, (struct containerd_version){major, 0}),
 		major, g->arena, engine);
+	if (r == 0)
+		r = find_cri_faults(
+			g, settings,
+			major >= 2
+				? 3
+				: containerd_format(&files, (struct containerd_version){major, 0}),
+			engine);
+	engine->missing_for_sure = major == 1;
 	find_own_specs(g, engine);
 	return r < 0 ? r : find_runtime(g, engine);
 }

@@ -103,6 +103,18 @@ version = 2
 END
 sets_up 'Debian, containerd 1.7' 'systemctl restart containerd' /etc/containerd/conf.d/davit.toml
 
+# What docs/kubernetes.md says of a pod's annotations: the default runtime's list is copied.
+cat > "$host/etc/containerd/config.toml" << 'END'
+version = 2
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+  pod_annotations = ["*"]
+END
+node install --no-restart
+equal "the default runtime's pod_annotations: copied for each handler" 3 \
+	"$(sed '/runtimes\.runc/,/^ *$/d' "$host/etc/containerd/conf.d/davit.toml" | grep -c 'pod_annotations = \["\*"\]')"
+node remove --no-restart
+
 for name in k3s rke2; do
 	new_host $name sles /run/k3s/containerd/containerd.sock $name-agent
 	mkdir -p "$host/var/lib/rancher/$name/agent/etc/containerd"

@@ -138,6 +138,19 @@ CHANGE(refused_file)
 	host->engines[DOCTOR_DOCKER].refused = "runtime nvidia: cannot configure both";
 }
 
+CHANGE(no_base_spec)
+{
+	(void)arena;
+	host->engines[DOCTOR_CONTAINERD].missing_spec = "/etc/no.json";
+}
+
+CHANGE(legacy_systemd)
+{
+	(void)arena;
+	host->engines[DOCTOR_CONTAINERD].systemd_refused = true;
+	host->engines[DOCTOR_CONTAINERD].missing_for_sure = true;
+}
+
 CHANGE(doubled_key)
 {
 	(void)arena;
@@ -474,6 +487,8 @@ static const struct {
 	{"docker.specs", one_letter_30, DOCTOR_OK, "in spite of"},
 	{"cdi.specs", one_letter_28, DOCTOR_WARN, "x.com/g"},
 	{"containerd.config", bad_file, DOCTOR_FAIL, "line 1"},
+	{"containerd.config", no_base_spec, DOCTOR_FAIL, "/etc/no.json, which doesn't exist"},
+	{"containerd.config", legacy_systemd, DOCTOR_FAIL, "systemd_cgroup is set"},
 	{"crio.config", bad_file, DOCTOR_FAIL, "line 1"},
 	{"docker.config", hidden_file, DOCTOR_UNKNOWN, "can't be read"},
 	{"docker.runtime", hidden_file, DOCTOR_UNKNOWN, "can't be read"},
