@@ -87,4 +87,16 @@ rm "$root/etc/containerd/conf.d/50-mirror.toml"
 rc=0
 output=$("$davit" configure containerd --root "$root" 2>&1) || rc=$?
 equal 'containerd: the remedy works' '0 1 1' "$rc $(grep -c 'site/pause:1' "$root/etc/containerd/conf.d/davit.toml") $(grep -c certs.d "$root/etc/containerd/conf.d/davit.toml")"
+# A pattern that would also fit the drop-in's folder, which containerd can't read.
+rm -rf --one-file-system "$root"
+put etc/containerd/config.toml 'version = 3
+imports = ["/etc/containerd/conf*"]'
+before=$(state)
+rc=0
+output=$("$davit" configure containerd --root "$root" 2>&1) || rc=$?
+equal 'containerd: a pattern that fits conf.d: the drop-in is beside the main file' '0 config.toml config.toml.before-davit davit.toml' \
+	"$rc $(cd "$root/etc/containerd" && echo ./* | sed 's:\./::g')"
+rc=0
+output=$("$davit" configure containerd --root "$root" --remove 2>&1) || rc=$?
+equal 'containerd: a pattern that fits conf.d: removed' "0 $before" "$rc $(state)"
 report_exit

@@ -168,11 +168,42 @@ static int add_import(const struct asking *asking, struct change *change, struct
 }
 
 /* The same, but at the end of the imports if a later file would override davit's. */
+/*
+ * Whether a pattern of the imports, such as "conf*", also fits the drop-in's folder, which doesn't
+ * exist yet: containerd doesn't start if it is to read a directory.
+ */
+static int is_folder_read(const struct asking *asking, bool *ret)
+{
+	const char *drop_in = asking->distribution.drop_in, *slash = strrchr(drop_in, '/');
+	struct job *job = asking->job;
+	struct engine_overlay folder = {
+		arena_strndup(job->arena, drop_in, (size_t)(slash - drop_in)), ""};
+	struct engine_files files;
+	struct stat st;
+	int r;
+
+	*ret = false;
+	if (!folder.path)
+		return error_memory(job->err);
+	if (root_stat(&job->root, folder.path, 0, &st) == 0)
+		return 0;
+	r = containerd_load(&job->root, &asking->distribution, &folder, 1, job->arena, &files,
+			    job->err);
+	*ret = r == 0 && is_read(&files, folder.path);
+	return r;
+}
+
 static int choose_import(struct asking *asking, struct change *change)
 {
 	struct containerd_distribution *distribution = &asking->distribution;
 	struct engine_files files;
-	int r = add_import(asking, change, &files);
+	bool folder = false;
+	int r = distribution->last_drop_in ? is_folder_read(asking, &folder) : 0;
+
+	if (folder)
+		distribution->drop_in = distribution->last_drop_in;
+	if (r == 0)
+		r = add_import(asking, change, &files);
 
 	if (r < 0 || !distribution->last_drop_in ||
 	    !containerd_is_replaced(&files, distribution->drop_in, asking->version))
