@@ -99,4 +99,23 @@ rc=0
 output=$("$davit" configure containerd --root "$root" --remove 2>&1) || rc=$?
 equal 'containerd: a pattern that fits conf.d: removed' "0 config.toml version = 3 imports = [\"/etc/containerd/conf*\"]" \
 	"$rc $(ls "$root/etc/containerd") $(paste -sd " " "$root/etc/containerd/config.toml")"
+# A file that comes later makes davit write a second drop-in. --remove takes both.
+rm -rf --one-file-system "$root"
+put etc/containerd/config.toml "version = 2
+imports = [\"/etc/containerd/conf.d/*.toml\"]
+[$cri.containerd.runtimes.runc]
+runtime_type = \"io.containerd.runc.v2\""
+before=$(sha256sum < "$root/etc/containerd/config.toml")
+"$davit" configure containerd --root "$root" > /dev/null 2>&1
+cp "$root/etc/containerd/config.toml" "$root/etc/containerd/conf.d/zz.toml"
+sed -i /^imports/d "$root/etc/containerd/conf.d/zz.toml"
+rc=0
+output=$("$davit" configure containerd --root "$root" 2>&1) || rc=$?
+equal 'containerd: a later file: a drop-in beside the main file' '0 davit.toml conf.d/davit.toml' \
+	"$rc $(cd "$root/etc/containerd" && echo davit.toml conf.d/davit.toml | xargs ls -U | xargs)"
+rc=0
+output=$("$davit" configure containerd --root "$root" --remove 2>&1) || rc=$?
+equal 'containerd: a later file: --remove takes both drop-ins' "0 zz.toml $before" \
+	"$rc $(cd "$root/etc/containerd" && ls davit.toml 2> /dev/null; ls "$root/etc/containerd/conf.d") $(sha256sum < "$root/etc/containerd/config.toml")"
+equal 'containerd: a later file: one line says what to restart' 1 "$(grep -c 'restart needed' <<< "$output")"
 report_exit

@@ -502,10 +502,8 @@ static int may_write(const struct job *job, const char *path)
 
 /* ---- running ----------------------------------------------------------------------------- */
 
-static int run_job(struct job *job)
+static int run_changes(struct job *job, struct change changes[static 2], unsigned *changed)
 {
-	struct change changes[2] = {{0}};
-	unsigned changed = 0;
 	int r;
 
 	switch (job->engine) {
@@ -522,12 +520,35 @@ static int run_job(struct job *job)
 		r = do_podman(job, changes);
 	}
 	/* Either all of them or none. */
-	for (size_t i = 0; r == 0 && !job->dry_run && i < ARRAY_SIZE(changes); i++)
+	for (size_t i = 0; r == 0 && !job->dry_run && i < 2; i++)
 		if (changes[i].path && is_changed(job, &changes[i]))
 			r = may_write(job, changes[i].path);
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(changes); i++)
+	for (size_t i = 0; r == 0 && i < 2; i++)
 		if (changes[i].path)
-			r = finish_change(job, &changes[i], &changed);
+			r = finish_change(job, &changes[i], changed);
+	return r;
+}
+
+/*
+ * Whether --remove took away containerd's drop-in beside the main file. An earlier one in conf.d
+ * remained when a later file there overrode it.
+ */
+static bool may_have_another(const struct job *job, const struct change *drop_in)
+{
+	return job->engine == ENGINE_CONTAINERD && job->remove && !job->dry_run && !job->drop_in &&
+	       drop_in->path && drop_in->before && !drop_in->after &&
+	       string_ends(drop_in->path, "/davit.toml") &&
+	       !string_ends(drop_in->path, ".d/davit.toml");
+}
+
+static int run_job(struct job *job)
+{
+	struct change changes[2] = {{0}}, again[2] = {{0}};
+	unsigned changed = 0;
+	int r = run_changes(job, changes, &changed);
+
+	if (r == 0 && may_have_another(job, &changes[1]))
+		r = run_changes(job, again, &changed);
 	if (r < 0)
 		return r;
 	if (cli_is_quiet() || (job->whole && job->dry_run))
