@@ -330,25 +330,19 @@ static int gather_docker(struct doctor_gathering *g, struct doctor_engine *engin
 }
 
 /* From containerd itself, if it can be queried; otherwise from its files. */
-static int ask_containerd(struct doctor_gathering *g,
-			  const struct containerd_distribution *distribution,
+static int ask_containerd(struct doctor_gathering *g, const struct containerd_program *program,
 			  const struct engine_files *files, struct doctor_engine *engine,
-			  const struct toml_node **ret, unsigned *ret_major)
+			  const struct toml_node **ret)
 {
-	struct containerd_program program = {.fd = -1};
 	struct toml_node *settings = NULL;
 	struct error err = {0};
 	int r = 0;
 
-	if (string_equal(g->root.path, "/"))
-		containerd_open_program(&g->root, distribution, g->arena, &program);
-	if (program.path)
-		r = containerd_ask_about(&program, files, &(struct engine_overlay){0}, g->arena,
+	if (program->path)
+		r = containerd_ask_about(program, files, &(struct engine_overlay){0}, g->arena,
 					 &settings, &err);
 	else
-		settings = containerd_merge(files, program.version, g->arena);
-	fd_close(&program.fd);
-	*ret_major = program.version.major;
+		settings = containerd_merge(files, program->version, g->arena);
 	*ret = settings;
 	if (r < 0)
 		return take_error(engine, r, &err);
@@ -395,8 +389,9 @@ static int gather_containerd(struct doctor_gathering *g, struct doctor_engine *e
 	struct strings arguments = {0};
 	struct engine_files files = {0};
 	const struct toml_node *settings = NULL;
+	struct containerd_program program = {.fd = -1};
 	struct error err = {0};
-	unsigned major = 0;
+	unsigned major;
 	int r = doctor_find_daemon(g, "containerd", engine, &arguments);
 
 	if (r == 0)
@@ -426,11 +421,16 @@ static int gather_containerd(struct doctor_gathering *g, struct doctor_engine *e
 				  ? "systemctl --user restart containerd"
 				  : configure_restart(&g->root, distribution.services,
 						      distribution.services[1] ? 2 : 1, g->arena);
+	if (string_equal(g->root.path, "/"))
+		containerd_open_program(&g->root, &distribution, g->arena, &program);
+	major = program.version.major;
+	if (program.globs_from_folder)
+		distribution.glob_folder = program.folder ? program.folder : "/";
 	r = containerd_load(&g->root, &distribution, NULL, 0, g->arena, &files, &err);
 	take_files(g, &files, engine);
-	if (r < 0)
-		return take_error(engine, r, &err);
-	r = ask_containerd(g, &distribution, &files, engine, &settings, &major);
+	r = r < 0 ? take_error(engine, r, &err)
+		  : ask_containerd(g, &program, &files, engine, &settings);
+	fd_close(&program.fd);
 	if (r < 0 || !settings)
 		return r;
 	r = take_containerd(

@@ -771,6 +771,7 @@ doctor() {
 }
 # What doctor says of a state, and of its opposite, and what the daemon then does.
 states() {
+	local words
 	rm -rf "${work:?}/etc"
 	case_debian_package
 	matches "containerd $version: not configured, doctor" 'warn +containerd.runtime .*no runtime nvidia' "$(doctor)"
@@ -789,6 +790,17 @@ states() {
 	else
 		matches "containerd $version: a later file is merged, doctor" 'ok +containerd.runtime ' "$(doctor)"
 	fi
+	# Where a relative pattern starts depends on the version.
+	rm "$etc/conf.d/zz.toml"
+	printf 'version = 2\nimports = ["conf.d/*.toml"]\n' > "$etc/config.toml"
+	mount --bind "$etc" /etc/containerd
+	if (cd / && "$containerd" --config /etc/containerd/config.toml config dump 2> /dev/null) | grep -q davit-runtime; then
+		words='ok +containerd.runtime '
+	else
+		words='warn +containerd.runtime .*no runtime nvidia'
+	fi
+	umount /etc/containerd
+	matches "containerd $version: a relative pattern, doctor" "$words" "$(doctor)"
 	printf 'version = 2\n[plugins\n' > "$etc/config.toml"
 	matches "containerd $version: not TOML, doctor" 'FAIL +containerd.config .*line 2, column 9' "$(doctor)"
 	equal "containerd $version: not TOML, the daemon doesn't start" '' "$(started)"
