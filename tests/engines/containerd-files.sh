@@ -273,7 +273,7 @@ END
 case_imports_of_imports() {
 	put config.toml << END
 version = 2
-imports = ["a.toml", "sub/../sub/*.toml"]
+imports = ["a.toml", "@etc/sub/../sub/*.toml"]
 END
 	put a.toml << END
 version = 2
