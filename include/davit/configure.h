@@ -319,10 +319,10 @@ struct containerd_distribution {
 	const char *program; /* its containerd; NULL: the host's */
 	/* Where relative patterns of imports start; NULL: at the folder of the importing file. */
 	const char *glob_folder;
+	const char *services[2]; /* services that may need a restart */
 	/* A user's own daemon, for which the main file's directory is mounted at /etc/containerd.
 	 */
 	bool rootless;
-	const char *services[2]; /* services that may need a restart */
 };
 /*
  * Finds the distribution of a host's containerd: from a file that the user names or, if NULL, from

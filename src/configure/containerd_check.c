@@ -157,7 +157,7 @@ int configure_containerd_check_repeated(const char *before, const char *after, c
 {
 	struct repeated c = {.files = files, .check = {.arena = arena}};
 	const char *last = NULL, *list;
-	struct toml_node *then, *now;
+	struct toml_node *then = NULL, *now = NULL;
 	int r = toml_parse(before, path, arena, &then, err);
 
 	if (r == 0)

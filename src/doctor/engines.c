@@ -383,15 +383,36 @@ static int take_containerd(const struct toml_node *settings, unsigned format, un
 	return 0;
 }
 
+/* Its files as its version reads them, and their settings; NULL: they can't be read. */
+static int read_containerd(struct doctor_gathering *g, struct containerd_distribution *distribution,
+			   struct doctor_engine *engine, struct engine_files *files,
+			   const struct toml_node **ret, unsigned *ret_major)
+{
+	struct containerd_program program = {.fd = -1};
+	struct error err = {0};
+	int r;
+
+	*ret = NULL;
+	if (string_equal(g->root.path, "/"))
+		containerd_open_program(&g->root, distribution, g->arena, &program);
+	*ret_major = program.version.major;
+	if (program.globs_from_folder)
+		distribution->glob_folder = program.folder ? program.folder : "/";
+	r = containerd_load(&g->root, distribution, NULL, 0, g->arena, files, &err);
+	take_files(g, files, engine);
+	r = r < 0 ? take_error(engine, r, &err) : ask_containerd(g, &program, files, engine, ret);
+	fd_close(&program.fd);
+	return r;
+}
+
 static int gather_containerd(struct doctor_gathering *g, struct doctor_engine *engine)
 {
 	struct containerd_distribution distribution;
 	struct strings arguments = {0};
 	struct engine_files files = {0};
 	const struct toml_node *settings = NULL;
-	struct containerd_program program = {.fd = -1};
 	struct error err = {0};
-	unsigned major;
+	unsigned major = 0;
 	int r = doctor_find_daemon(g, "containerd", engine, &arguments);
 
 	if (r == 0)
@@ -421,16 +442,7 @@ static int gather_containerd(struct doctor_gathering *g, struct doctor_engine *e
 				  ? "systemctl --user restart containerd"
 				  : configure_restart(&g->root, distribution.services,
 						      distribution.services[1] ? 2 : 1, g->arena);
-	if (string_equal(g->root.path, "/"))
-		containerd_open_program(&g->root, &distribution, g->arena, &program);
-	major = program.version.major;
-	if (program.globs_from_folder)
-		distribution.glob_folder = program.folder ? program.folder : "/";
-	r = containerd_load(&g->root, &distribution, NULL, 0, g->arena, &files, &err);
-	take_files(g, &files, engine);
-	r = r < 0 ? take_error(engine, r, &err)
-		  : ask_containerd(g, &program, &files, engine, &settings);
-	fd_close(&program.fd);
+	r = read_containerd(g, &distribution, engine, &files, &settings, &major);
 	if (r < 0 || !settings)
 		return r;
 	r = take_containerd(

@@ -140,7 +140,8 @@ refuses '--host /: taken back, there is no handler nvidia'
 
 # --- the host's containerd is asked ------------------------------------------------------------------
 
-# From a container's PID namespace, whose numbers the host's /proc doesn't have.
+# From a container's PID namespace, whose numbers the host's /proc doesn't have. A running daemon's own program would be asked instead.
+stop_containerd
 mv /usr/bin/containerd /usr/bin/containerd.real
 cat > /usr/bin/containerd << END
 #!/bin/sh
@@ -155,5 +156,4 @@ matches "a DaemonSet's PID namespace: containerd dumps what is planned ($with)" 
 "$davit" node remove --host "$work/root" --no-restart > /dev/null
 mv /usr/bin/containerd.real /usr/bin/containerd
 equal "what systemctl was called for ($with)" "$(yes 'restart containerd' | head -n 4)" "$(< "$work/calls")"
-stop_containerd
 report_exit
