@@ -226,7 +226,7 @@ int configure_docker_remove(const char *text, const char *original, const char *
 		r = json_edit_remove(&edit, whole, err);
 	if (r == 0 && current && strcmp(current, name) == 0)
 		r = restore(&edit, original, path_default, err);
-	/* Whoever has enabled it: it does no harm, and may be in use. */
+	/* CDI stays on otherwise: it does no harm, and others may use it. */
 	if (r == 0 && configure->cdi && json_edit_get(&edit, path_cdi))
 		r = restore(&edit, original, path_cdi, err);
 	if (r < 0)

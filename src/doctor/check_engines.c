@@ -2,7 +2,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "doctor.h"
+#include "check_engines.h"
 
 /* /proc gives start times in seconds. */
 #define CLOCK_SLACK_S 1
@@ -16,7 +16,7 @@ static const char *restart_of(const struct doctor_engine *engine)
 }
 
 /* The file belongs to another program, so the remedy for davit's own files doesn't apply. */
-static int bad_file(const struct error *err, struct finding *ret)
+int engine_bad_file(const struct error *err, struct finding *ret)
 {
 	return finding_set(ret, DOCTOR_FAIL,
 			   err->fix[0] ? err->fix : "correct the file, or remove it", "cannot %s",
@@ -25,7 +25,7 @@ static int bad_file(const struct error *err, struct finding *ret)
 
 /* ---- all engines ------------------------------------------------------------------------ */
 
-static int found(const struct doctor_host *host, enum doctor_engine_kind kind, struct finding *ret)
+int engine_found(const struct doctor_host *host, enum doctor_engine_kind kind, struct finding *ret)
 {
 	const struct doctor_engine *engine = &host->engines[kind];
 	const char *name = doctor_engine_names[kind];
@@ -44,10 +44,10 @@ static int found(const struct doctor_host *host, enum doctor_engine_kind kind, s
 	return finding_remedy(ret, "install %s", name);
 }
 
-static int config(const struct doctor_engine *engine, struct finding *ret)
+int engine_config(const struct doctor_engine *engine, struct finding *ret)
 {
 	if (engine->file_error.code)
-		return bad_file(&engine->file_error, ret);
+		return engine_bad_file(&engine->file_error, ret);
 	if (engine->file_hidden)
 		return finding_set(ret, DOCTOR_UNKNOWN, "run `davit doctor` as root",
 				   "%s can't be read", engine->file);
@@ -56,7 +56,7 @@ static int config(const struct doctor_engine *engine, struct finding *ret)
 }
 
 /* Sets the remedy: configure and restart the engine. */
-static int remedy_configure(const struct doctor_engine *engine, const char *name,
+int engine_remedy_configure(const struct doctor_engine *engine, const char *name,
 			    const char *option, struct finding *ret)
 {
 	return finding_remedy(ret, "davit configure %s%s%s%s, then %s", name, option,
@@ -77,7 +77,7 @@ static const char *other_method(const struct doctor_host *host, enum doctor_engi
 
 /* 0 if it fills the finding, 1 if no runtime is registered, which each engine judges differently.
  */
-static int runtime(const struct doctor_host *host, enum doctor_engine_kind kind,
+int engine_runtime(const struct doctor_host *host, enum doctor_engine_kind kind,
 		   struct finding *ret)
 {
 	const struct doctor_engine *engine = &host->engines[kind];
@@ -100,13 +100,13 @@ static int runtime(const struct doctor_host *host, enum doctor_engine_kind kind,
 		(void)finding_set(ret, other ? DOCTOR_WARN : DOCTOR_FAIL, NULL,
 				  "the runtime nvidia is %s, but no such program exists%s%s",
 				  runtime->name, other ? "; " : "", other ? other : "");
-		return remedy_configure(engine, name, "", ret);
+		return engine_remedy_configure(engine, name, "", ret);
 	}
 	if (!runtime->ours) {
 		(void)finding_set(ret, DOCTOR_WARN, NULL,
 				  "the runtime nvidia is %s, which isn't davit-runtime",
 				  runtime->path);
-		return remedy_configure(engine, name, "", ret);
+		return engine_remedy_configure(engine, name, "", ret);
 	}
 	return finding_set(ret, DOCTOR_OK, NULL, "nvidia is %s", runtime->path);
 }
@@ -142,7 +142,7 @@ bool doctor_needs_restart(const struct doctor_engine *engine)
 	       last_change(engine, &what) > engine->started + CLOCK_SLACK_S;
 }
 
-static int restart(const struct doctor_host *host, enum doctor_engine_kind kind,
+int engine_restart(const struct doctor_host *host, enum doctor_engine_kind kind,
 		   struct finding *ret)
 {
 	const struct doctor_engine *engine = &host->engines[kind];
@@ -169,7 +169,7 @@ static int restart(const struct doctor_host *host, enum doctor_engine_kind kind,
 
 int check_engine_docker(const struct doctor_host *host, struct finding *ret)
 {
-	return found(host, DOCTOR_DOCKER, ret);
+	return engine_found(host, DOCTOR_DOCKER, ret);
 }
 
 int check_docker_snap(const struct doctor_host *host, struct finding *ret)
@@ -200,7 +200,7 @@ int check_docker_config(const struct doctor_host *host, struct finding *ret)
 		return finding_remedy(ret, "correct %s, then %s", engine->file, restart_of(engine));
 	}
 	if (!engine->file_mark || engine->file_error.code)
-		return config(engine, ret);
+		return engine_config(engine, ret);
 	return finding_set(
 		ret, DOCTOR_WARN, "save it without that mark",
 		"%s begins with a byte order mark, which dockerd accepts only since 23.0",
@@ -282,14 +282,14 @@ int check_docker_runtime(const struct doctor_host *host, struct finding *ret)
 {
 	const struct doctor_engine *engine = &host->engines[DOCTOR_DOCKER];
 
-	if (runtime(host, DOCTOR_DOCKER, ret) == 0)
+	if (engine_runtime(host, DOCTOR_DOCKER, ret) == 0)
 		return 0;
 	(void)finding_set(
 		ret, DOCTOR_WARN, NULL,
 		"%s has no runtime nvidia: `--runtime nvidia` fails with `unknown or invalid "
 		"runtime name`",
 		engine->file);
-	return remedy_configure(engine, "docker", "", ret);
+	return engine_remedy_configure(engine, "docker", "", ret);
 }
 
 /*
@@ -322,7 +322,7 @@ static int spec_dirs(const struct doctor_host *host, enum doctor_engine_kind kin
 				  "/var/run/cdi, because it sees both as links",
 				  kind == DOCTOR_DOCKER ? "Docker" : "containerd");
 		if (kind != DOCTOR_DOCKER)
-			return remedy_configure(engine, "containerd", " --cdi", ret);
+			return engine_remedy_configure(engine, "containerd", " --cdi", ret);
 		return finding_remedy(ret,
 				      "add a directory that you own to %s in %s, and generate the "
 				      "spec there: davit cdi generate --output "
@@ -346,21 +346,21 @@ int check_docker_cdi(const struct doctor_host *host, struct finding *ret)
 			ret, DOCTOR_WARN, NULL,
 			"features.cdi is false in %s: `--device nvidia.com/gpu=...` fails",
 			engine->file);
-		return remedy_configure(engine, "docker", " --cdi", ret);
+		return engine_remedy_configure(engine, "docker", " --cdi", ret);
 	}
 	return spec_dirs(host, DOCTOR_DOCKER, ret);
 }
 
 int check_docker_restart(const struct doctor_host *host, struct finding *ret)
 {
-	return restart(host, DOCTOR_DOCKER, ret);
+	return engine_restart(host, DOCTOR_DOCKER, ret);
 }
 
 /* ---- containerd ------------------------------------------------------------------------- */
 
 int check_engine_containerd(const struct doctor_host *host, struct finding *ret)
 {
-	return found(host, DOCTOR_CONTAINERD, ret);
+	return engine_found(host, DOCTOR_CONTAINERD, ret);
 }
 
 int check_containerd_config(const struct doctor_host *host, struct finding *ret)
@@ -387,7 +387,7 @@ int check_containerd_config(const struct doctor_host *host, struct finding *ret)
 				      restart_of(engine));
 	}
 	if (!engine->missing_default || engine->cri_disabled)
-		return config(engine, ret);
+		return engine_config(engine, ret);
 	(void)finding_set(ret, engine->missing_for_sure ? DOCTOR_FAIL : DOCTOR_WARN, NULL,
 			  "%s and its imports configure runtimes, but not the default "
 			  "runtime %s: before containerd 2.0, the CRI plugin then "
@@ -416,7 +416,7 @@ int check_containerd_runtime(const struct doctor_host *host, struct finding *ret
 	if (engine->cri_disabled)
 		return finding_set(ret, DOCTOR_SKIP, NULL,
 				   "the CRI plugin, which would use the runtime, is disabled");
-	if (runtime(host, DOCTOR_CONTAINERD, ret) == 0)
+	if (engine_runtime(host, DOCTOR_CONTAINERD, ret) == 0)
 		return 0;
 	/* Docker starts its containers with containerd, but needs no runtime configured there. */
 	if (host->required != DOCTOR_CONTAINERD && host->engines[DOCTOR_DOCKER].program)
@@ -427,7 +427,7 @@ int check_containerd_runtime(const struct doctor_host *host, struct finding *ret
 			  "%s and its imports have no runtime nvidia: pods with the "
 			  "RuntimeClass nvidia can't start",
 			  engine->file);
-	return remedy_configure(engine, "containerd", "", ret);
+	return engine_remedy_configure(engine, "containerd", "", ret);
 }
 
 /* The requirements of CDI devices in a pod besides the specs. */
@@ -450,170 +450,5 @@ int check_containerd_cdi(const struct doctor_host *host, struct finding *ret)
 
 int check_containerd_restart(const struct doctor_host *host, struct finding *ret)
 {
-	return restart(host, DOCTOR_CONTAINERD, ret);
-}
-
-/* ---- hooks.d: CRI-O and Podman ---------------------------------------------------------- */
-
-/* A hook that the engine reads, but whose program doesn't exist: the engine ignores the file. */
-static const struct doctor_hook *find_dangling(const struct doctor_host *host,
-					       enum doctor_engine_kind kind)
-{
-	for (size_t i = 0; i < host->hooks.count; i++) {
-		const struct doctor_hook *hook = &host->hooks.items[i];
-
-		if (hook->readers & 1U << kind && !hook->error.code && !hook->program.path)
-			return hook;
-	}
-	return NULL;
-}
-
-static int dangling(const struct doctor_hook *hook, enum doctor_result result, const char *effect,
-		    struct finding *ret)
-{
-	(void)finding_set(ret, result, NULL,
-			  "%s names %s, but no such program exists: the engine ignores this "
-			  "file%s",
-			  hook->file, hook->program.name, effect);
-	return string_ends(hook->program.name, "/davit-hook")
-		       ? finding_remedy(ret,
-					"davit configure podman --drop-in %s, or remove the file",
-					hook->file)
-		       : finding_remedy(ret, "remove %s%s", hook->file,
-					result == DOCTOR_FAIL ? ", and run davit configure podman"
-							      : "");
-}
-
-/* 0 if the engine reads a hook, and the finding is filled; 1 otherwise. */
-static int hooks_d(const struct doctor_host *host, enum doctor_engine_kind kind,
-		   struct finding *ret)
-{
-	const struct doctor_hook *ours = NULL, *missing = find_dangling(host, kind);
-
-	for (size_t i = 0; i < host->hooks.count; i++) {
-		const struct doctor_hook *hook = &host->hooks.items[i];
-
-		if (!(hook->readers & 1U << kind))
-			continue;
-		if (hook->error.code)
-			return bad_file(&hook->error, ret);
-		if (!ours && hook->program.ours)
-			ours = hook;
-	}
-	if (!ours)
-		return 1;
-	if (missing)
-		return dangling(missing, DOCTOR_WARN, "", ret);
-	return finding_set(ret, DOCTOR_OK, NULL, "%s runs %s", ours->file, ours->program.path);
-}
-
-int check_engine_crio(const struct doctor_host *host, struct finding *ret)
-{
-	return found(host, DOCTOR_CRIO, ret);
-}
-
-int check_crio_config(const struct doctor_host *host, struct finding *ret)
-{
-	return config(&host->engines[DOCTOR_CRIO], ret);
-}
-
-int check_crio_runtime(const struct doctor_host *host, struct finding *ret)
-{
-	const struct doctor_hook *missing;
-
-	/* If no runtime is registered, hooks.d decides first, then CDI. */
-	if (!host->engines[DOCTOR_CRIO].runtime.name && hooks_d(host, DOCTOR_CRIO, ret) == 0)
-		return 0;
-	if (runtime(host, DOCTOR_CRIO, ret) == 0)
-		return 0;
-	missing = find_dangling(host, DOCTOR_CRIO);
-	if (missing)
-		return dangling(missing, DOCTOR_FAIL, ", and no runtime nvidia is configured", ret);
-	(void)finding_set(
-		ret, DOCTOR_FAIL, NULL,
-		"CRI-O's configuration has no runtime nvidia, and hooks.d has no davit hook");
-	return remedy_configure(&host->engines[DOCTOR_CRIO], "crio", "", ret);
-}
-
-int check_crio_restart(const struct doctor_host *host, struct finding *ret)
-{
-	return restart(host, DOCTOR_CRIO, ret);
-}
-
-int check_engine_podman(const struct doctor_host *host, struct finding *ret)
-{
-	return found(host, DOCTOR_PODMAN, ret);
-}
-
-/* Where Podman looked for hooks. */
-static int no_hook(const struct doctor_host *host, enum doctor_result result, const char *remedy,
-		   const char *besides, struct finding *ret)
-{
-	const struct doctor_hooks *hooks = &host->hooks;
-	char list[400] = "";
-
-	for (size_t i = 0; i < hooks->folders.count; i++)
-		finding_list(list, sizeof(list), "%s", hooks->folders.items[i]);
-	if (!hooks->file)
-		return finding_set(ret, result, remedy, "no davit hook in hooks.d, %s", besides);
-	if (!hooks->folders.count)
-		return finding_set(ret, result, remedy,
-				   "hooks_dir in %s is an empty list, so Podman reads no hooks, %s",
-				   hooks->file, besides);
-	return finding_set(ret, result, remedy, "no davit hook in %s (hooks_dir in %s), %s", list,
-			   hooks->file, besides);
-}
-
-/* What keeps rootless Podman, or only its containers with GPUs, from starting containers. */
-static int closed(const struct doctor_host *host, enum doctor_result result, const char *path,
-		  const char *effect, struct finding *ret)
-{
-	(void)finding_set(ret, result, NULL, "%s %s: %s",
-			  host->system.uid ? "you can't access" : "not all users can access", path,
-			  effect);
-	return finding_remedy(ret, "%schmod a+rX %s",
-			      host->system.uid ? "ask the administrator to run " : "", path);
-}
-
-int check_podman_hook(const struct doctor_host *host, struct finding *ret)
-{
-	const struct doctor_hook *missing = find_dangling(host, DOCTOR_PODMAN);
-	int r;
-
-	if (host->hooks.closed && host->system.uid)
-		return closed(host, DOCTOR_FAIL, host->hooks.closed,
-			      "no container starts, because Podman reads the hooks there", ret);
-	/* Rootless Podman also reads the system's folders (tested with 4.3 and 5.8). */
-	r = host->hooks.error.code ? bad_file(&host->hooks.error, ret)
-				   : hooks_d(host, DOCTOR_PODMAN, ret);
-	if ((r || ret->result == DOCTOR_OK) && host->hooks.closed)
-		return closed(host, DOCTOR_WARN, host->hooks.closed,
-			      "no rootless container starts, because Podman reads the hooks there",
-			      ret);
-	if (r == 0 && ret->result == DOCTOR_OK && host->config_closed)
-		return closed(host, DOCTOR_WARN, host->config_closed,
-			      "rootless containers that request GPUs don't start, because their "
-			      "hook can't read " CONFIG_PATH
-			      "; those that request them by a variable of policy.env-names may "
-			      "start without them",
-			      ret);
-	if (r == 0)
-		return 0;
-	if (missing)
-		return dangling(missing, host->cdi.devices.count ? DOCTOR_WARN : DOCTOR_FAIL,
-				host->cdi.devices.count ? "; CDI devices work without it"
-							: ", and no CDI devices exist",
-				ret);
-	if (host->cdi.devices.count)
-		return no_hook(host, DOCTOR_OK, NULL, "but CDI devices exist", ret);
-	if (host->system.uid != 0)
-		return no_hook(host, DOCTOR_WARN,
-			       "ask the administrator to run `davit cdi generate "
-			       "--output /var/run/cdi/nvidia.json`, and use --device "
-			       "nvidia.com/gpu=all",
-			       "and no CDI devices exist", ret);
-	return no_hook(host, DOCTOR_FAIL,
-		       "davit configure podman, or davit cdi generate --output "
-		       "/var/run/cdi/nvidia.json",
-		       "and no CDI devices exist", ret);
+	return engine_restart(host, DOCTOR_CONTAINERD, ret);
 }

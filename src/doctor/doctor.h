@@ -32,9 +32,17 @@ int doctor_gather_bundle(struct doctor_gathering *g);
 int doctor_check_image(const struct root *root, const struct pipeline *pipeline,
 		       struct arena *arena, struct error *err);
 
+struct json_edit;
 /* Finds the running daemon of that name, and fills pid, started, program, search and hidden. */
 int doctor_find_daemon(struct doctor_gathering *g, const char *name, struct doctor_engine *engine,
 		       struct strings *ret_arguments);
+/* The value of the option --NAME in a daemon's arguments, or NULL. (arguments.c) */
+const char *doctor_option_of(const struct strings *arguments, const char *name);
+/*
+ * A key of daemon.json that dockerd's arguments set, too, so that dockerd doesn't start; or NULL.
+ * (arguments.c)
+ */
+const char *doctor_find_doubled(const struct json_edit *edit, const struct strings *arguments);
 /* Finds the program of a path, or of a name in `search` (in the format of PATH). */
 int doctor_find_program(struct doctor_gathering *g, const char *name, const char *search,
 			struct doctor_program *ret);

@@ -42,80 +42,13 @@ static int read_file(struct doctor_gathering *g, const char *path, struct doctor
 	return r == -ENOMEM ? r : 0;
 }
 
-/* The value of the option --NAME in a daemon's arguments, or NULL. */
-static const char *option_of(const struct strings *arguments, const char *name)
-{
-	for (size_t i = 1; i < arguments->count; i++) {
-		const char *word = arguments->items[i];
-
-		if (!word || !string_starts(word, name))
-			continue;
-		word += strlen(name);
-		if (*word == '=')
-			return word + 1;
-		if (!*word && i + 1 < arguments->count)
-			return arguments->items[i + 1];
-	}
-	return NULL;
-}
-
-/* The key of daemon.json that this option of dockerd sets, too; NULL: none. */
-static const char *key_of(const char *option)
-{
-	static const char *const keys[] = {
-		"hosts",
-		"default-runtime",
-		"data-root",
-		"exec-root",
-		"log-driver",
-		"log-level",
-		"storage-driver",
-		"debug",
-		"iptables",
-		"ip6tables",
-		"bridge",
-		"bip",
-		"mtu",
-		"pidfile",
-		"group",
-		"live-restore",
-		"selinux-enabled",
-		"userland-proxy",
-		"containerd",
-		"experimental",
-		"default-cgroupns-mode",
-		"cgroup-parent",
-		"userns-remap",
-	};
-	size_t length = strcspn(option, "=");
-
-	if (string_starts(option, "-H") || (length == 6 && string_starts(option, "--host")))
-		return "hosts";
-	for (size_t i = 0; string_starts(option, "--") && i < ARRAY_SIZE(keys); i++)
-		if (strlen(keys[i]) == length - 2 && string_starts(option + 2, keys[i]))
-			return keys[i];
-	return NULL;
-}
-
-/* A key of the file that the arguments set, too. dockerd then doesn't start. */
-static const char *find_doubled(const struct json_edit *edit, const struct strings *arguments)
-{
-	for (size_t i = 1; i < arguments->count; i++) {
-		const char *key = key_of(arguments->items[i]);
-
-		if (key && json_edit_get(edit, (const char *const[]){key, NULL}))
-			return key;
-	}
-	return NULL;
-}
-
 /* What dockerd doesn't accept in its file. 0 or -ENOMEM. */
 static int judge_docker(struct doctor_gathering *g, const char *text,
 			const struct strings *arguments, const struct docker_program *program,
 			struct doctor_engine *engine)
 {
 	struct json_edit edit = {g->arena, engine->file, text + json_edit_mark(text)};
-	const char *added = option_of(arguments, "--add-runtime");
+	const char *added = doctor_option_of(arguments, "--add-runtime");
 	struct strings names = {0};
 	struct error ignored = {0};
 	int r = 0;
@@ -130,7 +63,7 @@ static int judge_docker(struct doctor_gathering *g, const char *text,
 	if (r == 0 && !engine->refused)
 		r = docker_ask(program, text, g->arena, &engine->refused);
 	if (!json_edit_is_empty(text))
-		engine->doubled = find_doubled(&edit, arguments);
+		engine->doubled = doctor_find_doubled(&edit, arguments);
 	return r == -ENOMEM ? r : 0;
 }
 
@@ -241,8 +174,8 @@ static int find_runtime(struct doctor_gathering *g, struct doctor_engine *engine
 static void take_arguments(const struct strings *arguments, struct doctor_engine *engine)
 {
 	static const char driver[] = "native.cgroupdriver=";
-	const char *added = option_of(arguments, "--add-runtime");
-	const char *option = option_of(arguments, "--exec-opt");
+	const char *added = doctor_option_of(arguments, "--add-runtime");
+	const char *option = doctor_option_of(arguments, "--exec-opt");
 
 	if (added && string_starts(added, RUNTIME_NAME "="))
 		engine->runtime.name = added + strlen(RUNTIME_NAME "=");
@@ -301,7 +234,7 @@ static int gather_docker(struct doctor_gathering *g, struct doctor_engine *engin
 	}
 	if (r < 0 || !(engine->program || engine->pid))
 		return r;
-	engine->file = option_of(&arguments, "--config-file");
+	engine->file = doctor_option_of(&arguments, "--config-file");
 	engine->named = engine->file && strcmp(engine->file, "/etc/docker/daemon.json") != 0;
 	if (!engine->file)
 		engine->file = docker_file(g, engine);
@@ -419,9 +352,9 @@ static int gather_containerd(struct doctor_gathering *g, struct doctor_engine *e
 		r = find_installed(g, "containerd", engine);
 	if (r < 0)
 		return r;
-	engine->file = option_of(&arguments, "--config");
+	engine->file = doctor_option_of(&arguments, "--config");
 	if (!engine->file)
-		engine->file = option_of(&arguments, "-c");
+		engine->file = doctor_option_of(&arguments, "-c");
 	engine->named = engine->file && strcmp(engine->file, CONTAINERD_MAIN) != 0;
 	/* A rootless daemon sees its user's file at this path. */
 	if (!engine->file || (engine->rootless && string_equal(engine->file, CONTAINERD_MAIN)))
@@ -486,15 +419,15 @@ static int gather_crio(struct doctor_gathering *g, struct doctor_engine *engine)
 	if (r < 0 || !(engine->program || engine->pid))
 		return r;
 	engine->cgroups = "systemd";
-	engine->file = option_of(&arguments, "--config");
+	engine->file = doctor_option_of(&arguments, "--config");
 	if (!engine->file)
-		engine->file = option_of(&arguments, "-c");
+		engine->file = doctor_option_of(&arguments, "-c");
 	engine->named = engine->file && strcmp(engine->file, CRIO_MAIN) != 0;
 	if (!engine->file)
 		engine->file = CRIO_MAIN;
-	folder = option_of(&arguments, "--config-dir");
+	folder = doctor_option_of(&arguments, "--config-dir");
 	if (!folder)
-		folder = option_of(&arguments, "-d");
+		folder = doctor_option_of(&arguments, "-d");
 	engine->restart = configure_restart(&g->root, services, ARRAY_SIZE(services), g->arena);
 	r = crio_load(&g->root, engine->file, folder ? folder : CRIO_FOLDER, NULL, 0, g->arena,
 		      &files, &err);

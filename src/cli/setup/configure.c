@@ -5,7 +5,6 @@
 #include "cli.h"
 #include "configure.h"
 
-#define DOCKER_FILE "/etc/docker/daemon.json"
 #define OTHERS_MAX ((size_t)2000) /* characters of a note */
 
 static const struct {
@@ -34,7 +33,7 @@ int configure_open_change(const struct job *job, const char *path, const char *m
 }
 
 /* With --remove, a file of that name that davit didn't write is kept. */
-static bool is_ours(const struct change *change)
+bool configure_is_ours(const struct change *change)
 {
 	if (change->before && !strstr(change->before, change->mark) &&
 	    !configure_has_lines(change->before)) {
@@ -51,7 +50,7 @@ static int leave(const struct job *job, struct change *change)
 	int r;
 
 	change->after = change->before;
-	if (!is_ours(change))
+	if (!configure_is_ours(change))
 		return 0;
 	r = configure_leave(change->before, change->path, &job->configure, job->arena, &left,
 			    job->err);
@@ -92,7 +91,7 @@ int configure_set_own(const struct job *job, struct change *change, const char *
 }
 
 /* The prefix for paths of files of the host at --root. */
-static const char *below(const struct job *job)
+const char *configure_below(const struct job *job)
 {
 	return string_equal(job->root_path, "/") ? "" : job->root_path;
 }
@@ -119,7 +118,8 @@ static bool is_changed(const struct job *job, const struct change *change)
 static void print_tightened(const struct job *job, const struct change *change)
 {
 	(void)printf("%s %s%s: permissions, because it repeats a file that fewer users can read\n",
-		     job->dry_run ? "would tighten" : "tightened", below(job), change->path);
+		     job->dry_run ? "would tighten" : "tightened", configure_below(job),
+		     change->path);
 }
 
 static int make_change(const struct job *job, const struct change *change)
@@ -145,9 +145,10 @@ static int make_change(const struct job *job, const struct change *change)
 		print_tightened(job, change);
 	if (tightened && string_equal(change->before, change->after))
 		return 0;
-	(void)printf("%s %s%s%s%s%s%s%s\n", change->after ? "wrote" : "removed", below(job),
-		     change->path, keep ? " (original: " : "", keep ? below(job) : "",
-		     keep ? backup : "", keep ? ")" : "", kept_lines(job, change));
+	(void)printf("%s %s%s%s%s%s%s%s\n", change->after ? "wrote" : "removed",
+		     configure_below(job), change->path, keep ? " (original: " : "",
+		     keep ? configure_below(job) : "", keep ? backup : "", keep ? ")" : "",
+		     kept_lines(job, change));
 	return 0;
 }
 
@@ -201,261 +202,11 @@ const char *configure_own_variable(const struct job *job, const char *name)
 	return configure_variable(name, job->arena);
 }
 
-static bool exists(const struct job *job, const char *path)
-{
-	struct stat st;
-
-	return path && root_stat(&job->root, path, 0, &st) == 0;
-}
-
 const char *configure_find_rootless(const struct job *job, enum engine engine)
 {
 	return configure_rootless_file(
 		&job->root, engine == ENGINE_DOCKER ? CONFIGURE_DOCKER : CONFIGURE_CONTAINERD,
 		job->arena);
-}
-
-/* Whether only a snap's Docker is installed, or the file belongs to it. */
-static bool is_snap(const struct job *job)
-{
-	return job->file ? string_starts(job->file, "/var/snap/")
-			 : configure_docker_is_snap(&job->root);
-}
-
-/* Sets why dockerd refuses a text; NULL: davit found nothing. 0 or -errno. */
-static int judge_docker(const struct job *job, const struct docker_program *program,
-			const char *text, const char *path, const char **ret_cause)
-{
-	int r = configure_docker_judge(text, path, NULL,
-				       program->major == 0 || program->major >= 23, job->arena,
-				       ret_cause, job->err);
-
-	if (r < 0 || *ret_cause)
-		return r;
-	return docker_ask(program, text, job->arena, ret_cause) < 0 ? error_memory(job->err) : 0;
-}
-
-/* davit must not break a file that dockerd accepts. */
-static int validate_docker(const struct job *job, const struct change *change)
-{
-	struct docker_program program = {.fd = -1};
-	const char *after = NULL, *before = NULL;
-	int r;
-
-	if (!change->after || string_equal(change->before, change->after))
-		return 0;
-	if (!*below(job))
-		docker_open_program(&job->root, NULL, job->arena, &program);
-	r = judge_docker(job, &program, change->after, change->path, &after);
-	if (r == 0 && after && change->before)
-		r = judge_docker(job, &program, change->before, change->path, &before);
-	fd_close(&program.fd);
-	if (r < 0 || !after)
-		return r;
-	if (!before && !job->dry_run && !job->remove)
-		return error_set(job->err, ERROR_BAD_CONFIG, EINVAL,
-				 "see the change with `davit configure docker --dry-run`, and "
-				 "remove what dockerd refuses",
-				 "change %s: dockerd would refuse it: %s", change->path, after);
-	(void)fprintf(stderr, "davit: note: %s: dockerd doesn't start with this file: %s\n",
-		      change->path, after);
-	return 0;
-}
-
-/* Notes reasons outside the file for which --device nvidia.com/gpu=... wouldn't work. */
-static int note_docker(const struct job *job, const struct change *change)
-{
-	struct configure_docker_facts facts;
-	int r;
-
-	if (!change->after)
-		return 0;
-	r = configure_docker_find(change->after, change->path, job->configure.runtime_name,
-				  job->arena, &facts, job->err);
-	if (r == 0 && facts.mark)
-		(void)fprintf(stderr,
-			      "davit: note: %s begins with a byte order mark, which "
-			      "dockerd accepts only since 23.0\n",
-			      change->path);
-	if (r == 0 && facts.cdi_off)
-		(void)fprintf(stderr,
-			      "davit: note: %s: features.cdi is false, so `--device "
-			      "nvidia.com/gpu=...` fails; --cdi enables it\n",
-			      change->path);
-	if (r == 0 && facts.spec_dirs.count && !strings_contain(&facts.spec_dirs, "/etc/cdi") &&
-	    !strings_contain(&facts.spec_dirs, "/var/run/cdi"))
-		(void)fprintf(stderr,
-			      "davit: note: %s: dockerd looks for CDI specs only in %s: "
-			      "davit cdi generate --output %s/nvidia.json\n",
-			      change->path, strings_list(job->arena, &facts.spec_dirs, 200),
-			      facts.spec_dirs.items[0]);
-	return r;
-}
-
-/* Notes settings that `--remove` keeps or removes, although davit may not have written them. */
-static int note_docker_removal(const struct job *job, struct change *change)
-{
-	const char *name = job->configure.runtime_name;
-	struct configure_docker_facts before, after = {0}, original = {0};
-	struct strings others, left = {0};
-	int r = configure_docker_find(change->before, change->path, name, job->arena, &before,
-				      job->err);
-
-	if (r == 0 && change->after)
-		r = configure_docker_find(change->after, change->path, name, job->arena, &after,
-					  job->err);
-	if (r == 0 && change->original) {
-		struct error ignored;
-
-		(void)configure_docker_find(change->original, change->path, name, job->arena,
-					    &original, &ignored);
-	}
-	if (r == 0)
-		r = configure_docker_others(change->before, change->path, name, job->arena, &others,
-					    job->err);
-	if (r == 0 && change->after)
-		r = configure_docker_others(change->after, change->path, name, job->arena, &left,
-					    job->err);
-	if (r < 0)
-		return r;
-	if (!left.count)
-		change->gone = others;
-	if (string_equal(change->before, change->after) && before.runtime)
-		(void)fprintf(stderr,
-			      "davit: note: %s: kept the runtime %s: its program %s isn't davit's "
-			      "(--runtime-path %s removes it)\n",
-			      change->path, name, before.runtime, before.runtime);
-	else if (before.runtime && after.cdi_on && !original.cdi_on)
-		(void)fprintf(stderr,
-			      "davit: note: %s: kept features.cdi, which may be in use (--remove "
-			      "--cdi removes it)\n",
-			      change->path);
-	return 0;
-}
-
-static int do_docker(struct job *job, struct change *change)
-{
-	static const char *const services[] = {"docker"};
-	const char *mark = arena_printf(job->arena, "\"%s\"", job->configure.runtime_path);
-	const char *rootless = job->file ? NULL : configure_find_rootless(job, ENGINE_DOCKER);
-	const char *file = job->file ? job->file : rootless ? rootless : DOCKER_FILE;
-	int r;
-
-	if (is_snap(job) && !job->remove)
-		return error_set(
-			job->err, ERROR_BAD_CONFIG, ENOTSUP,
-			"use Docker's own package, or the distribution's (`snap remove "
-			"docker`)",
-			"configure Docker: it is a snap, which can't run the host's programs");
-	r = configure_open_change(job, file, mark, change);
-	job->restart =
-		rootless || string_ends(file, "/.config/docker/daemon.json")
-			? "systemctl --user restart docker"
-			: configure_restart(&job->root, services, ARRAY_SIZE(services), job->arena);
-	if (r < 0 || (job->remove && !change->before))
-		return r;
-	r = job->remove
-		    ? configure_docker_remove(change->before, change->original, file,
-					      &job->configure, job->arena, &change->after, job->err)
-		    : configure_docker(change->before, file, &job->configure, job->arena,
-				       &change->after, job->err);
-	if (r == 0)
-		r = validate_docker(job, change);
-	if (r < 0)
-		return r;
-	return job->remove ? note_docker_removal(job, change) : note_docker(job, change);
-}
-
-/* The usual name in one of the directories that Podman reads; NULL: it reads none. */
-static const char *choose_hook_file(const struct job *job, const struct podman_hooks *hooks)
-{
-	const char *chosen = NULL;
-
-	for (size_t i = 0; i < hooks->folders.count; i++) {
-		const char *folder = hooks->folders.items[i];
-		const char *path = arena_printf(job->arena, "%s/davit.json", folder);
-
-		if (folder[0] != '/' || !path)
-			continue;
-		if (exists(job, path))
-			return path;
-		if (!chosen || string_equal(folder, PODMAN_HOOKS))
-			chosen = path;
-	}
-	return chosen;
-}
-
-/* A file that the user names, but Podman doesn't read. */
-static void note_unread(const struct job *job, const struct podman_hooks *hooks)
-{
-	const char *slash = strrchr(job->drop_in, '/');
-	const char *folder =
-		arena_strndup(job->arena, job->drop_in, (size_t)(slash - job->drop_in));
-
-	if (!string_ends(job->drop_in, ".json"))
-		(void)fprintf(
-			stderr,
-			"davit: note: Podman doesn't read %s, because its name doesn't end in "
-			".json\n",
-			job->drop_in);
-	else if (folder && !strings_contain(&hooks->folders, folder))
-		(void)fprintf(
-			stderr,
-			"davit: note: Podman doesn't read %s: add it to hooks_dir in the table "
-			"[engine] of %s\n",
-			folder, hooks->file ? hooks->file : "/etc/containers/containers.conf");
-}
-
-static int change_hook_file(const struct job *job, const char *path, struct change *change)
-{
-	struct configure_hook_file file;
-	int r = configure_open_change(job, path, "/davit-hook\"", change);
-
-	change->own = true;
-	change->after = change->before;
-	if (r < 0 || (job->remove && !is_ours(change)))
-		return r;
-	r = configure_podman(change->before, path, job->arena, &file, job->err);
-	if (r < 0)
-		return r;
-	change->after = job->remove ? change->original : file.text;
-	change->kept = job->remove ? change->kept : file.others;
-	change->gone = job->remove ? file.others : change->gone;
-	return 0;
-}
-
-static int do_podman(struct job *job, struct change changes[static 2])
-{
-	struct podman podman;
-	struct podman_hooks hooks;
-	struct error ignored;
-	bool must = !job->drop_in && !job->remove;
-	const char *path = job->drop_in;
-	int r;
-
-	configure_find_podman(&job->root, job->arena, &podman);
-	r = configure_podman_hooks(&job->root, &podman, job->arena, &hooks,
-				   must ? job->err : &ignored);
-	if (r < 0 && must)
-		return r;
-	if (path && r == 0 && !job->remove)
-		note_unread(job, &hooks);
-	if (!path)
-		path = choose_hook_file(job, &hooks);
-	if (!path && must)
-		return error_set(job->err, ERROR_BAD_CONFIG, EINVAL,
-				 "name a directory there, for example " PODMAN_HOOKS
-				 ", or use --drop-in DIRECTORY/davit.json and `podman "
-				 "--hooks-dir DIRECTORY`",
-				 "register the hook: hooks_dir in %s names no directory, so Podman "
-				 "reads no hooks",
-				 hooks.file);
-	r = path ? change_hook_file(job, path, &changes[0]) : 0;
-	/* What was written before hooks_dir was set. */
-	if (r == 0 && job->remove && !job->drop_in &&
-	    !string_equal(path, PODMAN_HOOKS "/davit.json"))
-		r = change_hook_file(job, PODMAN_HOOKS "/davit.json", &changes[1]);
-	return r;
 }
 
 static int do_crio(struct job *job, struct change *change)
@@ -508,7 +259,7 @@ static int run_changes(struct job *job, struct change changes[static 2], unsigne
 
 	switch (job->engine) {
 	case ENGINE_DOCKER:
-		r = do_docker(job, &changes[0]);
+		r = configure_do_docker(job, &changes[0]);
 		break;
 	case ENGINE_CONTAINERD:
 		r = configure_do_containerd(job, changes);
@@ -517,7 +268,7 @@ static int run_changes(struct job *job, struct change changes[static 2], unsigne
 		r = do_crio(job, &changes[0]);
 		break;
 	default:
-		r = do_podman(job, changes);
+		r = configure_do_podman(job, changes);
 	}
 	/* Either all of them or none. */
 	for (size_t i = 0; r == 0 && !job->dry_run && i < 2; i++)
@@ -556,8 +307,8 @@ static int run_job(struct job *job)
 	if (!changed)
 		(void)puts("nothing to change");
 	else if (!job->dry_run && job->restart)
-		(void)printf(RESTART_NEEDED "%s: %s\n", *below(job) ? " on that host" : "",
-			     job->restart);
+		(void)printf(RESTART_NEEDED "%s: %s\n",
+			     *configure_below(job) ? " on that host" : "", job->restart);
 	else if (!job->dry_run)
 		(void)puts("no restart is needed");
 	return 0;

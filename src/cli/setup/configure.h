@@ -29,13 +29,16 @@ const char *configure_own_variable(const struct job *job, const char *name);
 /* The file of the caller's own daemon (Docker, containerd); NULL: the caller has none. */
 const char *configure_find_rootless(const struct job *job, enum engine engine);
 
+/* The host's root, as a prefix of paths; "" for /. */
+const char *configure_below(const struct job *job);
+
 /* One file. */
 struct change {
 	const char *path;
 	char *before, *original; /* NULL: no such file; original: the backup */
 	char *after;             /* NULL: no file */
 	const char *mark;        /* a text in `before` if davit already wrote it */
-	bool own; /* davit's own file: lines of others are kept, and there is no backup */
+	bool own;                /* davit's own file: it keeps lines of others and has no backup */
 	/* Settings of others that override davit's, and those that --remove removes. */
 	struct strings kept, gone;
 	/* Of the files whose content `after` repeats. */
@@ -51,5 +54,10 @@ int configure_open_change(const struct job *job, const char *path, const char *m
 int configure_set_own(const struct job *job, struct change *change, const char *ours,
 		      const struct toml_node **ret_others);
 
+/* Whether davit wrote the existing file. */
+bool configure_is_ours(const struct change *change);
+
 /* Fills the changes in the order in which they are to be made. 0 or -errno. */
 int configure_do_containerd(struct job *job, struct change changes[static 2]);
+int configure_do_docker(struct job *job, struct change *change);
+int configure_do_podman(struct job *job, struct change changes[static 2]);

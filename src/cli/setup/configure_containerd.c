@@ -7,81 +7,7 @@
 #include <unistd.h>
 
 #include "cli.h"
-#include "configure.h"
-
-struct asking {
-	struct job *job;
-	struct containerd_distribution distribution;
-	struct containerd_program program;
-	struct containerd_version version;
-};
-
-/* Asks containerd for the result of files that aren't written yet. */
-static int ask(const struct asking *asking, const struct engine_files *files,
-	       const char *drop_in_text, struct toml_node **ret)
-{
-	const struct engine_overlay drop_in = {asking->distribution.drop_in, drop_in_text};
-
-	return containerd_ask_about(&asking->program, files, &drop_in, asking->job->arena, ret,
-				    asking->job->err);
-}
-
-/* ---- checking ---------------------------------------------------------------------------- */
-
-/*
- * Checks the files without containerd. For an unknown version, both rules of merging must give the
- * right result.
- */
-static int check_files(const struct asking *asking, const struct engine_files *before,
-		       const struct engine_files *after, const struct toml_node *others)
-{
-	const struct containerd_version both[] = {
-		asking->version.major ? asking->version : (struct containerd_version){2, 1},
-		asking->version};
-	struct job *job = asking->job;
-	int r = 0;
-
-	/* A file of format 1 or 2 may belong to a version before 2.0. */
-	for (size_t i = containerd_format(before, asking->version) < 3; r == 0 && i < 2; i++) {
-		const struct toml_node *then = containerd_merge(before, both[i], job->arena);
-		const struct toml_node *now = containerd_merge(after, both[i], job->arena);
-
-		if (!then || !now)
-			return error_memory(job->err);
-		r = configure_containerd_check(then, now, others, &job->configure,
-					       asking->distribution.file, job->arena, job->err);
-	}
-	return r;
-}
-
-/*
- * Checks that the change leaves all other settings unchanged, except those that others set in
- * davit's drop-in. `truth`: containerd's answer before the change, or NULL.
- */
-static int check(const struct asking *asking, const struct engine_files *before,
-		 const struct toml_node *truth, const struct change *file,
-		 const struct change *drop_in, const struct toml_node *others)
-{
-	struct job *job = asking->job;
-	const struct engine_overlay overlays[] = {
-		{asking->distribution.drop_in, drop_in->after},
-		{asking->distribution.file, file->after},
-	};
-	struct engine_files after;
-	struct toml_node *now;
-	int r = containerd_load(&job->root, &asking->distribution, overlays, file->path ? 2 : 1,
-				job->arena, &after, job->err);
-
-	if (r == 0)
-		r = check_files(asking, before, &after, others);
-	if (r < 0 || !truth)
-		return r;
-	r = ask(asking, &after, drop_in->after, &now);
-	return r < 0 ? r
-		     : configure_containerd_check_dump(truth, now, others, &job->configure,
-						       asking->distribution.file, job->arena,
-						       job->err);
-}
+#include "configure_containerd.h"
 
 /* ---- the ways to write it ----------------------------------------------------------------- */
 
@@ -250,7 +176,7 @@ static int make_drop_in(const struct asking *asking, const struct engine_files *
 		if (tried == 0)
 			tried = configure_set_own(job, drop_in, ours, &others);
 		if (tried == 0)
-			tried = check(asking, files, truth, file, drop_in, others);
+			tried = configure_check_result(asking, files, truth, file, drop_in, others);
 		if (tried == 0 && drop_in->before && !containerd_merges_keys(asking->version))
 			tried = configure_containerd_check_repeated(drop_in->before, drop_in->after,
 								    drop_in->path, files,
@@ -351,132 +277,6 @@ static int do_import(struct asking *asking, const struct engine_files *files,
 	return r;
 }
 
-/* ---- a block in somebody's file, or in a new template ---------------------------------------- */
-
-/* `before` with davit's settings. Lines of others in the block are kept. */
-static int make_block(const struct asking *asking, const struct engine_files *files,
-		      const char *before, const struct configure *configure, char **ret,
-		      struct strings *ret_kept)
-{
-	struct job *job = asking->job;
-	const char *path = asking->distribution.drop_in;
-	const char *old = containerd_block(before, job->arena), *ours;
-	struct configure_joined joined = {0};
-	struct configure_others others;
-	int r = asking->distribution.place == CONTAINERD_TEMPLATE
-			? configure_containerd_template(before, path, files, configure, job->arena,
-							ret, job->err)
-			: configure_containerd_inline(before, path, configure, job->arena, ret,
-						      job->err);
-
-	ours = r == 0 ? containerd_block(*ret, job->arena) : NULL;
-	if (r < 0 || (!ours && !old))
-		return r;
-	r = configure_split(old, ours ? ours : "", path, job->arena, &others, job->err);
-	if (r == 0 && ours)
-		r = configure_join(&others, ours, path, configure, job->arena, &joined, job->err);
-	if (r < 0)
-		return error_fix(job->err, r,
-				 "move what isn't davit's out of its lines in %s, then run the "
-				 "command again",
-				 path);
-	*ret_kept = joined.kept;
-	if (ours && configure_is_same(old, joined.text, path, job->arena))
-		*ret = containerd_set_block(*ret, old, job->arena);
-	else if (ours)
-		*ret = containerd_set_block(*ret, joined.text, job->arena);
-	else if (others.text)
-		*ret = arena_printf(job->arena, "%s%s%s", *ret, string_ends(*ret, "\n") ? "" : "\n",
-				    others.text);
-	return *ret ? 0 : error_memory(job->err);
-}
-
-/* The backup, if davit made all changes since then; otherwise NULL. */
-static const char *unchanged_original(const struct asking *asking, const struct engine_files *files,
-				      const struct change *change)
-{
-	for (unsigned options = 0; change->original && options < 4; options++) {
-		struct configure tried = asking->job->configure;
-		struct error *err = asking->job->err;
-		struct error ignored = *err;
-		struct strings kept;
-		char *made = NULL;
-		int r;
-
-		tried.set_default = options & 1;
-		tried.cdi = options & 2;
-		r = make_block(asking, files, change->original, &tried, &made, &kept);
-		*err = ignored;
-		if (r == 0 && string_equal(made, change->before))
-			return change->original;
-	}
-	return NULL;
-}
-
-/* Removes davit's changes outside its block. */
-static int remove_values(const struct job *job, struct change *change)
-{
-	bool cdi = false;
-	int r = configure_containerd_inline_remove(change->after, change->original, change->path,
-						   &job->configure, job->arena, &change->after,
-						   &cdi, job->err);
-
-	if (r == 0 && cdi && !string_equal(change->before, change->after))
-		(void)fprintf(stderr,
-			      "davit: note: %s: kept enable_cdi, which may be in use (--remove "
-			      "--cdi removes it)\n",
-			      change->path);
-	return r;
-}
-
-static int remove_block(const struct asking *asking, const struct engine_files *files,
-			struct change *change)
-{
-	struct job *job = asking->job;
-	bool is_template = asking->distribution.place == CONTAINERD_TEMPLATE;
-	const char *block = containerd_block(change->before, job->arena);
-	struct configure_left left;
-	int r;
-
-	change->after = change->before;
-	if (!change->before)
-		return 0;
-	if (!is_template && unchanged_original(asking, files, change)) {
-		change->after = change->original;
-		return 0;
-	}
-	if (block) {
-		r = configure_leave(block, change->path, &job->configure, job->arena, &left,
-				    job->err);
-		if (r < 0)
-			return r;
-		change->gone = left.gone;
-		change->after = containerd_replace_block(change->before, left.text, job->arena);
-		if (!change->after)
-			return error_memory(job->err);
-	}
-	if (!is_template)
-		return remove_values(job, change);
-	if (block && !change->original &&
-	    string_equal(change->after, "{{ template \"base\" . }}\n"))
-		change->after = NULL;
-	return 0;
-}
-
-static int do_block(struct asking *asking, const struct engine_files *files, struct change *change)
-{
-	struct job *job = asking->job;
-	int r = configure_open_change(job, asking->distribution.drop_in, CONFIGURE_MARK, change);
-
-	if (r == 0)
-		r = containerd_check_block(change->before, change->path, job->err);
-	if (r < 0)
-		return r;
-	return job->remove ? remove_block(asking, files, change)
-			   : make_block(asking, files, change->before, &job->configure,
-					&change->after, &change->kept);
-}
-
 /* Our own file, when it is there, isn't what ours has to go with. */
 static int load(struct asking *asking, struct engine_files *files)
 {
@@ -519,7 +319,7 @@ static int truth_before(const struct asking *asking, const struct engine_files *
 	if (!asking->program.path || asking->job->remove ||
 	    asking->distribution.place != CONTAINERD_IMPORT)
 		return 0;
-	return ask(asking, files, NULL, ret);
+	return configure_ask(asking, files, NULL, ret);
 }
 
 static int run(struct asking *asking, struct change changes[static 2])
@@ -550,7 +350,7 @@ static int run(struct asking *asking, struct change changes[static 2])
 	print_notes(asking, settings);
 	if (asking->distribution.place == CONTAINERD_TEMPLATE ||
 	    asking->distribution.place == CONTAINERD_INLINE)
-		return do_block(asking, &files, &changes[0]);
+		return configure_do_block(asking, &files, &changes[0]);
 	if (asking->distribution.place == CONTAINERD_FOLDER)
 		return do_folder(asking, &files, &changes[0]);
 	/* An imported file must exist, so it is written before the import and removed after it. */

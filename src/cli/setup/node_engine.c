@@ -162,7 +162,7 @@ static int configure(const struct node *node, bool remove, const char **ret_rest
 
 	if (!name)
 		return error_memory(node->err);
-	/* The directory of a distribution that doesn't run may lie beside it. */
+	/* A distribution may have left its directory. */
 	if (string_equal(node->engine->name, "containerd")) {
 		argv[argc++] = file;
 		argv[argc++] = path;

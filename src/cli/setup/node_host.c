@@ -135,7 +135,7 @@ static int check_folders(const struct node *node)
 	return 0;
 }
 
-/* The kubelet's engine serves CRI; Docker's containerd beside it runs, but doesn't. */
+/* The kubelet's engine serves CRI. Docker's containerd may run beside it, without CRI. */
 int node_find_engine(struct node *node, const char *name)
 {
 	const struct node_engine *found[2] = {NULL, NULL}; /* containerd's, CRI-O */

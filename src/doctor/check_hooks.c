@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Checks of the engines that read hooks.d: CRI-O and Podman. */
+#include <string.h>
+
+#include "check_engines.h"
+
+/* A hook that the engine reads, but whose program doesn't exist: the engine ignores the file. */
+static const struct doctor_hook *find_dangling(const struct doctor_host *host,
+					       enum doctor_engine_kind kind)
+{
+	for (size_t i = 0; i < host->hooks.count; i++) {
+		const struct doctor_hook *hook = &host->hooks.items[i];
+
+		if (hook->readers & 1U << kind && !hook->error.code && !hook->program.path)
+			return hook;
+	}
+	return NULL;
+}
+
+static int dangling(const struct doctor_hook *hook, enum doctor_result result, const char *effect,
+		    struct finding *ret)
+{
+	(void)finding_set(ret, result, NULL,
+			  "%s names %s, but no such program exists: the engine ignores this "
+			  "file%s",
+			  hook->file, hook->program.name, effect);
+	return string_ends(hook->program.name, "/davit-hook")
+		       ? finding_remedy(ret,
+					"davit configure podman --drop-in %s, or remove the file",
+					hook->file)
+		       : finding_remedy(ret, "remove %s%s", hook->file,
+					result == DOCTOR_FAIL ? ", and run davit configure podman"
+							      : "");
+}
+
+/* 0 if the engine reads a hook, and the finding is filled; 1 otherwise. */
+static int hooks_d(const struct doctor_host *host, enum doctor_engine_kind kind,
+		   struct finding *ret)
+{
+	const struct doctor_hook *ours = NULL, *missing = find_dangling(host, kind);
+
+	for (size_t i = 0; i < host->hooks.count; i++) {
+		const struct doctor_hook *hook = &host->hooks.items[i];
+
+		if (!(hook->readers & 1U << kind))
+			continue;
+		if (hook->error.code)
+			return engine_bad_file(&hook->error, ret);
+		if (!ours && hook->program.ours)
+			ours = hook;
+	}
+	if (!ours)
+		return 1;
+	if (missing)
+		return dangling(missing, DOCTOR_WARN, "", ret);
+	return finding_set(ret, DOCTOR_OK, NULL, "%s runs %s", ours->file, ours->program.path);
+}
+
+int check_engine_crio(const struct doctor_host *host, struct finding *ret)
+{
+	return engine_found(host, DOCTOR_CRIO, ret);
+}
+
+int check_crio_config(const struct doctor_host *host, struct finding *ret)
+{
+	return engine_config(&host->engines[DOCTOR_CRIO], ret);
+}
+
+int check_crio_runtime(const struct doctor_host *host, struct finding *ret)
+{
+	const struct doctor_hook *missing;
+
+	/* If no runtime is registered, hooks.d decides first, then CDI. */
+	if (!host->engines[DOCTOR_CRIO].runtime.name && hooks_d(host, DOCTOR_CRIO, ret) == 0)
+		return 0;
+	if (engine_runtime(host, DOCTOR_CRIO, ret) == 0)
+		return 0;
+	missing = find_dangling(host, DOCTOR_CRIO);
+	if (missing)
+		return dangling(missing, DOCTOR_FAIL, ", and no runtime nvidia is configured", ret);
+	(void)finding_set(
+		ret, DOCTOR_FAIL, NULL,
+		"CRI-O's configuration has no runtime nvidia, and hooks.d has no davit hook");
+	return engine_remedy_configure(&host->engines[DOCTOR_CRIO], "crio", "", ret);
+}
+
+int check_crio_restart(const struct doctor_host *host, struct finding *ret)
+{
+	return engine_restart(host, DOCTOR_CRIO, ret);
+}
+
+int check_engine_podman(const struct doctor_host *host, struct finding *ret)
+{
+	return engine_found(host, DOCTOR_PODMAN, ret);
+}
+
+/* Where Podman looked for hooks. */
+static int no_hook(const struct doctor_host *host, enum doctor_result result, const char *remedy,
+		   const char *besides, struct finding *ret)
+{
+	const struct doctor_hooks *hooks = &host->hooks;
+	char list[400] = "";
+
+	for (size_t i = 0; i < hooks->folders.count; i++)
+		finding_list(list, sizeof(list), "%s", hooks->folders.items[i]);
+	if (!hooks->file)
+		return finding_set(ret, result, remedy, "no davit hook in hooks.d, %s", besides);
+	if (!hooks->folders.count)
+		return finding_set(ret, result, remedy,
+				   "hooks_dir in %s is an empty list, so Podman reads no hooks, %s",
+				   hooks->file, besides);
+	return finding_set(ret, result, remedy, "no davit hook in %s (hooks_dir in %s), %s", list,
+			   hooks->file, besides);
+}
+
+/* What keeps rootless Podman, or only its containers with GPUs, from starting containers. */
+static int closed(const struct doctor_host *host, enum doctor_result result, const char *path,
+		  const char *effect, struct finding *ret)
+{
+	(void)finding_set(ret, result, NULL, "%s %s: %s",
+			  host->system.uid ? "you can't access" : "not all users can access", path,
+			  effect);
+	return finding_remedy(ret, "%schmod a+rX %s",
+			      host->system.uid ? "ask the administrator to run " : "", path);
+}
+
+int check_podman_hook(const struct doctor_host *host, struct finding *ret)
+{
+	const struct doctor_hook *missing = find_dangling(host, DOCTOR_PODMAN);
+	int r;
+
+	if (host->hooks.closed && host->system.uid)
+		return closed(host, DOCTOR_FAIL, host->hooks.closed,
+			      "no container starts, because Podman reads the hooks there", ret);
+	/* Rootless Podman also reads the system's folders (tested with 4.3 and 5.8). */
+	r = host->hooks.error.code ? engine_bad_file(&host->hooks.error, ret)
+				   : hooks_d(host, DOCTOR_PODMAN, ret);
+	if ((r || ret->result == DOCTOR_OK) && host->hooks.closed)
+		return closed(host, DOCTOR_WARN, host->hooks.closed,
+			      "no rootless container starts, because Podman reads the hooks there",
+			      ret);
+	if (r == 0 && ret->result == DOCTOR_OK && host->config_closed)
+		return closed(host, DOCTOR_WARN, host->config_closed,
+			      "rootless containers that request GPUs don't start, because their "
+			      "hook can't read " CONFIG_PATH
+			      "; those that request them by a variable of policy.env-names may "
+			      "start without them",
+			      ret);
+	if (r == 0)
+		return 0;
+	if (missing)
+		return dangling(missing, host->cdi.devices.count ? DOCTOR_WARN : DOCTOR_FAIL,
+				host->cdi.devices.count ? "; CDI devices work without it"
+							: ", and no CDI devices exist",
+				ret);
+	if (host->cdi.devices.count)
+		return no_hook(host, DOCTOR_OK, NULL, "but CDI devices exist", ret);
+	if (host->system.uid != 0)
+		return no_hook(host, DOCTOR_WARN,
+			       "ask the administrator to run `davit cdi generate "
+			       "--output /var/run/cdi/nvidia.json`, and use --device "
+			       "nvidia.com/gpu=all",
+			       "and no CDI devices exist", ret);
+	return no_hook(host, DOCTOR_FAIL,
+		       "davit configure podman, or davit cdi generate --output "
+		       "/var/run/cdi/nvidia.json",
+		       "and no CDI devices exist", ret);
+}
