@@ -78,7 +78,7 @@ container() {
 }
 
 run_container() {
-	(cd "$bundle" && runc --root "$work/state" run "davit-demo-$$" < /dev/null)
+	(cd "$bundle" && runc --root "$work/state" run "davit-demo-$unique" < /dev/null)
 }
 
 mounts='cut -d" " -f4-6 /proc/self/mountinfo | sort'

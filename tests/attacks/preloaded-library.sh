@@ -30,7 +30,7 @@ for stage in prestart createRuntime; do
 		edit_bundle '.process.args = ["/bin/busybox", "true"]'
 		rc=0
 		# The runtime hands its own directory and environment down to hooks that have none.
-		(cd "$bundle/rootfs" && "$ENGINE" --root "$work/state" run -b "$bundle" "davit-test-$$") \
+		(cd "$bundle/rootfs" && "$ENGINE" --root "$work/state" run -b "$bundle" "davit-test-$unique") \
 			> "$work/output" 2>&1 < <(:) || rc=$?
 		equal "$name: the container runs" '0 ' "$rc $(grep -v 'ld.so' "$work/output" || true)"
 		equal "$name: nothing was loaded" '' "$(ls "$mark" 2> /dev/null || true)"

@@ -173,7 +173,7 @@ check_loads() { # NAME KIND FOLDER SONAME...
 		edit_bundle '.process.env += ["LD_LIBRARY_PATH=/opt/x"]'
 	fi
 	edit_bundle '.process.args = $ARGS.positional' --args /usr/bin/dlprobe "${names[@]}"
-	answer=$(runc run --bundle "$bundle" "davit-$$-$bundle_serial" 2>&1) || true
+	answer=$(runc run --bundle "$bundle" "davit-$unique-$bundle_serial" 2>&1) || true
 	bad=$(grep -vE '^[^:]*: /' <<< "$answer" | grep -vE "$may_fail" || true)
 	equal "$1: every library loads ($2)" '' "$bad"
 	equal "$1: and is told of ($2)" ${#names[@]} "$(grep -c . <<< "$answer")"
@@ -188,7 +188,7 @@ check_loads_32() { # NAME LIBRARY...
 	use_image image-32
 	edit_bundle '.process.args = ["/bin/sh", "-c", "for l; do echo \"== $l\"; /lib/ld-linux.so.2 --list $l; done", "sh"] + $ARGS.positional' \
 		--args "${@:2}"
-	answer=$(runc run --bundle "$bundle" "davit-$$-$bundle_serial" 2>&1) || true
+	answer=$(runc run --bundle "$bundle" "davit-$unique-$bundle_serial" 2>&1) || true
 	equal "$1: every 32-bit library finds what it needs" '' "$(grep -E 'not found|cannot' <<< "$answer" || true)"
 	equal "$1: and all were tried" $(($# - 1)) "$(grep -c 'libc.so.6 => .*/i386-linux-gnu/' <<< "$answer" || true)"
 	drop_bundle
@@ -199,7 +199,7 @@ check_cache() { # NAME
 	local answer
 	new_bundle debian NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=all
 	edit_bundle '.process.args = ["/bin/sh", "-c", "ldconfig -p | sed s/^/before/; ldconfig; ldconfig -p | sed s/^/after/"]'
-	answer=$(runc run --bundle "$bundle" "davit-$$-$bundle_serial" 2>&1) || true
+	answer=$(runc run --bundle "$bundle" "davit-$unique-$bundle_serial" 2>&1) || true
 	cache_names() { sed -n "s/^$1[[:space:]]*\(lib[^ ]*\) (.*/\1/p" <<< "$answer" | sort -u; }
 	matches "$1: ldconfig knows libcuda" '^libcuda\.so\.1$' "$(cache_names after)"
 	equal "$1: the merged cache has all names that ldconfig finds" '' "$(comm -13 <(cache_names before) <(cache_names after))"
@@ -239,7 +239,7 @@ check_icds() { # NAME
 	use_image image
 	cp "$work/icds" "$bundle/rootfs/usr/bin/icds"
 	edit_bundle '.process.args = ["/bin/sh", "-c", "for l in libvulkan.so.1 libEGL.so.1 libOpenCL.so.1; do icds $l; done"]'
-	answer=$(runc run --bundle "$bundle" "davit-$$-$bundle_serial" 2>&1) || true
+	answer=$(runc run --bundle "$bundle" "davit-$unique-$bundle_serial" 2>&1) || true
 	# A driver without GLVND has neither a text of Vulkan that GLVND's loader takes nor one of EGL.
 	[[ $1 = *nonglvnd* ]] || texts+=' nvidia_icd.json:libGLX_nvidia 10_nvidia.json:libEGL_nvidia'
 	for text in $texts; do
@@ -253,7 +253,7 @@ check_smi() { # NAME
 	local answer
 	new_bundle debian NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=utility
 	edit_bundle '.process.args = ["/usr/bin/nvidia-smi"]'
-	answer=$(runc run --bundle "$bundle" "davit-$$-$bundle_serial" 2>&1) || true
+	answer=$(runc run --bundle "$bundle" "davit-$unique-$bundle_serial" 2>&1) || true
 	matches "$1: the real nvidia-smi runs up to NVML's own error" \
 		"couldn't communicate|Failed to initialize NVML|No devices were found|not found in the driver" "$answer"
 	drop_bundle
@@ -290,7 +290,7 @@ check_runtime() { # NAME FILE-OF-NAMES ROOT
 	equal "$1: the plan of davit-runtime has every library" '' "$("$davit" explain --json --bundle "$bundle" --config "$config" |
 		jq -r '.operations[] | select(.op == "bind") | .target' | sed 's|.*/||' | sort -u | comm -13 - "$2")"
 	edit_bundle '.process.args = ["/bin/sh", "-c", "ls /usr/lib/x86_64-linux-gnu"]'
-	equal "$1: davit-runtime gives every library" '' "$("$runtime" run --bundle "$bundle" "davit-$$-$bundle_serial" 2>&1 < <(:) |
+	equal "$1: davit-runtime gives every library" '' "$("$runtime" run --bundle "$bundle" "davit-$unique-$bundle_serial" 2>&1 < <(:) |
 		sort -u | comm -13 - <(grep -v '^libglx' "$2"))"
 	drop_bundle
 }

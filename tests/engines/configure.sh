@@ -291,7 +291,7 @@ END
 	overlay_root "$(kind_root debian)"
 	output=$(ctr run --rm --rootfs --cpu-shares 0 --cgroup "$cgroup/ctr" --env PATH=/usr/bin:/bin \
 		--env NVIDIA_VISIBLE_DEVICES=1 --runc-binary "$(dumped containerd.runtimes.nvidia.options BinaryName | tr -d '"')" \
-		"$bundle/rootfs" "davit-$$" nvidia-smi -L 2>&1 < /dev/null) || true
+		"$bundle/rootfs" "davit-$unique" nvidia-smi -L 2>&1 < /dev/null) || true
 	equal "a container of that runtime ($with)" "$(smi_line 0 "$uuid1")" "$output"
 	unmount_below "$bundle"
 	stop_engine

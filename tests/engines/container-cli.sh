@@ -195,7 +195,7 @@ ctr_run() { # OPTION... -- COMMAND...: sets rc and output
 	bundle=$work/$((++bundle_serial))
 	overlay_root "$(kind_root debian)"
 	output=$(ctr run --rm --rootfs --cpu-shares 0 --cgroup "$cgroup" --env PATH=/usr/bin:/bin \
-		"${options[@]}" "$bundle/rootfs" "davit-$$-$bundle_serial" "$@" 2>&1 < /dev/null) || rc=$?
+		"${options[@]}" "$bundle/rootfs" "davit-$unique-$bundle_serial" "$@" 2>&1 < /dev/null) || rc=$?
 	unmount_below "$bundle"
 }
 ctr_run --gpus 0 -- nvidia-smi -L

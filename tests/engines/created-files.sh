@@ -119,12 +119,12 @@ for by in davit-hook davit-runtime; do
 	# Another container has the same root, and lives on.
 	gpu_bundle debian "$hooks"
 	edit_bundle '.process.args = ["sh", "-c", "sleep 600"] | .process.terminal = false'
-	"$ENGINE" --root "$work/state" run -d -b "$bundle" davit-other-$$ < /dev/null > /dev/null 2>&1
+	"$ENGINE" --root "$work/state" run -d -b "$bundle" "davit-other-$unique" < /dev/null > /dev/null 2>&1
 	edit_bundle '.linux.cgroupsPath += "-2"'
 	runs "a root of two containers ($with)" nvidia-smi -L
 	equal "a root of two containers ($with): the other one keeps its GPU" "$one" \
-		"$("$ENGINE" --root "$work/state" exec davit-other-$$ nvidia-smi -L 2>&1)"
-	"$ENGINE" --root "$work/state" delete -f davit-other-$$
+		"$("$ENGINE" --root "$work/state" exec "davit-other-$unique" nvidia-smi -L 2>&1)"
+	"$ENGINE" --root "$work/state" delete -f "davit-other-$unique"
 	drop_bundle
 
 	# The one that had the files made ends first, on an overlay and on a plain directory.
@@ -135,17 +135,17 @@ for by in davit-hook davit-runtime; do
 			edit_bundle '.root.path = $path' --arg path "$bundle/plain"
 		fi
 		edit_bundle '.process.args = ["sh", "-c", "sleep 600"] | .process.terminal = false'
-		"$ENGINE" --root "$work/state" run -d -b "$bundle" davit-first-$$ < /dev/null > /dev/null 2>&1
+		"$ENGINE" --root "$work/state" run -d -b "$bundle" "davit-first-$unique" < /dev/null > /dev/null 2>&1
 		second=$work/second-$by-$root_is
 		mkdir "$second"
 		jq --arg hook "$hook" --arg config "$config" '.linux.cgroupsPath += "-2" |
 			.process.env = (.process.env | map(select(startswith("NVIDIA_VISIBLE") | not))) + ["NVIDIA_VISIBLE_DEVICES=1"] |
 			'"$hooks" < "$bundle/config.json" > "$second/config.json"
-		"$ENGINE" --root "$work/state" run -d -b "$second" davit-second-$$ < /dev/null > /dev/null 2>&1
-		"$ENGINE" --root "$work/state" delete -f davit-first-$$
+		"$ENGINE" --root "$work/state" run -d -b "$second" "davit-second-$unique" < /dev/null > /dev/null 2>&1
+		"$ENGINE" --root "$work/state" delete -f "davit-first-$unique"
 		equal "a $root_is of two, the first ends ($with): the other one keeps its GPU" "$one" \
-			"$("$ENGINE" --root "$work/state" exec davit-second-$$ nvidia-smi -L 2>&1)"
-		"$ENGINE" --root "$work/state" delete -f davit-second-$$
+			"$("$ENGINE" --root "$work/state" exec "davit-second-$unique" nvidia-smi -L 2>&1)"
+		"$ENGINE" --root "$work/state" delete -f "davit-second-$unique"
 		drop_bundle
 	done
 done

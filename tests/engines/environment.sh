@@ -48,7 +48,7 @@ new_bundle debian NVIDIA_VISIBLE_DEVICES=1
 edit_bundle '.process.args = ["/usr/bin/nvidia-smi", "-L"]'
 rc=0
 output=$(NVIDIA_VISIBLE_DEVICES=0 NVIDIA_REQUIRE_CUDA='cuda>=99' DAVIT_CONFIG=/nonexistent \
-	"$ENGINE" --root "$work/state" run -b "$bundle" "davit-test-$$" 2>&1 < <(:)) || rc=$?
+	"$ENGINE" --root "$work/state" run -b "$bundle" "davit-test-$unique" 2>&1 < <(:)) || rc=$?
 equal "the engine's environment: the container gets what it asked for" \
 	"0 $(smi_line 0 "$uuid1")" "$rc $output"
 drop_bundle

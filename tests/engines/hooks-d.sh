@@ -41,7 +41,7 @@ namespace_bundle() {
 
 # start WHERE [OPTION...]: where: `absolute` or `relative`, the bundle's name.
 start() {
-	local name=davit-test-$$ path=$bundle
+	local name=davit-test-$unique path=$bundle
 	[ "$1" = absolute ] || path=.
 	rc=0
 	output=$(cd "$bundle" && "$ENGINE" "${@:2}" run -b "$path" "$name" 2> "$work/errors" < <(:)) || rc=$?
@@ -146,7 +146,7 @@ if [ "${ENGINE##*/}" = crun ]; then
 		edit_bundle 'del(.process.env[] | select(startswith("NVIDIA")))'
 		rc=0
 		# shellcheck disable=SC2086 # an option and its value
-		output=$(cd "$bundle" && "$ENGINE" --root "$work/state" run -b "$bundle" $options "davit-test-$$" 2>&1 < <(:) | grep -v cgroup) || rc=$?
+		output=$(cd "$bundle" && "$ENGINE" --root "$work/state" run -b "$bundle" $options "davit-test-$unique" 2>&1 < <(:) | grep -v cgroup) || rc=$?
 		equal "crun run $options ($with): what that file asks for" "0 $(smi_line 0 "$uuid1")" "$rc $output"
 		drop_bundle
 	done

@@ -96,7 +96,7 @@ drop_bundle
 new_bundle debian NVIDIA_VISIBLE_DEVICES=0
 first=$bundle
 edit_bundle '.process.args = ["/bin/sh", "-c", "sleep 1; nvidia-smi -L"] | .linux.cgroupsPath += "-a"'
-"$ENGINE" --root "$work/state" run -b "$bundle" "davit-test-$$-a" > "$work/first" 2>&1 < <(:) &
+"$ENGINE" --root "$work/state" run -b "$bundle" "davit-test-$unique-a" > "$work/first" 2>&1 < <(:) &
 pid=$!
 new_bundle debian NVIDIA_VISIBLE_DEVICES=1
 run_script 'nvidia-smi -L'

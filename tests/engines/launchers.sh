@@ -245,10 +245,10 @@ $cuda" --nv --nvccli -c
 		as=()
 		[ "$who" = root ] || as=(as_user)
 		seen=$(cd / && export NVIDIA_VISIBLE_DEVICES=1 &&
-			"${as[@]}" apptainer --quiet instance start --nv --nvccli -C "$root" "davit$$" 2>&1 < /dev/null &&
-			"${as[@]}" apptainer --quiet exec "instance://davit$$" nvidia-smi -L 2>&1 < /dev/null) || true
+			"${as[@]}" apptainer --quiet instance start --nv --nvccli -C "$root" "davit$unique" 2>&1 < /dev/null &&
+			"${as[@]}" apptainer --quiet exec "instance://davit$unique" nvidia-smi -L 2>&1 < /dev/null) || true
 		equal "Apptainer, $who, an instance" "$one" "$seen"
-		"${as[@]}" apptainer --quiet instance stop "davit$$" > /dev/null 2>&1 < /dev/null || true
+		"${as[@]}" apptainer --quiet instance stop "davit$unique" > /dev/null 2>&1 < /dev/null || true
 		# --nv doesn't call us, but looks for the libraries in the host's loader cache itself.
 		rm -rf "$work/called" "$work/fake"
 		mkdir -m 0777 "$work/called"

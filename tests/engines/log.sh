@@ -118,10 +118,10 @@ if command -v runc > /dev/null; then
 	rm -f "$log"
 	run_container nvidia-smi -L
 	equal 'davit-runtime: the container has its GPU' "0 $(smi_line 0 "$uuid1")" "$rc $output$errors"
-	matches 'davit-runtime: a summary' "^$date $head info: container davit-test-$$: GPUs: 1; " "$(grep GPUs: "$log")"
+	matches 'davit-runtime: a summary' "^$date $head info: container davit-test-$unique: GPUs: 1; " "$(grep GPUs: "$log")"
 	matches 'davit-runtime: a constraint that it does not enforce' \
 		"^$date $head warning: cannot satisfy NVIDIA_REQUIRE_CUDA: .*cuda>=99.*policy.requirements" "$(grep REQUIRE "$log")"
-	matches 'davit-runtime: its hook' "^$date $head info: container davit-test-$$: applied [0-9]+ operations planned by davit-runtime\$" \
+	matches 'davit-runtime: its hook' "^$date $head info: container davit-test-$unique: applied [0-9]+ operations planned by davit-runtime\$" \
 		"$(grep 'planned by' "$log")"
 	drop_bundle
 	printf '#!/bin/sh\nexec %s --debug "$@"\n' "$runtime" > "$work/with-debug"

@@ -199,7 +199,7 @@ ctr_gives() { # NAME EXPECTED OPTION... -- COMMAND...
 	rc=0
 	# (--rootfs: no image has to be pulled or unpacked.)
 	output=$(ctr run --rm --runtime io.containerd.runc.v2 --runc-binary "$runtime" --cgroup "$cgroup/ctr" --cpu-shares 0 --env PATH=/usr/bin:/bin \
-		"${options[@]}" --rootfs "$(kind_root debian)" "test-$$" "$@" 2> "$work/errors" < /dev/null) || rc=$?
+		"${options[@]}" --rootfs "$(kind_root debian)" "test-$unique" "$@" 2> "$work/errors" < /dev/null) || rc=$?
 	errors=$(cat "$work/errors")
 	[ -z "$expected" ] || equal "$name" "$expected" "$rc $output$errors"
 }

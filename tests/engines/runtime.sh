@@ -145,7 +145,7 @@ ModifyDeviceFiles: 0
 	ENGINE_LOG=$work/log.json
 	rc=0
 	"$runtime" --root "$work/state" --log "$ENGINE_LOG" --log-format json create --bundle "$bundle" \
-		"davit-test-$$" > /dev/null 2> "$work/errors" < /dev/null || rc=$?
+		"davit-test-$unique" > /dev/null 2> "$work/errors" < /dev/null || rc=$?
 	if [ "$mode" = spec ]; then
 		equal "an unknown GPU ($with): exit code 1, config.json as before" "1 $before" \
 			"$rc $(sha256sum < "$bundle/config.json")"
@@ -156,7 +156,7 @@ ModifyDeviceFiles: 0
 		matches "an unknown GPU ($with): the runtime fails" '^[1-9]' "$rc"
 	fi
 	rm -f "$ENGINE_LOG"
-	"$low" --root "$work/state" delete -f "davit-test-$$" > /dev/null 2>&1 || true
+	"$low" --root "$work/state" delete -f "davit-test-$unique" > /dev/null 2>&1 || true
 	drop_bundle
 
 	for variable in none-at-all NVIDIA_VISIBLE_DEVICES=void NVIDIA_VISIBLE_DEVICES=; do
@@ -166,7 +166,7 @@ ModifyDeviceFiles: 0
 		cp -p "$bundle/config.json" "$work/config.before"
 		inode=$(stat -c %i "$bundle/config.json")
 		rc=0
-		output=$("$runtime" --root "$work/state" run -b "$bundle" "davit-test-$$" 2>&1 < <(:)) || rc=$?
+		output=$("$runtime" --root "$work/state" run -b "$bundle" "davit-test-$unique" 2>&1 < <(:)) || rc=$?
 		equal "a container that asks for nothing ($variable, $with)" '0 /dev/nvidiactl: ENOENT' "$rc $output"
 		equal "a container that asks for nothing ($variable, $with): config.json is the same file" \
 			"$inode same" "$(stat -c %i "$bundle/config.json") $(cmp "$work/config.before" "$bundle/config.json" && echo same)"
@@ -178,11 +178,11 @@ ModifyDeviceFiles: 0
 	edit_bundle '.process.terminal = false'
 	mkfifo "$bundle/out"
 	exec {out}<> "$bundle/out"
-	"$runtime" --root "$work/state" create -b "$bundle" --pid-file "$bundle/pid" "davit-test-$$" > "$bundle/out" 2>&1 < /dev/null
+	"$runtime" --root "$work/state" create -b "$bundle" --pid-file "$bundle/pid" "davit-test-$unique" > "$bundle/out" 2>&1 < /dev/null
 	equal "the engine's pipes after create ($with)" "$(cat "$bundle/pid")" \
 		"$(exec {out}<&-; find /proc/[0-9]*/fd -lname "$bundle/out" 2> /dev/null | cut -d / -f 3 | sort -u | grep -vx "$$" | paste -sd ' ')"
 	exec {out}<&-
-	"$low" --root "$work/state" delete -f "davit-test-$$"
+	"$low" --root "$work/state" delete -f "davit-test-$unique"
 	drop_bundle
 
 	# The mount namespace's user: the hook does everything.

@@ -168,7 +168,7 @@ unset -f dockerd
 with="containerd, cgroup $CGROUP"
 start_containerd
 # As engines call containers.
-id=$(printf '%064x' $$)
+id=$(sha256sum <<< "$unique" | cut -c 1-64)
 ctr run -d --runtime io.containerd.runc.v2 --runc-binary "$runtime" --cgroup "$cgroup/$id" --cpu-shares 0 \
 	--env PATH=/usr/bin:/bin --env AMD_VISIBLE_DEVICES=6-7 --rootfs "$(kind_root debian)" "$id" sleep 100 > "$work/out" 2>&1 || cat "$work/out"
 equal "davit list --containers ($with)" '-  amd 6, amd 7' "$(listed "$id")"

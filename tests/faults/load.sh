@@ -22,7 +22,7 @@ write_timed_hook "$work/timed-hook" "$hook" "$config" "$work/times/all"
 for ((slot = 0; slot < at_once; slot++)); do
 	new_bundle debian NVIDIA_VISIBLE_DEVICES=all
 	edit_bundle '.hooks.prestart[0].path = $p | .process.args = ["/usr/bin/nvidia-smi", "-L"] |
-		.linux.cgroupsPath = $c' --arg p "$work/timed-hook" --arg c "/davit-load-$$-$slot"
+		.linux.cgroupsPath = $c' --arg p "$work/timed-hook" --arg c "/davit-load-$unique-$slot"
 	bundles[slot]=$bundle
 done
 wanted=$(smi_line 0 "$uuid0"; smi_line 1 "$uuid1")
@@ -30,11 +30,11 @@ wanted=$(smi_line 0 "$uuid0"; smi_line 1 "$uuid1")
 # Of this session's processes and of the containers' own: others' containers come and go meanwhile.
 programs() {
 	local pid
-	for pid in $(pgrep -s 0; pgrep -f "davit-load-$$-"); do
+	for pid in $(pgrep -s 0; pgrep -f "davit-load-$unique-"); do
 		grep -l prog_id "/proc/$pid/fdinfo"/* 2> /dev/null || true
 	done | wc -l
 }
-cgroups() { find /sys/fs/cgroup -type d -name "davit-load-$$-*" | wc -l; }
+cgroups() { find /sys/fs/cgroup -type d -name "davit-load-$unique-*" | wc -l; }
 : > "$work/times/all"
 left_before="$(wc -l < /proc/self/mountinfo) $(programs) $(find "$work" -maxdepth 1 | wc -l)"
 
@@ -42,7 +42,7 @@ left_before="$(wc -l < /proc/self/mountinfo) $(programs) $(find "$work" -maxdept
 slot_runs() { # SLOT
 	local number output
 	for ((number = $1; number < containers; number += at_once)); do
-		output=$(runc --root "$work/state" run -b "${bundles[$1]}" "davit-load-$$-$number" 2>&1 < <(:)) &&
+		output=$(runc --root "$work/state" run -b "${bundles[$1]}" "davit-load-$unique-$number" 2>&1 < <(:)) &&
 			[ "$output" = "$wanted" ] || printf '%s\n' "$output" > "$work/failures/$number"
 	done
 }
@@ -59,6 +59,6 @@ equal "$containers containers: the hook ran for each" "$containers" "$(wc -l < "
 equal "$containers containers: no mounts, programs or files are left" "$left_before" \
 	"$(wc -l < /proc/self/mountinfo) $(programs) $(find "$work" -maxdepth 1 | wc -l)"
 equal "$containers containers: no cgroups are left" 0 "$(cgroups)"
-equal "$containers containers: no processes are left" '' "$(pgrep -f "davit-load-$$-" || true)"
+equal "$containers containers: no processes are left" '' "$(pgrep -f "davit-load-$unique-" || true)"
 canary_untouched 'load'
 report_exit

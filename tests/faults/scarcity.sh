@@ -85,7 +85,7 @@ limited_group() { # CONTROLLER FILE-V1 FILE-V2 VALUE NAME WANTED
 			skip "$5" "there is no controller $1"
 			return
 		fi
-		group=$work/$1/davit-scarce-$$ file=$2
+		group=$work/$1/davit-scarce-$unique file=$2
 		mkdir "$group"
 	fi
 	echo "$4" > "$group/$file"

@@ -81,7 +81,7 @@ make_canary() {
 		printf 'canary %s\n' "$name" > "$canary/$name"
 	done
 	# Whoever finds this name inside a container sees a directory of the host.
-	secret=davit-secret-$$
+	secret=davit-secret-$unique
 	: > "$canary/$secret"
 	canary_before=$(canary_state)
 	# From the deepest directory of a root to the host's /.

@@ -14,7 +14,7 @@ cgroup_is_unified() {
 }
 
 # The cgroup that everything of a script is beneath; runtimes leave it there.
-cgroup=/davit-test-$$
+cgroup=/davit-test-$unique
 
 # shellcheck disable=SC2317 # called by clean_up
 remove_cgroups() {
@@ -153,7 +153,7 @@ host_state() {
 # (crun gives its standard streams to the container's root user: that must not be /dev/null.)
 # run_container COMMAND...: sets rc, output, errors, and host_change: what is different now.
 run_container() {
-	local before after name=davit-test-$$
+	local before after name=davit-test-$unique
 	edit_bundle '.process.args = $command' --argjson command "$(json_strings "$@")"
 	before=$(host_state)
 	rc=0

@@ -20,6 +20,10 @@ export LC_ALL=C
 # Fake hosts have a place of their own for the pipes of MPS.
 export FAKE_HOST_MPS=1
 
+# For names of containers and cgroups. A PID isn't enough: other tests run in PID namespaces of their
+# own beside the same cgroups, and PID 12 is the beginning of PID 123.
+unique=$$-$(mktemp -u XXXXXX)
+
 # The GPUs of a fake host with two of them, as the fixture's nvidia-smi lists them.
 uuid0=GPU-1074aade-e34c-4efc-662a-2954e7cab1dc
 uuid1=GPU-838f1a63-81fa-dfa9-e219-5da0cd7c6ddd
