@@ -63,7 +63,14 @@ int check_engine_crio(const struct doctor_host *host, struct finding *ret)
 
 int check_crio_config(const struct doctor_host *host, struct finding *ret)
 {
-	return engine_config(&host->engines[DOCTOR_CRIO], ret);
+	const struct doctor_engine *engine = &host->engines[DOCTOR_CRIO];
+
+	if (engine->file_error.code || !engine->refused)
+		return engine_config(engine, ret);
+	(void)finding_set(ret, DOCTOR_FAIL, NULL, "CRI-O doesn't start with its configuration: %s",
+			  engine->refused);
+	return finding_remedy(ret, "correct %s or a file in its folder, then %s", engine->file,
+			      engine->restart ? engine->restart : "restart CRI-O");
 }
 
 int check_crio_runtime(const struct doctor_host *host, struct finding *ret)
