@@ -175,12 +175,19 @@ int crio_hook_folders(const struct toml_node *settings, struct arena *arena, str
 
 /* ---- the drop-in ------------------------------------------------------------------------ */
 
-static bool is_oci(const struct toml_node *runtime)
+/*
+ * Its runtime_type, if it runs an OCI runtime: "oci" by conmon, "pod" by conmon-rs. NULL: it
+ * doesn't, or isn't a table.
+ */
+static const char *oci_type(const struct toml_node *runtime)
 {
 	const char *type = toml_find_string(runtime, TOML_PATH("runtime_type"));
 
-	return runtime && runtime->type == TOML_TABLE &&
-	       (!type || !type[0] || string_equal(type, "oci"));
+	if (!runtime || runtime->type != TOML_TABLE)
+		return NULL;
+	if (!type || !*type || string_equal(type, "oci"))
+		return "oci";
+	return string_equal(type, "pod") ? "pod" : NULL;
 }
 
 /* The default one; when none is named that is crun, and runc before 1.31. */
@@ -193,7 +200,7 @@ static const struct toml_node *find_base(const struct toml_node *settings,
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		const struct toml_node *base = toml_member(toml_find(settings, RUNTIMES), names[i]);
 
-		if (is_oci(base))
+		if (oci_type(base))
 			return base;
 	}
 	return NULL;
@@ -208,12 +215,12 @@ static int set_runtime(struct toml_node *runtimes, const char *name, const struc
 	struct toml_node *made = toml_new_table(arena);
 
 	if (!made || (base && toml_merge(made, base, arena) < 0) ||
-	    (is_oci(old) && toml_merge(made, old, arena) < 0))
+	    (oci_type(old) && toml_merge(made, old, arena) < 0))
 		return -ENOMEM;
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
 		toml_remove(made, others[i]);
 	if (!toml_set_string(made, "runtime_path", program, arena) ||
-	    !toml_set_string(made, "runtime_type", "oci", arena))
+	    !toml_set_string(made, "runtime_type", oci_type(made), arena))
 		return -ENOMEM;
 	return toml_set(runtimes, name, made, arena) ? 0 : -ENOMEM;
 }
@@ -221,7 +228,7 @@ static int set_runtime(struct toml_node *runtimes, const char *name, const struc
 /* The program of such a runtime is a virtual machine's, which pods use on purpose. */
 static int check_replaceable(const char *name, const struct toml_node *old, struct error *err)
 {
-	if (!old || is_oci(old))
+	if (!old || oci_type(old))
 		return 0;
 	return error_set(err, ERROR_BAD_CONFIG, EEXIST,
 			 "rename or remove that runtime, or use --runtime-name",
