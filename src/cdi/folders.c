@@ -222,7 +222,7 @@ static int check_kind(struct scan *scan, const char *path, const char *kind)
 		       ? add_problem(
 				 scan, CDI_PROBLEM_DEADLY,
 				 arena_printf(scan->arena,
-					      "%s has the kind %s: dockerd 25 to 29 panics when it "
+					      "%s has the kind %s: dockerd 25.0 to 29.7 panics when it "
 					      "reads a vendor or class of one letter, and "
 					      "doesn't start",
 					      path, kind))

@@ -29,18 +29,27 @@ static const char *find_unit(const struct root *root, const char *name, struct a
 	return NULL;
 }
 
-/* Reads ExecStart=, of which an empty one removes those before (systemd.service(5)). */
-static void read_program(const struct root *root, const char *path, struct arena *arena,
-			 const char **ret)
+/* The lines of a unit's file, joined where they end with a backslash. NULL: it can't be read. */
+static char *read_unit(const struct root *root, const char *path, struct arena *arena)
 {
-	struct slice rest, line;
-	char *text;
+	char *text, *at;
 
 	if (!path || root_read(root, path, UNIT_MAX, arena, &text, NULL) < 0)
-		return;
-	rest = slice_from(text);
+		return NULL;
+	for (at = strstr(text, "\\\n"); at; at = strstr(at, "\\\n"))
+		at[0] = at[1] = ' ';
+	return text;
+}
+
+/* Reads ExecStart=, of which an empty one removes those before (systemd.service(5)). */
+static void read_command(const struct root *root, const char *path, struct arena *arena,
+			 const char **ret)
+{
+	char *text = read_unit(root, path, arena);
+	struct slice rest = slice_from(text ? text : ""), line;
+
 	while (slice_next(&rest, '\n', &line)) {
-		size_t length, skipped;
+		size_t skipped;
 
 		line = slice_trim(line);
 		if (!slice_starts(line, "ExecStart="))
@@ -50,9 +59,8 @@ static void read_program(const struct root *root, const char *path, struct arena
 		/* Prefixes that change how it is started. */
 		skipped = strspn(line.data, "@-:+! \t");
 		skipped = skipped < line.length ? skipped : line.length;
-		length = strcspn(line.data + skipped, " \t\r\n");
-		*ret = skipped + length <= line.length && line.data[skipped] == '/'
-			       ? arena_strndup(arena, line.data + skipped, length)
+		*ret = skipped < line.length && line.data[skipped] == '/'
+			       ? arena_strndup(arena, line.data + skipped, line.length - skipped)
 			       : NULL;
 	}
 }
@@ -88,20 +96,46 @@ static void read_drop_ins(const struct root *root, const char *name, struct aren
 
 			/* A link to /dev/null hides it, too. */
 			if (path && root_stat(root, path, AT_SYMLINK_NOFOLLOW, &st) == 0) {
-				read_program(root, path, arena, ret);
+				read_command(root, path, arena, ret);
 				break;
 			}
 		}
 }
 
+static const char *find_command(const struct root *root, const char *name, struct arena *arena)
+{
+	const char *command = NULL;
+
+	read_command(root, find_unit(root, name, arena), arena, &command);
+	read_drop_ins(root, name, arena, &command);
+	return command;
+}
+
 const char *configure_service_program(const struct root *root, const char *name,
 				      struct arena *arena)
 {
-	const char *program = NULL;
+	const char *command = find_command(root, name, arena);
 
-	read_program(root, find_unit(root, name, arena), arena, &program);
-	read_drop_ins(root, name, arena, &program);
-	return program;
+	return command ? arena_strndup(arena, command, strcspn(command, " \t\r")) : NULL;
+}
+
+int configure_service_arguments(const struct root *root, const char *name, struct arena *arena,
+				struct strings *ret)
+{
+	const char *at = find_command(root, name, arena);
+
+	*ret = (struct strings){0};
+	while (at && *(at += strspn(at, " \t\r"))) {
+		const char quote[] = {*at == '"' || *at == '\'' ? *at : ' ', '\0'};
+		size_t length;
+
+		at += *quote != ' ';
+		length = strcspn(at, *quote == ' ' ? " \t\r" : quote);
+		if (strings_add(arena, ret, arena_strndup(arena, at, length)) < 0)
+			return -ENOMEM;
+		at += length + (*quote != ' ' && at[length]);
+	}
+	return 0;
 }
 
 const char *configure_restart(const struct root *root, const char *const *services, size_t count,
