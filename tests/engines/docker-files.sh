@@ -154,7 +154,7 @@ own_word() {
 	says "$name, but none" docker.config ok 'daemon.json$'
 	matches "dockerd refuses what davit would write ($version)" \
 		'^davit: cannot change /etc/docker/daemon.json: dockerd would refuse it: unable to use this runtime \(fix:' \
-		"$("$davit" configure docker --runtime-path /opt/davit-runtime 2>&1 && echo done)"
+		"$("$davit" configure docker --runtime-path /opt/davit-runtime 2>&1 && echo written)"
 	equal "dockerd refuses what davit would write ($version): the file is as it was" '{"debug": true}' "$(< "$etc/daemon.json")"
 	umount "$daemon" "$work/own/real"
 	rm "$etc/daemon.json"
