@@ -120,6 +120,11 @@ hosts_states() {
 	printf '[Service]\nExecStart=\nExecStart=%s --containerd=/run/containerd/containerd.sock\n' \
 		"$(PATH=$place:$PATH command -v dockerd)" > $unit/davit-test.conf
 	says 'hosts without -H' docker.config ok '/etc/docker/daemon.json$'
+	# As in Debian's unit: the options in a variable of a file.
+	printf 'DOCKER_OPTS="-H unix://%s"\n' "$work/other" > "$work/options"
+	printf '[Service]\nEnvironmentFile=-%s\nExecStart=\nExecStart=%s $DOCKER_OPTS\n' "$work/options" \
+		"$(PATH=$place:$PATH command -v dockerd)" > $unit/davit-test.conf
+	says 'hosts and -H in a variable' docker.config FAIL "hosts is set in .* option of dockerd's unit"
 	printf '{"exec-opts": ["native.cgroupdriver=cgroupfs"]}' > "$etc/daemon.json"
 	printf '[Service]\nExecStart=\nExecStart=%s --exec-opt native.cgroupdriver=cgroupfs\n' \
 		"$(PATH=$place:$PATH command -v dockerd)" > $unit/davit-test.conf
