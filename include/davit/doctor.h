@@ -60,7 +60,10 @@ struct doctor_engine {
 	unsigned major, minor; /* Docker: its version; 0: unknown */
 	const char *refused; /* Docker, CRI-O: why it refuses its configuration; NULL: it doesn't */
 	const char *doubled; /* Docker: a key that is also an option; NULL: none */
-	bool cdi_on;         /* Docker: features.cdi is true */
+	bool of_unit;        /* Docker: it is stopped, and the options are those of its unit */
+	bool resolves_links; /* it finds specs in directories that are links */
+	bool cdi_false;      /* Docker: features.cdi is false */
+	bool cdi_nowhere;    /* Docker: cdi-spec-dirs names no directory */
 	bool file_mark;      /* the file begins with a byte order mark */
 	bool cdi_off;        /* CDI is disabled in its configuration, or by default */
 	bool cri_disabled;   /* containerd's CRI plugin is disabled */

@@ -9,6 +9,7 @@
 
 #define PROCESSES_MAX 131072
 #define TEXT_MAX ((size_t)1024 * 1024)
+#define DELETED " (deleted)" /* behind the target of a link of /proc */
 
 /* ---- the running daemon ----------------------------------------------------------------- */
 
@@ -42,41 +43,114 @@ static bool is_of_user(const struct root *root, const char *pid, uid_t uid, stru
 	return status && want && strstr(status, want);
 }
 
-/* Whether it sees this root directory: not a daemon in a container. */
-static bool has_root(const struct root *root, const char *pid, struct arena *arena)
+/* Whether the two processes have the same mount namespace. False if it can't be found out. */
+static bool have_same_mounts(const struct root *root, const char *pid, const char *other,
+			     struct arena *arena)
+{
+	const char *paths[] = {arena_printf(arena, "proc/%s/ns/mnt", pid),
+			       arena_printf(arena, "proc/%s/ns/mnt", other)};
+	const char *one = paths[0] ? root_readlink(root, paths[0], arena) : NULL;
+
+	return one && paths[1] && string_equal(one, root_readlink(root, paths[1], arena));
+}
+
+/*
+ * Whether it is a daemon of this host, and not in a container. A container can enter the host's
+ * root directory with chroot, if the host's files are mounted in it. Its mount namespace is always
+ * its own. A user's own daemon has a namespace of rootlesskit, with the same root directory.
+ */
+static bool is_of_host(const struct root *root, const char *pid, uid_t uid, struct arena *arena)
 {
 	const char *path = arena_printf(arena, "/proc/%s/root", pid);
 	struct stat ours, its;
 
-	return path && stat(path, &its) == 0 && fstat(root->fd, &ours) == 0 &&
-	       its.st_dev == ours.st_dev && its.st_ino == ours.st_ino;
+	if (!path || stat(path, &its) < 0 || fstat(root->fd, &ours) < 0 ||
+	    its.st_dev != ours.st_dev || its.st_ino != ours.st_ino)
+		return false;
+	return uid != 0 || have_same_mounts(root, pid, "1", arena) ||
+	       (string_equal(root->path, "/") && have_same_mounts(root, pid, "self", arena));
 }
 
-/* The file that its arguments name. */
-static const char *config_of(const char *arguments, size_t length)
+bool containerd_read_arguments(const struct strings *arguments, const char **ret_file)
 {
-	const char *end = arguments + length, *at = arguments;
+	static const char *const valued[] = {"config", "c",       "log-level", "l",
+					     "root",   "address", "a",         "state"};
 
-	for (; at < end; at += strlen(at) + 1) {
-		const char *next = at + strlen(at) + 1;
+	*ret_file = NULL;
+	/* As Go's package flag: -config is --config, and the last one counts. */
+	for (size_t i = 0; i < arguments->count; i++) {
+		const char *at = arguments->items[i];
+		size_t dashes = strspn(at, "-"), length = strcspn(at + dashes, "=");
+		struct slice name = {at + dashes, length};
+		const char *value = at[dashes + length] ? at + dashes + length + 1 : NULL;
+		bool takes = false;
 
-		if (string_starts(at, "--config="))
-			return at + strlen("--config=");
-		if ((string_equal(at, "--config") || string_equal(at, "-c")) && next < end)
-			return next;
+		/* A command, such as `config dump`. */
+		if (dashes < 1 || dashes > 2 || !length || slice_equal(name, "version") ||
+		    slice_equal(name, "v") || slice_equal(name, "help") || slice_equal(name, "h"))
+			return false;
+		for (size_t j = 0; j < ARRAY_SIZE(valued); j++)
+			takes |= slice_equal(name, valued[j]);
+		if (takes && !value && ++i < arguments->count)
+			value = arguments->items[i];
+		if (value && (slice_equal(name, "config") || slice_equal(name, "c")))
+			*ret_file = value;
 	}
-	return CONTAINERD_MAIN;
+	return true;
+}
+
+/* NULL without memory. */
+static const char *make_absolute(const char *file, const char *folder, struct arena *arena)
+{
+	const char *path =
+		file[0] == '/' ? file : arena_printf(arena, "%s/%s", folder ? folder : "", file);
+
+	return path ? containerd_clean(path, arena) : NULL;
+}
+
+static int read_arguments(const struct root *root, const char *pid, struct arena *arena,
+			  struct strings *ret)
+{
+	size_t length = 0;
+	const char *text = read_of(root, pid, "cmdline", arena, &length);
+	bool first = true;
+
+	*ret = (struct strings){0};
+	for (const char *at = text; at && at < text + length; at += strlen(at) + 1) {
+		if (!first && strings_add(arena, ret, at) < 0)
+			return -ENOMEM;
+		first = false;
+	}
+	return 0;
+}
+
+/* Its working directory, or NULL. */
+static const char *folder_of(const char *pid, struct arena *arena)
+{
+	const char *folder = link_of(pid, "cwd", arena);
+
+	return folder && folder[0] == '/' && !string_ends(folder, DELETED) ? folder : NULL;
+}
+
+/* The file that a daemon reads; NULL: it isn't one. */
+static const char *file_of(const struct root *root, const char *pid, struct arena *arena)
+{
+	struct strings arguments;
+	const char *file;
+
+	if (read_arguments(root, pid, arena, &arguments) < 0 ||
+	    !containerd_read_arguments(&arguments, &file))
+		return NULL;
+	return file ? make_absolute(file, folder_of(pid, arena), arena) : CONTAINERD_MAIN;
 }
 
 static bool reads_file(const struct root *root, const char *pid,
 		       const struct containerd_distribution *distribution, struct arena *arena)
 {
-	size_t length = 0;
-	const char *arguments = read_of(root, pid, "cmdline", arena, &length);
-	const char *config = arguments ? config_of(arguments, length) : "";
+	const char *file = file_of(root, pid, arena);
 
-	return string_equal(config, distribution->file) ||
-	       (distribution->rootless && string_equal(config, CONTAINERD_MAIN));
+	return file && (string_equal(file, distribution->file) ||
+			(distribution->rootless && string_equal(file, CONTAINERD_MAIN)));
 }
 
 static bool is_number(const char *text)
@@ -86,47 +160,162 @@ static bool is_number(const char *text)
 	return parse_number(text, strlen(text), 10, INT32_MAX, &number) == 0 && number > 0;
 }
 
+static bool is_same_file(const char *path, int fd)
+{
+	struct stat one, other;
+
+	return stat(path, &one) == 0 && fstat(fd, &other) == 0 && one.st_dev == other.st_dev &&
+	       one.st_ino == other.st_ino;
+}
+
+/*
+ * The program is opened by the host's own path, never by /proc/PID/exe: what runs in a container
+ * may be a file of its image.
+ */
 static bool open_running(const struct root *root, const char *pid, struct arena *arena,
 			 struct containerd_program *ret)
 {
-	static const char deleted[] = " (deleted)";
 	const char *exe = arena_printf(arena, "/proc/%s/exe", pid);
 	const char *path = link_of(pid, "exe", arena);
-	const char *folder = link_of(pid, "cwd", arena);
+	bool replaced = path && string_ends(path, DELETED);
 
-	if (!exe || !path)
-		return false;
-	if (folder && folder[0] == '/' && !string_ends(folder, deleted))
-		ret->folder = folder;
 	/* After an upgrade, the next start runs the new file. */
-	if (string_ends(path, deleted)) {
-		path = arena_strndup(arena, path, strlen(path) - strlen(deleted));
-		return path && containerd_open_trusted(root, path, ret);
-	}
-	ret->fd = open(exe, O_PATH | O_CLOEXEC);
-	if (ret->fd >= 0 && file_trust(ret->fd) != FILE_TRUSTED)
+	if (replaced)
+		path = arena_strndup(arena, path, strlen(path) - strlen(DELETED));
+	if (!exe || !path || !containerd_open_trusted(root, path, ret))
+		return false;
+	if (!replaced && !is_same_file(exe, ret->fd)) {
 		fd_close(&ret->fd);
-	ret->path = path;
-	return ret->fd >= 0;
+		return false;
+	}
+	ret->folder = folder_of(pid, arena);
+	return true;
 }
 
-bool containerd_open_running(const struct root *root,
-			     const struct containerd_distribution *distribution,
-			     struct arena *arena, struct containerd_program *ret)
+/* All processes of that name with this user and this root directory. */
+static int find_processes(const struct root *root, uid_t uid, struct arena *arena,
+			  struct strings *ret)
 {
-	uid_t uid = distribution->rootless ? geteuid() : 0;
 	struct strings pids = {0};
 
+	*ret = (struct strings){0};
 	(void)root_list(root, "proc", PROCESSES_MAX, arena, &pids);
 	for (size_t i = 0; i < pids.count; i++) {
 		const char *pid = pids.items[i];
 		const char *name = is_number(pid) ? read_of(root, pid, "comm", arena, NULL) : NULL;
 
 		if (name && string_equal(name, "containerd\n") &&
-		    is_of_user(root, pid, uid, arena) && has_root(root, pid, arena) &&
-		    reads_file(root, pid, distribution, arena) &&
-		    open_running(root, pid, arena, ret))
-			return true;
+		    is_of_user(root, pid, uid, arena) && is_of_host(root, pid, uid, arena) &&
+		    strings_add(arena, ret, pid) < 0)
+			return -ENOMEM;
 	}
+	return 0;
+}
+
+bool containerd_open_running(const struct root *root,
+			     const struct containerd_distribution *distribution,
+			     struct arena *arena, struct containerd_program *ret)
+{
+	struct strings pids;
+
+	if (find_processes(root, distribution->rootless ? geteuid() : 0, arena, &pids) < 0)
+		return false;
+	for (size_t i = 0; i < pids.count; i++)
+		if (reads_file(root, pids.items[i], distribution, arena) &&
+		    open_running(root, pids.items[i], arena, ret))
+			return true;
 	return false;
+}
+
+/* ---- which file -------------------------------------------------------------------------- */
+
+#define SERVICE "containerd"
+
+/* The containerd that dockerd starts and configures itself. */
+static bool is_dockers_own(const char *file)
+{
+	return string_ends(file, "/containerd/containerd.toml");
+}
+
+static bool is_of_service(const struct root *root, const char *pid, struct arena *arena)
+{
+	const char *text = read_of(root, pid, "cgroup", arena, NULL);
+
+	return text && strstr(text, "/" SERVICE ".service");
+}
+
+/* As the unit names it. 0 or -ENOMEM. */
+static int find_service_file(const struct root *root, struct arena *arena, const char **ret)
+{
+	struct configure_service service;
+	const char *file = NULL;
+	int r = configure_find_service(root, SERVICE, arena, &service);
+
+	*ret = NULL;
+	if (r < 0)
+		return r;
+	(void)containerd_read_arguments(&service.arguments, &file);
+	if (file)
+		*ret = make_absolute(file, service.folder, arena);
+	return file && !*ret ? -ENOMEM : 0;
+}
+
+/* The service's own process wins; then one that reads the service's file, or the default. */
+static int choose_process(const struct root *root, const struct strings *pids, const char *usual,
+			  struct arena *arena, const char **ret, const char **ret_by,
+			  struct error *err)
+{
+	const char *found = NULL, *other = NULL;
+
+	for (size_t i = 0; i < pids->count; i++) {
+		const char *pid = pids->items[i], *file = file_of(root, pid, arena);
+		bool of_service = is_of_service(root, pid, arena);
+
+		if (!file || is_dockers_own(file))
+			continue;
+		if (of_service || string_equal(file, usual)) {
+			found = file;
+			other = NULL;
+			*ret_by = arena_printf(arena, "process %s", pid);
+		}
+		if (of_service)
+			break;
+		if (string_equal(found, usual))
+			continue;
+		if (!found)
+			*ret_by = arena_printf(arena, "process %s", pid);
+		else if (!string_equal(file, found))
+			other = file;
+		found = found ? found : file;
+	}
+	*ret = found;
+	if (found && !*ret_by)
+		return error_memory(err);
+	if (!other)
+		return 0;
+	return error_fix(err,
+			 error_set(err, ERROR_BAD_CONFIG, EINVAL, NULL,
+				   "choose a containerd: one reads %s, another one %s", found,
+				   other),
+			 "name a file with --file %s", found);
+}
+
+int containerd_find_file(const struct root *root, struct arena *arena, const char **ret,
+			 const char **ret_by, struct error *err)
+{
+	const char *named, *file = NULL;
+	struct strings pids;
+	int r = find_service_file(root, arena, &named);
+
+	*ret = NULL;
+	*ret_by = NULL;
+	if (r < 0 || find_processes(root, 0, arena, &pids) < 0)
+		return error_memory(err);
+	r = choose_process(root, &pids, named ? named : CONTAINERD_MAIN, arena, &file, ret_by, err);
+	if (r < 0)
+		return r;
+	*ret = file ? file : named;
+	if (!file && named)
+		*ret_by = SERVICE ".service";
+	return 0;
 }

@@ -2,7 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "configure/toml.h"
+#include "configure/containerd.h"
+#include "configure/unit.h"
 #include "unit.h"
 
 #define NV "\"nvidia\": {\n            \"path\": \"/r\"\n        }"
@@ -29,6 +30,95 @@ static void assert_same(const char *actual, const char *expected)
 }
 
 /* ---- docker ----------------------------------------------------------------------------- */
+
+static const struct {
+	const char *text;
+	unsigned major, minor; /* major 0: not a version */
+} docker_versions[] = {
+	{"Docker version 20.10.24+dfsg1, build 297e128\n", 20, 10},
+	{"Docker version 26.1.5+dfsg1, build 411e817", 26, 1},
+	{"Docker version 28.5.2, build 89c5e8f", 28, 5},
+	{"Docker version 29.0.0-rc.1, build 1", 29, 0},
+	{"Docker version 1.13.1, build 092cba3", 1, 13},
+	{"Docker version 30.0-dev", 30, 0},
+	{"Docker version dev, build HEAD", 0, 0},
+	{"Docker version library-import, build library-import", 0, 0},
+	{"Docker version 28", 0, 0},
+	{"Docker version 28.", 0, 0},
+	{"Docker version .5", 0, 0},
+	{"Docker version -1.5", 0, 0},
+	{"Docker version 123456.1", 0, 0},
+	{"docker version 28.5.2", 0, 0},
+	{"podman version 5.8.0", 0, 0},
+	{"", 0, 0},
+};
+
+/* With --cdi, and directories of specs to name. */
+static const struct {
+	const char *name, *before, *after;
+} docker_dirs[] = {
+	{"none are named", "{}",
+	 "{\n    \"runtimes\": {\n        " NV "\n    },\n    \"features\": {\n        "
+	 "\"cdi\": true\n    },\n    \"cdi-spec-dirs\": [\"/etc/cdi\", \"/h/cdi\"]\n}"},
+	{"an empty list", "{\"cdi-spec-dirs\": []}",
+	 "{\"cdi-spec-dirs\": [\"/etc/cdi\", \"/h/cdi\"], \"runtimes\": {\"nvidia\": "
+	 "{\"path\": \"/r\"}}, \"features\": {\"cdi\": true}}"},
+	{"a list of an empty text", "{\"cdi-spec-dirs\": [\"\"]}",
+	 "{\"cdi-spec-dirs\": [\"/etc/cdi\", \"/h/cdi\"], \"runtimes\": {\"nvidia\": "
+	 "{\"path\": \"/r\"}}, \"features\": {\"cdi\": true}}"},
+	{"null", "{\"cdi-spec-dirs\": null}",
+	 "{\"cdi-spec-dirs\": [\"/etc/cdi\", \"/h/cdi\"], \"runtimes\": {\"nvidia\": "
+	 "{\"path\": \"/r\"}}, \"features\": {\"cdi\": true}}"},
+	{"others are named", "{\"cdi-spec-dirs\": [\"/x\"]}",
+	 "{\"cdi-spec-dirs\": [\"/x\"], \"runtimes\": {\"nvidia\": {\"path\": "
+	 "\"/r\"}}, \"features\": {\"cdi\": true}}"},
+};
+
+static void test_docker_dirs(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(docker_dirs); i++) {
+		const char *dirs[] = {"/etc/cdi", "/h/cdi"};
+		struct configure configure = settings(CDI);
+		AUTO_ARENA arena = {0};
+		struct error err = {0};
+		char *after = NULL, *removed = NULL, *edited;
+
+		configure.spec_dirs = (struct strings){.items = dirs, .count = ARRAY_SIZE(dirs)};
+		print_message("%s\n", docker_dirs[i].name);
+		assert_int_equal(configure_docker(docker_dirs[i].before, FILE_PATH, &configure,
+						  &arena, &after, &err),
+				 0);
+		assert_string_equal(after, docker_dirs[i].after);
+		assert_int_equal(configure_docker_remove(after, docker_dirs[i].before, FILE_PATH,
+							 &configure, &arena, &removed, &err),
+				 0);
+		assert_string_equal(removed, docker_dirs[i].before);
+		/* Edited since, so that each setting is taken back by itself. */
+		edited = arena_printf(&arena, "%.*s, \"debug\": true}", (int)strlen(after) - 1,
+				      after);
+		assert_int_equal(configure_docker_remove(edited, docker_dirs[i].before, FILE_PATH,
+							 &configure, &arena, &removed, &err),
+				 0);
+		if (strstr(removed, "/h/cdi") || strstr(removed, "nvidia") ||
+		    (strstr(docker_dirs[i].before, "/x") && !strstr(removed, "/x")))
+			fail_msg("%s", removed);
+	}
+}
+
+static void test_docker_version(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(docker_versions); i++) {
+		struct docker_program program = {.major = 0};
+
+		print_message("%s\n", docker_versions[i].text);
+		assert_int_equal(docker_version_parse(docker_versions[i].text, &program),
+				 docker_versions[i].major ? 0 : -EINVAL);
+		assert_int_equal(program.major, docker_versions[i].major);
+		assert_int_equal(program.minor, docker_versions[i].minor);
+	}
+}
 
 static const struct {
 	const char *name, *before;
@@ -253,6 +343,11 @@ static const struct {
 	 ""},
 	{"{\"features\": {\"cdi\": false}}", NULL, NULL, true, ""},
 	{"{\"features\": {\"cdi\": true, \"x\": false}}", NULL, NULL, false, ""},
+	{"{\"features\": {\"cdi\": null}}", NULL, NULL, true, ""},
+	{"{\"features\": null, \"runtimes\": null, \"cdi-spec-dirs\": null}", NULL, NULL, false,
+	 ""},
+	{DOCKER("null"), NULL, NULL, false, ""},
+	{"null", NULL, NULL, false, ""},
 	{"{\"cdi-spec-dirs\": [\"/a\", 5, \"/b\"]}", NULL, NULL, false, "/a /b"},
 };
 
@@ -331,7 +426,8 @@ static void test_service_program(void **state)
 		{"printf '[Service]\\nExecStartPre=/bin/true\\nExecStart=-/usr/bin/x --a\\n' > "
 		 "usr/lib/systemd/system/x.service",
 		 "/usr/bin/x"},
-		{"printf 'ExecStart=/lib/x\\n' > lib/systemd/system/x.service", "/usr/bin/x"},
+		{"printf '[Service]\\nExecStart=/lib/x\\n' > lib/systemd/system/x.service",
+		 "/usr/bin/x"},
 		{"mkdir usr/lib/systemd/system/x.service.d etc/systemd/system/x.service.d; printf "
 		 "'[Service]\\nExecStart=\\nExecStart=/opt/x\\n' > "
 		 "usr/lib/systemd/system/x.service.d/50.conf",
@@ -340,14 +436,17 @@ static void test_service_program(void **state)
 		 "etc/systemd/system/x.service.d/10.conf",
 		 "/opt/x"},
 		{"ln -s /dev/null etc/systemd/system/x.service.d/50.conf", "/first/x"},
-		{"printf 'ExecStart=\\n' > etc/systemd/system/x.service.d/60.conf", NULL},
-		{"printf 'ExecStart=x\\n' > etc/systemd/system/x.service.d/70.conf", NULL},
+		{"printf '[Service]\\nExecStart=\\n' > etc/systemd/system/x.service.d/60.conf",
+		 NULL},
+		{"printf '[Service]\\nExecStart=x\\n' > etc/systemd/system/x.service.d/70.conf",
+		 NULL},
 		{"rm -r etc/systemd; printf 'ExecStart=' > lib/systemd/system/y.service", "/opt/x"},
 	};
 	char folder[] = "/tmp/davit-configure-XXXXXX";
 	AUTO_ARENA arena = {0};
 	struct error err = {0};
 	AUTO_ROOT root = {.fd = -1};
+	struct configure_service service;
 
 	(void)state;
 	assert_non_null(mkdtemp(folder));
@@ -356,15 +455,127 @@ static void test_service_program(void **state)
 		const char *command = arena_printf(&arena, "cd %s && %s", folder, steps[i].command);
 
 		assert_int_equal(system(command), 0);
-		assert_same(configure_service_program(&root, "x", &arena), steps[i].program);
+		assert_int_equal(configure_find_service(&root, "x", &arena, &service), 0);
+		assert_same(service.program, steps[i].program);
 	}
-	assert_null(configure_service_program(&root, "y", &arena));
+	assert_int_equal(configure_find_service(&root, "y", &arena, &service), 0);
+	assert_null(service.program);
 	assert_int_equal(system(arena_printf(&arena, "rm -r %s", folder)), 0);
+}
+
+#define START "[Service]\nExecStart="
+
+/* The words with which systemd starts it, and its working directory. */
+static void test_unit(void **state)
+{
+	static const struct {
+		const char *texts[3];
+		const char *words, *folder;
+	} cases[] = {
+		{{""}, "", NULL},
+		{{"ExecStart=/a\n[Unit]\nExecStart=/a\n"}, "", NULL},
+		{{START "/a -c /x\n"}, "/a|-c|/x", NULL},
+		{{START "/a\n", START "\nExecStart = -@/b name  --config=/y \n"},
+		 "/b|--config=/y",
+		 NULL},
+		{{START "/a\n", START "\n"}, "", NULL},
+		{{"# c\n[Service]\n; c\nExecStart=/a \\\n # c\n  -c \\\n  '/x y'\nType=notify\n"},
+		 "/a|-c|/x y",
+		 NULL},
+		{{START "\"/a b\" \"-c\"=\\x\\s\\\\ ''\r\n"}, "/a b|-c=x \\|", NULL},
+		{{START "/a %E/c.toml %t %S 100%% %i %"},
+		 "/a|/etc/c.toml|/run|/var/lib|100%|%i|%",
+		 NULL},
+		{{START "/a --config ${F} $$ ${NONE}b $G $NONE\nEnvironment=F=/x \"G=-l debug\"\n"},
+		 "/a|--config|/x|$|b|-l|debug",
+		 NULL},
+		{{START ":/a ${F} $F\nEnvironment=F=/x\n"}, "/a|${F}|$F", NULL},
+		{{START "/a ${F}\nEnvironment=F=/x F=/y\n", "[Service]\nEnvironment=\n"},
+		 "/a|",
+		 NULL},
+		{{START "/a ${F}\nEnvironment=FF=/x F=/y\n"}, "/a|/y", NULL},
+		{{START "/a ${F\nEnvironment=F=/y\n"}, "/a|${F", NULL},
+		{{START "/a\nWorkingDirectory=/w\n"}, "/a", "/w"},
+		{{START "/a\nWorkingDirectory=-/w\n", "[Service]\nWorkingDirectory=~\n"},
+		 "/a",
+		 NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		AUTO_ARENA arena = {0};
+		struct strings words;
+		struct unit unit = {0};
+
+		print_message("%s\n", cases[i].texts[0]);
+		for (size_t j = 0; cases[i].texts[j]; j++)
+			assert_int_equal(unit_read(cases[i].texts[j], &arena, &unit), 0);
+		assert_int_equal(unit_words(&unit, &arena, &words), 0);
+		assert_string_equal(strings_join(&arena, &words, "|"), cases[i].words);
+		assert_same(unit.folder, cases[i].folder);
+	}
+}
+
+static void test_unit_variables(void **state)
+{
+	AUTO_ARENA arena = {0};
+	struct strings words;
+	struct unit unit = {0};
+
+	(void)state;
+	assert_int_equal(unit_read(START "/a ${A} ${B} ${C} ${D}\nEnvironment=A=0 D=d\n"
+					 "EnvironmentFile=-/f\nEnvironmentFile=/g",
+				   &arena, &unit),
+			 0);
+	assert_string_equal(strings_join(&arena, &unit.files, " "), "/f /g");
+	assert_int_equal(unit_read_variables("# A=9\n\n A = 1 2 \nB=\"x y\"\nnone\nC='z'\r\n",
+					     &arena, &unit),
+			 0);
+	assert_int_equal(unit_words(&unit, &arena, &words), 0);
+	assert_string_equal(strings_join(&arena, &words, "|"), "/a|1 2|x y|z|d");
+}
+
+static void test_containerd_arguments(void **state)
+{
+	static const struct {
+		const char *const words[6];
+		const char *file;
+		bool daemon;
+	} cases[] = {
+		{{NULL}, NULL, true},
+		{{"--config", "/a"}, "/a", true},
+		{{"-c", "/a", "--log-level", "debug"}, "/a", true},
+		{{"-l", "debug", "--config=/a"}, "/a", true},
+		{{"-config=/a"}, "/a", true},
+		{{"--c=/a", "-config", "/b"}, "/b", true},
+		{{"--log-level=debug", "--root", "--config"}, NULL, true},
+		{{"-a", "-c", "--state=/x"}, NULL, true},
+		{{"--config"}, NULL, true},
+		{{"--config", "/a", "config", "dump"}, "/a", false},
+		{{"config", "dump"}, NULL, false},
+		{{"--version"}, NULL, false},
+		{{"-v"}, NULL, false},
+		{{"--", "--config=/a"}, NULL, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		AUTO_ARENA arena = {0};
+		struct strings arguments = {0};
+		const char *file = "";
+
+		for (size_t j = 0; cases[i].words[j]; j++)
+			assert_int_equal(strings_add(&arena, &arguments, cases[i].words[j]), 0);
+		assert_int_equal(containerd_read_arguments(&arguments, &file), cases[i].daemon);
+		assert_same(file, cases[i].file);
+	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_docker_version),
+		cmocka_unit_test(test_docker_dirs),
 		cmocka_unit_test(test_docker),
 		cmocka_unit_test(test_docker_remove),
 		cmocka_unit_test(test_docker_refuses),
@@ -374,6 +585,7 @@ int main(void)
 		cmocka_unit_test(test_containerd_drop_in),
 		cmocka_unit_test(test_containerd_version),
 		cmocka_unit_test(test_containerd_check),
+		cmocka_unit_test(test_containerd_others),
 		cmocka_unit_test(test_containerd_merge),
 		cmocka_unit_test(test_containerd_refuses),
 		cmocka_unit_test(test_containerd_template),
@@ -387,6 +599,9 @@ int main(void)
 		cmocka_unit_test(test_find_refuses_what_is_no_configuration),
 		cmocka_unit_test(test_podman_hook_folders),
 		cmocka_unit_test(test_service_program),
+		cmocka_unit_test(test_unit),
+		cmocka_unit_test(test_unit_variables),
+		cmocka_unit_test(test_containerd_arguments),
 		cmocka_unit_test(test_toml),
 		cmocka_unit_test(test_toml_limits),
 	};
