@@ -324,6 +324,15 @@ struct containerd_distribution {
 	 */
 	bool rootless;
 };
+#define CONTAINERD_DISTRIBUTIONS 4
+/*
+ * Lists the distributions that are, or were, installed: a directory of theirs may be a leftover. 0
+ * or -ENOMEM.
+ */
+int containerd_list_distributions(
+	const struct root *root, struct arena *arena,
+	struct containerd_distribution ret[static CONTAINERD_DISTRIBUTIONS], size_t *ret_count,
+	struct error *err);
 /*
  * Finds the distribution of a host's containerd: from a file that the user names or, if NULL, from
  * the installed files. -EINVAL: more than one.
