@@ -95,7 +95,6 @@ struct toml_node;
 struct engine_file {
 	const char *path, *text;
 	const struct toml_node *top; /* the text as a tree */
-	bool of_main;                /* imported directly by the main file */
 };
 /* The main file and its other files, in the order in which the engine reads them. */
 struct engine_files {
@@ -197,7 +196,7 @@ int configure_containerd_without_import(const char *text, const char *path, cons
  */
 int configure_containerd_remove(const char *text, const char *path, const char *drop_in,
 				struct arena *arena, char **ret, struct error *err);
-/* The main file with only these imports, in this order, for `containerd config dump`. */
+/* A file with only these imports, in this order, for `containerd config dump`. */
 int configure_containerd_import_only(const char *text, const char *path,
 				     const struct strings *imports, struct arena *arena, char **ret,
 				     struct error *err);
@@ -323,6 +322,8 @@ struct containerd_distribution {
 	/* A user's own daemon, for which the main file's directory is mounted at /etc/containerd.
 	 */
 	bool rootless;
+	/* The process or service whose --config names `file`; NULL: another reason. */
+	const char *named_by;
 };
 #define CONTAINERD_DISTRIBUTIONS 4
 /*
@@ -333,9 +334,13 @@ int containerd_list_distributions(
 	const struct root *root, struct arena *arena,
 	struct containerd_distribution ret[static CONTAINERD_DISTRIBUTIONS], size_t *ret_count,
 	struct error *err);
+/* The host's own containerd, whatever distributions there are. -EINVAL: more than one runs. */
+int containerd_find_plain(const struct root *root, struct arena *arena,
+			  struct containerd_distribution *ret, struct error *err);
 /*
  * Finds the distribution of a host's containerd: from a file that the user names or, if NULL, from
- * the installed files. -EINVAL: more than one.
+ * the installed files. Without a distribution, `file` is the one that the running daemon reads, or
+ * that containerd.service names. -EINVAL: more than one.
  */
 int containerd_find_distribution(const struct root *root, const char *file, struct arena *arena,
 				 struct containerd_distribution *ret, struct error *err);
@@ -554,12 +559,15 @@ char *configure_diff(const char *path, const char *before, const char *after, st
 
 /* ---- services ---------------------------------------------------------------------------- */
 
-/*
- * The program that systemd starts for this service, by its unit and the unit's drop-ins; NULL if
- * there is none, or no memory.
- */
-const char *configure_service_program(const struct root *root, const char *name,
-				      struct arena *arena);
+/* How systemd starts a service. */
+struct configure_service {
+	const char *program;      /* NULL: no unit, or no absolute path */
+	struct strings arguments; /* with the values of the unit's variables */
+	const char *folder;       /* WorkingDirectory=; NULL: "/" */
+};
+/* Reads it from the service's unit and the unit's drop-ins. 0 (also without a unit) or -ENOMEM. */
+int configure_find_service(const struct root *root, const char *name, struct arena *arena,
+			   struct configure_service *ret);
 /*
  * The command that restarts the first of these services that has a unit or init script on the host;
  * if none has, "restart NAME" with the last one. NULL: no memory.

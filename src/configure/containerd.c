@@ -161,8 +161,10 @@ int configure_containerd_import_only(const char *text, const char *path,
 	if (main.imports)
 		*ret = cut(&main, main.imports->text.data, end_of(main.imports->text),
 			   arena_printf(arena, "[%s]", list.data));
-	else
+	else if (imports->count)
 		*ret = add_list(&main, list.data, 2);
+	else
+		*ret = arena_strdup(arena, main.text);
 	return *ret ? 0 : error_memory(err);
 }
 

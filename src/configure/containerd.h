@@ -17,9 +17,29 @@ const char *containerd_plugin(unsigned format);
 /* Its section in merged files or in a dump, or NULL. */
 const struct toml_node *containerd_section(const struct toml_node *settings);
 
+/*
+ * Whether settings (NULL: none), of whatever format, set what a node of containerd's dump says: at
+ * its place, or at the one that an older format has for it.
+ */
+bool containerd_sets(const struct toml_node *settings, const struct toml_node *node);
+
 /* Opens a program that nobody but its trusted owner can change. */
 bool containerd_open_trusted(const struct root *root, const char *path,
 			     struct containerd_program *ret);
+/* A path without "//", "/./" and "/../", as text; `path` is absolute. NULL without memory. */
+const char *containerd_clean(const char *path, struct arena *arena);
+/*
+ * The file that a containerd's arguments name (NULL: none), behind the program's name. False: with
+ * these, it isn't the daemon.
+ */
+bool containerd_read_arguments(const struct strings *arguments, const char **ret_file);
+/*
+ * The file that the host's running daemon reads or, if none is running, its service names; NULL:
+ * neither names one. *ret_by says which of them. 0, -ENOMEM, or -EINVAL with ERROR_BAD_CONFIG:
+ * several daemons read different files.
+ */
+int containerd_find_file(const struct root *root, struct arena *arena, const char **ret,
+			 const char **ret_by, struct error *err);
 /* The program of the host's running daemon (or the caller's own) that reads distribution->file. */
 bool containerd_open_running(const struct root *root,
 			     const struct containerd_distribution *distribution,

@@ -116,19 +116,23 @@ void containerd_open_program(const struct root *root,
 			     struct arena *arena, struct containerd_program *ret)
 {
 	const char *own = distribution->program;
+	struct configure_service service = {0};
 
 	*ret = (struct containerd_program){.fd = -1};
 	if (!own && !containerd_open_running(root, distribution, arena, ret) &&
-	    !distribution->rootless)
-		own = configure_service_program(root, distribution->services[0], arena);
+	    !distribution->rootless &&
+	    configure_find_service(root, distribution->services[0], arena, &service) == 0)
+		own = service.program;
 	if (own)
 		(void)containerd_open_trusted(root, own, ret);
-	if (ret->fd >= 0 && find_version(ret, arena))
-		return;
-	fd_close(&ret->fd);
-	*ret = (struct containerd_program){.fd = -1};
-	if (!distribution->program)
-		open_usual(root, arena, ret);
+	if (ret->fd < 0 || !find_version(ret, arena)) {
+		fd_close(&ret->fd);
+		*ret = (struct containerd_program){.fd = -1};
+		if (!distribution->program)
+			open_usual(root, arena, ret);
+	}
+	if (!ret->folder)
+		ret->folder = service.folder;
 }
 
 /* A text as a file that a child can open by its path, also where /proc belongs to another PID
@@ -148,44 +152,110 @@ static int make_file(const char *text, struct arena *arena, const char **ret_pat
 	return *ret_path ? fd_take(&fd) : error_memory(err);
 }
 
+/* Files that containerd reads in the place of others. */
+struct copy {
+	const char *path; /* of the file in memory */
+	const char *of;
+	int fd;
+};
+struct copies {
+	struct copy *items;
+	size_t count, capacity;
+	struct arena *arena;
+	struct error *err;
+};
+
+static void close_copies(struct copies *copies)
+{
+	for (size_t i = 0; i < copies->count; i++)
+		fd_close(&copies->items[i].fd);
+}
+
+/* With these imports in the place of its own. *ret: the path of the copy. */
+static int add_copy(struct copies *copies, const char *text, const char *path,
+		    const struct strings *imports, const char **ret)
+{
+	struct copy *copy;
+	char *made;
+	int r = configure_containerd_import_only(text, path, imports, copies->arena, &made,
+						 copies->err);
+
+	if (r < 0)
+		return r;
+	copy = ARENA_PUSH(copies->arena, copies);
+	if (!copy)
+		return error_memory(copies->err);
+	*copy = (struct copy){.of = path, .fd = -1};
+	r = make_file(made, copies->arena, &copy->path, copies->err);
+	if (r < 0)
+		return r;
+	copy->fd = r;
+	*ret = copy->path;
+	return 0;
+}
+
+/* containerd's message with the files that it knows as copies. */
+static const char *with_names(const char *line, const struct copies *copies)
+{
+	for (size_t i = 0; line && i < copies->count; i++) {
+		const char *at = strstr(line, copies->items[i].path);
+		const char *end = at ? at + strlen(copies->items[i].path) : NULL;
+
+		/* /proc/1/fd/1 isn't /proc/1/fd/10. */
+		if (at && !(*end >= '0' && *end <= '9'))
+			line = arena_printf(copies->arena, "%.*s%s%s", (int)(at - line), line,
+					    copies->items[i].of, end);
+	}
+	return line ? line : "";
+}
+
+/*
+ * The main file imports all others itself, in their order, and none of these imports anything: an
+ * import of the main file by another one would lead past its copy.
+ */
+static int make_copies(const struct engine_files *files, const struct engine_overlay *drop_in,
+		       struct copies *copies, const char **ret)
+{
+	const struct strings none = {0};
+	struct strings imports = {0};
+
+	for (size_t i = 1; i < files->count; i++) {
+		const struct engine_file *file = &files->items[i];
+		bool changed = drop_in->text && string_equal(file->path, drop_in->path);
+		const char *path = file->path;
+		int r = 0;
+
+		if (changed || toml_member(file->top, "imports"))
+			r = add_copy(copies, changed ? drop_in->text : file->text, file->path,
+				     &none, &path);
+		if (r < 0)
+			return r;
+		if (strings_add(copies->arena, &imports, path) < 0)
+			return error_memory(copies->err);
+	}
+	return add_copy(copies, files->items[0].text, files->items[0].path, &imports, ret);
+}
+
 int containerd_ask_about(const struct containerd_program *program, const struct engine_files *files,
 			 const struct engine_overlay *drop_in, struct arena *arena,
 			 struct toml_node **ret, struct error *err)
 {
-	const char *path, *drop_in_path = NULL, *line;
-	struct strings imports = {0};
-	AUTO_FD drop_in_fd = -1;
-	AUTO_FD fd = -1;
-	char *text;
-	int r;
+	struct copies copies = {.arena = arena, .err = err};
+	const char *path, *line, *text = NULL;
+	int r = make_copies(files, drop_in, &copies, &path);
 
-	if (drop_in->text) {
-		drop_in_fd = make_file(drop_in->text, arena, &drop_in_path, err);
-		if (drop_in_fd < 0)
-			return drop_in_fd;
-	}
-	for (size_t i = 1; i < files->count; i++) {
-		const char *import = files->items[i].path;
-
-		if (files->items[i].of_main &&
-		    strings_add(arena, &imports,
-				drop_in_path && string_equal(import, drop_in->path) ? drop_in_path
-										    : import) < 0)
-			return error_memory(err);
-	}
-	r = configure_containerd_import_only(files->items[0].text, files->items[0].path, &imports,
-					     arena, &text, err);
+	if (r == 0)
+		text = run(program,
+			   (const char *const[]){program->path, "--config", path, "config", "dump",
+						 NULL},
+			   arena, &line);
+	close_copies(&copies);
 	if (r < 0)
 		return r;
-	fd = make_file(text, arena, &path, err);
-	if (fd < 0)
-		return fd;
-	text = run(program,
-		   (const char *const[]){program->path, "--config", path, "config", "dump", NULL},
-		   arena, &line);
 	if (text)
 		return toml_parse(text, "`containerd config dump`", arena, ret, err);
 	return error_set(err, ERROR_BAD_CONFIG, EINVAL,
 			 "run `containerd config dump` and correct what it reports",
-			 "run %s on %s: %s", program->path, files->items[0].path, line ? line : "");
+			 "run %s on %s: %s", program->path, files->items[0].path,
+			 with_names(line, &copies));
 }

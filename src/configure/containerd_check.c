@@ -78,19 +78,6 @@ static const struct toml_node *find_same(const struct toml_node *top, const stru
 	return toml_member(find_same(top, node->parent, skip), node->key);
 }
 
-/* The plugin may have another name there. */
-static bool is_of_others(const struct check *c, const struct toml_node *node)
-{
-	const struct toml_node *plugins = toml_member(c->others, "plugins");
-
-	if (find_same(c->others, node, 0))
-		return true;
-	for (plugins = plugins ? plugins->first : NULL; plugins; plugins = plugins->next)
-		if (find_same(plugins, node, 2))
-			return true;
-	return false;
-}
-
 static void add_lost(struct check *c, const struct toml_node *node)
 {
 	const char *path = toml_path_of(node, c->arena);
@@ -111,7 +98,7 @@ static void compare(struct check *c, const struct toml_node *before, const struc
 			continue;
 		if (now && node->type == TOML_TABLE && now->type == TOML_TABLE)
 			compare(c, node, now);
-		else if (!now || (!toml_equal(node, now) && !is_of_others(c, node) &&
+		else if (!now || (!toml_equal(node, now) && !containerd_sets(c->others, node) &&
 				  (!toml_is_empty(node) || !toml_is_empty(now))))
 			add_lost(c, node);
 	}

@@ -9,6 +9,7 @@
 
 #define PROCESSES_MAX 131072
 #define TEXT_MAX ((size_t)1024 * 1024)
+#define DELETED " (deleted)" /* behind the target of a link of /proc */
 
 /* ---- the running daemon ----------------------------------------------------------------- */
 
@@ -52,31 +53,86 @@ static bool has_root(const struct root *root, const char *pid, struct arena *are
 	       its.st_dev == ours.st_dev && its.st_ino == ours.st_ino;
 }
 
-/* The file that its arguments name. */
-static const char *config_of(const char *arguments, size_t length)
+bool containerd_read_arguments(const struct strings *arguments, const char **ret_file)
 {
-	const char *end = arguments + length, *at = arguments;
+	static const char *const valued[] = {"config", "c",       "log-level", "l",
+					     "root",   "address", "a",         "state"};
 
-	for (; at < end; at += strlen(at) + 1) {
-		const char *next = at + strlen(at) + 1;
+	*ret_file = NULL;
+	/* As Go's package flag: -config is --config, and the last one counts. */
+	for (size_t i = 0; i < arguments->count; i++) {
+		const char *at = arguments->items[i];
+		size_t dashes = strspn(at, "-"), length = strcspn(at + dashes, "=");
+		struct slice name = {at + dashes, length};
+		const char *value = at[dashes + length] ? at + dashes + length + 1 : NULL;
+		bool takes = false;
 
-		if (string_starts(at, "--config="))
-			return at + strlen("--config=");
-		if ((string_equal(at, "--config") || string_equal(at, "-c")) && next < end)
-			return next;
+		/* A command, such as `config dump`. */
+		if (dashes < 1 || dashes > 2 || !length || slice_equal(name, "version") ||
+		    slice_equal(name, "v") || slice_equal(name, "help") || slice_equal(name, "h"))
+			return false;
+		for (size_t j = 0; j < ARRAY_SIZE(valued); j++)
+			takes |= slice_equal(name, valued[j]);
+		if (takes && !value && ++i < arguments->count)
+			value = arguments->items[i];
+		if (value && (slice_equal(name, "config") || slice_equal(name, "c")))
+			*ret_file = value;
 	}
-	return CONTAINERD_MAIN;
+	return true;
+}
+
+/* NULL without memory. */
+static const char *make_absolute(const char *file, const char *folder, struct arena *arena)
+{
+	const char *path =
+		file[0] == '/' ? file : arena_printf(arena, "%s/%s", folder ? folder : "", file);
+
+	return path ? containerd_clean(path, arena) : NULL;
+}
+
+static int read_arguments(const struct root *root, const char *pid, struct arena *arena,
+			  struct strings *ret)
+{
+	size_t length = 0;
+	const char *text = read_of(root, pid, "cmdline", arena, &length);
+	bool first = true;
+
+	*ret = (struct strings){0};
+	for (const char *at = text; at && at < text + length; at += strlen(at) + 1) {
+		if (!first && strings_add(arena, ret, at) < 0)
+			return -ENOMEM;
+		first = false;
+	}
+	return 0;
+}
+
+/* Its working directory, or NULL. */
+static const char *folder_of(const char *pid, struct arena *arena)
+{
+	const char *folder = link_of(pid, "cwd", arena);
+
+	return folder && folder[0] == '/' && !string_ends(folder, DELETED) ? folder : NULL;
+}
+
+/* The file that a daemon reads; NULL: it isn't one. */
+static const char *file_of(const struct root *root, const char *pid, struct arena *arena)
+{
+	struct strings arguments;
+	const char *file;
+
+	if (read_arguments(root, pid, arena, &arguments) < 0 ||
+	    !containerd_read_arguments(&arguments, &file))
+		return NULL;
+	return file ? make_absolute(file, folder_of(pid, arena), arena) : CONTAINERD_MAIN;
 }
 
 static bool reads_file(const struct root *root, const char *pid,
 		       const struct containerd_distribution *distribution, struct arena *arena)
 {
-	size_t length = 0;
-	const char *arguments = read_of(root, pid, "cmdline", arena, &length);
-	const char *config = arguments ? config_of(arguments, length) : "";
+	const char *file = file_of(root, pid, arena);
 
-	return string_equal(config, distribution->file) ||
-	       (distribution->rootless && string_equal(config, CONTAINERD_MAIN));
+	return file && (string_equal(file, distribution->file) ||
+			(distribution->rootless && string_equal(file, CONTAINERD_MAIN)));
 }
 
 static bool is_number(const char *text)
@@ -89,18 +145,15 @@ static bool is_number(const char *text)
 static bool open_running(const struct root *root, const char *pid, struct arena *arena,
 			 struct containerd_program *ret)
 {
-	static const char deleted[] = " (deleted)";
 	const char *exe = arena_printf(arena, "/proc/%s/exe", pid);
 	const char *path = link_of(pid, "exe", arena);
-	const char *folder = link_of(pid, "cwd", arena);
 
 	if (!exe || !path)
 		return false;
-	if (folder && folder[0] == '/' && !string_ends(folder, deleted))
-		ret->folder = folder;
+	ret->folder = folder_of(pid, arena);
 	/* After an upgrade, the next start runs the new file. */
-	if (string_ends(path, deleted)) {
-		path = arena_strndup(arena, path, strlen(path) - strlen(deleted));
+	if (string_ends(path, DELETED)) {
+		path = arena_strndup(arena, path, strlen(path) - strlen(DELETED));
 		return path && containerd_open_trusted(root, path, ret);
 	}
 	ret->fd = open(exe, O_PATH | O_CLOEXEC);
@@ -110,13 +163,13 @@ static bool open_running(const struct root *root, const char *pid, struct arena 
 	return ret->fd >= 0;
 }
 
-bool containerd_open_running(const struct root *root,
-			     const struct containerd_distribution *distribution,
-			     struct arena *arena, struct containerd_program *ret)
+/* All processes of that name with this user and this root directory. */
+static int find_processes(const struct root *root, uid_t uid, struct arena *arena,
+			  struct strings *ret)
 {
-	uid_t uid = distribution->rootless ? geteuid() : 0;
 	struct strings pids = {0};
 
+	*ret = (struct strings){0};
 	(void)root_list(root, "proc", PROCESSES_MAX, arena, &pids);
 	for (size_t i = 0; i < pids.count; i++) {
 		const char *pid = pids.items[i];
@@ -124,9 +177,116 @@ bool containerd_open_running(const struct root *root,
 
 		if (name && string_equal(name, "containerd\n") &&
 		    is_of_user(root, pid, uid, arena) && has_root(root, pid, arena) &&
-		    reads_file(root, pid, distribution, arena) &&
-		    open_running(root, pid, arena, ret))
-			return true;
+		    strings_add(arena, ret, pid) < 0)
+			return -ENOMEM;
 	}
+	return 0;
+}
+
+bool containerd_open_running(const struct root *root,
+			     const struct containerd_distribution *distribution,
+			     struct arena *arena, struct containerd_program *ret)
+{
+	struct strings pids;
+
+	if (find_processes(root, distribution->rootless ? geteuid() : 0, arena, &pids) < 0)
+		return false;
+	for (size_t i = 0; i < pids.count; i++)
+		if (reads_file(root, pids.items[i], distribution, arena) &&
+		    open_running(root, pids.items[i], arena, ret))
+			return true;
 	return false;
+}
+
+/* ---- which file -------------------------------------------------------------------------- */
+
+#define SERVICE "containerd"
+
+/* The containerd that dockerd starts and configures itself. */
+static bool is_dockers_own(const char *file)
+{
+	return string_ends(file, "/containerd/containerd.toml");
+}
+
+static bool is_of_service(const struct root *root, const char *pid, struct arena *arena)
+{
+	const char *text = read_of(root, pid, "cgroup", arena, NULL);
+
+	return text && strstr(text, "/" SERVICE ".service");
+}
+
+/* As the unit names it. 0 or -ENOMEM. */
+static int find_service_file(const struct root *root, struct arena *arena, const char **ret)
+{
+	struct configure_service service;
+	const char *file = NULL;
+	int r = configure_find_service(root, SERVICE, arena, &service);
+
+	*ret = NULL;
+	if (r < 0)
+		return r;
+	(void)containerd_read_arguments(&service.arguments, &file);
+	if (file)
+		*ret = make_absolute(file, service.folder, arena);
+	return file && !*ret ? -ENOMEM : 0;
+}
+
+/* The service's own process wins; then one that reads the service's file, or the default. */
+static int choose_process(const struct root *root, const struct strings *pids, const char *usual,
+			  struct arena *arena, const char **ret, const char **ret_by,
+			  struct error *err)
+{
+	const char *found = NULL, *other = NULL;
+
+	for (size_t i = 0; i < pids->count; i++) {
+		const char *pid = pids->items[i], *file = file_of(root, pid, arena);
+		bool of_service = is_of_service(root, pid, arena);
+
+		if (!file || is_dockers_own(file))
+			continue;
+		if (of_service || string_equal(file, usual)) {
+			found = file;
+			other = NULL;
+			*ret_by = arena_printf(arena, "process %s", pid);
+		}
+		if (of_service)
+			break;
+		if (string_equal(found, usual))
+			continue;
+		if (!found)
+			*ret_by = arena_printf(arena, "process %s", pid);
+		else if (!string_equal(file, found))
+			other = file;
+		found = found ? found : file;
+	}
+	*ret = found;
+	if (found && !*ret_by)
+		return error_memory(err);
+	if (!other)
+		return 0;
+	return error_fix(err,
+			 error_set(err, ERROR_BAD_CONFIG, EINVAL, NULL,
+				   "choose a containerd: one reads %s, another one %s", found,
+				   other),
+			 "name a file with --file %s", found);
+}
+
+int containerd_find_file(const struct root *root, struct arena *arena, const char **ret,
+			 const char **ret_by, struct error *err)
+{
+	const char *named, *file = NULL;
+	struct strings pids;
+	int r = find_service_file(root, arena, &named);
+
+	*ret = NULL;
+	*ret_by = NULL;
+	if (r < 0 || find_processes(root, 0, arena, &pids) < 0)
+		return error_memory(err);
+	r = choose_process(root, &pids, named ? named : CONTAINERD_MAIN, arena, &file, ret_by, err);
+	if (r < 0)
+		return r;
+	*ret = file ? file : named;
+	if (!file && named)
+		*ret_by = SERVICE ".service";
+	return 0;
 }

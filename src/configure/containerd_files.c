@@ -3,7 +3,7 @@
 #include <fnmatch.h>
 #include <string.h>
 
-#include "toml.h"
+#include "containerd.h"
 
 #define FILES_MAX 1024
 
@@ -35,8 +35,7 @@ static bool exists(const struct loading *l, const char *path)
 	return overlay ? overlay->text != NULL : root_stat(l->root, path, 0, &st) == 0;
 }
 
-/* Without "//", "/./" and "/../", as text; `path` is absolute. NULL without memory. */
-static const char *clean(const char *path, struct arena *arena)
+const char *containerd_clean(const char *path, struct arena *arena)
 {
 	char *made = arena_alloc(arena, strlen(path) + 2);
 	struct slice rest = slice_from(path), part;
@@ -133,8 +132,7 @@ static bool is_listed(const struct engine_files *files, const char *path)
 }
 
 /* At the end of the list, once. The text isn't read yet. */
-static int enqueue(const struct loading *l, struct engine_files *files, const char *path,
-		   bool of_main)
+static int enqueue(const struct loading *l, struct engine_files *files, const char *path)
 {
 	struct engine_file *file;
 
@@ -147,7 +145,7 @@ static int enqueue(const struct loading *l, struct engine_files *files, const ch
 	file = ARENA_PUSH(l->arena, files);
 	if (!file)
 		return error_memory(l->err);
-	*file = (struct engine_file){.path = path, .of_main = of_main};
+	*file = (struct engine_file){.path = path};
 	return 0;
 }
 
@@ -178,7 +176,7 @@ static const char *resolve(const struct loading *l, const char *import, const ch
 		path = arena_printf(l->arena, "%s/%s", l->glob_folder, import);
 	else if (import[0] != '/')
 		path = arena_printf(l->arena, "%.*s/%s", (int)(slash - importer), importer, import);
-	path = path ? clean(path, l->arena) : NULL;
+	path = path ? containerd_clean(path, l->arena) : NULL;
 	if (path && l->folder && string_starts(path, SYSTEM_FOLDER))
 		path = arena_printf(l->arena, "%s/%s", l->folder, path + strlen(SYSTEM_FOLDER));
 	return path;
@@ -199,7 +197,7 @@ static int enqueue_imports(const struct loading *l, struct engine_files *files, 
 		if (!path || (strchr(path, '*') && expand(l, path, &matches) < 0))
 			return error_memory(l->err);
 		for (size_t j = 0; r == 0 && j < matches.count; j++)
-			r = enqueue(l, files, matches.items[j], of == 0);
+			r = enqueue(l, files, matches.items[j]);
 	}
 	return r;
 }
@@ -223,7 +221,7 @@ int containerd_load(const struct root *root, const struct containerd_distributio
 		if (!l.folder)
 			return error_memory(err);
 	}
-	r = enqueue(&l, ret, path, false);
+	r = enqueue(&l, ret, path);
 	for (size_t i = 0; r == 0 && i < ret->count; i++) {
 		struct toml_node *top = NULL;
 

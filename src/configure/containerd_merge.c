@@ -9,6 +9,9 @@ int containerd_version_parse(const char *text, struct containerd_version *ret)
 	/* "containerd github.com/containerd/containerd 1.7.24~ds1 ...", ".../v2 v2.1.4 4ac6c20c" */
 	struct slice rest = slice_from(text), word;
 
+	/* Other programs have a version, too. */
+	if (!slice_next(&rest, ' ', &word) || !slice_equal(word, "containerd"))
+		return -EINVAL;
 	while (slice_next(&rest, ' ', &word)) {
 		size_t start = word.length > 0 && word.data[0] == 'v', dot, end;
 		uint64_t major, minor;

@@ -185,6 +185,24 @@ static void find_k0s(const struct root *root, struct arena *arena,
 		ret->place = CONTAINERD_IMPORT;
 }
 
+/* The file that the daemon reads may be one of a distribution in an unusual place. */
+int containerd_find_plain(const struct root *root, struct arena *arena,
+			  struct containerd_distribution *ret, struct error *err)
+{
+	const char *file, *by;
+	int r = containerd_find_file(root, arena, &file, &by, err);
+
+	if (r < 0)
+		return r;
+	if (!file || string_equal(file, CONTAINERD_MAIN)) {
+		set_plain(ret, CONTAINERD_MAIN, arena);
+		return 0;
+	}
+	recognise(root, file, arena, ret);
+	ret->named_by = by;
+	return 0;
+}
+
 int containerd_list_distributions(
 	const struct root *root, struct arena *arena,
 	struct containerd_distribution ret[static CONTAINERD_DISTRIBUTIONS], size_t *ret_count,
@@ -234,10 +252,9 @@ int containerd_find_distribution(const struct root *root, const char *file, stru
 					   "choose a containerd: the host has both %s and %s",
 					   found[0].name, found[1].name),
 				 "name one with --file %s", found[0].file);
-	if (count == 1)
-		*ret = found[0];
-	else
-		set_plain(ret, CONTAINERD_MAIN, arena);
+	if (count == 0)
+		return containerd_find_plain(root, arena, ret, err);
+	*ret = found[0];
 	return 0;
 }
 

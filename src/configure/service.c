@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "davit/configure.h"
+#include "unit.h"
 
 #define UNIT_MAX ((size_t)64 * 1024)
 #define DROP_INS_MAX 256
@@ -29,32 +30,14 @@ static const char *find_unit(const struct root *root, const char *name, struct a
 	return NULL;
 }
 
-/* Reads ExecStart=, of which an empty one removes those before (systemd.service(5)). */
-static void read_program(const struct root *root, const char *path, struct arena *arena,
-			 const char **ret)
+/* 0 or -ENOMEM; a file that can't be read says nothing. */
+static int read_file(const struct root *root, const char *path, struct arena *arena,
+		     int (*read)(const char *, struct arena *, struct unit *), struct unit *unit)
 {
-	struct slice rest, line;
 	char *text;
+	int r = path ? root_read(root, path, UNIT_MAX, arena, &text, NULL) : -ENOMEM;
 
-	if (!path || root_read(root, path, UNIT_MAX, arena, &text, NULL) < 0)
-		return;
-	rest = slice_from(text);
-	while (slice_next(&rest, '\n', &line)) {
-		size_t length, skipped;
-
-		line = slice_trim(line);
-		if (!slice_starts(line, "ExecStart="))
-			continue;
-		line.data += strlen("ExecStart=");
-		line.length -= strlen("ExecStart=");
-		/* Prefixes that change how it is started. */
-		skipped = strspn(line.data, "@-:+! \t");
-		skipped = skipped < line.length ? skipped : line.length;
-		length = strcspn(line.data + skipped, " \t\r\n");
-		*ret = skipped + length <= line.length && line.data[skipped] == '/'
-			       ? arena_strndup(arena, line.data + skipped, length)
-			       : NULL;
-	}
+	return r < 0 ? (r == -ENOMEM ? r : 0) : read(text, arena, unit);
 }
 
 static int compare(const void *a, const void *b)
@@ -62,11 +45,12 @@ static int compare(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Drop-ins of all folders, in the order of their names. */
-static void read_drop_ins(const struct root *root, const char *name, struct arena *arena,
-			  const char **ret)
+/* Drop-ins of all folders, in the order of their names. 0 or -ENOMEM. */
+static int read_drop_ins(const struct root *root, const char *name, struct arena *arena,
+			 struct unit *unit)
 {
 	struct strings names = {0};
+	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(unit_folders); i++) {
 		const char *folder = arena_printf(arena, "%s/%s.service.d", unit_folders[i], name);
@@ -75,12 +59,13 @@ static void read_drop_ins(const struct root *root, const char *name, struct aren
 		if (folder && root_list(root, folder, DROP_INS_MAX, arena, &found) == 0)
 			for (size_t j = 0; j < found.count; j++)
 				if (string_ends(found.items[j], ".conf") &&
-				    !strings_contain(&names, found.items[j]))
-					(void)strings_add(arena, &names, found.items[j]);
+				    !strings_contain(&names, found.items[j]) &&
+				    strings_add(arena, &names, found.items[j]) < 0)
+					return -ENOMEM;
 	}
 	if (sort_items(arena, names.items, names.count, sizeof(*names.items), compare) < 0)
-		return;
-	for (size_t i = 0; i < names.count; i++)
+		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < names.count; i++)
 		for (size_t j = 0; j < ARRAY_SIZE(unit_folders); j++) {
 			const char *path = arena_printf(arena, "%s/%s.service.d/%s",
 							unit_folders[j], name, names.items[i]);
@@ -88,20 +73,49 @@ static void read_drop_ins(const struct root *root, const char *name, struct aren
 
 			/* A link to /dev/null hides it, too. */
 			if (path && root_stat(root, path, AT_SYMLINK_NOFOLLOW, &st) == 0) {
-				read_program(root, path, arena, ret);
+				r = read_file(root, path, arena, unit_read, unit);
 				break;
 			}
 		}
+	return r;
 }
 
-const char *configure_service_program(const struct root *root, const char *name,
-				      struct arena *arena)
+/* `env NAME=VALUE... PROGRAM` starts another program. */
+static void skip_env(struct strings *words)
 {
-	const char *program = NULL;
+	size_t i = 1;
 
-	read_program(root, find_unit(root, name, arena), arena, &program);
-	read_drop_ins(root, name, arena, &program);
-	return program;
+	if (!words->count || !string_ends(words->items[0], "/env"))
+		return;
+	while (i < words->count && (words->items[i][0] == '-' || strchr(words->items[i], '=')))
+		i++;
+	words->items += i;
+	words->count -= i;
+}
+
+int configure_find_service(const struct root *root, const char *name, struct arena *arena,
+			   struct configure_service *ret)
+{
+	const char *path = find_unit(root, name, arena);
+	struct unit unit = {0};
+	struct strings words = {0};
+	int r = path ? read_file(root, path, arena, unit_read, &unit) : 0;
+
+	*ret = (struct configure_service){0};
+	if (r == 0)
+		r = read_drop_ins(root, name, arena, &unit);
+	for (size_t i = 0; r == 0 && i < unit.files.count; i++)
+		r = read_file(root, unit.files.items[i], arena, unit_read_variables, &unit);
+	if (r == 0)
+		r = unit_words(&unit, arena, &words);
+	skip_env(&words);
+	if (r < 0 || !words.count)
+		return r;
+	if (words.items[0][0] == '/')
+		ret->program = words.items[0];
+	ret->arguments = (struct strings){.items = words.items + 1, .count = words.count - 1};
+	ret->folder = unit.folder;
+	return 0;
 }
 
 const char *configure_restart(const struct root *root, const char *const *services, size_t count,

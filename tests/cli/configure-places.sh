@@ -28,7 +28,8 @@ files() {
 configure() { # ENGINE OPTION...: sets rc, output and errors
 	rc=0
 	output=$("$davit" configure "$@" --root "$root" --runtime-path "$program" 2> "$work/errors") || rc=$?
-	errors=$(cat "$work/errors")
+	# The program isn't in that root, which is said each time.
+	errors=$(grep -v "note: the runtime $root$program doesn't exist: " "$work/errors" || true)
 }
 # written NAME FILE RESTART OPTION...: that file is written and nothing else changed; twice is once,
 # taken back it is as before. where: --file FILE, for all of it.
@@ -300,6 +301,71 @@ $lines" "$rc $(< "$main")"
 	equal "davit's own file with ${lines##*$'\n'}: nothing of davit stays" '' "$(grep -rl davit "$root" || true)"
 	rm "$main"
 done
+
+# --- containerd's own file ---------------------------------------------------------------------------
+
+# named NAME FILE BY OPTION...: the file that the unit names is the one that gets the import.
+named() {
+	local before folder=${2%/*}
+	mkdir -p "$root/$folder"
+	printf 'version = 2\nroot = "/site"\n' > "$root/$2"
+	before=$(files)
+	configure containerd "${@:4}"
+	equal "$1: it works" '0 ' "$rc $errors"
+	equal "$1: the file is said" "davit uses /$2, which containerd reads (--config of $3)" "$(grep '^davit uses' <<< "$output")"
+	equal "$1: that file imports the drop-in" "imports = [\"/$folder/conf.d/davit.toml\"]" "$(grep imports "$root/$2")"
+	configure containerd "${@:4}" --remove
+	equal "$1: taken back" "0 $before" "$rc $(files)"
+	rm "$root/$2"
+}
+start='usr/lib/systemd/system/containerd.service'
+rm -rf "$root"
+put etc/containerd/config.toml <<< 'version = 2'
+put $start << 'END'
+[Unit]
+Description=containerd container runtime
+[Service]
+ExecStartPre=-/sbin/modprobe overlay
+ExecStart=/usr/bin/containerd --log-level info --config /etc/containerd/site.toml
+Restart=always
+END
+named "containerd's unit" etc/containerd/site.toml containerd.service
+configure containerd --dry-run
+matches 'a runtime that does not exist: a note' "^davit: note: the runtime $root$program doesn't exist: install it there" "$(< "$work/errors")"
+put etc/systemd/system/containerd.service.d/10-site.conf << 'END'
+[Service]
+WorkingDirectory=/srv/cd
+ExecStart=
+ExecStart=/usr/bin/containerd -c ../site/config.toml
+END
+named "a drop-in of containerd's unit, and a relative path" srv/site/config.toml containerd.service
+# As Flatcar's unit has it.
+rm -r "$root/etc/systemd"
+put $start << 'END'
+[Service]
+Environment=CONTAINERD_CONFIG=/usr/share/containerd/config.toml
+EnvironmentFile=-/etc/default/containerd
+ExecStart=/usr/bin/env PATH=/opt/bin:${PATH} containerd --config=${CONTAINERD_CONFIG}
+END
+named "a variable of containerd's unit" usr/share/containerd/config.toml containerd.service
+put etc/default/containerd <<< 'CONTAINERD_CONFIG="/etc/other/containerd.toml"'
+named "a variable in a file of containerd's unit" etc/other/containerd.toml containerd.service
+put $start << 'END'
+[Service]
+ExecStart=/usr/bin/containerd --log-level debug
+END
+configure containerd
+equal "a unit that names no file: the default one" '0 1 0' "$rc $(grep -c imports "$root/etc/containerd/config.toml") $(grep -c '^davit uses' <<< "$output")"
+put $start << 'END'
+[Service]
+ExecStart=/usr/bin/containerd -c /data/k3s/agent/etc/containerd/config.toml
+END
+k3s data/k3s 2
+configure containerd
+matches "a distribution's file in an unusual place" '^k3s writes its .*davit uses /data/k3s/agent/etc/containerd/config.toml.tmpl' "$output"
+put etc/site.toml <<< 'version = 2'
+configure containerd --file /etc/site.toml
+equal "--file wins" '0 1' "$rc $(grep -c imports "$root/etc/site.toml")"
 
 # --- Docker -----------------------------------------------------------------------------------------
 

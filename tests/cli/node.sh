@@ -353,11 +353,15 @@ stop_engine
 rm -r "$host"
 new_containerd same-configuration
 start_engine
-"$davit" configure containerd --root "$host" > /dev/null
+"$davit" configure containerd --root "$host" > /dev/null 2>&1
 before=$(root_state "$host")
 node install
 equal 'the same configuration of before: no restart' '0 no' "$rc $([ -e "$host/log" ] && echo yes || echo no)"
 restores 'the same configuration of before'
+node install --file /etc/containerd/kubelet.toml
+equal 'a containerd with another file' '0 yes yes' \
+	"$rc $(grep -q conf.d/davit.toml "$host/etc/containerd/kubelet.toml" && echo yes) $(grep -qx 'configures /etc/containerd/kubelet.toml' "$host/var/lib/davit/node" && echo yes)"
+restores 'a containerd with another file'
 stop_engine
 
 # --- which engine -------------------------------------------------------------------------------------
@@ -388,6 +392,8 @@ node install --engine k3s
 engine_is 'k3s and RKE2, with --engine' k3s /var/lib/rancher/k3s/agent/etc/containerd/config-v3.toml.d/davit.toml
 node install --engine k4s
 refuses 'an engine that does not exist' 'cannot find the engine k4s: .*use containerd, crio, k3s'
+node install --file config.toml
+refuses 'a relative path' 'cannot use --file config.toml: it is not an absolute path'
 node install --engine k3s
 node install --engine rke2
 matches 'another engine than that of the first call: refused' 'cannot set up rke2: davit has set up this node for k3s .*davit node remove' "$output"

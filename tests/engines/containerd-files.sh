@@ -293,6 +293,27 @@ version = 2
 END
 	wants_1='cni.bin_dir="/b"'
 }
+# Each file is read once: a cycle does no harm.
+case_import_cycle() {
+	put config.toml << END
+version = 2
+imports = ["extra/a.toml"]
+[$cri.containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+END
+	put extra/a.toml << END
+version = 2
+imports = ["../config.toml", "b.toml"]
+[debug]
+  level = "info"
+END
+	put extra/b.toml << END
+version = 2
+imports = ["a.toml", "b.toml", "@etc/config.toml"]
+[metrics]
+  address = "127.0.0.1:1338"
+END
+}
 # Before 1.6.29, a relative pattern starts at the daemon's working directory: it finds nothing there.
 case_relative_pattern() {
 	put config.toml << END
@@ -856,6 +877,48 @@ edited() {
 	equal "$name: the daemon's CRI plugin then" ok "$(started)"
 }
 
+# Lines for which the migration to formats 3 and 4 has another place.
+moved() {
+	local name="containerd $version, lines that the migration moves" drop_in=$etc/conf.d/davit.toml later word wants='' wants_1=''
+	rm -rf "${work:?}/etc"
+	case_debian_package
+	configure
+	sed -i '/bin_dir/d' "$etc/config.toml"
+	cat >> "$drop_in" << END
+
+[grpc]
+  address = "/run/site.sock"
+  uid = 7
+[ttrpc]
+  gid = 7
+[debug]
+  address = "/run/site-debug.sock"
+[metrics]
+  address = "127.0.0.1:1338"
+[stream_processors."io.containerd.ocicrypt.decoder.v1.tar"]
+  accepts = ["site/accepts"]
+[plugins."io.containerd.runtime.v2.task"]
+  sched_core = true
+[$cri.cni]
+  bin_dir = "/site/bin"
+  conf_dir = "/site/conf"
+[$cri.registry]
+  config_path = "/site/certs"
+[$cri.containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+  sandbox_mode = "shim"
+END
+	sed -i "/^version = 2/a [$cri]\nsandbox_image = \"site.example/pause:1\"\n[$cri.containerd]\nsnapshotter = \"native\"\ndiscard_unpacked_layers = true\ndisable_snapshot_annotations = false" "$drop_in"
+	later=$(files)
+	configure
+	equal "$name: configured again, nothing changes" "0 $later nothing to change" "$rc $(files) $(tail -n 1 <<< "$output")"
+	dump > "$work/after.toml"
+	for word in site.sock site-debug.sock 127.0.0.1:1338 site/accepts /site/bin /site/conf /site/certs 'sandboxer = .shim' \
+		site.example/pause:1 'snapshotter = .native' 'discard_unpacked_layers = true' 'disable_snapshot_annotations = false'; do
+		grep -q "$word" "$work/after.toml" || fail "$name: in force" "$word"
+	done
+}
+
 # --- two containerds -----------------------------------------------------------------------------------
 
 # Another version lies beside it, whose answers are wrong for the daemon. In turn, a unit, a running
@@ -907,6 +970,68 @@ two_programs() {
 	umount /usr/lib/systemd/system /usr/local/bin
 }
 
+# --- the file that the daemon reads -----------------------------------------------------------------
+
+# Without --file: the running daemon's, else the unit's. Where a relative pattern starts follows from
+# either's working directory. In a PID namespace of its own: other daemons of the machine don't count.
+own_file() {
+	local name="containerd $version, its file" unit=/run/systemd/system/containerd.service copies
+	rm -rf "${work:?}/etc"
+	mount -t tmpfs tmpfs /usr/lib/systemd/system
+	mkdir -p "${unit%/*}" "$etc/"{unit,process,here/more}
+	printf '[Service]\nWorkingDirectory=%s\nExecStart=/usr/bin/containerd --config %s --log-level error\n' \
+		"$etc/here" "$etc/unit/config.toml" > "$unit"
+	printf 'version = 2\nimports = ["more/*.toml"]\n' | put unit/config.toml
+	put process/config.toml <<< 'version = 2'
+	# Read by those versions alone in which a pattern starts at the working directory.
+	put here/more/10.toml << END
+version = 2
+[$cri.containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+  options = { SystemdCgroup = true }
+END
+	below "$version" 1.6.29 && copies=4 || copies=0
+	rc=0
+	# shellcheck disable=SC2016 # the other shell's
+	output=$(unshare --pid --fork --mount-proc --kill-child bash -c '
+		set -e
+		etc=$1 run=$2 davit=$3 program=$4
+		start() {
+			rm -rf "$run"
+			(cd "$etc/here" && exec /usr/bin/containerd "$@" --root "$run/root" --state "$run/state" --address "$run/socket") \
+				< /dev/null > "$run.log" 2>&1 &
+			until [ "$(tr "\0" " " < /proc/$!/cmdline | cut -d" " -f1)" = /usr/bin/containerd ]; do sleep 0.05; done
+		}
+		configure() { "$davit" configure containerd --runtime-path "$program" "$@" 2>&1 | grep -E "^davit[: ]" || true; }
+		configure --dry-run
+		"$davit" configure containerd --runtime-path "$program" --dry-run 2>&1 | grep -c "SystemdCgroup = true" || true
+		start -c ../process/config.toml
+		configure
+		configure --remove
+		# A `config dump` is not a daemon.
+		start --config "$etc/unit/config.toml"
+		configure
+		kill %%; wait %% || true
+		start -c ../other.toml
+		: > "$etc/other.toml"
+		configure
+		kill %1; wait %1 || true
+		configure
+	' - "$etc" "$work/run" "$davit" "$program") || rc=$?
+	umount /usr/lib/systemd/system
+	rm "$unit"
+	equal "$name: the unit's, the process's, the one of them that the unit names" "0
+davit uses $etc/unit/config.toml, which containerd reads (--config of containerd.service)
+$copies
+davit uses $etc/process/config.toml, which containerd reads (--config of process N)
+davit uses $etc/process/config.toml, which containerd reads (--config of process N)
+davit uses $etc/unit/config.toml, which containerd reads (--config of process N)
+davit: cannot choose a containerd: one reads $etc/process/config.toml, another one $etc/other.toml (fix: name a file with --file $etc/process/config.toml)
+davit uses $etc/other.toml, which containerd reads (--config of process N)" \
+		"$rc"$'\n'"$(printf '%s\n' "$output" | sed 's/process [0-9]*)/process N)/')"
+	equal "$name: what is written" "$(printf '%s\n' conf.d/davit.toml unit/conf.d/davit.toml)" "$(cd "$etc" && find . -name davit.toml -printf '%P\n' | sort)"
+}
+
 # --- what is refused, with the cause ---------------------------------------------------------------
 
 # refused NAME MESSAGE OPTION...
@@ -929,6 +1054,9 @@ refusals() {
 	if [[ $version = 1.* ]]; then
 		put config.toml <<< 'version = 3'
 		refused 'a newer format' 'supports versions up to 2, but this file has version 3 .fix: rewrite it in version 2, or upgrade containerd'
+		printf 'version = 2\nimports = ["@etc/conf.d/*.toml"]\n' | put config.toml
+		printf 'version = 3\n[debug]\n  level = "info"\n' | put conf.d/davit.toml
+		refused "a newer format of others in davit's file" 'edit .*conf.d/davit.toml: .*supports versions up to 2, but this file has version 3'
 	else
 		# The cause is behind a warning of the old format.
 		put config.toml <<< 'version = 2'
@@ -958,7 +1086,9 @@ for containerd in "${containerds[@]}"; do
 	start_cases
 	states
 	edited
+	[[ $version = 1.* ]] || moved
 	two_programs
+	own_file
 	umount "$(command -v containerd)"
 done
 report_exit

@@ -2,7 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "configure/toml.h"
+#include "configure/containerd.h"
+#include "configure/unit.h"
 #include "unit.h"
 
 #define NV "\"nvidia\": {\n            \"path\": \"/r\"\n        }"
@@ -331,7 +332,8 @@ static void test_service_program(void **state)
 		{"printf '[Service]\\nExecStartPre=/bin/true\\nExecStart=-/usr/bin/x --a\\n' > "
 		 "usr/lib/systemd/system/x.service",
 		 "/usr/bin/x"},
-		{"printf 'ExecStart=/lib/x\\n' > lib/systemd/system/x.service", "/usr/bin/x"},
+		{"printf '[Service]\\nExecStart=/lib/x\\n' > lib/systemd/system/x.service",
+		 "/usr/bin/x"},
 		{"mkdir usr/lib/systemd/system/x.service.d etc/systemd/system/x.service.d; printf "
 		 "'[Service]\\nExecStart=\\nExecStart=/opt/x\\n' > "
 		 "usr/lib/systemd/system/x.service.d/50.conf",
@@ -340,14 +342,17 @@ static void test_service_program(void **state)
 		 "etc/systemd/system/x.service.d/10.conf",
 		 "/opt/x"},
 		{"ln -s /dev/null etc/systemd/system/x.service.d/50.conf", "/first/x"},
-		{"printf 'ExecStart=\\n' > etc/systemd/system/x.service.d/60.conf", NULL},
-		{"printf 'ExecStart=x\\n' > etc/systemd/system/x.service.d/70.conf", NULL},
+		{"printf '[Service]\\nExecStart=\\n' > etc/systemd/system/x.service.d/60.conf",
+		 NULL},
+		{"printf '[Service]\\nExecStart=x\\n' > etc/systemd/system/x.service.d/70.conf",
+		 NULL},
 		{"rm -r etc/systemd; printf 'ExecStart=' > lib/systemd/system/y.service", "/opt/x"},
 	};
 	char folder[] = "/tmp/davit-configure-XXXXXX";
 	AUTO_ARENA arena = {0};
 	struct error err = {0};
 	AUTO_ROOT root = {.fd = -1};
+	struct configure_service service;
 
 	(void)state;
 	assert_non_null(mkdtemp(folder));
@@ -356,10 +361,120 @@ static void test_service_program(void **state)
 		const char *command = arena_printf(&arena, "cd %s && %s", folder, steps[i].command);
 
 		assert_int_equal(system(command), 0);
-		assert_same(configure_service_program(&root, "x", &arena), steps[i].program);
+		assert_int_equal(configure_find_service(&root, "x", &arena, &service), 0);
+		assert_same(service.program, steps[i].program);
 	}
-	assert_null(configure_service_program(&root, "y", &arena));
+	assert_int_equal(configure_find_service(&root, "y", &arena, &service), 0);
+	assert_null(service.program);
 	assert_int_equal(system(arena_printf(&arena, "rm -r %s", folder)), 0);
+}
+
+#define START "[Service]\nExecStart="
+
+/* The words with which systemd starts it, and its working directory. */
+static void test_unit(void **state)
+{
+	static const struct {
+		const char *texts[3];
+		const char *words, *folder;
+	} cases[] = {
+		{{""}, "", NULL},
+		{{"ExecStart=/a\n[Unit]\nExecStart=/a\n"}, "", NULL},
+		{{START "/a -c /x\n"}, "/a|-c|/x", NULL},
+		{{START "/a\n", START "\nExecStart = -@/b name  --config=/y \n"},
+		 "/b|--config=/y",
+		 NULL},
+		{{START "/a\n", START "\n"}, "", NULL},
+		{{"# c\n[Service]\n; c\nExecStart=/a \\\n # c\n  -c \\\n  '/x y'\nType=notify\n"},
+		 "/a|-c|/x y",
+		 NULL},
+		{{START "\"/a b\" \"-c\"=\\x\\s\\\\ ''\r\n"}, "/a b|-c=x \\|", NULL},
+		{{START "/a %E/c.toml %t %S 100%% %i %"},
+		 "/a|/etc/c.toml|/run|/var/lib|100%|%i|%",
+		 NULL},
+		{{START "/a --config ${F} $$ ${NONE}b $G $NONE\nEnvironment=F=/x \"G=-l debug\"\n"},
+		 "/a|--config|/x|$|b|-l|debug",
+		 NULL},
+		{{START ":/a ${F} $F\nEnvironment=F=/x\n"}, "/a|${F}|$F", NULL},
+		{{START "/a ${F}\nEnvironment=F=/x F=/y\n", "[Service]\nEnvironment=\n"},
+		 "/a|",
+		 NULL},
+		{{START "/a ${F}\nEnvironment=FF=/x F=/y\n"}, "/a|/y", NULL},
+		{{START "/a ${F\nEnvironment=F=/y\n"}, "/a|${F", NULL},
+		{{START "/a\nWorkingDirectory=/w\n"}, "/a", "/w"},
+		{{START "/a\nWorkingDirectory=-/w\n", "[Service]\nWorkingDirectory=~\n"},
+		 "/a",
+		 NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		AUTO_ARENA arena = {0};
+		struct strings words;
+		struct unit unit = {0};
+
+		print_message("%s\n", cases[i].texts[0]);
+		for (size_t j = 0; cases[i].texts[j]; j++)
+			assert_int_equal(unit_read(cases[i].texts[j], &arena, &unit), 0);
+		assert_int_equal(unit_words(&unit, &arena, &words), 0);
+		assert_string_equal(strings_join(&arena, &words, "|"), cases[i].words);
+		assert_same(unit.folder, cases[i].folder);
+	}
+}
+
+static void test_unit_variables(void **state)
+{
+	AUTO_ARENA arena = {0};
+	struct strings words;
+	struct unit unit = {0};
+
+	(void)state;
+	assert_int_equal(unit_read(START "/a ${A} ${B} ${C} ${D}\nEnvironment=A=0 D=d\n"
+					 "EnvironmentFile=-/f\nEnvironmentFile=/g",
+				   &arena, &unit),
+			 0);
+	assert_string_equal(strings_join(&arena, &unit.files, " "), "/f /g");
+	assert_int_equal(unit_read_variables("# A=9\n\n A = 1 2 \nB=\"x y\"\nnone\nC='z'\r\n",
+					     &arena, &unit),
+			 0);
+	assert_int_equal(unit_words(&unit, &arena, &words), 0);
+	assert_string_equal(strings_join(&arena, &words, "|"), "/a|1 2|x y|z|d");
+}
+
+static void test_containerd_arguments(void **state)
+{
+	static const struct {
+		const char *const words[6];
+		const char *file;
+		bool daemon;
+	} cases[] = {
+		{{NULL}, NULL, true},
+		{{"--config", "/a"}, "/a", true},
+		{{"-c", "/a", "--log-level", "debug"}, "/a", true},
+		{{"-l", "debug", "--config=/a"}, "/a", true},
+		{{"-config=/a"}, "/a", true},
+		{{"--c=/a", "-config", "/b"}, "/b", true},
+		{{"--log-level=debug", "--root", "--config"}, NULL, true},
+		{{"-a", "-c", "--state=/x"}, NULL, true},
+		{{"--config"}, NULL, true},
+		{{"--config", "/a", "config", "dump"}, "/a", false},
+		{{"config", "dump"}, NULL, false},
+		{{"--version"}, NULL, false},
+		{{"-v"}, NULL, false},
+		{{"--", "--config=/a"}, NULL, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		AUTO_ARENA arena = {0};
+		struct strings arguments = {0};
+		const char *file = "";
+
+		for (size_t j = 0; cases[i].words[j]; j++)
+			assert_int_equal(strings_add(&arena, &arguments, cases[i].words[j]), 0);
+		assert_int_equal(containerd_read_arguments(&arguments, &file), cases[i].daemon);
+		assert_same(file, cases[i].file);
+	}
 }
 
 int main(void)
@@ -374,6 +489,7 @@ int main(void)
 		cmocka_unit_test(test_containerd_drop_in),
 		cmocka_unit_test(test_containerd_version),
 		cmocka_unit_test(test_containerd_check),
+		cmocka_unit_test(test_containerd_others),
 		cmocka_unit_test(test_containerd_merge),
 		cmocka_unit_test(test_containerd_refuses),
 		cmocka_unit_test(test_containerd_template),
@@ -385,6 +501,9 @@ int main(void)
 		cmocka_unit_test(test_find_refuses_what_is_no_configuration),
 		cmocka_unit_test(test_podman_hook_folders),
 		cmocka_unit_test(test_service_program),
+		cmocka_unit_test(test_unit),
+		cmocka_unit_test(test_unit_variables),
+		cmocka_unit_test(test_containerd_arguments),
 		cmocka_unit_test(test_toml),
 		cmocka_unit_test(test_toml_limits),
 	};

@@ -398,12 +398,33 @@ static int check_program(const struct job *job)
 	const char *path = job->configure.runtime_path;
 	struct stat st;
 
-	if (job->remove || job->dry_run || !string_equal(job->root_path, "/") ||
-	    root_stat(&job->root, path, 0, &st) != -ENOENT)
+	if (job->remove || root_stat(&job->root, path, 0, &st) != -ENOENT)
 		return 0;
-	return error_set(job->err, ERROR_BAD_CONFIG, ENOENT,
-			 "name davit-runtime's path with --runtime-path",
-			 "configure containerd: the runtime %s doesn't exist", path);
+	if (!job->dry_run && string_equal(job->root_path, "/"))
+		return error_set(job->err, ERROR_BAD_CONFIG, ENOENT,
+				 "name davit-runtime's path with --runtime-path",
+				 "configure containerd: the runtime %s doesn't exist", path);
+	(void)fprintf(stderr,
+		      "davit: note: the runtime %s%s doesn't exist: install it there, or name its "
+		      "path with --runtime-path\n",
+		      configure_below(job), path);
+	return 0;
+}
+
+/* Where davit writes, if that isn't the usual place. */
+static void print_place(const struct asking *asking)
+{
+	const struct containerd_distribution *distribution = &asking->distribution;
+	const struct job *job = asking->job;
+
+	if (cli_is_quiet() || (job->whole && job->dry_run))
+		return;
+	if (distribution->name)
+		(void)printf("%s writes its containerd's configuration: davit uses %s\n",
+			     distribution->name, distribution->drop_in);
+	else if (distribution->named_by)
+		(void)printf("davit uses %s, which containerd reads (--config of %s)\n",
+			     distribution->file, distribution->named_by);
 }
 
 int configure_do_containerd(struct job *job, struct change changes[static 2])
@@ -440,9 +461,7 @@ int configure_do_containerd(struct job *job, struct change changes[static 2])
 	fd_close(&asking.program.fd);
 	if (r < 0)
 		return r;
-	if (asking.distribution.name)
-		(void)printf("%s writes its containerd's configuration: davit uses %s\n",
-			     asking.distribution.name, asking.distribution.drop_in);
+	print_place(&asking);
 	job->restart =
 		asking.distribution.rootless
 			? "systemctl --user restart containerd"

@@ -58,6 +58,9 @@ int configure_check_result(const struct asking *asking, const struct engine_file
 	int r = containerd_load(&job->root, &asking->distribution, overlays, file->path ? 2 : 1,
 				job->arena, &after, job->err);
 
+	/* Others' lines in davit's file may have given it a format of their own. */
+	if (r == 0)
+		r = containerd_check_format(&after, asking->version, job->err);
 	if (r == 0)
 		r = check_files(asking, before, &after, others);
 	if (r < 0 || !truth)

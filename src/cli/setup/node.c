@@ -140,7 +140,8 @@ static int set_up(const struct arguments *arguments, struct node *node)
 	bool is_first = r == -ENOENT;
 
 	if (r == 0 || is_first)
-		r = node_find_engine(node, arguments_value(arguments, "engine"));
+		r = node_find_engine(node, arguments_value(arguments, "engine"),
+				     arguments_value(arguments, "file"));
 	if (r == 0)
 		r = check(node, &changes);
 	if (r < 0)
@@ -324,6 +325,7 @@ static const struct command_option install_options[] = {
 	{"engine", OPTION_VALUE, "NAME",
 	 "the kubelet's engine, if the host has several: containerd, crio, k3s, rke2, k0s or "
 	 "microk8s"},
+	{"file", OPTION_VALUE, "FILE", "containerd's file, if several of its daemons run"},
 	{"set-default", OPTION_FLAG, NULL, "use davit also for pods without a RuntimeClass"},
 	{"cdi", OPTION_FLAG, NULL, "enable CDI devices"},
 	{"no-restart", OPTION_FLAG, NULL, "don't restart the engine"},

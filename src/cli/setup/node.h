@@ -62,10 +62,10 @@ bool node_has(const struct node *node, const char *path);
 extern const struct node_engine node_engines[];
 extern const size_t node_engine_count;
 /*
- * Finds the kubelet's engine. `name`: an option's value, or NULL. An engine of the record stays; if
- * `name` is another one, that is an error.
+ * Finds the kubelet's engine. `name` and `file`: the options' values, or NULL. An engine of the
+ * record stays; if the options name another one, that is an error.
  */
-int node_find_engine(struct node *node, const char *name);
+int node_find_engine(struct node *node, const char *name, const char *file);
 /*
  * Fills node->restart, and without a file in the record node->file, for node->engine.
  * *ret_installed: whether the host has that engine.

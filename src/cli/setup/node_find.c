@@ -86,9 +86,6 @@ static bool inspect(const struct node *node, const struct node_engine *engine,
 {
 	*ret = (struct candidate){.engine = engine};
 	if (engine->markers) {
-		bool crio = string_equal(engine->command, "crio");
-
-		ret->file = crio ? NULL : CONTAINERD_MAIN;
 		ret->has_program = has_marker(node, engine);
 		find_service(node, &engine->command, 1, ret);
 		return ret->has_program;
@@ -204,6 +201,19 @@ static int check_folders(const struct node *node)
 	return 0;
 }
 
+static int find_plain_file(struct node *node)
+{
+	struct containerd_distribution plain;
+	int r;
+
+	if (node->file || !string_equal(node->engine->option, "containerd"))
+		return 0;
+	r = containerd_find_plain(&node->host, node->arena, &plain, node->err);
+	if (r == 0)
+		node->file = plain.file;
+	return r;
+}
+
 int node_find_service(struct node *node, bool *ret_installed)
 {
 	struct containerd_distribution found[CONTAINERD_DISTRIBUTIONS];
@@ -217,17 +227,21 @@ int node_find_service(struct node *node, bool *ret_installed)
 	node->restart = candidate.restart;
 	if (!node->file)
 		node->file = candidate.file;
-	return 0;
+	return find_plain_file(node);
 }
 
 /* The engine of the record. */
-static int keep_engine(struct node *node, const char *name)
+static int keep_engine(struct node *node, const char *name, const char *file)
 {
 	bool installed = false;
 	int r = node_find_service(node, &installed);
 
 	if (r < 0)
 		return r;
+	if (file && !string_equal(file, node->file))
+		return error_set(node->err, ERROR_REFUSED, EEXIST, "run `davit node remove` first",
+				 "configure %s: davit has configured %s on this node", file,
+				 node->file ? node->file : node->engine->name);
 	if (!is_named(node->engine, name))
 		return error_set(node->err, ERROR_REFUSED, EEXIST, "run `davit node remove` first",
 				 "set up %s: davit has set up this node for %s", name,
@@ -240,25 +254,34 @@ static int keep_engine(struct node *node, const char *name)
 	return check_folders(node);
 }
 
-static int check_name(const struct node *node, const char *name)
+static int check_options(const struct node *node, const char *name, const char *file)
 {
+	bool known = false;
+
 	for (size_t i = 0; i < node_engine_count; i++)
-		if (is_named(&node_engines[i], name))
-			return 0;
-	return error_set(node->err, ERROR_BAD_REQUEST, EINVAL,
-			 "use containerd, crio, k3s, rke2, k0s or microk8s",
-			 "find the engine %s: --engine knows no such engine", name);
+		known |= is_named(&node_engines[i], name);
+	if (!known)
+		return error_set(node->err, ERROR_BAD_REQUEST, EINVAL,
+				 "use containerd, crio, k3s, rke2, k0s or microk8s",
+				 "find the engine %s: --engine knows no such engine", name);
+	if (file && (file[0] != '/' || strpbrk(file, "\n\"\\")))
+		return error_set(node->err, ERROR_BAD_REQUEST, EINVAL,
+				 "name containerd's file as in the host's root: "
+				 "/etc/containerd/config.toml",
+				 "use --file %s: it is not an absolute path", file);
+	return 0;
 }
 
-int node_find_engine(struct node *node, const char *name)
+int node_find_engine(struct node *node, const char *name, const char *file)
 {
 	struct candidate best;
-	int r = check_name(node, name);
+	int r = check_options(node, name, file);
 
 	if (r < 0)
 		return r;
 	if (node->engine)
-		return keep_engine(node, name);
+		return keep_engine(node, name, file);
+	node->file = file;
 	r = choose(node, name, &best);
 	if (r < 0)
 		return r;
@@ -268,7 +291,9 @@ int node_find_engine(struct node *node, const char *name)
 				 "directory of --host",
 				 "find %s on %s", name ? name : "containerd or CRI-O", node->path);
 	node->engine = best.engine;
-	node->file = best.file;
 	node->restart = best.restart;
-	return check_folders(node);
+	if (!node->file)
+		node->file = best.file;
+	r = find_plain_file(node);
+	return r < 0 ? r : check_folders(node);
 }
