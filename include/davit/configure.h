@@ -74,7 +74,8 @@ void docker_open_program(const struct root *root, const char *own, struct arena 
 int docker_version_parse(const char *text, struct docker_program *ret);
 /*
  * Has dockerd judge the text of a daemon.json (`dockerd --validate`, since 23.0). 1: *ret_cause is
- * what it says against the text, or NULL. 0: it can't judge it. -ENOMEM.
+ * what it says against the text, or NULL. 0: it can't judge it, not even an empty file, or it
+ * couldn't look up the user of userns-remap without its environment. -ENOMEM.
  */
 int docker_ask(const struct docker_program *program, const char *text, struct arena *arena,
 	       const char **ret_cause);
@@ -526,6 +527,7 @@ struct configure_docker_facts {
 	const char *runtime;  /* the program of that runtime; NULL: none */
 	const char *cgroups;  /* "systemd" or "cgroupfs"; NULL: not set */
 	bool cdi_on, cdi_off; /* features.cdi is true, or false */
+	bool cdi_nowhere;     /* cdi-spec-dirs names no directory, which disables CDI */
 	bool mark;            /* begins with a byte order mark, which dockerd before 23.0 refuses */
 	struct strings spec_dirs; /* cdi-spec-dirs; empty: not set */
 };
