@@ -322,9 +322,7 @@ static int remove_node(const struct arguments *arguments)
 
 static const struct command_option install_options[] = {
 	{"host", OPTION_VALUE, "DIR", "the host's root directory (/)"},
-	{"engine", OPTION_VALUE, "NAME",
-	 "the kubelet's engine, if the host has several: containerd, crio, k3s, rke2, k0s or "
-	 "microk8s"},
+	{"engine", OPTION_VALUE, "NAME", "containerd, crio, k3s, rke2, k0s or microk8s"},
 	{"file", OPTION_VALUE, "FILE", "containerd's file, if several of its daemons run"},
 	{"set-default", OPTION_FLAG, NULL, "use davit also for pods without a RuntimeClass"},
 	{"cdi", OPTION_FLAG, NULL, "enable CDI devices"},
