@@ -104,7 +104,7 @@ struct cdi_listed {
 };
 enum cdi_problem_kind {
 	CDI_PROBLEM_INVALID, /* a file isn't a spec, or can't be read */
-	CDI_PROBLEM_DEADLY,  /* dockerd 25 to 29 panics when it reads the file */
+	CDI_PROBLEM_DEADLY,  /* dockerd 25.0 to 29.7 panics when it reads the file */
 	CDI_PROBLEM_STALE,   /* it names something that doesn't exist on the host */
 	CDI_PROBLEM_HOOK,    /* a hook doesn't exist, or is davit's with an unknown command */
 	CDI_PROBLEM_NEITHER, /* a device is in two files of one folder */

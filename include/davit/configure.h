@@ -75,7 +75,8 @@ void docker_open_program(const struct root *root, const char *own, struct arena 
 int docker_version_parse(const char *text, struct docker_program *ret);
 /*
  * Has dockerd judge the text of a daemon.json (`dockerd --validate`, since 23.0). 1: *ret_cause is
- * what it says against the text, or NULL. 0: it can't judge it. -ENOMEM.
+ * what it says against the text, or NULL. 0: it can't judge it, not even an empty file, or it
+ * couldn't look up the user of userns-remap without its environment. -ENOMEM.
  */
 int docker_ask(const struct docker_program *program, const char *text, struct arena *arena,
 	       const char **ret_cause);
@@ -329,6 +330,18 @@ struct containerd_distribution {
 	/* The process or service whose --config names `file`; NULL: another reason. */
 	const char *named_by;
 };
+#define CONTAINERD_DISTRIBUTIONS 4
+/*
+ * Lists the distributions that are, or were, installed: a directory of theirs may be a leftover. 0
+ * or -ENOMEM.
+ */
+int containerd_list_distributions(
+	const struct root *root, struct arena *arena,
+	struct containerd_distribution ret[static CONTAINERD_DISTRIBUTIONS], size_t *ret_count,
+	struct error *err);
+/* The host's own containerd, whatever distributions there are. -EINVAL: more than one runs. */
+int containerd_find_plain(const struct root *root, struct arena *arena,
+			  struct containerd_distribution *ret, struct error *err);
 /*
  * Finds the distribution of a host's containerd: from a file that the user names or, if NULL, from
  * the installed files. Without a distribution, `file` is the one that the running daemon reads, or
@@ -524,6 +537,7 @@ struct configure_docker_facts {
 	const char *runtime;  /* the program of that runtime; NULL: none */
 	const char *cgroups;  /* "systemd" or "cgroupfs"; NULL: not set */
 	bool cdi_on, cdi_off; /* features.cdi is true, or false */
+	bool cdi_nowhere;     /* cdi-spec-dirs names no directory, which disables CDI */
 	bool mark;            /* begins with a byte order mark, which dockerd before 23.0 refuses */
 	struct strings spec_dirs; /* cdi-spec-dirs; empty: not set */
 };

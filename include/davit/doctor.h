@@ -61,7 +61,10 @@ struct doctor_engine {
 	 */
 	unsigned major, minor;
 	const char *refused, *doubled;
-	bool cdi_on;              /* Docker: features.cdi is true */
+	bool of_unit;             /* Docker: it is stopped, and the options are those of its unit */
+	bool resolves_links;      /* it finds specs in directories that are links */
+	bool cdi_false;           /* Docker: features.cdi is false */
+	bool cdi_nowhere;         /* Docker: cdi-spec-dirs names no directory */
 	bool file_mark;           /* the file begins with a byte order mark */
 	bool cdi_off;             /* CDI is disabled in its configuration, or by default */
 	bool cri_disabled;        /* containerd's CRI plugin is disabled */

@@ -52,7 +52,7 @@ int cdi_check_kind(const char *vendor, const char *class, struct error *err)
 	if (cdi_is_deadly(vendor, class))
 		return error_set(
 			err, ERROR_BAD_REQUEST, EINVAL, "use a name of two letters or more",
-			"use the kind %s/%s: dockerd 25 to 29 panics when it reads a spec whose vendor or class has one letter",
+			"use the kind %s/%s: dockerd 25.0 to 29.7 panics when it reads a spec whose vendor or class has one letter",
 			vendor, class);
 	return 0;
 }

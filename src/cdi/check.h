@@ -19,7 +19,7 @@ struct cdi_object {
 extern const struct cdi_object cdi_spec_object;
 
 bool cdi_is_device_name(const char *text);
-/* Whether dockerd 25 to 29 panics on a kind with these names, although the specification allows
+/* Whether dockerd 25.0 to 29.7 panics on a kind with these names, although the specification allows
  * them. */
 bool cdi_is_deadly(const char *vendor, const char *class);
 /* Its index among the released versions, or -1. A leading v is ignored. */

@@ -221,11 +221,12 @@ static int check_kind(struct scan *scan, const char *path, const char *kind)
 	return cdi_is_deadly(vendor, slash + 1)
 		       ? add_problem(
 				 scan, CDI_PROBLEM_DEADLY,
-				 arena_printf(scan->arena,
-					      "%s has the kind %s: dockerd 25 to 29 panics when it "
-					      "reads a vendor or class of one letter, and "
-					      "doesn't start",
-					      path, kind))
+				 arena_printf(
+					 scan->arena,
+					 "%s has the kind %s: dockerd 25.0 to 29.7 panics when it "
+					 "reads a vendor or class of one letter, and "
+					 "doesn't start",
+					 path, kind))
 		       : 0;
 }
 

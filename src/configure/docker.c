@@ -7,6 +7,7 @@
 
 static const char *const path_default[] = {"default-runtime", NULL};
 static const char *const path_cdi[] = {"features", "cdi", NULL};
+static const char *const path_dirs[] = {"cdi-spec-dirs", NULL};
 
 /* Where a runtime names its program. Next to a runtimeType, dockerd refuses a path. */
 struct program_path {
@@ -83,6 +84,26 @@ static int check(const char *text, const char *path, struct error *err)
 	return json_edit_is_empty(text) ? 0 : configure_parse_json(text, path, &object, err);
 }
 
+/* Names the directories of CDI specs, if none are named. */
+static int set_spec_dirs(struct json_edit *edit, const struct configure *configure,
+			 struct error *err)
+{
+	struct configure_docker_facts facts;
+	const char *list = "";
+	int r = configure_docker_find(edit->text, edit->path, configure->runtime_name, edit->arena,
+				      &facts, err);
+
+	if (r < 0 || !configure->spec_dirs.count || (facts.spec_dirs.count && !facts.cdi_nowhere))
+		return r;
+	for (size_t i = 0; list && i < configure->spec_dirs.count; i++) {
+		const char *dir = quote(configure->spec_dirs.items[i], edit->arena);
+
+		list = dir ? arena_printf(edit->arena, "%s%s%s", list, i ? ", " : "", dir) : NULL;
+	}
+	list = list ? arena_printf(edit->arena, "[%s]", list) : NULL;
+	return list ? json_edit_set(edit, path_dirs, list, err) : error_memory(err);
+}
+
 int configure_docker(const char *text, const char *path, const struct configure *configure,
 		     struct arena *arena, char **ret, struct error *err)
 {
@@ -107,6 +128,8 @@ int configure_docker(const char *text, const char *path, const struct configure 
 		r = json_edit_set(&edit, path_default, name, err);
 	if (r == 0 && configure->cdi)
 		r = json_edit_set(&edit, path_cdi, "true", err);
+	if (r == 0 && configure->cdi)
+		r = set_spec_dirs(&edit, configure, err);
 	if (r < 0)
 		return r;
 	*ret = arena_printf(arena, "%.*s%s", (int)mark, text ? text : "", edit.text);
@@ -184,6 +207,19 @@ int configure_docker_others(const char *text, const char *path, const char *name
 	return 0;
 }
 
+/* Whether cdi-spec-dirs has the directories that davit sets. */
+static bool is_ours_list(const struct json_edit *edit, const struct configure *configure)
+{
+	struct json_edit probe = {edit->arena, edit->path, "{}"};
+	const char *list = json_edit_get(edit, path_dirs), *ours;
+	struct error ignored;
+
+	if (!list || set_spec_dirs(&probe, configure, &ignored) < 0)
+		return false;
+	ours = json_edit_get(&probe, path_dirs);
+	return ours && string_equal(list, ours);
+}
+
 int configure_docker_remove(const char *text, const char *original, const char *path,
 			    const struct configure *configure, struct arena *arena, char **ret,
 			    struct error *err)
@@ -229,6 +265,8 @@ int configure_docker_remove(const char *text, const char *original, const char *
 	/* CDI stays on otherwise: it does no harm, and others may use it. */
 	if (r == 0 && configure->cdi && json_edit_get(&edit, path_cdi))
 		r = restore(&edit, original, path_cdi, err);
+	if (r == 0 && configure->cdi && is_ours_list(&edit, configure))
+		r = restore(&edit, original, path_dirs, err);
 	if (r < 0)
 		return r;
 	*ret = arena_printf(arena, "%.*s%s", (int)mark, text, edit.text);

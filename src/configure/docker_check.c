@@ -182,12 +182,11 @@ static const char *cause_of(const char *line, const char *path)
 		       : NULL;
 }
 
-int docker_ask(const struct docker_program *program, const char *text, struct arena *arena,
-	       const char **ret_cause)
+/* Runs dockerd --validate for this text. 0 or -errno. */
+static int validate(const struct docker_program *program, const char *text, struct arena *arena,
+		    char path[static 64], struct spawn_result *ret)
 {
-	AUTO_FD fd = -1;
-	char path[64];
-	struct spawn_result result = {0};
+	AUTO_FD fd = memfd_create("davit", MFD_CLOEXEC);
 	/* Without PATH, dockerd doesn't find its proxy, and accepts any program instead. It refuses
 	 * an option that is also in the file.
 	 */
@@ -201,21 +200,35 @@ int docker_ask(const struct docker_program *program, const char *text, struct ar
 		.arguments = arguments,
 		.timeout_ms = TIMEOUT_MS,
 	};
+
+	if (fd < 0 || file_write(fd, text, strlen(text)) < 0)
+		return -EIO;
+	(void)snprintf(path, 64, "/proc/%d/fd/%d", (int)getpid(), fd);
+	return spawn_run(&spawn, arena, ret);
+}
+
+int docker_ask(const struct docker_program *program, const char *text, struct arena *arena,
+	       const char **ret_cause)
+{
+	struct spawn_result result = {0}, empty = {0};
 	const char *cause;
+	char path[64];
 
 	*ret_cause = NULL;
-	if (program->fd < 0 || program->major < 23)
-		return 0;
-	fd = memfd_create("davit", MFD_CLOEXEC);
-	if (fd < 0 || file_write(fd, text, strlen(text)) < 0)
-		return 0;
-	(void)snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)getpid(), fd);
-	if (spawn_run(&spawn, arena, &result) < 0)
+	if (program->fd < 0 || program->major < 23 ||
+	    validate(program, text, arena, path, &result) < 0)
 		return 0;
 	if (result.status == 0)
 		return 1;
-	cause = cause_of(result.line, path);
+	/* Warnings may come first. */
+	cause = cause_of(result.last_line, path);
 	if (!cause)
+		cause = cause_of(result.line, path);
+	/* Not all of its messages name the file. It looks up users by getent(1), if it finds it. */
+	if (!cause && !strstr(result.last_line, "getent") &&
+	    validate(program, "{}", arena, path, &empty) == 0 && empty.status == 0)
+		cause = result.last_line;
+	if (!cause || !*cause)
 		return 0;
 	*ret_cause = arena_strdup(arena, cause);
 	return *ret_cause ? 1 : -ENOMEM;

@@ -59,6 +59,15 @@ static int find_program(struct json_object *runtime, struct arena *arena, const 
 	return *ret ? 0 : -ENOMEM;
 }
 
+/* dockerd then has no CDI devices. */
+static bool names_nowhere(struct json_object *list)
+{
+	size_t count = json_object_array_length(list);
+
+	return count == 0 ||
+	       (count == 1 && json_object_get_string_len(json_object_array_get_idx(list, 0)) == 0);
+}
+
 int configure_docker_find(const char *text, const char *path, const char *name, struct arena *arena,
 			  struct configure_docker_facts *ret, struct error *err)
 {
@@ -82,10 +91,14 @@ int configure_docker_find(const char *text, const char *path, const char *name, 
 		ret->cgroups = arena_strdup(arena, cgroups);
 	if (cgroups && !ret->cgroups)
 		return error_memory(err);
-	value = member(member(object, "features", json_type_object), "cdi", json_type_boolean);
-	ret->cdi_on = value && json_object_get_boolean(value);
-	ret->cdi_off = value && !json_object_get_boolean(value);
+	/* To Go, null in a map of booleans is false. */
+	list = member(object, "features", json_type_object);
+	if (list && json_object_object_get_ex(list, "cdi", &value)) {
+		ret->cdi_on = json_object_get_boolean(value);
+		ret->cdi_off = !ret->cdi_on;
+	}
 	list = member(object, "cdi-spec-dirs", json_type_array);
+	ret->cdi_nowhere = list && names_nowhere(list);
 	for (size_t i = 0; list && i < json_object_array_length(list); i++) {
 		value = json_object_array_get_idx(list, i);
 		value = json_object_is_type(value, json_type_string) ? value : NULL;

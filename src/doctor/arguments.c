@@ -21,48 +21,59 @@ const char *doctor_option_of(const struct strings *arguments, const char *name)
 	return NULL;
 }
 
-/* The key of daemon.json that this option of dockerd sets, too; NULL: none. */
-static const char *key_of(const char *option)
-{
-	static const char *const keys[] = {
-		"hosts",
-		"default-runtime",
-		"data-root",
-		"exec-root",
-		"log-driver",
-		"log-level",
-		"storage-driver",
-		"debug",
-		"iptables",
-		"ip6tables",
-		"bridge",
-		"bip",
-		"mtu",
-		"pidfile",
-		"group",
-		"live-restore",
-		"selinux-enabled",
-		"userland-proxy",
-		"containerd",
-		"experimental",
-		"default-cgroupns-mode",
-		"cgroup-parent",
-		"userns-remap",
-	};
-	size_t length = strcspn(option, "=");
+/*
+ * Options with another name than their key in daemon.json, as in moby's cmd/dockerd/config.go. The
+ * key "runtimes" may be set by --add-runtime as well.
+ */
+static const struct {
+	const char *option, *key;
+} other_keys[] = {
+	{"-H", "hosts"},
+	{"-D", "debug"},
+	{"-G", "group"},
+	{"-b", "bridge"},
+	{"-l", "log-level"},
+	{"-p", "pidfile"},
+	{"-s", "storage-driver"},
+	{"--host", "hosts"},
+	{"--authorization-plugin", "authorization-plugins"},
+	{"--cdi-spec-dir", "cdi-spec-dirs"},
+	{"--default-address-pool", "default-address-pools"},
+	{"--default-ulimit", "default-ulimits"},
+	{"--dns-opt", "dns-opts"},
+	{"--exec-opt", "exec-opts"},
+	{"--feature", "features"},
+	{"--insecure-registry", "insecure-registries"},
+	{"--label", "labels"},
+	{"--log-opt", "log-opts"},
+	{"--registry-mirror", "registry-mirrors"},
+	{"--storage-opt", "storage-opts"},
+};
 
-	if (string_starts(option, "-H") || (length == 6 && string_starts(option, "--host")))
-		return "hosts";
-	for (size_t i = 0; string_starts(option, "--") && i < ARRAY_SIZE(keys); i++)
-		if (strlen(keys[i]) == length - 2 && string_starts(option + 2, keys[i]))
-			return keys[i];
-	return NULL;
+/* Whether the word is that option: "-H", "-Hfd://", "--host" or "--host=fd://". */
+static bool is_option(const char *word, const char *option)
+{
+	size_t length = strlen(option);
+
+	return string_starts(word, option) &&
+	       (option[1] != '-' || word[length] == '\0' || word[length] == '=');
+}
+
+/* The key of daemon.json that this option of dockerd sets, too; NULL: not an option, or no memory.
+ */
+static const char *key_of(const char *word, struct arena *arena)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(other_keys); i++)
+		if (is_option(word, other_keys[i].option))
+			return other_keys[i].key;
+	return string_starts(word, "--") ? arena_strndup(arena, word + 2, strcspn(word + 2, "="))
+					 : NULL;
 }
 
 const char *doctor_find_doubled(const struct json_edit *edit, const struct strings *arguments)
 {
 	for (size_t i = 1; i < arguments->count; i++) {
-		const char *key = key_of(arguments->items[i]);
+		const char *key = key_of(arguments->items[i], edit->arena);
 
 		if (key && json_edit_get(edit, (const char *const[]){key, NULL}))
 			return key;

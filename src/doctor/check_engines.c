@@ -6,11 +6,9 @@
 
 /* /proc gives start times in seconds. */
 #define CLOCK_SLACK_S 1
-/* The first dockerd whose container-device-interface is 1.1.1 in each of its releases. */
-#define DOCKER_MENDED 30
 
 /* The command that restarts the engine on this host. */
-static const char *restart_of(const struct doctor_engine *engine)
+const char *engine_restart_of(const struct doctor_engine *engine)
 {
 	return engine->restart ? engine->restart : "restart it";
 }
@@ -61,7 +59,7 @@ int engine_remedy_configure(const struct doctor_engine *engine, const char *name
 {
 	return finding_remedy(ret, "davit configure %s%s%s%s, then %s", name, option,
 			      engine->named ? " --file " : "", engine->named ? engine->file : "",
-			      restart_of(engine));
+			      engine_restart_of(engine));
 }
 
 /* The method that works without the runtime; NULL: none. */
@@ -159,144 +157,17 @@ int engine_restart(const struct doctor_host *host, enum doctor_engine_kind kind,
 		return finding_set(ret, DOCTOR_OK, NULL, "started at %s UTC; nothing changed since",
 				   started);
 	format_time(last_change(engine, &what), then, sizeof(then));
-	return finding_set(ret, DOCTOR_WARN, restart_of(engine),
+	return finding_set(ret, DOCTOR_WARN, engine_restart_of(engine),
 			   "the daemon (process %u) was started at %s UTC, but %s changed at %s: "
 			   "unless it was reloaded since, it doesn't use the change",
 			   engine->pid, started, what, then);
-}
-
-/* ---- docker ----------------------------------------------------------------------------- */
-
-int check_engine_docker(const struct doctor_host *host, struct finding *ret)
-{
-	return engine_found(host, DOCTOR_DOCKER, ret);
-}
-
-int check_docker_snap(const struct doctor_host *host, struct finding *ret)
-{
-	if (host->engines[DOCTOR_DOCKER].snap)
-		return finding_set(ret, DOCTOR_FAIL,
-				   "run `snap remove docker`, and install the package of "
-				   "Docker or of the distribution",
-				   "%s is from a snap: it can't see the host's programs, "
-				   "so neither a hook nor a runtime can be registered",
-				   host->engines[DOCTOR_DOCKER].program);
-	return finding_set(ret, DOCTOR_OK, NULL, "not a snap");
-}
-
-int check_docker_config(const struct doctor_host *host, struct finding *ret)
-{
-	const struct doctor_engine *engine = &host->engines[DOCTOR_DOCKER];
-
-	if (!engine->file_error.code && (engine->refused || engine->doubled)) {
-		if (engine->refused)
-			(void)finding_set(ret, DOCTOR_FAIL, NULL, "dockerd refuses %s: %s",
-					  engine->file, engine->refused);
-		else
-			(void)finding_set(ret, DOCTOR_FAIL, NULL,
-					  "%s is set in %s and by an option of dockerd, which "
-					  "therefore doesn't start",
-					  engine->doubled, engine->file);
-		return finding_remedy(ret, "correct %s, then %s", engine->file, restart_of(engine));
-	}
-	if (!engine->file_mark || engine->file_error.code)
-		return engine_config(engine, ret);
-	return finding_set(
-		ret, DOCTOR_WARN, "save it without that mark",
-		"%s begins with a byte order mark, which dockerd accepts only since 23.0",
-		engine->file);
-}
-
-/* Whether dockerd reads the specs of the default directories. Before 28.3, features.cdi enables it.
- */
-static bool reads_specs(const struct doctor_engine *docker)
-{
-	const struct strings *dirs = &docker->spec_dirs;
-	bool usual = dirs->count == 0 || strings_contain(dirs, "/etc/cdi") ||
-		     strings_contain(dirs, "/var/run/cdi");
-	bool by_default = docker->major == 0 || docker->major > 28 ||
-			  (docker->major == 28 && docker->minor >= 3);
-
-	return usual && !docker->cdi_off && (docker->cdi_on || by_default);
-}
-
-/*
- * A vendor or class of one letter. The Go package container-device-interface panics at it before
- * 1.1.1, and dockerd reads specs with that package from 25.0 on.
- */
-int check_docker_specs(const struct doctor_host *host, struct finding *ret)
-{
-	const struct doctor_engine *engine = &host->engines[DOCTOR_DOCKER];
-	char list[900] = "";
-
-	for (size_t i = 0; i < host->cdi.problems.count; i++)
-		if (host->cdi.problems.items[i].kind == CDI_PROBLEM_DEADLY)
-			finding_list(list, sizeof(list), "%s", host->cdi.problems.items[i].text);
-	if (!list[0])
-		return finding_set(ret, DOCTOR_OK, NULL, "no spec that stops dockerd");
-	if (!reads_specs(engine) ||
-	    (engine->major && (engine->major < 25 || engine->major >= DOCKER_MENDED)))
-		return finding_set(ret, DOCTOR_OK, NULL,
-				   "this dockerd starts with all specs in spite of their names");
-	return finding_set(ret, engine->major ? DOCTOR_FAIL : DOCTOR_WARN,
-			   "remove it, or regenerate it with a longer name: davit cdi generate "
-			   "--class NAME --output FILE",
-			   "%s", list);
-}
-
-int check_docker_hook(const struct doctor_host *host, struct finding *ret)
-{
-	const struct doctor_engine *engine = &host->engines[DOCTOR_DOCKER];
-	unsigned methods;
-
-	if (engine->snap)
-		return finding_set(ret, DOCTOR_SKIP, NULL, "Docker from a snap can't use it");
-	if (!engine->hook.path && !host->driver.driver.version && doctor_has_other_gpus(host))
-		return finding_set(ret, DOCTOR_SKIP, NULL, "no NVIDIA driver (docker.amd)");
-	if (engine->pid && engine->hidden)
-		return finding_set(ret, DOCTOR_UNKNOWN, "run `davit doctor` as root",
-				   "the PATH of process %u can't be read", engine->pid);
-	if (engine->hook.path && engine->hook.ours)
-		return finding_set(ret, DOCTOR_OK, NULL, "%s", engine->hook.path);
-	if (engine->hook.path)
-		return finding_set(ret, DOCTOR_WARN, "replace it by a link to davit-hook",
-				   "%s is on dockerd's PATH, but isn't davit-hook",
-				   engine->hook.path);
-	methods = doctor_methods(host, DOCTOR_DOCKER);
-	(void)finding_set(
-		ret, methods ? DOCTOR_WARN : DOCTOR_FAIL, NULL,
-		"nvidia-container-runtime-hook isn't on dockerd's PATH (%s): `docker run "
-		"--gpus` fails with `could not select device driver` (Docker 29.3 and later: `AMD "
-		"CDI spec not found`)%s",
-		engine->pid && engine->search ? engine->search : DOCTOR_USUAL_SEARCH,
-		methods & DOCTOR_BY_RUNTIME ? "; `--runtime nvidia` works"
-		: methods                   ? "; `--device nvidia.com/gpu=all` works"
-					    : "");
-	return finding_remedy(ret,
-			      "install the package davit-nvidia-compat (or: ln -s %s "
-			      "/usr/bin/nvidia-container-runtime-hook), then %s",
-			      "\"$(command -v davit-hook)\"", restart_of(engine));
-}
-
-int check_docker_runtime(const struct doctor_host *host, struct finding *ret)
-{
-	const struct doctor_engine *engine = &host->engines[DOCTOR_DOCKER];
-
-	if (engine_runtime(host, DOCTOR_DOCKER, ret) == 0)
-		return 0;
-	(void)finding_set(
-		ret, DOCTOR_WARN, NULL,
-		"%s has no runtime nvidia: `--runtime nvidia` fails with `unknown or invalid "
-		"runtime name`",
-		engine->file);
-	return engine_remedy_configure(engine, "docker", "", ret);
 }
 
 /*
  * Where an engine with CDI looks for specs. In rootlesskit's copies of /etc and /run, the default
  * directories are links, which engines don't follow.
  */
-static int spec_dirs(const struct doctor_host *host, enum doctor_engine_kind kind,
+int engine_spec_dirs(const struct doctor_host *host, enum doctor_engine_kind kind,
 		     struct finding *ret)
 {
 	const struct doctor_engine *engine = &host->engines[kind];
@@ -314,46 +185,18 @@ static int spec_dirs(const struct doctor_host *host, enum doctor_engine_kind kin
 	if (engine->own_specs)
 		return finding_set(ret, DOCTOR_OK, NULL, "%s contains specs (%s in %s)",
 				   engine->own_specs, key, engine->file);
-	if (!engine->rootless && usual)
+	if ((!engine->rootless || engine->resolves_links) && usual)
 		return finding_set(ret, DOCTOR_OK, NULL, "not disabled in %s", engine->file);
 	if (!own) {
 		(void)finding_set(ret, DOCTOR_WARN, NULL,
 				  "rootless %s finds no CDI specs in /etc/cdi and "
 				  "/var/run/cdi, because it sees both as links",
 				  kind == DOCTOR_DOCKER ? "Docker" : "containerd");
-		if (kind != DOCTOR_DOCKER)
-			return engine_remedy_configure(engine, "containerd", " --cdi", ret);
-		return finding_remedy(ret,
-				      "add a directory that you own to %s in %s, and generate the "
-				      "spec there: davit cdi generate --output "
-				      "DIRECTORY/nvidia.json",
-				      key, engine->file);
+		return engine_remedy_configure(engine, doctor_engine_names[kind], " --cdi", ret);
 	}
 	(void)finding_set(ret, DOCTOR_WARN, NULL, "%s in %s: no spec exists in %s", key,
 			  engine->file, own);
 	return finding_remedy(ret, "davit cdi generate --output %s/nvidia.json", own);
-}
-
-/* The requirements of --device nvidia.com/gpu=... besides the specs. */
-int check_docker_cdi(const struct doctor_host *host, struct finding *ret)
-{
-	const struct doctor_engine *engine = &host->engines[DOCTOR_DOCKER];
-
-	if (engine->file_error.code || engine->file_hidden)
-		return finding_set(ret, DOCTOR_SKIP, NULL, "its configuration can't be read");
-	if (engine->cdi_off) {
-		(void)finding_set(
-			ret, DOCTOR_WARN, NULL,
-			"features.cdi is false in %s: `--device nvidia.com/gpu=...` fails",
-			engine->file);
-		return engine_remedy_configure(engine, "docker", " --cdi", ret);
-	}
-	return spec_dirs(host, DOCTOR_DOCKER, ret);
-}
-
-int check_docker_restart(const struct doctor_host *host, struct finding *ret)
-{
-	return engine_restart(host, DOCTOR_DOCKER, ret);
 }
 
 /* ---- containerd ------------------------------------------------------------------------- */
@@ -374,7 +217,7 @@ int check_containerd_config(const struct doctor_host *host, struct finding *ret)
 				  engine->file, engine->missing_spec);
 		return finding_remedy(ret,
 				      "create it (`ctr oci spec`), or remove that line, then %s",
-				      restart_of(engine));
+				      engine_restart_of(engine));
 	}
 	if (engine->systemd_refused && !engine->cri_disabled) {
 		(void)finding_set(ret, engine->missing_for_sure ? DOCTOR_FAIL : DOCTOR_WARN, NULL,
@@ -384,7 +227,7 @@ int check_containerd_config(const struct doctor_host *host, struct finding *ret)
 				  engine->file);
 		return finding_remedy(ret,
 				      "set SystemdCgroup in the runtimes' options instead, then %s",
-				      restart_of(engine));
+				      engine_restart_of(engine));
 	}
 	if (!engine->missing_default || engine->cri_disabled)
 		return engine_config(engine, ret);
@@ -393,9 +236,9 @@ int check_containerd_config(const struct doctor_host *host, struct finding *ret)
 			  "runtime %s: before containerd 2.0, the CRI plugin then "
 			  "doesn't load",
 			  engine->file, engine->missing_default);
-	return finding_remedy(ret, "add containerd.runtimes.%s to %s, then %s",
-			      engine->missing_default,
-			      engine->newest ? engine->newest : engine->file, restart_of(engine));
+	return finding_remedy(
+		ret, "add containerd.runtimes.%s to %s, then %s", engine->missing_default,
+		engine->newest ? engine->newest : engine->file, engine_restart_of(engine));
 }
 
 int check_containerd_runtime(const struct doctor_host *host, struct finding *ret)
@@ -445,7 +288,7 @@ int check_containerd_cdi(const struct doctor_host *host, struct finding *ret)
 			"CDI isn't enabled; `davit configure containerd --cdi%s%s` enables it "
 			"(from containerd 1.7)",
 			engine->named ? " --file " : "", engine->named ? engine->file : "");
-	return spec_dirs(host, DOCTOR_CONTAINERD, ret);
+	return engine_spec_dirs(host, DOCTOR_CONTAINERD, ret);
 }
 
 int check_containerd_restart(const struct doctor_host *host, struct finding *ret)

@@ -17,3 +17,8 @@ int engine_runtime(const struct doctor_host *host, enum doctor_engine_kind kind,
 		   struct finding *ret);
 int engine_restart(const struct doctor_host *host, enum doctor_engine_kind kind,
 		   struct finding *ret);
+/* The command that restarts the engine on this host. */
+const char *engine_restart_of(const struct doctor_engine *engine);
+/* Whether the engine finds CDI specs in the directories where it looks for them. */
+int engine_spec_dirs(const struct doctor_host *host, enum doctor_engine_kind kind,
+		     struct finding *ret);

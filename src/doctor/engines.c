@@ -3,17 +3,13 @@
 #include <string.h>
 
 #include "davit/configure.h"
-#include "davit/json_edit.h"
-#include "doctor.h"
+#include "engines.h"
 
 #define FILES_MAX 1024
-#define RUNTIME_NAME "nvidia"
-#define AMD_RUNTIME_NAME "amd-container-runtime"
-#define HOOK_NAME "nvidia-container-runtime-hook"
 
 /* ---- files of an engine ----------------------------------------------------------------- */
 
-static void take_time(struct doctor_gathering *g, const char *path, struct doctor_engine *engine)
+void engine_take_time(struct doctor_gathering *g, const char *path, struct doctor_engine *engine)
 {
 	struct stat st;
 
@@ -21,89 +17,6 @@ static void take_time(struct doctor_gathering *g, const char *path, struct docto
 		return;
 	engine->newest = path;
 	engine->changed = st.st_mtime;
-}
-
-/*
- * ret is NULL if the file doesn't exist, or can't be read; the engine's facts then say so. 0 or
- * -ENOMEM.
- */
-static int read_file(struct doctor_gathering *g, const char *path, struct doctor_engine *engine,
-		     char **ret)
-{
-	struct error err = {0};
-	int r = configure_read(&g->root, path, g->arena, ret, &err);
-
-	if (r == -EACCES || r == -EPERM)
-		engine->file_hidden = true;
-	else if (r < 0)
-		engine->file_error = err;
-	if (r < 0)
-		*ret = NULL;
-	return r == -ENOMEM ? r : 0;
-}
-
-/* What dockerd doesn't accept in its file. 0 or -ENOMEM. */
-static int judge_docker(struct doctor_gathering *g, const char *text,
-			const struct strings *arguments, const struct docker_program *program,
-			struct doctor_engine *engine)
-{
-	struct json_edit edit = {g->arena, engine->file, text + json_edit_mark(text)};
-	const char *added = doctor_option_of(arguments, "--add-runtime");
-	struct strings names = {0};
-	struct error ignored = {0};
-	int r = 0;
-
-	if (added &&
-	    strings_add(g->arena, &names, arena_strndup(g->arena, added, strcspn(added, "="))) < 0)
-		return -ENOMEM;
-	/* dockerd before 23.0 knows no runtimeType. */
-	r = configure_docker_judge(text, engine->file, &names,
-				   program->major == 0 || program->major >= 23, g->arena,
-				   &engine->refused, &ignored);
-	if (r == 0 && !engine->refused)
-		r = docker_ask(program, text, g->arena, &engine->refused);
-	if (!json_edit_is_empty(text))
-		engine->doubled = doctor_find_doubled(&edit, arguments);
-	return r == -ENOMEM ? r : 0;
-}
-
-static void open_docker(struct doctor_gathering *g, struct doctor_engine *engine,
-			struct docker_program *ret)
-{
-	*ret = (struct docker_program){.fd = -1};
-	if (string_equal(g->root.path, "/") && engine->program &&
-	    string_ends(engine->program, "/dockerd"))
-		docker_open_program(&g->root, engine->program, g->arena, ret);
-	engine->major = ret->major;
-	engine->minor = ret->minor;
-}
-
-static int read_docker(struct doctor_gathering *g, const struct strings *arguments,
-		       const struct docker_program *program, struct doctor_engine *engine)
-{
-	struct configure_docker_facts facts = {0};
-	struct error err = {0};
-	char *text;
-	int r = read_file(g, engine->file, engine, &text);
-
-	if (r < 0 || !text)
-		return r;
-	take_time(g, engine->file, engine);
-	engine->file_exists = true;
-	r = configure_docker_find(text, engine->file, RUNTIME_NAME, g->arena, &facts, &err);
-	if (r < 0 && r != -ENOMEM) {
-		engine->file_error = err;
-		return 0;
-	}
-	if (facts.runtime)
-		engine->runtime.name = facts.runtime;
-	if (facts.cgroups)
-		engine->cgroups = facts.cgroups;
-	engine->file_mark = facts.mark;
-	engine->cdi_off = facts.cdi_off;
-	engine->cdi_on = facts.cdi_on;
-	engine->spec_dirs = facts.spec_dirs;
-	return r == 0 ? judge_docker(g, text, arguments, program, engine) : r;
 }
 
 /* 0 or -ENOMEM; that a file can't be read is also a fact. */
@@ -122,13 +35,13 @@ static void take_files(struct doctor_gathering *g, const struct engine_files *fi
 	for (size_t i = 0; i < files->count; i++) {
 		if (!files->items[i].text)
 			continue;
-		take_time(g, files->items[i].path, engine);
+		engine_take_time(g, files->items[i].path, engine);
 		engine->file_exists |= string_equal(files->items[i].path, engine->file);
 	}
 }
 
 /* The first directory with a spec that the engine's files name, besides the defaults. */
-static void find_own_specs(struct doctor_gathering *g, struct doctor_engine *engine)
+void engine_find_own_specs(struct doctor_gathering *g, struct doctor_engine *engine)
 {
 	for (size_t i = 0; !engine->own_specs && i < engine->spec_dirs.count; i++) {
 		const char *folder = engine->spec_dirs.items[i];
@@ -147,7 +60,7 @@ static void find_own_specs(struct doctor_gathering *g, struct doctor_engine *eng
 /* ---- the engines ------------------------------------------------------------------------ */
 
 /* Finds the installed program, if no daemon is running. */
-static int find_installed(struct doctor_gathering *g, const char *name,
+int engine_find_installed(struct doctor_gathering *g, const char *name,
 			  struct doctor_engine *engine)
 {
 	struct doctor_program program;
@@ -161,7 +74,7 @@ static int find_installed(struct doctor_gathering *g, const char *name,
 	return r;
 }
 
-static int find_runtime(struct doctor_gathering *g, struct doctor_engine *engine)
+int engine_find_runtime(struct doctor_gathering *g, struct doctor_engine *engine)
 {
 	const char *search = engine->search ? engine->search : DOCTOR_USUAL_SEARCH;
 
@@ -170,30 +83,9 @@ static int find_runtime(struct doctor_gathering *g, struct doctor_engine *engine
 		       : 0;
 }
 
-/* Reads dockerd's arguments --add-runtime nvidia=PATH and --exec-opt native.cgroupdriver=. */
-static void take_arguments(const struct strings *arguments, struct doctor_engine *engine)
-{
-	static const char driver[] = "native.cgroupdriver=";
-	const char *added = doctor_option_of(arguments, "--add-runtime");
-	const char *option = doctor_option_of(arguments, "--exec-opt");
-
-	if (added && string_starts(added, RUNTIME_NAME "="))
-		engine->runtime.name = added + strlen(RUNTIME_NAME "=");
-	if (option && string_starts(option, driver))
-		engine->cgroups = option + strlen(driver);
-}
-
-/* Docker's default since 20.10. */
-static const char *default_cgroups(const struct doctor_gathering *g)
-{
-	const struct doctor_system *system = &g->host->system;
-
-	return system->systemd && system->cgroup == DOCTOR_CGROUP_V2 ? "systemd" : "cgroupfs";
-}
-
 /* A rootless daemon's file in its user's configuration; `system` for the host's. NULL: no memory.
  */
-static const char *file_of(struct doctor_gathering *g, const struct doctor_engine *engine,
+const char *engine_file_of(struct doctor_gathering *g, const struct doctor_engine *engine,
 			   const char *name, const char *system)
 {
 	if (engine->rootless && engine->config_home && engine->config_home[0] == '/')
@@ -201,65 +93,6 @@ static const char *file_of(struct doctor_gathering *g, const struct doctor_engin
 	if (engine->rootless && engine->home)
 		return arena_printf(g->arena, "%s/.config/%s", engine->home, name);
 	return system;
-}
-
-/* NULL: no memory. */
-static const char *docker_file(struct doctor_gathering *g, struct doctor_engine *engine)
-{
-	const char *own =
-		engine->pid ? NULL : configure_rootless_file(&g->root, CONFIGURE_DOCKER, g->arena);
-
-	if (engine->snap)
-		return "/var/snap/docker/current/config/daemon.json";
-	engine->rootless |= own != NULL;
-	if (own)
-		return own;
-	return file_of(g, engine, "docker/daemon.json", "/etc/docker/daemon.json");
-}
-
-static int gather_docker(struct doctor_gathering *g, struct doctor_engine *engine)
-{
-	static const char *const services[] = {"snap.docker", "docker"};
-	struct docker_program program;
-	struct strings arguments = {0};
-	int r = doctor_find_daemon(g, "dockerd", engine, &arguments);
-
-	if (r == 0)
-		r = find_installed(g, "dockerd", engine);
-	if (r == 0)
-		r = find_installed(g, "docker", engine);
-	if (r == 0 && !engine->pid && configure_docker_is_snap(&g->root)) {
-		engine->snap = true;
-		engine->program = "/snap/bin/docker";
-	}
-	if (r < 0 || !(engine->program || engine->pid))
-		return r;
-	engine->file = doctor_option_of(&arguments, "--config-file");
-	engine->named = engine->file && strcmp(engine->file, "/etc/docker/daemon.json") != 0;
-	if (!engine->file)
-		engine->file = docker_file(g, engine);
-	if (!engine->file)
-		return -ENOMEM;
-	engine->restart = engine->rootless ? "systemctl --user restart docker"
-					   : configure_restart(&g->root, services + !engine->snap,
-							       1, g->arena);
-	engine->cgroups = default_cgroups(g);
-	take_arguments(&arguments, engine);
-	open_docker(g, engine, &program);
-	r = read_docker(g, &arguments, &program, engine);
-	fd_close(&program.fd);
-	find_own_specs(g, engine);
-	if (r == 0)
-		r = find_runtime(g, engine);
-	if (r < 0 || engine->hidden)
-		return r;
-	r = doctor_find_program(g, AMD_RUNTIME_NAME,
-				engine->pid ? engine->search : DOCTOR_USUAL_SEARCH,
-				&engine->amd_runtime);
-	return r < 0 ? r
-		     : doctor_find_program(g, HOOK_NAME,
-					   engine->pid ? engine->search : DOCTOR_USUAL_SEARCH,
-					   &engine->hook);
 }
 
 /* From containerd itself, if it can be queried; otherwise from its files. */
@@ -349,7 +182,7 @@ static int gather_containerd(struct doctor_gathering *g, struct doctor_engine *e
 	int r = doctor_find_daemon(g, "containerd", engine, &arguments);
 
 	if (r == 0)
-		r = find_installed(g, "containerd", engine);
+		r = engine_find_installed(g, "containerd", engine);
 	if (r < 0)
 		return r;
 	engine->file = doctor_option_of(&arguments, "--config");
@@ -358,7 +191,7 @@ static int gather_containerd(struct doctor_gathering *g, struct doctor_engine *e
 	engine->named = engine->file && strcmp(engine->file, CONTAINERD_MAIN) != 0;
 	/* A rootless daemon sees its user's file at this path. */
 	if (!engine->file || (engine->rootless && string_equal(engine->file, CONTAINERD_MAIN)))
-		engine->file = file_of(g, engine, "containerd/config.toml", NULL);
+		engine->file = engine_file_of(g, engine, "containerd/config.toml", NULL);
 	r = containerd_find_distribution(&g->root, engine->file, g->arena, &distribution, &err);
 	if (r == -EINVAL)
 		r = containerd_find_distribution(&g->root, CONTAINERD_MAIN, g->arena, &distribution,
@@ -390,8 +223,8 @@ static int gather_containerd(struct doctor_gathering *g, struct doctor_engine *e
 				: containerd_format(&files, (struct containerd_version){major, 0}),
 			engine);
 	engine->missing_for_sure = major == 1;
-	find_own_specs(g, engine);
-	return r < 0 ? r : find_runtime(g, engine);
+	engine_find_own_specs(g, engine);
+	return r < 0 ? r : engine_find_runtime(g, engine);
 }
 
 static int add_crio_hooks(struct doctor_gathering *g, const struct toml_node *settings)
@@ -415,7 +248,7 @@ static int gather_crio(struct doctor_gathering *g, struct doctor_engine *engine)
 	int r = doctor_find_daemon(g, "crio", engine, &arguments);
 
 	if (r == 0)
-		r = find_installed(g, "crio", engine);
+		r = engine_find_installed(g, "crio", engine);
 	if (r < 0 || !(engine->program || engine->pid))
 		return r;
 	engine->cgroups = "systemd";
@@ -441,17 +274,17 @@ static int gather_crio(struct doctor_gathering *g, struct doctor_engine *engine)
 	cgroups = crio_cgroups(settings);
 	if (cgroups)
 		engine->cgroups = cgroups;
-	return find_runtime(g, engine);
+	return engine_find_runtime(g, engine);
 }
 
 int doctor_gather_engines(struct doctor_gathering *g)
 {
 	struct doctor_engine *engines = g->host->engines;
-	int r = gather_docker(g, &engines[DOCTOR_DOCKER]);
+	int r = engine_gather_docker(g, &engines[DOCTOR_DOCKER]);
 
 	if (r == 0)
 		r = gather_containerd(g, &engines[DOCTOR_CONTAINERD]);
 	if (r == 0)
 		r = gather_crio(g, &engines[DOCTOR_CRIO]);
-	return r < 0 ? r : find_installed(g, "podman", &engines[DOCTOR_PODMAN]);
+	return r < 0 ? r : engine_find_installed(g, "podman", &engines[DOCTOR_PODMAN]);
 }

@@ -37,8 +37,8 @@ static bool has_cdi(const struct doctor_host *host, enum doctor_engine_kind kind
 		return false;
 	if (engine->own_specs)
 		return true;
-	/* rootlesskit shows the default directories as links, which engines don't follow. */
-	if (engine->rootless || host->cdi.devices.count == 0)
+	/* rootlesskit shows the default directories as links, which most engines don't resolve. */
+	if ((engine->rootless && !engine->resolves_links) || host->cdi.devices.count == 0)
 		return false;
 	/* host->cdi has the devices of the default directories. */
 	return folders->count == 0 || strings_contain(folders, "/etc/cdi") ||

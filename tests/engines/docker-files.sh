@@ -22,7 +22,8 @@ etc=$work/docker
 mkdir "$etc"
 # What the daemons make is in this namespace alone.
 mkdir -p /etc/docker
-for folder in /opt /run; do
+mkdir -p /etc/systemd/system
+for folder in /opt /run /etc/systemd/system; do
 	mount -t tmpfs tmpfs $folder
 	at_end "umount -l $folder"
 done
@@ -40,7 +41,7 @@ starts() {
 		< /dev/null > "$work/log" 2>&1 &
 	daemon=$!
 	for ((i = 0; i < 400; i++)); do
-		if state=$(DOCKER_HOST=unix://$socket timeout 20 docker info --format '{{json .}}' 2> /dev/null | jq -er '"up \('"$filter"')"'); then
+		if state=$(DOCKER_HOST=unix://$socket timeout 20 docker info --format '{{json .}}' 2> /dev/null | jq -er 'select((.ServerVersion // "") != "") | "up \('"$filter"')"'); then
 			break
 		fi
 		state=ended
@@ -80,10 +81,18 @@ refused_states() {
 	says 'an unknown default runtime' docker.config FAIL "'foo' does not exist"
 	equal "null ($version): it starts" up "$(started '{"runtimes": null, "features": null}' | cut -d ' ' -f 1)"
 	says 'null' docker.config ok '/etc/docker/daemon.json$'
+	equal "null as a whole ($version): it starts" up "$(started null | cut -d ' ' -f 1)"
+	says 'null as a whole' docker.config ok '/etc/docker/daemon.json$'
 	[ "${version%%.*}" -ge 23 ] || return 0
 	equal "a path and a runtimeType ($version): it ends" ended \
 		"$(started '{"runtimes": {"nvidia": {"path": "/x", "runtimeType": "io.containerd.runc.v2"}}}')"
 	says 'a path and a runtimeType' docker.config FAIL 'runtime nvidia: cannot configure both'
+	equal "a runtime that is null ($version): it ends" ended "$(started '{"runtimes": {"nvidia": null}}')"
+	says 'a runtime that is null' docker.config FAIL 'runtime nvidia: either a runtimeType or a path'
+	# What dockerd says of these doesn't name the file.
+	equal "two values of a label ($version): it ends" ended "$(started '{"labels": ["a=b", "a=c"]}')"
+	says 'two values of a label' docker.config FAIL 'dockerd refuses .*: conflict labels for a=c and a=b$'
+	equal "a user that doesn't exist ($version): it ends" ended "$(started '{"userns-remap": "nobody-of-all"}')"
 	printf '{"nonsense": 1}' > "$etc/daemon.json"
 	matches "an unknown key ($version): configure says it" 'note: .*nonsense' \
 		"$("$davit" configure docker --runtime-path /opt/davit-runtime 2>&1)"
@@ -98,7 +107,89 @@ refused_states() {
 	equal "a runtimeType ($version): --remove" /x "$(jq -r .runtimes.nvidia.options.BinaryName "$etc/daemon.json")"
 	rm -f "$etc"/*
 }
+# Options of dockerd's unit beside the same key: systemd would start it so.
+hosts_states() {
+	local unit=/etc/systemd/system/docker.service.d
+	printf '{"hosts": ["unix://%s"]}' "$work/other" > "$etc/daemon.json"
+	mkdir -p $unit
+	printf '[Service]\nExecStart=\nExecStart=%s -H fd:// \\\n  --containerd=/run/containerd/containerd.sock\n' \
+		"$(PATH=$place:$PATH command -v dockerd)" > $unit/davit-test.conf
+	matches "hosts and -H ($version): dockerd refuses both" 'specified both as a flag and in the configuration file: hosts' \
+		"$(PATH=$place:$PATH timeout 20 dockerd -H fd:// --config-file "$etc/daemon.json" --data-root "$work/data" 2>&1 || true)"
+	says 'hosts and -H' docker.config FAIL "hosts is set in /etc/docker/daemon.json and by an option of dockerd's unit"
+	printf '[Service]\nExecStart=\nExecStart=%s --containerd=/run/containerd/containerd.sock\n' \
+		"$(PATH=$place:$PATH command -v dockerd)" > $unit/davit-test.conf
+	says 'hosts without -H' docker.config ok '/etc/docker/daemon.json$'
+	# As in Debian's unit: the options in a variable of a file.
+	printf 'DOCKER_OPTS="-H unix://%s"\n' "$work/other" > "$work/options"
+	printf '[Service]\nEnvironmentFile=-%s\nExecStart=\nExecStart=%s $DOCKER_OPTS\n' "$work/options" \
+		"$(PATH=$place:$PATH command -v dockerd)" > $unit/davit-test.conf
+	says 'hosts and -H in a variable' docker.config FAIL "hosts is set in .* option of dockerd's unit"
+	printf '{"exec-opts": ["native.cgroupdriver=cgroupfs"]}' > "$etc/daemon.json"
+	printf '[Service]\nExecStart=\nExecStart=%s --exec-opt native.cgroupdriver=cgroupfs\n' \
+		"$(PATH=$place:$PATH command -v dockerd)" > $unit/davit-test.conf
+	matches "exec-opts and --exec-opt ($version): dockerd refuses both" 'both as a flag and in the configuration file: exec-opts' \
+		"$(PATH=$place:$PATH timeout 20 dockerd --exec-opt native.cgroupdriver=cgroupfs --config-file "$etc/daemon.json" \
+			--data-root "$work/data" 2>&1 || true)"
+	says 'exec-opts and --exec-opt' docker.config FAIL 'exec-opts is set in'
+	rm -r $unit "$etc/daemon.json"
+}
+# dockerd's own word, with a warning before it, and davit's answer to it.
+own_word() {
+	local daemon name="a warning before the error"
+	daemon=$(PATH=$place:$PATH command -v dockerd)
+	mkdir -p "$work/own"
+	touch "$work/own/real"
+	mount --bind "$daemon" "$work/own/real"
+	cat > "$work/own/dockerd" <<- END
+		#!/bin/sh
+		case " \$* " in *" --validate "*) printf 'time="T" level=warning msg="The option is deprecated"\n' >&2 ;; esac
+		shift_file() { while [ \$# -gt 0 ]; do [ "\$1" = --config-file ] && cat "\$2"; shift; done; }
+		case "\$*" in *--validate*) case \$(shift_file "\$@") in *davit-runtime*)
+			echo 'unable to use this runtime' >&2
+			exit 1 ;;
+		esac ;; esac
+		exec "$work/own/real" "\$@"
+	END
+	chmod 0755 "$work/own/dockerd"
+	mount --bind "$work/own/dockerd" "$daemon"
+	printf '{"nonsense": 1}' > "$etc/daemon.json"
+	says "$name" docker.config FAIL "dockerd refuses .*: the following directives don't match any configuration option: nonsense"
+	printf '{"debug": true}' > "$etc/daemon.json"
+	says "$name, but none" docker.config ok 'daemon.json$'
+	matches "dockerd refuses what davit would write ($version)" \
+		'^davit: cannot change /etc/docker/daemon.json: dockerd would refuse it: unable to use this runtime \(fix:' \
+		"$("$davit" configure docker --runtime-path /opt/davit-runtime 2>&1 && echo written)"
+	equal "dockerd refuses what davit would write ($version): the file is as it was" '{"debug": true}' "$(< "$etc/daemon.json")"
+	umount "$daemon" "$work/own/real"
+	rm "$etc/daemon.json"
+}
+# Before 28.2, CDI is on only with features.cdi.
+cdi_not_by_default() {
+	local spec='{"cdiVersion": "0.5.0", "kind": "nvidia.com/gpu", "devices": [{"name": "0", "containerEdits": {"env": ["A=b"]}}]}'
+	printf '%s\n' "$spec" > /run/cdi/n.json
+	equal "CDI isn't on by itself ($version)" up "$(started '{}')"
+	says "CDI isn't on by itself" docker.cdi - "$([ "${version%%.*}" -ge 25 ] && echo 'needs features.cdi' || echo 'no CDI devices')"
+	unset_method "CDI isn't on by itself" null
+	if [ "${version%%.*}" -ge 25 ]; then
+		equal "features.cdi ($version)" 'up /etc/cdi /var/run/cdi' "$(started '{"features": {"cdi": true}}')"
+		says 'features.cdi' docker.cdi ok 'not disabled'
+		unset_method 'features.cdi' 0
+	fi
+	rm /run/cdi/n.json
+}
+unset_method() { # NAME INDEX: whether doctor counts CDI as a method
+	equal "$1 ($version): doctor's methods" "$2" \
+		"$("$davit" doctor --engine docker --json | jq '.engines.docker | index("cdi")')"
+}
 cdi_states() {
+	equal "features.cdi is null ($version): no specs" up "$(started '{"features": {"cdi": null}}')"
+	says 'features.cdi is null' docker.cdi warn 'features.cdi is false'
+	equal "no folders ($version): no specs" up "$(started '{"cdi-spec-dirs": []}')"
+	says 'no folders' docker.cdi warn 'cdi-spec-dirs names no directory'
+	equal "no folders ($version): configure --cdi names them" '/etc/cdi /var/run/cdi' \
+		"$("$davit" configure docker --cdi --runtime-path /opt/davit-runtime > "$work/output" 2>&1 && starts | cut -d ' ' -f 2-)"
+	rm -f "$etc"/*
 	equal "features.cdi is false ($version): no specs" up "$(started '{"features": {"cdi": false}}')"
 	says 'features.cdi is false' docker.cdi warn 'features.cdi is false'
 	equal "other folders ($version)" 'up /run/other' "$(started '{"cdi-spec-dirs": ["/run/other"]}')"
@@ -112,7 +203,7 @@ cdi_states() {
 		else
 			equal "a spec of $kind ($version): it ends" ended "$(started '{}')"
 			matches "a spec of $kind ($version): in a panic" 'panic: ' "$(cat "$work/log")"
-			says "a spec of $kind" docker.specs FAIL "$kind: dockerd 25 to 29 panics"
+			says "a spec of $kind" docker.specs FAIL "$kind: dockerd 25.0 to 29.7 panics"
 		fi
 	done
 	rm /run/cdi/x.yaml
@@ -165,15 +256,22 @@ others_files() {
 	rm -f "$etc"/*
 }
 
-# With the programs in `place`. CDI is on by itself from 28.3 on.
+# With the programs in `place`. CDI is on by itself from 28.2 on.
 all_states() {
 	local folders=''
 	version=$(PATH=$place:$PATH dockerd --version | grep -oE '[0-9]+\.[0-9]+\.[0-9]+' | head -n 1)
-	[ "$(printf '%s\n' 28.3 "$version" | sort -V | head -n 1)" != 28.3 ] || folders='/etc/cdi /var/run/cdi'
+	[ "$(printf '%s\n' 28.2 "$version" | sort -V | head -n 1)" != 28.2 ] || folders='/etc/cdi /var/run/cdi'
 	states "$folders"
 	refused_states
-	[ -z "$folders" ] || cdi_states
+	if [ -n "$folders" ]; then
+		cdi_states
+	else
+		cdi_not_by_default
+	fi
 	others_files
+	[ "$place" = /nonexistent ] || return 0
+	hosts_states
+	[ "${version%%.*}" -lt 23 ] || own_word
 }
 
 place=/nonexistent

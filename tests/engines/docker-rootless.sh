@@ -110,21 +110,42 @@ start_dockerd
 # The daemon's own socket says whose file it is.
 rc=0
 output=$(as_user davit configure docker --cdi --runtime-path "$work/front/davit-runtime" 2>&1) || rc=$?
-matches "davit configure docker as that user ($version)" "^0 wrote $work/home/.config/docker/daemon.json" "$rc $output"
+matches "davit configure docker as that user ($version)" "^wrote $work/home/.config/docker/daemon.json" "$output"
+equal "davit configure docker as that user ($version): exit code" 0 "$rc"
 matches "davit configure docker as that user ($version): the restart" 'systemctl --user restart docker$' "$output"
-filter='. + {"default-runtime": "low"} | .runtimes.low.path = $low'
-[ "${version%%.*}" -lt 25 ] || filter+=' | ."cdi-spec-dirs" = [$cdi]'
-jq --arg low "$low" --arg cdi "$work/front" "$filter" < "$work/home/.config/docker/daemon.json" > "$work/daemon.json"
+file=$work/home/.config/docker/daemon.json
+# Before 25.0, dockerd refuses a file that names directories of specs.
+dirs=''
+[ "${version%%.*}" -lt 25 ] ||
+	dirs="/etc/cdi /var/run/cdi $work/home/.config/cdi $work/run/cdi"
+equal "davit configure docker --cdi names the folders of specs that this dockerd finds ($version)" "$dirs" \
+	"$(jq -r '."cdi-spec-dirs" // [] | join(" ")' "$file")"
+with_low() { # FILE: a daemon.json with this test's low-level runtime
+	jq --arg low "$low" '. + {"default-runtime": "low"} | .runtimes.low.path = $low' < "$1"
+}
+with_low "$file" > "$work/daemon.json"
 tar -C "$(kind_root debian)" -c . | as_user docker import - gpu-test > /dev/null
 if [ "${version%%.*}" -ge 28 ]; then
 	run_docker --device nvidia.com/gpu=1 -- true
 	matches "no folder of specs is named ($version): the usual ones aren't found" 'unresolvable CDI devices' "$errors"
+	cp -p "$file" "$work/kept"
+	jq 'del(."cdi-spec-dirs")' < "$work/kept" > "$file"
 	says 'no folder of specs is named' warn 'rootless Docker finds no CDI specs'
+	equal "no folder of specs is named ($version): the remedy" 'davit configure docker --cdi, then systemctl --user restart docker' \
+		"$(as_user davit doctor --json --engine docker | jq -r '.checks[] | select(.id == "docker.cdi").remedy')"
+	cat "$work/kept" > "$file"
 fi
 stop_dockerd
-cat "$work/daemon.json" > "$work/home/.config/docker/daemon.json"
+cat "$work/daemon.json" > "$file"
 start_dockerd
-[ "${version%%.*}" -lt 25 ] || says 'a folder of specs is named' ok "$work/front contains specs"
+if [ "${version%%.*}" -ge 25 ]; then
+	says 'a folder without a spec' warn "no spec exists in $work/home/.config/cdi"
+	run_docker --device nvidia.com/gpu=1 -- true
+	matches "a folder without a spec ($version): the device isn't found" 'unresolvable CDI devices' "$errors"
+	as_user mkdir -p "$work/home/.config/cdi"
+	cp "$work/front/nvidia.json" "$work/home/.config/cdi"
+	says 'a folder with a spec' ok "$work/home/.config/cdi contains specs"
+fi
 methods=(hook runtime)
 [ "${version%%.*}" -lt 25 ] || methods+=(CDI)
 for method in "${methods[@]}"; do

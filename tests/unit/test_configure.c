@@ -32,6 +32,95 @@ static void assert_same(const char *actual, const char *expected)
 /* ---- docker ----------------------------------------------------------------------------- */
 
 static const struct {
+	const char *text;
+	unsigned major, minor; /* major 0: not a version */
+} docker_versions[] = {
+	{"Docker version 20.10.24+dfsg1, build 297e128\n", 20, 10},
+	{"Docker version 26.1.5+dfsg1, build 411e817", 26, 1},
+	{"Docker version 28.5.2, build 89c5e8f", 28, 5},
+	{"Docker version 29.0.0-rc.1, build 1", 29, 0},
+	{"Docker version 1.13.1, build 092cba3", 1, 13},
+	{"Docker version 30.0-dev", 30, 0},
+	{"Docker version dev, build HEAD", 0, 0},
+	{"Docker version library-import, build library-import", 0, 0},
+	{"Docker version 28", 0, 0},
+	{"Docker version 28.", 0, 0},
+	{"Docker version .5", 0, 0},
+	{"Docker version -1.5", 0, 0},
+	{"Docker version 123456.1", 0, 0},
+	{"docker version 28.5.2", 0, 0},
+	{"podman version 5.8.0", 0, 0},
+	{"", 0, 0},
+};
+
+/* With --cdi, and directories of specs to name. */
+static const struct {
+	const char *name, *before, *after;
+} docker_dirs[] = {
+	{"none are named", "{}",
+	 "{\n    \"runtimes\": {\n        " NV "\n    },\n    \"features\": {\n        "
+	 "\"cdi\": true\n    },\n    \"cdi-spec-dirs\": [\"/etc/cdi\", \"/h/cdi\"]\n}"},
+	{"an empty list", "{\"cdi-spec-dirs\": []}",
+	 "{\"cdi-spec-dirs\": [\"/etc/cdi\", \"/h/cdi\"], \"runtimes\": {\"nvidia\": "
+	 "{\"path\": \"/r\"}}, \"features\": {\"cdi\": true}}"},
+	{"a list of an empty text", "{\"cdi-spec-dirs\": [\"\"]}",
+	 "{\"cdi-spec-dirs\": [\"/etc/cdi\", \"/h/cdi\"], \"runtimes\": {\"nvidia\": "
+	 "{\"path\": \"/r\"}}, \"features\": {\"cdi\": true}}"},
+	{"null", "{\"cdi-spec-dirs\": null}",
+	 "{\"cdi-spec-dirs\": [\"/etc/cdi\", \"/h/cdi\"], \"runtimes\": {\"nvidia\": "
+	 "{\"path\": \"/r\"}}, \"features\": {\"cdi\": true}}"},
+	{"others are named", "{\"cdi-spec-dirs\": [\"/x\"]}",
+	 "{\"cdi-spec-dirs\": [\"/x\"], \"runtimes\": {\"nvidia\": {\"path\": "
+	 "\"/r\"}}, \"features\": {\"cdi\": true}}"},
+};
+
+static void test_docker_dirs(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(docker_dirs); i++) {
+		const char *dirs[] = {"/etc/cdi", "/h/cdi"};
+		struct configure configure = settings(CDI);
+		AUTO_ARENA arena = {0};
+		struct error err = {0};
+		char *after = NULL, *removed = NULL, *edited;
+
+		configure.spec_dirs = (struct strings){.items = dirs, .count = ARRAY_SIZE(dirs)};
+		print_message("%s\n", docker_dirs[i].name);
+		assert_int_equal(configure_docker(docker_dirs[i].before, FILE_PATH, &configure,
+						  &arena, &after, &err),
+				 0);
+		assert_string_equal(after, docker_dirs[i].after);
+		assert_int_equal(configure_docker_remove(after, docker_dirs[i].before, FILE_PATH,
+							 &configure, &arena, &removed, &err),
+				 0);
+		assert_string_equal(removed, docker_dirs[i].before);
+		/* Edited since, so that each setting is taken back by itself. */
+		edited = arena_printf(&arena, "%.*s, \"debug\": true}", (int)strlen(after) - 1,
+				      after);
+		assert_int_equal(configure_docker_remove(edited, docker_dirs[i].before, FILE_PATH,
+							 &configure, &arena, &removed, &err),
+				 0);
+		if (strstr(removed, "/h/cdi") || strstr(removed, "nvidia") ||
+		    (strstr(docker_dirs[i].before, "/x") && !strstr(removed, "/x")))
+			fail_msg("%s", removed);
+	}
+}
+
+static void test_docker_version(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(docker_versions); i++) {
+		struct docker_program program = {.major = 0};
+
+		print_message("%s\n", docker_versions[i].text);
+		assert_int_equal(docker_version_parse(docker_versions[i].text, &program),
+				 docker_versions[i].major ? 0 : -EINVAL);
+		assert_int_equal(program.major, docker_versions[i].major);
+		assert_int_equal(program.minor, docker_versions[i].minor);
+	}
+}
+
+static const struct {
 	const char *name, *before;
 	unsigned options;
 	const char *after;
@@ -255,6 +344,11 @@ static const struct {
 	 ""},
 	{"{\"features\": {\"cdi\": false}}", NULL, NULL, true, ""},
 	{"{\"features\": {\"cdi\": true, \"x\": false}}", NULL, NULL, false, ""},
+	{"{\"features\": {\"cdi\": null}}", NULL, NULL, true, ""},
+	{"{\"features\": null, \"runtimes\": null, \"cdi-spec-dirs\": null}", NULL, NULL, false,
+	 ""},
+	{DOCKER("null"), NULL, NULL, false, ""},
+	{"null", NULL, NULL, false, ""},
 	{"{\"cdi-spec-dirs\": [\"/a\", 5, \"/b\"]}", NULL, NULL, false, "/a /b"},
 };
 
@@ -481,6 +575,8 @@ static void test_containerd_arguments(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_docker_version),
+		cmocka_unit_test(test_docker_dirs),
 		cmocka_unit_test(test_docker),
 		cmocka_unit_test(test_docker_remove),
 		cmocka_unit_test(test_docker_refuses),

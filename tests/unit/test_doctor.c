@@ -181,12 +181,12 @@ CHANGE(one_letter_20)
 CHANGE(one_letter_27)
 {
 	one_letter(host, arena, 27, 5);
+	host->engines[DOCTOR_DOCKER].cdi_off = true;
 }
 
 CHANGE(one_letter_27_on)
 {
 	one_letter(host, arena, 27, 5);
-	host->engines[DOCTOR_DOCKER].cdi_on = true;
 }
 
 CHANGE(one_letter_28)
@@ -198,6 +198,54 @@ CHANGE(one_letter_28_off)
 {
 	one_letter(host, arena, 28, 5);
 	host->engines[DOCTOR_DOCKER].cdi_off = true;
+}
+
+CHANGE(one_letter_29_7)
+{
+	one_letter(host, arena, 29, 7);
+}
+
+CHANGE(one_letter_29_8)
+{
+	one_letter(host, arena, 29, 8);
+}
+
+static void docker_of(struct doctor_host *host, unsigned major, unsigned minor)
+{
+	host->engines[DOCTOR_DOCKER].major = major;
+	host->engines[DOCTOR_DOCKER].minor = minor;
+	host->engines[DOCTOR_DOCKER].cdi_off = major < 28;
+}
+
+CHANGE(docker_24)
+{
+	(void)arena;
+	docker_of(host, 24, 0);
+}
+
+CHANGE(docker_27)
+{
+	(void)arena;
+	docker_of(host, 27, 5);
+}
+
+CHANGE(docker_no_dirs)
+{
+	(void)arena;
+	host->engines[DOCTOR_DOCKER].cdi_off = host->engines[DOCTOR_DOCKER].cdi_nowhere = true;
+}
+
+CHANGE(docker_rootless)
+{
+	(void)arena;
+	host->engines[DOCTOR_DOCKER].rootless = true;
+}
+
+CHANGE(docker_rootless_29)
+{
+	(void)arena;
+	host->engines[DOCTOR_DOCKER].rootless = true;
+	host->engines[DOCTOR_DOCKER].resolves_links = true;
 }
 
 CHANGE(one_letter_30)
@@ -305,7 +353,8 @@ static void fail_bundle(struct doctor_host *host, enum doctor_step step)
 	X(no_hook_no_runtime, host->engines[0].hook.path = NULL; host->engines[0].runtime.path = NULL) \
 	X(no_method, no_hook_no_runtime(host, arena); host->engines[0].runtime.name = NULL; \
 	  host->cdi.devices.count = 0) \
-	X(cdi_off, no_method(host, arena); host->cdi.devices.count = 1; host->engines[0].cdi_off = true) \
+	X(cdi_off, no_method(host, arena); host->cdi.devices.count = 1; \
+	  host->engines[0].cdi_off = host->engines[0].cdi_false = true) \
 	X(dangling_alone, no_method(host, arena); host->engines[0].runtime.name = "/usr/bin/davit-runtime") \
 	X(containerd_cdi, host->engines[1].runtime.name = NULL) \
 	X(containerd_without, host->engines[1].runtime.name = host->engines[1].runtime.path = NULL; \
@@ -484,7 +533,14 @@ static const struct {
 	{"docker.specs", one_letter_27_on, DOCTOR_FAIL, "x.com/g"},
 	{"docker.specs", one_letter_28, DOCTOR_FAIL, "x.com/g"},
 	{"docker.specs", one_letter_28_off, DOCTOR_OK, "in spite of"},
+	{"docker.specs", one_letter_29_7, DOCTOR_FAIL, "x.com/g"},
+	{"docker.specs", one_letter_29_8, DOCTOR_OK, "in spite of"},
 	{"docker.specs", one_letter_30, DOCTOR_OK, "in spite of"},
+	{"docker.cdi", docker_24, DOCTOR_SKIP, "24.0 has no CDI"},
+	{"docker.cdi", docker_27, DOCTOR_SKIP, "Docker 27.5 needs features.cdi"},
+	{"docker.cdi", docker_no_dirs, DOCTOR_WARN, "names no directory"},
+	{"docker.cdi", docker_rootless, DOCTOR_WARN, "it sees both as links"},
+	{"docker.cdi", docker_rootless_29, DOCTOR_OK, "not disabled"},
 	{"cdi.specs", one_letter_28, DOCTOR_WARN, "x.com/g"},
 	{"containerd.config", bad_file, DOCTOR_FAIL, "line 1"},
 	{"containerd.config", no_base_spec, DOCTOR_FAIL, "/etc/no.json, which doesn't exist"},

@@ -29,20 +29,17 @@ static int judge_docker(const struct job *job, const struct docker_program *prog
 }
 
 /* davit must not break a file that dockerd accepts. */
-static int validate_docker(const struct job *job, const struct change *change)
+static int validate_docker(const struct job *job, const struct docker_program *program,
+			   const struct change *change)
 {
-	struct docker_program program = {.fd = -1};
 	const char *after = NULL, *before = NULL;
 	int r;
 
 	if (!change->after || string_equal(change->before, change->after))
 		return 0;
-	if (!*configure_below(job))
-		docker_open_program(&job->root, NULL, job->arena, &program);
-	r = judge_docker(job, &program, change->after, change->path, &after);
+	r = judge_docker(job, program, change->after, change->path, &after);
 	if (r == 0 && after && change->before)
-		r = judge_docker(job, &program, change->before, change->path, &before);
-	fd_close(&program.fd);
+		r = judge_docker(job, program, change->before, change->path, &before);
 	if (r < 0 || !after)
 		return r;
 	if (!before && !job->dry_run && !job->remove)
@@ -53,6 +50,15 @@ static int validate_docker(const struct job *job, const struct change *change)
 	(void)fprintf(stderr, "davit: note: %s: dockerd doesn't start with this file: %s\n",
 		      change->path, after);
 	return 0;
+}
+
+/* Whether the file names the directories that --cdi adds for a user's own dockerd. */
+static bool is_added(const struct job *job, const struct configure_docker_facts *facts)
+{
+	const struct strings *added = &job->configure.spec_dirs;
+
+	return job->configure.cdi && added->count > 2 && facts->spec_dirs.count > 2 &&
+	       string_equal(facts->spec_dirs.items[2], added->items[2]);
 }
 
 /* Notes reasons outside the file for which --device nvidia.com/gpu=... wouldn't work. */
@@ -75,8 +81,20 @@ static int note_docker(const struct job *job, const struct change *change)
 			      "davit: note: %s: features.cdi is false, so `--device "
 			      "nvidia.com/gpu=...` fails; --cdi enables it\n",
 			      change->path);
-	if (r == 0 && facts.spec_dirs.count && !strings_contain(&facts.spec_dirs, "/etc/cdi") &&
-	    !strings_contain(&facts.spec_dirs, "/var/run/cdi"))
+	if (r == 0 && facts.cdi_nowhere)
+		(void)fprintf(stderr,
+			      "davit: note: %s: cdi-spec-dirs names no directory, so `--device "
+			      "nvidia.com/gpu=...` fails; --cdi names the default ones\n",
+			      change->path);
+	if (r == 0 && is_added(job, &facts))
+		(void)fprintf(
+			stderr,
+			"davit: note: %s: rootless dockerd finds no CDI specs in /etc/cdi and "
+			"/var/run/cdi: davit cdi generate --output %s/nvidia.json\n",
+			change->path, facts.spec_dirs.items[2]);
+	else if (r == 0 && facts.spec_dirs.count && !facts.cdi_nowhere &&
+		 !strings_contain(&facts.spec_dirs, "/etc/cdi") &&
+		 !strings_contain(&facts.spec_dirs, "/var/run/cdi"))
 		(void)fprintf(stderr,
 			      "davit: note: %s: dockerd looks for CDI specs only in %s: "
 			      "davit cdi generate --output %s/nvidia.json\n",
@@ -126,12 +144,86 @@ static int note_docker_removal(const struct job *job, struct change *change)
 	return 0;
 }
 
+/*
+ * In rootlesskit's copies of /etc and /run, the default directories of CDI specs are links, in
+ * which dockerd finds no specs before 29.2. The added ones are those of 29.2.
+ */
+static int set_users_dirs(struct job *job, const char *file)
+{
+	const char *run = configure_own_variable(job, "XDG_RUNTIME_DIR");
+	const char *above = arena_strndup(job->arena, file, (size_t)(strrchr(file, '/') - file));
+	const char *dirs[] = {"/etc/cdi", "/var/run/cdi", NULL, NULL};
+
+	if (!above || !strrchr(above, '/'))
+		return above ? 0 : error_memory(job->err);
+	dirs[2] = arena_printf(job->arena, "%.*s/cdi", (int)(strrchr(above, '/') - above), above);
+	dirs[3] = run ? arena_printf(job->arena, "%s/cdi", run) : NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(dirs) - !run; i++)
+		if (!dirs[i] || strings_add(job->arena, &job->configure.spec_dirs, dirs[i]) < 0)
+			return error_memory(job->err);
+	return 0;
+}
+
+/* The directories to name in daemon.json for --cdi. Before 25.0, dockerd refuses such a file. */
+static int choose_spec_dirs(struct job *job, const struct change *change, bool rootless,
+			    const struct docker_program *program)
+{
+	const char *text = job->remove ? change->original : change->before;
+	unsigned version = program->major * 100 + program->minor;
+	struct configure_docker_facts facts = {0};
+	struct error ignored;
+
+	if (version && version < 2500)
+		return 0;
+	if (rootless && (!version || version < 2902))
+		return set_users_dirs(job, change->path);
+	if (text)
+		(void)configure_docker_find(text, change->path, job->configure.runtime_name,
+					    job->arena, &facts, &ignored);
+	if (facts.cdi_nowhere &&
+	    (strings_add(job->arena, &job->configure.spec_dirs, "/etc/cdi") ||
+	     strings_add(job->arena, &job->configure.spec_dirs, "/var/run/cdi")))
+		return error_memory(job->err);
+	return 0;
+}
+
+/* A user's own dockerd is in ~/bin, if Docker's script for rootless Docker installed it. */
+static void open_program(const struct job *job, bool rootless, struct docker_program *ret)
+{
+	const char *home = rootless ? configure_own_variable(job, "HOME") : NULL;
+	const char *own = home ? arena_printf(job->arena, "%s/bin/dockerd", home) : NULL;
+
+	*ret = (struct docker_program){.fd = -1};
+	if (*configure_below(job))
+		return;
+	if (own)
+		docker_open_program(&job->root, own, job->arena, ret);
+	if (ret->fd < 0)
+		docker_open_program(&job->root, NULL, job->arena, ret);
+}
+
+static int change_docker(struct job *job, bool rootless, const struct docker_program *program,
+			 struct change *change)
+{
+	int r = choose_spec_dirs(job, change, rootless, program);
+
+	if (r == 0)
+		r = job->remove ? configure_docker_remove(change->before, change->original,
+							  change->path, &job->configure, job->arena,
+							  &change->after, job->err)
+				: configure_docker(change->before, change->path, &job->configure,
+						   job->arena, &change->after, job->err);
+	return r < 0 ? r : validate_docker(job, program, change);
+}
+
 int configure_do_docker(struct job *job, struct change *change)
 {
 	static const char *const services[] = {"docker"};
 	const char *mark = arena_printf(job->arena, "\"%s\"", job->configure.runtime_path);
 	const char *rootless = job->file ? NULL : configure_find_rootless(job, ENGINE_DOCKER);
 	const char *file = job->file ? job->file : rootless ? rootless : DOCKER_FILE;
+	struct docker_program program;
+	bool is_rootless;
 	int r;
 
 	if (is_snap(job) && !job->remove)
@@ -141,19 +233,15 @@ int configure_do_docker(struct job *job, struct change *change)
 			"docker`)",
 			"configure Docker: it is a snap, which can't run the host's programs");
 	r = configure_open_change(job, file, mark, change);
-	job->restart =
-		rootless || string_ends(file, "/.config/docker/daemon.json")
-			? "systemctl --user restart docker"
-			: configure_restart(&job->root, services, ARRAY_SIZE(services), job->arena);
+	is_rootless = rootless || string_ends(file, "/.config/docker/daemon.json");
+	job->restart = is_rootless ? "systemctl --user restart docker"
+				   : configure_restart(&job->root, services, ARRAY_SIZE(services),
+						       job->arena);
 	if (r < 0 || (job->remove && !change->before))
 		return r;
-	r = job->remove
-		    ? configure_docker_remove(change->before, change->original, file,
-					      &job->configure, job->arena, &change->after, job->err)
-		    : configure_docker(change->before, file, &job->configure, job->arena,
-				       &change->after, job->err);
-	if (r == 0)
-		r = validate_docker(job, change);
+	open_program(job, is_rootless, &program);
+	r = change_docker(job, is_rootless, &program, change);
+	fd_close(&program.fd);
 	if (r < 0)
 		return r;
 	return job->remove ? note_docker_removal(job, change) : note_docker(job, change);

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What gathering several engines shares. Functions that return int: 0 or -ENOMEM. */
+#pragma once
+
+#include "doctor.h"
+
+#define RUNTIME_NAME "nvidia"
+
+int engine_gather_docker(struct doctor_gathering *g, struct doctor_engine *engine);
+/* The file's time counts as a change of the engine's configuration. */
+void engine_take_time(struct doctor_gathering *g, const char *path, struct doctor_engine *engine);
+/* Finds the first directory with a spec that the engine's files name, besides the defaults. */
+void engine_find_own_specs(struct doctor_gathering *g, struct doctor_engine *engine);
+/* Finds the installed program, if no daemon is running. */
+int engine_find_installed(struct doctor_gathering *g, const char *name,
+			  struct doctor_engine *engine);
+/* Finds the program of the runtime nvidia. */
+int engine_find_runtime(struct doctor_gathering *g, struct doctor_engine *engine);
+/* A rootless daemon's file in its user's configuration; `system` for the host's. NULL: no memory.
+ */
+const char *engine_file_of(struct doctor_gathering *g, const struct doctor_engine *engine,
+			   const char *name, const char *system);
