@@ -13,6 +13,7 @@
 /* The settings to make. */
 struct configure {
 	const char *runtime_name; /* "nvidia" */
+	bool named;               /* that name was asked for, and isn't the default */
 	const char *runtime_path; /* of davit-runtime */
 	bool set_default, cdi;
 	/* With cdi: the directories of CDI specs to set if none are set; empty: leave the default.
@@ -247,9 +248,12 @@ int configure_containerd_check_dump(const struct toml_node *before, const struct
 				    struct arena *arena, struct error *err);
 
 /*
- * Adds the options of earlier calls, which the drop-in shows (the default runtime, CDI): a call
- * without options only updates. 0 or -errno, err filled.
+ * Adds the options of earlier calls, which the drop-in shows (the runtime's name, the default
+ * runtime, CDI): a call without options only updates. 0 or -errno, err filled.
  */
+/* The name alone, for a drop-in or block. 0 or -errno, err filled. */
+int configure_keep_name(const char *text, const char *path, struct configure *configure,
+			struct arena *arena, struct error *err);
 int configure_containerd_keep_options(const char *text, const char *path,
 				      const struct engine_files *files, struct configure *configure,
 				      struct arena *arena, struct error *err);
@@ -509,6 +513,12 @@ struct configure_left {
 	const char *text;          /* NULL: nothing */
 	struct strings kept, gone; /* settings of others: in the text, and of davit's runtimes */
 };
+/*
+ * The runtimes of davit's lines in a file or block, without the suffixes of containerd's handlers.
+ * 0, or -EINVAL with ERROR_BAD_CONFIG: not TOML.
+ */
+int configure_own_runtimes(const char *text, const char *path, struct arena *arena,
+			   struct strings *ret, struct error *err);
 /*
  * Removes davit's lines and its runtimes, with all that others have set in these. -EINVAL with
  * ERROR_BAD_CONFIG: not TOML, or without checksums.

@@ -295,6 +295,7 @@ static void test_docker_refuses(void **state)
 }
 
 #include "configure_containerd.inc"
+#include "configure_own_lines.inc"
 #include "configure_toml.inc"
 
 /* ---- differences ------------------------------------------------------------------------ */
@@ -590,6 +591,9 @@ int main(void)
 		cmocka_unit_test(test_containerd_refuses),
 		cmocka_unit_test(test_containerd_template),
 		cmocka_unit_test(test_containerd_inline),
+		cmocka_unit_test(test_own_lines),
+		cmocka_unit_test(test_own_lines_that_others_have),
+		cmocka_unit_test(test_own_runtimes),
 		cmocka_unit_test(test_crio),
 		cmocka_unit_test(test_crio_check),
 		cmocka_unit_test(test_diff),

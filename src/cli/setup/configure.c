@@ -254,6 +254,11 @@ static int do_crio(struct job *job, struct change *change)
 	job->restart = configure_restart(&job->root, services, ARRAY_SIZE(services), job->arena);
 	if (r < 0 || job->remove)
 		return r < 0 ? r : configure_set_own(job, change, NULL, &others);
+	if (change->before)
+		r = configure_keep_name(change->before, change->path, &job->configure, job->arena,
+					job->err);
+	if (r < 0)
+		return r;
 	r = crio_load(&job->root, main, CRIO_FOLDER, &overlay, 1, job->arena, &files, job->err);
 	if (r < 0)
 		return r;
@@ -400,6 +405,7 @@ static void take_arguments(const struct arguments *arguments, struct job *job)
 	job->whole = arguments_flag(arguments, "whole");
 	job->configure = (struct configure){
 		.runtime_name = name,
+		.named = name,
 		.runtime_path = path,
 		.set_default = arguments_flag(arguments, "set-default"),
 		.cdi = arguments_flag(arguments, "cdi"),
