@@ -534,6 +534,12 @@ node remove
 before=$(root_state "$host")
 node_in 'mount --bind $host/usr $host/usr; mount -o remount,ro,bind $host/usr' install
 refuses '/usr is read-only' "cannot write $bindir/davit.*: Read-only file system .*--build-arg PREFIX=/opt/davit"
+# /usr/local can be written.
+mkdir -p "$host$bindir"
+before=$(root_state "$host")
+node_in 'mount --bind $host/usr/local $host/usr/local; mount --bind $host/usr/bin $host/usr/bin; mount -o remount,ro,bind $host/usr/bin' install
+equal 'only /usr/bin is read-only: the links are skipped' '0 5' "$rc $(grep -c '^skipped /usr/bin/nvidia-.*: Read-only file system' <<< "$output")"
+restores 'only /usr/bin is read-only'
 printf 'ID=cos\n' > "$host/etc/os-release"
 before=$(root_state "$host")
 node_in 'mount --bind $host/usr $host/usr; mount -o remount,noexec,bind $host/usr' install
@@ -551,8 +557,23 @@ equal "the image's entry point is what is tested here" '["/usr/local/bin/davit",
 for option in $(jq -r '.[3:][] | select(startswith("--"))' <<< "$entry"); do
 	matches "the image's entry point: $option is known" "^  $option " "$("$davit" node install --help)"
 done
-equal 'the image has what is copied: bin and libexec' '/usr/local/bin /usr/local/libexec' \
-	"$(sed -n 's/^COPY --from=build .* //p' "$kubernetes/Containerfile" | xargs)"
+# The image: all programs in one directory, whatever the prefix is.
+equal 'the image has one directory' '/usr/local/bin' "$(sed -n 's/^COPY --from=build .* //p' "$kubernetes/Containerfile" | xargs)"
+installed=$(DESTDIR=$work/image cmake --install "$DAVIT_BUILD" | sed -n 's/^-- Installing: //p')
+mkdir "$work/programs"
+# shellcheck disable=SC2046 # two patterns
+cp $(sed -n 's/.*cp \(.*\) \/programs$/\1/p' "$kubernetes/Containerfile" |
+	sed "s|/image\$PREFIX|$work/image${bindir%/bin}|g") "$work/programs"
+equal 'the image has all programs that are installed' "$(grep -E "^$work/image$bindir/davit|/libexec/davit/" <<< "$installed" | sed 's|.*/||' | sort)" \
+	"$(find "$work/programs" -type f -printf '%f\n' | sort)"
+new_containerd image
+start_engine
+before=$(root_state "$host")
+rc=0
+output=$("$work/programs/davit" node install --host "$host" 2>&1) || rc=$?
+equal 'the image sets up a node' "0 $(sha256sum < "$DAVIT_BUILD/davit-nvml")" "$rc $(sha256sum < "$host${bindir%/bin}/libexec/davit/davit-nvml")"
+restores 'the image sets up a node'
+stop_engine
 while read -r file; do
 	equal "kustomization.yaml: $file is there, every document of a kind" yes \
 		"$(awk 'BEGIN { RS = "(^|\n)---\n" } !/\nkind: [A-Z]/ { bad = 1 } END { print bad ? "no" : "yes" }' "$kubernetes/$file")"
