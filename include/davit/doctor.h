@@ -83,6 +83,9 @@ struct doctor_engine {
 	const char *other_type;
 	bool missing_for_sure; /* false: depends on containerd's version, which is unknown */
 	struct doctor_program hook, runtime;
+	/* The default runtime, if a program is configured for it; Docker and containerd. */
+	const char *standard_name;
+	struct doctor_program standard;
 	struct doctor_program amd_runtime; /* amd-container-runtime, as Docker finds it */
 };
 
