@@ -154,6 +154,7 @@ bool containerd_is_replaced(const struct engine_files *files, const char *path,
 /* A runtime of the CRI plugin. */
 struct containerd_runtime {
 	const char *program; /* options.BinaryName; NULL: none */
+	const char *type;    /* runtime_type; NULL: none */
 	bool exists;
 	bool systemd; /* options.SystemdCgroup */
 };

@@ -86,6 +86,16 @@ int engine_runtime(const struct doctor_host *host, enum doctor_engine_kind kind,
 		return finding_set(ret, DOCTOR_SKIP, NULL, "an engine from a snap can't use it");
 	if (engine->file_error.code)
 		return finding_set(ret, DOCTOR_SKIP, NULL, "its configuration can't be read");
+	if (engine->other_type) {
+		(void)finding_set(ret, DOCTOR_WARN, NULL,
+				  "the runtime nvidia has the runtime_type %s, so it isn't "
+				  "davit-runtime",
+				  engine->other_type);
+		return finding_remedy(ret,
+				      "rename or remove that runtime, then davit configure %s, "
+				      "then %s",
+				      name, engine_restart_of(engine));
+	}
 	if (!runtime->name && engine->file_hidden)
 		return finding_set(ret, DOCTOR_UNKNOWN, "run `davit doctor` as root",
 				   "%s can't be read", engine->file);
@@ -228,6 +238,12 @@ int check_containerd_config(const struct doctor_host *host, struct finding *ret)
 		return finding_remedy(ret,
 				      "set SystemdCgroup in the runtimes' options instead, then %s",
 				      engine_restart_of(engine));
+	}
+	if (!engine->missing_default && engine->unread) {
+		(void)finding_set(ret, DOCTOR_WARN, NULL,
+				  "containerd doesn't read %s: %s and its imports don't import it",
+				  engine->unread, engine->file);
+		return engine_remedy_configure(engine, "containerd", "", ret);
 	}
 	if (!engine->missing_default || engine->cri_disabled)
 		return engine_config(engine, ret);

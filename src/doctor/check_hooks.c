@@ -33,6 +33,27 @@ static int dangling(const struct doctor_hook *hook, enum doctor_result result, c
 							      : "");
 }
 
+/* davit's hook, if the engine reads another file of the same name instead; or NULL. */
+static const struct doctor_hook *find_replaced(const struct doctor_host *host,
+					       enum doctor_engine_kind kind)
+{
+	for (size_t i = 0; i < host->hooks.count; i++)
+		if (host->hooks.items[i].losers & 1U << kind && host->hooks.items[i].program.ours)
+			return &host->hooks.items[i];
+	return NULL;
+}
+
+static int replaced(const struct doctor_hook *hook, enum doctor_result result, const char *besides,
+		    struct finding *ret)
+{
+	(void)finding_set(
+		ret, result, NULL,
+		"%s replaces %s, because it has the same name in a directory that is read "
+		"later%s",
+		hook->winner, hook->file, besides);
+	return finding_remedy(ret, "rename or remove %s", hook->winner);
+}
+
 /* 0 if the engine reads a hook, and the finding is filled; 1 otherwise. */
 static int hooks_d(const struct doctor_host *host, enum doctor_engine_kind kind,
 		   struct finding *ret)
@@ -63,7 +84,20 @@ int check_engine_crio(const struct doctor_host *host, struct finding *ret)
 
 int check_crio_config(const struct doctor_host *host, struct finding *ret)
 {
-	return engine_config(&host->engines[DOCTOR_CRIO], ret);
+	const struct doctor_engine *engine = &host->engines[DOCTOR_CRIO];
+
+	if (engine->unread && !engine->file_error.code) {
+		(void)finding_set(ret, DOCTOR_WARN, NULL,
+				  "CRI-O doesn't read %s, because its option --config-dir names "
+				  "another directory",
+				  engine->unread);
+		return finding_remedy(
+			ret,
+			"davit configure crio --drop-in DIRECTORY/50-davit.conf, then "
+			"%s",
+			engine_restart_of(engine));
+	}
+	return engine_config(engine, ret);
 }
 
 int check_crio_runtime(const struct doctor_host *host, struct finding *ret)
@@ -75,6 +109,9 @@ int check_crio_runtime(const struct doctor_host *host, struct finding *ret)
 		return 0;
 	if (engine_runtime(host, DOCTOR_CRIO, ret) == 0)
 		return 0;
+	if (find_replaced(host, DOCTOR_CRIO))
+		return replaced(find_replaced(host, DOCTOR_CRIO), DOCTOR_FAIL,
+				", and no runtime nvidia is configured", ret);
 	missing = find_dangling(host, DOCTOR_CRIO);
 	if (missing)
 		return dangling(missing, DOCTOR_FAIL, ", and no runtime nvidia is configured", ret);
@@ -148,6 +185,12 @@ int check_podman_hook(const struct doctor_host *host, struct finding *ret)
 			      ret);
 	if (r == 0)
 		return 0;
+	if (find_replaced(host, DOCTOR_PODMAN))
+		return replaced(find_replaced(host, DOCTOR_PODMAN),
+				host->cdi.devices.count ? DOCTOR_WARN : DOCTOR_FAIL,
+				host->cdi.devices.count ? "; CDI devices work without it"
+							: ", and no CDI devices exist",
+				ret);
 	if (missing)
 		return dangling(missing, host->cdi.devices.count ? DOCTOR_WARN : DOCTOR_FAIL,
 				host->cdi.devices.count ? "; CDI devices work without it"

@@ -169,19 +169,6 @@ static const char *docker_file(struct doctor_gathering *g, struct doctor_engine 
 	return engine_file_of(g, engine, "docker/daemon.json", "/etc/docker/daemon.json");
 }
 
-/* A stopped daemon will be started with its unit's arguments. 0 or -ENOMEM. */
-static int take_unit(struct doctor_gathering *g, struct strings *arguments)
-{
-	struct configure_service service;
-	int r = configure_find_service(&g->root, "docker", g->arena, &service);
-
-	if (r == 0 && service.arguments.count)
-		r = strings_add(g->arena, arguments, service.program ? service.program : "");
-	for (size_t i = 0; r == 0 && i < service.arguments.count; i++)
-		r = strings_add(g->arena, arguments, service.arguments.items[i]);
-	return r;
-}
-
 int engine_gather_docker(struct doctor_gathering *g, struct doctor_engine *engine)
 {
 	static const char *const services[] = {"snap.docker", "docker"};
@@ -199,8 +186,7 @@ int engine_gather_docker(struct doctor_gathering *g, struct doctor_engine *engin
 	}
 	if (r < 0 || !(engine->program || engine->pid))
 		return r;
-	if (!engine->pid && !engine->snap && g->host->system.uid == 0)
-		r = take_unit(g, &arguments);
+	r = engine_take_unit(g, "docker", engine, &arguments);
 	if (r < 0)
 		return r;
 	engine->of_unit = !engine->pid && arguments.count;

@@ -42,21 +42,41 @@ static struct doctor_hook *find_hook(const struct doctor_gathering *g, const cha
 	return NULL;
 }
 
+/* Of files with the same name, an engine uses the one in the last of its folders. */
+static void replace_earlier(struct doctor_gathering *g, const char *path, unsigned reader)
+{
+	const struct doctor_hooks *hooks = &g->host->hooks;
+	const char *name = strrchr(path, '/');
+
+	for (size_t i = 0; i < hooks->count; i++) {
+		struct doctor_hook *hook = &hooks->items[i];
+
+		if (!(hook->readers & reader) || string_equal(hook->file, path) ||
+		    !string_equal(strrchr(hook->file, '/'), name))
+			continue;
+		hook->readers &= ~reader;
+		hook->losers |= reader;
+		hook->winner = path;
+	}
+}
+
 static int add_hook(struct doctor_gathering *g, const char *path, unsigned reader)
 {
 	struct doctor_hook *known = find_hook(g, path);
 	struct error err = {0};
 	struct doctor_hook *hook;
 	const char *program;
-	int r;
+	int r = read_hook(g, path, &program, &err);
 
+	/* A file whose program doesn't exist is ignored, so it replaces none. */
+	if (r == -ENOMEM || (r == 0 && !program))
+		return r;
+	if (r == 0 && doctor_exists(g, program))
+		replace_earlier(g, path, reader);
 	if (known) {
 		known->readers |= reader;
 		return 0;
 	}
-	r = read_hook(g, path, &program, &err);
-	if (r == -ENOMEM || (r == 0 && !program))
-		return r;
 	if (r == 0 && !strstr(program, "davit") && !strstr(program, "nvidia"))
 		return 0;
 	hook = ARENA_PUSH(g->arena, &g->host->hooks);
