@@ -364,6 +364,36 @@ equal 'a containerd with another file' '0 yes yes' \
 restores 'a containerd with another file'
 stop_engine
 
+# A ConfigMap's file, which is a link.
+new_containerd config
+start_engine
+mkdir "$work/map"
+echo '{"driver": {"root": "/run/nvidia/driver"}}' > "$work/map/data"
+ln -s data "$work/map/config.json"
+before=$(root_state "$host")
+node install --config "$work/map/config.json"
+equal '--config: it becomes the node'"'"'s' "0 $(< "$work/map/data") 644" \
+	"$rc $(< "$host/etc/davit/config.json") $(stat -c %a "$host/etc/davit/config.json")"
+rm "$host/log"
+echo '{"driver": {"root": "/usr/local/nvidia"}}' > "$work/map/data"
+node install --config "$work/map/config.json"
+equal '--config: another one, without a restart' "0 $(< "$work/map/data") no" \
+	"$rc $(< "$host/etc/davit/config.json") $([ -e "$host/log" ] && echo yes || echo no)"
+restores '--config'
+mkdir "$host/etc/davit"
+echo '{"log": {"level": "debug"}}' > "$host/etc/davit/config.json"
+before=$(root_state "$host")
+node install --config "$work/map/config.json"
+restores '--config: the node had another one'
+for text in '{"driver": {"rot": "/"}}' ''; do
+	printf '%s' "$text" > "$work/map/data"
+	node install --config "$work/map/config.json"
+	refuses "--config: \"$text\"" "cannot .*$work/map/config.json"
+done
+node install --config "$work/map/none"
+refuses '--config: no such file' "cannot read $work/map/none: No such file"
+stop_engine
+
 # --- which engine -------------------------------------------------------------------------------------
 
 new_rancher() { # k3s|rke2
