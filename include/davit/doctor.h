@@ -96,6 +96,8 @@ struct doctor_hook {
 	unsigned losers;    /* the engines that read another file of that name instead */
 	const char *winner; /* that file; NULL: none */
 	struct error error; /* code ERROR_NONE: it could be read */
+	bool sometimes;     /* it runs only for containers that match its conditions */
+	bool never;         /* it runs for none before they start */
 	struct doctor_program program;
 };
 struct doctor_hooks {
