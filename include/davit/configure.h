@@ -536,6 +536,7 @@ bool configure_is_same(const char *text, const char *other, const char *path, st
 /* Facts in daemon.json. */
 struct configure_docker_facts {
 	const char *runtime;  /* the program of that runtime; NULL: none */
+	const char *standard; /* default-runtime; NULL: not set */
 	const char *cgroups;  /* "systemd" or "cgroupfs"; NULL: not set */
 	bool cdi_on, cdi_off; /* features.cdi is true, or false */
 	bool cdi_nowhere;     /* cdi-spec-dirs names no directory, which disables CDI */

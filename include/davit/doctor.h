@@ -83,6 +83,9 @@ struct doctor_engine {
 	const char *other_type;
 	bool missing_for_sure; /* false: depends on containerd's version, which is unknown */
 	struct doctor_program hook, runtime;
+	/* The default runtime, if a program is configured for it; Docker and containerd. */
+	const char *standard_name;
+	struct doctor_program standard;
 	struct doctor_program amd_runtime; /* amd-container-runtime, as Docker finds it */
 };
 
@@ -93,6 +96,8 @@ struct doctor_hook {
 	unsigned losers;    /* the engines that read another file of that name instead */
 	const char *winner; /* that file; NULL: none */
 	struct error error; /* code ERROR_NONE: it could be read */
+	bool sometimes;     /* it runs only for containers that match its conditions */
+	bool never;         /* it runs for none before they start */
 	struct doctor_program program;
 };
 struct doctor_hooks {

@@ -54,6 +54,23 @@ static int replaced(const struct doctor_hook *hook, enum doctor_result result, c
 	return finding_remedy(ret, "rename or remove %s", hook->winner);
 }
 
+/* davit's hook doesn't run for each container. */
+static int limited(const struct doctor_hook *hook, const struct doctor_host *host,
+		   enum doctor_engine_kind kind, struct finding *ret)
+{
+	bool other = doctor_methods(host, kind);
+
+	(void)finding_set(ret, hook->never && !other ? DOCTOR_FAIL : DOCTOR_WARN, NULL,
+			  hook->never
+				  ? "%s runs davit's hook for no container before it starts"
+				  : "%s runs davit's hook only for containers that match `when`",
+			  hook->file);
+	return finding_remedy(ret,
+			      "set `when` to {\"always\": true} and `stages` to [\"prestart\", "
+			      "\"poststop\"] in %s",
+			      hook->file);
+}
+
 /* 0 if the engine reads a hook, and the finding is filled; 1 otherwise. */
 static int hooks_d(const struct doctor_host *host, enum doctor_engine_kind kind,
 		   struct finding *ret)
@@ -67,11 +84,13 @@ static int hooks_d(const struct doctor_host *host, enum doctor_engine_kind kind,
 			continue;
 		if (hook->error.code)
 			return engine_bad_file(&hook->error, ret);
-		if (!ours && hook->program.ours)
+		if ((!ours || ours->never) && hook->program.ours)
 			ours = hook;
 	}
 	if (!ours)
 		return 1;
+	if (ours->never || ours->sometimes)
+		return limited(ours, host, kind, ret);
 	if (missing)
 		return dangling(missing, DOCTOR_WARN, "", ret);
 	return finding_set(ret, DOCTOR_OK, NULL, "%s runs %s", ours->file, ours->program.path);

@@ -77,10 +77,13 @@ int engine_find_installed(struct doctor_gathering *g, const char *name,
 int engine_find_runtime(struct doctor_gathering *g, struct doctor_engine *engine)
 {
 	const char *search = engine->search ? engine->search : DOCTOR_USUAL_SEARCH;
+	int r = 0;
 
-	return engine->runtime.name
-		       ? doctor_find_program(g, engine->runtime.name, search, &engine->runtime)
-		       : 0;
+	if (engine->runtime.name)
+		r = doctor_find_program(g, engine->runtime.name, search, &engine->runtime);
+	if (r == 0 && engine->standard.name)
+		r = doctor_find_program(g, engine->standard.name, search, &engine->standard);
+	return r;
 }
 
 int engine_take_unit(struct doctor_gathering *g, const char *name,
@@ -166,6 +169,8 @@ static int take_containerd(const struct toml_node *settings, unsigned format, un
 	struct containerd_runtime other = containerd_find_runtime(settings, NULL);
 
 	take_runtime(&runtime, engine);
+	engine->standard_name = containerd_default_runtime(settings);
+	engine->standard.name = other.program;
 	engine->cgroups = other.systemd ? "systemd" : "cgroupfs";
 	engine->cri_disabled = containerd_cri_disabled(settings);
 	engine->cdi_off = !containerd_cdi(settings, major >= 2);

@@ -23,7 +23,8 @@ static bool has_hook(const struct doctor_host *host, enum doctor_engine_kind kin
 		return host->engines[kind].hook.path;
 	for (size_t i = 0; kind != DOCTOR_CONTAINERD && i < host->hooks.count; i++)
 		if (host->hooks.items[i].readers & 1U << kind &&
-		    host->hooks.items[i].program.ours && host->hooks.items[i].program.path)
+		    host->hooks.items[i].program.ours && host->hooks.items[i].program.path &&
+		    !host->hooks.items[i].never)
 			return true;
 	return false;
 }

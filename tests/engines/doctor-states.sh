@@ -114,6 +114,28 @@ podman_states() {
 	printf '[engine]\nhooks_dir = ["%s", "%s"]\n' "$work/hooks/last" "$work/hooks/first" > "$CONTAINERS_CONF"
 	equal "$title" davit-hook "$(ran)"
 	says podman podman.hook ok "$work/hooks/first/davit.json runs"
+	local ours=$work/hooks/first/davit.json
+	rm "$work/hooks/last/davit.json"
+	# edited TITLE FILTER RAN RESULT EVIDENCE: davit's file, edited.
+	edited() {
+		title="Podman $version: $1"
+		hook_file "$work/whole.json" "$work/podman/davit-hook"
+		jq "$2" < "$work/whole.json" > "$ours"
+		matches "$title" "^$3" "$(ran)"
+		says podman podman.hook "$4" "$5"
+	}
+	edited 'davit'"'"'s hook for an annotation' '.when = {annotations: {"^org.example.asks$": "yes"}}' '$' warn "$ours runs davit's hook only for"
+	edited 'davit'"'"'s hook for nothing' '.when = {}' '$' FAIL "$ours runs davit's hook for no container"
+	edited 'davit'"'"'s hook for all, and an annotation' '.when.annotations = {"^org.example.asks$": "yes"}' '$' warn "$ours runs davit's hook only for"
+	edited 'davit'"'"'s hook for all, and no annotation' '.when.annotations = {}' davit-hook ok "$ours runs"
+	edited 'davit'"'"'s hook for all, with another key' '.when.also = true' davit-hook ok "$ours runs"
+	edited 'davit'"'"'s hook at poststart' '.stages = ["poststart"]' davit-hook FAIL "$ours runs davit's hook for no container"
+	edited 'an unknown stage' '.stages = ["nostage"]' 'Error: setting up OCI Hooks: unknown stage' FAIL 'unknown stage nostage'
+	edited 'no stages' 'del(.stages)' 'Error: setting up OCI Hooks: .*stages' FAIL 'it has no stages'
+	edited 'an unknown version' '.version = "9.0.0"' 'Error: setting up OCI Hooks: .*version' FAIL 'version 9.0.0'
+	edited 'no version' 'del(.version)' 'Error: setting up OCI Hooks: .*Hook.hook of type string' FAIL 'without a version, .hook. must be a path'
+	edited 'no path' 'del(.hook.path)' 'Error: setting up OCI Hooks: .*hook.path' FAIL 'no hook.path'
+	edited 'davit'"'"'s file as it was' . davit-hook ok "$ours runs"
 	unset CONTAINERS_CONF
 }
 
