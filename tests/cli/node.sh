@@ -33,6 +33,7 @@ new_host() { # KIND OS-ID SOCKET UNIT...
 }
 # Who listens where the engine would.
 start_engine() {
+	rm -f "$host$socket"
 	/usr/bin/python3 -c 'import os, socket, sys
 s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(64)
 settings = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
@@ -104,7 +105,56 @@ version = 2
 END
 sets_up 'Debian, containerd 1.7' 'systemctl restart containerd' /etc/containerd/conf.d/davit.toml
 
+# kind: another place of the program, and a runtime beside the default one.
+new_host kind debian /run/containerd/containerd.sock containerd
+mkdir -p "$host/etc/containerd" "$host/usr/local/bin"
+: > "$host/usr/local/bin/containerd"
+cat > "$host/etc/containerd/config.toml" << 'END'
+version = 2
+[plugins."io.containerd.grpc.v1.cri".containerd]
+  default_runtime_name = "runc"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+  base_runtime_spec = "/etc/containerd/cri-base.json"
+  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+    SystemdCgroup = true
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.test-handler]
+  runtime_type = "io.containerd.runc.v2"
+END
+echo '{}' > "$host/etc/containerd/cri-base.json"
+sets_up kind 'systemctl restart containerd' /etc/containerd/conf.d/davit.toml
+
+# Amazon Linux 2023 on EKS: NVIDIA's runtime is the default, and the file is written at each boot.
+new_host eks amzn /run/containerd/containerd.sock containerd
+mkdir -p "$host/etc/containerd"
+: > "$host/usr/bin/containerd"
+cat > "$host/etc/containerd/config.toml" << 'END'
+version = 2
+imports = ["/etc/containerd/config.d/*.toml"]
+[plugins."io.containerd.grpc.v1.cri".containerd]
+default_runtime_name = "nvidia"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.nvidia]
+runtime_type = "io.containerd.runc.v2"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.nvidia.options]
+BinaryName = "/usr/bin/nvidia-container-runtime"
+SystemdCgroup = true
+END
+cp "$host/etc/containerd/config.toml" "$work/written-at-boot"
+sets_up 'Amazon Linux 2023' 'systemctl restart containerd' /etc/containerd/conf.d/davit.toml
+before=$(root_state "$host")
+start_engine
+node install
+cp "$work/written-at-boot" "$host/etc/containerd/config.toml"
+rm "$host/log"
+node install
+equal 'Amazon Linux 2023, after a boot: it is configured again' '0 yes systemctl restart containerd' \
+	"$rc $(grep -q conf.d/davit.toml "$host/etc/containerd/config.toml" && echo yes) $(cat "$host/log")"
+node remove
+equal 'Amazon Linux 2023, after a boot: taken back' "0 $before" "$rc $(root_state "$host")"
+stop_engine
+
 # What docs/kubernetes.md says of a pod's annotations: the default runtime's list is copied.
+host=$work/debian
 cat > "$host/etc/containerd/config.toml" << 'END'
 version = 2
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
@@ -162,12 +212,12 @@ mkdir -p "$host/etc/crio/crio.conf.d"
 : > "$host/usr/bin/crio"
 sets_up CRI-O 'systemctl restart crio' /etc/crio/crio.conf.d/50-davit.conf
 
-for id in bottlerocket talos; do
+for id in bottlerocket talos flatcar; do
 	new_host $id $id /run/containerd/containerd.sock containerd
 	: > "$host/usr/bin/containerd"
 	before=$(root_state "$host")
 	node install
-	matches "$id: refused, its own way is named" "^davit: cannot set up $id: .*fix: (use a -nvidia variant|add the system extension)" "$output"
+	matches "$id: refused, its own way is named" "^davit: cannot set up $id: .*fix: (use a -nvidia variant|add the sys)" "$output"
 	equal "$id: nothing is changed" "3 $before" "$rc $(root_state "$host")"
 done
 
