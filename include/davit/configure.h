@@ -13,6 +13,7 @@
 /* The settings to make. */
 struct configure {
 	const char *runtime_name; /* "nvidia" */
+	bool named;               /* that name was asked for, and isn't the default */
 	const char *runtime_path; /* of davit-runtime */
 	bool set_default, cdi;
 	/* With cdi: the directories of CDI specs to set if none are set; empty: leave the default.
@@ -153,6 +154,7 @@ bool containerd_is_replaced(const struct engine_files *files, const char *path,
 /* A runtime of the CRI plugin. */
 struct containerd_runtime {
 	const char *program; /* options.BinaryName; NULL: none */
+	const char *type;    /* runtime_type; NULL: none */
 	bool exists;
 	bool systemd; /* options.SystemdCgroup */
 };
@@ -247,9 +249,12 @@ int configure_containerd_check_dump(const struct toml_node *before, const struct
 				    struct arena *arena, struct error *err);
 
 /*
- * Adds the options of earlier calls, which the drop-in shows (the default runtime, CDI): a call
- * without options only updates. 0 or -errno, err filled.
+ * Adds the options of earlier calls, which the drop-in shows (the runtime's name, the default
+ * runtime, CDI): a call without options only updates. 0 or -errno, err filled.
  */
+/* The name alone, for a drop-in or block. 0 or -errno, err filled. */
+int configure_keep_name(const char *text, const char *path, struct configure *configure,
+			struct arena *arena, struct error *err);
 int configure_containerd_keep_options(const char *text, const char *path,
 				      const struct engine_files *files, struct configure *configure,
 				      struct arena *arena, struct error *err);
@@ -326,6 +331,18 @@ struct containerd_distribution {
 	/* The process or service whose --config names `file`; NULL: another reason. */
 	const char *named_by;
 };
+#define CONTAINERD_DISTRIBUTIONS 4
+/*
+ * Lists the distributions that are, or were, installed: a directory of theirs may be a leftover. 0
+ * or -ENOMEM.
+ */
+int containerd_list_distributions(
+	const struct root *root, struct arena *arena,
+	struct containerd_distribution ret[static CONTAINERD_DISTRIBUTIONS], size_t *ret_count,
+	struct error *err);
+/* The host's own containerd, whatever distributions there are. -EINVAL: more than one runs. */
+int containerd_find_plain(const struct root *root, struct arena *arena,
+			  struct containerd_distribution *ret, struct error *err);
 /*
  * Finds the distribution of a host's containerd: from a file that the user names or, if NULL, from
  * the installed files. Without a distribution, `file` is the one that the running daemon reads, or
@@ -467,11 +484,16 @@ struct podman_hooks {
 	const char *file;       /* the last file that sets hooks_dir; NULL: none */
 	bool append;            /* an {append=true} applies, also to later files */
 	bool empty; /* hooks_dir is an empty list; the folders are what Podman then reads */
+	/* The same of cdi_spec_dirs, which Podman knows since 5.5. */
+	struct strings spec_dirs;
+	const char *spec_file; /* the last file that sets it; NULL: none */
+	bool spec_append;
 };
 /*
  * Applies a containers.conf to the result of the files before it: engine.hooks_dir replaces the
- * folders, or is appended after {append=true} (since Podman 4.8). Pure. Source: containers.conf(5).
- * -EINVAL with ERROR_BAD_CONFIG, and *ret unchanged, if it isn't TOML.
+ * folders, or is appended after {append=true} (since Podman 4.8). engine.cdi_spec_dirs likewise.
+ * Pure. Source: containers.conf(5). -EINVAL with ERROR_BAD_CONFIG, and *ret unchanged, if it isn't
+ * TOML.
  */
 int configure_podman_hook_folders(const char *text, const char *path, struct arena *arena,
 				  struct podman_hooks *ret, struct error *err);
@@ -523,6 +545,12 @@ struct configure_left {
 	struct strings kept, gone; /* settings of others: in the text, and of davit's runtimes */
 };
 /*
+ * The runtimes of davit's lines in a file or block, without the suffixes of containerd's handlers.
+ * 0, or -EINVAL with ERROR_BAD_CONFIG: not TOML.
+ */
+int configure_own_runtimes(const char *text, const char *path, struct arena *arena,
+			   struct strings *ret, struct error *err);
+/*
  * Removes davit's lines and its runtimes, with all that others have set in these. -EINVAL with
  * ERROR_BAD_CONFIG: not TOML, or without checksums.
  */
@@ -538,6 +566,7 @@ bool configure_is_same(const char *text, const char *other, const char *path, st
 /* Facts in daemon.json. */
 struct configure_docker_facts {
 	const char *runtime;  /* the program of that runtime; NULL: none */
+	const char *standard; /* default-runtime; NULL: not set */
 	const char *cgroups;  /* "systemd" or "cgroupfs"; NULL: not set */
 	bool cdi_on, cdi_off; /* features.cdi is true, or false */
 	bool cdi_nowhere;     /* cdi-spec-dirs names no directory, which disables CDI */

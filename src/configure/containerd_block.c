@@ -386,6 +386,7 @@ int configure_containerd_inline_remove(const char *text, const char *original, c
 	struct engine_file file = {.path = path, .text = text};
 	const struct engine_files files = {.items = &file, .count = 1};
 	struct toml_node *top = NULL, *before = NULL;
+	const struct toml_node *runtimes;
 	const char *plugin;
 	struct error ignored;
 	int r = toml_parse(text, path, arena, &top, err);
@@ -396,19 +397,17 @@ int configure_containerd_inline_remove(const char *text, const char *original, c
 		before = NULL;
 	file.top = top;
 	plugin = containerd_plugin(containerd_format(&files, (struct containerd_version){0, 0}));
-	for (size_t i = 0; r == 0 && i < CONTAINERD_HANDLERS; i++) {
-		const char *name = containerd_handler(configure->runtime_name, i, arena);
-
-		if (!name)
-			return error_memory(err);
-		r = restore_value(
-			&edit, path, before,
-			TOML_PATH("plugins", plugin, "containerd", "runtimes", name, "options"),
-			"BinaryName", configure->runtime_path, err);
-	}
+	runtimes = toml_find(top, TOML_PATH("plugins", plugin, "containerd", "runtimes"));
+	for (const struct toml_node *item = runtimes ? runtimes->first : NULL; r == 0 && item;
+	     item = item->next)
+		if (string_equal(toml_find_string(item, TOML_PATH("options", "BinaryName")),
+				 configure->runtime_path))
+			r = restore_value(&edit, path, before,
+					  TOML_PATH("plugins", plugin, "containerd", "runtimes",
+						    item->key, "options"),
+					  "BinaryName", configure->runtime_path, err);
 	/* A runtime of that name that is somebody else's may stay the default. */
-	if (r == 0 && (before || !toml_find(top, TOML_PATH("plugins", plugin, "containerd",
-							   "runtimes", configure->runtime_name))))
+	if (r == 0 && (before || !toml_member(runtimes, configure->runtime_name)))
 		r = restore_value(&edit, path, before, TOML_PATH("plugins", plugin, "containerd"),
 				  "default_runtime_name", configure->runtime_name, err);
 	if (r == 0 && configure->cdi)

@@ -266,20 +266,34 @@ void configure_containerd_limit_access(const struct root *root, const struct eng
 			configure_limit_access(root, files->items[i].path, access);
 }
 
+int configure_keep_name(const char *text, const char *path, struct configure *configure,
+			struct arena *arena, struct error *err)
+{
+	struct strings names;
+	int r = configure->named ? 0 : configure_own_runtimes(text, path, arena, &names, err);
+
+	if (r == 0 && !configure->named && names.count == 1)
+		configure->runtime_name = names.items[0];
+	return r;
+}
+
 int configure_containerd_keep_options(const char *text, const char *path,
 				      const struct engine_files *files, struct configure *configure,
 				      struct arena *arena, struct error *err)
 {
 	const struct toml_node *others =
 		containerd_merge(files, (struct containerd_version){0}, arena);
-	const char *name = configure->runtime_name;
+	const char *name;
 	struct toml_node *top;
 	int r = toml_parse(text, path, arena, &top, err);
 
+	if (r == 0)
+		r = configure_keep_name(text, path, configure, arena, err);
 	if (r < 0)
 		return r;
 	if (!others)
 		return error_memory(err);
+	name = configure->runtime_name;
 	configure->set_default |= string_equal(containerd_default_runtime(top), name) &&
 				  !string_equal(containerd_default_runtime(others), name);
 	configure->cdi |= containerd_cdi(top, false) && !containerd_cdi(others, false);

@@ -186,8 +186,8 @@ static void find_k0s(const struct root *root, struct arena *arena,
 }
 
 /* The file that the daemon reads may be one of a distribution in an unusual place. */
-static int find_plain(const struct root *root, struct arena *arena,
-		      struct containerd_distribution *ret, struct error *err)
+int containerd_find_plain(const struct root *root, struct arena *arena,
+			  struct containerd_distribution *ret, struct error *err)
 {
 	const char *file, *by;
 	int r = containerd_find_file(root, arena, &file, &by, err);
@@ -203,18 +203,15 @@ static int find_plain(const struct root *root, struct arena *arena,
 	return 0;
 }
 
-int containerd_find_distribution(const struct root *root, const char *file, struct arena *arena,
-				 struct containerd_distribution *ret, struct error *err)
+int containerd_list_distributions(
+	const struct root *root, struct arena *arena,
+	struct containerd_distribution ret[static CONTAINERD_DISTRIBUTIONS], size_t *ret_count,
+	struct error *err)
 {
-	struct containerd_distribution found[4];
 	size_t count = 0;
 
-	if (file) {
-		recognise(root, file, arena, ret);
-		return 0;
-	}
 	for (int rke2 = 0; rke2 < 2; rke2++) {
-		int r = find_rancher(root, rke2, arena, &found[count]);
+		int r = find_rancher(root, rke2, arena, &ret[count]);
 
 		if (r < 0)
 			return error_memory(err);
@@ -222,10 +219,32 @@ int containerd_find_distribution(const struct root *root, const char *file, stru
 	}
 	if (exists(root, K0S_FILE) || exists(root, "/etc/k0s/containerd.d") ||
 	    exists(root, "/var/lib/k0s/bin/containerd"))
-		find_k0s(root, arena, &found[count++]);
+		find_k0s(root, arena, &ret[count++]);
 	if (exists(root, MICROK8S_FILE)) {
-		set_plain(&found[count], MICROK8S_FILE, arena);
-		set_microk8s(&found[count++], MICROK8S_FILE);
+		set_plain(&ret[count], MICROK8S_FILE, arena);
+		set_microk8s(&ret[count++], MICROK8S_FILE);
+	}
+	*ret_count = count;
+	return 0;
+}
+
+int containerd_find_distribution(const struct root *root, const char *file, struct arena *arena,
+				 struct containerd_distribution *ret, struct error *err)
+{
+	struct containerd_distribution found[CONTAINERD_DISTRIBUTIONS];
+	size_t count = 0;
+	int r = containerd_list_distributions(root, arena, found, &count, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < count; i++)
+		if (string_equal(found[i].file, file)) {
+			*ret = found[i];
+			return 0;
+		}
+	if (file) {
+		recognise(root, file, arena, ret);
+		return 0;
 	}
 	if (count > 1)
 		return error_fix(err,
@@ -234,7 +253,7 @@ int containerd_find_distribution(const struct root *root, const char *file, stru
 					   found[0].name, found[1].name),
 				 "name one with --file %s", found[0].file);
 	if (count == 0)
-		return find_plain(root, arena, ret, err);
+		return containerd_find_plain(root, arena, ret, err);
 	*ret = found[0];
 	return 0;
 }

@@ -20,17 +20,88 @@ static bool is_of_runtime(const struct toml_node *node, const struct strings *na
 	return false;
 }
 
-static int name_runtimes(const struct configure *configure, struct arena *arena,
-			 struct strings *ret)
+static int add_handlers(const char *name, struct arena *arena, struct strings *ret)
 {
-	*ret = (struct strings){0};
 	for (size_t i = 0; i < CONTAINERD_HANDLERS; i++) {
-		const char *name = containerd_handler(configure->runtime_name, i, arena);
+		const char *handler = containerd_handler(name, i, arena);
 
-		if (!name || strings_add(arena, ret, name) < 0)
+		if (!handler || strings_add(arena, ret, handler) < 0)
 			return -ENOMEM;
 	}
 	return 0;
+}
+
+/* The runtime whose program a line of davit's sets; NULL: none. */
+static const char *runtime_of(const struct own_statement *statement)
+{
+	const struct toml_node *node = statement->node, *table = node->parent;
+
+	if (!statement->ours || own_is_header(statement) || node->type != TOML_STRING || !table)
+		return NULL;
+	if (string_equal(node->key, "BinaryName") && string_equal(table->key, "options"))
+		table = table->parent;
+	else if (!string_equal(node->key, "runtime_path"))
+		return NULL;
+	return table && table->parent && string_equal(table->parent->key, "runtimes") ? table->key
+										      : NULL;
+}
+
+/* Whether davit's lines give a runtime that program. */
+static bool has_program(const struct own_statements *list, const char *name, const char *program)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (string_equal(runtime_of(&list->items[i]), name) &&
+		    string_equal(list->items[i].node->string, program))
+			return true;
+	return false;
+}
+
+int configure_own_runtimes(const char *text, const char *path, struct arena *arena,
+			   struct strings *ret, struct error *err)
+{
+	struct own_statements list;
+	struct own_sums sums;
+	struct toml_node *top;
+	int r = toml_parse(text, path, arena, &top, err);
+
+	*ret = (struct strings){0};
+	if (r == 0)
+		r = own_find_sums(text, NULL, path, arena, &sums, err);
+	if (r < 0)
+		return r;
+	if (own_find_statements(top, &sums, arena, &list) < 0)
+		return error_memory(err);
+	/* Repeated settings of others have different programs for these two. */
+	for (size_t i = 0; i < list.count; i++) {
+		const char *name = runtime_of(&list.items[i]), *legacy;
+
+		if (!name || !string_ends(name, "-cdi"))
+			continue;
+		name = arena_strndup(arena, name, strlen(name) - strlen("-cdi"));
+		legacy = name ? containerd_handler(name, 2, arena) : NULL;
+		if (!legacy)
+			return error_memory(err);
+		if (has_program(&list, legacy, list.items[i].node->string) &&
+		    !strings_contain(ret, name) && strings_add(arena, ret, name) < 0)
+			return error_memory(err);
+	}
+	return 0;
+}
+
+/* Those of the options, and those that the file has. */
+static int name_runtimes(const struct configure *configure, const char *text, const char *path,
+			 struct arena *arena, struct strings *ret, struct error *err)
+{
+	struct strings own;
+	int r = configure_own_runtimes(text, path, arena, &own, err);
+
+	*ret = (struct strings){0};
+	if (r < 0)
+		return r;
+	r = add_handlers(configure->runtime_name, arena, ret);
+	for (size_t i = 0; r == 0 && i < own.count; i++)
+		r = add_handlers(own.items[i], arena, ret);
+	return r < 0 ? error_memory(err) : 0;
 }
 
 /* Marks what goes, and lists both kinds of pairs. */
@@ -97,8 +168,10 @@ int configure_leave(const char *text, const char *path, const struct configure *
 	r = configure_split(text, NULL, path, arena, &others, err);
 	if (r < 0 || !others.text)
 		return r;
-	if (name_runtimes(configure, arena, &names) < 0 ||
-	    own_find_statements(others.top, &none, arena, &list) < 0 ||
+	r = name_runtimes(configure, text, path, arena, &names, err);
+	if (r < 0)
+		return r;
+	if (own_find_statements(others.top, &none, arena, &list) < 0 ||
 	    choose(&list, &names, arena, ret) < 0)
 		return error_memory(err);
 	own_copy_rest(&list, others.text, &none, &left);

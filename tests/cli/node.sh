@@ -11,9 +11,9 @@ make_work
 engine_pid=''
 at_end 'stop_engine'
 
-# Everything of a root but its directories and what its programs write down.
+# Everything of a root but what its programs write down.
 root_state() { # DIRECTORY
-	(cd "$1" && find . ! -type s ! -type d ! -path ./log -printf '%p %y %m %l\n' | sort &&
+	(cd "$1" && find . ! -type s ! -path ./log -printf '%p %y %m %l\n' | sort &&
 		find . -type f ! -path ./log -exec sha256sum {} + | sort)
 }
 
@@ -33,6 +33,7 @@ new_host() { # KIND OS-ID SOCKET UNIT...
 }
 # Who listens where the engine would.
 start_engine() {
+	rm -f "$host$socket"
 	/usr/bin/python3 -c 'import os, socket, sys
 s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(64)
 settings = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
@@ -41,6 +42,7 @@ status = bytes.fromhex("885f8b1d75d0620d263d4c4d656440889acac8b21234da8f023132")
 unimplemented = bytes([0, 0, len(status), 1, 5, 0, 0, 0, 1]) + status
 while True:
     c = s.accept()[0]
+    c.recv(65536)
     c.sendall(settings + (unimplemented if os.path.exists(sys.argv[2]) else version))
     c.close()' "$host$socket" "$host/run/no-cri" &
 	engine_pid=$!
@@ -103,7 +105,56 @@ version = 2
 END
 sets_up 'Debian, containerd 1.7' 'systemctl restart containerd' /etc/containerd/conf.d/davit.toml
 
+# kind: another place of the program, and a runtime beside the default one.
+new_host kind debian /run/containerd/containerd.sock containerd
+mkdir -p "$host/etc/containerd" "$host/usr/local/bin"
+: > "$host/usr/local/bin/containerd"
+cat > "$host/etc/containerd/config.toml" << 'END'
+version = 2
+[plugins."io.containerd.grpc.v1.cri".containerd]
+  default_runtime_name = "runc"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+  base_runtime_spec = "/etc/containerd/cri-base.json"
+  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+    SystemdCgroup = true
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.test-handler]
+  runtime_type = "io.containerd.runc.v2"
+END
+echo '{}' > "$host/etc/containerd/cri-base.json"
+sets_up kind 'systemctl restart containerd' /etc/containerd/conf.d/davit.toml
+
+# Amazon Linux 2023 on EKS: NVIDIA's runtime is the default, and the file is written at each boot.
+new_host eks amzn /run/containerd/containerd.sock containerd
+mkdir -p "$host/etc/containerd"
+: > "$host/usr/bin/containerd"
+cat > "$host/etc/containerd/config.toml" << 'END'
+version = 2
+imports = ["/etc/containerd/config.d/*.toml"]
+[plugins."io.containerd.grpc.v1.cri".containerd]
+default_runtime_name = "nvidia"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.nvidia]
+runtime_type = "io.containerd.runc.v2"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.nvidia.options]
+BinaryName = "/usr/bin/nvidia-container-runtime"
+SystemdCgroup = true
+END
+cp "$host/etc/containerd/config.toml" "$work/written-at-boot"
+sets_up 'Amazon Linux 2023' 'systemctl restart containerd' /etc/containerd/conf.d/davit.toml
+before=$(root_state "$host")
+start_engine
+node install
+cp "$work/written-at-boot" "$host/etc/containerd/config.toml"
+rm "$host/log"
+node install
+equal 'Amazon Linux 2023, after a boot: it is configured again' '0 yes systemctl restart containerd' \
+	"$rc $(grep -q conf.d/davit.toml "$host/etc/containerd/config.toml" && echo yes) $(cat "$host/log")"
+node remove
+equal 'Amazon Linux 2023, after a boot: taken back' "0 $before" "$rc $(root_state "$host")"
+stop_engine
+
 # What docs/kubernetes.md says of a pod's annotations: the default runtime's list is copied.
+host=$work/debian
 cat > "$host/etc/containerd/config.toml" << 'END'
 version = 2
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
@@ -161,18 +212,18 @@ mkdir -p "$host/etc/crio/crio.conf.d"
 : > "$host/usr/bin/crio"
 sets_up CRI-O 'systemctl restart crio' /etc/crio/crio.conf.d/50-davit.conf
 
-for id in bottlerocket talos; do
+for id in bottlerocket talos flatcar; do
 	new_host $id $id /run/containerd/containerd.sock containerd
 	: > "$host/usr/bin/containerd"
 	before=$(root_state "$host")
 	node install
-	matches "$id: refused, its own way is named" "^davit: cannot set up $id: .*fix: (use a -nvidia variant|add the system extension)" "$output"
+	matches "$id: refused, its own way is named" "^davit: cannot set up $id: .*fix: (use a -nvidia variant|add the sys)" "$output"
 	equal "$id: nothing is changed" "3 $before" "$rc $(root_state "$host")"
 done
 
 # --- what can go wrong ----------------------------------------------------------------------------
 
-new_host both debian /run/containerd/containerd.sock containerd
+new_host both debian /run/containerd/containerd.sock containerd crio
 mkdir -p "$host/etc/crio/crio.conf.d" "$host/etc/containerd"
 : > "$host/usr/bin/containerd"
 before=$(root_state "$host")
@@ -261,7 +312,7 @@ rm "$host$bindir"/davit{,-hook} "$host/usr/bin/nvidia-cdi-hook"
 "$davit" node install --host "$host" --stay > "$work/stay" 2>&1 &
 stays=$!
 for ((i = 0; i < 100; i++)); do
-	! grep -q '^set up' "$work/stay" || break
+	! grep -q '^installed' "$work/stay" || break
 	sleep 0.1
 done
 equal '--stay: set up' yes "$(grep -qr davit-runtime "$host/etc" && echo yes)"
@@ -272,6 +323,312 @@ equal '--stay: on SIGTERM all is taken back' '0 no no' \
 	"$rc $(grep -qr davit-runtime "$host/etc" && echo yes || echo no) $([ -e "$host$bindir/davit-runtime" ] && echo yes || echo no)"
 stop_engine
 
+# --- the configuration's files ------------------------------------------------------------------------
+
+# The same where that has been mounted.
+# shellcheck disable=SC2016 # the commands' variables
+node_in() { # MOUNT-COMMAND ARGUMENT...
+	rc=0
+	output=$(
+		export host
+		unshare -m sh -c "$1"'; exec "$@"' sh "$davit" node "${@:2}" --host "$host" 2>&1
+	) || rc=$?
+}
+new_containerd() { # NAME
+	new_host "$1" debian /run/containerd/containerd.sock containerd
+	mkdir -p "$host/etc/containerd" "$host/run/containerd"
+	: > "$host/usr/bin/containerd"
+	printf 'version = 2\nimports = ["/etc/containerd/own.d/*.toml"]\n' > "$host/etc/containerd/config.toml"
+}
+# Something that makes an installation fail: it does so before anything is changed.
+refuses() { # NAME PATTERN
+	matches "$1: refused" "$2" "$output"
+	equal "$1: nothing is changed" "$before" "$(root_state "$host")"
+	equal "$1: before anything is written" 0 "$(grep -cE '^(wrote|removed) ' <<< "$output" || true)"
+}
+restores() { # NAME
+	node remove
+	equal "$1: reverted" "0 $before" "$rc $(root_state "$host")"
+}
+
+new_containerd link
+start_engine
+for target in config-base.toml /opt/cloud/containerd.toml ../../opt/cloud/other.toml; do
+	mkdir -p "$host/opt/cloud"
+	rm "$host/etc/containerd/config.toml"
+	ln -s "$target" "$host/etc/containerd/config.toml"
+	case $target in /*) real=$host$target ;; *) real=$host/etc/containerd/$target ;; esac
+	printf 'version = 2\nimports = ["own.d/*.toml"]\n' > "$real"
+	before=$(root_state "$host")
+	node install
+	matches "config.toml is a link to $target: that is edited" "^wrote .*$target, the target of the link /etc/containerd/config.toml" "$output"
+	equal "config.toml is a link to $target: it stays one" "0 $target yes" \
+		"$rc $(readlink "$host/etc/containerd/config.toml") $(grep -q conf.d/davit.toml "$real" && echo yes)"
+	restores "config.toml is a link to $target"
+done
+node_in 'mount --bind $host/opt $host/opt; mount -o remount,ro,bind $host/opt' install
+refuses 'a link to a file that is read-only' 'cannot write .*opt/cloud/other.toml: Read-only file system \(fix: '
+rm "$host/opt/cloud/other.toml"
+before=$(root_state "$host")
+node install
+refuses 'a link to a file that does not exist' 'cannot write /etc/containerd/config.toml: it is a link to .*other.toml, which doesn.t exist \(fix: '
+stop_engine
+
+# A configuration of davit's that somebody has made before, with other options and another program.
+new_containerd own-configuration
+start_engine
+: > "$host/usr/bin/davit-runtime"
+"$davit" configure containerd --root "$host" --runtime-path /usr/bin/davit-runtime --set-default > /dev/null
+drop_in=$host/etc/containerd/conf.d/davit.toml
+before=$(root_state "$host")
+node install
+equal 'a configuration of before: it names the new programs' "0 $bindir/davit-runtime" "$rc $(grep -om 1 '/.*/davit-runtime' "$drop_in")"
+node install --cdi
+restores 'a configuration of before'
+node install
+echo '# own' >> "$drop_in"
+node install
+after=$(root_state "$host")
+node remove
+matches 'a configuration of before, edited since: refused' 'cannot restore /etc/containerd/conf.d/davit.toml: it was changed .*replace it with /var/lib/davit/before.2' "$output"
+equal 'a configuration of before, edited since: the node stays set up' "3 $after" "$rc $(root_state "$host")"
+cp "$host/var/lib/davit/before.2" "$drop_in"
+restores 'a configuration of before, edited since, as the message says'
+node install
+equal 'the copies are for root alone' 600 "$(stat -c %a "$host"/var/lib/davit/before.* | sort -u)"
+node remove
+# What is there already isn't taken away.
+node install
+stop_engine
+rm -r "$host"
+new_containerd same-configuration
+start_engine
+"$davit" configure containerd --root "$host" > /dev/null 2>&1
+before=$(root_state "$host")
+node install
+equal 'the same configuration of before: no restart' '0 no' "$rc $([ -e "$host/log" ] && echo yes || echo no)"
+restores 'the same configuration of before'
+node install --file /etc/containerd/kubelet.toml
+equal 'a containerd with another file' '0 yes yes' \
+	"$rc $(grep -q conf.d/davit.toml "$host/etc/containerd/kubelet.toml" && echo yes) $(grep -qx 'configures /etc/containerd/kubelet.toml' "$host/var/lib/davit/node" && echo yes)"
+restores 'a containerd with another file'
+stop_engine
+
+# A ConfigMap's file, which is a link.
+new_containerd config
+start_engine
+mkdir "$work/map"
+echo '{"driver": {"root": "/run/nvidia/driver"}}' > "$work/map/data"
+ln -s data "$work/map/config.json"
+before=$(root_state "$host")
+node install --config "$work/map/config.json"
+equal '--config: it becomes the node'"'"'s' "0 $(< "$work/map/data") 644" \
+	"$rc $(< "$host/etc/davit/config.json") $(stat -c %a "$host/etc/davit/config.json")"
+rm "$host/log"
+echo '{"driver": {"root": "/usr/local/nvidia"}}' > "$work/map/data"
+node install --config "$work/map/config.json"
+equal '--config: another one, without a restart' "0 $(< "$work/map/data") no" \
+	"$rc $(< "$host/etc/davit/config.json") $([ -e "$host/log" ] && echo yes || echo no)"
+restores '--config'
+mkdir "$host/etc/davit"
+echo '{"log": {"level": "debug"}}' > "$host/etc/davit/config.json"
+before=$(root_state "$host")
+node install --config "$work/map/config.json"
+restores '--config: the node had another one'
+for text in '{"driver": {"rot": "/"}}' ''; do
+	printf '%s' "$text" > "$work/map/data"
+	node install --config "$work/map/config.json"
+	refuses "--config: \"$text\"" "cannot .*$work/map/config.json"
+done
+node install --config "$work/map/none"
+refuses '--config: no such file' "cannot read $work/map/none: No such file"
+stop_engine
+
+# --- which engine -------------------------------------------------------------------------------------
+
+new_rancher() { # k3s|rke2
+	mkdir -p "$host/var/lib/rancher/$1"/{bin,data/current/bin} "$host/var/lib/rancher/$1/agent/etc/containerd"
+	: > "$host/var/lib/rancher/$1/bin/containerd"
+	: > "$host/var/lib/rancher/$1/data/current/bin/containerd"
+	cp "$work/$1/var/lib/rancher/$1/agent/etc/containerd/config.toml" "$host/var/lib/rancher/$1/agent/etc/containerd/"
+}
+engine_is() { # NAME ENGINE FILE
+	equal "$1: $2 is set up" "0 $2 yes" "$rc $(head -n 1 "$host/var/lib/davit/node") $(grep -q davit-runtime "$host$3" && echo yes)"
+	restores "$1"
+}
+new_host ranchers sles /run/k3s/containerd/containerd.sock rke2-server k3s
+new_rancher k3s
+new_rancher rke2
+mkdir -p "$host/sys/fs/cgroup/system.slice/rke2-server.service"
+start_engine
+before=$(root_state "$host")
+node install
+engine_is 'k3s and RKE2, of which RKE2 runs' RKE2 /var/lib/rancher/rke2/agent/etc/containerd/config-v3.toml.d/davit.toml
+rmdir "$host/sys/fs/cgroup/system.slice/rke2-server.service"
+before=$(root_state "$host")
+node install
+refuses 'k3s and RKE2, and nothing decides' 'cannot select an engine: both k3s and RKE2 are installed \(fix: name .* --engine: rke2 or k3s\)'
+node install --engine k3s
+engine_is 'k3s and RKE2, with --engine' k3s /var/lib/rancher/k3s/agent/etc/containerd/config-v3.toml.d/davit.toml
+node install --engine k4s
+refuses 'an engine that does not exist' 'cannot find the engine k4s: .*use containerd, crio, k3s'
+node install --file config.toml
+refuses 'a relative path' 'cannot use --file config.toml: it is not an absolute path'
+node install --engine k3s
+node install --engine rke2
+matches 'another engine than that of the first call: refused' 'cannot set up rke2: davit has set up this node for k3s .*davit node remove' "$output"
+node install
+equal 'the engine of the first call stays' '0 k3s' "$rc $(head -n 1 "$host/var/lib/davit/node")"
+node remove
+rm "$host/etc/systemd/system/k3s.service"
+before=$(root_state "$host")
+node install
+engine_is "RKE2 beside k3s without a service" RKE2 /var/lib/rancher/rke2/agent/etc/containerd/config-v3.toml.d/davit.toml
+rm "$host/etc/systemd/system/rke2-server.service"
+before=$(root_state "$host")
+node install --engine rke2
+refuses 'RKE2 without a service' 'cannot restart RKE2: the host has no service of it .*--no-restart'
+node install --engine rke2 --no-restart
+matches 'RKE2 without a service: not restarted' '^not restarted: restart RKE2 on the host$' "$output"
+after=$(root_state "$host")
+node remove
+matches 'RKE2 without a service, remove: refused' 'cannot restart RKE2: the host has no service of it .*--no-restart' "$output"
+equal 'RKE2 without a service, remove: nothing is changed' "3 $after" "$rc $(root_state "$host")"
+node remove --no-restart
+equal 'RKE2 without a service: reverted' "0 $before" "$rc $(root_state "$host")"
+stop_engine
+
+# Leftovers of two distributions beside the containerd that runs.
+new_containerd leftovers
+new_rancher k3s
+mkdir -p "$host/etc/k0s/containerd.d"
+start_engine
+before=$(root_state "$host")
+node install
+engine_is 'leftovers of two distributions' containerd /etc/containerd/conf.d/davit.toml
+stop_engine
+
+# --- interrupted, and at the same time ----------------------------------------------------------------
+
+host=/nope
+node install
+matches '--host names nothing: the remedy' 'cannot .*/nope.*fix: name the directory at which the host.s / is mounted, with --host\)' "$output"
+
+new_containerd interrupted
+before=$(root_state "$host")
+# wait_for COMMAND...
+wait_for() {
+	local i
+	for ((i = 0; i < 200; i++)); do
+		! "$@" || return 0
+		sleep 0.05
+	done
+	fail "waiting: $*"
+}
+# shellcheck disable=SC2317 # called by wait_for
+lines_of() { # FILE COUNT
+	[ -e "$1" ] && [ "$(wc -l < "$1")" -ge "$2" ]
+}
+# An engine that doesn't come back until the installation was asked to end.
+"$davit" node install --host "$host" --stay > "$work/stay" 2>&1 &
+stays=$!
+wait_for lines_of "$host/log" 1
+kill -TERM $stays
+wait_for lines_of "$host/log" 2
+start_engine
+rc=0
+wait $stays || rc=$?
+equal 'SIGTERM while it waits for the engine: reverted' "1 $before" "$rc $(root_state "$host")"
+matches 'SIGTERM while it waits for the engine: it says so' 'a signal has ended it' "$(< "$work/stay")"
+
+# Killed when the files are written, and before the engine has read them.
+cp "$host/usr/bin/systemctl" "$work/systemctl"
+printf '#!/bin/sh\nkill -KILL $PPID\n' > "$host/usr/bin/systemctl"
+before=$(root_state "$host")
+: > "$host/log"
+node install
+equal 'killed before the restart' '137 yes' "$rc $(grep -qr davit-runtime "$host/etc" && echo yes)"
+cp "$work/systemctl" "$host/usr/bin/systemctl"
+node install
+equal 'killed before the restart, and once more: the engine is restarted' '0 systemctl restart containerd' "$rc $(< "$host/log")"
+node install
+equal 'once more: no restart' '0 systemctl restart containerd' "$rc $(< "$host/log")"
+printf '#!/bin/sh\nkill -KILL $PPID\n' > "$host/usr/bin/systemctl"
+node remove
+equal 'a removal that is killed before the restart' '137 no' "$rc $(grep -qr davit-runtime "$host/etc" && echo yes || echo no)"
+: > "$host/log"
+cp "$work/systemctl" "$host/usr/bin/systemctl"
+node remove
+equal 'once more: the engine is restarted' '0 systemctl restart containerd no' "$rc $(< "$host/log") $([ -e "$host/var/lib/davit" ] && echo yes || echo no)"
+
+# In a pod, the next call has the same process number, and finds what the killed one was writing.
+before=$(root_state "$host")
+mkdir -p "$host/var/lib/davit" "$host/etc/containerd/conf.d"
+for i in 1 2 3 4 5 6 7 8 9; do
+	echo '[half' | tee "$host/var/lib/davit/.node.davit-$i" "$host/etc/containerd/.config.toml.davit-$i" > "$host/etc/containerd/conf.d/.davit.toml.davit-$i"
+done
+rc=0
+output=$(unshare -p -f "$davit" node install --host "$host" 2>&1) || rc=$?
+equal 'a half-written file of a killed call: it is replaced' '0 ' "$rc $(find "$host" -name '.*.davit-*')"
+node remove
+rm -r "$host/var/lib/davit" "$host/etc/containerd/conf.d"
+equal 'a half-written file of a killed call: reverted' "0 $before" "$rc $(root_state "$host")"
+
+# Two at once: the second one waits. Two that stay: the last one reverts.
+printf '#!/bin/sh\n[ -e /hold ] || exit 0\nwhile [ -e /hold ]; do :; done\n' > "$host/usr/bin/systemctl"
+before=$(root_state "$host")
+: > "$host/hold"
+"$davit" node install --host "$host" --stay > "$work/stay" 2>&1 &
+stays=$!
+wait_for grep -qs '^on the host' "$work/stay"
+"$davit" node install --host "$host" --stay > "$work/stay2" 2>&1 &
+stays2=$!
+wait_for grep -qs '^waiting for another' "$work/stay2"
+rm "$host/hold"
+wait_for grep -qs '^installed' "$work/stay2"
+equal 'two at once: one after the other' 1 "$(grep -c '^wrote .*/conf.d/davit.toml' "$work/stay" "$work/stay2" | grep -c ':1$')"
+kill -TERM $stays
+rc=0
+wait $stays || rc=$?
+equal 'two that stay: the first one leaves the node set up' '0 yes' "$rc $(grep -qr davit-runtime "$host/etc" && echo yes)"
+matches 'two that stay: it says so' '^nothing is reverted: another' "$(< "$work/stay")"
+kill -TERM $stays2
+rc=0
+wait $stays2 || rc=$?
+equal 'two that stay: the last one reverts' "0 $before" "$rc $(root_state "$host")"
+cp "$work/systemctl" "$host/usr/bin/systemctl"
+
+# A newer davit, while a program of the older one runs.
+node install
+cp "$(command -v sleep)" "$host$bindir/davit-runtime"
+"$host$bindir/davit-runtime" 60 &
+sleeps=$!
+node install
+equal 'programs that run are replaced' "0 $(sha256sum < "$DAVIT_BUILD/davit-runtime") yes" \
+	"$rc $(sha256sum < "$host$bindir/davit-runtime") $(kill -0 $sleeps && echo yes)"
+kill $sleeps
+wait $sleeps 2> /dev/null || true
+node remove
+
+# Directories that can't take programs: COS, systems with ostree.
+before=$(root_state "$host")
+node_in 'mount --bind $host/usr $host/usr; mount -o remount,ro,bind $host/usr' install
+refuses '/usr is read-only' "cannot write $bindir/davit.*: Read-only file system .*--build-arg PREFIX=/opt/davit"
+# /usr/local can be written.
+mkdir -p "$host$bindir"
+before=$(root_state "$host")
+node_in 'mount --bind $host/usr/local $host/usr/local; mount --bind $host/usr/bin $host/usr/bin; mount -o remount,ro,bind $host/usr/bin' install
+equal 'only /usr/bin is read-only: the links are skipped' '0 5' "$rc $(grep -c '^skipped /usr/bin/nvidia-.*: Read-only file system' <<< "$output")"
+restores 'only /usr/bin is read-only'
+printf 'ID=cos\n' > "$host/etc/os-release"
+before=$(root_state "$host")
+node_in 'mount --bind $host/usr $host/usr; mount -o remount,noexec,bind $host/usr' install
+refuses "COS: no programs can be run there" "$bindir/davit is on a file system that is mounted noexec .*PREFIX=/home/kubernetes/bin/davit"
+node_in 'mkdir -p $host'"$bindir"'; mount --bind $host/etc/containerd $host/etc/containerd; mount -o remount,ro,bind $host/etc/containerd' install
+matches 'its configuration is read-only: refused' 'cannot write /etc/containerd/.*: Read-only file system' "$output"
+equal 'its configuration is read-only: before anything is written' 0 "$(grep -cE '^(wrote|removed) ' <<< "$output" || true)"
+stop_engine
+
 # --- config/kubernetes ------------------------------------------------------------------------------
 
 kubernetes=$repository/config/kubernetes
@@ -280,8 +637,23 @@ equal "the image's entry point is what is tested here" '["/usr/local/bin/davit",
 for option in $(jq -r '.[3:][] | select(startswith("--"))' <<< "$entry"); do
 	matches "the image's entry point: $option is known" "^  $option " "$("$davit" node install --help)"
 done
-equal 'the image has what is copied: bin and libexec' '/usr/local/bin /usr/local/libexec' \
-	"$(sed -n 's/^COPY --from=build .* //p' "$kubernetes/Containerfile" | xargs)"
+# The image: all programs in one directory, whatever the prefix is.
+equal 'the image has one directory' '/usr/local/bin' "$(sed -n 's/^COPY --from=build .* //p' "$kubernetes/Containerfile" | xargs)"
+installed=$(DESTDIR=$work/image cmake --install "$DAVIT_BUILD" | sed -n 's/^-- Installing: //p')
+mkdir "$work/programs"
+# shellcheck disable=SC2046 # two patterns
+cp $(sed -n 's/.*cp \(.*\) \/programs$/\1/p' "$kubernetes/Containerfile" |
+	sed "s|/image\$PREFIX|$work/image${bindir%/bin}|g") "$work/programs"
+equal 'the image has all programs that are installed' "$(grep -E "^$work/image$bindir/davit|/libexec/davit/" <<< "$installed" | sed 's|.*/||' | sort)" \
+	"$(find "$work/programs" -type f -printf '%f\n' | sort)"
+new_containerd image
+start_engine
+before=$(root_state "$host")
+rc=0
+output=$("$work/programs/davit" node install --host "$host" 2>&1) || rc=$?
+equal 'the image sets up a node' "0 $(sha256sum < "$DAVIT_BUILD/davit-nvml")" "$rc $(sha256sum < "$host${bindir%/bin}/libexec/davit/davit-nvml")"
+restores 'the image sets up a node'
+stop_engine
 while read -r file; do
 	equal "kustomization.yaml: $file is there, every document of a kind" yes \
 		"$(awk 'BEGIN { RS = "(^|\n)---\n" } !/\nkind: [A-Z]/ { bad = 1 } END { print bad ? "no" : "yes" }' "$kubernetes/$file")"

@@ -106,7 +106,7 @@ refuses 'before: there is no handler nvidia'
 start_node install --host "$work/root" --engine containerd --stay
 restart_containerd
 for ((i = 0; i < 100; i++)); do
-	! grep -q '^set up' "$work/node" || break
+	! grep -q '^installed' "$work/node" || break
 	sleep 0.1
 done
 matches "--stay: the engine is back ($with)" '^containerd is back$' "$(< "$work/node")"

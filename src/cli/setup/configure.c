@@ -6,6 +6,7 @@
 #include "configure.h"
 
 #define OTHERS_MAX ((size_t)2000) /* characters of a note */
+#define LINKS_MAX 40              /* as in the kernel */
 
 static const struct {
 	const char *name, *file, *drop_in;
@@ -19,13 +20,39 @@ static const struct {
 
 /* ---- one file --------------------------------------------------------------------------- */
 
+/* The file to which a link leads, in the host's root. */
+static int find_target(const struct job *job, const char *path, const char **ret)
+{
+	const char *link = NULL;
+	struct stat st;
+
+	*ret = path;
+	for (int i = 0; i < LINKS_MAX; i++) {
+		link = root_readlink(&job->root, *ret, job->arena);
+		if (!link)
+			break;
+		*ret = link[0] == '/' ? link
+				      : arena_printf(job->arena, "%.*s/%s",
+						     (int)(strrchr(*ret, '/') - *ret), *ret, link);
+		if (!*ret)
+			return error_memory(job->err);
+	}
+	if (*ret == path || root_stat(&job->root, path, 0, &st) == 0)
+		return 0;
+	return error_set(job->err, ERROR_BAD_CONFIG, ENOENT, "create that file, or remove the link",
+			 "write %s: it is a link to %s, which doesn't exist", path, *ret);
+}
+
 int configure_open_change(const struct job *job, const char *path, const char *mark,
 			  struct change *ret)
 {
-	const char *backup = arena_printf(job->arena, "%s" CONFIGURE_BACKUP_SUFFIX, path);
-	int r;
+	const char *target = path, *backup;
+	int r = job->follow ? find_target(job, path, &target) : 0;
 
-	*ret = (struct change){.path = path, .mark = mark};
+	*ret = (struct change){.path = path, .target = target, .mark = mark};
+	if (r < 0)
+		return r;
+	backup = arena_printf(job->arena, "%s" CONFIGURE_BACKUP_SUFFIX, target);
 	if (!backup || !mark)
 		return error_memory(job->err);
 	r = configure_read(&job->root, path, job->arena, &ret->before, job->err);
@@ -107,7 +134,7 @@ static const char *kept_lines(const struct job *job, const struct change *change
 /* A file with another's content was readable to others. */
 static bool is_tightened(const struct job *job, const struct change *change)
 {
-	return change->after && configure_is_looser(&job->root, change->path, &change->access);
+	return change->after && configure_is_looser(&job->root, change->target, &change->access);
 }
 
 static bool is_changed(const struct job *job, const struct change *change)
@@ -126,14 +153,15 @@ static int make_change(const struct job *job, const struct change *change)
 {
 	bool tightened = is_tightened(job, change);
 	bool ours = change->before && strstr(change->before, change->mark);
-	const char *backup = arena_printf(job->arena, "%s" CONFIGURE_BACKUP_SUFFIX, change->path);
+	const char *backup = arena_printf(job->arena, "%s" CONFIGURE_BACKUP_SUFFIX, change->target);
+	const char *link = change->target != change->path ? change->path : NULL;
 	bool keep = !job->remove && change->before && !ours && !change->own;
 	int r;
 
 	if (!backup)
 		return error_memory(job->err);
-	r = configure_write_limited(&job->root, change->path, change->after, keep, &change->access,
-				    job->arena, job->err);
+	r = configure_write_limited(&job->root, change->target, change->after, keep,
+				    &change->access, job->arena, job->err);
 	if (r == 0 && job->remove && change->original &&
 	    (!change->own || change->after == change->original))
 		r = configure_write(&job->root, backup, NULL, false, job->arena, job->err);
@@ -145,10 +173,10 @@ static int make_change(const struct job *job, const struct change *change)
 		print_tightened(job, change);
 	if (tightened && string_equal(change->before, change->after))
 		return 0;
-	(void)printf("%s %s%s%s%s%s%s%s\n", change->after ? "wrote" : "removed",
-		     configure_below(job), change->path, keep ? " (original: " : "",
-		     keep ? configure_below(job) : "", keep ? backup : "", keep ? ")" : "",
-		     kept_lines(job, change));
+	(void)printf("%s %s%s%s%s%s%s%s%s%s\n", change->after ? "wrote" : "removed",
+		     configure_below(job), change->target, link ? ", the target of the link " : "",
+		     link ? link : "", keep ? " (original: " : "", keep ? configure_below(job) : "",
+		     keep ? backup : "", keep ? ")" : "", kept_lines(job, change));
 	return 0;
 }
 
@@ -180,6 +208,10 @@ static int finish_change(const struct job *job, const struct change *change, uns
 	if (!is_changed(job, change) && !(job->whole && job->dry_run))
 		return 0;
 	(*changed)++;
+	if (job->check) {
+		(void)printf("%s%s\n", change->after ? WOULD_WRITE : WOULD_REMOVE, change->target);
+		return 0;
+	}
 	if (!job->dry_run)
 		return make_change(job, change);
 	if (job->whole) {
@@ -241,9 +273,9 @@ static int run_changes(struct job *job, struct change changes[static 2], unsigne
 		r = configure_do_podman(job, changes);
 	}
 	/* Either all of them or none. */
-	for (size_t i = 0; r == 0 && !job->dry_run && i < 2; i++)
+	for (size_t i = 0; r == 0 && (!job->dry_run || job->check) && i < 2; i++)
 		if (changes[i].path && is_changed(job, &changes[i]))
-			r = may_write(job, changes[i].path);
+			r = may_write(job, changes[i].target);
 	for (size_t i = 0; r == 0 && i < 2; i++)
 		if (changes[i].path)
 			r = finish_change(job, &changes[i], changed);
@@ -300,13 +332,25 @@ static bool is_plain(const char *text)
 }
 
 /* The parser accepts only the listed names. */
-static enum engine find_engine(const char *name)
+enum engine configure_find_engine(const char *name)
 {
 	size_t i = 0;
 
 	while (i + 1 < ARRAY_SIZE(engines) && strcmp(engines[i].name, name) != 0)
 		i++;
 	return (enum engine)i;
+}
+
+static void set_defaults(struct job *job)
+{
+	if (!job->file)
+		job->file = engines[job->engine].file;
+	if (!job->drop_in)
+		job->drop_in = engines[job->engine].drop_in;
+	if (!job->configure.runtime_name)
+		job->configure.runtime_name = "nvidia";
+	if (!job->configure.runtime_path)
+		job->configure.runtime_path = DAVIT_BINDIR "/davit-runtime";
 }
 
 static void take_arguments(const struct arguments *arguments, struct job *job)
@@ -317,19 +361,21 @@ static void take_arguments(const struct arguments *arguments, struct job *job)
 	const char *name = arguments_value(arguments, "runtime-name");
 	const char *path = arguments_value(arguments, "runtime-path");
 
-	job->engine = find_engine(arguments->words.items[0]);
+	job->engine = configure_find_engine(arguments->words.items[0]);
 	job->root_path = root ? root : "/";
-	job->file = file ? file : engines[job->engine].file;
-	job->drop_in = drop_in ? drop_in : engines[job->engine].drop_in;
+	job->file = file;
+	job->drop_in = drop_in;
 	job->dry_run = arguments_flag(arguments, "dry-run");
 	job->remove = arguments_flag(arguments, "remove");
 	job->whole = arguments_flag(arguments, "whole");
 	job->configure = (struct configure){
-		.runtime_name = name ? name : "nvidia",
-		.runtime_path = path ? path : DAVIT_BINDIR "/davit-runtime",
+		.runtime_name = name,
+		.named = name,
+		.runtime_path = path,
 		.set_default = arguments_flag(arguments, "set-default"),
 		.cdi = arguments_flag(arguments, "cdi"),
 	};
+	set_defaults(job);
 }
 
 /*
@@ -362,6 +408,18 @@ static int check_job(const struct arguments *arguments, const struct job *job)
 	return 0;
 }
 
+int configure_run(struct job *job)
+{
+	int r;
+
+	set_defaults(job);
+	r = root_open(job->root_path, &job->root, job->err);
+	if (r == 0)
+		r = run_job(job);
+	root_close(&job->root);
+	return r;
+}
+
 static int run(const struct arguments *arguments)
 {
 	AUTO_ARENA arena = {0};
@@ -372,10 +430,7 @@ static int run(const struct arguments *arguments)
 	take_arguments(arguments, &job);
 	if (check_job(arguments, &job) != 0)
 		return EXIT_USAGE;
-	r = root_open(job.root_path, &job.root, &err);
-	if (r == 0)
-		r = run_job(&job);
-	root_close(&job.root);
+	r = configure_run(&job);
 	if (fflush(stdout) != 0 && r == 0)
 		return 1;
 	return r < 0 ? cli_fail(&err) : 0;

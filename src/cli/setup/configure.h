@@ -8,6 +8,9 @@
  * The beginning of the line that names the restart command; `davit node install` searches for it.
  */
 #define RESTART_NEEDED "restart needed"
+/* The lines of struct job's `check`. */
+#define WOULD_WRITE "would write "
+#define WOULD_REMOVE "would remove "
 
 enum engine { ENGINE_DOCKER, ENGINE_CONTAINERD, ENGINE_CRIO, ENGINE_PODMAN };
 
@@ -16,12 +19,23 @@ struct job {
 	const char *root_path;
 	const char *file, *drop_in; /* as the user names them, or NULL */
 	bool dry_run, remove, whole;
+	/*
+	 * For `davit node`. follow: if the file is a link, its target is edited. check: with
+	 * dry_run, prints the files that would change instead of a diff, and fails where
+	 * writing would fail.
+	 */
+	bool follow, check;
 	struct configure configure;
 	struct root root;
 	struct arena *arena;
 	struct error *err;
 	const char *restart; /* the restart command to show to people; NULL: none */
 };
+
+/* `name`: docker, containerd, crio or podman. */
+enum engine configure_find_engine(const char *name);
+/* Runs a job whose engine, root_path and flags are set; the rest gets the defaults. 0 or -errno. */
+int configure_run(struct job *job);
 
 /* A variable of the caller's environment; NULL: not set, or not a path. Use it only to find the
  * caller's own files. */
@@ -35,6 +49,7 @@ const char *configure_below(const struct job *job);
 /* One file. */
 struct change {
 	const char *path;
+	const char *target;      /* the file to write: path, or the target of that link */
 	char *before, *original; /* NULL: no such file; original: the backup */
 	char *after;             /* NULL: no file */
 	const char *mark;        /* a text in `before` if davit already wrote it */

@@ -398,7 +398,8 @@ static int check_program(const struct job *job)
 	const char *path = job->configure.runtime_path;
 	struct stat st;
 
-	if (job->remove || root_stat(&job->root, path, 0, &st) != -ENOENT)
+	/* A node gets it after the check. */
+	if (job->remove || job->check || root_stat(&job->root, path, 0, &st) != -ENOENT)
 		return 0;
 	if (!job->dry_run && string_equal(job->root_path, "/"))
 		return error_set(job->err, ERROR_BAD_CONFIG, ENOENT,

@@ -116,6 +116,19 @@ static int remove_block(const struct asking *asking, const struct engine_files *
 	return 0;
 }
 
+/* That of the block, if the command names none. */
+static int keep_name(struct job *job, const struct change *change)
+{
+	const char *block = change->before ? containerd_block(change->before, job->arena) : NULL;
+	struct error ignored;
+
+	/* What isn't TOML is refused later, if that matters. */
+	if (block && configure_keep_name(block, change->path, &job->configure, job->arena,
+					 &ignored) == -ENOMEM)
+		return error_memory(job->err);
+	return 0;
+}
+
 int configure_do_block(struct asking *asking, const struct engine_files *files,
 		       struct change *change)
 {
@@ -124,6 +137,8 @@ int configure_do_block(struct asking *asking, const struct engine_files *files,
 
 	if (r == 0)
 		r = containerd_check_block(change->before, change->path, job->err);
+	if (r == 0)
+		r = keep_name(job, change);
 	if (r < 0)
 		return r;
 	return job->remove ? remove_block(asking, files, change)

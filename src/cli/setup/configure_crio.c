@@ -53,6 +53,9 @@ static int make_drop_in(struct job *job, struct change *change)
 	char *text = NULL;
 	int r = load(job, NULL, &others);
 
+	if (r == 0 && change->before)
+		r = configure_keep_name(change->before, change->path, &job->configure, job->arena,
+					job->err);
 	if (r == 0 && change->before && configure_has_lines(change->before))
 		r = configure_crio_keep_options(change->before, change->path, &job->configure,
 						job->arena, job->err);

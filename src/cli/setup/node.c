@@ -1,10 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 /* `davit node`: what config/kubernetes runs on each node, on hosts without a shell. */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "node.h"
+
+/* ---- one at a time ---------------------------------------------------------------------- */
+
+/*
+ * Locks the host's root directory, so that two calls don't change a node at the same time. The lock
+ * ends with the process. Without file locks on the host, nothing is locked. A descriptor, or -errno
+ * with err filled.
+ */
+static int lock(const struct node *node)
+{
+	const struct timespec pause = {.tv_nsec = 500L * 1000 * 1000};
+	AUTO_FD fd = openat(node->host.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	for (int i = 0; fd >= 0 && i < 2 * NODE_SECONDS; i++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+			return fd_take(&fd);
+		if (i == 0)
+			(void)printf("waiting for another `davit node`\n");
+		(void)fflush(stdout);
+		if (node_is_interrupted())
+			return node_refuse_interrupted(node);
+		(void)nanosleep(&pause, NULL);
+	}
+	if (fd < 0)
+		return error_errno(node->err, errno, "open %s", node->path);
+	return error_set(node->err, ERROR_SYSTEM, EBUSY, "see what that process waits for",
+			 "lock the node: another `davit node` has worked on it for %d s",
+			 NODE_SECONDS);
+}
+
+/* ---- setting up ------------------------------------------------------------------------- */
 
 static int open_node(const struct arguments *arguments, struct node *node)
 {
@@ -16,49 +51,161 @@ static int open_node(const struct arguments *arguments, struct node *node)
 	node->cdi = arguments_flag(arguments, "cdi");
 	node->no_restart = arguments_flag(arguments, "no-restart");
 	r = root_open(node->path, &node->host, node->err);
-	return r < 0 ? r : node_check_host(node);
+	if (r < 0)
+		return error_fix(
+			node->err, r,
+			"name the directory at which the host's / is mounted, with --host");
+	return node_check_host(node);
+}
+
+/*
+ * Everything that could prevent it. Nothing is changed. *ret: the configuration files to change, of
+ * which the first *ret_engines are the engine's.
+ */
+static int check(struct node *node, struct strings *ret, size_t *ret_engines)
+{
+	int r = node_check_programs(node);
+
+	if (r == 0)
+		r = node_check_configure(node, false, ret);
+	*ret_engines = ret->count;
+	if (r == 0 && (ret->count || node->pending))
+		r = node_check_restart(node);
+	return r == 0 ? node_check_config(node, ret) : r;
+}
+
+/* Fills and writes the record, so that it exists if a later step fails. */
+static int begin(struct node *node, const struct strings *changes, size_t engines, bool is_first)
+{
+	int r = is_first ? node_find_existing(node) : 0;
+
+	if (r == 0)
+		r = node_note_program_folders(node);
+	for (size_t i = 0; r == 0 && i < changes->count; i++)
+		r = node_note_folders(node, changes->items[i]);
+	if (r == 0)
+		r = node_save_before(node, changes, is_first);
+	node->pending |= engines > 0;
+	return r < 0 ? r : node_write_record(node);
+}
+
+/* If it fails, the engine gets back what it had before this call. */
+static int change_files(struct node *node, const struct strings *changes, size_t engines)
+{
+	struct error ignored = {0};
+	struct node again = *node;
+	struct node_texts *texts = NULL;
+	bool restarted = false;
+	int r = node_read_texts(node, changes, &texts);
+
+	if (r == 0)
+		r = node_refuse_interrupted(node);
+	if (r < 0)
+		return r;
+	if (changes->count > engines) {
+		r = node_write(node, CONFIG_PATH, node->config);
+		if (r == 0)
+			(void)puts("wrote " CONFIG_PATH);
+	}
+	if (r == 0 && engines)
+		r = node_run_configure(node, false, changes);
+	if (r == 0 && node->pending) {
+		restarted = true;
+		r = node_restart(node, false);
+	}
+	if (r == 0)
+		r = node_save_after(node, texts);
+	if (r == 0 || !changes->count)
+		return r;
+	(void)puts("reverting the configuration");
+	again.err = &ignored;
+	(void)node_write_texts(&again, texts);
+	if (restarted)
+		(void)node_restart(&again, true);
+	return r;
+}
+
+static int remove_all(struct node *node)
+{
+	size_t users = 0;
+	int r = node_remove_files(node, &users);
+
+	node->pending = false;
+	/* Without the record, a later call would take these programs for somebody's own. */
+	if (r == 0 && users)
+		return node_write_record(node);
+	if (r == 0)
+		r = node_remove_saved(node);
+	return r < 0 ? r : node_remove_record(node);
 }
 
 /* If this fails, the node is restored, unless an earlier call had already set it up. */
-static int put_on_node(struct node *node)
+static int set_up(const struct arguments *arguments, struct node *node)
 {
-	struct node again = *node;
+	const char *config = arguments->config;
+	struct strings changes = {0};
 	struct error ignored = {0};
-	bool fresh = node_read_record(&again) == -ENOENT;
-	int r = 0;
+	struct node again;
+	size_t engines = 0;
+	int r = node_read_record(node);
+	bool is_first = r == -ENOENT;
 
-	node->before = again.before;
-	if (fresh)
-		r = node_find_existing(node);
-	/*
-	 * The record is written before the first change, so that it exists if a later step fails.
-	 */
+	if (is_first)
+		r = 0;
+	if (r == 0 && config)
+		r = node_read_config(node, config);
 	if (r == 0)
-		r = node_write_record(node);
+		r = node_find_engine(node, arguments_value(arguments, "engine"),
+				     arguments_value(arguments, "file"));
+	if (r == 0)
+		r = check(node, &changes, &engines);
+	if (r < 0)
+		return r;
+	r = begin(node, &changes, engines, is_first);
 	if (r == 0)
 		r = node_copy_programs(node);
 	if (r == 0)
 		r = node_make_names(node);
 	if (r == 0)
-		r = node_configure(node, false);
+		r = change_files(node, &changes, engines);
+	if (r == 0 && node->pending) {
+		node->pending = false;
+		r = node_write_record(node);
+	}
+	again = *node;
 	again.err = &ignored;
-	again.before = node->before;
-	if (r < 0 && fresh)
-		(void)node_remove_files(&again);
+	if (r < 0 && is_first)
+		(void)remove_all(&again);
 	return r;
 }
 
-static int set_up(const struct arguments *arguments, struct node *node)
-{
-	int r = node_find_engine(node, arguments_value(arguments, "engine"));
+/* ---- reverting -------------------------------------------------------------------------- */
 
-	if (r == 0)
+/* Restores a configuration that davit had written before, or removes davit's. */
+static int revert_engine(struct node *node)
+{
+	struct strings changes = {0};
+	size_t count = 0;
+	bool had_engine = node_had_engine(node);
+	int r = node_restore_saved(node, true, &count);
+
+	if (r == 0 && !had_engine)
+		r = node_check_configure(node, true, &changes);
+	node->pending |= changes.count || (count && had_engine);
+	if (r == 0 && node->pending)
 		r = node_check_restart(node);
-	return r < 0 ? r : put_on_node(node);
+	if (r == 0 && node->pending)
+		r = node_write_record(node);
+	if (r == 0 && count)
+		r = node_restore_saved(node, false, &count);
+	if (r == 0 && changes.count)
+		r = node_run_configure(node, true, &changes);
+	return r == 0 && node->pending ? node_restart(node, true) : r;
 }
 
-static int take_back(struct node *node)
+static int revert(struct node *node)
 {
+	bool installed;
 	int r = node_read_record(node);
 
 	if (r == -ENOENT) {
@@ -66,20 +213,88 @@ static int take_back(struct node *node)
 		return 0;
 	}
 	if (r == 0)
-		r = node_configure(node, true);
-	return r < 0 ? r : node_remove_files(node);
+		r = node_find_service(node, &installed);
+	if (r == 0)
+		r = revert_engine(node);
+	return r < 0 ? r : remove_all(node);
+}
+
+/* ---- staying ---------------------------------------------------------------------------- */
+
+/* Shares a lock with all processes that stay. A descriptor, or -1. */
+static int hold(const struct node *node)
+{
+	int fd = root_openat(&node->host, NODE_FOLDER, O_RDONLY | O_DIRECTORY);
+
+	if (fd >= 0)
+		(void)flock(fd, LOCK_SH);
+	(void)puts("installed; SIGTERM reverts everything");
+	(void)fflush(stdout);
+	return fd;
+}
+
+/* While another pod of this kind stays on the node, for example a newer one, nothing is reverted.
+ */
+static bool is_last(int fd)
+{
+	return fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
 }
 
 /*
  * The kernel ignores signals without a handler for the first process of a container, so this waits
- * for them.
+ * for them. Meanwhile other calls may change the node.
  */
-static void stay(const sigset_t *ends)
+static int stay_and_revert(struct node *node, const sigset_t *ends, int *locked)
 {
-	(void)puts("installed; SIGTERM reverts everything");
-	(void)fflush(stdout);
+	AUTO_FD fd = hold(node);
+
+	fd_close(locked);
 	while (sigwaitinfo(ends, NULL) < 0)
 		;
+	*locked = lock(node);
+	if (*locked < 0)
+		return *locked;
+	if (is_last(fd))
+		return revert(node);
+	(void)puts("nothing is reverted: another `davit node install --stay` runs on this node");
+	return 0;
+}
+
+/* ---- the commands ------------------------------------------------------------------------ */
+
+static void begin_signals(sigset_t *ends, sigset_t *before)
+{
+	(void)sigemptyset(ends);
+	(void)sigaddset(ends, SIGTERM);
+	(void)sigaddset(ends, SIGINT);
+	/*
+	 * Signals wait until the work is done, because a partly configured node is worse than a
+	 * delay.
+	 */
+	(void)sigprocmask(SIG_BLOCK, ends, before);
+}
+
+static int do_install(const struct arguments *arguments, struct node *node, const sigset_t *ends)
+{
+	bool stays = arguments_flag(arguments, "stay");
+	AUTO_FD locked = -1;
+	int r = open_node(arguments, node);
+	/* What is to be reverted is then read from the record again. */
+	struct node fresh = *node;
+
+	if (r == 0)
+		r = locked = lock(node);
+	if (r >= 0)
+		r = set_up(arguments, node);
+	if (r == 0 && stays)
+		return stay_and_revert(&fresh, ends, &locked);
+	if (r < 0 && stays && locked >= 0 && node_is_interrupted()) {
+		struct error ignored = {0};
+
+		fresh.err = &ignored;
+		(void)revert(&fresh);
+	}
+	return r;
 }
 
 static int install(const struct arguments *arguments)
@@ -87,28 +302,17 @@ static int install(const struct arguments *arguments)
 	AUTO_ARENA arena = {0};
 	struct error err = {0};
 	struct node node = {.host = {.fd = -1}, .arena = &arena, .err = &err};
-	bool stays = arguments_flag(arguments, "stay");
-	sigset_t ends;
+	sigset_t ends, before;
 	int r;
 
-	(void)sigemptyset(&ends);
-	(void)sigaddset(&ends, SIGTERM);
-	(void)sigaddset(&ends, SIGINT);
-	/*
-	 * Signals wait until the work is done, because a partly configured node is worse than a
-	 * delay.
-	 */
-	if (stays)
-		(void)sigprocmask(SIG_BLOCK, &ends, NULL);
-	r = open_node(arguments, &node);
-	if (r == 0)
-		r = set_up(arguments, &node);
-	if (r == 0 && stays) {
-		stay(&ends);
-		r = take_back(&node);
-	}
+	begin_signals(&ends, &before);
+	r = do_install(arguments, &node, &ends);
 	root_close(&node.host);
-	return r < 0 ? cli_fail(&err) : 0;
+	r = r < 0 ? cli_fail(&err) : 0;
+	(void)fflush(stdout);
+	if (!arguments_flag(arguments, "stay"))
+		(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	return r;
 }
 
 static int remove_node(const struct arguments *arguments)
@@ -116,17 +320,27 @@ static int remove_node(const struct arguments *arguments)
 	AUTO_ARENA arena = {0};
 	struct error err = {0};
 	struct node node = {.host = {.fd = -1}, .arena = &arena, .err = &err};
-	int r = open_node(arguments, &node);
+	AUTO_FD locked = -1;
+	sigset_t ends, before;
+	int r;
 
+	begin_signals(&ends, &before);
+	r = open_node(arguments, &node);
 	if (r == 0)
-		r = take_back(&node);
+		r = locked = lock(&node);
+	if (r >= 0)
+		r = revert(&node);
 	root_close(&node.host);
-	return r < 0 ? cli_fail(&err) : 0;
+	r = r < 0 ? cli_fail(&err) : 0;
+	(void)fflush(stdout);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	return r;
 }
 
 static const struct command_option install_options[] = {
 	{"host", OPTION_VALUE, "DIR", "the host's root directory (/)"},
-	{"engine", OPTION_VALUE, "containerd|crio", "the engine, if the host has both"},
+	{"engine", OPTION_VALUE, "NAME", "containerd, crio, k3s, rke2, k0s or microk8s"},
+	{"file", OPTION_VALUE, "FILE", "containerd's file, if several of its daemons run"},
 	{"set-default", OPTION_FLAG, NULL, "use davit also for pods without a RuntimeClass"},
 	{"cdi", OPTION_FLAG, NULL, "enable CDI devices"},
 	{"no-restart", OPTION_FLAG, NULL, "don't restart the engine"},
@@ -140,7 +354,9 @@ static const struct command node_install = {
 	.help = "Installs davit through the node's root directory. It copies davit's programs and links\n"
 		"and configures containerd (also of k3s, RKE2, k0s and MicroK8s) or CRI-O. Then it\n"
 		"restarts the engine and waits until it answers. If it can't do this safely, it fails\n"
-		"before anything is changed.\n",
+		"before anything is changed. If the engine doesn't come back, or a signal ends the\n"
+		"command, everything is reverted. With --config, the file's text becomes the node's\n" CONFIG_PATH
+		".\n",
 	.example = "davit node install --host /host --stay",
 	.options = install_options,
 	.run = install,
@@ -155,8 +371,9 @@ static const struct command_option remove_options[] = {
 static const struct command node_remove = {
 	.name = "remove",
 	.summary = "revert `davit node install`",
-	.help = "Reverts `davit node install`. Programs that a running container needs to stop are not\n"
-		"removed.\n",
+	.help = "Reverts `davit node install`. What existed before is restored: programs, links, and a\n"
+		"configuration that davit had written. Programs that a running container needs to stop\n"
+		"are not removed.\n",
 	.example = "davit node remove --host /host",
 	.options = remove_options,
 	.run = remove_node,

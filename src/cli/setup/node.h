@@ -4,13 +4,15 @@
 
 #include "cli.h"
 
-#define NODE_RECORD "/var/lib/davit/node"
-#define NODE_SECONDS 120 /* until an engine is back */
+#define NODE_FOLDER "/var/lib/davit"
+#define NODE_RECORD NODE_FOLDER "/node"
+#define NODE_SECONDS 120 /* until an engine is back, or another `davit node` has finished */
 
 struct node_engine {
 	const char *name;    /* as people call it: "k3s" */
+	const char *option;  /* --engine's value */
 	const char *command; /* what `davit configure` calls it */
-	/* "A B": it is installed if one of these exists; NULL: as `davit configure` finds it. */
+	/* "A B": it is installed if one of these exists; NULL: a distribution of Kubernetes. */
 	const char *markers;
 	const char *socket; /* where it listens */
 };
@@ -19,8 +21,20 @@ struct node {
 	struct root host;
 	const char *path; /* of the host's root, as it was named */
 	const struct node_engine *engine;
+	const char *file;    /* containerd's main file; NULL: CRI-O */
+	const char *restart; /* the command; NULL: the host has no service of the engine */
 	bool set_default, cdi, no_restart;
+	const char *config; /* the text for the host's CONFIG_PATH; NULL: it isn't changed */
+
+	/* The record, from here on. */
 	struct strings before; /* davit's programs and names that existed before the first call */
+	struct strings made;   /* directories that davit creates */
+	/* Files whose text is saved: "file PATH" and "absent PATH", by their state before the first
+	 * call. These are CONFIG_PATH and, if davit had configured the engine before, the engine's.
+	 */
+	struct strings saved;
+	bool pending; /* the engine may not have read its files yet */
+
 	struct arena *arena;
 	struct error *err;
 };
@@ -35,32 +49,107 @@ enum node_answer {
 /* Connects to the engine's socket in the host's root. */
 enum node_answer node_ask(const struct node *node, const struct node_engine *engine);
 
-/* All following functions return 0 or -errno, err filled. */
+/* All following functions return 0 or -errno, err filled, unless they say otherwise. */
 
+/* ---- the host (node_host.c) --------------------------------------------------------------- */
+
+/* ID= of os-release; "" without one; NULL: no memory. */
+const char *node_host_id(const struct node *node);
 /* Refuses hosts that must be set up in another way, and roots that can't be a host's. */
 int node_check_host(struct node *node);
-/* `name`: "containerd" or "crio", or NULL for the installed one. */
-int node_find_engine(struct node *node, const char *name);
+bool node_has(const struct node *node, const char *path);
+
+/* ---- the engine (node_find.c) -------------------------------------------------------------- */
+
+extern const struct node_engine node_engines[];
+extern const size_t node_engine_count;
+/*
+ * Finds the kubelet's engine. `name` and `file`: the options' values, or NULL. An engine of the
+ * record stays; if the options name another one, that is an error.
+ */
+int node_find_engine(struct node *node, const char *name, const char *file);
+/*
+ * Fills node->restart, and without a file in the record node->file, for node->engine.
+ * *ret_installed: whether the host has that engine.
+ */
+int node_find_service(struct node *node, bool *ret_installed);
+
+/* ---- the record (node_record.c) ------------------------------------------------------------ */
+
 /* Reads the record of an earlier call. -ENOENT, no error filled: there is none. */
 int node_read_record(struct node *node);
 int node_write_record(const struct node *node);
+/*
+ * Removes the temporary files of a killed call for this file. In a container, process numbers
+ * repeat, so that these files would be in the way. CRI-O would even read them.
+ */
+void node_sweep(const struct node *node, const char *path);
+/* node_sweep, and then writes a file of the host (NULL: removes it). */
+int node_write(const struct node *node, const char *path, const char *text);
+/* Adds the directories to node->made that are missing on the way to a file. */
+int node_note_folders(struct node *node, const char *path);
+/* Removes the record, and those of node->made that are empty. */
+int node_remove_record(const struct node *node);
 
+/* ---- programs (node_files.c) --------------------------------------------------------------- */
+
+/* Checks that programs can be written, and that they can be run there. */
+int node_check_programs(const struct node *node);
 /* Fills node->before. */
 int node_find_existing(struct node *node);
+/* node_note_folders for the programs and the record. */
+int node_note_program_folders(struct node *node);
 /* Copies davit's programs, each by a rename, so that running processes keep the old file. */
 int node_copy_programs(const struct node *node);
 /* Creates links in /usr/bin with the names that others call. Existing files of others are kept. */
 int node_make_names(const struct node *node);
 /*
- * Removes the links and programs. Programs are kept while a container that was started with them
- * exists on this node, because it couldn't be stopped without davit-runtime.
+ * Removes the links and programs. *ret_users: the number of containers on this node that were
+ * started with the programs and couldn't be stopped without them. Then they are kept.
  */
-int node_remove_files(const struct node *node);
+int node_remove_files(const struct node *node, size_t *ret_users);
+
+/* ---- the engine's configuration (node_config.c) --------------------------------------------- */
 
 /*
- * Runs `davit configure` for the engine. If a file changed, restarts the engine and waits for it.
- * If the engine doesn't come back, the configuration is reverted.
+ * Runs `davit configure` in the host's root without changing anything. *ret: the files that would
+ * be written, and their backups. Fails if they couldn't be.
  */
-int node_configure(const struct node *node, bool remove);
+int node_check_configure(const struct node *node, bool remove, struct strings *ret);
+/* Runs it, for these files. Its output is shown. */
+int node_run_configure(const struct node *node, bool remove, const struct strings *changes);
+
+struct node_texts; /* of files, at one time */
+int node_read_texts(const struct node *node, const struct strings *paths, struct node_texts **ret);
+/* Writes the files as they were. */
+int node_write_texts(const struct node *node, const struct node_texts *texts);
+
+/* Reads and checks the file of --config. */
+int node_read_config(struct node *node, const char *path);
+/* Adds CONFIG_PATH to *ret if its text is to change. Fails if it couldn't be written. */
+int node_check_config(const struct node *node, struct strings *ret);
+/* Whether davit had configured the engine before the first call. */
+bool node_had_engine(const struct node *node);
+/* Saves texts before they are changed: see node->saved. */
+int node_save_before(struct node *node, const struct strings *changes, bool is_first);
+/* Saves the texts as davit left them. `texts`: those before this call. */
+int node_save_after(const struct node *node, const struct node_texts *texts);
+/*
+ * Restores the saved files. `check`: only checks that nobody has changed them since. *ret_changes:
+ * their number.
+ */
+int node_restore_saved(const struct node *node, bool check, size_t *ret_changes);
+int node_remove_saved(const struct node *node);
+
+/* ---- restarting it (node_engine.c) ---------------------------------------------------------- */
+
+/* In the calling process, a child: the host's root becomes its own. 0 or -errno, no message. */
+int node_enter_host(const struct node *node);
+int node_wait_for(const struct node *node, pid_t child, const char *what);
 /* Checks that the engine can be restarted from here. Call it before the first change. */
 int node_check_restart(const struct node *node);
+/* Restarts the engine and waits for it. `remove`: whether davit's changes are reverted. */
+int node_restart(const struct node *node, bool remove);
+/* Whether a signal that is blocked asks this process to end. */
+bool node_is_interrupted(void);
+int node_refuse_interrupted(const struct node *node);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "davit/configure.h"
@@ -38,6 +39,52 @@ static const char *base_of(const char *path)
 }
 
 /* ---- programs --------------------------------------------------------------------------- */
+
+/* On Google's COS, /opt can't be written, and /var isn't for programs. */
+static int refuse_folder(const struct node *node, int r)
+{
+	bool cos = string_equal(node_host_id(node), "cos");
+
+	return error_fix(node->err, r,
+			 "build the image for a directory of the host that can be written, and "
+			 "whose programs can be run: --build-arg PREFIX=%s",
+			 cos ? "/home/kubernetes/bin/davit" : "/opt/davit");
+}
+
+/* Whether the file system of a file, which needn't exist yet, allows no program to be run. */
+static bool is_noexec(const struct node *node, const char *path)
+{
+	while (path && path[1]) {
+		AUTO_FD fd = root_openat(&node->host, path, O_PATH);
+		struct statvfs st;
+
+		if (fd >= 0)
+			return fstatvfs(fd, &st) == 0 && (st.f_flag & ST_NOEXEC);
+		path = arena_strndup(node->arena, path, (size_t)(strrchr(path, '/') - path));
+	}
+	return false;
+}
+
+int node_check_programs(const struct node *node)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
+		/* The program itself may be a link, which is replaced. */
+		const char *temporary = arena_printf(node->arena, "%s.new", programs[i]);
+		int r;
+
+		if (!temporary)
+			return error_memory(node->err);
+		r = configure_may_write(&node->host, temporary, node->arena, node->err);
+		if (r == 0 && is_noexec(node, temporary))
+			r = error_set(node->err, ERROR_SYSTEM, EACCES, NULL,
+				      "set up the node: its %s is on a file system that is mounted "
+				      "noexec",
+				      programs[i]);
+		if (r < 0)
+			return refuse_folder(node, r);
+	}
+	return configure_may_write(&node->host, NODE_RECORD, node->arena, node->err);
+}
 
 /* Beside this program, or where it was installed. A descriptor or -errno. */
 static int open_source(const struct node *node, const char *program)
@@ -109,9 +156,7 @@ static int copy_program(const struct node *node, const char *program)
 				 strerror(-from));
 	dir = root_open_parent(&node->host, program, true, &name, node->err);
 	if (dir < 0)
-		return error_fix(node->err, dir,
-				 "build the image for a writable directory of the host: "
-				 "-DCMAKE_INSTALL_PREFIX=/opt/davit");
+		return refuse_folder(node, dir);
 	temporary = arena_printf(node->arena, ".%s.new", name);
 	if (!temporary)
 		return error_memory(node->err);
@@ -122,10 +167,8 @@ static int copy_program(const struct node *node, const char *program)
 		r = copy_to(from, dir, name, temporary);
 	if (r < 0) {
 		(void)unlinkat(dir, temporary, 0);
-		return error_fix(node->err,
-				 error_errno(node->err, -r, "write %s on the host", program),
-				 "build the image for a writable directory of the host: "
-				 "-DCMAKE_INSTALL_PREFIX=/opt/davit");
+		return refuse_folder(node,
+				     error_errno(node->err, -r, "write %s on the host", program));
 	}
 	(void)printf("wrote %s\n", program);
 	return 0;
@@ -144,6 +187,15 @@ int node_find_existing(struct node *node)
 			return error_memory(node->err);
 	}
 	return 0;
+}
+
+int node_note_program_folders(struct node *node)
+{
+	int r = node_note_folders(node, NODE_RECORD);
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(programs); i++)
+		r = node_note_folders(node, programs[i]);
+	return r;
 }
 
 int node_copy_programs(const struct node *node)
@@ -257,7 +309,7 @@ static int restore_program(const struct node *node, const char *program)
 	return 0;
 }
 
-int node_remove_files(const struct node *node)
+int node_remove_files(const struct node *node, size_t *ret_users)
 {
 	size_t users = 0;
 	int r = 0;
@@ -278,6 +330,6 @@ int node_remove_files(const struct node *node)
 		else if (!users)
 			r = remove_file(node, programs[i]);
 	}
-	/* Without the record, a later install would take these programs for somebody's own. */
-	return r < 0 || users ? r : remove_file(node, NODE_RECORD);
+	*ret_users = users;
+	return r;
 }

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What `davit node` remembers on the host: a line with the engine's name, the paths that existed
+ * before, and lines that begin with a word.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "davit/configure.h"
+#include "node.h"
+
+#define RECORD_MAX ((size_t)256 * 1024)
+#define FOLDER_MAX 4096 /* files in a directory */
+#define RESTART_LINE "restart"
+
+static const char folder_line[] = "directory ", main_line[] = "configures ";
+
+/* ---- reading ---------------------------------------------------------------------------- */
+
+static int read_line(struct node *node, const char *line)
+{
+	if (string_equal(line, RESTART_LINE)) {
+		node->pending = true;
+		return 0;
+	}
+	if (string_starts(line, main_line)) {
+		node->file = line + strlen(main_line);
+		return 0;
+	}
+	if (string_starts(line, folder_line))
+		return strings_add(node->arena, &node->made, line + strlen(folder_line));
+	return strings_add(node->arena, line[0] == '/' ? &node->before : &node->saved, line);
+}
+
+static int read_lines(struct node *node, const char *text)
+{
+	struct slice rest = slice_from(text), line;
+
+	while (slice_next(&rest, '\n', &line)) {
+		const char *copy = arena_strndup(node->arena, line.data, line.length);
+
+		if (!copy || (*copy && read_line(node, copy) < 0))
+			return error_memory(node->err);
+	}
+	return 0;
+}
+
+int node_read_record(struct node *node)
+{
+	char *text = NULL;
+	int r = root_read(&node->host, NODE_RECORD, RECORD_MAX, node->arena, &text, NULL);
+
+	if (r == -ENOENT)
+		return r;
+	for (size_t i = 0; r == 0 && i < node_engine_count; i++) {
+		size_t length = strlen(node_engines[i].name);
+
+		if (string_starts(text, node_engines[i].name) && text[length] == '\n') {
+			node->engine = &node_engines[i];
+			return read_lines(node, text + length + 1);
+		}
+	}
+	return error_set(node->err, ERROR_SYSTEM, r < 0 ? -r : EINVAL,
+			 "remove that file, and remove davit manually: davit configure --remove",
+			 "read %s", NODE_RECORD);
+}
+
+/* ---- writing ---------------------------------------------------------------------------- */
+
+void node_sweep(const struct node *node, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	const char *folder = arena_strndup(node->arena, path, (size_t)(slash - path));
+	const char *start = arena_printf(node->arena, ".%s.davit-", slash + 1);
+	struct strings names = {0};
+	AUTO_FD dir = -1;
+
+	if (!folder || !start ||
+	    root_list(&node->host, *folder ? folder : "/", FOLDER_MAX, node->arena, &names) < 0)
+		return;
+	dir = root_openat(&node->host, *folder ? folder : "/", O_PATH | O_DIRECTORY);
+	for (size_t i = 0; i < names.count; i++)
+		if (string_starts(names.items[i], start))
+			(void)unlinkat(dir, names.items[i], 0);
+}
+
+int node_write(const struct node *node, const char *path, const char *text)
+{
+	node_sweep(node, path);
+	return configure_write(&node->host, path, text, false, node->arena, node->err);
+}
+
+static const char *add_lines(const struct node *node, const char *text, const char *start,
+			     const struct strings *lines)
+{
+	for (size_t i = 0; text && i < lines->count; i++)
+		text = arena_printf(node->arena, "%s%s%s\n", text, start, lines->items[i]);
+	return text;
+}
+
+int node_write_record(const struct node *node)
+{
+	const char *text = arena_printf(node->arena, "%s\n", node->engine->name);
+
+	text = add_lines(node, text, "", &node->before);
+	text = add_lines(node, text, folder_line, &node->made);
+	text = add_lines(node, text, "", &node->saved);
+	if (text && node->file)
+		text = arena_printf(node->arena, "%s%s%s\n", text, main_line, node->file);
+	if (text && node->pending)
+		text = arena_printf(node->arena, "%s" RESTART_LINE "\n", text);
+	return text ? node_write(node, NODE_RECORD, text) : error_memory(node->err);
+}
+
+/* ---- directories ------------------------------------------------------------------------ */
+
+int node_note_folders(struct node *node, const char *path)
+{
+	for (const char *end = strchr(path + 1, '/'); end; end = strchr(end + 1, '/')) {
+		const char *folder = arena_strndup(node->arena, path, (size_t)(end - path));
+
+		if (!folder)
+			return error_memory(node->err);
+		if (!node_has(node, folder) && !strings_contain(&node->made, folder) &&
+		    strings_add(node->arena, &node->made, folder) < 0)
+			return error_memory(node->err);
+	}
+	return 0;
+}
+
+/* The deepest first. */
+static int compare(const void *a, const void *b)
+{
+	size_t first = strlen(*(const char *const *)a), second = strlen(*(const char *const *)b);
+
+	return first > second ? -1 : first < second;
+}
+
+int node_remove_record(const struct node *node)
+{
+	struct strings made = node->made;
+	int r = node_write(node, NODE_RECORD, NULL);
+
+	if (r == 0 &&
+	    sort_items(node->arena, made.items, made.count, sizeof(*made.items), compare) < 0)
+		r = error_memory(node->err);
+	for (size_t i = 0; r == 0 && i < made.count; i++) {
+		struct error ignored = {0};
+		const char *name;
+		AUTO_FD dir = root_open_parent(&node->host, made.items[i], false, &name, &ignored);
+
+		/* Others may have put files there. */
+		if (dir >= 0 && unlinkat(dir, name, AT_REMOVEDIR) == 0)
+			(void)printf("removed %s\n", made.items[i]);
+	}
+	return r;
+}
