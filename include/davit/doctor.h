@@ -76,8 +76,16 @@ struct doctor_engine {
 	const char *missing_spec;
 	/* containerd: systemd_cgroup is set for a runtime that doesn't know it. */
 	bool systemd_refused;
+	/* containerd: davit's drop-in, which exists, but isn't imported; NULL: none. CRI-O: the
+	 * same. */
+	const char *unread;
+	/* containerd: the runtime_type of the runtime nvidia, if it isn't runc's; NULL: it is. */
+	const char *other_type;
 	bool missing_for_sure; /* false: depends on containerd's version, which is unknown */
 	struct doctor_program hook, runtime;
+	/* The default runtime, if a program is configured for it; Docker and containerd. */
+	const char *standard_name;
+	struct doctor_program standard;
 	struct doctor_program amd_runtime; /* amd-container-runtime, as Docker finds it */
 };
 
@@ -85,7 +93,11 @@ struct doctor_engine {
 struct doctor_hook {
 	const char *file;
 	unsigned readers;   /* the engines that read it: 1 << enum doctor_engine_kind */
+	unsigned losers;    /* the engines that read another file of that name instead */
+	const char *winner; /* that file; NULL: none */
 	struct error error; /* code ERROR_NONE: it could be read */
+	bool sometimes;     /* it runs only for containers that match its conditions */
+	bool never;         /* it runs for none before they start */
 	struct doctor_program program;
 };
 struct doctor_hooks {

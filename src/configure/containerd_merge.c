@@ -269,6 +269,7 @@ struct containerd_runtime containerd_find_runtime(const struct toml_node *settin
 
 	return (struct containerd_runtime){
 		.program = program && program[0] ? program : NULL,
+		.type = toml_find_string(runtime, TOML_PATH("runtime_type")),
 		.exists = runtime,
 		.systemd = toml_find_bool(runtime, TOML_PATH("options", "SystemdCgroup"), false),
 	};

@@ -86,6 +86,12 @@ int configure_docker_find(const char *text, const char *path, const char *name, 
 	value = member(member(object, "runtimes", json_type_object), name, json_type_object);
 	if (value && find_program(value, arena, &ret->runtime) < 0)
 		return error_memory(err);
+	value = member(object, "default-runtime", json_type_string);
+	if (value && json_object_get_string_len(value)) {
+		ret->standard = arena_strdup(arena, json_object_get_string(value));
+		if (!ret->standard)
+			return error_memory(err);
+	}
 	cgroups = find_cgroups(object);
 	if (cgroups)
 		ret->cgroups = arena_strdup(arena, cgroups);

@@ -165,10 +165,7 @@ int check_docker_cdi(const struct doctor_host *host, struct finding *ret)
 				  engine->cdi_false ? "features.cdi is false"
 						    : "cdi-spec-dirs names no directory",
 				  engine->file);
-		if (engine->cdi_false)
-			return engine_remedy_configure(engine, "docker", " --cdi", ret);
-		return finding_remedy(ret, "remove cdi-spec-dirs from %s, then %s", engine->file,
-				      engine_restart_of(engine));
+		return engine_remedy_configure(engine, "docker", " --cdi", ret);
 	}
 	if (engine->cdi_off)
 		return finding_set(ret, DOCTOR_SKIP, NULL,

@@ -73,6 +73,26 @@ static const char *other_method(const struct doctor_host *host, enum doctor_engi
 	return methods & DOCTOR_BY_CDI ? "CDI devices work without it" : NULL;
 }
 
+/* The default runtime has no program, so that no container starts. */
+static bool standard_is_gone(const struct doctor_engine *engine)
+{
+	const struct doctor_program *standard = &engine->standard;
+
+	return standard->name && !standard->path && (standard->name[0] == '/' || !engine->hidden);
+}
+
+static int standard_gone(const struct doctor_engine *engine, const char *name, struct finding *ret)
+{
+	(void)finding_set(ret, DOCTOR_FAIL, NULL,
+			  "the default runtime %s is %s, but no such program exists: no container "
+			  "starts",
+			  engine->standard_name, engine->standard.name);
+	if (string_equal(engine->standard_name, "nvidia"))
+		return engine_remedy_configure(engine, name, "", ret);
+	return finding_remedy(ret, "install it, or correct %s, then %s", engine->file,
+			      engine_restart_of(engine));
+}
+
 /* 0 if it fills the finding, 1 if no runtime is registered, which each engine judges differently.
  */
 int engine_runtime(const struct doctor_host *host, enum doctor_engine_kind kind,
@@ -86,6 +106,18 @@ int engine_runtime(const struct doctor_host *host, enum doctor_engine_kind kind,
 		return finding_set(ret, DOCTOR_SKIP, NULL, "an engine from a snap can't use it");
 	if (engine->file_error.code)
 		return finding_set(ret, DOCTOR_SKIP, NULL, "its configuration can't be read");
+	if (standard_is_gone(engine))
+		return standard_gone(engine, name, ret);
+	if (engine->other_type) {
+		(void)finding_set(ret, DOCTOR_WARN, NULL,
+				  "the runtime nvidia has the runtime_type %s, so it isn't "
+				  "davit-runtime",
+				  engine->other_type);
+		return finding_remedy(ret,
+				      "rename or remove that runtime, then davit configure %s, "
+				      "then %s",
+				      name, engine_restart_of(engine));
+	}
 	if (!runtime->name && engine->file_hidden)
 		return finding_set(ret, DOCTOR_UNKNOWN, "run `davit doctor` as root",
 				   "%s can't be read", engine->file);
@@ -228,6 +260,12 @@ int check_containerd_config(const struct doctor_host *host, struct finding *ret)
 		return finding_remedy(ret,
 				      "set SystemdCgroup in the runtimes' options instead, then %s",
 				      engine_restart_of(engine));
+	}
+	if (!engine->missing_default && engine->unread) {
+		(void)finding_set(ret, DOCTOR_WARN, NULL,
+				  "containerd doesn't read %s: %s and its imports don't import it",
+				  engine->unread, engine->file);
+		return engine_remedy_configure(engine, "containerd", "", ret);
 	}
 	if (!engine->missing_default || engine->cri_disabled)
 		return engine_config(engine, ret);

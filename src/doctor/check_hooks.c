@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Checks of the engines that read hooks.d: CRI-O and Podman. */
+#include <stdio.h>
 #include <string.h>
 
 #include "check_engines.h"
@@ -33,6 +34,44 @@ static int dangling(const struct doctor_hook *hook, enum doctor_result result, c
 							      : "");
 }
 
+/* davit's hook, if the engine reads another file of the same name instead; or NULL. */
+static const struct doctor_hook *find_replaced(const struct doctor_host *host,
+					       enum doctor_engine_kind kind)
+{
+	for (size_t i = 0; i < host->hooks.count; i++)
+		if (host->hooks.items[i].losers & 1U << kind && host->hooks.items[i].program.ours)
+			return &host->hooks.items[i];
+	return NULL;
+}
+
+static int replaced(const struct doctor_hook *hook, enum doctor_result result, const char *besides,
+		    struct finding *ret)
+{
+	(void)finding_set(
+		ret, result, NULL,
+		"%s replaces %s, because it has the same name in a directory that is read "
+		"later%s",
+		hook->winner, hook->file, besides);
+	return finding_remedy(ret, "rename or remove %s", hook->winner);
+}
+
+/* davit's hook doesn't run for each container. */
+static int limited(const struct doctor_hook *hook, const struct doctor_host *host,
+		   enum doctor_engine_kind kind, struct finding *ret)
+{
+	bool other = doctor_methods(host, kind);
+
+	(void)finding_set(ret, hook->never && !other ? DOCTOR_FAIL : DOCTOR_WARN, NULL,
+			  hook->never
+				  ? "%s runs davit's hook for no container before it starts"
+				  : "%s runs davit's hook only for containers that match `when`",
+			  hook->file);
+	return finding_remedy(ret,
+			      "set `when` to {\"always\": true} and `stages` to [\"prestart\", "
+			      "\"poststop\"] in %s",
+			      hook->file);
+}
+
 /* 0 if the engine reads a hook, and the finding is filled; 1 otherwise. */
 static int hooks_d(const struct doctor_host *host, enum doctor_engine_kind kind,
 		   struct finding *ret)
@@ -46,11 +85,13 @@ static int hooks_d(const struct doctor_host *host, enum doctor_engine_kind kind,
 			continue;
 		if (hook->error.code)
 			return engine_bad_file(&hook->error, ret);
-		if (!ours && hook->program.ours)
+		if ((!ours || ours->never) && hook->program.ours)
 			ours = hook;
 	}
 	if (!ours)
 		return 1;
+	if (ours->never || ours->sometimes)
+		return limited(ours, host, kind, ret);
 	if (missing)
 		return dangling(missing, DOCTOR_WARN, "", ret);
 	return finding_set(ret, DOCTOR_OK, NULL, "%s runs %s", ours->file, ours->program.path);
@@ -63,7 +104,20 @@ int check_engine_crio(const struct doctor_host *host, struct finding *ret)
 
 int check_crio_config(const struct doctor_host *host, struct finding *ret)
 {
-	return engine_config(&host->engines[DOCTOR_CRIO], ret);
+	const struct doctor_engine *engine = &host->engines[DOCTOR_CRIO];
+
+	if (engine->unread && !engine->file_error.code) {
+		(void)finding_set(ret, DOCTOR_WARN, NULL,
+				  "CRI-O doesn't read %s, because its option --config-dir names "
+				  "another directory",
+				  engine->unread);
+		return finding_remedy(
+			ret,
+			"davit configure crio --drop-in DIRECTORY/50-davit.conf, then "
+			"%s",
+			engine_restart_of(engine));
+	}
+	return engine_config(engine, ret);
 }
 
 int check_crio_runtime(const struct doctor_host *host, struct finding *ret)
@@ -75,6 +129,9 @@ int check_crio_runtime(const struct doctor_host *host, struct finding *ret)
 		return 0;
 	if (engine_runtime(host, DOCTOR_CRIO, ret) == 0)
 		return 0;
+	if (find_replaced(host, DOCTOR_CRIO))
+		return replaced(find_replaced(host, DOCTOR_CRIO), DOCTOR_FAIL,
+				", and no runtime nvidia is configured", ret);
 	missing = find_dangling(host, DOCTOR_CRIO);
 	if (missing)
 		return dangling(missing, DOCTOR_FAIL, ", and no runtime nvidia is configured", ret);
@@ -124,9 +181,29 @@ static int closed(const struct doctor_host *host, enum doctor_result result, con
 			      host->system.uid ? "ask the administrator to run " : "", path);
 }
 
+/* cdi_spec_dirs names other directories than those in which davit finds specs. */
+static int no_specs(const struct doctor_host *host, struct finding *ret)
+{
+	const struct doctor_engine *podman = &host->engines[DOCTOR_PODMAN];
+	char besides[300] = "but cdi_spec_dirs is an empty list";
+	const char *dir = podman->spec_dirs.count ? podman->spec_dirs.items[0] : NULL;
+
+	if (dir)
+		(void)snprintf(besides, sizeof(besides), "and no CDI devices exist in %.150s", dir);
+	(void)no_hook(host, DOCTOR_FAIL, NULL, besides, ret);
+	if (!dir)
+		return finding_remedy(ret, "davit configure podman, or correct cdi_spec_dirs in %s",
+				      podman->file);
+	return finding_remedy(ret,
+			      "davit configure podman, or davit cdi generate --output "
+			      "%s/nvidia.json (cdi_spec_dirs in %s)",
+			      dir, podman->file);
+}
+
 int check_podman_hook(const struct doctor_host *host, struct finding *ret)
 {
 	const struct doctor_hook *missing = find_dangling(host, DOCTOR_PODMAN);
+	bool cdi = doctor_methods(host, DOCTOR_PODMAN) & DOCTOR_BY_CDI;
 	int r;
 
 	if (host->hooks.closed && host->system.uid)
@@ -148,13 +225,18 @@ int check_podman_hook(const struct doctor_host *host, struct finding *ret)
 			      ret);
 	if (r == 0)
 		return 0;
+	if (find_replaced(host, DOCTOR_PODMAN))
+		return replaced(
+			find_replaced(host, DOCTOR_PODMAN), cdi ? DOCTOR_WARN : DOCTOR_FAIL,
+			cdi ? "; CDI devices work without it" : ", and no CDI devices exist", ret);
 	if (missing)
-		return dangling(missing, host->cdi.devices.count ? DOCTOR_WARN : DOCTOR_FAIL,
-				host->cdi.devices.count ? "; CDI devices work without it"
-							: ", and no CDI devices exist",
-				ret);
-	if (host->cdi.devices.count)
+		return dangling(
+			missing, cdi ? DOCTOR_WARN : DOCTOR_FAIL,
+			cdi ? "; CDI devices work without it" : ", and no CDI devices exist", ret);
+	if (cdi)
 		return no_hook(host, DOCTOR_OK, NULL, "but CDI devices exist", ret);
+	if (host->engines[DOCTOR_PODMAN].spec_dirs.count || host->engines[DOCTOR_PODMAN].cdi_off)
+		return no_specs(host, ret);
 	if (host->system.uid != 0)
 		return no_hook(host, DOCTOR_WARN,
 			       "ask the administrator to run `davit cdi generate "

@@ -99,6 +99,29 @@ static int add_users_dirs(struct doctor_gathering *g, struct doctor_engine *engi
 	return 0;
 }
 
+/* The default runtime's program, if the file or an option names one. 0 or -ENOMEM. */
+static int take_standard(struct doctor_gathering *g, const char *text, const char *name,
+			 const struct strings *arguments, struct doctor_engine *engine)
+{
+	const char *option = doctor_option_of(arguments, "--default-runtime");
+	const char *added = doctor_option_of(arguments, "--add-runtime");
+	struct configure_docker_facts facts = {0};
+	struct error ignored;
+	size_t length;
+
+	engine->standard_name = option ? option : name;
+	if (!engine->standard_name)
+		return 0;
+	length = strlen(engine->standard_name);
+	if (configure_docker_find(text, engine->file, engine->standard_name, g->arena, &facts,
+				  &ignored) == -ENOMEM)
+		return -ENOMEM;
+	engine->standard.name = facts.runtime;
+	if (added && strncmp(added, engine->standard_name, length) == 0 && added[length] == '=')
+		engine->standard.name = added + length + 1;
+	return 0;
+}
+
 static int read_docker(struct doctor_gathering *g, const struct strings *arguments,
 		       const struct docker_program *program, struct doctor_engine *engine)
 {
@@ -110,6 +133,8 @@ static int read_docker(struct doctor_gathering *g, const struct strings *argumen
 	engine->cdi_off = cdi_is_off(engine, &facts);
 	if (r == 0)
 		r = add_users_dirs(g, engine);
+	if (r == 0 && !text)
+		r = take_standard(g, "", NULL, arguments, engine);
 	if (r < 0 || !text)
 		return r;
 	engine_take_time(g, engine->file, engine);
@@ -129,6 +154,8 @@ static int read_docker(struct doctor_gathering *g, const struct strings *argumen
 	engine->cdi_off = cdi_is_off(engine, &facts);
 	if (facts.spec_dirs.count)
 		engine->spec_dirs = facts.spec_dirs;
+	if (r == 0)
+		r = take_standard(g, text, facts.standard, arguments, engine);
 	return r == 0 ? judge_docker(g, text, arguments, program, engine) : r;
 }
 
@@ -169,19 +196,6 @@ static const char *docker_file(struct doctor_gathering *g, struct doctor_engine 
 	return engine_file_of(g, engine, "docker/daemon.json", "/etc/docker/daemon.json");
 }
 
-/* A stopped daemon will be started with its unit's arguments. 0 or -ENOMEM. */
-static int take_unit(struct doctor_gathering *g, struct strings *arguments)
-{
-	struct configure_service service;
-	int r = configure_find_service(&g->root, "docker", g->arena, &service);
-
-	if (r == 0 && service.arguments.count)
-		r = strings_add(g->arena, arguments, service.program ? service.program : "");
-	for (size_t i = 0; r == 0 && i < service.arguments.count; i++)
-		r = strings_add(g->arena, arguments, service.arguments.items[i]);
-	return r;
-}
-
 int engine_gather_docker(struct doctor_gathering *g, struct doctor_engine *engine)
 {
 	static const char *const services[] = {"snap.docker", "docker"};
@@ -199,8 +213,7 @@ int engine_gather_docker(struct doctor_gathering *g, struct doctor_engine *engin
 	}
 	if (r < 0 || !(engine->program || engine->pid))
 		return r;
-	if (!engine->pid && !engine->snap && g->host->system.uid == 0)
-		r = take_unit(g, &arguments);
+	r = engine_take_unit(g, "docker", engine, &arguments);
 	if (r < 0)
 		return r;
 	engine->of_unit = !engine->pid && arguments.count;

@@ -77,10 +77,29 @@ int engine_find_installed(struct doctor_gathering *g, const char *name,
 int engine_find_runtime(struct doctor_gathering *g, struct doctor_engine *engine)
 {
 	const char *search = engine->search ? engine->search : DOCTOR_USUAL_SEARCH;
+	int r = 0;
 
-	return engine->runtime.name
-		       ? doctor_find_program(g, engine->runtime.name, search, &engine->runtime)
-		       : 0;
+	if (engine->runtime.name)
+		r = doctor_find_program(g, engine->runtime.name, search, &engine->runtime);
+	if (r == 0 && engine->standard.name)
+		r = doctor_find_program(g, engine->standard.name, search, &engine->standard);
+	return r;
+}
+
+int engine_take_unit(struct doctor_gathering *g, const char *name,
+		     const struct doctor_engine *engine, struct strings *arguments)
+{
+	struct configure_service service;
+	int r;
+
+	if (engine->pid || engine->snap || g->host->system.uid != 0)
+		return 0;
+	r = configure_find_service(&g->root, name, g->arena, &service);
+	if (r == 0 && service.arguments.count)
+		r = strings_add(g->arena, arguments, service.program ? service.program : name);
+	for (size_t i = 0; r == 0 && i < service.arguments.count; i++)
+		r = strings_add(g->arena, arguments, service.arguments.items[i]);
+	return r;
 }
 
 /* A rootless daemon's file in its user's configuration; `system` for the host's. NULL: no memory.
@@ -131,13 +150,27 @@ static int find_cri_faults(struct doctor_gathering *g, const struct toml_node *s
 	return 0;
 }
 
+/* The runtime nvidia: its program, or its type if that isn't runc's. */
+static void take_runtime(const struct containerd_runtime *runtime, struct doctor_engine *engine)
+{
+	if (!runtime->exists)
+		return;
+	if (runtime->type && !string_starts(runtime->type, "io.containerd.runc.") &&
+	    !string_equal(runtime->type, "io.containerd.runtime.v1.linux"))
+		engine->other_type = runtime->type;
+	else
+		engine->runtime.name = runtime->program ? runtime->program : "runc";
+}
+
 static int take_containerd(const struct toml_node *settings, unsigned format, unsigned major,
 			   struct arena *arena, struct doctor_engine *engine)
 {
 	struct containerd_runtime runtime = containerd_find_runtime(settings, RUNTIME_NAME);
 	struct containerd_runtime other = containerd_find_runtime(settings, NULL);
 
-	engine->runtime.name = runtime.program;
+	take_runtime(&runtime, engine);
+	engine->standard_name = containerd_default_runtime(settings);
+	engine->standard.name = other.program;
 	engine->cgroups = other.systemd ? "systemd" : "cgroupfs";
 	engine->cri_disabled = containerd_cri_disabled(settings);
 	engine->cdi_off = !containerd_cdi(settings, major >= 2);
@@ -147,6 +180,25 @@ static int take_containerd(const struct toml_node *settings, unsigned format, un
 	if (!other.exists && containerd_names_runtimes(settings) && format < 3)
 		engine->missing_default = containerd_default_runtime(settings);
 	return 0;
+}
+
+/* A file that davit wrote for the engine, but that the engine doesn't read. 0 or -ENOMEM. */
+static int find_unread(struct doctor_gathering *g, const char *path,
+		       const struct engine_files *files, struct doctor_engine *engine)
+{
+	struct error ignored = {0};
+	char *text = NULL;
+	int r;
+
+	if (!path || engine->unread)
+		return 0;
+	for (size_t i = 0; i < files->count; i++)
+		if (string_equal(files->items[i].path, path) && files->items[i].text)
+			return 0;
+	r = configure_read(&g->root, path, g->arena, &text, &ignored);
+	if (text && (strstr(text, CONFIGURE_MARK) || configure_has_lines(text)))
+		engine->unread = path;
+	return r == -ENOMEM ? r : 0;
 }
 
 /* Its files as its version reads them, and their settings; NULL: they can't be read. */
@@ -166,8 +218,15 @@ static int read_containerd(struct doctor_gathering *g, struct containerd_distrib
 		distribution->glob_folder = program.folder ? program.folder : "/";
 	r = containerd_load(&g->root, distribution, NULL, 0, g->arena, files, &err);
 	take_files(g, files, engine);
+	if (r == 0)
+		(void)containerd_choose_place(distribution, files, program.version, g->arena,
+					      &(struct error){0});
 	r = r < 0 ? take_error(engine, r, &err) : ask_containerd(g, &program, files, engine, ret);
 	fd_close(&program.fd);
+	if (r == 0 && *ret)
+		r = find_unread(g, distribution->drop_in, files, engine);
+	if (r == 0 && *ret)
+		r = find_unread(g, distribution->last_drop_in, files, engine);
 	return r;
 }
 
@@ -183,6 +242,8 @@ static int gather_containerd(struct doctor_gathering *g, struct doctor_engine *e
 
 	if (r == 0)
 		r = engine_find_installed(g, "containerd", engine);
+	if (r == 0)
+		r = engine_take_unit(g, "containerd", engine, &arguments);
 	if (r < 0)
 		return r;
 	engine->file = doctor_option_of(&arguments, "--config");
@@ -251,6 +312,9 @@ static int gather_crio(struct doctor_gathering *g, struct doctor_engine *engine)
 		r = engine_find_installed(g, "crio", engine);
 	if (r < 0 || !(engine->program || engine->pid))
 		return r;
+	r = engine_take_unit(g, "crio", engine, &arguments);
+	if (r < 0)
+		return r;
 	engine->cgroups = "systemd";
 	engine->file = doctor_option_of(&arguments, "--config");
 	if (!engine->file)
@@ -274,6 +338,8 @@ static int gather_crio(struct doctor_gathering *g, struct doctor_engine *engine)
 	cgroups = crio_cgroups(settings);
 	if (cgroups)
 		engine->cgroups = cgroups;
+	if (find_unread(g, CRIO_FOLDER "/50-davit.conf", &files, engine) < 0)
+		return -ENOMEM;
 	return engine_find_runtime(g, engine);
 }
 

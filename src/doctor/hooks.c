@@ -5,31 +5,127 @@
 
 #include "davit/configure.h"
 #include "davit/json.h"
-#include "doctor.h"
+#include "engines.h"
 
 #define FILES_MAX 1024
 
-/* Reads hook.path of the file; *ret is NULL if it has none. */
-static int read_hook(struct doctor_gathering *g, const char *path, const char **ret,
+/* What a file of hooks.d says (oci-hooks(5)). */
+struct hook_file {
+	const char *program; /* hook.path; NULL: an old format */
+	bool sometimes;      /* it runs only for some containers */
+	bool never;          /* it runs for none, or at no stage at which a hook can give GPUs */
+};
+
+static bool is_stage(const char *name, bool before_start)
+{
+	static const char *const stages[] = {"prestart",       "createRuntime", "createContainer",
+					     "startContainer", "poststart",     "poststop"};
+
+	for (size_t i = 0; i < (before_start ? 2 : ARRAY_SIZE(stages)); i++)
+		if (string_equal(name, stages[i]))
+			return true;
+	return false;
+}
+
+/* -EINVAL: a stage that the engine doesn't know, for which it starts no container. */
+static int read_stages(struct json_object *object, const char *path, struct hook_file *ret,
+		       struct error *err)
+{
+	struct json_object *stages;
+	bool early = false;
+
+	if (!json_object_object_get_ex(object, "stages", &stages) ||
+	    !json_object_is_type(stages, json_type_array))
+		return error_set(err, ERROR_BAD_CONFIG, EINVAL, NULL, "read %s: it has no stages",
+				 path);
+	for (size_t i = 0; i < json_object_array_length(stages); i++) {
+		const char *stage = json_object_get_string(json_object_array_get_idx(stages, i));
+
+		if (!is_stage(stage, false))
+			return error_set(err, ERROR_BAD_CONFIG, EINVAL, NULL,
+					 "read %s: it has the unknown stage %s", path,
+					 stage ? stage : "null");
+		early |= is_stage(stage, true);
+	}
+	ret->never |= !early;
+	return 0;
+}
+
+/* Whether it is one of the conditions besides "always" (hasBindMounts, annotations, commands). */
+static bool is_condition(struct json_object *value)
+{
+	if (json_object_is_type(value, json_type_array))
+		return json_object_array_length(value);
+	if (json_object_is_type(value, json_type_object))
+		return json_object_object_length(value);
+	return json_object_get_boolean(value);
+}
+
+/* All conditions must hold, and there must be one. */
+static void read_when(struct json_object *object, struct hook_file *ret)
+{
+	struct json_object *when = NULL, *always = NULL;
+	bool conditions = false;
+
+	(void)json_object_object_get_ex(object, "when", &when);
+	if (!json_object_is_type(when, json_type_object)) {
+		ret->never = true;
+		return;
+	}
+	json_object_object_foreach(when, key, value)
+	{
+		if (strcmp(key, "always") == 0)
+			always = value;
+		else if (strcmp(key, "hasBindMounts") == 0 || strcmp(key, "annotations") == 0 ||
+			 strcmp(key, "commands") == 0)
+			conditions |= is_condition(value);
+	}
+	ret->never |= always ? !json_object_get_boolean(always) : !conditions;
+	ret->sometimes = conditions;
+}
+
+/* As Podman and CRI-O read a file. -errno: they start no container because of it. */
+static int read_hook(struct doctor_gathering *g, const char *path, struct hook_file *ret,
 		     struct error *err)
 {
 	AUTO_JSON *object = NULL;
 	struct json_object *value;
+	const char *version;
 	char *text;
 	int r = configure_read(&g->root, path, g->arena, &text, err);
 
-	*ret = NULL;
+	*ret = (struct hook_file){0};
 	if (r == 0 && text)
 		r = json_parse(text, strlen(text), ERROR_BAD_CONFIG, path, &object, err);
 	if (r < 0 || !text)
 		return r;
-	if (!json_object_object_get_ex(object, "hook", &value) ||
-	    !json_object_is_type(value, json_type_object) ||
+	version = json_object_object_get_ex(object, "version", &value)
+			  ? json_object_get_string(value)
+			  : NULL;
+	if (!json_object_object_get_ex(object, "hook", &value))
+		value = NULL;
+	/* The format before 1.0.0, in which `hook` is the path itself. */
+	if (!version || !*version || string_equal(version, "0.1.0"))
+		return json_object_is_type(value, json_type_object)
+			       ? error_set(err, ERROR_BAD_CONFIG, EINVAL,
+					   "set its version to \"1.0.0\"",
+					   "read %s: without a version, `hook` must be a path",
+					   path)
+			       : 0;
+	if (!string_equal(version, "1.0.0"))
+		return error_set(err, ERROR_BAD_CONFIG, EINVAL, NULL,
+				 "read %s: the engine doesn't know its version %s", path, version);
+	if (!json_object_is_type(value, json_type_object) ||
 	    !json_object_object_get_ex(value, "path", &value) ||
 	    !json_object_is_type(value, json_type_string))
-		return 0;
-	*ret = arena_strdup(g->arena, json_object_get_string(value));
-	return *ret ? 0 : -ENOMEM;
+		return error_set(err, ERROR_BAD_CONFIG, EINVAL, NULL,
+				 "read %s: it has no hook.path", path);
+	ret->program = arena_strdup(g->arena, json_object_get_string(value));
+	if (!ret->program)
+		return -ENOMEM;
+	read_when(object, ret);
+	/* The engine looks for the program before it judges the stages. */
+	return doctor_exists(g, ret->program) ? read_stages(object, path, ret, err) : 0;
 }
 
 static struct doctor_hook *find_hook(const struct doctor_gathering *g, const char *path)
@@ -42,22 +138,42 @@ static struct doctor_hook *find_hook(const struct doctor_gathering *g, const cha
 	return NULL;
 }
 
+/* Of files with the same name, an engine uses the one in the last of its folders. */
+static void replace_earlier(struct doctor_gathering *g, const char *path, unsigned reader)
+{
+	const struct doctor_hooks *hooks = &g->host->hooks;
+	const char *name = strrchr(path, '/');
+
+	for (size_t i = 0; i < hooks->count; i++) {
+		struct doctor_hook *hook = &hooks->items[i];
+
+		if (!(hook->readers & reader) || string_equal(hook->file, path) ||
+		    !string_equal(strrchr(hook->file, '/'), name))
+			continue;
+		hook->readers &= ~reader;
+		hook->losers |= reader;
+		hook->winner = path;
+	}
+}
+
 static int add_hook(struct doctor_gathering *g, const char *path, unsigned reader)
 {
 	struct doctor_hook *known = find_hook(g, path);
 	struct error err = {0};
 	struct doctor_hook *hook;
-	const char *program;
-	int r;
+	struct hook_file file;
+	int r = read_hook(g, path, &file, &err);
 
+	/* A file whose program doesn't exist is ignored, so it replaces none. */
+	if (r == -ENOMEM || (r == 0 && !file.program))
+		return r;
+	if (r == 0 && doctor_exists(g, file.program))
+		replace_earlier(g, path, reader);
 	if (known) {
 		known->readers |= reader;
 		return 0;
 	}
-	r = read_hook(g, path, &program, &err);
-	if (r == -ENOMEM || (r == 0 && !program))
-		return r;
-	if (r == 0 && !strstr(program, "davit") && !strstr(program, "nvidia"))
+	if (r == 0 && !strstr(file.program, "davit") && !strstr(file.program, "nvidia"))
 		return 0;
 	hook = ARENA_PUSH(g->arena, &g->host->hooks);
 	if (!hook)
@@ -65,7 +181,9 @@ static int add_hook(struct doctor_gathering *g, const char *path, unsigned reade
 	hook->file = path;
 	hook->readers = reader;
 	hook->error = err;
-	return r < 0 ? 0 : doctor_find_program(g, program, NULL, &hook->program);
+	hook->sometimes = file.sometimes;
+	hook->never = file.never;
+	return r < 0 ? 0 : doctor_find_program(g, file.program, NULL, &hook->program);
 }
 
 /* Judges a file for rootless Podman; the first one that is closed counts. */
@@ -132,6 +250,19 @@ static int note_programs(struct doctor_gathering *g)
 	return r;
 }
 
+/* Where Podman looks for CDI specs. */
+static void take_spec_dirs(struct doctor_gathering *g, const struct podman_hooks *found)
+{
+	struct doctor_engine *podman = &g->host->engines[DOCTOR_PODMAN];
+
+	if (!found->spec_file)
+		return;
+	podman->file = found->spec_file;
+	podman->spec_dirs = found->spec_dirs;
+	podman->cdi_off = !found->spec_dirs.count;
+	engine_find_own_specs(g, podman);
+}
+
 int doctor_gather_hooks(struct doctor_gathering *g)
 {
 	struct doctor_hooks *hooks = &g->host->hooks;
@@ -146,6 +277,7 @@ int doctor_gather_hooks(struct doctor_gathering *g)
 	hooks->folders = found.folders;
 	hooks->file = found.file;
 	hooks->of_root = is_of_root(&podman, found.file);
+	take_spec_dirs(g, &found);
 	r = 0;
 	for (size_t i = 0; r == 0 && i < found.folders.count; i++)
 		r = doctor_add_hooks(g, found.folders.items[i], DOCTOR_PODMAN);

@@ -23,7 +23,8 @@ static bool has_hook(const struct doctor_host *host, enum doctor_engine_kind kin
 		return host->engines[kind].hook.path;
 	for (size_t i = 0; kind != DOCTOR_CONTAINERD && i < host->hooks.count; i++)
 		if (host->hooks.items[i].readers & 1U << kind &&
-		    host->hooks.items[i].program.ours && host->hooks.items[i].program.path)
+		    host->hooks.items[i].program.ours && host->hooks.items[i].program.path &&
+		    !host->hooks.items[i].never)
 			return true;
 	return false;
 }
@@ -45,6 +46,19 @@ static bool has_cdi(const struct doctor_host *host, enum doctor_engine_kind kind
 	       strings_contain(folders, "/var/run/cdi");
 }
 
+/* NVIDIA's runtime and others' scripts also give GPUs, but low-level runtimes don't. */
+static bool gives_gpus(const struct doctor_program *runtime)
+{
+	static const char *const plain[] = {"runc", "crun", "youki", "runsc", "kata-runtime"};
+	const char *slash = runtime->path ? strrchr(runtime->path, '/') : NULL;
+	const char *name = slash ? slash + 1 : "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(plain); i++)
+		if (string_equal(name, plain[i]))
+			return false;
+	return runtime->path && !string_starts(name, "containerd-shim-");
+}
+
 unsigned doctor_methods(const struct doctor_host *host, enum doctor_engine_kind kind)
 {
 	const struct doctor_engine *engine = &host->engines[kind];
@@ -54,7 +68,7 @@ unsigned doctor_methods(const struct doctor_host *host, enum doctor_engine_kind 
 		return 0;
 	if (has_hook(host, kind))
 		methods |= DOCTOR_BY_HOOK;
-	if (engine->runtime.path && !engine->cri_disabled)
+	if (gives_gpus(&engine->runtime) && !engine->cri_disabled)
 		methods |= DOCTOR_BY_RUNTIME;
 	if (has_cdi(host, kind))
 		methods |= DOCTOR_BY_CDI;

@@ -33,6 +33,7 @@ new_host() { # KIND OS-ID SOCKET UNIT...
 }
 # Who listens where the engine would.
 start_engine() {
+	rm -f "$host$socket"
 	/usr/bin/python3 -c 'import os, socket, sys
 s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(64)
 settings = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
@@ -104,7 +105,56 @@ version = 2
 END
 sets_up 'Debian, containerd 1.7' 'systemctl restart containerd' /etc/containerd/conf.d/davit.toml
 
+# kind: another place of the program, and a runtime beside the default one.
+new_host kind debian /run/containerd/containerd.sock containerd
+mkdir -p "$host/etc/containerd" "$host/usr/local/bin"
+: > "$host/usr/local/bin/containerd"
+cat > "$host/etc/containerd/config.toml" << 'END'
+version = 2
+[plugins."io.containerd.grpc.v1.cri".containerd]
+  default_runtime_name = "runc"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+  base_runtime_spec = "/etc/containerd/cri-base.json"
+  [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+    SystemdCgroup = true
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.test-handler]
+  runtime_type = "io.containerd.runc.v2"
+END
+echo '{}' > "$host/etc/containerd/cri-base.json"
+sets_up kind 'systemctl restart containerd' /etc/containerd/conf.d/davit.toml
+
+# Amazon Linux 2023 on EKS: NVIDIA's runtime is the default, and the file is written at each boot.
+new_host eks amzn /run/containerd/containerd.sock containerd
+mkdir -p "$host/etc/containerd"
+: > "$host/usr/bin/containerd"
+cat > "$host/etc/containerd/config.toml" << 'END'
+version = 2
+imports = ["/etc/containerd/config.d/*.toml"]
+[plugins."io.containerd.grpc.v1.cri".containerd]
+default_runtime_name = "nvidia"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.nvidia]
+runtime_type = "io.containerd.runc.v2"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.nvidia.options]
+BinaryName = "/usr/bin/nvidia-container-runtime"
+SystemdCgroup = true
+END
+cp "$host/etc/containerd/config.toml" "$work/written-at-boot"
+sets_up 'Amazon Linux 2023' 'systemctl restart containerd' /etc/containerd/conf.d/davit.toml
+before=$(root_state "$host")
+start_engine
+node install
+cp "$work/written-at-boot" "$host/etc/containerd/config.toml"
+rm "$host/log"
+node install
+equal 'Amazon Linux 2023, after a boot: it is configured again' '0 yes systemctl restart containerd' \
+	"$rc $(grep -q conf.d/davit.toml "$host/etc/containerd/config.toml" && echo yes) $(cat "$host/log")"
+node remove
+equal 'Amazon Linux 2023, after a boot: taken back' "0 $before" "$rc $(root_state "$host")"
+stop_engine
+
 # What docs/kubernetes.md says of a pod's annotations: the default runtime's list is copied.
+host=$work/debian
 cat > "$host/etc/containerd/config.toml" << 'END'
 version = 2
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
@@ -162,12 +212,12 @@ mkdir -p "$host/etc/crio/crio.conf.d"
 : > "$host/usr/bin/crio"
 sets_up CRI-O 'systemctl restart crio' /etc/crio/crio.conf.d/50-davit.conf
 
-for id in bottlerocket talos; do
+for id in bottlerocket talos flatcar; do
 	new_host $id $id /run/containerd/containerd.sock containerd
 	: > "$host/usr/bin/containerd"
 	before=$(root_state "$host")
 	node install
-	matches "$id: refused, its own way is named" "^davit: cannot set up $id: .*fix: (use a -nvidia variant|add the system extension)" "$output"
+	matches "$id: refused, its own way is named" "^davit: cannot set up $id: .*fix: (use a -nvidia variant|add the sys)" "$output"
 	equal "$id: nothing is changed" "3 $before" "$rc $(root_state "$host")"
 done
 
@@ -364,6 +414,36 @@ equal 'a containerd with another file' '0 yes yes' \
 restores 'a containerd with another file'
 stop_engine
 
+# A ConfigMap's file, which is a link.
+new_containerd config
+start_engine
+mkdir "$work/map"
+echo '{"driver": {"root": "/run/nvidia/driver"}}' > "$work/map/data"
+ln -s data "$work/map/config.json"
+before=$(root_state "$host")
+node install --config "$work/map/config.json"
+equal '--config: it becomes the node'"'"'s' "0 $(< "$work/map/data") 644" \
+	"$rc $(< "$host/etc/davit/config.json") $(stat -c %a "$host/etc/davit/config.json")"
+rm "$host/log"
+echo '{"driver": {"root": "/usr/local/nvidia"}}' > "$work/map/data"
+node install --config "$work/map/config.json"
+equal '--config: another one, without a restart' "0 $(< "$work/map/data") no" \
+	"$rc $(< "$host/etc/davit/config.json") $([ -e "$host/log" ] && echo yes || echo no)"
+restores '--config'
+mkdir "$host/etc/davit"
+echo '{"log": {"level": "debug"}}' > "$host/etc/davit/config.json"
+before=$(root_state "$host")
+node install --config "$work/map/config.json"
+restores '--config: the node had another one'
+for text in '{"driver": {"rot": "/"}}' ''; do
+	printf '%s' "$text" > "$work/map/data"
+	node install --config "$work/map/config.json"
+	refuses "--config: \"$text\"" "cannot .*$work/map/config.json"
+done
+node install --config "$work/map/none"
+refuses '--config: no such file' "cannot read $work/map/none: No such file"
+stop_engine
+
 # --- which engine -------------------------------------------------------------------------------------
 
 new_rancher() { # k3s|rke2
@@ -534,6 +614,12 @@ node remove
 before=$(root_state "$host")
 node_in 'mount --bind $host/usr $host/usr; mount -o remount,ro,bind $host/usr' install
 refuses '/usr is read-only' "cannot write $bindir/davit.*: Read-only file system .*--build-arg PREFIX=/opt/davit"
+# /usr/local can be written.
+mkdir -p "$host$bindir"
+before=$(root_state "$host")
+node_in 'mount --bind $host/usr/local $host/usr/local; mount --bind $host/usr/bin $host/usr/bin; mount -o remount,ro,bind $host/usr/bin' install
+equal 'only /usr/bin is read-only: the links are skipped' '0 5' "$rc $(grep -c '^skipped /usr/bin/nvidia-.*: Read-only file system' <<< "$output")"
+restores 'only /usr/bin is read-only'
 printf 'ID=cos\n' > "$host/etc/os-release"
 before=$(root_state "$host")
 node_in 'mount --bind $host/usr $host/usr; mount -o remount,noexec,bind $host/usr' install
@@ -551,8 +637,23 @@ equal "the image's entry point is what is tested here" '["/usr/local/bin/davit",
 for option in $(jq -r '.[3:][] | select(startswith("--"))' <<< "$entry"); do
 	matches "the image's entry point: $option is known" "^  $option " "$("$davit" node install --help)"
 done
-equal 'the image has what is copied: bin and libexec' '/usr/local/bin /usr/local/libexec' \
-	"$(sed -n 's/^COPY --from=build .* //p' "$kubernetes/Containerfile" | xargs)"
+# The image: all programs in one directory, whatever the prefix is.
+equal 'the image has one directory' '/usr/local/bin' "$(sed -n 's/^COPY --from=build .* //p' "$kubernetes/Containerfile" | xargs)"
+installed=$(DESTDIR=$work/image cmake --install "$DAVIT_BUILD" | sed -n 's/^-- Installing: //p')
+mkdir "$work/programs"
+# shellcheck disable=SC2046 # two patterns
+cp $(sed -n 's/.*cp \(.*\) \/programs$/\1/p' "$kubernetes/Containerfile" |
+	sed "s|/image\$PREFIX|$work/image${bindir%/bin}|g") "$work/programs"
+equal 'the image has all programs that are installed' "$(grep -E "^$work/image$bindir/davit|/libexec/davit/" <<< "$installed" | sed 's|.*/||' | sort)" \
+	"$(find "$work/programs" -type f -printf '%f\n' | sort)"
+new_containerd image
+start_engine
+before=$(root_state "$host")
+rc=0
+output=$("$work/programs/davit" node install --host "$host" 2>&1) || rc=$?
+equal 'the image sets up a node' "0 $(sha256sum < "$DAVIT_BUILD/davit-nvml")" "$rc $(sha256sum < "$host${bindir%/bin}/libexec/davit/davit-nvml")"
+restores 'the image sets up a node'
+stop_engine
 while read -r file; do
 	equal "kustomization.yaml: $file is there, every document of a kind" yes \
 		"$(awk 'BEGIN { RS = "(^|\n)---\n" } !/\nkind: [A-Z]/ { bad = 1 } END { print bad ? "no" : "yes" }' "$kubernetes/$file")"

@@ -100,9 +100,9 @@ case_of() { # METHOD CONDITION OPTION...
 		"$(tree_state "$work/volume")"
 }
 
-says() { # NAME RESULT EVIDENCE: what doctor says of the daemon that runs, to its user
+says() { # NAME RESULT EVIDENCE [ID]: what doctor says of the daemon that runs, to its user
 	local answer
-	answer=$(as_user davit doctor --all --engine docker 2>&1 | grep ' docker.cdi ' || true)
+	answer=$(as_user davit doctor --all --engine docker 2>&1 | grep " ${4:-docker.cdi} " || true)
 	matches "$1 ($version), doctor" "^$2 .*$3" "$answer"
 }
 
@@ -146,6 +146,15 @@ if [ "${version%%.*}" -ge 25 ]; then
 	cp "$work/front/nvidia.json" "$work/home/.config/cdi"
 	says 'a folder with a spec' ok "$work/home/.config/cdi contains specs"
 fi
+# What doctor says to the user holds below.
+says 'the daemon of a user' ok "process [0-9]+$" engine.docker
+says 'the daemon of a user' ok "$file$" docker.config
+says 'the daemon of a user' ok "$work/bin/nvidia-container-runtime-hook$" docker.hook
+says 'the daemon of a user' ok "nvidia is $work/front/davit-runtime$" docker.runtime
+says 'the daemon of a user' ok 'nothing changed since' docker.restart
+equal "the daemon of a user ($version): the methods that doctor counts" \
+	"$([ "${version%%.*}" -lt 25 ] && echo '["hook","runtime"]' || echo '["hook","runtime","cdi"]')" \
+	"$(as_user davit doctor --json --engine docker | jq -c .engines.docker)"
 methods=(hook runtime)
 [ "${version%%.*}" -lt 25 ] || methods+=(CDI)
 for method in "${methods[@]}"; do
@@ -163,6 +172,11 @@ run_docker -- nodeprobe /dev/nvidiactl
 equal "nothing asked for (rootless Docker $version, $low_name)" '0 /dev/nvidiactl: ENOENT' "$rc $output$errors"
 run_docker --runtime nvidia -- nodeprobe /dev/nvidiactl
 equal "nothing asked for of davit-runtime (rootless Docker $version, $low_name)" '0 /dev/nvidiactl: ENOENT' "$rc $output$errors"
+sleep 2
+touch "$file"
+says 'the file of a user is changed' warn "but $file changed at" docker.restart
+equal "the file of a user is changed ($version): the remedy" 'systemctl --user restart docker' \
+	"$(as_user davit doctor --json --engine docker | jq -r '.checks[] | select(.id == "docker.restart").remedy')"
 run_docker --gpus '"device=7"' -- true
 [ "$low_name" = crun ] || matches "--gpus \"device=7\" (rootless Docker $version, $low_name): our line" \
 	'davit: cannot inject GPU 7: .*\(fix: choose one of them in --gpus\)' "$errors"

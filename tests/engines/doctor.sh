@@ -92,6 +92,16 @@ matches "$title ($with): so says docker" '[Uu]nknown (or invalid )?runtime( spec
 	"$(docker run --rm --network none --runtime nvidia gpu-test true 2>&1 || true)"
 stop_dockerd
 
+title='the default runtime without its program'
+start_dockerd "{\"default-runtime\": \"nvidia\", \"runtimes\": {\"nvidia\": {\"path\": \"$work/gone\"}}}"
+doctor env
+equal "$title ($with): exit code" 1 "$rc"
+result docker.runtime fail "default runtime nvidia is $work/gone, but no such program exists: no container starts"
+equal "$title ($with): so it is, with --gpus, too" 'fails fails' \
+	"$(docker run --rm --network none gpu-test true > /dev/null 2>&1 || printf 'fails '
+		docker run --rm --network none --gpus 1 gpu-test true > /dev/null 2>&1 || echo fails)"
+stop_dockerd
+
 title='without hook and runtime'
 rm "$registered"
 start_dockerd '{}'

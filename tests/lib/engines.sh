@@ -4,7 +4,7 @@
 # cgroup versions that it is run with.
 
 # Scripts that need no runtime, or choose their own; all others run on each.
-single_scripts=(bad-input docker-files callers cdi cdi-hook cdi-mapped cdi-names configure container-cli containerd-files containerd-rootless cri crio docker-rootless doctor environment docker hooks-d matrix node podman runtime-bundles
+single_scripts=(bad-input docker-files callers cdi cdi-hook cdi-mapped cdi-names configure container-cli containerd-files containerd-rootless cri crio docker-rootless doctor doctor-states environment docker hooks-d matrix node podman runtime-bundles
 	rootless runtime-engines systemd try units log created-files launchers calls vendors-engines platforms wsl jetson)
 
 # What depends on the cgroup's version: who may use which device.
@@ -28,7 +28,7 @@ engine_scripts() {
 			printf '%s\n' "$name $with"
 		done
 	done
-	for name in vendors-engines bad-input callers cdi-hook environment runtime-bundles doctor units launchers calls \
+	for name in vendors-engines bad-input callers cdi-hook environment runtime-bundles doctor doctor-states units launchers calls \
 		containerd-files containerd-rootless docker-files docker-rootless node; do
 		printf '%s\n' "$name runc v2"
 	done

@@ -58,18 +58,24 @@ static int open_node(const struct arguments *arguments, struct node *node)
 	return node_check_host(node);
 }
 
-/* Everything that could prevent it. Nothing is changed. *ret: the configuration files to change. */
-static int check(struct node *node, struct strings *ret)
+/*
+ * Everything that could prevent it. Nothing is changed. *ret: the configuration files to change, of
+ * which the first *ret_engines are the engine's.
+ */
+static int check(struct node *node, struct strings *ret, size_t *ret_engines)
 {
 	int r = node_check_programs(node);
 
 	if (r == 0)
 		r = node_check_configure(node, false, ret);
-	return r == 0 && (ret->count || node->pending) ? node_check_restart(node) : r;
+	*ret_engines = ret->count;
+	if (r == 0 && (ret->count || node->pending))
+		r = node_check_restart(node);
+	return r == 0 ? node_check_config(node, ret) : r;
 }
 
 /* Fills and writes the record, so that it exists if a later step fails. */
-static int begin(struct node *node, const struct strings *changes, bool is_first)
+static int begin(struct node *node, const struct strings *changes, size_t engines, bool is_first)
 {
 	int r = is_first ? node_find_existing(node) : 0;
 
@@ -79,12 +85,12 @@ static int begin(struct node *node, const struct strings *changes, bool is_first
 		r = node_note_folders(node, changes->items[i]);
 	if (r == 0)
 		r = node_save_before(node, changes, is_first);
-	node->pending |= changes->count > 0;
+	node->pending |= engines > 0;
 	return r < 0 ? r : node_write_record(node);
 }
 
 /* If it fails, the engine gets back what it had before this call. */
-static int change_engine(struct node *node, const struct strings *changes)
+static int change_files(struct node *node, const struct strings *changes, size_t engines)
 {
 	struct error ignored = {0};
 	struct node again = *node;
@@ -96,10 +102,13 @@ static int change_engine(struct node *node, const struct strings *changes)
 		r = node_refuse_interrupted(node);
 	if (r < 0)
 		return r;
-	if (changes->count)
+	if (changes->count > engines) {
+		r = node_write(node, CONFIG_PATH, node->config);
+		if (r == 0)
+			(void)puts("wrote " CONFIG_PATH);
+	}
+	if (r == 0 && engines)
 		r = node_run_configure(node, false, changes);
-	else
-		(void)puts("nothing to change");
 	if (r == 0 && node->pending) {
 		restarted = true;
 		r = node_restart(node, false);
@@ -133,26 +142,32 @@ static int remove_all(struct node *node)
 /* If this fails, the node is restored, unless an earlier call had already set it up. */
 static int set_up(const struct arguments *arguments, struct node *node)
 {
+	const char *config = arguments->config;
 	struct strings changes = {0};
 	struct error ignored = {0};
 	struct node again;
+	size_t engines = 0;
 	int r = node_read_record(node);
 	bool is_first = r == -ENOENT;
 
-	if (r == 0 || is_first)
+	if (is_first)
+		r = 0;
+	if (r == 0 && config)
+		r = node_read_config(node, config);
+	if (r == 0)
 		r = node_find_engine(node, arguments_value(arguments, "engine"),
 				     arguments_value(arguments, "file"));
 	if (r == 0)
-		r = check(node, &changes);
+		r = check(node, &changes, &engines);
 	if (r < 0)
 		return r;
-	r = begin(node, &changes, is_first);
+	r = begin(node, &changes, engines, is_first);
 	if (r == 0)
 		r = node_copy_programs(node);
 	if (r == 0)
 		r = node_make_names(node);
 	if (r == 0)
-		r = change_engine(node, &changes);
+		r = change_files(node, &changes, engines);
 	if (r == 0 && node->pending) {
 		node->pending = false;
 		r = node_write_record(node);
@@ -171,10 +186,12 @@ static int revert_engine(struct node *node)
 {
 	struct strings changes = {0};
 	size_t count = 0;
-	int r = node->saved.count ? node_restore_saved(node, true, &count)
-				  : node_check_configure(node, true, &changes);
+	bool had_engine = node_had_engine(node);
+	int r = node_restore_saved(node, true, &count);
 
-	node->pending |= count || changes.count;
+	if (r == 0 && !had_engine)
+		r = node_check_configure(node, true, &changes);
+	node->pending |= changes.count || (count && had_engine);
 	if (r == 0 && node->pending)
 		r = node_check_restart(node);
 	if (r == 0 && node->pending)
@@ -338,7 +355,8 @@ static const struct command node_install = {
 		"and configures containerd (also of k3s, RKE2, k0s and MicroK8s) or CRI-O. Then it\n"
 		"restarts the engine and waits until it answers. If it can't do this safely, it fails\n"
 		"before anything is changed. If the engine doesn't come back, or a signal ends the\n"
-		"command, everything is reverted.\n",
+		"command, everything is reverted. With --config, the file's text becomes the node's\n" CONFIG_PATH
+		".\n",
 	.example = "davit node install --host /host --stay",
 	.options = install_options,
 	.run = install,

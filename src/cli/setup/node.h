@@ -24,12 +24,14 @@ struct node {
 	const char *file;    /* containerd's main file; NULL: CRI-O */
 	const char *restart; /* the command; NULL: the host has no service of the engine */
 	bool set_default, cdi, no_restart;
+	const char *config; /* the text for the host's CONFIG_PATH; NULL: it isn't changed */
 
 	/* The record, from here on. */
 	struct strings before; /* davit's programs and names that existed before the first call */
 	struct strings made;   /* directories that davit creates */
-	/* Configuration files that davit had written before the first call, and those that it wrote
-	 * beside them: "file PATH" and "absent PATH", by their state before the first call. */
+	/* Files whose text is saved: "file PATH" and "absent PATH", by their state before the first
+	 * call. These are CONFIG_PATH and, if davit had configured the engine before, the engine's.
+	 */
 	struct strings saved;
 	bool pending; /* the engine may not have read its files yet */
 
@@ -122,7 +124,13 @@ int node_read_texts(const struct node *node, const struct strings *paths, struct
 /* Writes the files as they were. */
 int node_write_texts(const struct node *node, const struct node_texts *texts);
 
-/* Before `changes`: saves the texts of those that davit had written before the first call. */
+/* Reads and checks the file of --config. */
+int node_read_config(struct node *node, const char *path);
+/* Adds CONFIG_PATH to *ret if its text is to change. Fails if it couldn't be written. */
+int node_check_config(const struct node *node, struct strings *ret);
+/* Whether davit had configured the engine before the first call. */
+bool node_had_engine(const struct node *node);
+/* Saves texts before they are changed: see node->saved. */
 int node_save_before(struct node *node, const struct strings *changes, bool is_first);
 /* Saves the texts as davit left them. `texts`: those before this call. */
 int node_save_after(const struct node *node, const struct node_texts *texts);

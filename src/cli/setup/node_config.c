@@ -151,6 +151,42 @@ int node_write_texts(const struct node *node, const struct node_texts *texts)
 	return r;
 }
 
+/* ---- davit's own configuration ---------------------------------------------------------- */
+
+/* A ConfigMap's files are links. */
+int node_read_config(struct node *node, const char *path)
+{
+	struct config ignored;
+	size_t length = 0;
+	char *text = NULL;
+	int r = file_load(path, 0, CONFIG_SIZE_MAX, node->arena, &text, &length);
+
+	if (r < 0)
+		return error_read(node->err, ERROR_BAD_CONFIG, -r,
+				  "name a file of this container with --config", "%s", path);
+	r = config_parse(text, length, path, node->arena, &ignored, node->err);
+	if (r == 0)
+		node->config = text;
+	return r;
+}
+
+int node_check_config(const struct node *node, struct strings *ret)
+{
+	char *now = NULL;
+	int r;
+
+	if (!node->config)
+		return 0;
+	r = configure_read(&node->host, CONFIG_PATH, node->arena, &now, node->err);
+	if (r < 0 || string_equal(now, node->config))
+		return r;
+	r = configure_may_write(&node->host, CONFIG_PATH, node->arena, node->err);
+	if (r == -ELOOP)
+		return error_fix(node->err, r, "remove that link from the host");
+	return r == 0 && strings_add(node->arena, ret, CONFIG_PATH) < 0 ? error_memory(node->err)
+									: r;
+}
+
 /* ---- a configuration that davit had written before ---------------------------------------- */
 
 struct saved {
@@ -210,6 +246,14 @@ static bool is_saved(const struct node *node, const char *path)
 	return false;
 }
 
+bool node_had_engine(const struct node *node)
+{
+	for (size_t i = 0; i < node->saved.count; i++)
+		if (!string_equal(path_of(node->saved.items[i]), CONFIG_PATH))
+			return true;
+	return false;
+}
+
 static int save(struct node *node, const struct strings *paths)
 {
 	for (size_t i = 0; i < paths->count; i++) {
@@ -239,12 +283,16 @@ static int save(struct node *node, const struct strings *paths)
 
 int node_save_before(struct node *node, const struct strings *changes, bool is_first)
 {
+	const char *path = CONFIG_PATH;
+	const struct strings config = {.items = &path, .count = 1};
 	struct strings ours = {0};
 	int r = is_first ? node_check_configure(node, true, &ours) : 0;
 
+	if (r == 0 && node->config)
+		r = save(node, &config);
 	if (r == 0 && ours.count)
 		r = save(node, &ours);
-	return r == 0 && node->saved.count ? save(node, changes) : r;
+	return r == 0 && node_had_engine(node) ? save(node, changes) : r;
 }
 
 /* The text that a file had before this call. */
