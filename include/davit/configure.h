@@ -459,11 +459,16 @@ struct podman_hooks {
 	const char *file;       /* the last file that sets hooks_dir; NULL: none */
 	bool append;            /* an {append=true} applies, also to later files */
 	bool empty; /* hooks_dir is an empty list; the folders are what Podman then reads */
+	/* The same of cdi_spec_dirs, which Podman knows since 5.5. */
+	struct strings spec_dirs;
+	const char *spec_file; /* the last file that sets it; NULL: none */
+	bool spec_append;
 };
 /*
  * Applies a containers.conf to the result of the files before it: engine.hooks_dir replaces the
- * folders, or is appended after {append=true} (since Podman 4.8). Pure. Source: containers.conf(5).
- * -EINVAL with ERROR_BAD_CONFIG, and *ret unchanged, if it isn't TOML.
+ * folders, or is appended after {append=true} (since Podman 4.8). engine.cdi_spec_dirs likewise.
+ * Pure. Source: containers.conf(5). -EINVAL with ERROR_BAD_CONFIG, and *ret unchanged, if it isn't
+ * TOML.
  */
 int configure_podman_hook_folders(const char *text, const char *path, struct arena *arena,
 				  struct podman_hooks *ret, struct error *err);

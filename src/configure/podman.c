@@ -18,10 +18,11 @@
 #define ADMINISTRATOR "/etc/containers"
 
 /* Versions from which Podman reads containers.conf in another way. */
-#define OVERRIDE 405u /* CONTAINERS_CONF_OVERRIDE */
-#define LISTS 408u    /* {append=true}, and an empty list is as if none were set */
-#define OF_ROOT 500u  /* root's own files */
-#define BY_NAME 600u  /* only one main file, and drop-ins in more folders */
+#define OVERRIDE 405u  /* CONTAINERS_CONF_OVERRIDE */
+#define LISTS 408u     /* {append=true}, and an empty list is as if none were set */
+#define OF_ROOT 500u   /* root's own files */
+#define SPEC_DIRS 505u /* cdi_spec_dirs */
+#define BY_NAME 600u   /* only one main file, and drop-ins in more folders */
 
 /* ---- the caller ------------------------------------------------------------------------- */
 
@@ -258,28 +259,44 @@ static int add_files(const struct root *root, const struct podman *podman, struc
 
 /* ---- the directories -------------------------------------------------------------------- */
 
+/* 1: the key is set, and *folders is replaced or extended. 0: it isn't set. -ENOMEM. */
+static int take_list(const struct toml_node *top, const char *key, struct arena *arena,
+		     bool *append, struct strings *folders)
+{
+	const struct toml_node *list = toml_find(top, TOML_PATH("engine", key));
+	struct strings named;
+
+	if (!list || list->type != TOML_ARRAY)
+		return 0;
+	for (const struct toml_node *item = list->first; item; item = item->next)
+		if (item->type == TOML_TABLE)
+			*append = toml_find_bool(item, TOML_PATH("append"), *append);
+	if (toml_strings(list, arena, &named) < 0)
+		return -ENOMEM;
+	if (!*append)
+		*folders = named;
+	for (size_t i = 0; *append && i < named.count; i++)
+		if (strings_add(arena, folders, named.items[i]) < 0)
+			return -ENOMEM;
+	return 1;
+}
+
 int configure_podman_hook_folders(const char *text, const char *path, struct arena *arena,
 				  struct podman_hooks *ret, struct error *err)
 {
-	const struct toml_node *list;
 	struct toml_node *top;
-	struct strings named;
-	int r = toml_parse(text, path, arena, &top, err);
+	int hooks, specs, r = toml_parse(text, path, arena, &top, err);
 
-	list = r == 0 ? toml_find(top, TOML_PATH("engine", "hooks_dir")) : NULL;
-	if (!list || list->type != TOML_ARRAY)
+	if (r < 0)
 		return r;
-	for (const struct toml_node *item = list->first; item; item = item->next)
-		if (item->type == TOML_TABLE)
-			ret->append = toml_find_bool(item, TOML_PATH("append"), ret->append);
-	if (toml_strings(list, arena, &named) < 0)
+	hooks = take_list(top, "hooks_dir", arena, &ret->append, &ret->folders);
+	specs = take_list(top, "cdi_spec_dirs", arena, &ret->spec_append, &ret->spec_dirs);
+	if (hooks < 0 || specs < 0)
 		return error_memory(err);
-	if (!ret->append)
-		ret->folders = named;
-	for (size_t i = 0; ret->append && i < named.count; i++)
-		if (strings_add(arena, &ret->folders, named.items[i]) < 0)
-			return error_memory(err);
-	ret->file = path;
+	if (hooks)
+		ret->file = path;
+	if (specs)
+		ret->spec_file = path;
 	return 0;
 }
 
@@ -291,6 +308,8 @@ int configure_podman_hooks(const struct root *root, const struct podman *podman,
 
 	*ret = (struct podman_hooks){0};
 	if (strings_add(arena, &ret->folders, PODMAN_HOOKS) < 0 ||
+	    strings_add(arena, &ret->spec_dirs, "/etc/cdi") < 0 ||
+	    strings_add(arena, &ret->spec_dirs, "/var/run/cdi") < 0 ||
 	    add_files(root, podman, arena, &files) < 0)
 		return error_memory(err);
 	for (size_t i = 0; r == 0 && i < files.count; i++) {
@@ -306,6 +325,8 @@ int configure_podman_hooks(const struct root *root, const struct podman *podman,
 		r = error_set(err, ERROR_BAD_CONFIG, EINVAL, "remove it, or update Podman",
 			      "read %s: Podman before 4.8 doesn't know {append=true}", ret->file);
 	ret->empty = ret->folders.count == 0;
+	if (!is_since(podman, SPEC_DIRS))
+		ret->spec_file = NULL;
 	/* There is no default for a user. */
 	if (r == 0 && ret->empty && !podman->uid && is_since(podman, LISTS) &&
 	    (strings_add(arena, &ret->folders, PODMAN_HOOKS) < 0 ||

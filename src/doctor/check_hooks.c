@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Checks of the engines that read hooks.d: CRI-O and Podman. */
+#include <stdio.h>
 #include <string.h>
 
 #include "check_engines.h"
@@ -180,9 +181,29 @@ static int closed(const struct doctor_host *host, enum doctor_result result, con
 			      host->system.uid ? "ask the administrator to run " : "", path);
 }
 
+/* cdi_spec_dirs names other directories than those in which davit finds specs. */
+static int no_specs(const struct doctor_host *host, struct finding *ret)
+{
+	const struct doctor_engine *podman = &host->engines[DOCTOR_PODMAN];
+	char besides[300] = "but cdi_spec_dirs is an empty list";
+	const char *dir = podman->spec_dirs.count ? podman->spec_dirs.items[0] : NULL;
+
+	if (dir)
+		(void)snprintf(besides, sizeof(besides), "and no CDI devices exist in %.150s", dir);
+	(void)no_hook(host, DOCTOR_FAIL, NULL, besides, ret);
+	if (!dir)
+		return finding_remedy(ret, "davit configure podman, or correct cdi_spec_dirs in %s",
+				      podman->file);
+	return finding_remedy(ret,
+			      "davit configure podman, or davit cdi generate --output "
+			      "%s/nvidia.json (cdi_spec_dirs in %s)",
+			      dir, podman->file);
+}
+
 int check_podman_hook(const struct doctor_host *host, struct finding *ret)
 {
 	const struct doctor_hook *missing = find_dangling(host, DOCTOR_PODMAN);
+	bool cdi = doctor_methods(host, DOCTOR_PODMAN) & DOCTOR_BY_CDI;
 	int r;
 
 	if (host->hooks.closed && host->system.uid)
@@ -205,18 +226,17 @@ int check_podman_hook(const struct doctor_host *host, struct finding *ret)
 	if (r == 0)
 		return 0;
 	if (find_replaced(host, DOCTOR_PODMAN))
-		return replaced(find_replaced(host, DOCTOR_PODMAN),
-				host->cdi.devices.count ? DOCTOR_WARN : DOCTOR_FAIL,
-				host->cdi.devices.count ? "; CDI devices work without it"
-							: ", and no CDI devices exist",
-				ret);
+		return replaced(
+			find_replaced(host, DOCTOR_PODMAN), cdi ? DOCTOR_WARN : DOCTOR_FAIL,
+			cdi ? "; CDI devices work without it" : ", and no CDI devices exist", ret);
 	if (missing)
-		return dangling(missing, host->cdi.devices.count ? DOCTOR_WARN : DOCTOR_FAIL,
-				host->cdi.devices.count ? "; CDI devices work without it"
-							: ", and no CDI devices exist",
-				ret);
-	if (host->cdi.devices.count)
+		return dangling(
+			missing, cdi ? DOCTOR_WARN : DOCTOR_FAIL,
+			cdi ? "; CDI devices work without it" : ", and no CDI devices exist", ret);
+	if (cdi)
 		return no_hook(host, DOCTOR_OK, NULL, "but CDI devices exist", ret);
+	if (host->engines[DOCTOR_PODMAN].spec_dirs.count || host->engines[DOCTOR_PODMAN].cdi_off)
+		return no_specs(host, ret);
 	if (host->system.uid != 0)
 		return no_hook(host, DOCTOR_WARN,
 			       "ask the administrator to run `davit cdi generate "

@@ -5,7 +5,7 @@
 
 #include "davit/configure.h"
 #include "davit/json.h"
-#include "doctor.h"
+#include "engines.h"
 
 #define FILES_MAX 1024
 
@@ -250,6 +250,19 @@ static int note_programs(struct doctor_gathering *g)
 	return r;
 }
 
+/* Where Podman looks for CDI specs. */
+static void take_spec_dirs(struct doctor_gathering *g, const struct podman_hooks *found)
+{
+	struct doctor_engine *podman = &g->host->engines[DOCTOR_PODMAN];
+
+	if (!found->spec_file)
+		return;
+	podman->file = found->spec_file;
+	podman->spec_dirs = found->spec_dirs;
+	podman->cdi_off = !found->spec_dirs.count;
+	engine_find_own_specs(g, podman);
+}
+
 int doctor_gather_hooks(struct doctor_gathering *g)
 {
 	struct doctor_hooks *hooks = &g->host->hooks;
@@ -264,6 +277,7 @@ int doctor_gather_hooks(struct doctor_gathering *g)
 	hooks->folders = found.folders;
 	hooks->file = found.file;
 	hooks->of_root = is_of_root(&podman, found.file);
+	take_spec_dirs(g, &found);
 	r = 0;
 	for (size_t i = 0; r == 0 && i < found.folders.count; i++)
 		r = doctor_add_hooks(g, found.folders.items[i], DOCTOR_PODMAN);

@@ -68,6 +68,12 @@ containerd_states() {
 
 # --- Podman: files of the same name ---------------------------------------------------------------
 
+run_podman() { # OPTION...
+	timeout 60 podman --root "$work/podman/root" --runroot "$work/podman/run" --tmpdir "$work/podman/tmp" \
+		--storage-driver vfs --events-backend file --cgroup-manager cgroupfs --runtime crun \
+		run --rm --network none --cgroups disabled --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 "$@" \
+		--rootfs "$(kind_root debian):O" true < /dev/null
+}
 podman_states() {
 	local version name
 	version=$(podman --version | grep -oE '[0-9]+\.[0-9]+\.[0-9]+')
@@ -84,10 +90,7 @@ podman_states() {
 	ran() { # the hooks that a container ran
 		rm -f "$work/ran"
 		touch "$work/ran"
-		timeout 60 podman --root "$work/podman/root" --runroot "$work/podman/run" --tmpdir "$work/podman/tmp" \
-			--storage-driver vfs --events-backend file --cgroup-manager cgroupfs --runtime crun \
-			run --rm --network none --cgroups disabled --ulimit nofile=1024:1024 \
-			--ulimit nproc=1024:1024 --rootfs "$(kind_root debian):O" true > "$work/output" 2>&1 < /dev/null || true
+		run_podman > "$work/output" 2>&1 || true
 		paste -sd ' ' "$work/ran"
 		[ -s "$work/ran" ] || tail -n 2 "$work/output"
 	}
@@ -136,7 +139,40 @@ podman_states() {
 	edited 'no version' 'del(.version)' 'Error: setting up OCI Hooks: .*Hook.hook of type string' FAIL 'without a version, .hook. must be a path'
 	edited 'no path' 'del(.hook.path)' 'Error: setting up OCI Hooks: .*hook.path' FAIL 'no hook.path'
 	edited 'davit'"'"'s file as it was' . davit-hook ok "$ours runs"
+	rm "$ours"
+	podman_specs
 	unset CONTAINERS_CONF
+}
+# Where Podman looks for CDI specs: cdi_spec_dirs counts since 5.5.
+podman_specs() {
+	local counts
+	[ "$(printf '%s\n' 5.5 "$version" | sort -V | head -n 1)" = 5.5 ] && counts=yes || counts=no
+	mkdir -p "$work/specs" /etc/cdi
+	mount -t tmpfs tmpfs /etc/cdi
+	mkdir -p /run/cdi
+	mount -t tmpfs tmpfs /run/cdi
+	# specs TITLE LIST RUNS RESULT EVIDENCE: with that cdi_spec_dirs.
+	specs() {
+		local output
+		title="Podman $version: $1"
+		printf '[engine]\nhooks_dir = ["%s"]\n%s\n' "$work/hooks/first" "$2" > "$CONTAINERS_CONF"
+		output=$(run_podman --device example.com/gpu=0 2>&1 || true)
+		equal "$title" "$3" "$([[ $output = *unresolvable* ]] && echo no || echo yes)"
+		says podman podman.hook "$4" "$5"
+	}
+	printf '{"cdiVersion": "0.5.0", "kind": "example.com/gpu", "devices": [{"name": "0", "containerEdits": {"env": ["A=b"]}}]}\n' \
+		> /etc/cdi/example.json
+	specs 'specs in the usual directory' '' yes ok 'but CDI devices exist'
+	if [ $counts = yes ]; then
+		specs 'cdi_spec_dirs without specs' "cdi_spec_dirs = [\"$work/specs\"]" no FAIL "no CDI devices exist in $work/specs"
+		specs 'an empty cdi_spec_dirs' 'cdi_spec_dirs = []' no FAIL 'cdi_spec_dirs is an empty list'
+		mv /etc/cdi/example.json "$work/specs"
+		specs 'cdi_spec_dirs with a spec' "cdi_spec_dirs = [\"$work/specs\"]" yes ok 'but CDI devices exist'
+		specs 'specs elsewhere' '' no FAIL 'no CDI devices exist'
+	else
+		specs 'cdi_spec_dirs, which this one does not know' "cdi_spec_dirs = [\"$work/specs\"]" yes ok 'but CDI devices exist'
+	fi
+	umount /etc/cdi /run/cdi
 }
 
 if command -v containerd > /dev/null; then

@@ -415,6 +415,32 @@ static void test_podman_hook_folders(void **state)
 		assert_string_equal(strings_join(&arena, &hooks.folders, " "), files[i].folders);
 		assert_string_equal(hooks.file, FILE_PATH);
 	}
+	assert_null(hooks.spec_file);
+}
+
+static void test_podman_spec_dirs(void **state)
+{
+	static const struct {
+		const char *text, *dirs;
+	} files[] = {
+		{"[engine]\ncdi_spec_dirs = [\"/a\"]\nhooks_dir = [\"/h\"]\n", "/a"},
+		{"[engine]\nruntime = \"crun\"\n", "/a"},
+		{"[engine]\ncdi_spec_dirs = [\"/b\", {append=true}]\n", "/a /b"},
+		{"[engine]\ncdi_spec_dirs = [{append=false}]\n", ""},
+	};
+	AUTO_ARENA arena = {0};
+	struct error err = {0};
+	struct podman_hooks hooks = {0};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		assert_int_equal(configure_podman_hook_folders(files[i].text, FILE_PATH, &arena,
+							       &hooks, &err),
+				 0);
+		assert_string_equal(strings_join(&arena, &hooks.spec_dirs, " "), files[i].dirs);
+		assert_string_equal(hooks.spec_file, FILE_PATH);
+	}
+	assert_string_equal(strings_join(&arena, &hooks.folders, " "), "/h");
 }
 
 /* What `systemctl cat` would show last: a folder's file hides those of later folders. */
@@ -600,6 +626,7 @@ int main(void)
 		cmocka_unit_test(test_docker_find),
 		cmocka_unit_test(test_find_refuses_what_is_no_configuration),
 		cmocka_unit_test(test_podman_hook_folders),
+		cmocka_unit_test(test_podman_spec_dirs),
 		cmocka_unit_test(test_service_program),
 		cmocka_unit_test(test_unit),
 		cmocka_unit_test(test_unit_variables),
