@@ -322,6 +322,9 @@ enum containerd_place {
 struct containerd_distribution {
 	const char *name; /* "k3s", "RKE2", "k0s", "MicroK8s"; NULL: plain containerd */
 	enum containerd_place place;
+	/* A user's own daemon, for which the main file's directory is mounted at /etc/containerd.
+	 */
+	bool rootless;
 	const char *file;    /* the main file */
 	const char *drop_in; /* the file to write; NULL: not decided yet */
 	/*
@@ -333,9 +336,6 @@ struct containerd_distribution {
 	/* Where relative patterns of imports start; NULL: at the folder of the importing file. */
 	const char *glob_folder;
 	const char *services[2]; /* services that may need a restart */
-	/* A user's own daemon, for which the main file's directory is mounted at /etc/containerd.
-	 */
-	bool rootless;
 	/* The process or service whose --config names `file`; NULL: another reason. */
 	const char *named_by;
 };
