@@ -227,14 +227,22 @@ int configure_containerd_drop_in(const struct engine_files *files,
 				 const struct containerd_form *form,
 				 const struct configure *configure, struct arena *arena, char **ret,
 				 struct error *err);
+/* The files as a change makes them. */
+struct containerd_change {
+	const struct engine_files *files;
+	const char *drop_in;            /* davit's among them */
+	const struct toml_node *others; /* what others have set in it; NULL: nobody */
+	struct containerd_version version;
+};
 /*
  * Checks that `after` contains davit's runtimes, what else configure asks for, and all of `before`,
- * except what `others` (NULL: nobody) have set otherwise in the drop-in. -EINVAL with
- * ERROR_BAD_CONFIG names a setting that would be lost.
+ * except what others have set otherwise in the drop-in. -EINVAL with ERROR_BAD_CONFIG names a
+ * setting that would be lost, or the file that overrides davit's.
  */
 int configure_containerd_check(const struct toml_node *before, const struct toml_node *after,
-			       const struct toml_node *others, const struct configure *configure,
-			       const char *path, struct arena *arena, struct error *err);
+			       const struct containerd_change *change,
+			       const struct configure *configure, struct arena *arena,
+			       struct error *err);
 
 /*
  * Limits *access to that of the files with settings of plugins, which the drop-in may repeat, such
@@ -244,9 +252,9 @@ void configure_containerd_limit_access(const struct root *root, const struct eng
 				       struct configure_access *access);
 /* The same for containerd's own output, which must also have the default runtime's options. */
 int configure_containerd_check_dump(const struct toml_node *before, const struct toml_node *after,
-				    const struct toml_node *others,
-				    const struct configure *configure, const char *path,
-				    struct arena *arena, struct error *err);
+				    const struct containerd_change *change,
+				    const struct configure *configure, struct arena *arena,
+				    struct error *err);
 
 /*
  * Adds the options of earlier calls, which the drop-in shows (the runtime's name, the default
@@ -314,6 +322,9 @@ enum containerd_place {
 struct containerd_distribution {
 	const char *name; /* "k3s", "RKE2", "k0s", "MicroK8s"; NULL: plain containerd */
 	enum containerd_place place;
+	/* A user's own daemon, for which the main file's directory is mounted at /etc/containerd.
+	 */
+	bool rootless;
 	const char *file;    /* the main file */
 	const char *drop_in; /* the file to write; NULL: not decided yet */
 	/*
@@ -325,9 +336,6 @@ struct containerd_distribution {
 	/* Where relative patterns of imports start; NULL: at the folder of the importing file. */
 	const char *glob_folder;
 	const char *services[2]; /* services that may need a restart */
-	/* A user's own daemon, for which the main file's directory is mounted at /etc/containerd.
-	 */
-	bool rootless;
 	/* The process or service whose --config names `file`; NULL: another reason. */
 	const char *named_by;
 };

@@ -17,6 +17,8 @@ const char *containerd_plugin(unsigned format);
 /* Its section in merged files or in a dump, or NULL. */
 const struct toml_node *containerd_section(const struct toml_node *settings);
 
+/* Whether a file has settings of the CRI plugin, in whatever format. */
+bool containerd_names_plugin(const struct toml_node *top);
 /*
  * Whether settings (NULL: none), of whatever format, set what a node of containerd's dump says: at
  * its place, or at the one that an older format has for it.

@@ -8,8 +8,7 @@
 
 struct check {
 	const struct configure *configure;
-	const char *path;
-	const struct toml_node *others;
+	const struct containerd_change *change; /* NULL for what davit's file repeated */
 	struct arena *arena;
 	struct strings lost;
 	bool failed;
@@ -98,8 +97,9 @@ static void compare(struct check *c, const struct toml_node *before, const struc
 			continue;
 		if (now && node->type == TOML_TABLE && now->type == TOML_TABLE)
 			compare(c, node, now);
-		else if (!now || (!toml_equal(node, now) && !containerd_sets(c->others, node) &&
-				  (!toml_is_empty(node) || !toml_is_empty(now))))
+		else if (!now ||
+			 (!toml_equal(node, now) && !containerd_sets(c->change->others, node) &&
+			  (!toml_is_empty(node) || !toml_is_empty(now))))
 			add_lost(c, node);
 	}
 }
@@ -173,23 +173,95 @@ int configure_containerd_check_repeated(const char *before, const char *after, c
 
 /* ---- whether what was asked for is in force ---------------------------------------------- */
 
-static int refuse_overridden(const struct check *c, const char *what, struct error *err)
+static const char *main_path(const struct check *c)
 {
-	return error_set(
-		err, ERROR_BAD_CONFIG, EINVAL,
-		"remove these settings from files that containerd reads later, or run the command with --remove, then again",
-		"add the runtime to %s: a later file of its imports overrides %s", c->path, what);
+	return c->change->files->items[0].path;
 }
 
-/* A value that others have written in our own file is theirs to decide. */
-static bool others_have(const struct check *c, const char *const *path)
+/* Whether a file sets what stands at that path of the plugin's section. */
+static bool file_sets(const struct engine_file *file, const char *const *path)
 {
-	const struct toml_node *plugins = toml_member(c->others, "plugins");
+	const struct toml_node *plugins = toml_member(file->top, "plugins");
 
 	for (plugins = plugins ? plugins->first : NULL; plugins; plugins = plugins->next)
 		if (toml_find(plugins, path))
 			return true;
 	return false;
+}
+
+/*
+ * The file behind davit's that decides instead: it sets the same or, before 2.1, anything of the
+ * plugin. NULL: none.
+ */
+static const char *find_later(const struct check *c, const char *const *path)
+{
+	const struct engine_files *files = c->change->files;
+	size_t at = 0, any = 0;
+
+	while (at < files->count && !string_equal(files->items[at].path, c->change->drop_in))
+		at++;
+	for (size_t i = at + 1; i < files->count; i++) {
+		if (file_sets(&files->items[i], path))
+			return files->items[i].path;
+		if (!containerd_merges_keys(c->change->version) &&
+		    containerd_names_plugin(files->items[i].top))
+			any = i;
+	}
+	return any ? files->items[any].path : NULL;
+}
+
+static uint64_t version_of(const struct engine_file *file)
+{
+	uint64_t version = 1;
+
+	(void)toml_number(toml_member(file->top, "version"), &version);
+	return version;
+}
+
+/* A file whose format differs from that of davit's, or NULL. */
+static const struct engine_file *find_format(const struct check *c)
+{
+	const struct engine_files *files = c->change->files;
+	const struct engine_file *own = NULL;
+
+	for (size_t i = 0; !own && i < files->count; i++)
+		if (string_equal(files->items[i].path, c->change->drop_in))
+			own = &files->items[i];
+	for (size_t i = 0; own && i < files->count; i++)
+		if (containerd_names_plugin(files->items[i].top) &&
+		    version_of(&files->items[i]) != version_of(own))
+			return &files->items[i];
+	return NULL;
+}
+
+static int refuse_overridden(const struct check *c, const char *what, const char *const *path,
+			     struct error *err)
+{
+	const char *later = find_later(c, path);
+	const struct engine_file *other = later ? NULL : find_format(c);
+
+	if (other)
+		return error_set(
+			err, ERROR_BAD_CONFIG, EINVAL,
+			"rewrite these files in one version (`containerd config migrate`), then run the command again",
+			"add the runtime to %s: %s has another format version than davit's file, "
+			"so containerd ignores %s",
+			main_path(c), other->path, what);
+	return error_fix(
+		err,
+		error_set(err, ERROR_BAD_CONFIG, EINVAL, NULL,
+			  "add the runtime to %s: %s overrides %s", main_path(c),
+			  later ? later : "another file", what),
+		"remove these settings from %s, or run the command with --remove, then again",
+		later ? later : "files that containerd reads later");
+}
+
+/* A value that others have written in our own file is theirs to decide. */
+static bool others_have(const struct check *c, const char *const *path)
+{
+	const struct engine_file file = {.top = c->change->others};
+
+	return file_sets(&file, path);
 }
 
 static int check_program(const struct check *c, const char *name, const struct toml_node *after,
@@ -202,7 +274,8 @@ static int check_program(const struct check *c, const char *name, const struct t
 	return string_equal(program, c->configure->runtime_path) ||
 			       others_have(c, TOML_PATH("containerd", "runtimes", name))
 		       ? 0
-		       : refuse_overridden(c, arena_printf(c->arena, "runtimes.%s", name), err);
+		       : refuse_overridden(c, arena_printf(c->arena, "runtimes.%s", name),
+					   TOML_PATH("containerd", "runtimes", name), err);
 }
 
 /* The options of the runtime that ours is a copy of. */
@@ -223,7 +296,7 @@ static int check_options(const struct check *c, const char *name, const struct t
 				 "migrate`), then run the command again",
 				 "add the runtime to %s: %s would lack options.%s of its default "
 				 "runtime",
-				 c->path, name, node->key);
+				 main_path(c), name, node->key);
 	}
 	return 0;
 }
@@ -243,18 +316,20 @@ static int check_asked(const struct check *c, const struct toml_node *after, str
 	if (configure->set_default &&
 	    !string_equal(containerd_default_runtime(after), configure->runtime_name) &&
 	    !others_have(c, TOML_PATH("containerd", "default_runtime_name")))
-		return refuse_overridden(c, "default_runtime_name", err);
+		return refuse_overridden(c, "default_runtime_name",
+					 TOML_PATH("containerd", "default_runtime_name"), err);
 	if (configure->cdi && !containerd_cdi(after, true) &&
 	    !others_have(c, TOML_PATH("enable_cdi")))
-		return refuse_overridden(c, "enable_cdi", err);
+		return refuse_overridden(c, "enable_cdi", TOML_PATH("enable_cdi"), err);
 	return 0;
 }
 
 int configure_containerd_check(const struct toml_node *before, const struct toml_node *after,
-			       const struct toml_node *others, const struct configure *configure,
-			       const char *path, struct arena *arena, struct error *err)
+			       const struct containerd_change *change,
+			       const struct configure *configure, struct arena *arena,
+			       struct error *err)
 {
-	struct check c = {.configure = configure, .path = path, .others = others, .arena = arena};
+	struct check c = {.configure = configure, .change = change, .arena = arena};
 	const char *list;
 
 	compare(&c, before, after);
@@ -265,7 +340,8 @@ int configure_containerd_check(const struct toml_node *before, const struct toml
 		return error_set(
 			err, ERROR_BAD_CONFIG, EINVAL,
 			"rewrite these files in the newest format (`containerd config migrate`) or as one file, then run the command again",
-			"add the runtime to %s: containerd would then lose %s", path, list);
+			"add the runtime to %s: containerd would then lose %s", main_path(&c),
+			list);
 	/* A dump has nothing of a plugin that is switched off. */
 	if (containerd_cri_disabled(after) && !containerd_section(after))
 		return 0;
@@ -273,14 +349,13 @@ int configure_containerd_check(const struct toml_node *before, const struct toml
 }
 
 int configure_containerd_check_dump(const struct toml_node *before, const struct toml_node *after,
-				    const struct toml_node *others,
-				    const struct configure *configure, const char *path,
-				    struct arena *arena, struct error *err)
+				    const struct containerd_change *change,
+				    const struct configure *configure, struct arena *arena,
+				    struct error *err)
 {
-	const struct check c = {
-		.configure = configure, .path = path, .others = others, .arena = arena};
+	const struct check c = {.configure = configure, .change = change, .arena = arena};
 	const struct toml_node *base = containerd_base(containerd_section(before), configure);
-	int r = configure_containerd_check(before, after, others, configure, path, arena, err);
+	int r = configure_containerd_check(before, after, change, configure, arena, err);
 
 	for (size_t i = 0; r == 0 && i < CONTAINERD_HANDLERS && containerd_section(after); i++) {
 		const char *name = containerd_handler(configure->runtime_name, i, arena);

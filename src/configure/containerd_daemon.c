@@ -132,8 +132,25 @@ static const char *folder_of(const char *pid, struct arena *arena)
 	return folder && folder[0] == '/' && !string_ends(folder, DELETED) ? folder : NULL;
 }
 
-/* The file that a daemon reads; NULL: it isn't one. */
-static const char *file_of(const struct root *root, const char *pid, struct arena *arena)
+/* Whether a file's directory is the same one for the process: it may have a mount there. */
+static bool sees_folder(const struct root *root, const char *pid, const char *file,
+			struct arena *arena)
+{
+	int length = (int)(strrchr(file, '/') - file);
+	const char *path = arena_printf(arena, "/proc/%s/root%.*s", pid, length, file);
+	struct stat ours, its;
+	bool here, there;
+
+	if (!path)
+		return false;
+	here = root_stat(root, path + strlen("/proc//root") + strlen(pid), 0, &ours) == 0;
+	there = stat(path, &its) == 0;
+	return here == there && (!here || (its.st_dev == ours.st_dev && its.st_ino == ours.st_ino));
+}
+
+/* The file that a daemon reads; NULL: it isn't one, or reads another file at that path. */
+static const char *file_of(const struct root *root, const char *pid, bool rootless,
+			   struct arena *arena)
 {
 	struct strings arguments;
 	const char *file;
@@ -141,13 +158,15 @@ static const char *file_of(const struct root *root, const char *pid, struct aren
 	if (read_arguments(root, pid, arena, &arguments) < 0 ||
 	    !containerd_read_arguments(&arguments, &file))
 		return NULL;
-	return file ? make_absolute(file, folder_of(pid, arena), arena) : CONTAINERD_MAIN;
+	file = file ? make_absolute(file, folder_of(pid, arena), arena) : CONTAINERD_MAIN;
+	/* rootlesskit mounts the directory of a user's file at /etc/containerd. */
+	return file && (rootless || sees_folder(root, pid, file, arena)) ? file : NULL;
 }
 
 static bool reads_file(const struct root *root, const char *pid,
 		       const struct containerd_distribution *distribution, struct arena *arena)
 {
-	const char *file = file_of(root, pid, arena);
+	const char *file = file_of(root, pid, distribution->rootless, arena);
 
 	return file && (string_equal(file, distribution->file) ||
 			(distribution->rootless && string_equal(file, CONTAINERD_MAIN)));
@@ -244,6 +263,20 @@ static bool is_of_service(const struct root *root, const char *pid, struct arena
 	return text && strstr(text, "/" SERVICE ".service");
 }
 
+static bool has_mounts_of(const char *pid, const char *other, struct arena *arena)
+{
+	const char *its = link_of(pid, "ns/mnt", arena), *others = link_of(other, "ns/mnt", arena);
+
+	return !its || !others || string_equal(its, others);
+}
+
+/* Whether it has the caller's mount namespace or the host's, unlike a daemon that was started for a
+ * test or a build. */
+static bool is_of_host(const char *pid, struct arena *arena)
+{
+	return has_mounts_of(pid, "self", arena) || has_mounts_of(pid, "1", arena);
+}
+
 /* As the unit names it. 0 or -ENOMEM. */
 static int find_service_file(const struct root *root, struct arena *arena, const char **ret)
 {
@@ -268,10 +301,10 @@ static int choose_process(const struct root *root, const struct strings *pids, c
 	const char *found = NULL, *other = NULL;
 
 	for (size_t i = 0; i < pids->count; i++) {
-		const char *pid = pids->items[i], *file = file_of(root, pid, arena);
+		const char *pid = pids->items[i], *file = file_of(root, pid, false, arena);
 		bool of_service = is_of_service(root, pid, arena);
 
-		if (!file || is_dockers_own(file))
+		if (!file || is_dockers_own(file) || !is_of_host(pid, arena))
 			continue;
 		if (of_service || string_equal(file, usual)) {
 			found = file;

@@ -222,6 +222,13 @@ struct toml_node *containerd_merge(const struct engine_files *files,
 	return settings;
 }
 
+bool containerd_names_plugin(const struct toml_node *top)
+{
+	return toml_find(top, TOML_PATH("plugins", CONTAINERD_PLUGIN_1)) ||
+	       toml_find(top, TOML_PATH("plugins", CONTAINERD_PLUGIN_2)) ||
+	       toml_find(top, TOML_PATH("plugins", CONTAINERD_PLUGIN_3));
+}
+
 bool containerd_is_replaced(const struct engine_files *files, const char *path,
 			    struct containerd_version version)
 {

@@ -660,6 +660,124 @@ END
 	wants='containerd.runtimes.nvidia.privileged_without_host_devices=true containerd.runtimes.nvidia.pod_annotations=["a/*"] containerd.runtimes.nvidia-cdi.privileged_without_host_devices=false containerd.runtimes.nvidia-cdi.pod_annotations=["a/*"]'
 }
 
+# What Google's, Amazon's and Microsoft's nodes have.
+case_gke() { put config.toml << END
+version = 2
+required_plugins = ["io.containerd.grpc.v1.cri"]
+disabled_plugins = ["io.containerd.internal.v1.restart"]
+oom_score = -999
+[$cri]
+  stream_server_address = "127.0.0.1"
+  max_container_log_line_size = 262144
+  sandbox_image = "gke.example/pause:3.8@sha256:880e"
+[$cri.cni]
+  bin_dir = "/home/kubernetes/bin"
+[metrics]
+  address = "127.0.0.1:1338"
+[$cri.containerd]
+  default_runtime_name = "runc"
+  snapshotter = "gcfs"
+  disable_snapshot_annotations = false
+[$cri.containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+[$cri.containerd.runtimes.runc.options]
+  SystemdCgroup = true
+[$cri.containerd.runtimes.gvisor]
+  runtime_type = "io.containerd.runsc.v1"
+  pod_annotations = [ "dev.gvisor.*" ]
+[$cri.containerd.runtimes.gvisor.options]
+  TypeUrl = "io.containerd.runsc.v1.options"
+  ConfigPath = "/run/containerd/runsc/config.toml"
+[proxy_plugins]
+  [proxy_plugins.gcfs]
+    type = "snapshot"
+    address = "/run/containerd-gcfs-grpc/containerd-gcfs-grpc.sock"
+END
+	wants='containerd.runtimes.nvidia.options={"BinaryName":"/opt/davit/davit-runtime","SystemdCgroup":true}'
+	wants_1='containerd.snapshotter="gcfs" cni.bin_dir="/home/kubernetes/bin"'
+}
+case_bottlerocket() {
+	put cri-base.json <<< '{"ociVersion": "1.0.2"}'
+	put config.toml << END
+version = 2
+disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.v1.zfs"]
+[$cri]
+enable_selinux = true
+max_container_log_line_size = 16_384
+enable_unprivileged_ports = true
+[$cri.containerd]
+default_runtime_name = "shimpei"
+[$cri.containerd.runtimes.shimpei]
+runtime_type = "io.containerd.runc.v2"
+base_runtime_spec = "@etc/cri-base.json"
+[$cri.containerd.runtimes.shimpei.options]
+SystemdCgroup = true
+BinaryName = "shimpei"
+END
+	wants="containerd.default_runtime_name=\"shimpei\" containerd.runtimes.nvidia.base_runtime_spec=\"$etc/cri-base.json\" containerd.runtimes.shimpei.options.BinaryName=\"shimpei\""
+}
+case_aks() {
+	put config.toml << END
+version = 2
+[$cri]
+  [$cri.containerd]
+    default_runtime_name = "nvidia-container-runtime"
+    [$cri.containerd.runtimes.nvidia-container-runtime]
+      runtime_type = "io.containerd.runc.v2"
+    [$cri.containerd.runtimes.nvidia-container-runtime.options]
+      BinaryName = "/usr/bin/nvidia-container-runtime"
+      SystemdCgroup = true
+    [$cri.containerd.runtimes.untrusted]
+      runtime_type = "io.containerd.runc.v2"
+  [$cri.registry.headers]
+    X-Meta-Source-Client = ["azure/aks"]
+END
+	words='--set-default'
+	wants='containerd.default_runtime_name="nvidia" containerd.runtimes.nvidia.options.SystemdCgroup=true containerd.runtimes.nvidia-container-runtime.options.BinaryName="/usr/bin/nvidia-container-runtime"'
+}
+# The file of the GPU Operator's toolkit beside davit's.
+case_toolkit_drop_in() {
+	local name
+	put config.toml << END
+version = 2
+imports = ["@etc/conf.d/*.toml"]
+[$cri.containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+END
+	{
+		printf 'version = 2\n[%s]\n  enable_cdi = true\n  [%s.containerd]\n    default_runtime_name = "nvidia"\n' "$cri" "$cri"
+		printf '    [%s.containerd.runtimes.runc]\n      runtime_type = "io.containerd.runc.v2"\n' "$cri"
+		for name in '' -cdi -legacy; do
+			printf '    [%s.containerd.runtimes.nvidia%s]\n      runtime_type = "io.containerd.runc.v2"\n' "$cri" "$name"
+			printf '      [%s.containerd.runtimes.nvidia%s.options]\n        SystemdCgroup = true\n' "$cri" "$name"
+			printf '        BinaryName = "/usr/local/nvidia/toolkit/nvidia-container-runtime%s"\n' "${name/-/.}"
+		done
+	} | put conf.d/99-nvidia.toml
+	wants='containerd.default_runtime_name="nvidia" containerd.runtimes.nvidia-legacy.options.SystemdCgroup=true'
+	since=1.7
+}
+case_nydus() {
+	put config.toml << END
+version = 2
+[proxy_plugins.nydus]
+  type = "snapshot"
+  address = "/run/containerd-nydus/containerd-nydus-grpc.sock"
+  [proxy_plugins.nydus.exports]
+    root = "/var/lib/nydus"
+[$cri.containerd]
+  snapshotter = "nydus"
+  disable_snapshot_annotations = false
+  [$cri.containerd.runtimes.runc]
+    runtime_type = "io.containerd.runc.v2"
+    snapshotter = "overlayfs"
+  [$cri.containerd.runtimes.kata]
+    runtime_type = "io.containerd.kata.v2"
+    snapshotter = "nydus"
+END
+	wants='containerd.runtimes.kata.snapshotter="nydus"'
+	since=1.7
+}
+
 # --- each of them, with each containerd ------------------------------------------------------------
 
 # A path of a section: plugins of several versions have theirs.
@@ -1064,13 +1182,19 @@ refusals() {
 		printf 'version = 2\nroot = 1\n' | put bad.toml
 		refused 'a file that it cannot read' ': containerd: failed to unmarshal TOML'
 	fi
+	if [[ $version = 2.1.* ]]; then
+		# 2.1 overlooks runtimes of format 2 where another file has some of format 3.
+		printf 'version = 3\nimports = ["@etc/old.toml"]\n[%s.containerd.runtimes.runc]\n  runtime_type = "io.containerd.runc.v2"\n' "$cri3" | put config.toml
+		printf 'version = 2\n[%s.containerd]\n  default_runtime_name = "other"\n  [%s.containerd.runtimes.other]\n    runtime_type = "io.containerd.runc.v2"\n' "$cri" "$cri" | put old.toml
+		refused 'two formats' 'config.toml has another format version than davit.s file, so containerd ignores runtimes.nvidia .fix: rewrite these files in one version'
+	fi
 	# A file that came after davit's, which stands before it.
 	case_later_default
 	rm "$etc/conf.d/runc.toml"
 	configure
 	case_later_default
 	if [[ $version = 2.3.* ]]; then
-		refused "a later file beside davit's" 'later file of its imports overrides default_runtime_name .fix: .*--remove, then again' --set-default
+		refused "a later file beside davit's" 'conf.d/runc.toml overrides default_runtime_name .fix: remove these settings from .*runc.toml, or run .*--remove, then again' --set-default
 	fi
 }
 

@@ -84,6 +84,7 @@ static void check_drop_in(const struct engine_files *files, struct containerd_ve
 	struct error err = FUZZ_ERROR;
 	struct engine_file items[3] = {files->items[0], files->items[1 % files->count]};
 	struct engine_files with = {.items = items, .count = files->count + 1};
+	const struct containerd_change change = {&with, DROP_IN, NULL, version};
 	struct containerd_form forms[CONTAINERD_FORMS_MAX];
 	const struct toml_node *before, *after;
 	char *text = NULL;
@@ -98,8 +99,7 @@ static void check_drop_in(const struct engine_files *files, struct containerd_ve
 	after = containerd_merge(&with, version, &arena);
 	FUZZ_CHECK(before && after);
 	/* A table of values that aren't tables has to give way. */
-	if (configure_containerd_check(before, after, NULL, &configure, FILE_PATH, &arena, &err) <
-	    0)
+	if (configure_containerd_check(before, after, &change, &configure, &arena, &err) < 0)
 		FUZZ_CHECK(strstr(err.message, "would then lose"));
 	else
 		FUZZ_CHECK(string_equal(containerd_find_runtime(after, "nvidia").program,

@@ -613,6 +613,7 @@ int main(void)
 		cmocka_unit_test(test_containerd_version),
 		cmocka_unit_test(test_containerd_check),
 		cmocka_unit_test(test_containerd_others),
+		cmocka_unit_test(test_containerd_overridden),
 		cmocka_unit_test(test_containerd_merge),
 		cmocka_unit_test(test_containerd_refuses),
 		cmocka_unit_test(test_containerd_template),

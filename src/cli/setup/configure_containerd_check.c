@@ -19,7 +19,7 @@ int configure_ask(const struct asking *asking, const struct engine_files *files,
  * right result.
  */
 static int check_files(const struct asking *asking, const struct engine_files *before,
-		       const struct engine_files *after, const struct toml_node *others)
+		       const struct containerd_change *change)
 {
 	const struct containerd_version both[] = {
 		asking->version.major ? asking->version : (struct containerd_version){2, 1},
@@ -30,12 +30,12 @@ static int check_files(const struct asking *asking, const struct engine_files *b
 	/* A file of format 1 or 2 may belong to a version before 2.0. */
 	for (size_t i = containerd_format(before, asking->version) < 3; r == 0 && i < 2; i++) {
 		const struct toml_node *then = containerd_merge(before, both[i], job->arena);
-		const struct toml_node *now = containerd_merge(after, both[i], job->arena);
+		const struct toml_node *now = containerd_merge(change->files, both[i], job->arena);
 
 		if (!then || !now)
 			return error_memory(job->err);
-		r = configure_containerd_check(then, now, others, &job->configure,
-					       asking->distribution.file, job->arena, job->err);
+		r = configure_containerd_check(then, now, change, &job->configure, job->arena,
+					       job->err);
 	}
 	return r;
 }
@@ -54,6 +54,8 @@ int configure_check_result(const struct asking *asking, const struct engine_file
 		{asking->distribution.file, file->after},
 	};
 	struct engine_files after;
+	const struct containerd_change change = {&after, asking->distribution.drop_in, others,
+						 asking->version};
 	struct toml_node *now;
 	int r = containerd_load(&job->root, &asking->distribution, overlays, file->path ? 2 : 1,
 				job->arena, &after, job->err);
@@ -62,12 +64,11 @@ int configure_check_result(const struct asking *asking, const struct engine_file
 	if (r == 0)
 		r = containerd_check_format(&after, asking->version, job->err);
 	if (r == 0)
-		r = check_files(asking, before, &after, others);
+		r = check_files(asking, before, &change);
 	if (r < 0 || !truth)
 		return r;
 	r = configure_ask(asking, &after, drop_in->after, &now);
 	return r < 0 ? r
-		     : configure_containerd_check_dump(truth, now, others, &job->configure,
-						       asking->distribution.file, job->arena,
-						       job->err);
+		     : configure_containerd_check_dump(truth, now, &change, &job->configure,
+						       job->arena, job->err);
 }

@@ -283,9 +283,9 @@ static int do_install(const struct arguments *arguments, struct node *node, cons
 	struct node fresh = *node;
 
 	if (r == 0)
-		r = locked = lock(node);
-	if (r >= 0)
-		r = set_up(arguments, node);
+		locked = lock(node);
+	if (r == 0)
+		r = locked < 0 ? locked : set_up(arguments, node);
 	if (r == 0 && stays)
 		return stay_and_revert(&fresh, ends, &locked);
 	if (r < 0 && stays && locked >= 0 && node_is_interrupted()) {
@@ -327,9 +327,9 @@ static int remove_node(const struct arguments *arguments)
 	begin_signals(&ends, &before);
 	r = open_node(arguments, &node);
 	if (r == 0)
-		r = locked = lock(&node);
-	if (r >= 0)
-		r = revert(&node);
+		locked = lock(&node);
+	if (r == 0)
+		r = locked < 0 ? locked : revert(&node);
 	root_close(&node.host);
 	r = r < 0 ? cli_fail(&err) : 0;
 	(void)fflush(stdout);
