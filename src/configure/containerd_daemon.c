@@ -263,20 +263,6 @@ static bool is_of_service(const struct root *root, const char *pid, struct arena
 	return text && strstr(text, "/" SERVICE ".service");
 }
 
-static bool has_mounts_of(const char *pid, const char *other, struct arena *arena)
-{
-	const char *its = link_of(pid, "ns/mnt", arena), *others = link_of(other, "ns/mnt", arena);
-
-	return !its || !others || string_equal(its, others);
-}
-
-/* Whether it has the caller's mount namespace or the host's, unlike a daemon that was started for a
- * test or a build. */
-static bool is_of_host(const char *pid, struct arena *arena)
-{
-	return has_mounts_of(pid, "self", arena) || has_mounts_of(pid, "1", arena);
-}
-
 /* As the unit names it. 0 or -ENOMEM. */
 static int find_service_file(const struct root *root, struct arena *arena, const char **ret)
 {
@@ -304,7 +290,7 @@ static int choose_process(const struct root *root, const struct strings *pids, c
 		const char *pid = pids->items[i], *file = file_of(root, pid, false, arena);
 		bool of_service = is_of_service(root, pid, arena);
 
-		if (!file || is_dockers_own(file) || !is_of_host(pid, arena))
+		if (!file || is_dockers_own(file))
 			continue;
 		if (of_service || string_equal(file, usual)) {
 			found = file;
