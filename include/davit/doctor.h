@@ -57,7 +57,8 @@ struct doctor_engine {
 	bool file_hidden; /* the caller lacks the rights to read it */
 	bool rootless;    /* a user's own daemon */
 	bool named;       /* its daemon's options name the file */
-	/* Docker: its version (0: unknown), why it refuses the file, a key that is also an option.
+	/* Docker and containerd: its version (0: unknown). Docker: why it refuses the file, a key
+	 * that is also an option.
 	 */
 	unsigned major, minor;
 	const char *refused, *doubled;
@@ -76,6 +77,7 @@ struct doctor_engine {
 	const char *missing_spec;
 	/* containerd: systemd_cgroup is set for a runtime that doesn't know it. */
 	bool systemd_refused;
+	bool mirrors_refused; /* containerd: registry.config_path and registry.mirrors are set */
 	/* containerd: davit's drop-in, which exists, but isn't imported; NULL: none. CRI-O: the
 	 * same. */
 	const char *unread;
