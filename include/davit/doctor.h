@@ -54,20 +54,19 @@ struct doctor_engine {
 	bool snap;                      /* installed as a snap */
 	bool hidden;                    /* the daemon's environment can't be read */
 	bool file_exists;
-	bool file_hidden; /* the caller lacks the rights to read it */
-	bool rootless;    /* a user's own daemon */
-	bool named;       /* its daemon's options name the file */
-	/* Docker: its version (0: unknown), why it refuses the file, a key that is also an option.
-	 */
-	unsigned major, minor;
-	const char *refused, *doubled;
-	bool of_unit;             /* Docker: it is stopped, and the options are those of its unit */
-	bool resolves_links;      /* it finds specs in directories that are links */
-	bool cdi_false;           /* Docker: features.cdi is false */
-	bool cdi_nowhere;         /* Docker: cdi-spec-dirs names no directory */
-	bool file_mark;           /* the file begins with a byte order mark */
-	bool cdi_off;             /* CDI is disabled in its configuration, or by default */
-	bool cri_disabled;        /* containerd's CRI plugin is disabled */
+	bool file_hidden;      /* the caller lacks the rights to read it */
+	bool rootless;         /* a user's own daemon */
+	bool named;            /* its daemon's options name the file */
+	unsigned major, minor; /* Docker: its version; 0: unknown */
+	const char *refused; /* Docker, CRI-O: why it refuses its configuration; NULL: it doesn't */
+	const char *doubled; /* Docker: a key that is also an option; NULL: none */
+	bool of_unit;        /* Docker: it is stopped, and the options are those of its unit */
+	bool resolves_links; /* it finds specs in directories that are links */
+	bool cdi_false;      /* Docker: features.cdi is false */
+	bool cdi_nowhere;    /* Docker: cdi-spec-dirs names no directory */
+	bool file_mark;      /* the file begins with a byte order mark */
+	bool cdi_off;        /* CDI is disabled in its configuration, or by default */
+	bool cri_disabled;   /* containerd's CRI plugin is disabled */
 	struct strings spec_dirs; /* the directories of its CDI specs; empty: the defaults */
 	const char *own_specs;    /* one of spec_dirs with a spec, not a default; NULL: none */
 	/* The default runtime, if it isn't configured; NULL: it is. */

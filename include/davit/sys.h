@@ -441,7 +441,7 @@ void memory_unlimit(void);
 
 /* ---- programs of the host --------------------------------------------------------------- */
 
-#define SPAWN_LINE_MAX 200
+#define SPAWN_LINE_MAX 500
 /*
  * A program to run as a child: with /dev/null as standard input, no descriptors except its outputs,
  * default signals, and an environment that has only LANG=C.

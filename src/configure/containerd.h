@@ -57,3 +57,6 @@ int containerd_set_ours(struct toml_node *section, const struct toml_node *base,
 /* The runtime whose settings a new one takes, or NULL. */
 const struct toml_node *containerd_base(const struct toml_node *section,
 					const struct configure *configure);
+
+/* Compares two paths (const char **) in the order in which CRI-O reads files. */
+int crio_compare_paths(const void *a, const void *b);

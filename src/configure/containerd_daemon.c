@@ -43,14 +43,32 @@ static bool is_of_user(const struct root *root, const char *pid, uid_t uid, stru
 	return status && want && strstr(status, want);
 }
 
-/* Whether it sees this root directory: not a daemon in a container. */
-static bool has_root(const struct root *root, const char *pid, struct arena *arena)
+/* Whether the two processes have the same mount namespace. False if it can't be found out. */
+static bool have_same_mounts(const struct root *root, const char *pid, const char *other,
+			     struct arena *arena)
+{
+	const char *paths[] = {arena_printf(arena, "proc/%s/ns/mnt", pid),
+			       arena_printf(arena, "proc/%s/ns/mnt", other)};
+	const char *one = paths[0] ? root_readlink(root, paths[0], arena) : NULL;
+
+	return one && paths[1] && string_equal(one, root_readlink(root, paths[1], arena));
+}
+
+/*
+ * Whether it is a daemon of this host, and not in a container. A container can enter the host's
+ * root directory with chroot, if the host's files are mounted in it. Its mount namespace is always
+ * its own. A user's own daemon has a namespace of rootlesskit, with the same root directory.
+ */
+static bool is_of_host(const struct root *root, const char *pid, uid_t uid, struct arena *arena)
 {
 	const char *path = arena_printf(arena, "/proc/%s/root", pid);
 	struct stat ours, its;
 
-	return path && stat(path, &its) == 0 && fstat(root->fd, &ours) == 0 &&
-	       its.st_dev == ours.st_dev && its.st_ino == ours.st_ino;
+	if (!path || stat(path, &its) < 0 || fstat(root->fd, &ours) < 0 ||
+	    its.st_dev != ours.st_dev || its.st_ino != ours.st_ino)
+		return false;
+	return uid != 0 || have_same_mounts(root, pid, "1", arena) ||
+	       (string_equal(root->path, "/") && have_same_mounts(root, pid, "self", arena));
 }
 
 bool containerd_read_arguments(const struct strings *arguments, const char **ret_file)
@@ -161,25 +179,36 @@ static bool is_number(const char *text)
 	return parse_number(text, strlen(text), 10, INT32_MAX, &number) == 0 && number > 0;
 }
 
+static bool is_same_file(const char *path, int fd)
+{
+	struct stat one, other;
+
+	return stat(path, &one) == 0 && fstat(fd, &other) == 0 && one.st_dev == other.st_dev &&
+	       one.st_ino == other.st_ino;
+}
+
+/*
+ * The program is opened by the host's own path, never by /proc/PID/exe: what runs in a container
+ * may be a file of its image.
+ */
 static bool open_running(const struct root *root, const char *pid, struct arena *arena,
 			 struct containerd_program *ret)
 {
 	const char *exe = arena_printf(arena, "/proc/%s/exe", pid);
 	const char *path = link_of(pid, "exe", arena);
+	bool replaced = path && string_ends(path, DELETED);
 
-	if (!exe || !path)
-		return false;
-	ret->folder = folder_of(pid, arena);
 	/* After an upgrade, the next start runs the new file. */
-	if (string_ends(path, DELETED)) {
+	if (replaced)
 		path = arena_strndup(arena, path, strlen(path) - strlen(DELETED));
-		return path && containerd_open_trusted(root, path, ret);
-	}
-	ret->fd = open(exe, O_PATH | O_CLOEXEC);
-	if (ret->fd >= 0 && file_trust(ret->fd) != FILE_TRUSTED)
+	if (!exe || !path || !containerd_open_trusted(root, path, ret))
+		return false;
+	if (!replaced && !is_same_file(exe, ret->fd)) {
 		fd_close(&ret->fd);
-	ret->path = path;
-	return ret->fd >= 0;
+		return false;
+	}
+	ret->folder = folder_of(pid, arena);
+	return true;
 }
 
 /* All processes of that name with this user and this root directory. */
@@ -195,7 +224,7 @@ static int find_processes(const struct root *root, uid_t uid, struct arena *aren
 		const char *name = is_number(pid) ? read_of(root, pid, "comm", arena, NULL) : NULL;
 
 		if (name && string_equal(name, "containerd\n") &&
-		    is_of_user(root, pid, uid, arena) && has_root(root, pid, arena) &&
+		    is_of_user(root, pid, uid, arena) && is_of_host(root, pid, uid, arena) &&
 		    strings_add(arena, ret, pid) < 0)
 			return -ENOMEM;
 	}
@@ -234,20 +263,6 @@ static bool is_of_service(const struct root *root, const char *pid, struct arena
 	return text && strstr(text, "/" SERVICE ".service");
 }
 
-static bool has_mounts_of(const char *pid, const char *other, struct arena *arena)
-{
-	const char *its = link_of(pid, "ns/mnt", arena), *others = link_of(other, "ns/mnt", arena);
-
-	return !its || !others || string_equal(its, others);
-}
-
-/* Whether it has the caller's mount namespace or the host's, unlike a daemon that was started for a
- * test or a build. */
-static bool is_of_host(const char *pid, struct arena *arena)
-{
-	return has_mounts_of(pid, "self", arena) || has_mounts_of(pid, "1", arena);
-}
-
 /* As the unit names it. 0 or -ENOMEM. */
 static int find_service_file(const struct root *root, struct arena *arena, const char **ret)
 {
@@ -275,7 +290,7 @@ static int choose_process(const struct root *root, const struct strings *pids, c
 		const char *pid = pids->items[i], *file = file_of(root, pid, false, arena);
 		bool of_service = is_of_service(root, pid, arena);
 
-		if (!file || is_dockers_own(file) || !is_of_host(pid, arena))
+		if (!file || is_dockers_own(file))
 			continue;
 		if (of_service || string_equal(file, usual)) {
 			found = file;

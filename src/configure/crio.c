@@ -11,7 +11,7 @@
 /* ---- reading ---------------------------------------------------------------------------- */
 
 /* Folder by folder, each in the order of its names: as if '/' came before all other characters. */
-static int compare(const void *a, const void *b)
+int crio_compare_paths(const void *a, const void *b)
 {
 	const unsigned char *x = *(const unsigned char *const *)a;
 	const unsigned char *y = *(const unsigned char *const *)b;
@@ -71,7 +71,8 @@ static int list_paths(const struct root *root, const char *main, const char *fol
 		    !strings_contain(ret, path) && strings_add(arena, ret, path) < 0)
 			return -ENOMEM;
 	}
-	return sort_items(arena, ret->items + 1, ret->count - 1, sizeof(*ret->items), compare);
+	return sort_items(arena, ret->items + 1, ret->count - 1, sizeof(*ret->items),
+			  crio_compare_paths);
 }
 
 int crio_load(const struct root *root, const char *main, const char *folder,
@@ -95,6 +96,12 @@ int crio_load(const struct root *root, const char *main, const char *folder,
 			r = configure_read(root, paths.items[i], arena, &text, err);
 		if (r < 0)
 			return r;
+		if (i > 0 && !overlay && !text)
+			return error_set(err, ERROR_BAD_CONFIG, ENOENT,
+					 "remove the link, or create its target",
+					 "read %s: it is a link to a file that doesn't exist, so "
+					 "CRI-O doesn't start",
+					 paths.items[i]);
 		if (overlay ? !overlay->text : !text)
 			continue;
 		file = ARENA_PUSH(arena, ret);
@@ -146,6 +153,11 @@ const char *crio_find_runtime(const struct toml_node *settings, const char *name
 				TOML_PATH("crio", "runtime", "runtimes", name, "runtime_path"));
 }
 
+const char *crio_default_runtime(const struct toml_node *settings)
+{
+	return toml_find_string(settings, TOML_PATH("crio", "runtime", "default_runtime"));
+}
+
 const char *crio_cgroups(const struct toml_node *settings)
 {
 	return toml_find_string(settings, TOML_PATH("crio", "runtime", "cgroup_manager"));
@@ -163,26 +175,32 @@ int crio_hook_folders(const struct toml_node *settings, struct arena *arena, str
 
 /* ---- the drop-in ------------------------------------------------------------------------ */
 
-static bool is_oci(const struct toml_node *runtime)
+/*
+ * Its runtime_type, if it runs an OCI runtime: "oci" by conmon, "pod" by conmon-rs. NULL: it
+ * doesn't, or isn't a table.
+ */
+static const char *oci_type(const struct toml_node *runtime)
 {
 	const char *type = toml_find_string(runtime, TOML_PATH("runtime_type"));
 
-	return runtime && runtime->type == TOML_TABLE &&
-	       (!type || !type[0] || string_equal(type, "oci"));
+	if (!runtime || runtime->type != TOML_TABLE)
+		return NULL;
+	if (!type || !*type || string_equal(type, "oci"))
+		return "oci";
+	return string_equal(type, "pod") ? "pod" : NULL;
 }
 
 /* The default one; when none is named that is crun, and runc before 1.31. */
 static const struct toml_node *find_base(const struct toml_node *settings,
 					 const struct configure *configure)
 {
-	const char *name =
-		toml_find_string(settings, TOML_PATH("crio", "runtime", "default_runtime"));
+	const char *name = crio_default_runtime(settings);
 	const char *const names[] = {name ? name : "crun", "crun", "runc", configure->runtime_name};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		const struct toml_node *base = toml_member(toml_find(settings, RUNTIMES), names[i]);
 
-		if (is_oci(base))
+		if (oci_type(base))
 			return base;
 	}
 	return NULL;
@@ -197,99 +215,70 @@ static int set_runtime(struct toml_node *runtimes, const char *name, const struc
 	struct toml_node *made = toml_new_table(arena);
 
 	if (!made || (base && toml_merge(made, base, arena) < 0) ||
-	    (is_oci(old) && toml_merge(made, old, arena) < 0))
+	    (oci_type(old) && toml_merge(made, old, arena) < 0))
 		return -ENOMEM;
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
 		toml_remove(made, others[i]);
 	if (!toml_set_string(made, "runtime_path", program, arena) ||
-	    !toml_set_string(made, "runtime_type", "oci", arena))
+	    !toml_set_string(made, "runtime_type", oci_type(made), arena))
 		return -ENOMEM;
 	return toml_set(runtimes, name, made, arena) ? 0 : -ENOMEM;
 }
 
-char *configure_crio(const struct toml_node *settings, const struct configure *configure,
-		     struct arena *arena)
+/* The program of such a runtime is a virtual machine's, which pods use on purpose. */
+static int check_replaceable(const char *name, const struct toml_node *old, struct error *err)
+{
+	if (!old || oci_type(old))
+		return 0;
+	return error_set(err, ERROR_BAD_CONFIG, EEXIST,
+			 "rename or remove that runtime, or use --runtime-name",
+			 "add the runtime: %s already exists, with runtime_type \"%s\"", name,
+			 toml_find_string(old, TOML_PATH("runtime_type")));
+}
+
+int configure_crio(const struct toml_node *settings, const struct configure *configure,
+		   struct arena *arena, char **ret, struct error *err)
 {
 	const struct toml_node *base = find_base(settings, configure);
 	struct toml_node *top = toml_new_table(arena);
 	struct toml_node *runtimes = toml_make_table(top, RUNTIMES, arena);
 	struct text text = {.arena = arena};
 	struct strings path = {0};
+	int r;
 
 	if (!runtimes)
-		return NULL;
+		return error_memory(err);
 	for (size_t i = 0; i < CONTAINERD_HANDLERS; i++) {
 		const char *name = containerd_handler(configure->runtime_name, i, arena);
 		const struct toml_node *old =
 			name ? toml_member(toml_find(settings, RUNTIMES), name) : NULL;
 
-		if (!name ||
-		    set_runtime(runtimes, name, base, old, configure->runtime_path, arena) < 0)
-			return NULL;
+		if (!name)
+			return error_memory(err);
+		r = check_replaceable(name, old, err);
+		if (r < 0)
+			return r;
+		if (set_runtime(runtimes, name, base, old, configure->runtime_path, arena) < 0)
+			return error_memory(err);
 	}
 	if (configure->set_default &&
 	    !toml_set_string(toml_make_table(top, TOML_PATH("crio", "runtime"), arena),
 			     "default_runtime", configure->runtime_name, arena))
-		return NULL;
+		return error_memory(err);
 	text_add_string(&text, CONFIGURE_MARK " crio`. " CONFIGURE_KEEPS "\n");
 	toml_write(&text, &path, top, arena);
-	return text.failed ? NULL : text.data;
+	*ret = text.failed ? NULL : text.data;
+	return *ret ? 0 : error_memory(err);
 }
 
-/* A name in the folder that CRI-O reads after that file of the folder. */
-static const char *name_later(const char *path, struct arena *arena)
+int configure_crio_keep_options(const char *text, const char *path, struct configure *configure,
+				struct arena *arena, struct error *err)
 {
-	static const char usual[] = CRIO_FOLDER "/99-davit.conf";
-	const char *at = usual, *name = path + strlen(CRIO_FOLDER "/");
-	size_t length;
+	struct toml_node *top;
+	int r = toml_parse(text, path, arena, &top, err);
 
-	if (!string_starts(path, CRIO_FOLDER "/") || compare(&path, &at) < 0)
-		return usual;
-	length = strcspn(name, "/");
-	/* "NAME.davit.conf" comes after NAME, "NAME.conf" and what is below them. */
-	if (length > 5 && memcmp(name + length - 5, ".conf", 5) == 0)
-		length -= 5;
-	return arena_printf(arena, CRIO_FOLDER "/%.*s.davit.conf", (int)length, name);
-}
-
-int configure_crio_check(const struct engine_files *after, const char *drop_in,
-			 const struct configure *configure, struct arena *arena, struct error *err)
-{
-	const struct toml_node *settings = crio_merge(after, arena);
-	const char *default_name =
-		toml_find_string(settings, TOML_PATH("crio", "runtime", "default_runtime"));
-	const char *later = NULL, *name;
-	bool late = false, runtime;
-
-	if (!settings)
-		return error_memory(err);
-	runtime = string_equal(crio_find_runtime(settings, configure->runtime_name),
-			       configure->runtime_path);
-	if (runtime &&
-	    (!configure->set_default || string_equal(default_name, configure->runtime_name)))
-		return 0;
-	for (size_t i = 0; i < after->count; i++) {
-		const struct toml_node *top = after->items[i].top;
-
-		if (late && (runtime ? toml_find(top, TOML_PATH("crio", "runtime",
-								"default_runtime")) != NULL
-				     : crio_find_runtime(top, configure->runtime_name) != NULL))
-			later = after->items[i].path;
-		late |= string_equal(after->items[i].path, drop_in);
-	}
-	if (!later)
-		return error_fix(err,
-				 error_set(err, ERROR_BAD_CONFIG, EINVAL, NULL,
-					   "add the runtime: CRI-O doesn't read %s", drop_in),
-				 "use --drop-in with a file in %s", CRIO_FOLDER);
-	name = name_later(later, arena);
-	if (!name)
-		return error_memory(err);
-	return error_fix(err,
-			 error_set(err, ERROR_BAD_CONFIG, EINVAL, NULL,
-				   "%s: CRI-O reads %s after %s, and it also sets %s",
-				   runtime ? "set the default runtime" : "add the runtime", later,
-				   drop_in, runtime ? "default_runtime" : "the runtime"),
-			 "remove %s from that file, or use --drop-in %s",
-			 runtime ? "default_runtime" : "the runtime", name);
+	if (r == 0)
+		configure->set_default |=
+			string_equal(crio_default_runtime(top), configure->runtime_name);
+	return r;
 }

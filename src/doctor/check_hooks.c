@@ -106,6 +106,13 @@ int check_crio_config(const struct doctor_host *host, struct finding *ret)
 {
 	const struct doctor_engine *engine = &host->engines[DOCTOR_CRIO];
 
+	if (engine->refused && !engine->file_error.code) {
+		(void)finding_set(ret, DOCTOR_FAIL, NULL,
+				  "CRI-O doesn't start with its configuration: %s",
+				  engine->refused);
+		return finding_remedy(ret, "correct %s or a file in its folder, then %s",
+				      engine->file, engine_restart_of(engine));
+	}
 	if (engine->unread && !engine->file_error.code) {
 		(void)finding_set(ret, DOCTOR_WARN, NULL,
 				  "CRI-O doesn't read %s, because its option --config-dir names "

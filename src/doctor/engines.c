@@ -298,6 +298,22 @@ static int add_crio_hooks(struct doctor_gathering *g, const struct toml_node *se
 	return r;
 }
 
+/* CRI-O itself says whether it would start with these settings. */
+static int judge_crio(struct doctor_gathering *g, const struct toml_node *settings,
+		      struct doctor_engine *engine)
+{
+	const char *missing = crio_missing_default(settings);
+	AUTO_FD program = string_equal(g->root.path, "/") ? crio_open_program(&g->root) : -1;
+
+	if (crio_ask(program, settings, g->arena, &engine->refused) < 0)
+		return -ENOMEM;
+	if (!missing || engine->refused)
+		return 0;
+	engine->refused =
+		arena_printf(g->arena, "there is no runtime %s, the default_runtime", missing);
+	return engine->refused ? 0 : -ENOMEM;
+}
+
 static int gather_crio(struct doctor_gathering *g, struct doctor_engine *engine)
 {
 	static const char *const services[] = {"crio"};
@@ -332,7 +348,7 @@ static int gather_crio(struct doctor_gathering *g, struct doctor_engine *engine)
 	if (r < 0)
 		return take_error(engine, r, &err);
 	settings = crio_merge(&files, g->arena);
-	if (!settings || add_crio_hooks(g, settings) < 0)
+	if (!settings || add_crio_hooks(g, settings) < 0 || judge_crio(g, settings, engine) < 0)
 		return -ENOMEM;
 	engine->runtime.name = crio_find_runtime(settings, RUNTIME_NAME);
 	cgroups = crio_cgroups(settings);

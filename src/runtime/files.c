@@ -69,6 +69,12 @@ static int check_runtime(const char *path, struct arena *arena, struct error *er
 	return check_owner(dir_fd, directory, err);
 }
 
+const char *runtime_search_path(const char *caller, struct arena *arena)
+{
+	return caller && *caller ? arena_printf(arena, "%s:%s", caller, RUNTIME_PATH)
+				 : RUNTIME_PATH;
+}
+
 static const char *find_candidate(const char *name, const char *path, int self, struct arena *arena)
 {
 	struct slice rest = slice_from(path), dir;
@@ -79,7 +85,10 @@ static const char *find_candidate(const char *name, const char *path, int self, 
 	if (strchr(name, '/'))
 		return NULL;
 	while (slice_next(&rest, ':', &dir)) {
-		const char *file = arena_printf(arena, "%.*s/%s", (int)dir.length, dir.data, name);
+		const char *file =
+			dir.length > 0 && dir.data[0] == '/'
+				? arena_printf(arena, "%.*s/%s", (int)dir.length, dir.data, name)
+				: NULL;
 
 		if (file && is_runtime(file, self))
 			return file;

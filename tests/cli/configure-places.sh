@@ -494,6 +494,28 @@ default_runtime = "crun"'
 refused 'crio: a later file that sets only the default runtime' \
 	'set the default runtime: CRI-O reads [^ ]*/99-site.conf after.*also sets default_runtime \(fix: remove default_runtime from that file, or use --drop-in /etc/crio/crio.conf.d/99-site.davit.conf\)' crio --set-default
 rm "$root/etc/crio/crio.conf.d/99-site.conf"
+configure crio --set-default
+put etc/crio/crio.conf.d/10-crio.conf <<< '[crio.runtime.runtimes.crun]
+runtime_path = "/usr/libexec/crio/crun"
+monitor_path = "/usr/libexec/crio/conmon-2"'
+configure crio
+equal 'crio: without options, the earlier default stays' '0 default_runtime = "nvidia" 3' \
+	"$rc $(grep -o 'default_runtime = .*' "$root/etc/crio/crio.conf.d/50-davit.conf") $(grep -c conmon-2 "$root/etc/crio/crio.conf.d/50-davit.conf")"
+put etc/crio/crio.conf.d/60-site.conf <<< '[crio.runtime]
+default_runtime = "nvidia-cdi"'
+refused 'crio: --remove of a runtime that another file makes the default' \
+	'remove the runtime nvidia-cdi: it is the default_runtime of /etc/crio/crio.conf.d/60-site.conf, so CRI-O would not start without it \(fix: remove default_runtime from /etc/crio/crio.conf.d/60-site.conf first\)' crio --remove
+rm "$root/etc/crio/crio.conf.d/60-site.conf"
+configure crio --remove
+equal 'crio: --remove' '0 10-crio.conf' "$rc $(ls "$root/etc/crio/crio.conf.d")"
+put etc/crio/crio.conf.d/20-kata.conf <<< '[crio.runtime.runtimes.nvidia-cdi]
+runtime_path = "/usr/bin/containerd-shim-kata-v2"
+runtime_type = "vm"'
+refused "crio: Kata's runtime of that name" 'add the runtime: nvidia-cdi already exists, with runtime_type "vm" \(fix: rename or remove that runtime, or use --runtime-name\)' crio
+rm "$root/etc/crio/crio.conf.d/20-kata.conf"
+ln -s /nonexistent "$root/etc/crio/crio.conf.d/70-link"
+refused 'crio: a link to nothing' 'read /etc/crio/crio.conf.d/70-link: it is a link to a file' crio
+rm "$root/etc/crio/crio.conf.d/70-link"
 put etc/crio/crio.conf.d/99-site.conf <<< '[crio'
 refused 'crio: a broken file of others' 'read /etc/crio/crio.conf.d/99-site.conf: line 1.*fix: correct that line' crio
 

@@ -131,7 +131,7 @@ mkdir -p /etc/crio/crio.conf.d/60-site
 printf '[crio.runtime.runtimes.nvidia]\nruntime_path = "%s"\nmonitor_path = "%s"\n' "$low" "$(command -v conmon)" \
 	> /etc/crio/crio.conf.d/60-site/nvidia
 configure
-matches "a later file, in a folder, has the runtime: refused ($with)" '60-site/nvidia, which CRI-O reads after' "$output"
+matches "a later file, in a folder, has the runtime: refused ($with)" 'CRI-O reads [^ ]*60-site/nvidia after' "$output"
 restart 'a later file'
 gives 'a later file: its runtime is used' "$none" nvidia "$(env_is NVIDIA_VISIBLE_DEVICES=1)" "${look[@]}"
 says 'a later file' crio.runtime FAIL 'has no runtime nvidia|is not davit|isn.t davit'
@@ -148,8 +148,61 @@ configure --set-default
 restart '--set-default'
 gives '--set-default: a pod without a handler' "0 $one" '' "$(env_is NVIDIA_VISIBLE_DEVICES=1)" nvidia-smi -L
 gives '--set-default: nothing asked for' "$none" '' . "${look[@]}"
+printf '[crio.runtime]\nlog_level = "warn"\n' > /etc/crio/crio.conf.d/10-site.conf
+configure
+equal "without an option, the default of the earlier call stays ($with)" "0 1" "$rc $(grep -c 'default_runtime = "nvidia"' "$drop_in")"
+rm /etc/crio/crio.conf.d/10-site.conf
 configure --remove
 equal "--remove ($with)" '0 ' "$rc $(ls /etc/crio/crio.conf.d)"
+
+# What CRI-O doesn't start with, davit doesn't write, and doctor says so.
+configure
+cannot_start() { # NAME EVIDENCE
+	start_crio
+	equal "$1: CRI-O doesn't start ($with)" '' "$crio_pid"
+	says "$1" crio.config FAIL "$2"
+}
+printf '[crio.runtime]\ndefault_runtime = "nvidia"\n' > /etc/crio/crio.conf.d/70-site.conf
+configure --remove
+equal "--remove, and a file makes the runtime the default: refused ($with)" \
+	"1 davit: cannot remove the runtime nvidia: it is the default_runtime of /etc/crio/crio.conf.d/70-site.conf, so CRI-O would not start without it (fix: remove default_runtime from /etc/crio/crio.conf.d/70-site.conf first)" "$rc $output"
+restart 'the runtime is the default of another file'
+says 'the runtime is the default of another file' crio.config ok crio.conf
+stop_crio
+mv "$drop_in" "$work/drop-in"
+cannot_start 'the drop-in was removed by hand' 'default_runtime set to .*nvidia'
+printf '[crio.runtime]\npids_limit = "many"\n' > /etc/crio/crio.conf.d/70-site.conf
+cannot_start 'a value of another type' 'pids_limit.*incompatible types'
+configure
+matches "a value of another type: configure says that CRI-O doesn't start ($with)" 'note: CRI-O doesn.t start with its configuration: .*pids_limit' "$output"
+configure --remove
+rm /etc/crio/crio.conf.d/70-site.conf
+ln -s /nonexistent /etc/crio/crio.conf.d/70-link
+cannot_start 'a link to nothing' '70-link: it is a link to a file that doesn.t exist'
+configure
+matches "a link to nothing: configure refuses it ($with)" '70-link: it is a link to a file that doesn.t exist' "$output"
+rm /etc/crio/crio.conf.d/70-link
+printf '[crio.runtime.runtimes.nvidia]\nruntime_path = "/usr/bin/true"\nruntime_type = "vm"\n' > /etc/crio/crio.conf.d/20-kata.conf
+configure
+matches "a virtual machine's runtime of that name stays ($with)" '^1 davit: cannot add the runtime: nvidia already exists, with runtime_type "vm"' "$rc $output"
+rm /etc/crio/crio.conf.d/20-kata.conf
+
+# --- CRI-O's packages: the low-level runtime where no PATH leads to ----------------------------------
+
+if [ -d /usr/libexec ]; then
+	mount -t tmpfs -o mode=0755 tmpfs /usr/libexec
+	mkdir /usr/libexec/crio
+	cp "$low" /usr/libexec/crio/low-of-crio
+	mv /etc/davit/config.json "$work/config.json"
+	jq '.runtime.candidates = ["low-of-crio"]' < "$work/config.json" > /etc/davit/config.json
+	configure
+	restart 'a runtime in the folder of the packages'
+	gives 'a runtime in the folder of the packages' "0 $one" nvidia "$(env_is NVIDIA_VISIBLE_DEVICES=1)" nvidia-smi -L
+	stop_crio
+	configure --remove
+	mv "$work/config.json" /etc/davit/config.json
+	umount /usr/libexec
+fi
 
 # --- hooks.d ---------------------------------------------------------------------------------------
 

@@ -87,6 +87,29 @@ for low in absent /nonexistent/runc "$runtime" "$work/plain" /etc; do
 	fails "low-level runtime $low" 'find a low-level runtime.*\(fix: ' create -b "$bundle" c
 	fails "low-level runtime $low, features" 'find a low-level runtime' features
 done
+# Names are searched in the engine's PATH first: k3s has its own runc, perhaps beside an older one.
+mkdir -p "$work"/{engine,own}
+printf '#!/bin/sh\necho "the engine has its own: $1"\n' > "$work/engine/runc"
+printf '#!/bin/sh\necho "not this one"\n' > "$work/own/runc"
+chmod 0755 "$work"/{engine,own}/runc "$work"/{engine,own}
+configure_runtime unused '.runtime.candidates = ["crun-of-nobody", "runc"]'
+searched() { # PATH
+	rc=0
+	output=$(cd "$work/own" && PATH=$1 "$runtime" features 2>&1) || rc=$?
+}
+searched ".::$work/engine:/usr/sbin:/usr/bin"
+equal "the engine's PATH: its own runc, and none of the working directory" '0 the engine has its own: features' "$rc $output"
+chmod 0777 "$work/engine"
+searched "$work/engine:/usr/sbin:/usr/bin"
+equal "the engine's PATH: a directory that others can write is refused" \
+	"1 davit: cannot run the low-level runtime: users other than its owner can write $work/engine (fix: run \`chmod go-w $work/engine\`, or name another in runtime.candidates)" "$rc $output"
+mount -t tmpfs -o mode=0755 tmpfs /usr/libexec
+mkdir /usr/libexec/crio
+mv "$work/engine/runc" /usr/libexec/crio/runc-of-crio
+configure_runtime runc-of-crio
+searched /nonexistent
+equal "CRI-O's packages have their runtimes in a directory that is on no PATH" '0 the engine has its own: features' "$rc $output"
+umount /usr/libexec
 printf '#!/nonexistent/interpreter\n' > "$work/broken"
 chmod +x "$work/broken"
 configure_runtime "$work/broken"

@@ -868,7 +868,8 @@ static void the_first_other_program_is_the_runtime(void **state)
 {
 	AUTO_ARENA arena = {0};
 	const char *self_path = put(&arena, "self", 0755), *other = put(&arena, "other", 0755);
-	const char *path = arena_printf(&arena, "/nonexistent:%s", folder);
+	/* The working directory has the same names. */
+	const char *path = arena_printf(&arena, "::.:/nonexistent:%s", folder);
 	AUTO_FD self = open(self_path, O_PATH | O_CLOEXEC);
 	const struct {
 		const char *names[4];
@@ -885,6 +886,10 @@ static void the_first_other_program_is_the_runtime(void **state)
 	};
 
 	(void)state;
+	assert_string_equal(runtime_search_path(NULL, &arena), RUNTIME_PATH);
+	assert_string_equal(runtime_search_path("", &arena), RUNTIME_PATH);
+	assert_string_equal(runtime_search_path("/k3s/bin", &arena), "/k3s/bin:" RUNTIME_PATH);
+	assert_int_equal(chdir(folder), 0);
 	(void)put(&arena, "plain", 0644);
 	assert_int_equal(mkdir(arena_printf(&arena, "%s/directory", folder), 0755), 0);
 	assert_int_equal(symlink("self", arena_printf(&arena, "%s/self-link", folder)), 0);

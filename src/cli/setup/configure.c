@@ -241,41 +241,6 @@ const char *configure_find_rootless(const struct job *job, enum engine engine)
 		job->arena);
 }
 
-static int do_crio(struct job *job, struct change *change)
-{
-	static const char *const services[] = {"crio"};
-	const char *main = job->file ? job->file : CRIO_MAIN;
-	struct engine_overlay overlay = {job->drop_in, NULL};
-	struct engine_files files;
-	const struct toml_node *settings, *others;
-	char *text = NULL;
-	int r = configure_open_change(job, job->drop_in, CONFIGURE_MARK, change);
-
-	job->restart = configure_restart(&job->root, services, ARRAY_SIZE(services), job->arena);
-	if (r < 0 || job->remove)
-		return r < 0 ? r : configure_set_own(job, change, NULL, &others);
-	if (change->before)
-		r = configure_keep_name(change->before, change->path, &job->configure, job->arena,
-					job->err);
-	if (r < 0)
-		return r;
-	r = crio_load(&job->root, main, CRIO_FOLDER, &overlay, 1, job->arena, &files, job->err);
-	if (r < 0)
-		return r;
-	settings = crio_merge(&files, job->arena);
-	text = settings ? configure_crio(settings, &job->configure, job->arena) : NULL;
-	if (!text)
-		return error_memory(job->err);
-	r = configure_set_own(job, change, text, &others);
-	if (r < 0)
-		return r;
-	overlay.text = change->after;
-	r = crio_load(&job->root, main, CRIO_FOLDER, &overlay, 1, job->arena, &files, job->err);
-	return r < 0 ? r
-		     : configure_crio_check(&files, job->drop_in, &job->configure, job->arena,
-					    job->err);
-}
-
 /* A read-only /usr: Podman can read hooks elsewhere. */
 static int may_write(const struct job *job, const char *path)
 {
@@ -302,7 +267,7 @@ static int run_changes(struct job *job, struct change changes[static 2], unsigne
 		r = configure_do_containerd(job, changes);
 		break;
 	case ENGINE_CRIO:
-		r = do_crio(job, &changes[0]);
+		r = configure_do_crio(job, &changes[0]);
 		break;
 	default:
 		r = configure_do_podman(job, changes);

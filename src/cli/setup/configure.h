@@ -75,4 +75,5 @@ bool configure_is_ours(const struct change *change);
 /* Fills the changes in the order in which they are to be made. 0 or -errno. */
 int configure_do_containerd(struct job *job, struct change changes[static 2]);
 int configure_do_docker(struct job *job, struct change *change);
+int configure_do_crio(struct job *job, struct change *change);
 int configure_do_podman(struct job *job, struct change changes[static 2]);
