@@ -172,6 +172,9 @@ bool containerd_names_runtimes(const struct toml_node *settings);
  * the CRI plugin doesn't load. Use options.SystemdCgroup.
  */
 bool containerd_refuses_systemd(const struct toml_node *settings);
+/* Whether registry.config_path and registry.mirrors are set, with which the CRI plugin doesn't
+ * load. */
+bool containerd_refuses_mirrors(const struct toml_node *settings);
 /* The absolute paths of the runtimes' base_runtime_spec. Without one of the files, the CRI plugin
  * doesn't load. 0 or -ENOMEM. */
 int containerd_base_specs(const struct toml_node *settings, struct arena *arena,

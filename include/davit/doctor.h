@@ -57,7 +57,7 @@ struct doctor_engine {
 	bool file_hidden;      /* the caller lacks the rights to read it */
 	bool rootless;         /* a user's own daemon */
 	bool named;            /* its daemon's options name the file */
-	unsigned major, minor; /* Docker: its version; 0: unknown */
+	unsigned major, minor; /* Docker, containerd: its version; 0: unknown */
 	const char *refused; /* Docker, CRI-O: why it refuses its configuration; NULL: it doesn't */
 	const char *doubled; /* Docker: a key that is also an option; NULL: none */
 	bool of_unit;        /* Docker: it is stopped, and the options are those of its unit */
@@ -75,6 +75,7 @@ struct doctor_engine {
 	const char *missing_spec;
 	/* containerd: systemd_cgroup is set for a runtime that doesn't know it. */
 	bool systemd_refused;
+	bool mirrors_refused; /* containerd: registry.config_path and registry.mirrors are set */
 	/* containerd: davit's drop-in, which exists, but isn't imported; NULL: none. CRI-O: the
 	 * same. */
 	const char *unread;

@@ -293,6 +293,27 @@ int containerd_spec_dirs(const struct toml_node *settings, struct arena *arena, 
 	return toml_strings(toml_member(containerd_section(settings), "cdi_spec_dirs"), arena, ret);
 }
 
+/* Since 2.2 the default, which is no setting. */
+#define CONFIG_PATHS "/etc/containerd/certs.d:/etc/docker/certs.d"
+
+bool containerd_refuses_mirrors(const struct toml_node *settings)
+{
+	const struct toml_node *const registries[] = {
+		toml_find(containerd_section(settings), TOML_PATH("registry")),
+		toml_find(settings,
+			  TOML_PATH("plugins", "io.containerd.cri.v1.images", "registry"))};
+
+	for (size_t i = 0; i < ARRAY_SIZE(registries); i++) {
+		const char *path = toml_find_string(registries[i], TOML_PATH("config_path"));
+		const struct toml_node *mirrors = toml_find(registries[i], TOML_PATH("mirrors"));
+
+		if (path && path[0] && !string_equal(path, CONFIG_PATHS) && mirrors &&
+		    mirrors->first)
+			return true;
+	}
+	return false;
+}
+
 bool containerd_cri_disabled(const struct toml_node *settings)
 {
 	static const char *const names[] = {CONTAINERD_PLUGIN_1, CONTAINERD_PLUGIN_2,

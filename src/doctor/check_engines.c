@@ -261,6 +261,18 @@ int check_containerd_config(const struct doctor_host *host, struct finding *ret)
 				      "set SystemdCgroup in the runtimes' options instead, then %s",
 				      engine_restart_of(engine));
 	}
+	if (engine->mirrors_refused && !engine->cri_disabled) {
+		(void)finding_set(
+			ret, DOCTOR_FAIL, NULL,
+			"registry.config_path and registry.mirrors are both set in %s and "
+			"its imports: the CRI plugin doesn't load",
+			engine->file);
+		return finding_remedy(
+			ret,
+			"move the mirrors to hosts.toml files in config_path, or remove "
+			"config_path, then %s",
+			engine_restart_of(engine));
+	}
 	if (!engine->missing_default && engine->unread) {
 		(void)finding_set(ret, DOCTOR_WARN, NULL,
 				  "containerd doesn't read %s: %s and its imports don't import it",
@@ -271,9 +283,9 @@ int check_containerd_config(const struct doctor_host *host, struct finding *ret)
 		return engine_config(engine, ret);
 	(void)finding_set(ret, engine->missing_for_sure ? DOCTOR_FAIL : DOCTOR_WARN, NULL,
 			  "%s and its imports configure runtimes, but not the default "
-			  "runtime %s: before containerd 2.0, the CRI plugin then "
-			  "doesn't load",
-			  engine->file, engine->missing_default);
+			  "runtime %s: %sthe CRI plugin then doesn't load",
+			  engine->file, engine->missing_default,
+			  engine->major >= 2 ? "" : "before containerd 2.0, ");
 	return finding_remedy(
 		ret, "add containerd.runtimes.%s to %s, then %s", engine->missing_default,
 		engine->newest ? engine->newest : engine->file, engine_restart_of(engine));

@@ -146,6 +146,7 @@ static int find_cri_faults(struct doctor_gathering *g, const struct toml_node *s
 	for (size_t i = 0; !engine->rootless && !engine->missing_spec && i < specs.count; i++)
 		if (!doctor_exists(g, specs.items[i]))
 			engine->missing_spec = specs.items[i];
+	engine->mirrors_refused = containerd_refuses_mirrors(settings);
 	engine->systemd_refused = format < 3 && containerd_refuses_systemd(settings);
 	return 0;
 }
@@ -176,8 +177,12 @@ static int take_containerd(const struct toml_node *settings, unsigned format, un
 	engine->cdi_off = !containerd_cdi(settings, major >= 2);
 	if (containerd_spec_dirs(settings, arena, &engine->spec_dirs) < 0)
 		return -ENOMEM;
-	/* Before 2.0, a configured runtime removes the built-in default runtime. */
-	if (!other.exists && containerd_names_runtimes(settings) && format < 3)
+	engine->major = major;
+	/*
+	 * Before 2.0, a configured runtime removes the built-in default runtime. From 2.0 on, a
+	 * dump has the built-in one.
+	 */
+	if (!other.exists && containerd_names_runtimes(settings) && (format < 3 || major >= 2))
 		engine->missing_default = containerd_default_runtime(settings);
 	return 0;
 }
@@ -283,7 +288,7 @@ static int gather_containerd(struct doctor_gathering *g, struct doctor_engine *e
 				? 3
 				: containerd_format(&files, (struct containerd_version){major, 0}),
 			engine);
-	engine->missing_for_sure = major == 1;
+	engine->missing_for_sure = major >= 1;
 	engine_find_own_specs(g, engine);
 	return r < 0 ? r : engine_find_runtime(g, engine);
 }

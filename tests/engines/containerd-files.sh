@@ -891,7 +891,8 @@ start_cases() {
 		fi
 		equal "containerd $version, ${case//_/ }: the daemon's CRI plugin" ok "$(started)"
 	done
-	# The opposite, which doctor names.
+	# The opposite, which doctor names. A drop-in that isn't read would be named, too.
+	rm -rf "$etc/conf.d"
 	printf 'version = 2\n[%s.containerd.runtimes.other]\n  runtime_type = "io.containerd.runc.v2"\n' "$cri" > "$etc/config.toml"
 	if [[ $version = 1.* ]]; then
 		equal "containerd $version, a runtime without the default one: the CRI plugin" error "$(started)"

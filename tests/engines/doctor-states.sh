@@ -63,7 +63,42 @@ containerd_states() {
 	equal "$title" 'runtime_type=io.containerd.runc.v2' "$(programs nvidia)"
 	says containerd containerd.runtime warn "the runtime nvidia is .*/runc, which isn't davit-runtime"
 	equal "$title: no method" '[]' "$("$davit" doctor --json --engine containerd | jq -c '.engines.containerd - ["cdi"]')"
+	cri_states
 	umount -l /etc/containerd
+}
+# Whether the CRI plugin loads: `ok` or `error`, as the daemon itself says.
+cri_plugin() {
+	local daemon i
+	containerd --root "$work/daemon/root" --state "$work/daemon/state" --address "$work/daemon/socket" \
+		> "$work/daemon.log" 2>&1 < /dev/null &
+	daemon=$!
+	for ((i = 0; i < 100; i++)); do
+		! ctr --address "$work/daemon/socket" plugins ls > "$work/plugins" 2> /dev/null || break
+		sleep 0.1
+	done
+	awk '$1 == "io.containerd.grpc.v1" && $2 == "cri" { print $NF }' "$work/plugins"
+	kill $daemon
+	wait $daemon || true
+}
+cri_states() {
+	local cri='plugins."io.containerd.grpc.v1.cri"' runc result
+	runc="[$cri.containerd.runtimes.runc]\nruntime_type = \"io.containerd.runc.v2\"\n"
+	mkdir -p "$work/daemon"
+	# cri TITLE TEXT STATE EVIDENCE
+	cri() {
+		title="containerd $version: $1"
+		printf "version = 2\n%b" "$2" > "$etc/config.toml"
+		equal "$title: the CRI plugin" "$3" "$(cri_plugin)"
+		[ "$3" = ok ] && result=ok || result=FAIL
+		says containerd containerd.config $result "$4"
+	}
+	cri 'mirrors' "[$cri.registry.mirrors.x]\nendpoint = [\"https://x\"]\n" ok 'config.toml$'
+	cri 'mirrors and config_path' \
+		"[$cri.registry]\nconfig_path = \"/etc/certs.d\"\n[$cri.registry.mirrors.x]\nendpoint = [\"https://x\"]\n" \
+		error 'registry.config_path and registry.mirrors are both set'
+	cri 'a default runtime' "[$cri.containerd]\ndefault_runtime_name = \"runc\"\n$runc" ok 'config.toml$'
+	cri 'a default runtime that is not configured' "[$cri.containerd]\ndefault_runtime_name = \"nope\"\n$runc" \
+		error 'but not the default runtime nope'
 }
 
 # --- Podman: files of the same name ---------------------------------------------------------------
