@@ -391,6 +391,23 @@ int configure_containerd_template(const char *text, const char *path,
 /* The text with these conditions around davit's runtimes of its block. NULL: no memory. (Pure.) */
 char *containerd_set_conditions(const char *text, const struct configure *configure,
 				struct arena *arena);
+/*
+ * The runtimes that `before` (NULL: no file) has and `after` doesn't. 0 or -errno, err filled.
+ * (Pure, as the two following.)
+ */
+int containerd_removed_runtimes(const char *before, const char *after, const char *path,
+				struct arena *arena, struct strings *ret, struct error *err);
+/*
+ * *ret: the one of these runtimes that the files that are left make the default, without having it;
+ * *ret_path: the file, rather than `own`, which may repeat another one. NULL: none. containerd's
+ * CRI plugin doesn't load then, in any version. 0 or -ENOMEM.
+ */
+int containerd_left_default(const struct engine_files *left, const char *own,
+			    const struct strings *removed, struct containerd_version version,
+			    struct arena *arena, const char **ret, const char **ret_path);
+/* The same for a template, which isn't TOML, by its lines. */
+const char *containerd_template_default(const char *text, const struct strings *removed,
+					struct arena *arena);
 /* Appends davit's runtimes to a whole file, and changes values in place. */
 int configure_containerd_inline(const char *text, const char *path,
 				const struct configure *configure, struct arena *arena, char **ret,

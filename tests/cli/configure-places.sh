@@ -325,6 +325,85 @@ $lines" "$rc $(< "$main")"
 	rm "$main"
 done
 
+# --- a default runtime that somebody else has chosen -------------------------------------------------
+
+# Without it, containerd's CRI plugin doesn't load. needed NAME RUNTIME FILE REMEDY OPTION...: refused.
+needed() {
+	refused "$1" "remove the runtime $2: it is the default_runtime_name of $3, so .* \(fix: $4\)" containerd "${@:5}"
+}
+default_is() { # FILE PLUGIN RUNTIME
+	printf '[plugins."%s".containerd]\n  default_runtime_name = "%s"\n' "$2" "$3" >> "$root/$1"
+}
+main=etc/containerd/config.toml
+for format in 1 2 3 4; do
+	case $format in 1) plugin=cri ;; 2) plugin=io.containerd.grpc.v1.cri ;; *) plugin=io.containerd.cri.v1.runtime ;; esac
+	for name in nvidia nvidia-cdi nvidia-legacy; do
+		rm -rf "$root"
+		put $main <<< "version = $format"$'\nimports = ["/etc/containerd/conf.d/*.toml"]'
+		configure containerd
+		if [ $name = nvidia ]; then
+			default_is $main $plugin $name
+			file=/$main
+		else
+			put etc/containerd/conf.d/10.toml <<< "version = $format"
+			default_is etc/containerd/conf.d/10.toml $plugin $name
+			file=/etc/containerd/conf.d/10.toml
+		fi
+		needed "format $format, --remove of the default $name" $name $file "remove default_runtime_name from $file first" --remove
+	done
+	sed -i '/default_runtime_name/d' "$root$file"
+	configure containerd --remove
+	equal "format $format: without it, --remove works" '0 ' "$rc $errors"
+done
+rm -rf "$root"
+put $main <<< $'version = 3\nimports = ["/etc/containerd/conf.d/*.toml"]'
+configure containerd --runtime-name gpu --set-default
+default_is $main io.containerd.cri.v1.runtime gpu
+needed 'another name' gpu /$main '.* first' --remove
+needed 'another name than before' gpu /$main '.* first' --runtime-name nvidia
+# The user's own line in davit's file keeps what it needs.
+sed -i 's/"gpu"/"kata"/' "$root/$main"
+printf '\n[%s.containerd.runtimes.kata]\n  runtime_type = "io.containerd.kata.v2"\n' "$cri3" >> "$root/etc/containerd/conf.d/davit.toml"
+configure containerd --remove
+equal 'a runtime of others in davit.s file: --remove works' '0 1' "$rc $(grep -c kata.v2 "$root/etc/containerd/conf.d/davit.toml")"
+
+rm -rf "$root"
+k3s $folder 2
+unit k3s
+configure containerd
+default_is $folder/agent/etc/containerd/config.toml.tmpl io.containerd.grpc.v1.cri nvidia-cdi
+needed 'k3s, a line of the template' nvidia-cdi /$folder/agent/etc/containerd/config.toml.tmpl 'remove default_runtime_name .* first' --remove
+sed -i '/default_runtime_name/d' "$root/$folder/agent/etc/containerd/config.toml.tmpl"
+sed -i '/snapshotter =/a   default_runtime_name = "nvidia"' "$root/$folder/agent/etc/containerd/config.toml"
+needed 'k3s, default-runtime' nvidia /$folder/agent/etc/containerd/config.toml \
+	'remove default-runtime from the config.yaml or the command line of k3s, and restart it, first' --remove
+rm "$root/$folder/agent/etc/containerd/config.toml.tmpl"
+k3s $folder 3 "imports = [\"/$folder/agent/etc/containerd/config-v3.toml.d/*.toml\"]"
+sed -i 's|grpc.v1.cri|cri.v1.runtime|; /snapshotter =/a   default_runtime_name = "nvidia"' "$root/$folder/agent/etc/containerd/config.toml"
+configure containerd
+needed 'k3s with containerd 2.1, default-runtime' nvidia /$folder/agent/etc/containerd/config.toml 'remove default-runtime .* first' --remove
+
+rm -rf "$root"
+put etc/k0s/containerd.toml <<< $'# k0s_managed=true\nversion = 2\nimports = ["/run/k0s/containerd-cri.toml"]'
+put run/k0s/containerd-cri.toml < /dev/null
+mkdir "$root/etc/k0s/containerd.d"
+configure containerd
+# What k0s has made of the folder when it started.
+cp "$root/etc/k0s/containerd.d/davit.toml" "$root/run/k0s/containerd-cri.toml"
+configure containerd --remove
+equal 'k0s, with what it has made of the file: --remove works' '0 ' "$rc $errors"
+configure containerd
+put etc/k0s/containerd.d/a.toml <<< 'version = 2'
+default_is etc/k0s/containerd.d/a.toml io.containerd.grpc.v1.cri nvidia
+needed 'k0s' nvidia /etc/k0s/containerd.d/a.toml 'remove default_runtime_name .* first' --remove
+
+rm -rf "$root"
+put $template < "$work/first.toml"
+configure containerd
+sed -i 's/default_runtime_name = "runc"/default_runtime_name = "nvidia-cdi"/' "$root/$template"
+needed MicroK8s nvidia-cdi /$template 'remove default_runtime_name .* first' --remove
+rm -rf "$root"
+
 # --- containerd's own file ---------------------------------------------------------------------------
 
 # named NAME FILE BY OPTION...: the file that the unit names is the one that gets the import.

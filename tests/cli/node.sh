@@ -470,6 +470,19 @@ node install --config "$work/map/none"
 refuses '--config: no such file' "cannot read $work/map/none: No such file"
 stop_engine
 
+# An administrator's default: without the runtime, the engine's CRI plugin doesn't load.
+new_containerd default-runtime
+node install --no-restart
+equal 'a default of others: installed' 0 "$rc"
+printf '[plugins."io.containerd.grpc.v1.cri".containerd]\n  default_runtime_name = "nvidia-cdi"\n' >> "$host/etc/containerd/config.toml"
+before=$(root_state "$host")
+node remove --no-restart
+equal 'a default of others: not removed' 1 "$rc"
+refuses 'a default of others' 'remove default_runtime_name from /etc/containerd/config.toml first'
+sed -i '/default_runtime_name/d' "$host/etc/containerd/config.toml"
+node remove --no-restart
+equal 'a default of others, which is gone: removed' '0 0' "$rc $(find "$host" -name 'davit*' | wc -l)"
+
 # --- which engine -------------------------------------------------------------------------------------
 
 new_rancher() { # k3s|rke2
