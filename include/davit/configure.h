@@ -163,6 +163,12 @@ struct containerd_runtime containerd_find_runtime(const struct toml_node *settin
 						  const char *name);
 /* default_runtime_name, or "runc" if it isn't set. */
 const char *containerd_default_runtime(const struct toml_node *settings);
+/*
+ * The program of the runtime whose settings davit's runtimes get, which they don't execute. NULL:
+ * it names none, or one that davit's take the place of.
+ */
+const char *containerd_base_program(const struct toml_node *settings,
+				    const struct configure *configure);
 /* Whether disabled_plugins contains the CRI plugin. */
 bool containerd_cri_disabled(const struct toml_node *settings);
 /* Whether any runtime is configured; the default runtime must then be configured, too. */
@@ -341,6 +347,7 @@ struct containerd_distribution {
 	const char *services[2]; /* services that may need a restart */
 	/* The process or service whose --config names `file`; NULL: another reason. */
 	const char *named_by;
+	bool skips_generated; /* go on without a file that k0s has yet to generate */
 };
 #define CONTAINERD_DISTRIBUTIONS 4
 /*

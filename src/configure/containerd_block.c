@@ -235,6 +235,15 @@ char *containerd_set_conditions(const char *text, const struct configure *config
 /* ---- runtimes for a template ------------------------------------------------------------------
  */
 
+static int refuse_spec_dirs(const char *path, struct error *err)
+{
+	return error_set(err, ERROR_BAD_CONFIG, EINVAL,
+			 "remove cdi_spec_dirs, then run the command again",
+			 "enable CDI in %s: its cdi_spec_dirs is an empty list, so containerd "
+			 "reads no CDI specs",
+			 path);
+}
+
 /*
  * The runtimes alone, as lines; those that `but` has are left out, unless it has them from davit's
  * earlier block.
@@ -246,7 +255,7 @@ static int write_runtimes(struct text *text, const struct toml_node *settings, u
 	struct configure plain = *configure;
 	struct toml_node *section = toml_new_table(arena), *runtimes;
 	struct strings path = {0};
-	const struct toml_node *base = containerd_base(containerd_section(settings), configure);
+	const struct toml_node *base = containerd_base(settings, configure);
 
 	plain.cdi = plain.set_default = false;
 	if (!section || containerd_set_ours(section, base, &plain, arena) < 0 ||
@@ -330,6 +339,8 @@ int configure_containerd_template(const char *text, const char *path,
 			"upgrade to a release that enables CDI by default",
 			"enable CDI in %s: the file already has that table outside davit's part",
 			path);
+	if (configure->cdi && containerd_has_no_spec_dirs(containerd_section(settings)))
+		return refuse_spec_dirs(generated->items[0].path, err);
 	if (registered || names_runtime(others, configure->runtime_name, arena) ||
 	    (!ours && program))
 		return error_fix(
@@ -454,6 +465,8 @@ int configure_containerd_inline(const char *text, const char *path,
 	runtimes = toml_find(top, TOML_PATH("plugins", plugin, "containerd", "runtimes"));
 	if (!settings)
 		return error_memory(err);
+	if (configure->cdi && containerd_has_no_spec_dirs(containerd_section(settings)))
+		return refuse_spec_dirs(path, err);
 	r = replace_programs(&edit, path, plugin, runtimes, configure, err);
 	if (r == 0 && configure->set_default)
 		r = set_value(&edit, path, TOML_PATH("plugins", plugin, "containerd"),

@@ -252,6 +252,16 @@ configure containerd --remove
 put etc/k0s/containerd.toml <<< 'version = 2'
 configure containerd
 matches "k0s, the user's own file: it imports ours" 'imports = \["/etc/k0s/containerd.d/davit.toml"\]' "$(cat "$root/etc/k0s/containerd.toml")"
+# k0s makes this file when it starts: after the host's restart, it isn't there yet.
+put etc/k0s/containerd.toml <<< $'# k0s_managed=true\nversion = 2\nimports = ["/run/k0s/containerd-cri.toml"]'
+mv "$root/run/k0s/containerd-cri.toml" "$work/containerd-cri.toml"
+rm "$root/etc/k0s/containerd.d/davit.toml"
+refused 'k0s that has yet to start' 'k0s creates this file when it starts .fix: start k0s, then' containerd
+mv "$work/containerd-cri.toml" "$root/run/k0s"
+configure containerd
+rm "$root/run/k0s/containerd-cri.toml"
+configure containerd --remove
+equal 'k0s that has yet to start: --remove works' '0 no' "$rc $([ -e "$root/etc/k0s/containerd.d/davit.toml" ] && echo yes || echo no)"
 rm -rf "$root/etc/k0s"
 mkdir -p "$root/etc/k0s/containerd.d"
 refused 'k0s that never ran' 'start k0scontroller once' containerd
@@ -402,6 +412,31 @@ put $template < "$work/first.toml"
 configure containerd
 sed -i 's/default_runtime_name = "runc"/default_runtime_name = "nvidia-cdi"/' "$root/$template"
 needed MicroK8s nvidia-cdi /$template 'remove default_runtime_name .* first' --remove
+put $template < "$work/first.toml"
+sed -i 's/stream_server_address.*/cdi_spec_dirs = []/' "$root/$template"
+refused 'MicroK8s without directories of CDI specs' 'its cdi_spec_dirs is an empty list, .*fix: remove cdi_spec_dirs' containerd --cdi
+rm -rf "$root"
+
+# --- the base's own program --------------------------------------------------------------------------
+
+put etc/containerd/config.toml << END
+version = 2
+[$cri.containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+  options = { BinaryName = "/opt/bin/crun" }
+END
+configure containerd
+equal "the base's program is another: a note" \
+	"0 davit: note: the engine's runtime executes /opt/bin/crun, but davit-runtime executes runc: to keep the former, put it first in runtime.candidates of /etc/davit/config.json" \
+	"$rc $errors"
+put etc/davit/config.json <<< '{"runtime": {"candidates": ["/opt/bin/crun"]}}'
+put opt/bin/crun <<< '#!/bin/sh'
+configure containerd
+equal "the base's program is davit's, too: no note" '0 ' "$rc $errors"
+rm -r "$root/etc/davit"
+sed -i 's|/opt/bin/crun|/usr/bin/nvidia-container-runtime|' "$root/etc/containerd/config.toml"
+configure containerd
+equal "the base's program is NVIDIA's: no note" '0 ' "$rc $errors"
 rm -rf "$root"
 
 # --- containerd's own file ---------------------------------------------------------------------------

@@ -350,6 +350,7 @@ static int run(struct asking *asking, struct change changes[static 2])
 	if (!settings)
 		return error_memory(job->err);
 	print_notes(asking, settings);
+	job->replaced = containerd_base_program(settings, &job->configure);
 	is_import = asking->distribution.place == CONTAINERD_IMPORT;
 	/* An imported file must exist, so it is written before the import and removed after it. */
 	own = &changes[is_import && job->remove];
@@ -460,6 +461,7 @@ int configure_do_containerd(struct job *job, struct change changes[static 2])
 			      "them is running: what davit writes suits both\n",
 			      asking.program.others[0], asking.program.others[1]);
 	asking.version = asking.program.version;
+	asking.distribution.skips_generated = job->remove;
 	if (asking.program.globs_from_folder)
 		asking.distribution.glob_folder =
 			asking.program.folder ? asking.program.folder : "/";
