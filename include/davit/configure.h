@@ -366,14 +366,31 @@ int containerd_choose_place(struct containerd_distribution *distribution,
 			    const struct engine_files *files, struct containerd_version version,
 			    struct arena *arena, struct error *err);
 /*
- * Appends davit's runtimes to a template (NULL: a new one), based on the file generated from it.
- * -errno with ERROR_BAD_CONFIG: the runtimes exist already, or a template can't set what is
- * requested.
+ * k3s and RKE2 add a runtime CONTAINERD_REGISTERED to their file if they find this program when
+ * they start (k3s: pkg/agent/containerd/runtimes.go).
+ */
+#define CONTAINERD_REGISTERED "nvidia"
+#define CONTAINERD_REGISTERED_PROGRAM "nvidia-container-runtime"
+/*
+ * Finds that program. *ret: its path, or NULL if there is none or it is `program` itself, through a
+ * link. 0 or -ENOMEM.
+ */
+int containerd_find_registered(const struct root *root, const char *program, struct arena *arena,
+			       const char **ret);
+/*
+ * Appends davit's runtimes to a template (NULL: a new one), based on the file generated from it. If
+ * the template includes the distribution's own runtimes (`.ExtraRuntimes`), each of davit's is
+ * written under the condition that it isn't one of them: TOML forbids a second table of that name.
+ * `registered`: what containerd_find_registered found. -errno with ERROR_BAD_CONFIG: the runtimes
+ * exist already, or a template can't set what is requested.
  */
 int configure_containerd_template(const char *text, const char *path,
-				  const struct engine_files *generated,
+				  const struct engine_files *generated, const char *registered,
 				  const struct configure *configure, struct arena *arena,
 				  char **ret, struct error *err);
+/* The text with these conditions around davit's runtimes of its block. NULL: no memory. (Pure.) */
+char *containerd_set_conditions(const char *text, const struct configure *configure,
+				struct arena *arena);
 /* Appends davit's runtimes to a whole file, and changes values in place. */
 int configure_containerd_inline(const char *text, const char *path,
 				const struct configure *configure, struct arena *arena, char **ret,
@@ -381,7 +398,10 @@ int configure_containerd_inline(const char *text, const char *path,
 bool containerd_has_block(const char *text);
 /* NULL: no memory. */
 char *containerd_without_block(const char *text, struct arena *arena);
-/* The block from its first line to before its last one; NULL: none, or no memory. */
+/*
+ * The block from its first line to before its last one, without the conditions of a template; NULL:
+ * none, or no memory.
+ */
 char *containerd_block(const char *text, struct arena *arena);
 /* The text with another block of this form. NULL: no memory. */
 char *containerd_set_block(const char *text, const char *made, struct arena *arena);

@@ -113,8 +113,8 @@ int runtime_find(const struct strings *candidates, const char *path, int self, s
 	names = strings_join(arena, candidates, ", ");
 	return error_set(err, ERROR_SYSTEM, ENOENT,
 			 "install one of them, or name another in runtime.candidates",
-			 "find a low-level runtime: none of %s exists in %s",
-			 names ? names : "them", path);
+			 "find a low-level runtime: none of %s exists in PATH or in " RUNTIME_PATH,
+			 names ? names : "them");
 }
 
 bool runtime_mounts_in_spec(enum runtime_mounts mounts, const char *low_level_runtime)

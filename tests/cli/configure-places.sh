@@ -66,7 +66,8 @@ dump() { # FILE
 	containerd --config "$work/dumped.toml" config dump 2> /dev/null
 }
 loses_nothing() { # NAME BEFORE AFTER WANTED...
-	if dump "$2" > "$work/before.toml" && dump "$3" > "$work/after.toml"; then
+	if dump "$2" > "$work/before.toml"; then
+		dump "$3" > "$work/after.toml" || true
 		equal "$1: containerd loses nothing, and has the runtimes" '' \
 			"$(python3 "$compare" "$work/before.toml" "$work/after.toml" "$program" "${@:4}")"
 	else
@@ -103,9 +104,9 @@ ${3:-}
 END
 }
 # What k3s makes of a template: its own file in the place of the base.
-render() { # FOLDER TEMPLATE
-	sed -e "/{{ template \"base\" . }}/{r $root/$1/agent/etc/containerd/config.toml
-d}" "$root/$1/agent/etc/containerd/$2"
+render() { # FOLDER TEMPLATE [NAME=PROGRAM that k3s finds]...
+	python3 "$repository/tests/cli/render-k3s.py" "$root/$1/agent/etc/containerd/config.toml" \
+		"$root/$1/agent/etc/containerd/$2" "${@:3}"
 }
 folder=var/lib/rancher/k3s
 systemd='containerd.runtimes.nvidia.options.SystemdCgroup=true'
@@ -119,6 +120,11 @@ written 'k3s with containerd 1.7' $folder/agent/etc/containerd/config.toml.tmpl 
 render $folder config.toml.tmpl > "$work/rendered.toml"
 loses_nothing 'k3s with containerd 1.7' "$root/$folder/agent/etc/containerd/config.toml" "$work/rendered.toml" "$systemd"
 refused 'k3s, as the default' 'default-runtime' containerd --set-default
+# k3s registers this program at its next start: one more table `nvidia` would be one too many.
+render $folder config.toml.tmpl nvidia=$program > "$work/registered.toml"
+loses_nothing 'k3s that registers davit itself' "$root/$folder/agent/etc/containerd/config.toml" "$work/registered.toml" "$systemd"
+render $folder config.toml.tmpl nvidia=$program nvidia-cdi=$program nvidia-experimental=/x > "$work/registered.toml"
+loses_nothing 'k3s that registers more of it' "$root/$folder/agent/etc/containerd/config.toml" "$work/registered.toml" "$systemd"
 configure containerd --remove
 # k3s started while the block was there, but not since it was removed.
 cp "$root/$folder/agent/etc/containerd/config.toml" "$work/config.toml"
@@ -145,9 +151,26 @@ configure containerd --remove
 printf '\n[%s.containerd.runtimes."nvidia"]\n' "$cri" >> "$root/$folder/agent/etc/containerd/config.toml.tmpl"
 refused 'k3s, the template has the runtime' 'nvidia already exists' containerd
 rm "$root/$folder/agent/etc/containerd/config.toml.tmpl"
-printf '[%s.containerd.runtimes."nvidia".options]\n  BinaryName = "/usr/bin/nvidia-container-runtime"\n' "$cri" \
-	>> "$root/$folder/agent/etc/containerd/config.toml"
-refused "k3s has found NVIDIA's runtime" 'nvidia already exists, as /usr/bin/nvidia-container-runtime' containerd
+# What k3s will find decides, not what it found before.
+found=$'['"$cri"$'.containerd.runtimes."nvidia".options]\n  BinaryName = "/usr/bin/nvidia-container-runtime"'
+for place in usr/local/nvidia/toolkit usr/local/bin usr/bin; do
+	put $place/nvidia-container-runtime <<< '#!/bin/sh'
+	refused "k3s finds NVIDIA's runtime in $place" "nvidia already exists, as /$place/nvidia-container-runtime" containerd
+	rm "$root/$place/nvidia-container-runtime"
+done
+ln -s $program "$root/usr/bin/nvidia-container-runtime"
+written "k3s will find davit, which isn't there yet" $folder/agent/etc/containerd/config.toml.tmpl 'systemctl restart k3s-agent'
+configure containerd --remove
+put ${program#/} <<< '#!/bin/sh'
+ln -sf "../../opt/davit/davit-runtime" "$root/usr/bin/nvidia-container-runtime"
+written 'k3s will find davit' $folder/agent/etc/containerd/config.toml.tmpl 'systemctl restart k3s-agent'
+configure containerd --remove
+cat >> "$root/$folder/agent/etc/containerd/config.toml" <<< "$found"
+written 'k3s has found davit, too' $folder/agent/etc/containerd/config.toml.tmpl 'systemctl restart k3s-agent'
+configure containerd --remove
+rm -r "$root/usr" "$root/${program%/*}"
+written "k3s had found NVIDIA's runtime, which is gone" $folder/agent/etc/containerd/config.toml.tmpl 'systemctl restart k3s-agent'
+configure containerd --remove
 
 k3s $folder 3 "imports = [\"/$folder/agent/etc/containerd/config-v3.toml.d/*.toml\"]"
 sed -i "s|grpc.v1.cri|cri.v1.runtime|" "$root/$folder/agent/etc/containerd/config.toml"

@@ -26,7 +26,18 @@ new_host() { # KIND OS-ID SOCKET UNIT...
 	printf '#!/bin/sh\necho "${0##*/} $*" >> /log\n[ ! -e /broken ]\n' > "$host/usr/bin/systemctl"
 	cp "$host/usr/bin/systemctl" "$host/usr/bin/snap"
 	chmod +x "$host"/usr/bin/*
-	local unit
+	# The low-level runtime is where this kind has it.
+	local unit programs=usr/sbin
+	case $1 in
+	k3s) programs=var/lib/rancher/k3s/data/current/bin ;;
+	k3s-data-dir) programs=data/data/current/bin ;;
+	rke2) programs=var/lib/rancher/rke2/bin ;;
+	k0s) programs=var/lib/k0s/bin ;;
+	microk8s) programs=snap/microk8s/current/bin ;;
+	crio) programs=usr/libexec/crio ;;
+	esac
+	mkdir -p "$host/$programs"
+	install -m 0755 /dev/null "$host/$programs/runc"
 	for unit in "${@:4}"; do
 		printf '[Service]\n' > "$host/etc/systemd/system/$unit.service"
 	done
@@ -220,6 +231,21 @@ for id in bottlerocket talos flatcar; do
 	matches "$id: refused, its own way is named" "^davit: cannot set up $id: .*fix: (use a -nvidia variant|add the sys)" "$output"
 	equal "$id: nothing is changed" "3 $before" "$rc $(root_state "$host")"
 done
+
+new_host no-runtime debian /run/containerd/containerd.sock containerd
+: > "$host/usr/bin/containerd"
+rm "$host/usr/sbin/runc"
+before=$(root_state "$host")
+node install --no-restart
+matches 'a host without runc and crun: refused' \
+	'^davit: cannot find a low-level runtime: none of runc, crun exists in PATH or in /usr/local/sbin:[^ ]* \(fix: install one of them, or name another in runtime.candidates\)' "$output"
+equal 'a host without runc and crun: nothing is changed' "1 $before" "$rc $(root_state "$host")"
+mkdir -p "$host/etc/davit" "$host/opt/bin"
+install -m 0755 /dev/null "$host/opt/bin/crun"
+echo '{"runtime": {"candidates": ["/opt/bin/crun"]}}' > "$host/etc/davit/config.json"
+node install --no-restart
+equal 'a host whose configuration names its low-level runtime' 0 "$rc"
+node remove --no-restart
 
 # --- what can go wrong ----------------------------------------------------------------------------
 

@@ -110,6 +110,28 @@ configure_runtime runc-of-crio
 searched /nonexistent
 equal "CRI-O's packages have their runtimes in a directory that is on no PATH" '0 the engine has its own: features' "$rc $output"
 umount /usr/libexec
+# `davit configure` doesn't register a runtime of which no container starts.
+registers() { # OPTION...
+	rc=0
+	output=$("$davit" configure docker --runtime-path "$runtime" "$@" 2>&1) || rc=$?
+}
+daemon_json=$(cat /etc/docker/daemon.json 2> /dev/null || true)
+configure_runtime absent
+registers
+matches 'configure: no low-level runtime: refused' '^1 davit: cannot find a low-level runtime: none of absent exists' "$rc $output"
+registers --dry-run
+matches 'configure --dry-run: no low-level runtime: a note' "davit: note: containers of the runtime nvidia won't start: cannot find a low-level runtime" "$output"
+configure_runtime "$work/engine/runc-of-many"
+install -m 0755 "$(command -v runc)" "$work/engine/runc-of-many"
+chmod 2775 "$work/engine"
+registers
+equal 'configure: a low-level runtime that others can replace: refused' \
+	"1 davit: cannot run the low-level runtime: users other than its owner can write $work/engine (fix: run \`chmod go-w $work/engine\`, or name another in runtime.candidates)" "$rc $output"
+equal 'configure: refused, and nothing is written' "$daemon_json" "$(cat /etc/docker/daemon.json 2> /dev/null || true)"
+chmod 0755 "$work/engine"
+registers --dry-run
+equal 'configure --dry-run: now it is found' '0 0' "$rc $(grep -c "won't start" <<< "$output" || true)"
+
 printf '#!/nonexistent/interpreter\n' > "$work/broken"
 chmod +x "$work/broken"
 configure_runtime "$work/broken"

@@ -118,11 +118,12 @@ static void check_blocks(const char *text, const struct engine_files *files)
 		check_refusal(r, &err);
 	else if (configure_containerd_inline(after, FILE_PATH, &plain, &arena, &again, &err) == 0)
 		FUZZ_CHECK(string_equal(after, again));
-	r = configure_containerd_template(text, FILE_PATH, files, &plain, &arena, &after, &err);
+	r = configure_containerd_template(text, FILE_PATH, files, NULL, &plain, &arena, &after,
+					  &err);
 	if (r < 0)
 		check_refusal(r, &err);
-	else if (configure_containerd_template(after, FILE_PATH, files, &plain, &arena, &again,
-					       &err) == 0)
+	else if (configure_containerd_template(after, FILE_PATH, files, NULL, &plain, &arena,
+					       &again, &err) == 0)
 		FUZZ_CHECK(string_equal(after, again));
 }
 

@@ -272,6 +272,8 @@ static int run_changes(struct job *job, struct change changes[static 2], unsigne
 	default:
 		r = configure_do_podman(job, changes);
 	}
+	if (r == 0 && !job->remove && job->engine != ENGINE_PODMAN)
+		r = configure_check_low_level(job);
 	/* Either all of them or none. */
 	for (size_t i = 0; r == 0 && (!job->dry_run || job->check) && i < 2; i++)
 		if (changes[i].path && is_changed(job, &changes[i]))

@@ -29,7 +29,8 @@ struct job {
 	struct root root;
 	struct arena *arena;
 	struct error *err;
-	const char *restart; /* the restart command to show to people; NULL: none */
+	const char *programs; /* the directory of the engine's own programs; NULL: the usual ones */
+	const char *restart;  /* the restart command to show to people; NULL: none */
 };
 
 /* `name`: docker, containerd, crio or podman. */
@@ -71,6 +72,13 @@ int configure_set_own(const struct job *job, struct change *change, const char *
 
 /* Whether davit wrote the existing file. */
 bool configure_is_ours(const struct change *change);
+
+/*
+ * Checks that davit-runtime will find a low-level runtime, without which no container of its
+ * runtimes starts. With dry_run or another root (except for `davit node`), it only prints a note. 0
+ * or -errno.
+ */
+int configure_check_low_level(const struct job *job);
 
 /* Fills the changes in the order in which they are to be made. 0 or -errno. */
 int configure_do_containerd(struct job *job, struct change changes[static 2]);

@@ -463,6 +463,14 @@ int configure_do_containerd(struct job *job, struct change changes[static 2])
 	if (r < 0)
 		return r;
 	print_place(&asking);
+	if (asking.distribution.program) {
+		const char *program = asking.distribution.program;
+
+		job->programs = arena_strndup(job->arena, program,
+					      (size_t)(strrchr(program, '/') - program));
+		if (!job->programs)
+			return error_memory(job->err);
+	}
 	job->restart =
 		asking.distribution.rootless
 			? "systemctl --user restart containerd"
