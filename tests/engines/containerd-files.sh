@@ -1144,7 +1144,7 @@ END
 			rm -rf "$run"
 			(cd "$etc/here" && exec /usr/bin/containerd "$@" --root "$run/root" --state "$run/state" --address "$run/socket") \
 				< /dev/null > "$run.log" 2>&1 &
-			until [ "$(tr "\0" " " < /proc/$!/cmdline | cut -d" " -f1)" = /usr/bin/containerd ]; do sleep 0.05; done
+			while kill -0 $! && [ "$(tr "\0" " " < /proc/$!/cmdline | cut -d" " -f1)" != /usr/bin/containerd ]; do sleep 0.05; done
 		}
 		configure() { "$davit" configure containerd --runtime-path "$program" "$@" 2>&1 | grep -E "^davit[: ]" || true; }
 		configure --dry-run
@@ -1156,8 +1156,8 @@ END
 		start --config "$etc/unit/config.toml"
 		configure
 		kill %%; wait %% || true
-		start -c ../other.toml
 		: > "$etc/other.toml"
+		start -c ../other.toml
 		configure
 		kill %1; wait %1 || true
 		configure
