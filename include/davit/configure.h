@@ -187,6 +187,8 @@ int containerd_base_specs(const struct toml_node *settings, struct arena *arena,
 			  struct strings *ret);
 /* enable_cdi, or `otherwise` if it isn't set. */
 bool containerd_cdi(const struct toml_node *settings, bool otherwise);
+/* Whether cdi_spec_dirs is an empty list: CDI then has no devices. */
+bool containerd_has_no_spec_dirs(const struct toml_node *settings);
 /* cdi_spec_dirs; *ret is empty if it isn't set. 0 or -ENOMEM. */
 int containerd_spec_dirs(const struct toml_node *settings, struct arena *arena,
 			 struct strings *ret);

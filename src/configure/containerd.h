@@ -68,5 +68,3 @@ const struct toml_node *containerd_runtime(const struct toml_node *settings, con
 
 /* Compares two paths (const char **) in the order in which CRI-O reads files. */
 int crio_compare_paths(const void *a, const void *b);
-/* Whether the plugin's section has an empty list cdi_spec_dirs: CDI then has no devices. */
-bool containerd_has_no_spec_dirs(const struct toml_node *section);

@@ -339,7 +339,7 @@ int configure_containerd_template(const char *text, const char *path,
 			"upgrade to a release that enables CDI by default",
 			"enable CDI in %s: the file already has that table outside davit's part",
 			path);
-	if (configure->cdi && containerd_has_no_spec_dirs(containerd_section(settings)))
+	if (configure->cdi && containerd_has_no_spec_dirs(settings))
 		return refuse_spec_dirs(generated->items[0].path, err);
 	if (registered || names_runtime(others, configure->runtime_name, arena) ||
 	    (!ours && program))
@@ -465,7 +465,7 @@ int configure_containerd_inline(const char *text, const char *path,
 	runtimes = toml_find(top, TOML_PATH("plugins", plugin, "containerd", "runtimes"));
 	if (!settings)
 		return error_memory(err);
-	if (configure->cdi && containerd_has_no_spec_dirs(containerd_section(settings)))
+	if (configure->cdi && containerd_has_no_spec_dirs(settings))
 		return refuse_spec_dirs(path, err);
 	r = replace_programs(&edit, path, plugin, runtimes, configure, err);
 	if (r == 0 && configure->set_default)

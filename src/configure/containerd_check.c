@@ -341,7 +341,7 @@ static int check_asked(const struct check *c, const struct toml_node *after, str
 	if (configure->cdi && !containerd_cdi(after, true) &&
 	    !others_have(c, TOML_PATH("enable_cdi")))
 		return refuse_overridden(c, "enable_cdi", TOML_PATH("enable_cdi"), err);
-	if (configure->cdi && containerd_has_no_spec_dirs(containerd_section(after)) &&
+	if (configure->cdi && containerd_has_no_spec_dirs(after) &&
 	    !others_have(c, TOML_PATH("cdi_spec_dirs")))
 		return refuse_overridden(c, "cdi_spec_dirs", TOML_PATH("cdi_spec_dirs"), err);
 	return 0;

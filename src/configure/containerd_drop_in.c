@@ -103,18 +103,18 @@ int containerd_set_ours(struct toml_node *section, const struct toml_node *base,
 }
 
 /* Sets the directories of CDI specs, unless the files set them: with none, CDI has no effect. */
-static int set_spec_dirs(struct toml_node *section, const struct toml_node *merged,
+static int set_spec_dirs(struct toml_node *section, const struct toml_node *settings,
 			 const struct configure *configure, struct arena *arena)
 {
 	static const char *usual[] = {"/etc/cdi", "/var/run/cdi"};
 	const struct strings defaults = {.items = usual, .count = ARRAY_SIZE(usual)};
-	bool is_empty = containerd_has_no_spec_dirs(merged);
+	bool is_empty = containerd_has_no_spec_dirs(settings);
 	const struct strings *dirs =
 		is_empty && !configure->spec_dirs.count ? &defaults : &configure->spec_dirs;
 	struct toml_node *array;
 
 	if (!configure->cdi || dirs->count == 0 ||
-	    (toml_member(merged, "cdi_spec_dirs") && !is_empty))
+	    (toml_member(containerd_section(settings), "cdi_spec_dirs") && !is_empty))
 		return 0;
 	array = toml_set_array(section, "cdi_spec_dirs", arena);
 	for (size_t i = 0; array && i < dirs->count; i++)
@@ -214,7 +214,7 @@ static int fill(struct toml_node *section, const struct engine_files *files,
 		if (!name || (there && !toml_set(runtimes, name, there, arena)))
 			return -ENOMEM;
 	}
-	if (!runtimes || set_spec_dirs(section, merged, configure, arena) < 0)
+	if (!runtimes || set_spec_dirs(section, settings, configure, arena) < 0)
 		return -ENOMEM;
 	return containerd_set_ours(section, base, configure, arena);
 }

@@ -45,19 +45,17 @@ int containerd_removed_runtimes(const char *before, const char *after, const cha
 	return r;
 }
 
-/* What a file itself says, or NULL. */
-static const char *default_of(const struct toml_node *top)
+/* Whether a file itself says so. */
+static bool sets_default(const struct toml_node *top, const char *name)
 {
 	const struct toml_node *plugins = toml_member(top, "plugins");
-	const char *found = NULL;
 
-	for (plugins = plugins ? plugins->first : NULL; plugins; plugins = plugins->next) {
-		const char *name =
-			toml_find_string(plugins, TOML_PATH("containerd", "default_runtime_name"));
-
-		found = name && *name ? name : found;
-	}
-	return found;
+	for (plugins = plugins ? plugins->first : NULL; plugins; plugins = plugins->next)
+		if (string_equal(toml_find_string(plugins,
+						  TOML_PATH("containerd", "default_runtime_name")),
+				 name))
+			return true;
+	return false;
 }
 
 /* The default, if it is one of these runtimes and isn't elsewhere. */
@@ -92,7 +90,7 @@ int containerd_left_default(const struct engine_files *left, const char *own,
 		*ret = missing_default(settings, removed);
 	}
 	for (size_t i = 0; *ret && i < left->count; i++)
-		if (string_equal(default_of(left->items[i].top), *ret) &&
+		if (sets_default(left->items[i].top, *ret) &&
 		    (!*ret_path || !string_equal(left->items[i].path, own)))
 			*ret_path = left->items[i].path;
 	return 0;

@@ -333,9 +333,9 @@ bool containerd_refuses_mirrors(const struct toml_node *settings)
 	return false;
 }
 
-bool containerd_has_no_spec_dirs(const struct toml_node *section)
+bool containerd_has_no_spec_dirs(const struct toml_node *settings)
 {
-	const struct toml_node *dirs = toml_member(section, "cdi_spec_dirs");
+	const struct toml_node *dirs = toml_member(containerd_section(settings), "cdi_spec_dirs");
 
 	return dirs && dirs->type == TOML_ARRAY && !dirs->first;
 }

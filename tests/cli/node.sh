@@ -302,6 +302,9 @@ node remove
 matches 'a container that runs: the programs stay' '^kept the programs: 1 container needs them' "$output"
 equal 'a container that runs: davit-runtime' yes "$([ -x "$host$bindir/davit-runtime" ] && echo yes)"
 equal "a container that runs: the engine isn't configured any more" no "$(grep -qr davit-runtime "$host/etc" && echo yes || echo no)"
+# k3s runs it by this name, if it has registered the runtime by itself.
+equal 'a container that runs: the name of davit-runtime' "$bindir/davit-runtime" "$(readlink "$host/usr/bin/nvidia-container-runtime")"
+equal 'a container that runs: no other name' no "$([ -L "$host/usr/bin/nvidia-cdi-hook" ] && echo yes || echo no)"
 rm -r "$host/run/containerd/io.containerd.runtime.v2.task"
 
 # Lines that somebody has added to davit's drop-in.
