@@ -174,7 +174,8 @@ static int take_containerd(const struct toml_node *settings, unsigned format, un
 	engine->standard.name = other.program;
 	engine->cgroups = other.systemd ? "systemd" : "cgroupfs";
 	engine->cri_disabled = containerd_cri_disabled(settings);
-	engine->cdi_off = !containerd_cdi(settings, major >= 2);
+	engine->cdi_off =
+		!containerd_cdi(settings, major >= 2) || containerd_has_no_spec_dirs(settings);
 	if (containerd_spec_dirs(settings, arena, &engine->spec_dirs) < 0)
 		return -ENOMEM;
 	engine->major = major;
