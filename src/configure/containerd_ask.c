@@ -121,7 +121,8 @@ void containerd_open_program(const struct root *root,
 	*ret = (struct containerd_program){.fd = -1};
 	if (!own && !containerd_open_running(root, distribution, arena, ret) &&
 	    !distribution->rootless &&
-	    configure_find_service(root, distribution->services[0], arena, &service) == 0)
+	    configure_find_service(root, distribution->services[0], "containerd", arena,
+				   &service) == 0)
 		own = service.program;
 	if (own)
 		(void)containerd_open_trusted(root, own, ret);
