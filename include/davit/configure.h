@@ -336,8 +336,9 @@ struct containerd_distribution {
 	/* A user's own daemon, for which the main file's directory is mounted at /etc/containerd.
 	 */
 	bool rootless;
-	const char *file;    /* the main file */
-	const char *drop_in; /* the file to write; NULL: not decided yet */
+	bool skips_generated; /* go on without a file that k0s has yet to generate */
+	const char *file;     /* the main file */
+	const char *drop_in;  /* the file to write; NULL: not decided yet */
 	/*
 	 * CONTAINERD_IMPORT: the path to use if files that are read after drop_in would override
 	 * it; NULL: none.
@@ -349,7 +350,6 @@ struct containerd_distribution {
 	const char *services[2]; /* services that may need a restart */
 	/* The process or service whose --config names `file`; NULL: another reason. */
 	const char *named_by;
-	bool skips_generated; /* go on without a file that k0s has yet to generate */
 };
 #define CONTAINERD_DISTRIBUTIONS 4
 /*

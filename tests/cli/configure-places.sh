@@ -168,7 +168,7 @@ configure containerd --remove
 cat >> "$root/$folder/agent/etc/containerd/config.toml" <<< "$found"
 written 'k3s has found davit, too' $folder/agent/etc/containerd/config.toml.tmpl 'systemctl restart k3s-agent'
 configure containerd --remove
-rm -r "$root/usr" "$root/${program%/*}"
+rm -r "${root:?}/usr" "${root:?}/opt"
 written "k3s had found NVIDIA's runtime, which is gone" $folder/agent/etc/containerd/config.toml.tmpl 'systemctl restart k3s-agent'
 configure containerd --remove
 
