@@ -117,7 +117,8 @@ static const char state_fix[] =
 	"call davit-hook from a runtime, or give it the output of `runc state` "
 	"on standard input";
 
-/* Reads what the runtime still writes: crun reports an interrupted write instead of davit's line. */
+/* Reads what the runtime still writes: crun reports an interrupted write instead of davit's line.
+ */
 static void discard_input(void)
 {
 	char part[4096];
