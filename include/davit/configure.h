@@ -163,6 +163,12 @@ struct containerd_runtime containerd_find_runtime(const struct toml_node *settin
 						  const char *name);
 /* default_runtime_name, or "runc" if it isn't set. */
 const char *containerd_default_runtime(const struct toml_node *settings);
+/*
+ * The program of the runtime whose settings davit's runtimes get, which they don't execute. NULL:
+ * it names none, or one that davit's take the place of.
+ */
+const char *containerd_base_program(const struct toml_node *settings,
+				    const struct configure *configure);
 /* Whether disabled_plugins contains the CRI plugin. */
 bool containerd_cri_disabled(const struct toml_node *settings);
 /* Whether any runtime is configured; the default runtime must then be configured, too. */
@@ -188,8 +194,7 @@ struct containerd_cri {
 	/* Why containerd has no such snapshotter; NULL: it has. btrfs and zfs also need a file
 	 * system of that type at `root`. */
 	const char *no_snapshotter;
-	const char *root;  /* where containerd has its data; NULL: not set */
-	bool no_spec_dirs; /* cdi_spec_dirs is an empty list: CDI devices aren't found */
+	const char *root; /* where containerd has its data; NULL: not set */
 };
 /*
  * format: of the files, not of a dump. Before 2.0, disabled_plugins in format 1 has the plugins'
@@ -215,6 +220,8 @@ int containerd_find_stale(const struct engine_files *files, const char *drop_in,
 			  const char **ret_file);
 /* enable_cdi, or `otherwise` if it isn't set. */
 bool containerd_cdi(const struct toml_node *settings, bool otherwise);
+/* Whether cdi_spec_dirs is an empty list: CDI then has no devices. */
+bool containerd_has_no_spec_dirs(const struct toml_node *settings);
 /* cdi_spec_dirs; *ret is empty if it isn't set. 0 or -ENOMEM. */
 int containerd_spec_dirs(const struct toml_node *settings, struct arena *arena,
 			 struct strings *ret);
@@ -375,6 +382,7 @@ struct containerd_distribution {
 	const char *services[2]; /* services that may need a restart */
 	/* The process or service whose --config names `file`; NULL: another reason. */
 	const char *named_by;
+	bool skips_generated; /* go on without a file that k0s has yet to generate */
 };
 #define CONTAINERD_DISTRIBUTIONS 4
 /*
@@ -400,14 +408,48 @@ int containerd_choose_place(struct containerd_distribution *distribution,
 			    const struct engine_files *files, struct containerd_version version,
 			    struct arena *arena, struct error *err);
 /*
- * Appends davit's runtimes to a template (NULL: a new one), based on the file generated from it.
- * -errno with ERROR_BAD_CONFIG: the runtimes exist already, or a template can't set what is
- * requested.
+ * k3s and RKE2 add a runtime CONTAINERD_REGISTERED to their file if they find this program when
+ * they start (k3s: pkg/agent/containerd/runtimes.go).
+ */
+#define CONTAINERD_REGISTERED "nvidia"
+#define CONTAINERD_REGISTERED_PROGRAM "nvidia-container-runtime"
+/*
+ * Finds that program. *ret: its path, or NULL if there is none or it is `program` itself, through a
+ * link. 0 or -ENOMEM.
+ */
+int containerd_find_registered(const struct root *root, const char *program, struct arena *arena,
+			       const char **ret);
+/*
+ * Appends davit's runtimes to a template (NULL: a new one), based on the file generated from it. If
+ * the template includes the distribution's own runtimes (`.ExtraRuntimes`), each of davit's is
+ * written under the condition that it isn't one of them: TOML forbids a second table of that name.
+ * `registered`: what containerd_find_registered found. -errno with ERROR_BAD_CONFIG: the runtimes
+ * exist already, or a template can't set what is requested.
  */
 int configure_containerd_template(const char *text, const char *path,
-				  const struct engine_files *generated,
+				  const struct engine_files *generated, const char *registered,
 				  const struct configure *configure, struct arena *arena,
 				  char **ret, struct error *err);
+/* The text with these conditions around davit's runtimes of its block. NULL: no memory. (Pure.) */
+char *containerd_set_conditions(const char *text, const struct configure *configure,
+				struct arena *arena);
+/*
+ * The runtimes that `before` (NULL: no file) has and `after` doesn't. 0 or -errno, err filled.
+ * (Pure, as the two following.)
+ */
+int containerd_removed_runtimes(const char *before, const char *after, const char *path,
+				struct arena *arena, struct strings *ret, struct error *err);
+/*
+ * *ret: the one of these runtimes that the files that are left make the default, without having it;
+ * *ret_path: the file, rather than `own`, which may repeat another one. NULL: none. containerd's
+ * CRI plugin doesn't load then, in any version. 0 or -ENOMEM.
+ */
+int containerd_left_default(const struct engine_files *left, const char *own,
+			    const struct strings *removed, struct containerd_version version,
+			    struct arena *arena, const char **ret, const char **ret_path);
+/* The same for a template, which isn't TOML, by its lines. */
+const char *containerd_template_default(const char *text, const struct strings *removed,
+					struct arena *arena);
 /* Appends davit's runtimes to a whole file, and changes values in place. */
 int configure_containerd_inline(const char *text, const char *path,
 				const struct configure *configure, struct arena *arena, char **ret,
@@ -415,7 +457,10 @@ int configure_containerd_inline(const char *text, const char *path,
 bool containerd_has_block(const char *text);
 /* NULL: no memory. */
 char *containerd_without_block(const char *text, struct arena *arena);
-/* The block from its first line to before its last one; NULL: none, or no memory. */
+/*
+ * The block from its first line to before its last one, without the conditions of a template; NULL:
+ * none, or no memory.
+ */
 char *containerd_block(const char *text, struct arena *arena);
 /* The text with another block of this form. NULL: no memory. */
 char *containerd_set_block(const char *text, const char *made, struct arena *arena);

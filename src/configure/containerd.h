@@ -55,8 +55,16 @@ const char *containerd_handler(const char *name, size_t number, struct arena *ar
 int containerd_set_ours(struct toml_node *section, const struct toml_node *base,
 			const struct configure *configure, struct arena *arena);
 /* The runtime whose settings a new one takes, or NULL. */
-const struct toml_node *containerd_base(const struct toml_node *section,
+const struct toml_node *containerd_base(const struct toml_node *settings,
 					const struct configure *configure);
+/*
+ * The table default_runtime of merged files or of a dump, if it is set: before 2.0 it is the
+ * default runtime, whatever default_runtime_name says, under this name.
+ */
+#define CONTAINERD_DEPRECATED_NAME "default"
+const struct toml_node *containerd_deprecated_default(const struct toml_node *settings);
+/* A runtime's table; name NULL: the default one's. NULL: it doesn't exist. */
+const struct toml_node *containerd_runtime(const struct toml_node *settings, const char *name);
 
 /* Compares two paths (const char **) in the order in which CRI-O reads files. */
 int crio_compare_paths(const void *a, const void *b);

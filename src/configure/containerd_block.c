@@ -38,13 +38,39 @@ bool containerd_has_block(const char *text)
 	return find_block(text, &block);
 }
 
+/* In a comment, so that the block is TOML with and without it. */
+#define CONDITION_BEGIN "# {{ if not (index $.ExtraRuntimes "
+#define CONDITION_END "# {{ end }}"
+
+static bool is_condition(struct slice line)
+{
+	line = slice_trim(line);
+	return slice_starts(line, CONDITION_BEGIN) || slice_equal(line, CONDITION_END);
+}
+
+/* The lines of a text with their ends, or those that are no conditions. */
+static bool next_line(const char **at, struct slice *ret)
+{
+	const char *end = *at + strcspn(*at, "\n");
+
+	*ret = (struct slice){*at, (size_t)(end + (*end == '\n') - *at)};
+	*at += ret->length;
+	return ret->length > 0;
+}
+
 char *containerd_block(const char *text, struct arena *arena)
 {
+	struct text made = {.arena = arena};
 	struct block block;
+	struct slice line;
+	char *lines = find_block(text, &block) ? arena_strndup(arena, block.begin,
+							       (size_t)(block.last - block.begin))
+					       : NULL;
 
-	return find_block(text, &block)
-		       ? arena_strndup(arena, block.begin, (size_t)(block.last - block.begin))
-		       : NULL;
+	for (const char *at = lines; at && next_line(&at, &line);)
+		if (!is_condition(line))
+			text_add(&made, line.data, line.length);
+	return made.failed ? NULL : made.data;
 }
 
 char *containerd_set_block(const char *text, const char *made, struct arena *arena)
@@ -106,22 +132,116 @@ static char *put_block(const char *text, const char *lines, struct arena *arena)
 			    !text[0] || string_ends(text, "\n") ? "" : "\n", made);
 }
 
+/* Whether a line is the header of this runtime's table; `end`: what follows the name. */
+static bool is_header_of(struct slice line, const char *name, const char *end, struct arena *arena)
+{
+	const char *const forms[] = {arena_printf(arena, "runtimes.%s%s", name, end),
+				     arena_printf(arena, "runtimes.\"%s\"%s", name, end),
+				     arena_printf(arena, "runtimes.'%s'%s", name, end)};
+
+	line = slice_trim(line);
+	for (size_t i = 0; i < ARRAY_SIZE(forms); i++)
+		if (slice_starts(line, "[") && forms[i] &&
+		    memmem(line.data, line.length, forms[i], strlen(forms[i])))
+			return true;
+	return false;
+}
+
 /* What a template of others has by itself: names in front of which a comment stands don't count. */
 static bool names_runtime(const char *text, const char *name, struct arena *arena)
 {
-	const char *const forms[] = {arena_printf(arena, "runtimes.%s]", name),
-				     arena_printf(arena, "runtimes.\"%s\"]", name),
-				     arena_printf(arena, "runtimes.'%s']", name)};
 	struct slice rest = slice_from(text), line;
 
-	while (slice_next(&rest, '\n', &line)) {
-		line = slice_trim(line);
-		for (size_t i = 0; i < ARRAY_SIZE(forms); i++)
-			if (slice_starts(line, "[") && forms[i] &&
-			    memmem(line.data, line.length, forms[i], strlen(forms[i])))
-				return true;
-	}
+	while (slice_next(&rest, '\n', &line))
+		if (is_header_of(line, name, "]", arena))
+			return true;
 	return false;
+}
+
+/* ---- conditions of a template --------------------------------------------------------------- */
+
+/* Whether a template without davit's block includes what the distribution finds by itself. */
+static bool has_registered(const char *others)
+{
+	return strstr(others, "\"base\"") || strstr(others, "`base`") ||
+	       strstr(others, ".ExtraRuntimes");
+}
+
+/* The runtime of davit's whose table, or table of options, begins with this line, or NULL. */
+static const char *runtime_of_header(struct slice line, const char *const *names,
+				     struct arena *arena)
+{
+	for (size_t i = 0; i < CONTAINERD_HANDLERS; i++)
+		if (is_header_of(line, names[i], "]", arena) ||
+		    is_header_of(line, names[i], ".", arena))
+			return names[i];
+	return NULL;
+}
+
+static void begin_condition(struct text *text, const char *name)
+{
+	if (!name)
+		return;
+	text_add_string(text, CONDITION_BEGIN "\"");
+	text_add_string(text, name);
+	text_add_string(text, "\").BinaryName }} unless ");
+	text_add_string(text, name);
+	text_add_string(text, " is one of the distribution's own\n");
+}
+
+static void end_condition(struct text *text, const char **open)
+{
+	bool blank = *open && string_ends(text->data, "\n\n");
+
+	/* Before the empty line. */
+	if (blank)
+		text->data[--text->length] = '\0';
+	if (*open)
+		text_add_string(text, blank ? CONDITION_END "\n\n" : CONDITION_END "\n");
+	*open = NULL;
+}
+
+char *containerd_set_conditions(const char *text, const struct configure *configure,
+				struct arena *arena)
+{
+	const char *names[CONTAINERD_HANDLERS], *open = NULL;
+	char *block = containerd_block(text, arena),
+	     *others = containerd_without_block(text, arena);
+	struct text made = {.arena = arena};
+	struct slice line;
+
+	if (!others || !block)
+		return others && !containerd_has_block(text) ? arena_strdup(arena, text) : NULL;
+	for (size_t i = 0; i < CONTAINERD_HANDLERS; i++) {
+		names[i] = containerd_handler(configure->runtime_name, i, arena);
+		if (!names[i])
+			return NULL;
+	}
+	for (const char *at = block; has_registered(others) && next_line(&at, &line);) {
+		const char *name = runtime_of_header(line, names, arena);
+
+		if (slice_starts(slice_trim(line), "[") && name != open) {
+			end_condition(&made, &open);
+			begin_condition(&made, name);
+			open = name;
+		}
+		text_add(&made, line.data, line.length);
+	}
+	end_condition(&made, &open);
+	return made.failed ? NULL
+			   : containerd_set_block(text, made.data ? made.data : block, arena);
+}
+
+/* ---- runtimes for a template ------------------------------------------------------------------
+ */
+
+static int refuse_spec_dirs(const char *path, struct error *err)
+{
+	return error_set(err, ERROR_BAD_CONFIG, EINVAL,
+			 "remove cdi_spec_dirs, then run the command again",
+			 "enable CDI in %s: its cdi_spec_dirs is an empty list, so containerd "
+			 "reads no CDI specs",
+			 path);
 }
 
 /*
@@ -135,7 +255,7 @@ static int write_runtimes(struct text *text, const struct toml_node *settings, u
 	struct configure plain = *configure;
 	struct toml_node *section = toml_new_table(arena), *runtimes;
 	struct strings path = {0};
-	const struct toml_node *base = containerd_base(containerd_section(settings), configure);
+	const struct toml_node *base = containerd_base(settings, configure);
 
 	plain.cdi = plain.set_default = false;
 	if (!section || containerd_set_ours(section, base, &plain, arena) < 0 ||
@@ -155,25 +275,29 @@ static int write_runtimes(struct text *text, const struct toml_node *settings, u
 	return 0;
 }
 
+/* A program that the distribution registers by itself: its next start decides on it anew. */
+static bool is_registered(const char *program)
+{
+	const char *slash = program ? strrchr(program, '/') : NULL;
+
+	return slash && string_starts(slash + 1, CONTAINERD_REGISTERED_PROGRAM);
+}
+
 /*
- * The generated file may still have the runtimes of a block that was removed since: they aren't in
- * the next one. By itself, k3s adds programs only under NVIDIA's names.
+ * The generated file may still have the runtimes of a block that was removed since, or of a program
+ * that the distribution had found: what the next one has doesn't follow from this one.
  */
 static int drop_left_over(struct toml_node *runtimes, const char *others,
 			  const struct configure *configure, struct arena *arena)
 {
-	const char *slash = strrchr(configure->runtime_path, '/');
-
-	if (!slash || string_starts(slash + 1, "nvidia-container-runtime"))
-		return 0;
 	for (size_t i = 0; i < CONTAINERD_HANDLERS; i++) {
 		const char *name = containerd_handler(configure->runtime_name, i, arena);
+		const char *program;
 
 		if (!name)
 			return -ENOMEM;
-		if (string_equal(
-			    toml_find_string(runtimes, TOML_PATH(name, "options", "BinaryName")),
-			    configure->runtime_path) &&
+		program = toml_find_string(runtimes, TOML_PATH(name, "options", "BinaryName"));
+		if ((string_equal(program, configure->runtime_path) || is_registered(program)) &&
 		    !names_runtime(others, name, arena))
 			toml_remove(runtimes, name);
 	}
@@ -181,7 +305,7 @@ static int drop_left_over(struct toml_node *runtimes, const char *others,
 }
 
 int configure_containerd_template(const char *text, const char *path,
-				  const struct engine_files *generated,
+				  const struct engine_files *generated, const char *registered,
 				  const struct configure *configure, struct arena *arena,
 				  char **ret, struct error *err)
 {
@@ -201,6 +325,8 @@ int configure_containerd_template(const char *text, const char *path,
 		return error_memory(err);
 	program = toml_find_string(runtimes,
 				   TOML_PATH(configure->runtime_name, "options", "BinaryName"));
+	if (!string_equal(configure->runtime_name, CONTAINERD_REGISTERED))
+		registered = NULL;
 	if (configure->set_default)
 		return error_set(
 			err, ERROR_BAD_CONFIG, EINVAL,
@@ -213,18 +339,26 @@ int configure_containerd_template(const char *text, const char *path,
 			"upgrade to a release that enables CDI by default",
 			"enable CDI in %s: the file already has that table outside davit's part",
 			path);
-	if (names_runtime(others, configure->runtime_name, arena) || (!ours && program))
+	if (configure->cdi && containerd_has_no_spec_dirs(settings))
+		return refuse_spec_dirs(generated->items[0].path, err);
+	if (registered || names_runtime(others, configure->runtime_name, arena) ||
+	    (!ours && program))
 		return error_fix(
 			err,
 			error_set(err, ERROR_BAD_CONFIG, EEXIST, NULL,
 				  "add the runtime to %s: %s already exists, as %s", path,
-				  configure->runtime_name, program ? program : "another program"),
+				  configure->runtime_name,
+				  registered ? registered
+				  : program  ? program
+					     : "another program"),
 			"remove it, replace it with a link to davit-runtime, or use --runtime-name");
 	if (write_runtimes(&made, settings, format, runtimes, containerd_block(text, arena),
 			   configure, arena) < 0 ||
 	    made.failed)
 		return error_memory(err);
 	*ret = put_block(ours ? text : others, made.data ? made.data : "", arena);
+	if (*ret)
+		*ret = containerd_set_conditions(*ret, configure, arena);
 	return *ret ? 0 : error_memory(err);
 }
 
@@ -331,6 +465,8 @@ int configure_containerd_inline(const char *text, const char *path,
 	runtimes = toml_find(top, TOML_PATH("plugins", plugin, "containerd", "runtimes"));
 	if (!settings)
 		return error_memory(err);
+	if (configure->cdi && containerd_has_no_spec_dirs(settings))
+		return refuse_spec_dirs(path, err);
 	r = replace_programs(&edit, path, plugin, runtimes, configure, err);
 	if (r == 0 && configure->set_default)
 		r = set_value(&edit, path, TOML_PATH("plugins", plugin, "containerd"),

@@ -44,7 +44,7 @@ static bool is_ours(const struct check *c, const struct toml_node *node)
 		return true;
 	if (c->configure->cdi && strcmp(node->key, "enable_cdi") == 0)
 		return true;
-	if (c->configure->cdi && c->configure->spec_dirs.count &&
+	if (c->configure->cdi && (c->configure->spec_dirs.count || toml_is_empty(node)) &&
 	    strcmp(node->key, "cdi_spec_dirs") == 0)
 		return true;
 	if (c->configure->set_default && ENDS(node, "containerd", "default_runtime_name"))
@@ -301,6 +301,24 @@ static int check_options(const struct check *c, const char *name, const struct t
 	return 0;
 }
 
+/* Before 2.0, that table decides, whatever default_runtime_name says. */
+static int refuse_deprecated(const struct check *c, struct error *err)
+{
+	const struct engine_files *files = c->change->files;
+	const char *path = main_path(c);
+
+	for (size_t i = 0; i < files->count; i++)
+		if (!string_equal(files->items[i].path, c->change->drop_in) &&
+		    file_sets(&files->items[i], TOML_PATH("containerd", "default_runtime")))
+			path = files->items[i].path;
+	return error_set(err, ERROR_BAD_CONFIG, EINVAL,
+			 "make it a table of `runtimes`, named by default_runtime_name, then run "
+			 "the command again",
+			 "make %s the default runtime: the deprecated table default_runtime of %s "
+			 "comes before default_runtime_name",
+			 c->configure->runtime_name, path);
+}
+
 static int check_asked(const struct check *c, const struct toml_node *after, struct error *err)
 {
 	const struct configure *configure = c->configure;
@@ -313,6 +331,8 @@ static int check_asked(const struct check *c, const struct toml_node *after, str
 	}
 	if (r < 0)
 		return r;
+	if (configure->set_default && containerd_deprecated_default(after))
+		return refuse_deprecated(c, err);
 	if (configure->set_default &&
 	    !string_equal(containerd_default_runtime(after), configure->runtime_name) &&
 	    !others_have(c, TOML_PATH("containerd", "default_runtime_name")))
@@ -321,6 +341,9 @@ static int check_asked(const struct check *c, const struct toml_node *after, str
 	if (configure->cdi && !containerd_cdi(after, true) &&
 	    !others_have(c, TOML_PATH("enable_cdi")))
 		return refuse_overridden(c, "enable_cdi", TOML_PATH("enable_cdi"), err);
+	if (configure->cdi && containerd_has_no_spec_dirs(after) &&
+	    !others_have(c, TOML_PATH("cdi_spec_dirs")))
+		return refuse_overridden(c, "cdi_spec_dirs", TOML_PATH("cdi_spec_dirs"), err);
 	return 0;
 }
 
@@ -354,7 +377,7 @@ int configure_containerd_check_dump(const struct toml_node *before, const struct
 				    struct error *err)
 {
 	const struct check c = {.configure = configure, .change = change, .arena = arena};
-	const struct toml_node *base = containerd_base(containerd_section(before), configure);
+	const struct toml_node *base = containerd_base(before, configure);
 	int r = configure_containerd_check(before, after, change, configure, arena, err);
 
 	for (size_t i = 0; r == 0 && i < CONTAINERD_HANDLERS && containerd_section(after); i++) {

@@ -31,19 +31,31 @@ static bool is_replaceable(const struct toml_node *runtime)
 }
 
 /* The default runtime, or runc: one whose settings are another program's is neither. */
-const struct toml_node *containerd_base(const struct toml_node *section,
+const struct toml_node *containerd_base(const struct toml_node *settings,
 					const struct configure *configure)
 {
-	const struct toml_node *runtimes = toml_find(section, TOML_PATH("containerd", "runtimes"));
-	const char *name =
-		toml_find_string(section, TOML_PATH("containerd", "default_runtime_name"));
-	const struct toml_node *base = toml_member(runtimes, name ? name : "runc");
+	const struct toml_node *base = containerd_runtime(settings, NULL);
 
 	if (!is_runc(base))
-		base = toml_member(runtimes, "runc");
+		base = containerd_runtime(settings, "runc");
 	if (!is_runc(base))
-		base = toml_member(runtimes, configure->runtime_name);
+		base = containerd_runtime(settings, configure->runtime_name);
 	return is_runc(base) ? base : NULL;
+}
+
+const char *containerd_base_program(const struct toml_node *settings,
+				    const struct configure *configure)
+{
+	const struct toml_node *base = containerd_base(settings, configure);
+	const char *program = toml_find_string(base, TOML_PATH("options", "BinaryName"));
+	const char *slash = program ? strrchr(program, '/') : NULL;
+
+	return program && program[0] && !string_equal(program, configure->runtime_path) &&
+			       !string_equal(base->key, configure->runtime_name) &&
+			       !string_starts(slash ? slash + 1 : program,
+					      CONTAINERD_REGISTERED_PROGRAM)
+		       ? program
+		       : NULL;
 }
 
 /* One runtime: what was there under its name goes before what the base has. */
@@ -90,14 +102,19 @@ int containerd_set_ours(struct toml_node *section, const struct toml_node *base,
 	return 0;
 }
 
-/* Sets the directories of CDI specs, unless the files set them. */
-static int set_spec_dirs(struct toml_node *section, const struct toml_node *merged,
+/* Sets the directories of CDI specs, unless the files set them: with none, CDI has no effect. */
+static int set_spec_dirs(struct toml_node *section, const struct toml_node *settings,
 			 const struct configure *configure, struct arena *arena)
 {
-	const struct strings *dirs = &configure->spec_dirs;
+	static const char *usual[] = {"/etc/cdi", "/var/run/cdi"};
+	const struct strings defaults = {.items = usual, .count = ARRAY_SIZE(usual)};
+	bool is_empty = containerd_has_no_spec_dirs(settings);
+	const struct strings *dirs =
+		is_empty && !configure->spec_dirs.count ? &defaults : &configure->spec_dirs;
 	struct toml_node *array;
 
-	if (!configure->cdi || dirs->count == 0 || toml_member(merged, "cdi_spec_dirs"))
+	if (!configure->cdi || dirs->count == 0 ||
+	    (toml_member(containerd_section(settings), "cdi_spec_dirs") && !is_empty))
 		return 0;
 	array = toml_set_array(section, "cdi_spec_dirs", arena);
 	for (size_t i = 0; array && i < dirs->count; i++)
@@ -160,22 +177,22 @@ static const struct toml_node *last_section(const struct engine_files *files, co
 }
 
 /* Where the settings of the base runtime are to be found. */
-static const struct toml_node *merged_section(const struct engine_files *files,
-					      struct containerd_version version,
-					      struct arena *arena)
+static const struct toml_node *merge(const struct engine_files *files,
+				     struct containerd_version version, struct arena *arena)
 {
 	/* Of an unknown version: format 3 is 2.1's rather than 2.0's. */
 	if (version.major == 0 && containerd_format(files, version) >= 3)
 		version = (struct containerd_version){2, 1};
-	return containerd_section(containerd_merge(files, version, arena));
+	return containerd_merge(files, version, arena);
 }
 
 static int fill(struct toml_node *section, const struct engine_files *files,
 		struct containerd_version version, const struct toml_node *truth, bool whole,
 		const struct configure *configure, struct arena *arena)
 {
-	const struct toml_node *merged = merged_section(files, version, arena);
-	const struct toml_node *base = containerd_base(merged, configure), *old;
+	const struct toml_node *settings = merge(files, version, arena);
+	const struct toml_node *merged = containerd_section(settings);
+	const struct toml_node *base = containerd_base(settings, configure), *old;
 	struct toml_node *runtimes;
 
 	if (whole) {
@@ -197,7 +214,7 @@ static int fill(struct toml_node *section, const struct engine_files *files,
 		if (!name || (there && !toml_set(runtimes, name, there, arena)))
 			return -ENOMEM;
 	}
-	if (!runtimes || set_spec_dirs(section, merged, configure, arena) < 0)
+	if (!runtimes || set_spec_dirs(section, settings, configure, arena) < 0)
 		return -ENOMEM;
 	return containerd_set_ours(section, base, configure, arena);
 }
@@ -207,7 +224,7 @@ static int check_replaceable(const struct engine_files *files, struct containerd
 			     const struct configure *configure, struct arena *arena,
 			     struct error *err)
 {
-	const struct toml_node *merged = merged_section(files, version, arena);
+	const struct toml_node *merged = containerd_section(merge(files, version, arena));
 
 	for (size_t i = 0; i < CONTAINERD_HANDLERS; i++) {
 		const char *name = containerd_handler(configure->runtime_name, i, arena);

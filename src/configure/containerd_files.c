@@ -11,6 +11,7 @@
 
 struct loading {
 	const struct root *root;
+	const struct containerd_distribution *distribution;
 	const char *folder; /* what the daemon sees at SYSTEM_FOLDER; NULL: the same */
 	const char *glob_folder;
 	const struct engine_overlay *overlays;
@@ -149,6 +150,12 @@ static int enqueue(const struct loading *l, struct engine_files *files, const ch
 	return 0;
 }
 
+/* What k0s generates in a directory that a restart of the host empties. */
+static bool is_k0s_own(const struct containerd_distribution *distribution, const char *path)
+{
+	return string_equal(distribution->name, "k0s") && string_ends(path, "/containerd-cri.toml");
+}
+
 static int read_text(const struct loading *l, struct engine_file *file, bool main)
 {
 	const struct engine_overlay *overlay = find_overlay(l, file->path);
@@ -162,6 +169,15 @@ static int read_text(const struct loading *l, struct engine_file *file, bool mai
 	file->text = overlay ? overlay->text : text;
 	if (file->text || main)
 		return 0;
+	if (is_k0s_own(l->distribution, file->path)) {
+		file->text = "";
+		return l->distribution->skips_generated
+			       ? 0
+			       : error_set(l->err, ERROR_BAD_CONFIG, ENOENT,
+					   "start k0s, then run the command again",
+					   "read %s: k0s creates this file when it starts",
+					   file->path);
+	}
 	return error_set(l->err, ERROR_BAD_CONFIG, ENOENT, "remove it from `imports`",
 			 "read %s: an import names this file, but it doesn't exist", file->path);
 }
@@ -208,6 +224,7 @@ int containerd_load(const struct root *root, const struct containerd_distributio
 {
 	const char *path = distribution->file;
 	struct loading l = {.root = root,
+			    .distribution = distribution,
 			    .glob_folder = distribution->glob_folder,
 			    .overlays = overlays,
 			    .overlay_count = overlay_count,

@@ -7,9 +7,8 @@
 bool containerd_refuses_systemd(const struct toml_node *settings)
 {
 	const struct toml_node *section = containerd_section(settings);
-	const char *type = toml_find_string(section, TOML_PATH("containerd", "runtimes",
-							       containerd_default_runtime(settings),
-							       "runtime_type"));
+	const char *type =
+		toml_find_string(containerd_runtime(settings, NULL), TOML_PATH("runtime_type"));
 
 	return toml_find_bool(section, TOML_PATH("systemd_cgroup"), false) &&
 	       !string_equal(type, RUNTIME_V1);

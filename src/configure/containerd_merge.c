@@ -250,21 +250,40 @@ const struct toml_node *containerd_section(const struct toml_node *settings)
 	return toml_find(settings, TOML_PATH("plugins", containerd_plugin(format_of(settings))));
 }
 
+const struct toml_node *containerd_deprecated_default(const struct toml_node *settings)
+{
+	const struct toml_node *runtime =
+		toml_find(containerd_section(settings), TOML_PATH("containerd", "default_runtime"));
+	const char *type = toml_find_string(runtime, TOML_PATH("runtime_type"));
+
+	return format_of(settings) < 3 && type && type[0] ? runtime : NULL;
+}
+
 const char *containerd_default_runtime(const struct toml_node *settings)
 {
 	const char *name = toml_find_string(containerd_section(settings),
 					    TOML_PATH("containerd", "default_runtime_name"));
 
+	if (containerd_deprecated_default(settings))
+		return CONTAINERD_DEPRECATED_NAME;
 	return name && name[0] ? name : "runc";
+}
+
+const struct toml_node *containerd_runtime(const struct toml_node *settings, const char *name)
+{
+	const struct toml_node *deprecated = containerd_deprecated_default(settings);
+
+	if (deprecated && (!name || string_equal(name, CONTAINERD_DEPRECATED_NAME)))
+		return deprecated;
+	return toml_find(containerd_section(settings),
+			 TOML_PATH("containerd", "runtimes",
+				   name ? name : containerd_default_runtime(settings)));
 }
 
 struct containerd_runtime containerd_find_runtime(const struct toml_node *settings,
 						  const char *name)
 {
-	const struct toml_node *runtime =
-		toml_find(containerd_section(settings),
-			  TOML_PATH("containerd", "runtimes",
-				    name ? name : containerd_default_runtime(settings)));
+	const struct toml_node *runtime = containerd_runtime(settings, name);
 	const char *program = toml_find_string(runtime, TOML_PATH("options", "BinaryName"));
 
 	return (struct containerd_runtime){
@@ -312,6 +331,13 @@ bool containerd_refuses_mirrors(const struct toml_node *settings)
 			return true;
 	}
 	return false;
+}
+
+bool containerd_has_no_spec_dirs(const struct toml_node *settings)
+{
+	const struct toml_node *dirs = toml_member(containerd_section(settings), "cdi_spec_dirs");
+
+	return dirs && dirs->type == TOML_ARRAY && !dirs->first;
 }
 
 bool containerd_cri_disabled(const struct toml_node *settings)

@@ -163,13 +163,11 @@ int containerd_judge_cri(const struct toml_node *settings, unsigned format,
 			 struct containerd_version version, struct arena *arena,
 			 struct containerd_cri *ret)
 {
-	const struct toml_node *dirs = toml_member(containerd_section(settings), "cdi_spec_dirs");
 	const char *snapshotter = snapshotter_of(settings), *plugin;
-	struct strings names = {0};
 
 	*ret = (struct containerd_cri){0};
 	plugin = arena_printf(arena, SNAPSHOTTER "%s", snapshotter);
-	if (!plugin || toml_strings(dirs, arena, &names) < 0)
+	if (!plugin)
 		return -ENOMEM;
 	ret->disabled =
 		is_disabled(settings, CONTAINERD_PLUGIN_2, format, version) ||
@@ -181,9 +179,6 @@ int containerd_judge_cri(const struct toml_node *settings, unsigned format,
 	ret->no_snapshotter = judge_snapshotter(settings, snapshotter, version, arena);
 	ret->snapshotter = snapshotter;
 	ret->root = toml_find_string(settings, TOML_PATH("root"));
-	ret->no_spec_dirs = dirs && dirs->type == TOML_ARRAY;
-	for (size_t i = 0; i < names.count; i++)
-		ret->no_spec_dirs &= !names.items[i][0];
 	return 0;
 }
 

@@ -258,6 +258,54 @@ int containerd_find_distribution(const struct root *root, const char *file, stru
 	return 0;
 }
 
+/* ---- Rancher's: a program that it registers by itself ------------------------------------- */
+
+/* Through links, or by the name of the program that it is a link to. */
+static bool is_link_to(const struct root *root, const char *path, const char *program,
+		       struct arena *arena)
+{
+	const char *target = root_readlink(root, path, arena), *slash = strrchr(program, '/');
+	struct stat its, ours;
+
+	return (target && slash &&
+		(string_ends(target, slash) || string_equal(target, slash + 1))) ||
+	       (root_stat(root, path, 0, &its) == 0 && root_stat(root, program, 0, &ours) == 0 &&
+		its.st_dev == ours.st_dev && its.st_ino == ours.st_ino);
+}
+
+int containerd_find_registered(const struct root *root, const char *program, struct arena *arena,
+			       const char **ret)
+{
+	/*
+	 * k3s looks first where NVIDIA's and Kwasm's operators install programs, then on its PATH;
+	 * until 2024 only in the first of these directories and in /usr/bin.
+	 */
+	static const char *const folders[] = {"/usr/local/nvidia/toolkit",
+					      "/opt/kwasm/bin",
+					      "/usr/local/sbin",
+					      "/usr/local/bin",
+					      "/usr/sbin",
+					      "/usr/bin",
+					      "/sbin",
+					      "/bin"};
+
+	*ret = NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+		const char *path =
+			arena_printf(arena, "%s/" CONTAINERD_REGISTERED_PROGRAM, folders[i]);
+		struct stat st;
+
+		if (!path)
+			return -ENOMEM;
+		if (root_stat(root, path, 0, &st) < 0 || S_ISDIR(st.st_mode))
+			continue;
+		if (!is_link_to(root, path, program, arena))
+			*ret = path;
+		return 0;
+	}
+	return 0;
+}
+
 /* ---- Rancher's: a folder that the generated file imports, or a template ------------------- */
 
 int containerd_choose_place(struct containerd_distribution *distribution,

@@ -102,8 +102,6 @@ static int find_cri_faults(struct doctor_gathering *g, const struct toml_node *s
 	engine->systemd_refused =
 		format < 3 && version.major < 2 && containerd_refuses_systemd(settings);
 	engine->cri_disabled = cri.disabled;
-	engine->cdi_nowhere = cri.no_spec_dirs && !engine->cdi_off;
-	engine->cdi_off |= cri.no_spec_dirs;
 	return judge_cri(g, &cri, engine);
 }
 
@@ -162,6 +160,8 @@ static int take_containerd(const struct toml_node *settings, unsigned format, un
 	engine->standard.name = other.program;
 	engine->cgroups = other.systemd ? "systemd" : "cgroupfs";
 	engine->cdi_off = !containerd_cdi(settings, major >= 2);
+	engine->cdi_nowhere = !engine->cdi_off && containerd_has_no_spec_dirs(settings);
+	engine->cdi_off |= engine->cdi_nowhere;
 	if (containerd_spec_dirs(settings, arena, &engine->spec_dirs) < 0)
 		return -ENOMEM;
 	engine->major = major;

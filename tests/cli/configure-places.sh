@@ -66,7 +66,8 @@ dump() { # FILE
 	containerd --config "$work/dumped.toml" config dump 2> /dev/null
 }
 loses_nothing() { # NAME BEFORE AFTER WANTED...
-	if dump "$2" > "$work/before.toml" && dump "$3" > "$work/after.toml"; then
+	if dump "$2" > "$work/before.toml"; then
+		dump "$3" > "$work/after.toml" || true
 		equal "$1: containerd loses nothing, and has the runtimes" '' \
 			"$(python3 "$compare" "$work/before.toml" "$work/after.toml" "$program" "${@:4}")"
 	else
@@ -103,9 +104,9 @@ ${3:-}
 END
 }
 # What k3s makes of a template: its own file in the place of the base.
-render() { # FOLDER TEMPLATE
-	sed -e "/{{ template \"base\" . }}/{r $root/$1/agent/etc/containerd/config.toml
-d}" "$root/$1/agent/etc/containerd/$2"
+render() { # FOLDER TEMPLATE [NAME=PROGRAM that k3s finds]...
+	python3 "$repository/tests/cli/render-k3s.py" "$root/$1/agent/etc/containerd/config.toml" \
+		"$root/$1/agent/etc/containerd/$2" "${@:3}"
 }
 folder=var/lib/rancher/k3s
 systemd='containerd.runtimes.nvidia.options.SystemdCgroup=true'
@@ -119,6 +120,11 @@ written 'k3s with containerd 1.7' $folder/agent/etc/containerd/config.toml.tmpl 
 render $folder config.toml.tmpl > "$work/rendered.toml"
 loses_nothing 'k3s with containerd 1.7' "$root/$folder/agent/etc/containerd/config.toml" "$work/rendered.toml" "$systemd"
 refused 'k3s, as the default' 'default-runtime' containerd --set-default
+# k3s registers this program at its next start: one more table `nvidia` would be one too many.
+render $folder config.toml.tmpl nvidia=$program > "$work/registered.toml"
+loses_nothing 'k3s that registers davit itself' "$root/$folder/agent/etc/containerd/config.toml" "$work/registered.toml" "$systemd"
+render $folder config.toml.tmpl nvidia=$program nvidia-cdi=$program nvidia-experimental=/x > "$work/registered.toml"
+loses_nothing 'k3s that registers more of it' "$root/$folder/agent/etc/containerd/config.toml" "$work/registered.toml" "$systemd"
 configure containerd --remove
 # k3s started while the block was there, but not since it was removed.
 cp "$root/$folder/agent/etc/containerd/config.toml" "$work/config.toml"
@@ -145,9 +151,26 @@ configure containerd --remove
 printf '\n[%s.containerd.runtimes."nvidia"]\n' "$cri" >> "$root/$folder/agent/etc/containerd/config.toml.tmpl"
 refused 'k3s, the template has the runtime' 'nvidia already exists' containerd
 rm "$root/$folder/agent/etc/containerd/config.toml.tmpl"
-printf '[%s.containerd.runtimes."nvidia".options]\n  BinaryName = "/usr/bin/nvidia-container-runtime"\n' "$cri" \
-	>> "$root/$folder/agent/etc/containerd/config.toml"
-refused "k3s has found NVIDIA's runtime" 'nvidia already exists, as /usr/bin/nvidia-container-runtime' containerd
+# What k3s will find decides, not what it found before.
+found=$'['"$cri"$'.containerd.runtimes."nvidia".options]\n  BinaryName = "/usr/bin/nvidia-container-runtime"'
+for place in usr/local/nvidia/toolkit usr/local/bin usr/bin; do
+	put $place/nvidia-container-runtime <<< '#!/bin/sh'
+	refused "k3s finds NVIDIA's runtime in $place" "nvidia already exists, as /$place/nvidia-container-runtime" containerd
+	rm "$root/$place/nvidia-container-runtime"
+done
+ln -s $program "$root/usr/bin/nvidia-container-runtime"
+written "k3s will find davit, which isn't there yet" $folder/agent/etc/containerd/config.toml.tmpl 'systemctl restart k3s-agent'
+configure containerd --remove
+put ${program#/} <<< '#!/bin/sh'
+ln -sf "../../opt/davit/davit-runtime" "$root/usr/bin/nvidia-container-runtime"
+written 'k3s will find davit' $folder/agent/etc/containerd/config.toml.tmpl 'systemctl restart k3s-agent'
+configure containerd --remove
+cat >> "$root/$folder/agent/etc/containerd/config.toml" <<< "$found"
+written 'k3s has found davit, too' $folder/agent/etc/containerd/config.toml.tmpl 'systemctl restart k3s-agent'
+configure containerd --remove
+rm -r "$root/usr" "$root/${program%/*}"
+written "k3s had found NVIDIA's runtime, which is gone" $folder/agent/etc/containerd/config.toml.tmpl 'systemctl restart k3s-agent'
+configure containerd --remove
 
 k3s $folder 3 "imports = [\"/$folder/agent/etc/containerd/config-v3.toml.d/*.toml\"]"
 sed -i "s|grpc.v1.cri|cri.v1.runtime|" "$root/$folder/agent/etc/containerd/config.toml"
@@ -229,6 +252,16 @@ configure containerd --remove
 put etc/k0s/containerd.toml <<< 'version = 2'
 configure containerd
 matches "k0s, the user's own file: it imports ours" 'imports = \["/etc/k0s/containerd.d/davit.toml"\]' "$(cat "$root/etc/k0s/containerd.toml")"
+# k0s makes this file when it starts: after the host's restart, it isn't there yet.
+put etc/k0s/containerd.toml <<< $'# k0s_managed=true\nversion = 2\nimports = ["/run/k0s/containerd-cri.toml"]'
+mv "$root/run/k0s/containerd-cri.toml" "$work/containerd-cri.toml"
+rm "$root/etc/k0s/containerd.d/davit.toml"
+refused 'k0s that has yet to start' 'k0s creates this file when it starts .fix: start k0s, then' containerd
+mv "$work/containerd-cri.toml" "$root/run/k0s"
+configure containerd
+rm "$root/run/k0s/containerd-cri.toml"
+configure containerd --remove
+equal 'k0s that has yet to start: --remove works' '0 no' "$rc $([ -e "$root/etc/k0s/containerd.d/davit.toml" ] && echo yes || echo no)"
 rm -rf "$root/etc/k0s"
 mkdir -p "$root/etc/k0s/containerd.d"
 refused 'k0s that never ran' 'start k0scontroller once' containerd
@@ -301,6 +334,110 @@ $lines" "$rc $(< "$main")"
 	equal "davit's own file with ${lines##*$'\n'}: nothing of davit stays" '' "$(grep -rl davit "$root" || true)"
 	rm "$main"
 done
+
+# --- a default runtime that somebody else has chosen -------------------------------------------------
+
+# Without it, containerd's CRI plugin doesn't load. needed NAME RUNTIME FILE REMEDY OPTION...: refused.
+needed() {
+	refused "$1" "remove the runtime $2: it is the default_runtime_name of $3, so .* \(fix: $4\)" containerd "${@:5}"
+}
+default_is() { # FILE PLUGIN RUNTIME
+	printf '[plugins."%s".containerd]\n  default_runtime_name = "%s"\n' "$2" "$3" >> "$root/$1"
+}
+main=etc/containerd/config.toml
+for format in 1 2 3 4; do
+	case $format in 1) plugin=cri ;; 2) plugin=io.containerd.grpc.v1.cri ;; *) plugin=io.containerd.cri.v1.runtime ;; esac
+	for name in nvidia nvidia-cdi nvidia-legacy; do
+		rm -rf "$root"
+		put $main <<< "version = $format"$'\nimports = ["/etc/containerd/conf.d/*.toml"]'
+		configure containerd
+		if [ $name = nvidia ]; then
+			default_is $main $plugin $name
+			file=/$main
+		else
+			put etc/containerd/conf.d/10.toml <<< "version = $format"
+			default_is etc/containerd/conf.d/10.toml $plugin $name
+			file=/etc/containerd/conf.d/10.toml
+		fi
+		needed "format $format, --remove of the default $name" $name $file "remove default_runtime_name from $file first" --remove
+	done
+	sed -i '/default_runtime_name/d' "$root$file"
+	configure containerd --remove
+	equal "format $format: without it, --remove works" '0 ' "$rc $errors"
+done
+rm -rf "$root"
+put $main <<< $'version = 3\nimports = ["/etc/containerd/conf.d/*.toml"]'
+configure containerd --runtime-name gpu --set-default
+default_is $main io.containerd.cri.v1.runtime gpu
+needed 'another name' gpu /$main '.* first' --remove
+needed 'another name than before' gpu /$main '.* first' --runtime-name nvidia
+# The user's own line in davit's file keeps what it needs.
+sed -i 's/"gpu"/"kata"/' "$root/$main"
+printf '\n[%s.containerd.runtimes.kata]\n  runtime_type = "io.containerd.kata.v2"\n' "$cri3" >> "$root/etc/containerd/conf.d/davit.toml"
+configure containerd --remove
+equal 'a runtime of others in davit.s file: --remove works' '0 1' "$rc $(grep -c kata.v2 "$root/etc/containerd/conf.d/davit.toml")"
+
+rm -rf "$root"
+k3s $folder 2
+unit k3s
+configure containerd
+default_is $folder/agent/etc/containerd/config.toml.tmpl io.containerd.grpc.v1.cri nvidia-cdi
+needed 'k3s, a line of the template' nvidia-cdi /$folder/agent/etc/containerd/config.toml.tmpl 'remove default_runtime_name .* first' --remove
+sed -i '/default_runtime_name/d' "$root/$folder/agent/etc/containerd/config.toml.tmpl"
+sed -i '/snapshotter =/a   default_runtime_name = "nvidia"' "$root/$folder/agent/etc/containerd/config.toml"
+needed 'k3s, default-runtime' nvidia /$folder/agent/etc/containerd/config.toml \
+	'remove default-runtime from the config.yaml or the command line of k3s, and restart it, first' --remove
+rm "$root/$folder/agent/etc/containerd/config.toml.tmpl"
+k3s $folder 3 "imports = [\"/$folder/agent/etc/containerd/config-v3.toml.d/*.toml\"]"
+sed -i 's|grpc.v1.cri|cri.v1.runtime|; /snapshotter =/a   default_runtime_name = "nvidia"' "$root/$folder/agent/etc/containerd/config.toml"
+configure containerd
+needed 'k3s with containerd 2.1, default-runtime' nvidia /$folder/agent/etc/containerd/config.toml 'remove default-runtime .* first' --remove
+
+rm -rf "$root"
+put etc/k0s/containerd.toml <<< $'# k0s_managed=true\nversion = 2\nimports = ["/run/k0s/containerd-cri.toml"]'
+put run/k0s/containerd-cri.toml < /dev/null
+mkdir "$root/etc/k0s/containerd.d"
+configure containerd
+# What k0s has made of the folder when it started.
+cp "$root/etc/k0s/containerd.d/davit.toml" "$root/run/k0s/containerd-cri.toml"
+configure containerd --remove
+equal 'k0s, with what it has made of the file: --remove works' '0 ' "$rc $errors"
+configure containerd
+put etc/k0s/containerd.d/a.toml <<< 'version = 2'
+default_is etc/k0s/containerd.d/a.toml io.containerd.grpc.v1.cri nvidia
+needed 'k0s' nvidia /etc/k0s/containerd.d/a.toml 'remove default_runtime_name .* first' --remove
+
+rm -rf "$root"
+put $template < "$work/first.toml"
+configure containerd
+sed -i 's/default_runtime_name = "runc"/default_runtime_name = "nvidia-cdi"/' "$root/$template"
+needed MicroK8s nvidia-cdi /$template 'remove default_runtime_name .* first' --remove
+put $template < "$work/first.toml"
+sed -i 's/stream_server_address.*/cdi_spec_dirs = []/' "$root/$template"
+refused 'MicroK8s without directories of CDI specs' 'its cdi_spec_dirs is an empty list, .*fix: remove cdi_spec_dirs' containerd --cdi
+rm -rf "$root"
+
+# --- the base's own program --------------------------------------------------------------------------
+
+put etc/containerd/config.toml << END
+version = 2
+[$cri.containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+  options = { BinaryName = "/opt/bin/crun" }
+END
+configure containerd
+equal "the base's program is another: a note" \
+	"0 davit: note: the engine's runtime executes /opt/bin/crun, but davit-runtime executes runc: to keep the former, put it first in runtime.candidates of /etc/davit/config.json" \
+	"$rc $errors"
+put etc/davit/config.json <<< '{"runtime": {"candidates": ["/opt/bin/crun"]}}'
+put opt/bin/crun <<< '#!/bin/sh'
+configure containerd
+equal "the base's program is davit's, too: no note" '0 ' "$rc $errors"
+rm -r "$root/etc/davit"
+sed -i 's|/opt/bin/crun|/usr/bin/nvidia-container-runtime|' "$root/etc/containerd/config.toml"
+configure containerd
+equal "the base's program is NVIDIA's: no note" '0 ' "$rc $errors"
+rm -rf "$root"
 
 # --- containerd's own file ---------------------------------------------------------------------------
 

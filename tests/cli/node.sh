@@ -302,6 +302,9 @@ node remove
 matches 'a container that runs: the programs stay' '^kept the programs: 1 container needs them' "$output"
 equal 'a container that runs: davit-runtime' yes "$([ -x "$host$bindir/davit-runtime" ] && echo yes)"
 equal "a container that runs: the engine isn't configured any more" no "$(grep -qr davit-runtime "$host/etc" && echo yes || echo no)"
+# k3s runs it by this name, if it has registered the runtime by itself.
+equal 'a container that runs: the name of davit-runtime' "$bindir/davit-runtime" "$(readlink "$host/usr/bin/nvidia-container-runtime")"
+equal 'a container that runs: no other name' no "$([ -L "$host/usr/bin/nvidia-cdi-hook" ] && echo yes || echo no)"
 rm -r "$host/run/containerd/io.containerd.runtime.v2.task"
 
 # Lines that somebody has added to davit's drop-in.
@@ -469,6 +472,19 @@ done
 node install --config "$work/map/none"
 refuses '--config: no such file' "cannot read $work/map/none: No such file"
 stop_engine
+
+# An administrator's default: without the runtime, the engine's CRI plugin doesn't load.
+new_containerd default-runtime
+node install --no-restart
+equal 'a default of others: installed' 0 "$rc"
+printf '[plugins."io.containerd.grpc.v1.cri".containerd]\n  default_runtime_name = "nvidia-cdi"\n' >> "$host/etc/containerd/config.toml"
+before=$(root_state "$host")
+node remove --no-restart
+equal 'a default of others: not removed' 1 "$rc"
+refuses 'a default of others' 'remove default_runtime_name from /etc/containerd/config.toml first'
+sed -i '/default_runtime_name/d' "$host/etc/containerd/config.toml"
+node remove --no-restart
+equal 'a default of others, which is gone: removed' '0 0' "$rc $(find "$host" -name 'davit*' | wc -l)"
 
 # --- which engine -------------------------------------------------------------------------------------
 

@@ -417,6 +417,31 @@ END
 	wants='cdi_spec_dirs=["/etc/cdi"] enable_cdi=true'
 	since=1.7
 }
+case_empty_spec_dirs() { put config.toml << END
+version = 2
+[$cri]
+  cdi_spec_dirs = []
+END
+	words=--cdi
+	wants='cdi_spec_dirs=["/etc/cdi","/var/run/cdi"] enable_cdi=true'
+	since=1.7
+}
+# Deprecated, but before 2.0 the table is the default runtime, whatever default_runtime_name says.
+case_deprecated_tables() { put config.toml << END
+version = 2
+[$cri.containerd]
+  default_runtime_name = "runc"
+[$cri.containerd.default_runtime]
+  runtime_type = "io.containerd.runc.v2"
+  base_runtime_spec = "/etc/containerd/base.json"
+  [$cri.containerd.default_runtime.options]
+    SystemdCgroup = true
+[$cri.containerd.untrusted_workload_runtime]
+  runtime_type = "io.containerd.runsc.v1"
+END
+	wants='containerd.runtimes.nvidia.options.SystemdCgroup=true containerd.runtimes.nvidia-cdi.base_runtime_spec="/etc/containerd/base.json"'
+	until=1.7
+}
 case_stargz() { put config.toml << END
 version = 2
 [proxy_plugins]
@@ -1119,7 +1144,7 @@ END
 			rm -rf "$run"
 			(cd "$etc/here" && exec /usr/bin/containerd "$@" --root "$run/root" --state "$run/state" --address "$run/socket") \
 				< /dev/null > "$run.log" 2>&1 &
-			until [ "$(tr "\0" " " < /proc/$!/cmdline | cut -d" " -f1)" = /usr/bin/containerd ]; do sleep 0.05; done
+			while kill -0 $! && [ "$(tr "\0" " " < /proc/$!/cmdline | cut -d" " -f1)" != /usr/bin/containerd ]; do sleep 0.05; done
 		}
 		configure() { "$davit" configure containerd --runtime-path "$program" "$@" 2>&1 | grep -E "^davit[: ]" || true; }
 		configure --dry-run
@@ -1131,8 +1156,8 @@ END
 		start --config "$etc/unit/config.toml"
 		configure
 		kill %%; wait %% || true
-		start -c ../other.toml
 		: > "$etc/other.toml"
+		start -c ../other.toml
 		configure
 		kill %1; wait %1 || true
 		configure
@@ -1171,6 +1196,8 @@ refusals() {
 	put config.toml <<< 'version = 2'
 	refused 'a runtime that does not exist' 'the runtime /no/such doesn.t exist' --runtime-path /no/such
 	if [[ $version = 1.* ]]; then
+		case_deprecated_tables
+		refused 'the default beside the deprecated table' 'make nvidia the default runtime: the deprecated table default_runtime of .*config.toml comes before' --set-default
 		put config.toml <<< 'version = 3'
 		refused 'a newer format' 'supports versions up to 2, but this file has version 3 .fix: rewrite it in version 2, or upgrade containerd'
 		printf 'version = 2\nimports = ["@etc/conf.d/*.toml"]\n' | put config.toml

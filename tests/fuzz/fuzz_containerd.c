@@ -108,21 +108,29 @@ static void check_drop_in(const struct engine_files *files, struct containerd_ve
 
 static void check_blocks(const char *text, const struct engine_files *files)
 {
+	const char *items[] = {"nvidia"}, *name, *path;
+	const struct strings removed = {.items = items, .count = 1};
 	AUTO_ARENA arena = {0};
 	struct error err = FUZZ_ERROR;
 	const struct configure plain = {.runtime_name = "nvidia", .runtime_path = "/r"};
 	char *after = NULL, *again = NULL;
 	int r = configure_containerd_inline(text, FILE_PATH, &plain, &arena, &after, &err);
 
+	(void)containerd_template_default(text, &removed, &arena);
+	FUZZ_CHECK(containerd_left_default(files, FILE_PATH, &removed,
+					   (struct containerd_version){0}, &arena, &name,
+					   &path) == 0 &&
+		   !name == !path);
 	if (r < 0)
 		check_refusal(r, &err);
 	else if (configure_containerd_inline(after, FILE_PATH, &plain, &arena, &again, &err) == 0)
 		FUZZ_CHECK(string_equal(after, again));
-	r = configure_containerd_template(text, FILE_PATH, files, &plain, &arena, &after, &err);
+	r = configure_containerd_template(text, FILE_PATH, files, NULL, &plain, &arena, &after,
+					  &err);
 	if (r < 0)
 		check_refusal(r, &err);
-	else if (configure_containerd_template(after, FILE_PATH, files, &plain, &arena, &again,
-					       &err) == 0)
+	else if (configure_containerd_template(after, FILE_PATH, files, NULL, &plain, &arena,
+					       &again, &err) == 0)
 		FUZZ_CHECK(string_equal(after, again));
 }
 

@@ -617,6 +617,8 @@ int main(void)
 		cmocka_unit_test(test_containerd_merge),
 		cmocka_unit_test(test_containerd_refuses),
 		cmocka_unit_test(test_containerd_template),
+		cmocka_unit_test(test_containerd_left),
+		cmocka_unit_test(test_containerd_template_default),
 		cmocka_unit_test(test_containerd_inline),
 		cmocka_unit_test(test_own_lines),
 		cmocka_unit_test(test_own_lines_that_others_have),

@@ -31,6 +31,9 @@ struct job {
 	struct error *err;
 	const char *programs; /* the directory of the engine's own programs; NULL: the usual ones */
 	const char *restart;  /* the restart command to show to people; NULL: none */
+	/* The program of the engine's runtime from which davit's take all else; NULL: the usual
+	 * one. */
+	const char *replaced;
 };
 
 /* `name`: docker, containerd, crio or podman. */

@@ -328,6 +328,8 @@ static int run(struct asking *asking, struct change changes[static 2])
 	struct engine_files files = {0};
 	const struct toml_node *settings;
 	struct toml_node *truth = NULL;
+	struct change *own, *file;
+	bool is_import;
 	int r = find_drop_in(asking);
 
 	if (r == 0)
@@ -348,14 +350,18 @@ static int run(struct asking *asking, struct change changes[static 2])
 	if (!settings)
 		return error_memory(job->err);
 	print_notes(asking, settings);
-	if (asking->distribution.place == CONTAINERD_TEMPLATE ||
-	    asking->distribution.place == CONTAINERD_INLINE)
-		return configure_do_block(asking, &files, &changes[0]);
-	if (asking->distribution.place == CONTAINERD_FOLDER)
-		return do_folder(asking, &files, &changes[0]);
+	job->replaced = containerd_base_program(settings, &job->configure);
+	is_import = asking->distribution.place == CONTAINERD_IMPORT;
 	/* An imported file must exist, so it is written before the import and removed after it. */
-	return do_import(asking, &files, truth, &changes[job->remove ? 0 : 1],
-			 &changes[job->remove ? 1 : 0]);
+	own = &changes[is_import && job->remove];
+	file = is_import ? &changes[!job->remove] : NULL;
+	if (is_import)
+		r = do_import(asking, &files, truth, file, own);
+	else if (asking->distribution.place == CONTAINERD_FOLDER)
+		r = do_folder(asking, &files, own);
+	else
+		r = configure_do_block(asking, &files, own);
+	return r < 0 ? r : configure_check_default(asking, &files, own, file);
 }
 
 /* In rootlesskit's copies of /etc and /run, the default directories are links, in which containerd
@@ -455,6 +461,7 @@ int configure_do_containerd(struct job *job, struct change changes[static 2])
 			      "them is running: what davit writes suits both\n",
 			      asking.program.others[0], asking.program.others[1]);
 	asking.version = asking.program.version;
+	asking.distribution.skips_generated = job->remove;
 	if (asking.program.globs_from_folder)
 		asking.distribution.glob_folder =
 			asking.program.folder ? asking.program.folder : "/";

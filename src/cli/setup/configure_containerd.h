@@ -23,3 +23,10 @@ int configure_check_result(const struct asking *asking, const struct engine_file
  */
 int configure_do_block(struct asking *asking, const struct engine_files *files,
 		       struct change *change);
+/*
+ * Refuses to take runtimes out of davit's file or block (own) that a file of others makes the
+ * default. `file`: the change of the main file, or NULL. 0 or -errno.
+ * (configure_containerd_check.c)
+ */
+int configure_check_default(const struct asking *asking, const struct engine_files *files,
+			    const struct change *own, const struct change *file);

@@ -13,15 +13,19 @@ static int make_block(const struct asking *asking, const struct engine_files *fi
 {
 	struct job *job = asking->job;
 	const char *path = asking->distribution.drop_in;
-	const char *old = containerd_block(before, job->arena), *ours;
+	const char *old = containerd_block(before, job->arena), *ours, *registered = NULL;
+	bool is_template = asking->distribution.place == CONTAINERD_TEMPLATE;
 	struct configure_joined joined = {0};
 	struct configure_others others;
-	int r = asking->distribution.place == CONTAINERD_TEMPLATE
-			? configure_containerd_template(before, path, files, configure, job->arena,
-							ret, job->err)
+	int r;
+
+	if (is_template && containerd_find_registered(&job->root, configure->runtime_path,
+						      job->arena, &registered) < 0)
+		return error_memory(job->err);
+	r = is_template ? configure_containerd_template(before, path, files, registered, configure,
+							job->arena, ret, job->err)
 			: configure_containerd_inline(before, path, configure, job->arena, ret,
 						      job->err);
-
 	ours = r == 0 ? containerd_block(*ret, job->arena) : NULL;
 	if (r < 0 || (!ours && !old))
 		return r;
@@ -41,6 +45,8 @@ static int make_block(const struct asking *asking, const struct engine_files *fi
 	else if (others.text)
 		*ret = arena_printf(job->arena, "%s%s%s", *ret, string_ends(*ret, "\n") ? "" : "\n",
 				    others.text);
+	if (*ret && is_template)
+		*ret = containerd_set_conditions(*ret, configure, job->arena);
 	return *ret ? 0 : error_memory(job->err);
 }
 

@@ -72,3 +72,105 @@ int configure_check_result(const struct asking *asking, const struct engine_file
 		     : configure_containerd_check_dump(truth, now, &change, &job->configure,
 						       job->arena, job->err);
 }
+
+/* ---- an admin's default runtime ----------------------------------------------------------- */
+
+/* k0s reads this folder by itself: what it has generated from it is what was there at its start. */
+static int load_folder(const struct asking *asking, const struct change *own,
+		       struct engine_files *ret)
+{
+	const char *drop_in = asking->distribution.drop_in;
+	const char *main = arena_printf(asking->job->arena, "imports = [\"%.*s/*.toml\"]\n",
+					(int)(strrchr(drop_in, '/') - drop_in), drop_in);
+	const struct engine_overlay overlays[] = {{own->path, own->after},
+						  {asking->distribution.file, main}};
+
+	return main ? containerd_load(&asking->job->root, &asking->distribution, overlays, 2,
+				      asking->job->arena, ret, asking->job->err)
+		    : error_memory(asking->job->err);
+}
+
+/* The files that containerd will read. */
+static int load_left(const struct asking *asking, const struct change *own,
+		     const struct change *file, struct engine_files *ret)
+{
+	const struct engine_overlay overlays[] = {
+		{own->path, own->after}, {file ? file->path : NULL, file ? file->after : NULL}};
+
+	if (asking->distribution.place == CONTAINERD_FOLDER &&
+	    string_equal(asking->distribution.name, "k0s"))
+		return load_folder(asking, own, ret);
+	return containerd_load(&asking->job->root, &asking->distribution, overlays, file ? 2 : 1,
+			       asking->job->arena, ret, asking->job->err);
+}
+
+static int refuse_default(const struct asking *asking, const char *name, const char *path)
+{
+	const struct containerd_distribution *distribution = &asking->distribution;
+	bool is_generated = string_equal(path, distribution->file) &&
+			    (distribution->place == CONTAINERD_TEMPLATE ||
+			     distribution->place == CONTAINERD_FOLDER);
+
+	(void)error_set(asking->job->err, ERROR_BAD_CONFIG, EEXIST, NULL,
+			"remove the runtime %s: it is the default_runtime_name of %s, so "
+			"containerd's CRI plugin would not load without it",
+			name, path);
+	return is_generated ? error_fix(asking->job->err, -EEXIST,
+					"remove default-runtime from the config.yaml or the "
+					"command line of %s, and restart it, first",
+					distribution->name)
+			    : error_fix(asking->job->err, -EEXIST,
+					"remove default_runtime_name from %s first", path);
+}
+
+/* A template's own lines, and what the distribution itself adds to them. */
+static int check_template(const struct asking *asking, const struct engine_files *files,
+			  const struct change *own)
+{
+	struct job *job = asking->job;
+	const char *before = containerd_block(own->before, job->arena);
+	const char *after = containerd_block(own->after, job->arena), *name, *path = own->path;
+	struct strings removed;
+	int r = containerd_removed_runtimes(before, after, own->path, job->arena, &removed,
+					    job->err);
+
+	if (r < 0 || !removed.count)
+		return r;
+	name = containerd_template_default(own->after ? own->after : "", &removed, job->arena);
+	if (!name) {
+		const struct toml_node *settings =
+			containerd_merge(files, asking->version, job->arena);
+
+		if (!settings)
+			return error_memory(job->err);
+		path = asking->distribution.file;
+		name = containerd_default_runtime(settings);
+		name = strings_contain(&removed, name) ? name : NULL;
+	}
+	return name ? refuse_default(asking, name, path) : 0;
+}
+
+int configure_check_default(const struct asking *asking, const struct engine_files *files,
+			    const struct change *own, const struct change *file)
+{
+	struct job *job = asking->job;
+	const char *name, *path;
+	struct engine_files left;
+	struct strings removed;
+	int r;
+
+	if (!own->before)
+		return 0;
+	if (asking->distribution.place == CONTAINERD_TEMPLATE)
+		return check_template(asking, files, own);
+	r = containerd_removed_runtimes(own->before, own->after, own->path, job->arena, &removed,
+					job->err);
+	if (r == 0 && removed.count)
+		r = load_left(asking, own, file, &left);
+	if (r < 0 || !removed.count)
+		return r;
+	if (containerd_left_default(&left, own->path, &removed, asking->version, job->arena, &name,
+				    &path) < 0)
+		return error_memory(job->err);
+	return name ? refuse_default(asking, name, path) : 0;
+}

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "davit/config.h"
 #include "davit/runtime.h"
@@ -26,6 +27,31 @@ static int read_candidates(const struct job *job, struct strings *ret)
 	return 0;
 }
 
+/* By its name alone, as the engine searches it on its PATH, or through links. */
+static bool is_same(const struct job *job, const char *program, const char *found)
+{
+	const char *slash = strrchr(found, '/');
+	struct stat a, b;
+
+	return string_equal(program, slash ? slash + 1 : found) ||
+	       (root_stat(&job->root, program, 0, &a) == 0 &&
+		root_stat(&job->root, found, 0, &b) == 0 && a.st_dev == b.st_dev &&
+		a.st_ino == b.st_ino);
+}
+
+/* davit's runtimes execute another program than the engine's own did. */
+static void print_replaced(const struct job *job, const char *found)
+{
+	const char *program = job->replaced;
+
+	if (program && !is_same(job, program, found))
+		(void)fprintf(stderr,
+			      "davit: note: the engine's runtime executes %s, but davit-runtime "
+			      "executes %s: to keep the former, put it first in runtime.candidates "
+			      "of " CONFIG_PATH "\n",
+			      program, found);
+}
+
 int configure_check_low_level(const struct job *job)
 {
 	AUTO_FD self = root_openat(&job->root, job->configure.runtime_path, O_PATH);
@@ -33,14 +59,21 @@ int configure_check_low_level(const struct job *job)
 	struct strings candidates;
 	int r;
 
+	if (read_candidates(job, &candidates) < 0)
+		return error_memory(job->err);
 	/* A root that is being made needn't have it yet. */
-	if (*configure_below(job))
+	if (*configure_below(job)) {
+		if (candidates.count)
+			print_replaced(job, candidates.items[0]);
 		return 0;
+	}
 	if (path && job->programs)
 		path = arena_printf(job->arena, "%s:%s", job->programs, path);
-	if (!path || read_candidates(job, &candidates) < 0)
+	if (!path)
 		return error_memory(job->err);
 	r = runtime_find(&candidates, path, self, job->arena, &found, job->err);
+	if (r == 0)
+		print_replaced(job, found);
 	if (r == 0 || !job->dry_run || job->check)
 		return r;
 	(void)fprintf(

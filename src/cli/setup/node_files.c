@@ -266,7 +266,7 @@ static bool mentions(const struct node *node, const char *folder, const char *fi
 
 	return path &&
 	       root_read(&node->host, path, BUNDLE_FILE_MAX, node->arena, &text, NULL) == 0 &&
-	       strstr(text, "davit-") != NULL;
+	       (strstr(text, "davit-") || strstr(text, CONTAINERD_REGISTERED_PROGRAM));
 }
 
 static size_t count_users(const struct node *node, const char *folder, int depth)
@@ -314,13 +314,18 @@ int node_remove_files(const struct node *node, size_t *ret_users)
 	size_t users = 0;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(names); i++)
-		if (!strings_contain(&node->before, names[i].name) &&
+	for (size_t i = 0; i < ARRAY_SIZE(tasks); i++)
+		users += count_users(node, tasks[i], 2);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(names); i++) {
+		/* k3s registers this link as a runtime, with which its containers end. */
+		bool is_needed =
+			users && string_ends(names[i].name, "/" CONTAINERD_REGISTERED_PROGRAM);
+
+		if (!is_needed && !strings_contain(&node->before, names[i].name) &&
 		    string_equal(root_readlink(&node->host, names[i].name, node->arena),
 				 names[i].program))
 			r = remove_file(node, names[i].name);
-	for (size_t i = 0; i < ARRAY_SIZE(tasks); i++)
-		users += count_users(node, tasks[i], 2);
+	}
 	if (r == 0 && users)
 		(void)printf("kept the programs: %zu container%s need%s them to stop\n", users,
 			     users == 1 ? "" : "s", users == 1 ? "s" : "");
