@@ -185,6 +185,39 @@ bool containerd_refuses_mirrors(const struct toml_node *settings);
  * doesn't load. 0 or -ENOMEM. */
 int containerd_base_specs(const struct toml_node *settings, struct arena *arena,
 			  struct strings *ret);
+/* What the files take away from the CRI plugin. */
+struct containerd_cri {
+	bool disabled;        /* the plugin itself is in disabled_plugins */
+	const char *required; /* a plugin there that the CRI plugin requires; NULL: none */
+	const char *id;       /* an id there, with which containerd doesn't start; NULL: none */
+	const char *snapshotter;
+	/* Why containerd has no such snapshotter; NULL: it has. btrfs and zfs also need a file
+	 * system of that type at `root`. */
+	const char *no_snapshotter;
+	const char *root; /* where containerd has its data; NULL: not set */
+};
+/*
+ * format: of the files, not of a dump. Before 2.0, disabled_plugins in format 1 has the plugins'
+ * ids, without their types. 0 or -ENOMEM.
+ */
+int containerd_judge_cri(const struct toml_node *settings, unsigned format,
+			 struct containerd_version version, struct arena *arena,
+			 struct containerd_cri *ret);
+/*
+ * The shim that containerd starts for a runtime (name NULL: the default one): a name to be searched
+ * in its PATH and in its own directory, or an absolute path. *ret NULL: the runtime has no
+ * runtime_type, so that no container of it starts. 0 or -ENOMEM.
+ */
+int containerd_find_shim(const struct toml_node *settings, const char *name, struct arena *arena,
+			 const char **ret);
+/*
+ * Finds a CRI setting of another file that davit's drop-in hides, because it has changed since the
+ * drop-in was written: the drop-in repeats the section (before 2.1), and the base runtime's options
+ * (all versions). *ret: its path in the settings, NULL: none. *ret_file: the file. 0 or -ENOMEM.
+ */
+int containerd_find_stale(const struct engine_files *files, const char *drop_in,
+			  struct containerd_version version, struct arena *arena, const char **ret,
+			  const char **ret_file);
 /* enable_cdi, or `otherwise` if it isn't set. */
 bool containerd_cdi(const struct toml_node *settings, bool otherwise);
 /* Whether cdi_spec_dirs is an empty list: CDI then has no devices. */
@@ -336,8 +369,9 @@ struct containerd_distribution {
 	/* A user's own daemon, for which the main file's directory is mounted at /etc/containerd.
 	 */
 	bool rootless;
-	const char *file;    /* the main file */
-	const char *drop_in; /* the file to write; NULL: not decided yet */
+	bool skips_generated; /* go on without a file that k0s has yet to generate */
+	const char *file;     /* the main file */
+	const char *drop_in;  /* the file to write; NULL: not decided yet */
 	/*
 	 * CONTAINERD_IMPORT: the path to use if files that are read after drop_in would override
 	 * it; NULL: none.
@@ -349,7 +383,6 @@ struct containerd_distribution {
 	const char *services[2]; /* services that may need a restart */
 	/* The process or service whose --config names `file`; NULL: another reason. */
 	const char *named_by;
-	bool skips_generated; /* go on without a file that k0s has yet to generate */
 };
 #define CONTAINERD_DISTRIBUTIONS 4
 /*
@@ -381,17 +414,17 @@ int containerd_choose_place(struct containerd_distribution *distribution,
 #define CONTAINERD_REGISTERED "nvidia"
 #define CONTAINERD_REGISTERED_PROGRAM "nvidia-container-runtime"
 /*
- * Finds that program. *ret: its path, or NULL if there is none or it is `program` itself, through a
- * link. 0 or -ENOMEM.
+ * Finds that program. *ret: its path, or NULL; *ret_own: it is `program` itself, through a link. 0
+ * or -ENOMEM.
  */
 int containerd_find_registered(const struct root *root, const char *program, struct arena *arena,
-			       const char **ret);
+			       const char **ret, bool *ret_own);
 /*
  * Appends davit's runtimes to a template (NULL: a new one), based on the file generated from it. If
  * the template includes the distribution's own runtimes (`.ExtraRuntimes`), each of davit's is
  * written under the condition that it isn't one of them: TOML forbids a second table of that name.
- * `registered`: what containerd_find_registered found. -errno with ERROR_BAD_CONFIG: the runtimes
- * exist already, or a template can't set what is requested.
+ * `registered`: what containerd_find_registered found, unless it is davit's own. -errno with
+ * ERROR_BAD_CONFIG: the runtimes exist already, or a template can't set what is requested.
  */
 int configure_containerd_template(const char *text, const char *path,
 				  const struct engine_files *generated, const char *registered,

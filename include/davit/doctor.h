@@ -39,6 +39,18 @@ enum doctor_engine_kind { DOCTOR_DOCKER, DOCTOR_CONTAINERD, DOCTOR_CRIO, DOCTOR_
 /* "docker", "containerd", "crio", "podman" */
 extern const char *const doctor_engine_names[DOCTOR_ENGINES];
 
+/* The runtime that davit-runtime executes, such as runc. */
+struct doctor_low_level {
+	const char *path;   /* NULL: none that it executes */
+	struct error error; /* why; code ERROR_NONE: nobody looked for it */
+	bool unsure;        /* the PATH in which it was searched isn't known */
+	enum doctor_low_level_hooks {
+		DOCTOR_HOOKS_UNSEEN,
+		DOCTOR_HOOKS_KNOWN,
+		DOCTOR_HOOKS_UNKNOWN
+	} hooks;
+};
+
 struct doctor_engine {
 	const char *program;     /* its path; NULL: not installed */
 	unsigned pid;            /* of its daemon; 0: not running */
@@ -63,7 +75,7 @@ struct doctor_engine {
 	bool of_unit;        /* Docker: it is stopped, and the options are those of its unit */
 	bool resolves_links; /* it finds specs in directories that are links */
 	bool cdi_false;      /* Docker: features.cdi is false */
-	bool cdi_nowhere;    /* Docker: cdi-spec-dirs names no directory */
+	bool cdi_nowhere;    /* its list of directories for specs is empty */
 	bool file_mark;      /* the file begins with a byte order mark */
 	bool cdi_off;        /* CDI is disabled in its configuration, or by default */
 	bool cri_disabled;   /* containerd's CRI plugin is disabled */
@@ -76,16 +88,28 @@ struct doctor_engine {
 	/* containerd: systemd_cgroup is set for a runtime that doesn't know it. */
 	bool systemd_refused;
 	bool mirrors_refused; /* containerd: registry.config_path and registry.mirrors are set */
+	/* containerd: why its CRI plugin doesn't load, besides these; NULL: it does. */
+	const char *cri_fault;
+	const char *cri_remedy;
+	/* containerd: a setting of another file that davit's drop-in hides; NULL: none. */
+	const char *stale, *stale_file, *stale_by;
 	/* containerd: davit's drop-in, which exists, but isn't imported; NULL: none. CRI-O: the
 	 * same. */
 	const char *unread;
 	/* containerd: the runtime_type of the runtime nvidia, if it isn't runc's; NULL: it is. */
 	const char *other_type;
-	bool missing_for_sure; /* false: depends on containerd's version, which is unknown */
+	/* False: they depend on containerd's version, which is unknown. */
+	bool missing_for_sure, default_for_sure; /* systemd_refused; missing_default */
 	struct doctor_program hook, runtime;
+	struct doctor_low_level low_level; /* as a davit-runtime finds it that it calls */
+	const char *own_folder; /* where a distribution of Kubernetes has its programs; NULL: none
+				 */
 	/* The default runtime, if a program is configured for it; Docker and containerd. */
 	const char *standard_name;
 	struct doctor_program standard;
+	/* containerd: the shims of nvidia and of the default runtime. No name: no runtime_type. */
+	struct doctor_program shim, standard_shim;
+	bool with_shims;                   /* they were looked for */
 	struct doctor_program amd_runtime; /* amd-container-runtime, as Docker finds it */
 };
 
@@ -175,15 +199,9 @@ struct doctor_host {
 		size_t count, capacity;
 	} vendors;
 	struct doctor_engine engines[DOCTOR_ENGINES];
-	/* The runtime that davit-runtime executes; no path: none of runtime.candidates exists. */
-	struct doctor_program low_level;
-	enum doctor_low_level_hooks {
-		DOCTOR_HOOKS_UNSEEN,
-		DOCTOR_HOOKS_KNOWN,
-		DOCTOR_HOOKS_UNKNOWN
-	} low_level_hooks;
-	const char *config_closed; /* keeps users from reading the configuration, or NULL */
-	int required;              /* enum doctor_engine_kind; -1: all that are installed */
+	struct doctor_low_level low_level; /* in the usual places */
+	const char *config_closed;         /* keeps users from reading the configuration, or NULL */
+	int required;                      /* enum doctor_engine_kind; -1: all that are installed */
 	struct doctor_hooks hooks;
 	struct cdi_listing cdi;
 	struct doctor_bundle bundle;

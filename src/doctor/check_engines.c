@@ -138,6 +138,11 @@ int engine_runtime(const struct doctor_host *host, enum doctor_engine_kind kind,
 				  runtime->path);
 		return engine_remedy_configure(engine, name, "", ret);
 	}
+	if (doctor_lacks_low_level(engine))
+		return finding_set(
+			ret, other ? DOCTOR_WARN : DOCTOR_FAIL, "see runtime.hooks",
+			"nvidia is %s, but no container of it starts (runtime.hooks)%s%s",
+			runtime->path, other ? "; " : "", other ? other : "");
 	return finding_set(ret, DOCTOR_OK, NULL, "nvidia is %s", runtime->path);
 }
 
@@ -229,119 +234,4 @@ int engine_spec_dirs(const struct doctor_host *host, enum doctor_engine_kind kin
 	(void)finding_set(ret, DOCTOR_WARN, NULL, "%s in %s: no spec exists in %s", key,
 			  engine->file, own);
 	return finding_remedy(ret, "davit cdi generate --output %s/nvidia.json", own);
-}
-
-/* ---- containerd ------------------------------------------------------------------------- */
-
-int check_engine_containerd(const struct doctor_host *host, struct finding *ret)
-{
-	return engine_found(host, DOCTOR_CONTAINERD, ret);
-}
-
-int check_containerd_config(const struct doctor_host *host, struct finding *ret)
-{
-	const struct doctor_engine *engine = &host->engines[DOCTOR_CONTAINERD];
-
-	if (engine->missing_spec && !engine->cri_disabled) {
-		(void)finding_set(ret, DOCTOR_FAIL, NULL,
-				  "base_runtime_spec of a runtime in %s and its imports is %s, "
-				  "which doesn't exist: the CRI plugin doesn't load",
-				  engine->file, engine->missing_spec);
-		return finding_remedy(ret,
-				      "create it (`ctr oci spec`), or remove that line, then %s",
-				      engine_restart_of(engine));
-	}
-	if (engine->systemd_refused && !engine->cri_disabled) {
-		(void)finding_set(ret, engine->missing_for_sure ? DOCTOR_FAIL : DOCTOR_WARN, NULL,
-				  "systemd_cgroup is set in %s and its imports: containerd 1.x "
-				  "accepts it only for its runtime v1, and otherwise doesn't load "
-				  "the CRI plugin",
-				  engine->file);
-		return finding_remedy(ret,
-				      "set SystemdCgroup in the runtimes' options instead, then %s",
-				      engine_restart_of(engine));
-	}
-	if (engine->mirrors_refused && !engine->cri_disabled) {
-		(void)finding_set(
-			ret, DOCTOR_FAIL, NULL,
-			"registry.config_path and registry.mirrors are both set in %s and "
-			"its imports: the CRI plugin doesn't load",
-			engine->file);
-		return finding_remedy(
-			ret,
-			"move the mirrors to hosts.toml files in config_path, or remove "
-			"config_path, then %s",
-			engine_restart_of(engine));
-	}
-	if (!engine->missing_default && engine->unread) {
-		(void)finding_set(ret, DOCTOR_WARN, NULL,
-				  "containerd doesn't read %s: %s and its imports don't import it",
-				  engine->unread, engine->file);
-		return engine_remedy_configure(engine, "containerd", "", ret);
-	}
-	if (!engine->missing_default || engine->cri_disabled)
-		return engine_config(engine, ret);
-	(void)finding_set(ret, engine->missing_for_sure ? DOCTOR_FAIL : DOCTOR_WARN, NULL,
-			  "%s and its imports configure runtimes, but not the default "
-			  "runtime %s: %sthe CRI plugin then doesn't load",
-			  engine->file, engine->missing_default,
-			  engine->major >= 2 ? "" : "before containerd 2.0, ");
-	return finding_remedy(
-		ret, "add containerd.runtimes.%s to %s, then %s", engine->missing_default,
-		engine->newest ? engine->newest : engine->file, engine_restart_of(engine));
-}
-
-int check_containerd_runtime(const struct doctor_host *host, struct finding *ret)
-{
-	const struct doctor_engine *engine = &host->engines[DOCTOR_CONTAINERD];
-
-	if (engine->cri_disabled && host->system.kubelet) {
-		(void)finding_set(
-			ret, DOCTOR_FAIL, NULL,
-			"disabled_plugins in %s contains the CRI plugin, which the kubelet needs",
-			engine->file);
-		return finding_remedy(ret,
-				      "remove it from disabled_plugins, then davit configure "
-				      "containerd%s%s",
-				      engine->named ? " --file " : "",
-				      engine->named ? engine->file : "");
-	}
-	if (engine->cri_disabled)
-		return finding_set(ret, DOCTOR_SKIP, NULL,
-				   "the CRI plugin, which would use the runtime, is disabled");
-	if (engine_runtime(host, DOCTOR_CONTAINERD, ret) == 0)
-		return 0;
-	/* Docker starts its containers with containerd, but needs no runtime configured there. */
-	if (host->required != DOCTOR_CONTAINERD && host->engines[DOCTOR_DOCKER].program)
-		return finding_set(
-			ret, DOCTOR_SKIP, NULL,
-			"no runtime nvidia; Docker, which uses this containerd, doesn't need it");
-	(void)finding_set(ret, DOCTOR_WARN, NULL,
-			  "%s and its imports have no runtime nvidia: pods with the "
-			  "RuntimeClass nvidia can't start",
-			  engine->file);
-	return engine_remedy_configure(engine, "containerd", "", ret);
-}
-
-/* The requirements of CDI devices in a pod besides the specs. */
-int check_containerd_cdi(const struct doctor_host *host, struct finding *ret)
-{
-	const struct doctor_engine *engine = &host->engines[DOCTOR_CONTAINERD];
-
-	if (engine->file_error.code || engine->file_hidden)
-		return finding_set(ret, DOCTOR_SKIP, NULL, "its configuration can't be read");
-	if (engine->cri_disabled)
-		return finding_set(ret, DOCTOR_SKIP, NULL, "the CRI plugin is disabled");
-	if (engine->cdi_off)
-		return finding_set(
-			ret, DOCTOR_SKIP, NULL,
-			"CDI isn't enabled; `davit configure containerd --cdi%s%s` enables it "
-			"(from containerd 1.7)",
-			engine->named ? " --file " : "", engine->named ? engine->file : "");
-	return engine_spec_dirs(host, DOCTOR_CONTAINERD, ret);
-}
-
-int check_containerd_restart(const struct doctor_host *host, struct finding *ret)
-{
-	return engine_restart(host, DOCTOR_CONTAINERD, ret);
 }

@@ -224,7 +224,8 @@ int check_podman_hook(const struct doctor_host *host, struct finding *ret)
 			      "no rootless container starts, because Podman reads the hooks there",
 			      ret);
 	if (r == 0 && ret->result == DOCTOR_OK && host->config_closed)
-		return closed(host, DOCTOR_WARN, host->config_closed,
+		return closed(host, host->system.uid ? DOCTOR_FAIL : DOCTOR_WARN,
+			      host->config_closed,
 			      "rootless containers that request GPUs don't start, because their "
 			      "hook can't read " CONFIG_PATH
 			      "; those that request them by a variable of policy.env-names may "

@@ -56,7 +56,8 @@ int doctor_real_path(int fd, struct arena *arena, const char **ret);
 /*
  * Finds what keeps users from a file: as root, the first directory on the way that others can't
  * search, or the file itself if they lack one of the bits of `mode` (S_IROTH, S_IXOTH); as an
- * ordinary user, the directory that this user can't search. NULL: nothing. 0 or -ENOMEM.
+ * ordinary user, the directory that this user can't search, or the file that this user can't open
+ * so. NULL: nothing. 0 or -ENOMEM.
  */
 int doctor_find_closed(struct doctor_gathering *g, const char *path, mode_t mode, const char **ret);
 /* Whether the path exists below the root. */
@@ -74,6 +75,10 @@ int finding_error(struct finding *ret, enum doctor_result result, const struct e
 /* Adds ", TEXT" to a list in a buffer, or " ..." if the buffer is full. */
 void finding_list(char *list, size_t size, const char *format, ...) PRINTF_LIKE(3, 4);
 
+/* Whether a davit-runtime that the engine calls finds no runtime that it may execute. */
+bool doctor_lacks_low_level(const struct doctor_engine *engine);
+/* Whether containerd's CRI plugin isn't disabled, but surely doesn't load. */
+bool doctor_cri_is_faulty(const struct doctor_engine *engine);
 /* Whether the host has GPUs of other vendors than NVIDIA. */
 bool doctor_has_other_gpus(const struct doctor_host *host);
 /* Whether the platform is native, or the kernel module was found. If not, they fill the finding. */

@@ -7,6 +7,16 @@
 #define RUNTIME_NAME "nvidia"
 
 int engine_gather_docker(struct doctor_gathering *g, struct doctor_engine *engine);
+int engine_gather_containerd(struct doctor_gathering *g, struct doctor_engine *engine);
+/* Takes the error of reading its files; that a file can't be read is also a fact. */
+int engine_take_error(struct doctor_engine *engine, int r, const struct error *err);
+struct engine_files;
+/* The files' times count, and whether the main one exists. */
+void engine_take_files(struct doctor_gathering *g, const struct engine_files *files,
+		       struct doctor_engine *engine);
+/* A file that davit wrote for the engine, but that the engine doesn't read. */
+int engine_find_unread(struct doctor_gathering *g, const char *path,
+		       const struct engine_files *files, struct doctor_engine *engine);
 /* The file's time counts as a change of the engine's configuration. */
 void engine_take_time(struct doctor_gathering *g, const char *path, struct doctor_engine *engine);
 /* Finds the first directory with a spec that the engine's files name, besides the defaults. */

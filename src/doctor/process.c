@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Daemons and programs of the examined host. */
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -37,6 +38,17 @@ int doctor_real_path(int fd, struct arena *arena, const char **ret)
 	return *ret ? 0 : -ENOMEM;
 }
 
+/* Whether an ordinary user may open a file with these of the bits S_IROTH and S_IXOTH. */
+static bool may_access(struct doctor_gathering *g, const char *path, mode_t mode)
+{
+	int wanted = (mode & S_IROTH ? R_OK : 0) | (mode & S_IXOTH ? X_OK : 0);
+	char link[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+	AUTO_FD fd = root_openat(&g->root, path, O_PATH);
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return fd < 0 || access(link, wanted) == 0 || (errno != EACCES && errno != EPERM);
+}
+
 int doctor_find_closed(struct doctor_gathering *g, const char *path, mode_t mode, const char **ret)
 {
 	size_t length = strlen(path);
@@ -57,7 +69,9 @@ int doctor_find_closed(struct doctor_gathering *g, const char *path, mode_t mode
 		r = root_stat(&g->root, at, 0, &st);
 		if (r == -EACCES)
 			*ret = before;
-		else if (r == 0 && g->host->system.uid == 0 && (st.st_mode & wanted) != wanted)
+		else if (r == 0 &&
+			 (g->host->system.uid == 0 ? (st.st_mode & wanted) != wanted
+						   : i == length && !may_access(g, at, mode)))
 			*ret = at;
 		if (r < 0 || *ret)
 			break;
@@ -179,17 +193,42 @@ static bool is_in_rootlesskit(struct doctor_gathering *g, const char *pid)
 	return text && value_among(text, length, "ROOTLESSKIT_STATE_DIR");
 }
 
-/* Whether the daemon is this host's, not one in a container. A snap has its own mount namespace. */
+static bool is_same_file(const struct stat *one, const struct stat *other)
+{
+	return one->st_dev == other->st_dev && one->st_ino == other->st_ino;
+}
+
+/*
+ * Whether a process in another mount namespace is a snap's: it runs the host's own file of the snap
+ * (an image may have a file with that path), in the namespace that snapd keeps for the snap. A
+ * container can run the host's file, but not in that namespace.
+ */
+static bool is_of_snap(struct doctor_gathering *g, const char *pid, const char *program,
+		       const struct stat *namespace)
+{
+	static const char folder[] = "/snap/";
+	const char *exe = arena_printf(g->arena, "/proc/%s/exe", pid), *name, *kept;
+	struct stat its, ours;
+
+	if (!string_starts(program, folder))
+		return false;
+	name = program + strlen(folder);
+	kept = arena_printf(g->arena, "/run/snapd/ns/%.*s.mnt", (int)strcspn(name, "/"), name);
+	return exe && kept && stat(exe, &its) == 0 && root_stat(&g->root, program, 0, &ours) == 0 &&
+	       is_same_file(&its, &ours) && root_stat(&g->root, kept, 0, &ours) == 0 &&
+	       is_same_file(namespace, &ours);
+}
+
+/* Whether the daemon is this host's, not one in a container. */
 static bool is_of_host(struct doctor_gathering *g, const char *pid, const char *program)
 {
 	const char *path = arena_printf(g->arena, "/proc/%s/ns/mnt", pid);
 	struct stat ours, its;
 
-	if (!string_equal(g->root.path, "/") || string_starts(program, "/snap/") ||
-	    is_in_rootlesskit(g, pid))
+	if (!string_equal(g->root.path, "/") || is_in_rootlesskit(g, pid))
 		return true;
 	return !path || stat(path, &its) < 0 || proc_stat(0, "ns/mnt", &ours) < 0 ||
-	       (its.st_ino == ours.st_ino && its.st_dev == ours.st_dev);
+	       is_same_file(&its, &ours) || is_of_snap(g, pid, program, &its);
 }
 
 /* Reads the real and the effective id from the line "Uid:" of status (proc(5)). */

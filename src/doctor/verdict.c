@@ -29,12 +29,21 @@ static bool has_hook(const struct doctor_host *host, enum doctor_engine_kind kin
 	return false;
 }
 
+bool doctor_cri_is_faulty(const struct doctor_engine *engine)
+{
+	if (engine->cri_disabled)
+		return false;
+	return engine->missing_spec || engine->mirrors_refused || engine->cri_fault ||
+	       (engine->systemd_refused && engine->missing_for_sure) ||
+	       (engine->missing_default && engine->default_for_sure);
+}
+
 static bool has_cdi(const struct doctor_host *host, enum doctor_engine_kind kind)
 {
 	const struct doctor_engine *engine = &host->engines[kind];
 	const struct strings *folders = &engine->spec_dirs;
 
-	if (engine->cdi_off || engine->cri_disabled)
+	if (engine->cdi_off || engine->cri_disabled || doctor_cri_is_faulty(engine))
 		return false;
 	if (engine->own_specs)
 		return true;
@@ -68,7 +77,9 @@ unsigned doctor_methods(const struct doctor_host *host, enum doctor_engine_kind 
 		return 0;
 	if (has_hook(host, kind))
 		methods |= DOCTOR_BY_HOOK;
-	if (gives_gpus(&engine->runtime) && !engine->cri_disabled)
+	if (gives_gpus(&engine->runtime) && !engine->cri_disabled &&
+	    !doctor_cri_is_faulty(engine) && !doctor_lacks_low_level(engine) &&
+	    (!engine->with_shims || engine->shim.path))
 		methods |= DOCTOR_BY_RUNTIME;
 	if (has_cdi(host, kind))
 		methods |= DOCTOR_BY_CDI;

@@ -117,12 +117,25 @@ static const char state_fix[] =
 	"call davit-hook from a runtime, or give it the output of `runc state` "
 	"on standard input";
 
+/* Reads what the runtime still writes: crun reports an interrupted write instead of davit's line.
+ */
+static void discard_input(void)
+{
+	char part[4096];
+	ssize_t length = 1;
+
+	for (size_t total = 0; length > 0 && total < OCI_CONFIG_MAX; total += (size_t)length)
+		length = read(STDIN_FILENO, part, sizeof(part));
+}
+
 static int read_state(struct arena *arena, char **ret, size_t *ret_length, struct error *err)
 {
 	int r = isatty(STDIN_FILENO)
 			? -ENOTTY
 			: file_read(STDIN_FILENO, OCI_STATE_MAX, arena, ret, ret_length);
 
+	if (r == -EFBIG)
+		discard_input();
 	if (r < 0)
 		return error_set(err, ERROR_BAD_BUNDLE, -r, state_fix,
 				 "read the container's state from standard input: %s",
@@ -344,7 +357,7 @@ static int handle_container(const struct arguments *arguments, const struct conf
 	pipeline.for_runtime = arguments->runtime;
 	r = decide_request(&pipeline, config, state, &record, arena, err);
 	if (r < 0 && pipeline.stage == PIPELINE_START && arguments->every_container &&
-	    bundle_is_out_of_reach(r)) {
+	    (bundle_is_out_of_reach(r) || r == -EFBIG)) {
 		log_line(LOG_LEVEL_WARNING,
 			 "container %s starts without the GPUs it may have requested: cannot %s",
 			 state->id, err->message);
@@ -358,6 +371,26 @@ static int handle_container(const struct arguments *arguments, const struct conf
 	return r != 0 ? r
 		      : give_gpus(&pipeline, config, arguments->record && record, state, arena,
 				  err);
+}
+
+/*
+ * A state that is too large, for example because of its annotations. Of a hook that is called for
+ * every container, it must not stop those that request nothing.
+ */
+static int start_without_state(const struct arguments *arguments, struct arena *arena,
+			       const struct error *why)
+{
+	struct config config = {0};
+	struct error ignored = {0};
+
+	if (load_config(arguments->config, arena, &config, &ignored) == 0)
+		open_log(&config, arguments->debug);
+	log_line(LOG_LEVEL_WARNING, "%s: cannot %s",
+		 is_poststop(arguments)
+			 ? "files created in a container are not removed"
+			 : "a container starts without the GPUs it may have requested",
+		 why->message);
+	return 0;
 }
 
 static int run(const struct arguments *arguments, struct arena *arena, struct error *err)
@@ -376,6 +409,8 @@ static int run(const struct arguments *arguments, struct arena *arena, struct er
 	 */
 	if (r == 0)
 		r = read_state(arena, &data, &text.length, err);
+	if (r == -EFBIG && arguments->every_container)
+		return start_without_state(arguments, arena, err);
 	text.data = data;
 	if (r == 0)
 		r = load_unless_unread(arguments, &config, &unread, arena, err);

@@ -63,8 +63,52 @@ containerd_states() {
 	equal "$title" 'runtime_type=io.containerd.runc.v2' "$(programs nvidia)"
 	says containerd containerd.runtime warn "the runtime nvidia is .*/runc, which isn't davit-runtime"
 	equal "$title: no method" '[]' "$("$davit" doctor --json --engine containerd | jq -c '.engines.containerd - ["cdi"]')"
+	repeated_states
 	cri_states
 	umount -l /etc/containerd
+}
+# What davit's drop-in repeats, and what changes in the other file afterwards.
+repeated_states() {
+	local cri='plugins."io.containerd.grpc.v1.cri"' effect=pause:1 result=warn
+	[ "${version%%.*}" = 1 ] || cri='plugins."io.containerd.cri.v1'
+	rm -rf "${etc:?}"/*
+	{
+		if [ "${version%%.*}" = 1 ]; then
+			printf 'version = 2\n[%s]\nsandbox_image = "pause:1"\n' "$cri"
+			printf '[%s.containerd.runtimes.runc]\nruntime_type = "io.containerd.runc.v2"\n' "$cri"
+			printf '[%s.containerd.runtimes.runc.options]\nSystemdCgroup = true\n' "$cri"
+		else
+			printf 'version = 3\n[%s.images".pinned_images]\nsandbox = "pause:1"\n' "$cri"
+			printf '[%s.runtime".containerd.runtimes.runc]\nruntime_type = "io.containerd.runc.v2"\n' "$cri"
+			printf '[%s.runtime".containerd.runtimes.runc.options]\nSystemdCgroup = true\n' "$cri"
+		fi
+	} > "$etc/config.toml"
+	# used: the pause image, and whether runc's and nvidia's containers get systemd's cgroups
+	used() {
+		containerd config dump | tr -d "'\" " | awk '
+			/^\[/ { name = $0; sub(/.*runtimes\./, "", name); sub(/\..*/, "", name) }
+			/^sandbox(_image)?=pause/ { sub(/.*=/, ""); image = $0 }
+			/^SystemdCgroup=/ { sub(/.*=/, ""); of[name] = $0 }
+			END { print image, of["runc"], of["nvidia"] }'
+	}
+	"$davit" configure containerd --runtime-path "$DAVIT_BUILD/davit-runtime" > "$work/output" 2>&1
+	title="containerd $version: settings that davit's drop-in repeats"
+	equal "$title" 'pause:1 true true' "$(used)"
+	says containerd containerd.config ok '/etc/containerd/config.toml$'
+	title="containerd $version: such a setting has changed"
+	sed -i 's/pause:1/pause:2/' "$etc/config.toml"
+	[ "${version%%.*}" = 1 ] || effect=pause:2 result=ok
+	equal "$title" "$effect true true" "$(used)"
+	says containerd containerd.config $result '/etc/containerd/config.toml'
+	title="containerd $version: the base runtime's options have changed"
+	sed -i 's/pause:2/pause:1/; s/SystemdCgroup = true/SystemdCgroup = false/' "$etc/config.toml"
+	matches "$title" '^pause:1 (true|false) true' "$(used)"
+	says containerd containerd.config warn 'SystemdCgroup in .*/config.toml has changed since davit wrote .*/davit.toml'
+	"$davit" configure containerd --runtime-path "$DAVIT_BUILD/davit-runtime" > "$work/output" 2>&1
+	title="containerd $version: the remedy"
+	equal "$title" 'pause:1 false false' "$(used)"
+	says containerd containerd.config ok '/etc/containerd/config.toml$'
+	rm -r "${etc:?}"/*
 }
 # Whether the CRI plugin loads: `ok` or `error`, as the daemon itself says.
 cri_plugin() {
@@ -87,7 +131,7 @@ cri_states() {
 	# cri TITLE TEXT STATE EVIDENCE
 	cri() {
 		title="containerd $version: $1"
-		printf "version = 2\n%b" "$2" > "$etc/config.toml"
+		printf "${head-version = 2\n}%b" "$2" > "$etc/config.toml"
 		equal "$title: the CRI plugin" "$3" "$(cri_plugin)"
 		[ "$3" = ok ] && result=ok || result=FAIL
 		says containerd containerd.config $result "$4"
@@ -98,7 +142,16 @@ cri_states() {
 		error 'registry.config_path and registry.mirrors are both set'
 	cri 'a default runtime' "[$cri.containerd]\ndefault_runtime_name = \"runc\"\n$runc" ok 'config.toml$'
 	cri 'a default runtime that is not configured' "[$cri.containerd]\ndefault_runtime_name = \"nope\"\n$runc" \
-		error 'but not the default runtime nope'
+		error 'default_runtime_name .* is nope, but no such runtime is configured'
+	cri 'a plugin is disabled that the CRI plugin requires' 'disabled_plugins = ["io.containerd.service.v1.tasks-service"]\n' \
+		error 'tasks-service, which the CRI plugin requires'
+	cri 'another plugin is disabled' 'disabled_plugins = ["io.containerd.grpc.v1.leases"]\n' ok 'config.toml$'
+	cri 'an unknown snapshotter' "[$cri.containerd]\nsnapshotter = \"nope\"\n" error 'no snapshotter nope'
+	if [ "${version%%.*}" = 1 ]; then
+		head='' cri 'the long name in a file without a version' 'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n' ok 'config.toml$'
+		matches "$title: the plugin isn't disabled" '^(warn|ok) .*containerd.runtime' \
+			"$("$davit" doctor --all --engine containerd 2>&1)"
+	fi
 }
 
 # --- Podman: files of the same name ---------------------------------------------------------------

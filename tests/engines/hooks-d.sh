@@ -132,6 +132,30 @@ done
 config=$host/davit.json
 as=(env)
 
+# A state over 1 MiB, of a container that asks for nothing: by the engine, whose state has all annotations.
+for registers in "$registered" '["-record"]'; do
+	new_bundle debian
+	jq '.annotations = ([range(30000) | {key: "a\(.)", value: ("x" * 60)}] | from_entries) |
+		.hooks.prestart[0].args = ["davit-hook", "-config", $config] + $arguments + ["prestart"] |
+		.hooks.poststop = [{path: $hook, args: (["davit-hook", "-config", $config] + $arguments + ["poststop"])}] |
+		.annotations["run.oci.hooks.stderr"] = $said | .process.args = ["true"]' --arg config "$config" \
+		--arg hook "$DAVIT_BUILD/davit-hook" --argjson arguments "$registers" --arg said "$work/said" \
+		"$bundle/config.json" > "$work/large.json"
+	mv "$work/large.json" "$bundle/config.json"
+	: > "$work/said"
+	start absolute
+	if [ "$registers" = "$registered" ]; then
+		equal "a state of 2 MB ($with): the container starts" 0 "$rc"
+		# runc shows what a hook says only if it fails.
+		[ "${ENGINE##*/}" != crun ] || matches "a state of 2 MB ($with): a warning" \
+			'warning: a container starts without the GPUs it may have requested: cannot read the container.s state' \
+			"$(< "$work/said")"
+	else
+		equal "a state of 2 MB, without -every-container ($with): it doesn't" 1 "$((rc != 0))"
+	fi
+	drop_bundle
+done
+
 # --- crun was given another file than config.json ----------------------------------------------------
 
 if [ "${ENGINE##*/}" = crun ]; then

@@ -387,9 +387,9 @@ static void fail_bundle(struct doctor_host *host, enum doctor_step step)
 	X(closed_hooks, host->hooks.closed = "/opt/davit") \
 	X(closed_hooks_user, host->hooks.closed = "/opt/davit"; host->system.uid = 1000) \
 	X(no_low_level, host->low_level.path = NULL) \
-	X(low_level, host->low_level.path = "/usr/bin/runc"; host->low_level_hooks = DOCTOR_HOOKS_KNOWN) \
-	X(low_level_script, host->low_level.path = "/usr/bin/runc"; host->low_level_hooks = DOCTOR_HOOKS_UNSEEN) \
-	X(low_level_old, host->low_level.path = "/usr/bin/runc"; host->low_level_hooks = DOCTOR_HOOKS_UNKNOWN) \
+	X(low_level, host->low_level.path = "/usr/bin/runc"; host->low_level.hooks = DOCTOR_HOOKS_KNOWN) \
+	X(low_level_script, host->low_level.path = "/usr/bin/runc"; host->low_level.hooks = DOCTOR_HOOKS_UNSEEN) \
+	X(low_level_old, host->low_level.path = "/usr/bin/runc"; host->low_level.hooks = DOCTOR_HOOKS_UNKNOWN) \
 	X(low_level_old_hook, low_level_old(host, arena); host->config.runtime.mode = RUNTIME_MODE_HOOK) \
 	X(rootless_podman, host->system.uid = 1000; host->cdi.devices.count = 0; host->hooks.count = 0) \
 	X(crio_cdi, host->hooks.count = 0; host->engines[2].runtime.name = NULL) \
