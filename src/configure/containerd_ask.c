@@ -242,7 +242,7 @@ int containerd_ask_about(const struct containerd_program *program, const struct 
 			 struct toml_node **ret, struct error *err)
 {
 	struct copies copies = {.arena = arena, .err = err};
-	const char *path, *line = NULL, *text = NULL;
+	const char *path = NULL, *line = NULL, *text = NULL;
 	int r = make_copies(files, drop_in, &copies, &path);
 
 	if (r == 0)
