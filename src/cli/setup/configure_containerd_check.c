@@ -212,7 +212,9 @@ int configure_check_default(const struct asking *asking, const struct engine_fil
 		return error_memory(job->err);
 	if (name)
 		return refuse_default(asking, name, path);
-	return asking->distribution.place == CONTAINERD_FOLDER
+	/* k0s finds no programs by itself. */
+	return asking->distribution.place == CONTAINERD_FOLDER &&
+			       !string_equal(asking->distribution.name, "k0s")
 		       ? check_found(asking, &left, &removed)
 		       : 0;
 }
