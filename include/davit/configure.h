@@ -47,6 +47,12 @@ int configure_docker_remove(const char *text, const char *original, const char *
 			    const struct configure *configure, struct arena *arena, char **ret,
 			    struct error *err);
 
+/*
+ * If no name was asked for, and davit's program is registered under one other name, it is that
+ * name: a later call and --remove find it without --runtime-name. Errors as above.
+ */
+int configure_docker_keep_name(const char *text, const char *path, struct configure *configure,
+			       struct arena *arena, struct error *err);
 /* "runtimes.NAME.KEY = VALUE" of everything but `path` in that runtime, which davit doesn't write.
  */
 int configure_docker_others(const char *text, const char *path, const char *name,

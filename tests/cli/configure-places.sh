@@ -536,6 +536,19 @@ configure docker --remove
 equal 'docker: and with it the file comes back' '0 efbbbf7b226465627567223a20747275657d0d0a' \
 	"$rc $(od -An -tx1 "$root/etc/docker/daemon.json" | tr -d ' \n')"
 rm -rf "$root"
+put etc/docker/daemon.json <<< '{"runtimes": {"mine": {"path": "/usr/bin/other"}}}'
+first=$(files)
+configure docker --runtime-name gpu --set-default
+configured=$(files)
+configure docker
+equal 'docker, a name: a later call without it is about the same runtime' "0 nothing to change $configured" "$rc $output $(files)"
+configure docker --remove
+equal 'docker, a name: --remove without it' "0 $first" "$rc $(files)"
+configure docker --runtime-name gpu
+configure docker --runtime-name nvidia
+configure docker --cdi
+equal 'docker, two names: the default one is meant' '0 gpu mine nvidia' "$rc $(jq -r '.runtimes | keys | join(" ")' "$root/etc/docker/daemon.json")"
+rm -rf "$root"
 mkdir -p "$root/var/snap/docker/current"
 refused "docker of a snap" 'it is a snap.*fix: ' docker
 mkdir -p "$root/usr/bin"
