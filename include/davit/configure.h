@@ -245,7 +245,9 @@ int configure_containerd(const char *text, const char *path, const char *drop_in
  */
 int configure_containerd_without_import(const char *text, const char *path, const char *drop_in,
 					struct arena *arena, char **ret, struct error *err);
-/* The same for `--remove`. *ret NULL: the rest is what configure_containerd writes to a new file.
+/*
+ * The same for `--remove`. *ret NULL: the rest is what configure_containerd writes to a new file,
+ * at a path where containerd doesn't need one.
  */
 int configure_containerd_remove(const char *text, const char *path, const char *drop_in,
 				struct arena *arena, char **ret, struct error *err);
