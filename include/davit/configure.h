@@ -369,8 +369,9 @@ struct containerd_distribution {
 	/* A user's own daemon, for which the main file's directory is mounted at /etc/containerd.
 	 */
 	bool rootless;
-	const char *file;    /* the main file */
-	const char *drop_in; /* the file to write; NULL: not decided yet */
+	bool skips_generated; /* go on without a file that k0s has yet to generate */
+	const char *file;     /* the main file */
+	const char *drop_in;  /* the file to write; NULL: not decided yet */
 	/*
 	 * CONTAINERD_IMPORT: the path to use if files that are read after drop_in would override
 	 * it; NULL: none.
@@ -382,7 +383,6 @@ struct containerd_distribution {
 	const char *services[2]; /* services that may need a restart */
 	/* The process or service whose --config names `file`; NULL: another reason. */
 	const char *named_by;
-	bool skips_generated; /* go on without a file that k0s has yet to generate */
 };
 #define CONTAINERD_DISTRIBUTIONS 4
 /*
@@ -414,17 +414,17 @@ int containerd_choose_place(struct containerd_distribution *distribution,
 #define CONTAINERD_REGISTERED "nvidia"
 #define CONTAINERD_REGISTERED_PROGRAM "nvidia-container-runtime"
 /*
- * Finds that program. *ret: its path, or NULL if there is none or it is `program` itself, through a
- * link. 0 or -ENOMEM.
+ * Finds that program. *ret: its path, or NULL; *ret_own: it is `program` itself, through a link. 0
+ * or -ENOMEM.
  */
 int containerd_find_registered(const struct root *root, const char *program, struct arena *arena,
-			       const char **ret);
+			       const char **ret, bool *ret_own);
 /*
  * Appends davit's runtimes to a template (NULL: a new one), based on the file generated from it. If
  * the template includes the distribution's own runtimes (`.ExtraRuntimes`), each of davit's is
  * written under the condition that it isn't one of them: TOML forbids a second table of that name.
- * `registered`: what containerd_find_registered found. -errno with ERROR_BAD_CONFIG: the runtimes
- * exist already, or a template can't set what is requested.
+ * `registered`: what containerd_find_registered found, unless it is davit's own. -errno with
+ * ERROR_BAD_CONFIG: the runtimes exist already, or a template can't set what is requested.
  */
 int configure_containerd_template(const char *text, const char *path,
 				  const struct engine_files *generated, const char *registered,

@@ -232,8 +232,7 @@ char *containerd_set_conditions(const char *text, const struct configure *config
 			   : containerd_set_block(text, made.data ? made.data : block, arena);
 }
 
-/* ---- runtimes for a template ------------------------------------------------------------------
- */
+/* ---- runtimes for a template ------------------------------------------------------------- */
 
 static int refuse_spec_dirs(const char *path, struct error *err)
 {

@@ -20,7 +20,12 @@ int containerd_base_specs(const struct toml_node *settings, struct arena *arena,
 	const struct toml_node *runtimes =
 		toml_find(containerd_section(settings), TOML_PATH("containerd", "runtimes"));
 
+	const char *deprecated = toml_find_string(containerd_deprecated_default(settings),
+						  TOML_PATH("base_runtime_spec"));
+
 	*ret = (struct strings){0};
+	if (deprecated && deprecated[0] == '/' && strings_add(arena, ret, deprecated) < 0)
+		return -ENOMEM;
 	for (const struct toml_node *item = runtimes ? runtimes->first : NULL; item;
 	     item = item->next) {
 		const char *path = toml_find_string(item, TOML_PATH("base_runtime_spec"));

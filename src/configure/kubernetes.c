@@ -274,7 +274,7 @@ static bool is_link_to(const struct root *root, const char *path, const char *pr
 }
 
 int containerd_find_registered(const struct root *root, const char *program, struct arena *arena,
-			       const char **ret)
+			       const char **ret, bool *ret_own)
 {
 	/*
 	 * k3s looks first where NVIDIA's and Kwasm's operators install programs, then on its PATH;
@@ -290,6 +290,7 @@ int containerd_find_registered(const struct root *root, const char *program, str
 					      "/bin"};
 
 	*ret = NULL;
+	*ret_own = false;
 	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
 		const char *path =
 			arena_printf(arena, "%s/" CONTAINERD_REGISTERED_PROGRAM, folders[i]);
@@ -299,8 +300,8 @@ int containerd_find_registered(const struct root *root, const char *program, str
 			return -ENOMEM;
 		if (root_stat(root, path, 0, &st) < 0 || S_ISDIR(st.st_mode))
 			continue;
-		if (!is_link_to(root, path, program, arena))
-			*ret = path;
+		*ret = path;
+		*ret_own = is_link_to(root, path, program, arena);
 		return 0;
 	}
 	return 0;

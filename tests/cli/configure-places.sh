@@ -168,7 +168,7 @@ configure containerd --remove
 cat >> "$root/$folder/agent/etc/containerd/config.toml" <<< "$found"
 written 'k3s has found davit, too' $folder/agent/etc/containerd/config.toml.tmpl 'systemctl restart k3s-agent'
 configure containerd --remove
-rm -r "$root/usr" "$root/${program%/*}"
+rm -r "${root:?}/usr" "${root:?}/opt"
 written "k3s had found NVIDIA's runtime, which is gone" $folder/agent/etc/containerd/config.toml.tmpl 'systemctl restart k3s-agent'
 configure containerd --remove
 
@@ -434,9 +434,11 @@ put opt/bin/crun <<< '#!/bin/sh'
 configure containerd
 equal "the base's program is davit's, too: no note" '0 ' "$rc $errors"
 rm -r "$root/etc/davit"
-sed -i 's|/opt/bin/crun|/usr/bin/nvidia-container-runtime|' "$root/etc/containerd/config.toml"
-configure containerd
-equal "the base's program is NVIDIA's: no note" '0 ' "$rc $errors"
+for name in usr/bin/runc usr/bin/nvidia-container-runtime; do
+	sed -i "s|/[a-z/-]*\"|/$name\"|" "$root/etc/containerd/config.toml"
+	configure containerd
+	equal "the base's program is $name: no note" '0 ' "$rc $errors"
+done
 rm -rf "$root"
 
 # --- containerd's own file ---------------------------------------------------------------------------

@@ -192,6 +192,30 @@ END
 	sets_up $name "systemctl restart $name-agent" "/var/lib/rancher/$name/agent/etc/containerd/config-v3.toml.d/davit.toml"
 done
 
+# With default-runtime, the distribution would start with a default that goes with davit's link, which
+# it has found by itself.
+node install --no-restart
+generated=$host/var/lib/rancher/rke2/agent/etc/containerd/config.toml
+cat >> "$generated" << END
+[plugins.'io.containerd.cri.v1.runtime'.containerd]
+  default_runtime_name = "nvidia"
+[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.'nvidia']
+  runtime_type = "io.containerd.runc.v2"
+[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.'nvidia'.options]
+  BinaryName = "/usr/bin/nvidia-container-runtime"
+END
+before=$(root_state "$host")
+node remove --no-restart
+matches 'RKE2, default-runtime, with the link alone: refused' 'fix: remove default-runtime from the config.yaml' "$output"
+equal 'RKE2, default-runtime, with the link alone: nothing is changed' "1 $before" "$rc $(root_state "$host")"
+# With the link of a package, which stays, it would start.
+rc=0
+output=$("$davit" configure containerd --remove --dry-run --root "$host" --runtime-path "$bindir/davit-runtime" 2>&1) || rc=$?
+equal 'RKE2, default-runtime, whose link stays: it can be removed' 0 "$rc"
+sed -i '/default_runtime_name/d' "$generated"
+node remove --no-restart
+equal 'RKE2, without default-runtime: taken back' 0 "$rc"
+
 new_host k3s-data-dir sles /run/k3s/containerd/containerd.sock k3s
 : > "$host/usr/bin/containerd" # Docker's
 mkdir -p "$host/etc/rancher/k3s" "$host/data/agent/etc/containerd"

@@ -88,19 +88,30 @@ static void check_drop_in(const struct engine_files *files, struct containerd_ve
 	struct containerd_form forms[CONTAINERD_FORMS_MAX];
 	const struct toml_node *before, *after;
 	char *text = NULL;
+	int r;
 
 	(void)containerd_forms(files, version, forms);
-	if (configure_containerd_drop_in(files, version, NULL, &forms[0], &configure, &arena, &text,
-					 &err) < 0)
-		FUZZ_CHECK(false);
+	r = configure_containerd_drop_in(files, version, NULL, &forms[0], &configure, &arena, &text,
+					 &err);
+	/* Another program's runtime of that name. */
+	if (r < 0) {
+		FUZZ_CHECK(strstr(err.message, " already exists, as "));
+		check_refusal(r, &err);
+		return;
+	}
 	items[files->count] =
 		(struct engine_file){.path = DROP_IN, .text = text, .top = parse(text, &arena)};
 	before = containerd_merge(files, version, &arena);
 	after = containerd_merge(&with, version, &arena);
 	FUZZ_CHECK(before && after);
-	/* A table of values that aren't tables has to give way. */
+	/*
+	 * A table of values that aren't tables has to give way. Settings of another format than the
+	 * file's can override.
+	 */
 	if (configure_containerd_check(before, after, &change, &configure, &arena, &err) < 0)
-		FUZZ_CHECK(strstr(err.message, "would then lose"));
+		FUZZ_CHECK(strstr(err.message, "would then lose") ||
+			   strstr(err.message, " overrides ") ||
+			   strstr(err.message, " has another format version "));
 	else
 		FUZZ_CHECK(string_equal(containerd_find_runtime(after, "nvidia").program,
 					configure.runtime_path));

@@ -14,14 +14,15 @@ static int make_block(const struct asking *asking, const struct engine_files *fi
 	struct job *job = asking->job;
 	const char *path = asking->distribution.drop_in;
 	const char *old = containerd_block(before, job->arena), *ours, *registered = NULL;
-	bool is_template = asking->distribution.place == CONTAINERD_TEMPLATE;
+	bool is_template = asking->distribution.place == CONTAINERD_TEMPLATE, own = false;
 	struct configure_joined joined = {0};
 	struct configure_others others;
 	int r;
 
 	if (is_template && containerd_find_registered(&job->root, configure->runtime_path,
-						      job->arena, &registered) < 0)
+						      job->arena, &registered, &own) < 0)
 		return error_memory(job->err);
+	registered = own ? NULL : registered;
 	r = is_template ? configure_containerd_template(before, path, files, registered, configure,
 							job->arena, ret, job->err)
 			: configure_containerd_inline(before, path, configure, job->arena, ret,

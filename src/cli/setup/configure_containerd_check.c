@@ -123,13 +123,60 @@ static int refuse_default(const struct asking *asking, const char *name, const c
 					"remove default_runtime_name from %s first", path);
 }
 
+/*
+ * Whether k3s will have this runtime without davit's file, by itself. `davit node` removes its
+ * link, too.
+ */
+static int is_registered(const struct asking *asking, const char *name, bool *ret)
+{
+	struct job *job = asking->job;
+	const char *path;
+	bool own;
+
+	if (containerd_find_registered(&job->root, job->configure.runtime_path, job->arena, &path,
+				       &own) < 0)
+		return error_memory(job->err);
+	*ret = string_equal(name, CONTAINERD_REGISTERED) && path && !(own && job->follow);
+	return 0;
+}
+
+/* The default in what k3s has generated: the runtimes of its next start may be others. */
+static int check_generated(const struct asking *asking, const struct engine_files *files,
+			   const struct strings *removed)
+{
+	const struct toml_node *settings =
+		containerd_merge(files, asking->version, asking->job->arena);
+	const char *name = containerd_default_runtime(settings);
+	bool stays = false;
+	int r = settings ? is_registered(asking, name, &stays) : error_memory(asking->job->err);
+
+	if (r < 0 || stays || !strings_contain(removed, name))
+		return r;
+	return refuse_default(asking, name, asking->distribution.file);
+}
+
+/* A default that the files have, but only as a program that k3s had found. */
+static int check_found(const struct asking *asking, const struct engine_files *left,
+		       const struct strings *removed)
+{
+	const struct toml_node *settings =
+		containerd_merge(left, asking->version, asking->job->arena);
+	const char *program = containerd_find_runtime(settings, NULL).program;
+
+	if (!settings)
+		return error_memory(asking->job->err);
+	return program && string_ends(program, "/" CONTAINERD_REGISTERED_PROGRAM)
+		       ? check_generated(asking, left, removed)
+		       : 0;
+}
+
 /* A template's own lines, and what the distribution itself adds to them. */
 static int check_template(const struct asking *asking, const struct engine_files *files,
 			  const struct change *own)
 {
 	struct job *job = asking->job;
 	const char *before = containerd_block(own->before, job->arena);
-	const char *after = containerd_block(own->after, job->arena), *name, *path = own->path;
+	const char *after = containerd_block(own->after, job->arena), *name;
 	struct strings removed;
 	int r = containerd_removed_runtimes(before, after, own->path, job->arena, &removed,
 					    job->err);
@@ -137,17 +184,8 @@ static int check_template(const struct asking *asking, const struct engine_files
 	if (r < 0 || !removed.count)
 		return r;
 	name = containerd_template_default(own->after ? own->after : "", &removed, job->arena);
-	if (!name) {
-		const struct toml_node *settings =
-			containerd_merge(files, asking->version, job->arena);
-
-		if (!settings)
-			return error_memory(job->err);
-		path = asking->distribution.file;
-		name = containerd_default_runtime(settings);
-		name = strings_contain(&removed, name) ? name : NULL;
-	}
-	return name ? refuse_default(asking, name, path) : 0;
+	return name ? refuse_default(asking, name, own->path)
+		    : check_generated(asking, files, &removed);
 }
 
 int configure_check_default(const struct asking *asking, const struct engine_files *files,
@@ -172,5 +210,11 @@ int configure_check_default(const struct asking *asking, const struct engine_fil
 	if (containerd_left_default(&left, own->path, &removed, asking->version, job->arena, &name,
 				    &path) < 0)
 		return error_memory(job->err);
-	return name ? refuse_default(asking, name, path) : 0;
+	if (name)
+		return refuse_default(asking, name, path);
+	/* k0s finds no programs by itself. */
+	return asking->distribution.place == CONTAINERD_FOLDER &&
+			       !string_equal(asking->distribution.name, "k0s")
+		       ? check_found(asking, &left, &removed)
+		       : 0;
 }

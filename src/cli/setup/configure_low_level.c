@@ -27,16 +27,23 @@ static int read_candidates(const struct job *job, struct strings *ret)
 	return 0;
 }
 
-/* By its name alone, as the engine searches it on its PATH, or through links. */
+static const char *base_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* Through links; one without a directory, which is searched, by its name alone. */
 static bool is_same(const struct job *job, const char *program, const char *found)
 {
-	const char *slash = strrchr(found, '/');
 	struct stat a, b;
 
-	return string_equal(program, slash ? slash + 1 : found) ||
-	       (root_stat(&job->root, program, 0, &a) == 0 &&
-		root_stat(&job->root, found, 0, &b) == 0 && a.st_dev == b.st_dev &&
-		a.st_ino == b.st_ino);
+	if (!strchr(program, '/') || !strchr(found, '/'))
+		return string_equal(base_of(program), base_of(found));
+	return root_stat(&job->root, program, 0, &a) == 0 &&
+	       root_stat(&job->root, found, 0, &b) == 0 && a.st_dev == b.st_dev &&
+	       a.st_ino == b.st_ino;
 }
 
 /* davit's runtimes execute another program than the engine's own did. */
