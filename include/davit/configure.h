@@ -708,13 +708,18 @@ char *configure_diff(const char *path, const char *before, const char *after, st
 
 /* How systemd starts a service. */
 struct configure_service {
-	const char *program;      /* NULL: no unit, or no absolute path */
+	bool hidden;         /* its command doesn't name the program, and the rest is unknown */
+	const char *program; /* NULL: no unit, or no absolute path */
 	struct strings arguments; /* with the values of the unit's variables */
 	const char *folder;       /* WorkingDirectory=; NULL: "/" */
+	const char *search;       /* PATH, if the unit sets it; NULL: systemd's own */
 };
-/* Reads it from the service's unit and the unit's drop-ins. 0 (also without a unit) or -ENOMEM. */
-int configure_find_service(const struct root *root, const char *name, struct arena *arena,
-			   struct configure_service *ret);
+/*
+ * Reads it from the service's unit and the unit's drop-ins. `program`: the daemon's file name, such
+ * as "dockerd", which the unit may start by env or nice. 0 (also without a unit) or -ENOMEM.
+ */
+int configure_find_service(const struct root *root, const char *name, const char *program,
+			   struct arena *arena, struct configure_service *ret);
 /*
  * The command that restarts the first of these services that has a unit or init script on the host;
  * if none has, "restart NAME" with the last one. NULL: no memory.

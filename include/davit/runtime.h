@@ -192,17 +192,17 @@ int spec_find_stubs(struct image_volumes *volumes, const struct spec_mounts *mou
 #define RUNTIME_PATH \
 	"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/libexec/crio"
 /*
- * The caller's PATH (NULL: none), then RUNTIME_PATH. The engine that calls davit-runtime finds its
- * own runtime by this PATH: k3s, RKE2, k0s and snaps have it in a directory of their own. Pure;
- * NULL: no memory.
- */
-const char *runtime_search_path(const char *caller, struct arena *arena);
-/*
  * Finds the first candidate that is an executable file and not the program behind `self` (an open
- * descriptor). Candidates are absolute paths, or names searched in the absolute directories of
- * `path`. 0; -ENOENT: none; -EPERM with ERROR_BAD_CONFIG: a user other than root or the caller owns
- * or can write the file or its directory. In that case no later candidate is tried. Otherwise
- * another runtime would run unnoticed.
+ * descriptor). Candidates are absolute paths, or names. A name is searched in the absolute
+ * directories of `path`, the caller's PATH (NULL: none), then in RUNTIME_PATH: the engine finds its
+ * own runtime by this PATH, and k3s, RKE2, k0s and snaps have it in a directory of their own. A
+ * file in PATH that users other than root and the caller can exchange is skipped; *ret is then a
+ * path without links.
+ *
+ * 0; -ENOENT: none; -EPERM with ERROR_BAD_CONFIG: the candidate is an absolute path or in
+ * RUNTIME_PATH, and a user other than root or the caller owns or can write the file or its
+ * directory. In that case no later candidate is tried. Otherwise another runtime would run
+ * unnoticed.
  */
 int runtime_find(const struct strings *candidates, const char *path, int self, struct arena *arena,
 		 const char **ret, struct error *err);

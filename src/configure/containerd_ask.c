@@ -121,7 +121,8 @@ void containerd_open_program(const struct root *root,
 	*ret = (struct containerd_program){.fd = -1};
 	if (!own && !containerd_open_running(root, distribution, arena, ret) &&
 	    !distribution->rootless &&
-	    configure_find_service(root, distribution->services[0], arena, &service) == 0)
+	    configure_find_service(root, distribution->services[0], "containerd", arena,
+				   &service) == 0)
 		own = service.program;
 	if (own)
 		(void)containerd_open_trusted(root, own, ret);
@@ -241,7 +242,7 @@ int containerd_ask_about(const struct containerd_program *program, const struct 
 			 struct toml_node **ret, struct error *err)
 {
 	struct copies copies = {.arena = arena, .err = err};
-	const char *path, *line = NULL, *text = NULL;
+	const char *path = NULL, *line = NULL, *text = NULL;
 	int r = make_copies(files, drop_in, &copies, &path);
 
 	if (r == 0)

@@ -9,6 +9,7 @@
 
 #define PROCESSES_MAX 131072
 #define TEXT_MAX ((size_t)1024 * 1024)
+#define SERVICE "containerd"
 #define DELETED " (deleted)" /* behind the target of a link of /proc */
 
 /* ---- the running daemon ----------------------------------------------------------------- */
@@ -24,14 +25,13 @@ static char *read_of(const struct root *root, const char *pid, const char *name,
 	return text;
 }
 
-/* The target of a link of /proc/PID, or NULL. */
-static const char *link_of(const char *pid, const char *name, struct arena *arena)
+/* The target of a link of the root's proc/PID, or NULL. */
+static const char *link_of(const struct root *root, const char *pid, const char *name,
+			   struct arena *arena)
 {
-	const char *path = arena_printf(arena, "/proc/%s/%s", pid, name);
-	char target[PATH_MAX];
-	ssize_t length = path ? readlink(path, target, sizeof(target)) : -1;
+	const char *path = arena_printf(arena, "proc/%s/%s", pid, name);
 
-	return length <= 0 ? NULL : arena_strndup(arena, target, (size_t)length);
+	return path ? root_readlink(root, path, arena) : NULL;
 }
 
 /* Whether the process has this user as its real and its effective one. */
@@ -47,11 +47,32 @@ static bool is_of_user(const struct root *root, const char *pid, uid_t uid, stru
 static bool have_same_mounts(const struct root *root, const char *pid, const char *other,
 			     struct arena *arena)
 {
-	const char *paths[] = {arena_printf(arena, "proc/%s/ns/mnt", pid),
-			       arena_printf(arena, "proc/%s/ns/mnt", other)};
-	const char *one = paths[0] ? root_readlink(root, paths[0], arena) : NULL;
+	const char *its = link_of(root, pid, "ns/mnt", arena);
 
-	return one && paths[1] && string_equal(one, root_readlink(root, paths[1], arena));
+	return its && string_equal(its, link_of(root, other, "ns/mnt", arena));
+}
+
+/* For a process of this host; of another root, only the text of the link is known. */
+static bool has_root(const struct root *root, const char *pid, struct arena *arena)
+{
+	const char *path = arena_printf(arena, "/proc/%s/root", pid);
+	struct stat ours, its;
+
+	if (!string_equal(root->path, "/"))
+		return string_equal(link_of(root, pid, "root", arena), "/");
+	return path && stat(path, &its) == 0 && fstat(root->fd, &ours) == 0 &&
+	       its.st_dev == ours.st_dev && its.st_ino == ours.st_ino;
+}
+
+/*
+ * Whether it is the host's containerd.service, which may have mounts of its own (PrivateTmp=). The
+ * cgroup of systemd in a container has a longer path, and so has a container's in another service.
+ */
+static bool is_host_service(const struct root *root, const char *pid, struct arena *arena)
+{
+	const char *text = read_of(root, pid, "cgroup", arena, NULL);
+
+	return text && strstr(text, ":/system.slice/" SERVICE ".service\n");
 }
 
 /*
@@ -61,14 +82,11 @@ static bool have_same_mounts(const struct root *root, const char *pid, const cha
  */
 static bool is_of_host(const struct root *root, const char *pid, uid_t uid, struct arena *arena)
 {
-	const char *path = arena_printf(arena, "/proc/%s/root", pid);
-	struct stat ours, its;
-
-	if (!path || stat(path, &its) < 0 || fstat(root->fd, &ours) < 0 ||
-	    its.st_dev != ours.st_dev || its.st_ino != ours.st_ino)
+	if (!has_root(root, pid, arena))
 		return false;
 	return uid != 0 || have_same_mounts(root, pid, "1", arena) ||
-	       (string_equal(root->path, "/") && have_same_mounts(root, pid, "self", arena));
+	       (string_equal(root->path, "/") && have_same_mounts(root, pid, "self", arena)) ||
+	       is_host_service(root, pid, arena);
 }
 
 bool containerd_read_arguments(const struct strings *arguments, const char **ret_file)
@@ -125,9 +143,9 @@ static int read_arguments(const struct root *root, const char *pid, struct arena
 }
 
 /* Its working directory, or NULL. */
-static const char *folder_of(const char *pid, struct arena *arena)
+static const char *folder_of(const struct root *root, const char *pid, struct arena *arena)
 {
-	const char *folder = link_of(pid, "cwd", arena);
+	const char *folder = link_of(root, pid, "cwd", arena);
 
 	return folder && folder[0] == '/' && !string_ends(folder, DELETED) ? folder : NULL;
 }
@@ -141,8 +159,9 @@ static bool sees_folder(const struct root *root, const char *pid, const char *fi
 	struct stat ours, its;
 	bool here, there;
 
-	if (!path)
-		return false;
+	/* Processes of another root are only read about. */
+	if (!path || !string_equal(root->path, "/"))
+		return path != NULL;
 	here = root_stat(root, path + strlen("/proc//root") + strlen(pid), 0, &ours) == 0;
 	there = stat(path, &its) == 0;
 	return here == there && (!here || (its.st_dev == ours.st_dev && its.st_ino == ours.st_ino));
@@ -158,7 +177,7 @@ static const char *file_of(const struct root *root, const char *pid, bool rootle
 	if (read_arguments(root, pid, arena, &arguments) < 0 ||
 	    !containerd_read_arguments(&arguments, &file))
 		return NULL;
-	file = file ? make_absolute(file, folder_of(pid, arena), arena) : CONTAINERD_MAIN;
+	file = file ? make_absolute(file, folder_of(root, pid, arena), arena) : CONTAINERD_MAIN;
 	/* rootlesskit mounts the directory of a user's file at /etc/containerd. */
 	return file && (rootless || sees_folder(root, pid, file, arena)) ? file : NULL;
 }
@@ -195,7 +214,7 @@ static bool open_running(const struct root *root, const char *pid, struct arena 
 			 struct containerd_program *ret)
 {
 	const char *exe = arena_printf(arena, "/proc/%s/exe", pid);
-	const char *path = link_of(pid, "exe", arena);
+	const char *path = link_of(root, pid, "exe", arena);
 	bool replaced = path && string_ends(path, DELETED);
 
 	/* After an upgrade, the next start runs the new file. */
@@ -207,7 +226,7 @@ static bool open_running(const struct root *root, const char *pid, struct arena 
 		fd_close(&ret->fd);
 		return false;
 	}
-	ret->folder = folder_of(pid, arena);
+	ret->folder = folder_of(root, pid, arena);
 	return true;
 }
 
@@ -248,29 +267,23 @@ bool containerd_open_running(const struct root *root,
 
 /* ---- which file -------------------------------------------------------------------------- */
 
-#define SERVICE "containerd"
-
 /* The containerd that dockerd starts and configures itself. */
 static bool is_dockers_own(const char *file)
 {
 	return string_ends(file, "/containerd/containerd.toml");
 }
 
-static bool is_of_service(const struct root *root, const char *pid, struct arena *arena)
-{
-	const char *text = read_of(root, pid, "cgroup", arena, NULL);
-
-	return text && strstr(text, "/" SERVICE ".service");
-}
-
-/* As the unit names it. 0 or -ENOMEM. */
-static int find_service_file(const struct root *root, struct arena *arena, const char **ret)
+/* As the unit names it; *ret_hidden: the unit starts it in a way that says nothing. 0 or -ENOMEM.
+ */
+static int find_service_file(const struct root *root, struct arena *arena, const char **ret,
+			     bool *ret_hidden)
 {
 	struct configure_service service;
 	const char *file = NULL;
-	int r = configure_find_service(root, SERVICE, arena, &service);
+	int r = configure_find_service(root, SERVICE, SERVICE, arena, &service);
 
 	*ret = NULL;
+	*ret_hidden = service.hidden;
 	if (r < 0)
 		return r;
 	(void)containerd_read_arguments(&service.arguments, &file);
@@ -288,7 +301,7 @@ static int choose_process(const struct root *root, const struct strings *pids, c
 
 	for (size_t i = 0; i < pids->count; i++) {
 		const char *pid = pids->items[i], *file = file_of(root, pid, false, arena);
-		bool of_service = is_of_service(root, pid, arena);
+		bool of_service = is_host_service(root, pid, arena);
 
 		if (!file || is_dockers_own(file))
 			continue;
@@ -324,7 +337,8 @@ int containerd_find_file(const struct root *root, struct arena *arena, const cha
 {
 	const char *named, *file = NULL;
 	struct strings pids;
-	int r = find_service_file(root, arena, &named);
+	bool hidden;
+	int r = find_service_file(root, arena, &named, &hidden);
 
 	*ret = NULL;
 	*ret_by = NULL;
@@ -333,6 +347,11 @@ int containerd_find_file(const struct root *root, struct arena *arena, const cha
 	r = choose_process(root, &pids, named ? named : CONTAINERD_MAIN, arena, &file, ret_by, err);
 	if (r < 0)
 		return r;
+	if (!file && hidden)
+		return error_set(
+			err, ERROR_BAD_CONFIG, EINVAL, "start it, or name the file with --file",
+			"find the file that containerd reads: it isn't running, and " SERVICE
+			".service starts it by a program of its own");
 	*ret = file ? file : named;
 	if (!file && named)
 		*ret_by = SERVICE ".service";

@@ -80,21 +80,26 @@ static int read_drop_ins(const struct root *root, const char *name, struct arena
 	return r;
 }
 
-/* `env NAME=VALUE... PROGRAM` starts another program. */
-static void skip_env(struct strings *words)
+/*
+ * Removes the words before the program of that name: env, nice and taskset start it with options of
+ * their own. False if it isn't there, as in a command of a shell.
+ */
+static bool skip_to(struct strings *words, const char *program)
 {
-	size_t i = 1;
+	for (size_t i = 0; i < words->count; i++) {
+		const char *slash = strrchr(words->items[i], '/');
 
-	if (!words->count || !string_ends(words->items[0], "/env"))
-		return;
-	while (i < words->count && (words->items[i][0] == '-' || strchr(words->items[i], '=')))
-		i++;
-	words->items += i;
-	words->count -= i;
+		if (!string_equal(slash ? slash + 1 : words->items[i], program))
+			continue;
+		words->items += i;
+		words->count -= i;
+		return true;
+	}
+	return false;
 }
 
-int configure_find_service(const struct root *root, const char *name, struct arena *arena,
-			   struct configure_service *ret)
+int configure_find_service(const struct root *root, const char *name, const char *program,
+			   struct arena *arena, struct configure_service *ret)
 {
 	const char *path = find_unit(root, name, arena);
 	struct unit unit = {0};
@@ -108,9 +113,13 @@ int configure_find_service(const struct root *root, const char *name, struct are
 		r = read_file(root, unit.files.items[i], arena, unit_read_variables, &unit);
 	if (r == 0)
 		r = unit_words(&unit, arena, &words);
-	skip_env(&words);
+	if (r == 0)
+		ret->search = unit_variable(&unit, "PATH");
 	if (r < 0 || !words.count)
 		return r;
+	ret->hidden = !skip_to(&words, program);
+	if (ret->hidden)
+		return 0;
 	if (words.items[0][0] == '/')
 		ret->program = words.items[0];
 	ret->arguments = (struct strings){.items = words.items + 1, .count = words.count - 1};

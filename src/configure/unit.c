@@ -160,8 +160,8 @@ int unit_read_variables(const char *text, struct arena *arena, struct unit *unit
 
 /* ---- the command ------------------------------------------------------------------------ */
 
-/* The last value of that name, or "". */
-static const char *variable(const struct unit *unit, const char *name, size_t length)
+/* The last value of that name, or NULL. */
+static const char *find_variable(const struct unit *unit, const char *name, size_t length)
 {
 	for (size_t i = unit->variables.count; i-- > 0;) {
 		const char *item = unit->variables.items[i];
@@ -169,7 +169,19 @@ static const char *variable(const struct unit *unit, const char *name, size_t le
 		if (strncmp(item, name, length) == 0 && item[length] == '=')
 			return item + length + 1;
 	}
-	return "";
+	return NULL;
+}
+
+const char *unit_variable(const struct unit *unit, const char *name)
+{
+	return find_variable(unit, name, strlen(name));
+}
+
+static const char *variable(const struct unit *unit, const char *name, size_t length)
+{
+	const char *value = find_variable(unit, name, length);
+
+	return value ? value : "";
 }
 
 /* A word with its ${NAME}. */

@@ -23,3 +23,5 @@ int unit_read_variables(const char *text, struct arena *arena, struct unit *unit
  * names; empty: none. 0 or -ENOMEM.
  */
 int unit_words(const struct unit *unit, struct arena *arena, struct strings *ret);
+/* The value of that variable; NULL: it isn't set. */
+const char *unit_variable(const struct unit *unit, const char *name);

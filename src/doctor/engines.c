@@ -93,7 +93,8 @@ int engine_take_unit(struct doctor_gathering *g, const char *name,
 
 	if (engine->pid || engine->snap || g->host->system.uid != 0)
 		return 0;
-	r = configure_find_service(&g->root, name, g->arena, &service);
+	r = configure_find_service(&g->root, name, string_equal(name, "docker") ? "dockerd" : name,
+				   g->arena, &service);
 	if (r == 0 && service.arguments.count)
 		r = strings_add(g->arena, arguments, service.program ? service.program : name);
 	for (size_t i = 0; r == 0 && i < service.arguments.count; i++)

@@ -61,7 +61,7 @@ static int find_low_level(struct doctor_gathering *g, const char *search, const 
 			  struct doctor_low_level *ret)
 {
 	const struct strings *candidates = &g->host->config.runtime.candidates;
-	const char *path = runtime_search_path(search, g->arena);
+	const char *path = arena_printf(g->arena, "%s:" RUNTIME_PATH, search);
 	AUTO_FD self = ours ? root_openat(&g->root, ours, O_PATH) : -1;
 	AUTO_FD fd = -1;
 	int r;
@@ -69,7 +69,7 @@ static int find_low_level(struct doctor_gathering *g, const char *search, const 
 	if (!path)
 		return -ENOMEM;
 	r = string_equal(g->root.path, "/")
-		    ? runtime_find(candidates, path, self, g->arena, &ret->path, &ret->error)
+		    ? runtime_find(candidates, search, self, g->arena, &ret->path, &ret->error)
 		    : find_elsewhere(g, path, ret);
 	if (r == -ENOMEM)
 		return r;

@@ -69,31 +69,76 @@ static int check_runtime(const char *path, struct arena *arena, struct error *er
 	return check_owner(dir_fd, directory, err);
 }
 
-const char *runtime_search_path(const char *caller, struct arena *arena)
+/* ---- in the caller's PATH ---------------------------------------------------------------- */
+
+/*
+ * Whether no other user can exchange what is in a directory, whose path has no links: all its
+ * directories are root's or the caller's. In a sticky one, others can't rename entries of root's.
+ */
+static bool is_protected(const char *directory, struct arena *arena)
 {
-	return caller && *caller ? arena_printf(arena, "%s:%s", caller, RUNTIME_PATH)
-				 : RUNTIME_PATH;
+	for (const char *at = directory; at; at = at[0] && at[1] ? strchr(at + 1, '/') : NULL) {
+		const char *next = at[1] ? strchr(at + 1, '/') : NULL;
+		const char *path =
+			next ? arena_strndup(arena, directory, (size_t)(next - directory))
+			     : directory;
+		AUTO_FD fd = path ? open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+		struct stat st;
+
+		if (fd < 0 || fstat(fd, &st) < 0 || !owner_is_trusted(fd, &st) ||
+		    (st.st_mode & (S_IWGRP | S_IWOTH) && !(st.st_mode & S_ISVTX)))
+			return false;
+	}
+	return true;
 }
 
-static const char *find_candidate(const char *name, const char *path, int self, struct arena *arena)
+/* The program's path without links, if nobody else can exchange it; otherwise NULL. */
+static const char *find_protected(const char *file, int self, struct arena *arena)
+{
+	AUTO_FD fd = is_runtime(file, self) ? open(file, O_PATH | O_CLOEXEC) : -1;
+	const char *real = fd < 0 ? NULL : fd_path(fd, arena), *directory;
+	struct error ignored = {0};
+
+	if (!real || check_owner(fd, real, &ignored) < 0)
+		return NULL;
+	directory = arena_strndup(arena, real, (size_t)(strrchr(real, '/') - real));
+	return directory && is_protected(*directory ? directory : "/", arena) ? real : NULL;
+}
+
+/* ---- all places -------------------------------------------------------------------------- */
+
+static const char *search(const char *path, const char *name, bool protected, int self,
+			  struct arena *arena)
 {
 	struct slice rest = slice_from(path), dir;
 
-	if (name[0] == '/')
-		return is_runtime(name, self) ? name : NULL;
-	/* A relative path would depend on the caller's working directory. */
-	if (strchr(name, '/'))
-		return NULL;
 	while (slice_next(&rest, ':', &dir)) {
+		/* A relative path would depend on the caller's working directory. */
 		const char *file =
 			dir.length > 0 && dir.data[0] == '/'
 				? arena_printf(arena, "%.*s/%s", (int)dir.length, dir.data, name)
 				: NULL;
 
-		if (file && is_runtime(file, self))
+		if (file && protected)
+			file = find_protected(file, self, arena);
+		else if (file && !is_runtime(file, self))
+			file = NULL;
+		if (file)
 			return file;
 	}
 	return NULL;
+}
+
+static const char *find_candidate(const char *name, const char *path, int self, struct arena *arena)
+{
+	const char *found;
+
+	if (name[0] == '/')
+		return is_runtime(name, self) ? name : NULL;
+	if (strchr(name, '/'))
+		return NULL;
+	found = path ? search(path, name, true, self, arena) : NULL;
+	return found ? found : search(RUNTIME_PATH, name, false, self, arena);
 }
 
 int runtime_find(const struct strings *candidates, const char *path, int self, struct arena *arena,

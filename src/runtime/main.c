@@ -362,7 +362,7 @@ static int become_runtime(const struct runtime_arguments *arguments, char **argv
 	bool makes_container = runtime_arguments_make_container(arguments);
 	int self = open("/proc/self/exe", O_PATH | O_CLOEXEC);
 	static struct pipeline pipeline = PIPELINE_INIT;
-	const char *runtime = NULL, *path = runtime_search_path(getenv("PATH"), arena);
+	const char *runtime = NULL;
 	struct config config;
 	bool legacy;
 	int r = config_load(NULL, arena, &config, err);
@@ -374,10 +374,8 @@ static int become_runtime(const struct runtime_arguments *arguments, char **argv
 		return r;
 	if (r < 0 && config_defaults(arena, &config) < 0)
 		return error_memory(err);
-	if (!path)
-		return error_memory(err);
 	legacy = take_mode(argv, &config);
-	r = runtime_find(&config.runtime.candidates, path, self, arena, &runtime, err);
+	r = runtime_find(&config.runtime.candidates, getenv("PATH"), self, arena, &runtime, err);
 	if (r < 0)
 		return r;
 	if (makes_container)

@@ -487,6 +487,17 @@ EnvironmentFile=-/etc/default/containerd
 ExecStart=/usr/bin/env PATH=/opt/bin:${PATH} containerd --config=${CONTAINERD_CONFIG}
 END
 named "a variable of containerd's unit" usr/share/containerd/config.toml containerd.service
+rm -r "$root/etc/systemd/system/containerd.service.d"
+put "$start" <<< "[Service]
+ExecStart=/bin/sh -c 'exec /usr/bin/containerd --config /etc/site/c.toml'"
+refused "a shell starts containerd: its file isn't known" \
+	"find the file that containerd reads: it isn't running, and containerd.service starts it by a program of its own \(fix: start it, or name the file with --file\)" containerd
+configure containerd --file /etc/site/c.toml
+equal 'a shell starts containerd: --file' 0 "$rc"
+configure containerd --file /etc/site/c.toml --remove
+put "$start" <<< '[Service]
+ExecStart=/usr/bin/taskset -c 0-3 /usr/bin/containerd --config /etc/containerd/site.toml'
+named "containerd's unit, by taskset" etc/containerd/site.toml containerd.service
 put etc/default/containerd <<< 'CONTAINERD_CONFIG="/etc/other/containerd.toml"'
 named "a variable in a file of containerd's unit" etc/other/containerd.toml containerd.service
 put $start << 'END'

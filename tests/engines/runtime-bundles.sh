@@ -101,8 +101,8 @@ searched ".::$work/engine:/usr/sbin:/usr/bin"
 equal "the engine's PATH: its own runc, and none of the working directory" '0 the engine has its own: features' "$rc $output"
 chmod 0777 "$work/engine"
 searched "$work/engine:/usr/sbin:/usr/bin"
-equal "the engine's PATH: a directory that others can write is refused" \
-	"1 davit: cannot run the low-level runtime: users other than its owner can write $work/engine (fix: run \`chmod go-w $work/engine\`, or name another in runtime.candidates)" "$rc $output"
+matches "the engine's PATH: what others can exchange is skipped, and the usual runc runs" '^0$' "$rc"
+equal "the engine's PATH: what others can exchange isn't run" '' "$(grep -o 'the engine has its own' <<< "$output" || true)"
 mount -t tmpfs -o mode=0755 tmpfs /usr/libexec
 mkdir /usr/libexec/crio
 mv "$work/engine/runc" /usr/libexec/crio/runc-of-crio

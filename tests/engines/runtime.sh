@@ -88,11 +88,11 @@ for way in spec spec-mounts hook; do
 	for hooks in '{prestart: [$h]}' '{createRuntime: [$h]}' '{prestart: [$o, $h], createRuntime: [$h, $o]}'; do
 		runtime_bundle debian NVIDIA_VISIBLE_DEVICES=1
 		edit_bundle '{path: $hook, args: ["nvidia-container-runtime-hook", "prestart"]} as $h |
-			{path: "/bin/true", args: ["true"]} as $o | .hooks = '"$hooks" --arg hook "$hook"
+			{path: "/bin/sh", args: ["sh", "-c", "cat > /dev/null"]} as $o | .hooks = '"$hooks" --arg hook "$hook"
 		gets_gpu "an engine's hook: $hooks"
 		if [ "$mode" = spec ]; then
 			equal "an engine's hook: $hooks ($with): it is gone" 'createContainer poststop' \
-				"$(jq -r '[.hooks | to_entries[] | .key as $k | .value[] | select(.args[0] != "true") | $k] | join(" ")' < "$bundle/config.json")"
+				"$(jq -r '[.hooks | to_entries[] | .key as $k | .value[] | select(.args[0] != "sh") | $k] | join(" ")' < "$bundle/config.json")"
 		fi
 		drop_bundle
 	done

@@ -181,7 +181,7 @@ row '`nvidia-container-cli.ldconfig`' refused 'davit runs no ldconfig' 1 'run ld
 row '`nvidia-ctk.path`' refused 'davit calls no such program' 1 'calls no such program' 'set_key nvidia-ctk.path=/x'
 row '`nvidia-container-runtime.debug`' same '`log.file`' 0 '"file": "/var/log/x.log"' 'set_key nvidia-container-runtime.debug=/var/log/x.log'
 row '`nvidia-container-runtime.log-level`' same '`log.level`' 0 '"level": "debug"' 'set_key nvidia-container-runtime.log-level=debug'
-row '`nvidia-container-runtime.runtimes`' better '`runtime.candidates`, searched in the engine'\''s PATH, then in the usual directories; a writable or relative directory isn'\''t used' 0 '"candidates": \[ ?"crun", ?"runc" ?\]' 'set_key nvidia-container-runtime.runtimes=crun:runc'
+row '`nvidia-container-runtime.runtimes`' better '`runtime.candidates`, searched in the engine'\''s PATH, then in the usual directories; what other users can exchange isn'\''t run' 0 '"candidates": \[ ?"crun", ?"runc" ?\]' 'set_key nvidia-container-runtime.runtimes=crun:runc'
 row '`nvidia-container-runtime.mode` auto, cdi, jit-cdi' better '`runtime.mode` spec' 0 '"mode": "spec"' 'set_key nvidia-container-runtime.mode=jit-cdi'
 row '`nvidia-container-runtime.mode` legacy' same '`runtime.mode` hook' 0 '"mode": "hook"' 'set_key nvidia-container-runtime.mode=legacy'
 row '`nvidia-container-runtime.mode` csv' refused 'davit detects Tegra boards itself' 1 'recognizes Tegra boards by itself' 'set_key nvidia-container-runtime.mode=csv'

@@ -482,11 +482,54 @@ static void test_service_program(void **state)
 		const char *command = arena_printf(&arena, "cd %s && %s", folder, steps[i].command);
 
 		assert_int_equal(system(command), 0);
-		assert_int_equal(configure_find_service(&root, "x", &arena, &service), 0);
+		assert_int_equal(configure_find_service(&root, "x", "x", &arena, &service), 0);
 		assert_same(service.program, steps[i].program);
 	}
-	assert_int_equal(configure_find_service(&root, "y", &arena, &service), 0);
+	assert_int_equal(configure_find_service(&root, "y", "x", &arena, &service), 0);
 	assert_null(service.program);
+	assert_int_equal(system(arena_printf(&arena, "rm -r %s", folder)), 0);
+}
+
+/* The program's own words: what starts it has options of its own. */
+static void test_service_words(void **state)
+{
+	static const struct {
+		const char *command;
+		bool hidden;
+		const char *program, *argument;
+	} cases[] = {
+		{"/usr/bin/x -c /f", false, "/usr/bin/x", "-c"},
+		{"/usr/bin/env A=b -u C /usr/bin/x --config=/f", false, "/usr/bin/x",
+		 "--config=/f"},
+		{"/usr/bin/nice -n -5 /usr/bin/x a", false, "/usr/bin/x", "a"},
+		{"/usr/bin/taskset -c 0-3 x a", false, NULL, "a"},
+		{"/bin/sh -c 'exec /usr/bin/x --config /f'", true, NULL, NULL},
+		{"/usr/local/bin/start-x -c /f", true, NULL, NULL},
+	};
+	char folder[] = "/tmp/davit-configure-XXXXXX";
+	AUTO_ARENA arena = {0};
+	struct error err = {0};
+	AUTO_ROOT root = {.fd = -1};
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	assert_int_equal(root_open(folder, &root, &err), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct configure_service service;
+
+		assert_int_equal(
+			system(arena_printf(
+				&arena,
+				"mkdir -p %s/etc/systemd/system && printf '%%s\n' '[Service]' "
+				"\"ExecStart=%s\" > %s/etc/systemd/system/x.service",
+				folder, cases[i].command, folder)),
+			0);
+		assert_int_equal(configure_find_service(&root, "x", "x", &arena, &service), 0);
+		assert_int_equal(service.hidden, cases[i].hidden);
+		assert_same(service.program, cases[i].program);
+		assert_same(service.arguments.count ? service.arguments.items[0] : NULL,
+			    cases[i].argument);
+	}
 	assert_int_equal(system(arena_printf(&arena, "rm -r %s", folder)), 0);
 }
 
@@ -633,6 +676,7 @@ int main(void)
 		cmocka_unit_test(test_podman_hook_folders),
 		cmocka_unit_test(test_podman_spec_dirs),
 		cmocka_unit_test(test_service_program),
+		cmocka_unit_test(test_service_words),
 		cmocka_unit_test(test_unit),
 		cmocka_unit_test(test_unit_variables),
 		cmocka_unit_test(test_containerd_arguments),

@@ -886,9 +886,6 @@ static void the_first_other_program_is_the_runtime(void **state)
 	};
 
 	(void)state;
-	assert_string_equal(runtime_search_path(NULL, &arena), RUNTIME_PATH);
-	assert_string_equal(runtime_search_path("", &arena), RUNTIME_PATH);
-	assert_string_equal(runtime_search_path("/k3s/bin", &arena), "/k3s/bin:" RUNTIME_PATH);
 	assert_int_equal(chdir(folder), 0);
 	(void)put(&arena, "plain", 0644);
 	assert_int_equal(mkdir(arena_printf(&arena, "%s/directory", folder), 0755), 0);
@@ -904,6 +901,51 @@ static void the_first_other_program_is_the_runtime(void **state)
 		r = runtime_find(&names, path, self, &arena, &found, &err);
 		if (r != (cases[i].found ? 0 : -ENOENT) || !string_equal(found, cases[i].found))
 			fail_msg("case %zu", i);
+	}
+}
+
+/* In PATH, a file that others can exchange isn't the engine's runtime. */
+static void what_others_can_exchange_is_skipped_in_path(void **state)
+{
+	static const struct {
+		const char *made, *path, *found; /* below the folder */
+	} cases[] = {
+		{"mkdir good && cp other good/low", "/good", "/good/low"},
+		{"mkdir open && cp other open/low && chmod 0777 open", "/open", NULL},
+		{"mkdir group && cp other group/low && chmod 2775 group", "/group", NULL},
+		{"mkdir written && cp other written/low && chmod 0775 written/low", "/written",
+		 NULL},
+		{"mkdir bob && cp other bob/low && chown 1000 bob", "/bob", NULL},
+		{"mkdir bobs && cp other bobs/low && chown 1000 bobs/low", "/bobs", NULL},
+		{"mkdir bob/bin && cp other bob/bin/low", "/bob/bin", NULL},
+		{"mkdir sticky sticky/bin && cp other sticky/bin/low && chmod 1777 sticky",
+		 "/sticky/bin", "/sticky/bin/low"},
+		{"mkdir links && ln -s ../bob/bin/low links/low", "/links", NULL},
+		{"ln -sf ../good/low links/low", "/links", "/good/low"},
+		{"ln -s ../links bob/links", "/bob/links", "/good/low"},
+	};
+	AUTO_ARENA arena = {0};
+	char *names[] = {(char[]){"low"}};
+	struct strings candidates = {.items = (const char **)names, .count = 1};
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	(void)put(&arena, "other", 0755);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const char *found = NULL;
+		const char *path = arena_printf(&arena, "%s%s", folder, cases[i].path);
+		struct error err = {0};
+		int r;
+
+		assert_int_equal(system(arena_printf(&arena, "cd %s && %s", folder, cases[i].made)),
+				 0);
+		r = runtime_find(&candidates, path, -1, &arena, &found, &err);
+		if (r != (cases[i].found ? 0 : -ENOENT) ||
+		    !string_equal(found, cases[i].found ? arena_printf(&arena, "%s%s", folder,
+								       cases[i].found)
+							: NULL))
+			fail_msg("%s: %d %s", cases[i].made, r, found ? found : "none");
 	}
 }
 
@@ -1241,6 +1283,7 @@ int main(void)
 		cmocka_unit_test(a_plan_survives_as_text),
 		cmocka_unit_test(a_file_that_is_no_plan_is_refused),
 		cmocka_unit_test(the_first_other_program_is_the_runtime),
+		cmocka_unit_test(what_others_can_exchange_is_skipped_in_path),
 		cmocka_unit_test(a_script_is_asked_for_its_features),
 		cmocka_unit_test(a_runtime_that_others_can_change_is_refused),
 		cmocka_unit_test(a_file_is_replaced_with_its_mode),

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "davit/config.h"
 #include "davit/runtime.h"
@@ -59,10 +60,37 @@ static void print_replaced(const struct job *job, const char *found)
 			      program, found);
 }
 
+/* The PATH with which the engine will call davit-runtime; NULL: systemd's own. 0 or -ENOMEM. */
+static int find_path(const struct job *job, const char **ret)
+{
+	static const struct {
+		const char *service, *program;
+	} daemons[] = {
+		[ENGINE_DOCKER] = {"docker", "dockerd"},
+		[ENGINE_CONTAINERD] = {"containerd", "containerd"},
+		[ENGINE_CRIO] = {"crio", "crio"},
+	};
+	struct configure_service service;
+	int r;
+
+	/* A user's own daemon. */
+	if (geteuid() != 0) {
+		*ret = getenv("PATH");
+		return 0;
+	}
+	r = configure_find_service(&job->root, daemons[job->engine].service,
+				   daemons[job->engine].program, job->arena, &service);
+	*ret = service.search;
+	if (r < 0 || !job->programs)
+		return r;
+	*ret = arena_printf(job->arena, "%s:%s", job->programs, *ret ? *ret : "");
+	return *ret ? 0 : -ENOMEM;
+}
+
 int configure_check_low_level(const struct job *job)
 {
 	AUTO_FD self = root_openat(&job->root, job->configure.runtime_path, O_PATH);
-	const char *path = runtime_search_path(getenv("PATH"), job->arena), *found;
+	const char *path, *found;
 	struct strings candidates;
 	int r;
 
@@ -74,9 +102,7 @@ int configure_check_low_level(const struct job *job)
 			print_replaced(job, candidates.items[0]);
 		return 0;
 	}
-	if (path && job->programs)
-		path = arena_printf(job->arena, "%s:%s", job->programs, path);
-	if (!path)
+	if (find_path(job, &path) < 0)
 		return error_memory(job->err);
 	r = runtime_find(&candidates, path, self, job->arena, &found, job->err);
 	if (r == 0)
