@@ -554,6 +554,7 @@ int configure_podman(const char *text, const char *path, struct arena *arena,
 /* What decides which files of containers.conf Podman reads. */
 struct podman {
 	unsigned version; /* 100 * major + minor; 0: unknown, taken as 5.0 */
+	unsigned patch;   /* the number behind these */
 	uid_t uid;
 	const char *config;      /* the caller's ~/.config; NULL: unknown */
 	const char *only, *last; /* CONTAINERS_CONF and CONTAINERS_CONF_OVERRIDE, or NULL */
@@ -578,6 +579,10 @@ struct podman_hooks {
 	struct strings spec_dirs;
 	const char *spec_file; /* the last file that sets it; NULL: none */
 	bool spec_append;
+	bool spec_etc_only; /* not set, and this Podman then reads only /etc/cdi (5.5.0, 5.5.1) */
+	/* engine.runtime, a name or an absolute path; NULL: Podman chooses. */
+	const char *runtime, *runtime_file;
+	const struct toml_node *runtimes; /* engine.runtimes; NULL: none */
 };
 /*
  * Applies a containers.conf to the result of the files before it: engine.hooks_dir replaces the
@@ -593,6 +598,13 @@ int configure_podman_hook_folders(const char *text, const char *path, struct are
  */
 int configure_podman_hooks(const struct root *root, const struct podman *podman,
 			   struct arena *arena, struct podman_hooks *ret, struct error *err);
+
+/*
+ * The paths at which Podman looks for a runtime's program: those of engine.runtimes, or none.
+ * False: Podman doesn't know a runtime of that name, whatever is in its PATH. Pure.
+ */
+bool configure_podman_runtime(const struct podman_hooks *hooks, const char *name,
+			      struct arena *arena, struct strings *ret);
 
 /* ---- files that davit writes and others edit (pure) ---------------------------------------- */
 
@@ -657,6 +669,7 @@ bool configure_is_same(const char *text, const char *other, const char *path, st
 struct configure_docker_facts {
 	const char *runtime;  /* the program of that runtime; NULL: none */
 	const char *standard; /* default-runtime; NULL: not set */
+	const char *userns;   /* userns-remap; NULL: not set */
 	const char *cgroups;  /* "systemd" or "cgroupfs"; NULL: not set */
 	bool cdi_on, cdi_off; /* features.cdi is true, or false */
 	bool cdi_nowhere;     /* cdi-spec-dirs names no directory, which disables CDI */

@@ -104,7 +104,8 @@ struct doctor_engine {
 	struct doctor_low_level low_level; /* as a davit-runtime finds it that it calls */
 	const char *own_folder; /* where a distribution of Kubernetes has its programs; NULL: none
 				 */
-	/* The default runtime, if a program is configured for it; Docker and containerd. */
+	bool etc_only; /* Podman: it reads specs in /etc/cdi only, unless it is told otherwise */
+	/* The default runtime, if a program is configured for it; not CRI-O's. */
 	const char *standard_name;
 	struct doctor_program standard;
 	/* containerd: the shims of nvidia and of the default runtime. No name: no runtime_type. */

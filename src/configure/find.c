@@ -92,6 +92,12 @@ int configure_docker_find(const char *text, const char *path, const char *name, 
 		if (!ret->standard)
 			return error_memory(err);
 	}
+	value = member(object, "userns-remap", json_type_string);
+	if (value) {
+		ret->userns = arena_strdup(arena, json_object_get_string(value));
+		if (!ret->userns)
+			return error_memory(err);
+	}
 	cgroups = find_cgroups(object);
 	if (cgroups)
 		ret->cgroups = arena_strdup(arena, cgroups);

@@ -60,17 +60,21 @@ static const char *find_home(const struct root *root, uid_t uid, struct arena *a
 	return NULL;
 }
 
-static unsigned parse_version(const char *text)
+static void parse_version(const char *text, struct podman *ret)
 {
 	char *end;
-	unsigned long major = strtoul(text, &end, 10);
-	unsigned long minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
+	unsigned long major = strtoul(text, &end, 10), minor, patch;
 
-	return major < 1000 && minor < 100 ? (unsigned)(100 * major + minor) : 0;
+	minor = *end == '.' ? strtoul(end + 1, &end, 10) : 0;
+	patch = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
+	if (major >= 1000 || minor >= 100 || patch >= 1000)
+		return;
+	ret->version = (unsigned)(100 * major + minor);
+	ret->patch = (unsigned)patch;
 }
 
 /* As in struct podman. */
-static unsigned ask_version(const struct root *root, struct arena *arena)
+static void ask_version(const struct root *root, struct arena *arena, struct podman *ret)
 {
 	static const char *const usual[] = {"/usr/local/bin/podman", "/usr/bin/podman"};
 	static const char before[] = "podman version ";
@@ -90,10 +94,10 @@ static unsigned ask_version(const struct root *root, struct arena *arena)
 		/* A program that nobody but its owner, whom we trust, can change. */
 		if (file_trust(fd) != FILE_TRUSTED || spawn_run(&spawn, arena, &result) < 0 ||
 		    result.status != 0 || !string_starts(result.output, before))
-			return 0;
-		return parse_version(result.output + strlen(before));
+			return;
+		parse_version(result.output + strlen(before), ret);
+		return;
 	}
-	return 0;
 }
 
 void configure_find_podman(const struct root *root, struct arena *arena, struct podman *ret)
@@ -103,7 +107,7 @@ void configure_find_podman(const struct root *root, struct arena *arena, struct 
 
 	*ret = (struct podman){.uid = geteuid()};
 	if (here) {
-		ret->version = ask_version(root, arena);
+		ask_version(root, arena, ret);
 		ret->only = configure_variable("CONTAINERS_CONF", arena);
 		ret->last = configure_variable("CONTAINERS_CONF_OVERRIDE", arena);
 		ret->config = configure_variable("XDG_CONFIG_HOME", arena);
@@ -284,7 +288,9 @@ static int take_list(const struct toml_node *top, const char *key, struct arena 
 int configure_podman_hook_folders(const char *text, const char *path, struct arena *arena,
 				  struct podman_hooks *ret, struct error *err)
 {
-	struct toml_node *top;
+	const struct toml_node *runtimes;
+	struct toml_node *top, *both;
+	const char *runtime;
 	int hooks, specs, r = toml_parse(text, path, arena, &top, err);
 
 	if (r < 0)
@@ -297,7 +303,38 @@ int configure_podman_hook_folders(const char *text, const char *path, struct are
 		ret->file = path;
 	if (specs)
 		ret->spec_file = path;
+	runtime = toml_find_string(top, TOML_PATH("engine", "runtime"));
+	if (runtime && runtime[0]) {
+		ret->runtime = runtime;
+		ret->runtime_file = path;
+	}
+	runtimes = toml_find(top, TOML_PATH("engine", "runtimes"));
+	if (!runtimes || runtimes->type != TOML_TABLE)
+		return 0;
+	both = toml_new_table(arena);
+	if (!both || (ret->runtimes && toml_merge(both, ret->runtimes, arena) < 0) ||
+	    toml_merge(both, runtimes, arena) < 0)
+		return error_memory(err);
+	ret->runtimes = both;
 	return 0;
+}
+
+/* Those that Podman knows without being told. */
+static const char *const known_runtimes[] = {"crun",    "crun-vm", "crun-wasm", "kata",  "krun",
+					     "ocijail", "runc",    "runj",      "runsc", "youki"};
+
+bool configure_podman_runtime(const struct podman_hooks *hooks, const char *name,
+			      struct arena *arena, struct strings *ret)
+{
+	const struct toml_node *paths = toml_member(hooks->runtimes, name);
+
+	*ret = (struct strings){0};
+	if (paths)
+		return toml_strings(paths, arena, ret) == 0;
+	for (size_t i = 0; i < ARRAY_SIZE(known_runtimes); i++)
+		if (string_equal(name, known_runtimes[i]))
+			return true;
+	return false;
 }
 
 int configure_podman_hooks(const struct root *root, const struct podman *podman,
@@ -327,6 +364,8 @@ int configure_podman_hooks(const struct root *root, const struct podman *podman,
 	ret->empty = ret->folders.count == 0;
 	if (!is_since(podman, SPEC_DIRS))
 		ret->spec_file = NULL;
+	/* podman#26569 */
+	ret->spec_etc_only = podman->version == SPEC_DIRS && podman->patch < 2 && !ret->spec_file;
 	/* There is no default for a user. */
 	if (r == 0 && ret->empty && !podman->uid && is_since(podman, LISTS) &&
 	    (strings_add(arena, &ret->folders, PODMAN_HOOKS) < 0 ||

@@ -207,6 +207,48 @@ static int no_specs(const struct doctor_host *host, struct finding *ret)
 			      dir, podman->file);
 }
 
+/* Neither hook nor CDI devices, in the usual directories. */
+static int nothing(const struct doctor_host *host, struct finding *ret)
+{
+	bool etc_only = host->engines[DOCTOR_PODMAN].etc_only;
+	const char *folder = etc_only ? "/etc/cdi" : "/var/run/cdi";
+
+	(void)no_hook(host, host->system.uid ? DOCTOR_WARN : DOCTOR_FAIL, NULL,
+		      etc_only ? "and no CDI devices exist in /etc/cdi, the only directory that "
+				 "Podman 5.5.0 and 5.5.1 read"
+			       : "and no CDI devices exist",
+		      ret);
+	if (host->system.uid)
+		return finding_remedy(ret,
+				      "ask the administrator to run `davit cdi generate --output "
+				      "%s/nvidia.json`, and use --device nvidia.com/gpu=all",
+				      folder);
+	return finding_remedy(
+		ret, "davit configure podman, or davit cdi generate --output %s/nvidia.json",
+		folder);
+}
+
+/* Whether containers.conf names a runtime without a program, so that no container starts. */
+int check_podman_runtime(const struct doctor_host *host, struct finding *ret)
+{
+	const struct doctor_engine *podman = &host->engines[DOCTOR_PODMAN];
+	const struct doctor_program *runtime = &podman->standard;
+
+	if (!podman->standard_name)
+		return finding_set(ret, DOCTOR_SKIP, NULL,
+				   "containers.conf names no runtime: Podman uses crun or runc");
+	if (runtime->path)
+		return finding_set(ret, DOCTOR_OK, NULL, "%s (runtime in %s)", runtime->path,
+				   podman->newest);
+	(void)finding_set(
+		ret, DOCTOR_FAIL, NULL,
+		"the runtime in %s is %s, for which Podman finds no program: no container "
+		"starts",
+		podman->newest, podman->standard_name);
+	return finding_remedy(ret, "install it, or correct runtime, or engine.runtimes, in %s",
+			      podman->newest);
+}
+
 int check_podman_hook(const struct doctor_host *host, struct finding *ret)
 {
 	const struct doctor_hook *missing = find_dangling(host, DOCTOR_PODMAN);
@@ -245,14 +287,5 @@ int check_podman_hook(const struct doctor_host *host, struct finding *ret)
 		return no_hook(host, DOCTOR_OK, NULL, "but CDI devices exist", ret);
 	if (host->engines[DOCTOR_PODMAN].spec_dirs.count || host->engines[DOCTOR_PODMAN].cdi_off)
 		return no_specs(host, ret);
-	if (host->system.uid != 0)
-		return no_hook(host, DOCTOR_WARN,
-			       "ask the administrator to run `davit cdi generate "
-			       "--output /var/run/cdi/nvidia.json`, and use --device "
-			       "nvidia.com/gpu=all",
-			       "and no CDI devices exist", ret);
-	return no_hook(host, DOCTOR_FAIL,
-		       "davit configure podman, or davit cdi generate --output "
-		       "/var/run/cdi/nvidia.json",
-		       "and no CDI devices exist", ret);
+	return nothing(host, ret);
 }

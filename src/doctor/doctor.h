@@ -142,6 +142,7 @@ bool check_has_numbers(const struct doctor_host *host, struct finding *ret);
 	X(CRIO, crio, restart) \
 	X(PODMAN, engine, podman) \
 	X(PODMAN, podman, hook) \
+	X(PODMAN, podman, runtime) \
 	X(HOST, runtime, hooks) \
 	X(CDI, cdi, specs) \
 	X(CDI, cdi, stale) \

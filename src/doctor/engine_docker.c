@@ -32,7 +32,7 @@ static int read_file(struct doctor_gathering *g, const char *path, struct doctor
 }
 
 /* What dockerd doesn't accept in its file. 0 or -ENOMEM. */
-static int judge_docker(struct doctor_gathering *g, const char *text,
+static int judge_docker(struct doctor_gathering *g, const char *text, const char *userns,
 			const struct strings *arguments, const struct docker_program *program,
 			struct doctor_engine *engine)
 {
@@ -51,6 +51,8 @@ static int judge_docker(struct doctor_gathering *g, const char *text,
 				   &engine->refused, &ignored);
 	if (r == 0 && !engine->refused)
 		r = docker_ask(program, text, g->arena, &engine->refused);
+	if (r == 0 && !engine->refused && userns)
+		r = engine_judge_userns(g, userns, &engine->refused);
 	if (!json_edit_is_empty(text))
 		engine->doubled = doctor_find_doubled(&edit, arguments);
 	return r == -ENOMEM ? r : 0;
@@ -126,6 +128,7 @@ static int read_docker(struct doctor_gathering *g, const struct strings *argumen
 		       const struct docker_program *program, struct doctor_engine *engine)
 {
 	struct configure_docker_facts facts = {0};
+	const char *remap = doctor_option_of(arguments, "--userns-remap");
 	struct error err = {0};
 	char *text;
 	int r = read_file(g, engine->file, engine, &text);
@@ -135,6 +138,8 @@ static int read_docker(struct doctor_gathering *g, const struct strings *argumen
 		r = add_users_dirs(g, engine);
 	if (r == 0 && !text)
 		r = take_standard(g, "", NULL, arguments, engine);
+	if (r == 0 && remap)
+		r = engine_judge_userns(g, remap, &engine->refused);
 	if (r < 0 || !text)
 		return r;
 	engine_take_time(g, engine->file, engine);
@@ -156,7 +161,7 @@ static int read_docker(struct doctor_gathering *g, const struct strings *argumen
 		engine->spec_dirs = facts.spec_dirs;
 	if (r == 0)
 		r = take_standard(g, text, facts.standard, arguments, engine);
-	return r == 0 ? judge_docker(g, text, arguments, program, engine) : r;
+	return r == 0 ? judge_docker(g, text, facts.userns, arguments, program, engine) : r;
 }
 
 /* ---- its arguments ---------------------------------------------------------------------- */

@@ -14,6 +14,9 @@ struct engine_files;
 /* The files' times count, and whether the main one exists. */
 void engine_take_files(struct doctor_gathering *g, const struct engine_files *files,
 		       struct doctor_engine *engine);
+/* Why dockerd doesn't start with that userns-remap; *ret stays if it does, or if davit can't tell.
+ */
+int engine_judge_userns(struct doctor_gathering *g, const char *value, const char **ret);
 /* A file that davit wrote for the engine, but that the engine doesn't read. */
 int engine_find_unread(struct doctor_gathering *g, const char *path,
 		       const struct engine_files *files, struct doctor_engine *engine);

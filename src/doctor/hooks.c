@@ -255,12 +255,40 @@ static void take_spec_dirs(struct doctor_gathering *g, const struct podman_hooks
 {
 	struct doctor_engine *podman = &g->host->engines[DOCTOR_PODMAN];
 
+	podman->etc_only = found->spec_etc_only;
 	if (!found->spec_file)
 		return;
 	podman->file = found->spec_file;
 	podman->spec_dirs = found->spec_dirs;
 	podman->cdi_off = !found->spec_dirs.count;
 	engine_find_own_specs(g, podman);
+}
+
+/* As Podman finds the runtime that containers.conf names. */
+static int find_runtime(struct doctor_gathering *g, const struct podman_hooks *found)
+{
+	struct doctor_engine *podman = &g->host->engines[DOCTOR_PODMAN];
+	struct doctor_program *program = &podman->standard;
+	bool here = string_equal(g->root.path, "/");
+	const char *search = here ? configure_variable("PATH", g->arena) : NULL;
+	struct strings paths = {0};
+	int r = 0;
+
+	podman->standard_name = found->runtime;
+	if (!found->runtime)
+		return 0;
+	podman->newest = found->runtime_file;
+	if (found->runtime[0] == '/')
+		return doctor_find_program(g, found->runtime, NULL, program);
+	program->name = found->runtime;
+	if (!configure_podman_runtime(found, found->runtime, g->arena, &paths))
+		return 0;
+	for (size_t i = 0; r == 0 && !program->path && i < paths.count; i++)
+		r = doctor_find_program(g, paths.items[i], NULL, program);
+	return r < 0 || program->path
+		       ? r
+		       : doctor_find_program(g, found->runtime,
+					     search ? search : DOCTOR_USUAL_SEARCH, program);
 }
 
 int doctor_gather_hooks(struct doctor_gathering *g)
@@ -278,7 +306,7 @@ int doctor_gather_hooks(struct doctor_gathering *g)
 	hooks->file = found.file;
 	hooks->of_root = is_of_root(&podman, found.file);
 	take_spec_dirs(g, &found);
-	r = 0;
+	r = find_runtime(g, &found);
 	for (size_t i = 0; r == 0 && i < found.folders.count; i++)
 		r = doctor_add_hooks(g, found.folders.items[i], DOCTOR_PODMAN);
 	return r < 0 ? r : note_programs(g);

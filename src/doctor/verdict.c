@@ -51,8 +51,16 @@ static bool has_cdi(const struct doctor_host *host, enum doctor_engine_kind kind
 	if ((engine->rootless && !engine->resolves_links) || host->cdi.devices.count == 0)
 		return false;
 	/* host->cdi has the devices of the default directories. */
-	return folders->count == 0 || strings_contain(folders, "/etc/cdi") ||
-	       strings_contain(folders, "/var/run/cdi");
+	for (size_t i = 0; i < host->cdi.devices.count; i++) {
+		/* As doctor_gather has them scanned. */
+		const char *folder =
+			host->cdi.devices.items[i].directory == 0 ? "/etc/cdi" : "/var/run/cdi";
+
+		if (folders->count ? strings_contain(folders, folder)
+				   : !engine->etc_only || string_equal(folder, "/etc/cdi"))
+			return true;
+	}
+	return false;
 }
 
 /* NVIDIA's runtime and others' scripts also give GPUs, but low-level runtimes don't. */

@@ -145,7 +145,6 @@ cri_states() {
 		error 'default_runtime_name .* is nope, but no such runtime is configured'
 	cri 'a plugin is disabled that the CRI plugin requires' 'disabled_plugins = ["io.containerd.service.v1.tasks-service"]\n' \
 		error 'tasks-service, which the CRI plugin requires'
-	cri 'another plugin is disabled' 'disabled_plugins = ["io.containerd.grpc.v1.leases"]\n' ok 'config.toml$'
 	cri 'an unknown snapshotter' "[$cri.containerd]\nsnapshotter = \"nope\"\n" error 'no snapshotter nope'
 	if [ "${version%%.*}" = 1 ]; then
 		head='' cri 'the long name in a file without a version' 'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n' ok 'config.toml$'
@@ -228,6 +227,18 @@ podman_states() {
 	edited 'no path' 'del(.hook.path)' 'Error: setting up OCI Hooks: .*hook.path' FAIL 'no hook.path'
 	edited 'davit'"'"'s file as it was' . davit-hook ok "$ours runs"
 	rm "$ours"
+	# runtime TITLE NAME YES-OR-NO RESULT EVIDENCE [TABLE]: with that engine.runtime.
+	runtime() {
+		title="Podman $version: $1"
+		printf '[engine]\nruntime = "%s"\n%s\n' "$2" "${6:-}" > "$CONTAINERS_CONF"
+		equal "$title" "$3" "$(podman --root "$work/podman/root" --runroot "$work/podman/run" --tmpdir "$work/podman/tmp" \
+			--storage-driver vfs --events-backend file --cgroup-manager cgroupfs ps > "$work/output" 2>&1 && echo yes || echo no)"
+		says podman podman.runtime "$4" "$5"
+	}
+	runtime 'an unknown runtime' nope no FAIL 'is nope, for which Podman finds no program'
+	runtime "a known runtime that isn't installed" runj no FAIL 'is runj, for which Podman finds no program'
+	runtime 'a runtime of engine.runtimes' nope yes ok "$(command -v crun) " "[engine.runtimes]
+nope = [\"/none\", \"$(command -v crun)\"]"
 	podman_specs
 	unset CONTAINERS_CONF
 }

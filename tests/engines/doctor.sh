@@ -67,6 +67,35 @@ equal "$title ($with): dockerd's own containerd isn't taken for an engine" '' \
 	"$(jq -r '.checks[].id | select(contains("containerd"))' <<< "$answer")"
 equal "$title ($with): --gpus" "$(smi_line 0 "$uuid0")" \
 	"$(docker run --rm --network none --gpus 1 gpu-test nvidia-smi -L 2>&1)"
+# candidates NAME...: what davit-runtime executes.
+candidates() {
+	jq '.runtime.candidates = $ARGS.positional' "$host/davit.json" --args "$@" > /etc/davit/config.json
+}
+# starts YES-OR-NO: a container of the runtime nvidia.
+starts() {
+	equal "$title ($with): a container starts" "$1" \
+		"$(docker run --rm --network none --runtime nvidia gpu-test true > /dev/null 2>&1 && echo yes || echo no)"
+}
+title='a low-level runtime in the PATH of dockerd alone'
+cp "$(command -v runc)" "$work/docker/bin/runc-of-docker"
+candidates runc-of-docker
+doctor env
+result runtime.hooks ok "$work/docker/bin/runc-of-docker runs createContainer hooks"
+result docker.runtime ok "$DAVIT_BUILD/davit-runtime\$"
+starts yes
+title='a low-level runtime that others can write'
+chmod 0775 "$work/docker/bin/runc-of-docker"
+doctor env
+result runtime.hooks fail "for docker: cannot run the low-level runtime: users other than its owner can write $work/docker/bin/runc-of-docker"
+result docker.runtime warn 'no container of it starts'
+starts no
+title='no low-level runtime'
+candidates absent
+doctor env
+result runtime.hooks fail 'for docker: cannot find a low-level runtime: none of absent exists'
+starts no
+cp "$host/davit.json" /etc/davit/config.json
+title=registered
 doctor setpriv --reuid 65534 --regid 65534 --clear-groups
 result docker.hook unknown "process $dockerd"
 result docker.config ok "$daemon_json"
@@ -91,6 +120,19 @@ result docker.runtime skip 'docker run --gpus. works without it'
 matches "$title ($with): so says docker" '[Uu]nknown (or invalid )?runtime( specified|name)?.*nvidia' \
 	"$(docker run --rm --network none --runtime nvidia gpu-test true 2>&1 || true)"
 stop_dockerd
+
+title='userns-remap of an unknown user'
+mkdir -p /etc/docker
+printf '{"userns-remap": "davit-nobody"}\n' > /etc/docker/daemon.json
+doctor env
+result docker.config fail 'userns-remap is davit-nobody, but the user doesn.t exist'
+matches "$title ($with): dockerd ends" 'davit-nobody' \
+	"$(timeout 20 dockerd --iptables=false --bridge=none --data-root "$work/docker/data" --exec-root "$work/docker/exec" \
+		--pidfile "$work/docker/pid" -H "$DOCKER_HOST" 2>&1 | grep -iE 'lookup|getent' || true)"
+printf '{"userns-remap": ""}\n' > /etc/docker/daemon.json
+doctor env
+result docker.config ok '/etc/docker/daemon.json$'
+rm /etc/docker/daemon.json
 
 title='the default runtime without its program'
 start_dockerd "{\"default-runtime\": \"nvidia\", \"runtimes\": {\"nvidia\": {\"path\": \"$work/gone\"}}}"
