@@ -178,7 +178,13 @@ static const char *runtime_of_header(struct slice line, const char *const *names
 	return NULL;
 }
 
-static void begin_condition(struct text *text, const char *name)
+/* As a line ends. */
+static const char *newline_of(const char *end)
+{
+	return end[-1] == '\n' && end[-2] == '\r' ? "\r\n" : "\n";
+}
+
+static void begin_condition(struct text *text, const char *name, struct slice header)
 {
 	if (!name)
 		return;
@@ -186,19 +192,23 @@ static void begin_condition(struct text *text, const char *name)
 	text_add_string(text, name);
 	text_add_string(text, "\").BinaryName }} unless ");
 	text_add_string(text, name);
-	text_add_string(text, " is one of the distribution's own\n");
+	text_add_string(text, " is one of the distribution's own");
+	text_add_string(text, newline_of(header.data + header.length));
 }
 
-static void end_condition(struct text *text, const char **open)
+/* Behind the last statement of the runtime, before comments and empty lines: `at`. */
+static void end_condition(struct text *text, size_t at)
 {
-	bool blank = *open && string_ends(text->data, "\n\n");
+	char *rest = text->failed ? NULL : arena_strdup(text->arena, text->data + at);
+	const char *newline = rest ? newline_of(text->data + at) : "";
 
-	/* Before the empty line. */
-	if (blank)
-		text->data[--text->length] = '\0';
-	if (*open)
-		text_add_string(text, blank ? CONDITION_END "\n\n" : CONDITION_END "\n");
-	*open = NULL;
+	text->failed |= !rest;
+	if (!rest)
+		return;
+	text->length = at;
+	text_add_string(text, CONDITION_END);
+	text_add_string(text, newline);
+	text_add_string(text, rest);
 }
 
 char *containerd_set_conditions(const char *text, const struct configure *configure,
@@ -209,6 +219,7 @@ char *containerd_set_conditions(const char *text, const struct configure *config
 	     *others = containerd_without_block(text, arena);
 	struct text made = {.arena = arena};
 	struct slice line;
+	size_t end = 0;
 
 	if (!others || !block)
 		return others && !containerd_has_block(text) ? arena_strdup(arena, text) : NULL;
@@ -219,15 +230,20 @@ char *containerd_set_conditions(const char *text, const struct configure *config
 	}
 	for (const char *at = block; has_registered(others) && next_line(&at, &line);) {
 		const char *name = runtime_of_header(line, names, arena);
+		struct slice words = slice_trim(line);
 
-		if (slice_starts(slice_trim(line), "[") && name != open) {
-			end_condition(&made, &open);
-			begin_condition(&made, name);
+		if (slice_starts(words, "[") && name != open) {
+			if (open)
+				end_condition(&made, end);
+			begin_condition(&made, name, line);
 			open = name;
 		}
 		text_add(&made, line.data, line.length);
+		if (words.length && !slice_starts(words, "#"))
+			end = made.length;
 	}
-	end_condition(&made, &open);
+	if (open)
+		end_condition(&made, end);
 	return made.failed ? NULL
 			   : containerd_set_block(text, made.data ? made.data : block, arena);
 }

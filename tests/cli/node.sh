@@ -664,6 +664,65 @@ wait $stays2 || rc=$?
 equal 'two that stay: the last one reverts' "0 $before" "$rc $(root_state "$host")"
 cp "$work/systemctl" "$host/usr/bin/systemctl"
 
+# Others hold what they can: any user, and the root of a pod that has the host's / mounted read-only.
+cat > "$work/hold.py" << 'PYTHON'
+import fcntl, os, sys, time
+held = []
+text = open(sys.argv[1] + ".new", "w")
+for path in sys.argv[2:]:
+    for folder, _, names in [(path, [], [])] + list(os.walk(path)):
+        for name in [""] + names:
+            try:
+                held.append(os.open(os.path.join(folder, name), os.O_RDONLY))
+                print(os.path.join(folder, name), file=text)
+                for lock in fcntl.LOCK_SH | fcntl.LOCK_NB, fcntl.LOCK_EX | fcntl.LOCK_NB:
+                    fcntl.flock(held[-1], lock)
+                fcntl.lockf(held[-1], fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                pass
+text.close()
+os.rename(sys.argv[1] + ".new", sys.argv[1])
+time.sleep(60)
+PYTHON
+before=$(root_state "$host")
+mkdir -m 0777 "$work/held"
+chmod o+x "$work"
+# shellcheck disable=SC2016 # the command's variables
+for other in nobody reader; do
+	"$davit" node install --host "$host" --stay > "$work/stay" 2>&1 &
+	stays=$!
+	wait_for grep -qs '^installed' "$work/stay"
+	places=("$host" "$host/run" "$host/run/davit" "$host/var/lib/davit")
+	if [ $other = nobody ]; then
+		setpriv --reuid 65534 --regid 65534 --clear-groups /usr/bin/python3 - "$work/held/$other" "${places[@]}" < "$work/hold.py" &
+	else
+		host=$host unshare -m sh -c 'mount --bind "$host" "$host" && mount -o remount,ro,bind "$host" && exec "$@"' sh \
+			/usr/bin/python3 "$work/hold.py" "$work/held/$other" "${places[@]}" &
+	fi
+	holds=$!
+	wait_for test -s "$work/held/$other"
+	equal "locks of others ($other): whether they can open a file of davit's locks" \
+		"$([ $other = nobody ] && echo no || echo yes)" "$(grep -q /run/davit/ "$work/held/$other" && echo yes || echo no)"
+	node install
+	equal "locks of others ($other): the next call doesn't wait" '0 0' "$rc $(grep -c '^waiting' <<< "$output" || true)"
+	kill -TERM $stays
+	rc=0
+	wait $stays || rc=$?
+	equal "locks of others ($other): the last one reverts" "0 $before" "$rc $(root_state "$host")"
+	kill $holds
+	wait $holds 2> /dev/null || true
+done
+
+# A killed call leaves no lock, although its file remains until the next call.
+"$davit" node install --host "$host" --stay > "$work/stay" 2>&1 &
+stays=$!
+wait_for grep -qs '^installed' "$work/stay"
+kill -KILL $stays
+wait $stays 2> /dev/null || true
+equal 'killed while it stays: its file' 1 "$(find "$host/run/davit" -name 'stay.*' | wc -l)"
+node remove
+equal 'killed while it stays: reverted' "0 $before" "$rc $(root_state "$host")"
+
 # A newer davit, while a program of the older one runs.
 node install
 cp "$(command -v sleep)" "$host$bindir/davit-runtime"

@@ -1,43 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* `davit node`: what config/kubernetes runs on each node, on hosts without a shell. */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/file.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "node.h"
-
-/* ---- one at a time ---------------------------------------------------------------------- */
-
-/*
- * Locks the host's root directory, so that two calls don't change a node at the same time. The lock
- * ends with the process. Without file locks on the host, nothing is locked. A descriptor, or -errno
- * with err filled.
- */
-static int lock(const struct node *node)
-{
-	const struct timespec pause = {.tv_nsec = 500L * 1000 * 1000};
-	AUTO_FD fd = openat(node->host.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	for (int i = 0; fd >= 0 && i < 2 * NODE_SECONDS; i++) {
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
-			return fd_take(&fd);
-		if (i == 0)
-			(void)printf("waiting for another `davit node`\n");
-		(void)fflush(stdout);
-		if (node_is_interrupted())
-			return node_refuse_interrupted(node);
-		(void)nanosleep(&pause, NULL);
-	}
-	if (fd < 0)
-		return error_errno(node->err, errno, "open %s", node->path);
-	return error_set(node->err, ERROR_SYSTEM, EBUSY, "see what that process waits for",
-			 "lock the node: another `davit node` has worked on it for %d s",
-			 NODE_SECONDS);
-}
 
 /* ---- setting up ------------------------------------------------------------------------- */
 
@@ -221,43 +189,40 @@ static int revert(struct node *node)
 
 /* ---- staying ---------------------------------------------------------------------------- */
 
-/* Shares a lock with all processes that stay. A descriptor, or -1. */
-static int hold(const struct node *node)
-{
-	int fd = root_openat(&node->host, NODE_FOLDER, O_RDONLY | O_DIRECTORY);
-
-	if (fd >= 0)
-		(void)flock(fd, LOCK_SH);
-	(void)puts("installed; SIGTERM reverts everything");
-	(void)fflush(stdout);
-	return fd;
-}
-
-/* While another pod of this kind stays on the node, for example a newer one, nothing is reverted.
- */
-static bool is_last(int fd)
-{
-	return fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
-}
-
 /*
  * The kernel ignores signals without a handler for the first process of a container, so this waits
  * for them. Meanwhile other calls may change the node.
  */
-static int stay_and_revert(struct node *node, const sigset_t *ends, int *locked)
+static void wait_for_end(const struct node *node, const sigset_t *ends, struct node_lock *locked)
 {
-	AUTO_FD fd = hold(node);
-
-	fd_close(locked);
+	(void)puts("installed; SIGTERM reverts everything");
+	(void)fflush(stdout);
+	node_unlock(node, locked);
 	while (sigwaitinfo(ends, NULL) < 0)
 		;
-	*locked = lock(node);
-	if (*locked < 0)
-		return *locked;
-	if (is_last(fd))
-		return revert(node);
-	(void)puts("nothing is reverted: another `davit node install --stay` runs on this node");
-	return 0;
+}
+
+/* While another pod of this kind stays on the node, for example a newer one, nothing is reverted.
+ */
+static int stay_and_revert(struct node *node, const sigset_t *ends, struct node_lock *locked)
+{
+	struct node_lock held = NODE_NO_LOCK;
+	bool stays = false;
+	int r = node_hold(node, &held);
+
+	if (r < 0)
+		return r;
+	wait_for_end(node, ends, locked);
+	r = node_lock(node, locked, true);
+	if (r == 0)
+		r = node_find_holder(node, &held, &stays);
+	if (r == 0 && !stays)
+		r = revert(node);
+	else if (r == 0)
+		(void)puts("nothing is reverted: another `davit node install --stay` runs on this "
+			   "node");
+	node_unlock(node, &held);
+	return r;
 }
 
 /* ---- the commands ------------------------------------------------------------------------ */
@@ -277,23 +242,25 @@ static void begin_signals(sigset_t *ends, sigset_t *before)
 static int do_install(const struct arguments *arguments, struct node *node, const sigset_t *ends)
 {
 	bool stays = arguments_flag(arguments, "stay");
-	AUTO_FD locked = -1;
+	struct node_lock locked = NODE_NO_LOCK;
 	int r = open_node(arguments, node);
 	/* What is to be reverted is then read from the record again. */
 	struct node fresh = *node;
 
 	if (r == 0)
-		locked = lock(node);
-	if (r == 0)
-		r = locked < 0 ? locked : set_up(arguments, node);
-	if (r == 0 && stays)
-		return stay_and_revert(&fresh, ends, &locked);
-	if (r < 0 && stays && locked >= 0 && node_is_interrupted()) {
+		r = node_lock(node, &locked, false);
+	if (r < 0)
+		return r;
+	r = set_up(arguments, node);
+	if (r == 0 && stays) {
+		r = stay_and_revert(&fresh, ends, &locked);
+	} else if (r < 0 && stays && node_is_interrupted()) {
 		struct error ignored = {0};
 
 		fresh.err = &ignored;
 		(void)revert(&fresh);
 	}
+	node_unlock(node, &locked);
 	return r;
 }
 
@@ -320,16 +287,17 @@ static int remove_node(const struct arguments *arguments)
 	AUTO_ARENA arena = {0};
 	struct error err = {0};
 	struct node node = {.host = {.fd = -1}, .arena = &arena, .err = &err};
-	AUTO_FD locked = -1;
+	struct node_lock locked = NODE_NO_LOCK;
 	sigset_t ends, before;
 	int r;
 
 	begin_signals(&ends, &before);
 	r = open_node(arguments, &node);
 	if (r == 0)
-		locked = lock(&node);
+		r = node_lock(&node, &locked, false);
 	if (r == 0)
-		r = locked < 0 ? locked : revert(&node);
+		r = revert(&node);
+	node_unlock(&node, &locked);
 	root_close(&node.host);
 	r = r < 0 ? cli_fail(&err) : 0;
 	(void)fflush(stdout);

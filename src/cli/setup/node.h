@@ -91,6 +91,25 @@ int node_note_folders(struct node *node, const char *path);
 /* Removes the record, and those of node->made that are empty. */
 int node_remove_record(const struct node *node);
 
+/* ---- at the same time (node_lock.c) --------------------------------------------------------- */
+
+/* That this process works on the node. It ends with the process. */
+struct node_lock {
+	int dir, fd;
+	char name[32]; /* "": none */
+};
+#define NODE_NO_LOCK ((struct node_lock){.dir = -1, .fd = -1})
+/*
+ * Waits until no other call changes the node. `interrupted`: goes on after a signal that asks this
+ * process to end. Always call node_unlock at last, also for a lock that was never taken.
+ */
+int node_lock(const struct node *node, struct node_lock *ret, bool interrupted);
+void node_unlock(const struct node *node, struct node_lock *lock);
+/* Notes that this process stays on the node, until node_unlock. */
+int node_hold(const struct node *node, struct node_lock *ret);
+/* *ret: whether another process stays, too. */
+int node_find_holder(const struct node *node, const struct node_lock *own, bool *ret);
+
 /* ---- programs (node_files.c) --------------------------------------------------------------- */
 
 /* Checks that programs can be written, and that they can be run there. */
