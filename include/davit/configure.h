@@ -47,6 +47,12 @@ int configure_docker_remove(const char *text, const char *original, const char *
 			    const struct configure *configure, struct arena *arena, char **ret,
 			    struct error *err);
 
+/*
+ * If no name was asked for, and davit's program is registered under one other name, it is that
+ * name: a later call and --remove find it without --runtime-name. Errors as above.
+ */
+int configure_docker_keep_name(const char *text, const char *path, struct configure *configure,
+			       struct arena *arena, struct error *err);
 /* "runtimes.NAME.KEY = VALUE" of everything but `path` in that runtime, which davit doesn't write.
  */
 int configure_docker_others(const char *text, const char *path, const char *name,
@@ -239,7 +245,9 @@ int configure_containerd(const char *text, const char *path, const char *drop_in
  */
 int configure_containerd_without_import(const char *text, const char *path, const char *drop_in,
 					struct arena *arena, char **ret, struct error *err);
-/* The same for `--remove`. *ret NULL: the rest is what configure_containerd writes to a new file.
+/*
+ * The same for `--remove`. *ret NULL: the rest is what configure_containerd writes to a new file,
+ * at a path where containerd doesn't need one.
  */
 int configure_containerd_remove(const char *text, const char *path, const char *drop_in,
 				struct arena *arena, char **ret, struct error *err);
