@@ -27,6 +27,7 @@ static int ask_containerd(struct doctor_gathering *g, const struct containerd_pr
 	return settings ? 0 : -ENOMEM;
 }
 
+#define FILESYSTEMS_MAX ((size_t)64 * 1024)
 #define BTRFS_MAGIC 0x9123683EL
 #define ZFS_MAGIC 0x2FC12FC1L
 
@@ -37,6 +38,16 @@ static bool is_on(struct doctor_gathering *g, const char *folder, long type)
 	struct statfs st;
 
 	return fd < 0 || fstatfs(fd, &st) < 0 || st.f_type == type;
+}
+
+/* Only kernels with Ubuntu's patches had it. */
+static bool lacks_aufs(struct doctor_gathering *g)
+{
+	char *text;
+
+	return root_read(&g->root, "/proc/filesystems", FILESYSTEMS_MAX, g->arena, &text, NULL) ==
+		       0 &&
+	       !strstr(text, "\taufs\n");
 }
 
 /* 0 or -ENOMEM. */
@@ -74,6 +85,11 @@ static int judge_cri(struct doctor_gathering *g, const struct containerd_cri *cr
 			g, engine, "correct snapshotter, or install that snapshotter",
 			"containerd has no snapshotter %s (%s): the CRI plugin doesn't load",
 			cri->snapshotter, cri->no_snapshotter);
+	if (string_equal(cri->snapshotter, "aufs") && lacks_aufs(g))
+		return set_fault(g, engine, "correct snapshotter",
+				 "the snapshotter is %s, which the kernel lacks%s: the CRI plugin "
+				 "doesn't load",
+				 cri->snapshotter, "");
 	if ((btrfs && !is_on(g, root, BTRFS_MAGIC)) ||
 	    (string_equal(cri->snapshotter, "zfs") && !is_on(g, root, ZFS_MAGIC)))
 		return set_fault(g, engine, "correct snapshotter, or containerd's `root`",
