@@ -23,6 +23,7 @@ _Noreturn static void become_configure(const struct node *node, bool remove, boo
 	struct job job = {
 		.engine = configure_find_engine(node->engine->command),
 		.root_path = "/",
+		.config = node->config,
 		.file = node->file,
 		.dry_run = check,
 		.check = check,
