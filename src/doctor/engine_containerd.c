@@ -228,7 +228,8 @@ static int read_containerd(struct doctor_gathering *g, struct containerd_distrib
 	r = r < 0 ? engine_take_error(engine, r, &err)
 		  : ask_containerd(g, &program, files, engine, ret);
 	fd_close(&program.fd);
-	if (r == 0 && *ret)
+	/* A template is rendered, not read. */
+	if (r == 0 && *ret && distribution->place != CONTAINERD_TEMPLATE)
 		r = engine_find_unread(g, distribution->drop_in, files, engine);
 	if (r == 0 && *ret)
 		r = engine_find_unread(g, distribution->last_drop_in, files, engine);
