@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/vfs.h>
 
-#include "davit/configure.h"
+#include "davit/configure_containerd.h"
 #include "engines.h"
 
 /* From containerd itself, if it can be queried; otherwise from its files. */

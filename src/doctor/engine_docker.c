@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "davit/configure.h"
+#include "davit/configure_docker.h"
 #include "davit/json_edit.h"
 #include "engines.h"
 

@@ -4,6 +4,10 @@
 
 #include "configure/containerd.h"
 #include "configure/unit.h"
+#include "davit/configure_containerd.h"
+#include "davit/configure_crio.h"
+#include "davit/configure_docker.h"
+#include "davit/configure_podman.h"
 #include "unit.h"
 
 #define NV "\"nvidia\": {\n            \"path\": \"/r\"\n        }"

@@ -2,6 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "davit/configure_crio.h"
+#include "davit/configure_podman.h"
+
 #include "cli.h"
 #include "configure.h"
 
