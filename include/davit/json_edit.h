@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "davit/configure.h"
+#include "davit/configure_docker.h"
 #include "davit/json.h"
 
 /* The length of a byte order mark at the start, which dockerd accepts since 23.0. */

@@ -211,8 +211,11 @@ int configure_containerd_without_import(const char *text, const char *path, cons
 int configure_containerd_remove(const char *text, const char *path, const char *drop_in,
 				struct arena *arena, char **ret, struct error *err)
 {
+	/* A file that only an option names must exist. */
+	bool may_be_missing = string_ends(path, "/containerd/config.toml");
+
 	*ret = NULL;
-	for (unsigned major = 1; major <= 2; major++) {
+	for (unsigned major = 1; may_be_missing && major <= 2; major++) {
 		char *made = NULL;
 		int r = configure_containerd(NULL, path, drop_in,
 					     (struct containerd_version){major, 0}, arena, &made,

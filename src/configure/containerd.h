@@ -2,6 +2,8 @@
 /* What the parts that know containerd's format share. */
 #pragma once
 
+#include "davit/configure_containerd.h"
+
 #include "toml.h"
 
 /* The CRI plugin's runtime part, by the format of the file. */

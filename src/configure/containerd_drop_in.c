@@ -283,17 +283,6 @@ void configure_containerd_limit_access(const struct root *root, const struct eng
 			configure_limit_access(root, files->items[i].path, access);
 }
 
-int configure_keep_name(const char *text, const char *path, struct configure *configure,
-			struct arena *arena, struct error *err)
-{
-	struct strings names;
-	int r = configure->named ? 0 : configure_own_runtimes(text, path, arena, &names, err);
-
-	if (r == 0 && !configure->named && names.count == 1)
-		configure->runtime_name = names.items[0];
-	return r;
-}
-
 int configure_containerd_keep_options(const char *text, const char *path,
 				      const struct engine_files *files, struct configure *configure,
 				      struct arena *arena, struct error *err)

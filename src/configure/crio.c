@@ -2,6 +2,8 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "davit/configure_crio.h"
+
 #include "containerd.h"
 #include "text.h"
 

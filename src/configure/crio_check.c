@@ -6,6 +6,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "davit/configure_crio.h"
+
 #include "containerd.h"
 #include "text.h"
 

@@ -177,6 +177,42 @@ static bool is_davits(const char *quoted, const char *wanted)
 	return quoted && (string_ends(quoted, "/davit-runtime\"") || string_equal(quoted, wanted));
 }
 
+int configure_docker_keep_name(const char *text, const char *path, struct configure *configure,
+			       struct arena *arena, struct error *err)
+{
+	struct json_edit edit = {.arena = arena, .path = path, .text = text + json_edit_mark(text)};
+	const char *wanted = quote(configure->runtime_path, arena), *found = NULL;
+	AUTO_JSON *object = NULL;
+	struct json_object *runtimes;
+	size_t count = 0;
+	int r;
+
+	if (!wanted)
+		return error_memory(err);
+	if (configure->named || json_edit_is_empty(text))
+		return 0;
+	r = configure_parse_json(text, path, &object, err);
+	if (r < 0 || !json_object_object_get_ex(object, "runtimes", &runtimes) ||
+	    !json_object_is_type(runtimes, json_type_object) ||
+	    json_object_object_get_ex(runtimes, configure->runtime_name, NULL))
+		return r;
+	json_object_object_foreach(runtimes, name, value)
+	{
+		struct program_path program = program_of(&edit, name);
+
+		(void)value;
+		if (!is_davits(json_edit_get(&edit, program.names), wanted))
+			continue;
+		count++;
+		found = arena_strdup(arena, name);
+		if (!found)
+			return error_memory(err);
+	}
+	if (count == 1)
+		configure->runtime_name = found;
+	return 0;
+}
+
 int configure_docker_others(const char *text, const char *path, const char *name,
 			    struct arena *arena, struct strings *ret, struct error *err)
 {

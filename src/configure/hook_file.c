@@ -2,6 +2,7 @@
 /* hooks.d's davit.json, when somebody has edited it. */
 #include <string.h>
 
+#include "davit/configure_podman.h"
 #include "davit/json_edit.h"
 
 /*

@@ -235,6 +235,10 @@ int containerd_find_distribution(const struct root *root, const char *file, stru
 	size_t count = 0;
 	int r = containerd_list_distributions(root, arena, found, &count, err);
 
+	if (r == 0 && file) {
+		file = containerd_clean(file, arena);
+		r = file ? 0 : error_memory(err);
+	}
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < count; i++)

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "davit/configure.h"
+#include "davit/configure_podman.h"
 
 static bool exists(const struct root *root, const char *path)
 {

@@ -88,6 +88,17 @@ int configure_own_runtimes(const char *text, const char *path, struct arena *are
 	return 0;
 }
 
+int configure_keep_name(const char *text, const char *path, struct configure *configure,
+			struct arena *arena, struct error *err)
+{
+	struct strings names;
+	int r = configure->named ? 0 : configure_own_runtimes(text, path, arena, &names, err);
+
+	if (r == 0 && !configure->named && names.count == 1)
+		configure->runtime_name = names.items[0];
+	return r;
+}
+
 /* Those of the options, and those that the file has. */
 static int name_runtimes(const struct configure *configure, const char *text, const char *path,
 			 struct arena *arena, struct strings *ret, struct error *err)

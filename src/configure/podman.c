@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "davit/configure_podman.h"
+
 #include "toml.h"
 
 #define ENVIRON_MAX ((size_t)1024 * 1024)

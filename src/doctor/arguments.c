@@ -5,20 +5,52 @@
 #include "davit/json_edit.h"
 #include "doctor.h"
 
-const char *doctor_option_of(const struct strings *arguments, const char *name)
+/* The next value of the option, from argument *i on; NULL: none. */
+static const char *next_of(const struct strings *arguments, const char *name, size_t *i)
 {
-	for (size_t i = 1; i < arguments->count; i++) {
-		const char *word = arguments->items[i];
+	while (*i < arguments->count) {
+		const char *word = arguments->items[(*i)++];
 
 		if (!word || !string_starts(word, name))
 			continue;
 		word += strlen(name);
 		if (*word == '=')
 			return word + 1;
-		if (!*word && i + 1 < arguments->count)
-			return arguments->items[i + 1];
+		if (!*word && *i < arguments->count)
+			return arguments->items[(*i)++];
 	}
 	return NULL;
+}
+
+const char *doctor_option_of(const struct strings *arguments, const char *name)
+{
+	size_t i = 1;
+
+	return next_of(arguments, name, &i);
+}
+
+const char *doctor_option_pair(const struct strings *arguments, const char *name, const char *key)
+{
+	size_t length = strlen(key), i = 1;
+	const char *value, *found = NULL;
+
+	while ((value = next_of(arguments, name, &i)))
+		if (strncmp(value, key, length) == 0 && value[length] == '=')
+			found = value + length + 1;
+	return found;
+}
+
+int doctor_option_keys(const struct strings *arguments, const char *name, struct arena *arena,
+		       struct strings *ret)
+{
+	const char *value;
+	size_t i = 1;
+
+	*ret = (struct strings){0};
+	while ((value = next_of(arguments, name, &i)))
+		if (strings_add(arena, ret, arena_strndup(arena, value, strcspn(value, "="))) < 0)
+			return -ENOMEM;
+	return 0;
 }
 
 /*

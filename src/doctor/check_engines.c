@@ -49,6 +49,15 @@ int engine_config(const struct doctor_engine *engine, struct finding *ret)
 	if (engine->file_hidden)
 		return finding_set(ret, DOCTOR_UNKNOWN, "run `davit doctor` as root",
 				   "%s can't be read", engine->file);
+	/* Only a default file may be missing. */
+	if (engine->named && !engine->file_exists) {
+		(void)finding_set(ret, DOCTOR_FAIL, NULL,
+				  "%s doesn't exist, but an option of the daemon names it, so the "
+				  "daemon doesn't start",
+				  engine->file);
+		return finding_remedy(ret, "create it, or correct the option, then %s",
+				      engine_restart_of(engine));
+	}
 	return finding_set(ret, DOCTOR_OK, NULL, "%s%s", engine->file,
 			   engine->file_exists ? "" : " doesn't exist: defaults apply");
 }

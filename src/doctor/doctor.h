@@ -38,6 +38,12 @@ int doctor_find_daemon(struct doctor_gathering *g, const char *name, struct doct
 		       struct strings *ret_arguments);
 /* The value of the option --NAME in a daemon's arguments, or NULL. (arguments.c) */
 const char *doctor_option_of(const struct strings *arguments, const char *name);
+/* For an option NAME KEY=VALUE that may be given several times: the last value of that key, or
+ * NULL. */
+const char *doctor_option_pair(const struct strings *arguments, const char *name, const char *key);
+/* All its keys. 0 or -ENOMEM. */
+int doctor_option_keys(const struct strings *arguments, const char *name, struct arena *arena,
+		       struct strings *ret);
 /*
  * A key of daemon.json that dockerd's arguments set, too, so that dockerd doesn't start; or NULL.
  * (arguments.c)

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/vfs.h>
 
-#include "davit/configure.h"
+#include "davit/configure_containerd.h"
 #include "engines.h"
 
 /* From containerd itself, if it can be queried; otherwise from its files. */
@@ -27,6 +27,7 @@ static int ask_containerd(struct doctor_gathering *g, const struct containerd_pr
 	return settings ? 0 : -ENOMEM;
 }
 
+#define FILESYSTEMS_MAX ((size_t)64 * 1024)
 #define BTRFS_MAGIC 0x9123683EL
 #define ZFS_MAGIC 0x2FC12FC1L
 
@@ -37,6 +38,16 @@ static bool is_on(struct doctor_gathering *g, const char *folder, long type)
 	struct statfs st;
 
 	return fd < 0 || fstatfs(fd, &st) < 0 || st.f_type == type;
+}
+
+/* Only kernels with Ubuntu's patches had it. */
+static bool lacks_aufs(struct doctor_gathering *g)
+{
+	char *text;
+
+	return root_read(&g->root, "/proc/filesystems", FILESYSTEMS_MAX, g->arena, &text, NULL) ==
+		       0 &&
+	       !strstr(text, "\taufs\n");
 }
 
 /* 0 or -ENOMEM. */
@@ -74,6 +85,11 @@ static int judge_cri(struct doctor_gathering *g, const struct containerd_cri *cr
 			g, engine, "correct snapshotter, or install that snapshotter",
 			"containerd has no snapshotter %s (%s): the CRI plugin doesn't load",
 			cri->snapshotter, cri->no_snapshotter);
+	if (string_equal(cri->snapshotter, "aufs") && lacks_aufs(g))
+		return set_fault(g, engine, "correct snapshotter",
+				 "the snapshotter is %s, which the kernel lacks%s: the CRI plugin "
+				 "doesn't load",
+				 cri->snapshotter, "");
 	if ((btrfs && !is_on(g, root, BTRFS_MAGIC)) ||
 	    (string_equal(cri->snapshotter, "zfs") && !is_on(g, root, ZFS_MAGIC)))
 		return set_fault(g, engine, "correct snapshotter, or containerd's `root`",
@@ -212,7 +228,8 @@ static int read_containerd(struct doctor_gathering *g, struct containerd_distrib
 	r = r < 0 ? engine_take_error(engine, r, &err)
 		  : ask_containerd(g, &program, files, engine, ret);
 	fd_close(&program.fd);
-	if (r == 0 && *ret)
+	/* A template is rendered, not read. */
+	if (r == 0 && *ret && distribution->place != CONTAINERD_TEMPLATE)
 		r = engine_find_unread(g, distribution->drop_in, files, engine);
 	if (r == 0 && *ret)
 		r = engine_find_unread(g, distribution->last_drop_in, files, engine);

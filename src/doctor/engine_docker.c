@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "davit/configure.h"
+#include "davit/configure_docker.h"
 #include "davit/json_edit.h"
 #include "engines.h"
 
@@ -37,14 +37,12 @@ static int judge_docker(struct doctor_gathering *g, const char *text, const char
 			struct doctor_engine *engine)
 {
 	struct json_edit edit = {g->arena, engine->file, text + json_edit_mark(text)};
-	const char *added = doctor_option_of(arguments, "--add-runtime");
-	struct strings names = {0};
+	struct strings names;
 	struct error ignored = {0};
-	int r = 0;
+	int r = doctor_option_keys(arguments, "--add-runtime", g->arena, &names);
 
-	if (added &&
-	    strings_add(g->arena, &names, arena_strndup(g->arena, added, strcspn(added, "="))) < 0)
-		return -ENOMEM;
+	if (r < 0)
+		return r;
 	/* dockerd before 23.0 knows no runtimeType. */
 	r = configure_docker_judge(text, engine->file, &names,
 				   program->major == 0 || program->major >= 23, g->arena,
@@ -106,22 +104,34 @@ static int take_standard(struct doctor_gathering *g, const char *text, const cha
 			 const struct strings *arguments, struct doctor_engine *engine)
 {
 	const char *option = doctor_option_of(arguments, "--default-runtime");
-	const char *added = doctor_option_of(arguments, "--add-runtime");
+	const char *added;
 	struct configure_docker_facts facts = {0};
 	struct error ignored;
-	size_t length;
 
 	engine->standard_name = option ? option : name;
 	if (!engine->standard_name)
 		return 0;
-	length = strlen(engine->standard_name);
+	added = doctor_option_pair(arguments, "--add-runtime", engine->standard_name);
 	if (configure_docker_find(text, engine->file, engine->standard_name, g->arena, &facts,
 				  &ignored) == -ENOMEM)
 		return -ENOMEM;
-	engine->standard.name = facts.runtime;
-	if (added && strncmp(added, engine->standard_name, length) == 0 && added[length] == '=')
-		engine->standard.name = added + length + 1;
+	engine->standard.name = added ? added : facts.runtime;
 	return 0;
+}
+
+/* What is only an option isn't in the text that dockerd was asked about. 0 or -ENOMEM. */
+static int judge_default(struct doctor_gathering *g, const struct strings *arguments,
+			 struct doctor_engine *engine)
+{
+	const char *option = doctor_option_of(arguments, "--default-runtime");
+
+	/* The name of a shim has a dot. */
+	if (!option || engine->standard.name || engine->refused || strcmp(option, "runc") == 0 ||
+	    strchr(option, '.'))
+		return 0;
+	engine->refused =
+		arena_printf(g->arena, "specified default runtime '%s' does not exist", option);
+	return engine->refused ? 0 : -ENOMEM;
 }
 
 static int read_docker(struct doctor_gathering *g, const struct strings *arguments,
@@ -140,6 +150,8 @@ static int read_docker(struct doctor_gathering *g, const struct strings *argumen
 		r = take_standard(g, "", NULL, arguments, engine);
 	if (r == 0 && remap)
 		r = engine_judge_userns(g, remap, &engine->refused);
+	if (r == 0 && !text)
+		r = judge_default(g, arguments, engine);
 	if (r < 0 || !text)
 		return r;
 	engine_take_time(g, engine->file, engine);
@@ -161,7 +173,9 @@ static int read_docker(struct doctor_gathering *g, const struct strings *argumen
 		engine->spec_dirs = facts.spec_dirs;
 	if (r == 0)
 		r = take_standard(g, text, facts.standard, arguments, engine);
-	return r == 0 ? judge_docker(g, text, facts.userns, arguments, program, engine) : r;
+	if (r == 0)
+		r = judge_docker(g, text, facts.userns, arguments, program, engine);
+	return r == 0 ? judge_default(g, arguments, engine) : r;
 }
 
 /* ---- its arguments ---------------------------------------------------------------------- */
@@ -170,11 +184,11 @@ static int read_docker(struct doctor_gathering *g, const struct strings *argumen
 static void take_arguments(const struct strings *arguments, struct doctor_engine *engine)
 {
 	static const char driver[] = "native.cgroupdriver=";
-	const char *added = doctor_option_of(arguments, "--add-runtime");
+	const char *added = doctor_option_pair(arguments, "--add-runtime", RUNTIME_NAME);
 	const char *option = doctor_option_of(arguments, "--exec-opt");
 
-	if (added && string_starts(added, RUNTIME_NAME "="))
-		engine->runtime.name = added + strlen(RUNTIME_NAME "=");
+	if (added)
+		engine->runtime.name = added;
 	if (option && string_starts(option, driver))
 		engine->cgroups = option + strlen(driver);
 }

@@ -2,7 +2,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "davit/configure.h"
+#include "davit/configure_crio.h"
 #include "engines.h"
 
 #define FILES_MAX 1024

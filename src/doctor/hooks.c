@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "davit/configure.h"
+#include "davit/configure_podman.h"
 #include "davit/json.h"
 #include "engines.h"
 

@@ -487,7 +487,8 @@ EnvironmentFile=-/etc/default/containerd
 ExecStart=/usr/bin/env PATH=/opt/bin:${PATH} containerd --config=${CONTAINERD_CONFIG}
 END
 named "a variable of containerd's unit" usr/share/containerd/config.toml containerd.service
-rm -r "$root/etc/systemd/system/containerd.service.d"
+put etc/default/containerd <<< 'CONTAINERD_CONFIG="/etc/other/containerd.toml"'
+named "a variable in a file of containerd's unit" etc/other/containerd.toml containerd.service
 put "$start" <<< "[Service]
 ExecStart=/bin/sh -c 'exec /usr/bin/containerd --config /etc/site/c.toml'"
 refused "a shell starts containerd: its file isn't known" \
@@ -495,11 +496,16 @@ refused "a shell starts containerd: its file isn't known" \
 configure containerd --file /etc/site/c.toml
 equal 'a shell starts containerd: --file' 0 "$rc"
 configure containerd --file /etc/site/c.toml --remove
+put etc/site/c.toml <<< 'version = 2'
+first=$(files)
+configure containerd --file /etc/site//./x/../c.toml
+equal '--file, by another spelling' "0 imports = [\"/etc/site/conf.d/davit.toml\"]" "$rc $(grep imports "$root/etc/site/c.toml")"
+rm "$root/etc/site/c.toml.before-davit"
+configure containerd --file /etc/site/c.toml --remove
+equal '--remove: a file that only an option of containerd names must exist' "0 $first" "$rc $(files)"
 put "$start" <<< '[Service]
 ExecStart=/usr/bin/taskset -c 0-3 /usr/bin/containerd --config /etc/containerd/site.toml'
 named "containerd's unit, by taskset" etc/containerd/site.toml containerd.service
-put etc/default/containerd <<< 'CONTAINERD_CONFIG="/etc/other/containerd.toml"'
-named "a variable in a file of containerd's unit" etc/other/containerd.toml containerd.service
 put $start << 'END'
 [Service]
 ExecStart=/usr/bin/containerd --log-level debug
@@ -535,6 +541,19 @@ equal 'docker: a byte order mark stays' '0 efbbbf7b' "$rc $(head -c 4 "$root/etc
 configure docker --remove
 equal 'docker: and with it the file comes back' '0 efbbbf7b226465627567223a20747275657d0d0a' \
 	"$rc $(od -An -tx1 "$root/etc/docker/daemon.json" | tr -d ' \n')"
+rm -rf "$root"
+put etc/docker/daemon.json <<< '{"runtimes": {"mine": {"path": "/usr/bin/other"}}}'
+first=$(files)
+configure docker --runtime-name gpu --set-default
+configured=$(files)
+configure docker
+equal 'docker, a name: a later call without it is about the same runtime' "0 nothing to change $configured" "$rc $output $(files)"
+configure docker --remove
+equal 'docker, a name: --remove without it' "0 $first" "$rc $(files)"
+configure docker --runtime-name gpu
+configure docker --runtime-name nvidia
+configure docker --cdi
+equal 'docker, two names: the default one is meant' '0 gpu mine nvidia' "$rc $(jq -r '.runtimes | keys | join(" ")' "$root/etc/docker/daemon.json")"
 rm -rf "$root"
 mkdir -p "$root/var/snap/docker/current"
 refused "docker of a snap" 'it is a snap.*fix: ' docker

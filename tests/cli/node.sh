@@ -266,6 +266,14 @@ matches 'a host without runc and crun: refused' \
 equal 'a host without runc and crun: nothing is changed' "1 $before" "$rc $(root_state "$host")"
 mkdir -p "$host/etc/davit" "$host/opt/bin"
 install -m 0755 /dev/null "$host/opt/bin/crun"
+echo '{"runtime": {"candidates": ["/opt/bin/crun"]}}' > "$work/candidates.json"
+node install --no-restart --config "$work/candidates.json"
+equal 'a host without runc and crun: the file of --config names one' 0 "$rc"
+echo '{"runtime": {"candidates": ["/opt/bin/absent"]}}' > "$work/candidates.json"
+before=$(root_state "$host")
+node install --no-restart --config "$work/candidates.json"
+equal 'a later --config that names none: refused, nothing is changed' "1 $before" "$rc $(root_state "$host")"
+node remove --no-restart
 echo '{"runtime": {"candidates": ["/opt/bin/crun"]}}' > "$host/etc/davit/config.json"
 node install --no-restart
 equal 'a host whose configuration names its low-level runtime' 0 "$rc"

@@ -172,4 +172,43 @@ gives 'The GPU Operator: its validator, a privileged pod of RuntimeClass nvidia'
 gives 'The GPU Operator: its operands ask for management.nvidia.com/gpu' "0 $both" nvidia \
 	"$(env_is NVIDIA_VISIBLE_DEVICES=management.nvidia.com/gpu=all)" nvidia-smi -L
 stop_containerd
+# --- what doctor says of runtimes and lists that containerd accepts ----------------------------------
+
+# says RESULT CHECK EVIDENCE
+says() {
+	matches "$title ($with): doctor" "^$1 +$2 +.*$3" "$("$davit" doctor --all --engine containerd 2>&1 || true)"
+}
+# restart_with TYPE: the runtime nvidia with that line, and, where there is CDI, no directory of specs.
+restart_with() {
+	stop_containerd
+	rm -f /etc/containerd/conf.d/davit.toml
+	if [ "$containerd_version" = 1.6 ]; then
+		write_containerd_config
+	else
+		write_containerd_config 'enable_cdi = true' 'cdi_spec_dirs = []'
+	fi
+	printf '[plugins."%s".containerd.runtimes.nvidia]\n%s\n[plugins."%s".containerd.runtimes.nvidia.options]\nBinaryName = "%s"\n' \
+		"$runtime_plugin" "$1" "$runtime_plugin" "$runtime" >> /etc/containerd/config.toml
+	start_containerd
+}
+title='a runtime without runtime_type'
+restart_with ''
+says FAIL containerd.runtime 'the runtime nvidia has no runtime_type'
+pod nvidia . true
+matches "$title ($with): so says containerd" 'Runtime.Name must be set' "$errors"
+if [ "$containerd_version" != 1.6 ]; then
+	title='no directory of CDI specs'
+	says warn containerd.cdi 'cdi_spec_dirs .* names no directory'
+	pod '' '.container.CDI_devices = [{name: "nvidia.com/gpu=0"}]' true
+	matches "$title ($with): so says containerd" 'unresolvable CDI devices' "$errors"
+	title="a shim that isn't installed"
+	restart_with 'runtime_type = "io.containerd.runc.v9"'
+	says FAIL containerd.runtime 'needs containerd-shim-runc-v9, but no such program exists'
+	pod nvidia . true
+	matches "$title ($with): so says containerd" 'containerd-shim-runc-v9' "$errors"
+	restart_with 'runtime_type = "io.containerd.runc.v2"'
+	says ok containerd.runtime "nvidia is $runtime$"
+	pod nvidia . true
+	equal "a runtime that is right ($with): a pod starts" 0 "$rc"
+fi
 report_exit

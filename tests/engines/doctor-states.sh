@@ -145,11 +145,16 @@ cri_states() {
 		error 'default_runtime_name .* is nope, but no such runtime is configured'
 	cri 'a plugin is disabled that the CRI plugin requires' 'disabled_plugins = ["io.containerd.service.v1.tasks-service"]\n' \
 		error 'tasks-service, which the CRI plugin requires'
-	cri 'an unknown snapshotter' "[$cri.containerd]\nsnapshotter = \"nope\"\n" error 'no snapshotter nope'
 	if [ "${version%%.*}" = 1 ]; then
+		cri 'an unknown snapshotter' "[$cri.containerd]\nsnapshotter = \"nope\"\n" error 'no snapshotter nope'
 		head='' cri 'the long name in a file without a version' 'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n' ok 'config.toml$'
 		matches "$title: the plugin isn't disabled" '^(warn|ok) .*containerd.runtime' \
 			"$("$davit" doctor --all --engine containerd 2>&1)"
+	else
+		cri='plugins."io.containerd.cri.v1.images"'
+		head='version = 3\n' cri 'an unknown snapshotter' "[$cri]\nsnapshotter = \"nope\"\n" error 'no snapshotter nope'
+		head='version = 3\n' cri 'the plugin for images is disabled' 'disabled_plugins = ["io.containerd.cri.v1.images"]\n' \
+			error 'cri.v1.images, which the CRI plugin requires'
 	fi
 }
 

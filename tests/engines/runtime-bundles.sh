@@ -130,6 +130,10 @@ equal 'configure: a low-level runtime that others can replace: refused' \
 equal 'configure: refused, and nothing is written' "$daemon_json" "$(cat /etc/docker/daemon.json 2> /dev/null || true)"
 chmod 0755 "$work/engine"
 registers --dry-run
+jq '.runtime.candidates = ["absent"]' < /etc/davit/config.json > "$work/other.json"
+registers --dry-run --config "$work/other.json"
+matches 'configure --config: its candidates count' "won't start: cannot find a low-level runtime: none of absent" "$output"
+registers --dry-run
 equal 'configure --dry-run: now it is found' '0 0' "$rc $(grep -c "won't start" <<< "$output" || true)"
 
 printf '#!/nonexistent/interpreter\n' > "$work/broken"

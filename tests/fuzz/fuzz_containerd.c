@@ -5,6 +5,7 @@
  * own merging.
  */
 #include "configure/toml.h"
+#include "davit/configure_containerd.h"
 #include "fuzz.h"
 
 #define FILE_PATH "/etc/containerd/config.toml"

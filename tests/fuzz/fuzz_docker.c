@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* dockerd's daemon.json: edited, the rest of it means what it did; taken back, it is as before. */
+#include "davit/configure_docker.h"
 #include "davit/json.h"
 #include "davit/json_edit.h"
 #include "fuzz.h"

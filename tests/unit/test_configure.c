@@ -4,6 +4,10 @@
 
 #include "configure/containerd.h"
 #include "configure/unit.h"
+#include "davit/configure_containerd.h"
+#include "davit/configure_crio.h"
+#include "davit/configure_docker.h"
+#include "davit/configure_podman.h"
 #include "unit.h"
 
 #define NV "\"nvidia\": {\n            \"path\": \"/r\"\n        }"
@@ -295,6 +299,7 @@ static void test_docker_refuses(void **state)
 }
 
 #include "configure_containerd.inc"
+#include "configure_cri.inc"
 #include "configure_own_lines.inc"
 #include "configure_toml.inc"
 
@@ -663,6 +668,10 @@ int main(void)
 		cmocka_unit_test(test_containerd_left),
 		cmocka_unit_test(test_containerd_template_default),
 		cmocka_unit_test(test_containerd_inline),
+		cmocka_unit_test(test_cri_disabled),
+		cmocka_unit_test(test_cri_snapshotters),
+		cmocka_unit_test(test_cri_shims),
+		cmocka_unit_test(test_podman_runtimes),
 		cmocka_unit_test(test_own_lines),
 		cmocka_unit_test(test_own_lines_that_others_have),
 		cmocka_unit_test(test_own_runtimes),

@@ -387,6 +387,24 @@ static void fail_bundle(struct doctor_host *host, enum doctor_step step)
 	X(closed_hooks, host->hooks.closed = "/opt/davit") \
 	X(closed_hooks_user, host->hooks.closed = "/opt/davit"; host->system.uid = 1000) \
 	X(no_low_level, host->low_level.path = NULL) \
+	X(low_level_none, error_set(&host->engines[0].low_level.error, ERROR_SYSTEM, ENOENT, "install it", "find it"); \
+	  host->engines[1].low_level.path = "/usr/bin/runc"; host->engines[1].low_level.hooks = DOCTOR_HOOKS_KNOWN) \
+	X(low_level_unsure, low_level_none(host, arena); host->engines[0].low_level.unsure = true) \
+	X(low_level_other, low_level_none(host, arena); host->required = DOCTOR_CONTAINERD) \
+	X(no_method_no_low_level, low_level_none(host, arena); host->engines[0].hook.path = NULL; \
+	  host->cdi.devices.count = 0) \
+	X(cri_fault, host->engines[1].cri_fault = "a plugin is disabled"; host->engines[1].cri_remedy = "enable it") \
+	X(no_shims, host->engines[1].with_shims = true; host->engines[1].standard_name = "runc"; \
+	  host->engines[1].standard_shim = (struct doctor_program){.name = "s", .path = "/s"}) \
+	X(no_shim_program, no_shims(host, arena); host->engines[1].shim.name = "containerd-shim-x-v1"; \
+	  host->cdi.devices.count = 0) \
+	X(no_default_shim, no_shims(host, arena); host->engines[1].standard_shim = (struct doctor_program){0}) \
+	X(stale_setting, host->engines[1].stale = "sandbox_image"; host->engines[1].stale_file = "/etc/c.toml"; \
+	  host->engines[1].stale_by = "/etc/davit.toml") \
+	X(cdi_nowhere, host->engines[1].cdi_off = host->engines[1].cdi_nowhere = true) \
+	X(podman_no_program, host->engines[3].standard_name = "x"; host->engines[3].newest = "/etc/c.conf") \
+	X(podman_run_only, host->hooks.count = 0; host->engines[3].etc_only = true; host->cdi.devices.items[0].directory = 1) \
+	X(podman_etc, podman_run_only(host, arena); host->cdi.devices.items[0].directory = 0) \
 	X(low_level, host->low_level.path = "/usr/bin/runc"; host->low_level.hooks = DOCTOR_HOOKS_KNOWN) \
 	X(low_level_script, host->low_level.path = "/usr/bin/runc"; host->low_level.hooks = DOCTOR_HOOKS_UNSEEN) \
 	X(low_level_old, host->low_level.path = "/usr/bin/runc"; host->low_level.hooks = DOCTOR_HOOKS_UNKNOWN) \
@@ -594,6 +612,28 @@ static const struct {
 	{"podman.hook", closed_hooks_user, DOCTOR_FAIL,
 	 "you can't access /opt/davit: no container"},
 	{"runtime.hooks", no_low_level, DOCTOR_SKIP, "none of the programs in runtime.candidates"},
+	{"runtime.hooks", low_level_none, DOCTOR_FAIL,
+	 "starts no container for docker: cannot find"},
+	{"runtime.hooks", low_level_unsure, DOCTOR_UNKNOWN, "for docker: cannot find it"},
+	{"runtime.hooks", low_level_other, DOCTOR_OK, "/usr/bin/runc runs"},
+	{"docker.runtime", low_level_none, DOCTOR_WARN, "no container of it starts"},
+	{"docker.runtime", no_method_no_low_level, DOCTOR_FAIL, "no container of it starts"},
+	{"docker.runtime", low_level_unsure, DOCTOR_OK, "davit-runtime"},
+	{"containerd.config", cri_fault, DOCTOR_FAIL, "a plugin is disabled"},
+	{"containerd.runtime", cri_fault, DOCTOR_SKIP, "doesn't load"},
+	{"containerd.cdi", cri_fault, DOCTOR_SKIP, "doesn't load"},
+	{"containerd.runtime", no_shims, DOCTOR_WARN, "nvidia has no runtime_type"},
+	{"containerd.runtime", no_shim_program, DOCTOR_FAIL, "needs containerd-shim-x-v1"},
+	{"containerd.runtime", no_default_shim, DOCTOR_FAIL,
+	 "the runtime runc has no runtime_type"},
+	{"containerd.config", stale_setting, DOCTOR_WARN,
+	 "sandbox_image in /etc/c.toml has changed"},
+	{"containerd.cdi", cdi_nowhere, DOCTOR_WARN, "names no directory"},
+	{"podman.runtime", nothing, DOCTOR_SKIP, "names no runtime"},
+	{"podman.runtime", podman_no_program, DOCTOR_FAIL,
+	 "is x, for which Podman finds no program"},
+	{"podman.hook", podman_run_only, DOCTOR_FAIL, "in /etc/cdi, the only directory"},
+	{"podman.hook", podman_etc, DOCTOR_OK, "CDI devices exist"},
 	{"runtime.hooks", low_level, DOCTOR_OK, "/usr/bin/runc runs"},
 	{"runtime.hooks", low_level_script, DOCTOR_UNKNOWN, "can't examine /usr/bin/runc"},
 	{"runtime.hooks", low_level_old, DOCTOR_FAIL, "doesn't run createContainer hooks"},

@@ -2,6 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "davit/config.h"
+#include "davit/configure_crio.h"
+#include "davit/configure_podman.h"
+
 #include "cli.h"
 #include "configure.h"
 
@@ -452,12 +456,17 @@ static int run(const struct arguments *arguments)
 	AUTO_ARENA arena = {0};
 	struct error err = {0};
 	struct job job = {.root = {.fd = -1}, .arena = &arena, .err = &err};
-	int r;
+	char *config = NULL;
+	int r = 0;
 
 	take_arguments(arguments, &job);
 	if (check_job(arguments, &job) != 0)
 		return EXIT_USAGE;
-	r = configure_run(&job);
+	if (arguments->config)
+		r = config_read(arguments->config, &arena, &config, &err);
+	job.config = config;
+	if (r == 0)
+		r = configure_run(&job);
 	if (fflush(stdout) != 0 && r == 0)
 		return 1;
 	return r < 0 ? cli_fail(&err) : 0;

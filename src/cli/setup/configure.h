@@ -29,6 +29,7 @@ struct job {
 	struct root root;
 	struct arena *arena;
 	struct error *err;
+	const char *config;   /* the text of davit's configuration; NULL: the host's */
 	const char *programs; /* the directory of the engine's own programs; NULL: the usual ones */
 	const char *restart;  /* the restart command to show to people; NULL: none */
 	/* The program of the engine's runtime from which davit's take all else; NULL: the usual

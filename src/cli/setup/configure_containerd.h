@@ -2,6 +2,8 @@
 /* Declarations for `davit configure containerd`. */
 #pragma once
 
+#include "davit/configure_containerd.h"
+
 #include "configure.h"
 
 struct asking {

@@ -2,6 +2,8 @@
 /* `davit configure crio`: a file of davit's own in the folder of CRI-O's configuration. */
 #include <stdio.h>
 
+#include "davit/configure_crio.h"
+
 #include "configure.h"
 
 static int load(const struct job *job, const char *drop_in_text, struct engine_files *ret)

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "davit/configure_docker.h"
+
 #include "cli.h"
 #include "configure.h"
 
@@ -237,6 +239,9 @@ int configure_do_docker(struct job *job, struct change *change)
 	job->restart = is_rootless ? "systemctl --user restart docker"
 				   : configure_restart(&job->root, services, ARRAY_SIZE(services),
 						       job->arena);
+	if (r == 0 && change->before)
+		r = configure_docker_keep_name(change->before, change->path, &job->configure,
+					       job->arena, job->err);
 	if (r < 0 || (job->remove && !change->before))
 		return r;
 	open_program(job, is_rootless, &program);

@@ -11,17 +11,22 @@
 
 #include "configure.h"
 
-/* The host's configuration; its defaults if it can't be read. 0 or -ENOMEM. */
+/* The configuration that is asked for, or the host's; its defaults if it can't be read. 0 or
+ * -ENOMEM. */
 static int read_candidates(const struct job *job, struct strings *ret)
 {
 	struct config config;
 	struct error ignored = {0};
-	size_t length = 0;
-	char *text = NULL;
-	int r = root_read(&job->root, CONFIG_PATH, CONFIGURE_SIZE_MAX, job->arena, &text, &length);
+	char *host = NULL;
+	const char *text = job->config;
+	int r = 0;
 
+	if (!text)
+		r = root_read(&job->root, CONFIG_PATH, CONFIGURE_SIZE_MAX, job->arena, &host, NULL);
+	if (!text)
+		text = host;
 	if (r == 0)
-		r = config_parse(text, length, CONFIG_PATH, job->arena, &config, &ignored);
+		r = config_parse(text, strlen(text), CONFIG_PATH, job->arena, &config, &ignored);
 	if (r < 0 && config_defaults(job->arena, &config) < 0)
 		return -ENOMEM;
 	*ret = config.runtime.candidates;

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "davit/configure_podman.h"
+
 #include "cli.h"
 #include "configure.h"
 

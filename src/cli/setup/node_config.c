@@ -49,6 +49,7 @@ _Noreturn static void become_configure(const struct node *node, bool remove, int
 	struct job job = {
 		.engine = configure_find_engine(node->engine->command),
 		.root_path = "/",
+		.config = node->config,
 		.file = node->file,
 		.dry_run = output >= 0,
 		.check = output >= 0,

@@ -8,7 +8,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "davit/configure.h"
+#include "davit/configure_containerd.h"
 #include "node.h"
 
 #define HOOK DAVIT_BINDIR "/davit-hook"

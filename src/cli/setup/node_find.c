@@ -2,7 +2,7 @@
 /* Which engine is the kubelet's: the one that serves CRI, runs, or has a service. */
 #include <string.h>
 
-#include "davit/configure.h"
+#include "davit/configure_containerd.h"
 #include "node.h"
 
 /* A distribution's engine comes before plain containerd, which may also be installed but unused. */

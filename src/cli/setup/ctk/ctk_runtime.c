@@ -5,7 +5,7 @@
 
 #include "command/commands.h"
 #include "ctk.h"
-#include "davit/configure.h"
+#include "davit/configure_podman.h"
 
 #define WORDS_MAX 32
 
