@@ -5,7 +5,7 @@
 set -euo pipefail
 # shellcheck source=tests/lib/place.sh
 . "$(dirname "$0")/../lib/place.sh"
-needs busybox
+needs busybox strace
 require_root
 make_work
 engine_pid=''
@@ -645,7 +645,7 @@ rc=0
 output=$(unshare -p -f "$davit" node install --host "$host" 2>&1) || rc=$?
 equal 'a half-written file of a killed call: it is replaced' '0 ' "$rc $(find "$host" -name '.*.davit-*')"
 node remove
-rm -r "$host/var/lib/davit" "$host/etc/containerd/conf.d"
+rm -r "$host/etc/containerd/conf.d"
 equal 'a half-written file of a killed call: reverted' "0 $before" "$rc $(root_state "$host")"
 
 # Two at once: the second one waits. Two that stay: the last one reverts.
@@ -761,6 +761,137 @@ node_in 'mkdir -p $host'"$bindir"'; mount --bind $host/etc/containerd $host/etc/
 matches 'its configuration is read-only: refused' 'cannot write /etc/containerd/.*: Read-only file system' "$output"
 equal 'its configuration is read-only: before anything is written' 0 "$(grep -cE '^(wrote|removed) ' <<< "$output" || true)"
 stop_engine
+
+# Killed at any point: the next installation and removal, or the removal alone, leave the node as it was.
+new_killed() { # plain|existing
+	rm -rf "$work/killed"
+	new_containerd killed
+	mkdir -p "$host/etc/davit" "$host$bindir"
+	[ "$1" = existing ] || return 0
+	echo own > "$host$bindir/davit-hook"
+	: > "$host/usr/bin/davit-runtime"
+	"$davit" configure containerd --root "$host" --runtime-path /usr/bin/davit-runtime > /dev/null 2>&1
+	echo '{}' > "$host/etc/davit/config.json"
+	chmod 0640 "$host/etc/davit/config.json"
+	chgrp 33 "$host/etc/davit/config.json"
+	chmod 0600 "$host/etc/containerd/conf.d/davit.toml"
+}
+# What is to come back, with its owner.
+whole_state() {
+	root_state "$host"
+	find "$host" -printf '%P %U:%G\n' | sort
+}
+echo '{"log": {"level": "info"}}' > "$work/info.json"
+killed=(--no-restart --set-default --cdi --config "$work/info.json")
+# One of each pair of points is followed by another installation.
+for kind in plain existing; do
+	new_killed $kind
+	mv "$work/killed" "$work/killed.$kind"
+	failed='' points=0
+	for call in renameat linkat symlinkat mkdirat unlinkat; do
+		for ((n = 1; n < 200; n++)); do
+			rm -rf "$work/killed"
+			cp -a "$work/killed.$kind" "$work/killed"
+			before=$(whole_state)
+			rc=0
+			{
+				strace -f -qq -o /dev/null -e trace=$call -e inject=$call:signal=KILL:when=$n \
+					"$davit" node install --host "$host" "${killed[@]}" > /dev/null || rc=$?
+			} 2> /dev/null
+			[ $rc != 0 ] || break
+			points=$((points + 1))
+			for again in $([ -z "${FULL:-}" ] && echo $((points % 2)) || echo 0 1); do
+				[ "$again" = 0 ] || node install "${killed[@]}"
+				[ "$again" = 0 ] || [ "$rc" = 0 ] || failed+="$call $n: install: $output"$'\n'
+				node remove --no-restart
+				[ "$rc" = 0 ] || failed+="$call $n, $again more: $output"$'\n'
+				[ "$before" = "$(whole_state)" ] ||
+					failed+="$call $n, $again more: $(diff <(echo "$before") <(whole_state) | head -n 5)"$'\n'
+			done
+		done
+	done
+	equal "killed at any point ($kind): as it was" '' "$failed"
+	equal "killed at any point ($kind): at more than 20 points" yes "$([ $points -gt 20 ] && echo yes || echo $points)"
+done
+
+# A node whose davit configuration existed before: what others, and `davit configure`, do to it in between.
+existing_node() {
+	new_killed existing
+	drop_in=$host/etc/containerd/conf.d/davit.toml main=$host/etc/containerd/config.toml
+	cp "$main" "$work/main"
+	before=$(whole_state)
+	node install --no-restart
+}
+configure_now() {
+	"$davit" configure containerd --root "$host" "$@" > /dev/null 2>&1
+}
+comes_back() { # NAME
+	node remove --no-restart
+	equal "$1: restored" "0 $before" "$rc $(whole_state)"
+}
+existing_node
+configure_now --set-default --cdi
+comes_back 'davit configure in between'
+existing_node
+configure_now --set-default
+node install --no-restart --cdi
+comes_back 'davit configure and another installation in between'
+existing_node
+configure_now --remove
+comes_back 'davit configure --remove in between'
+existing_node
+configure_now --remove
+node install --no-restart
+comes_back 'davit configure --remove and another installation in between'
+existing_node
+printf 'version = 2\nroot = "/other"\n' > "$main"
+node remove --no-restart
+equal 'config.toml is written at boot, without davit: it stays, and the drop-in is restored' "0 root = \"/other\" 600 /usr/bin/davit-runtime no" \
+	"$rc $(sed -n 2p "$main") $(stat -c %a "$drop_in") $(grep -om 1 '/.*/davit-runtime' "$drop_in") $([ -e "$host/var/lib/davit" ] && echo yes || echo no)"
+existing_node
+printf 'version = 2\nroot = "/other"\n' > "$main"
+cp "$main" "$work/other"
+node install --no-restart
+equal 'config.toml is written at boot: it is configured again' '0 yes' "$rc $(grep -q conf.d/davit.toml "$main" && echo yes)"
+node remove --no-restart
+equal "config.toml is written at boot: davit's part is removed" "0 $(< "$work/other")" "$rc $(< "$main")"
+existing_node
+echo '# a comment' >> "$main"
+node install --no-restart --cdi
+node remove --no-restart
+equal 'a line in config.toml: it stays, and so does the import of before' "0 $(cat "$work/main" && echo '# a comment')" "$rc $(< "$main")"
+existing_node
+printf '[plugins."io.containerd.grpc.v1.cri"]\n  sandbox_image = "example.com/pause"\n' >> "$main"
+configure_now
+node remove --no-restart
+equal 'a setting that davit configure has taken over: the restored drop-in has it' '0 yes /usr/bin/davit-runtime' \
+	"$rc $(grep -q example.com/pause "$drop_in" && echo yes) $(grep -om 1 '/.*/davit-runtime' "$drop_in")"
+existing_node
+echo '# own' >> "$drop_in"
+node remove --no-restart
+matches 'a line in the drop-in: refused' 'cannot restore /etc/containerd/conf.d/davit.toml: it was changed' "$output"
+
+# A removal that is killed, and repeated.
+new_killed existing
+before=$(whole_state)
+node install "${killed[@]}"
+mv "$host" "$work/killed.installed"
+failed=''
+for call in renameat unlinkat; do
+	for ((n = 1; n < 200; n++)); do
+		rm -rf "$host"
+		cp -a "$work/killed.installed" "$host"
+		rc=0
+		{
+			strace -f -qq -o /dev/null -e trace=$call -e inject=$call:signal=KILL:when=$n \
+				"$davit" node remove --host "$host" --no-restart > /dev/null || rc=$?
+		} 2> /dev/null
+		[ $rc != 0 ] || break
+		node remove --no-restart
+		[ "$rc $before" = "0 $(whole_state)" ] || failed+="$call $n: $output $(diff <(echo "$before") <(whole_state) | head -n 5)"$'\n'
+	done
+done
+equal 'a removal that is killed at any point, and repeated: as it was' '' "$failed"
 
 # --- config/kubernetes ------------------------------------------------------------------------------
 

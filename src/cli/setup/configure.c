@@ -153,21 +153,47 @@ static void print_tightened(const struct job *job, const struct change *change)
 		     change->path);
 }
 
+/* Whether the existing file is kept as a backup. */
+static bool keeps_backup(const struct job *job, const struct change *change)
+{
+	return !job->remove && change->before && !strstr(change->before, change->mark) &&
+	       !change->own;
+}
+
+static bool removes_backup(const struct job *job, const struct change *change)
+{
+	return job->remove && change->original &&
+	       (!change->own || change->after == change->original);
+}
+
+static int report_change(const struct job *job, const struct change *change)
+{
+	const char *backup = arena_printf(job->arena, "%s" CONFIGURE_BACKUP_SUFFIX, change->target);
+	bool keeps = keeps_backup(job, change);
+	int r = 0;
+
+	if (!backup)
+		return error_memory(job->err);
+	if (!job->on_change)
+		return 0;
+	if (keeps || removes_backup(job, change))
+		r = job->on_change(job->context, backup, keeps ? change->before : NULL);
+	return r < 0 ? r : job->on_change(job->context, change->target, change->after);
+}
+
 static int make_change(const struct job *job, const struct change *change)
 {
 	bool tightened = is_tightened(job, change);
-	bool ours = change->before && strstr(change->before, change->mark);
 	const char *backup = arena_printf(job->arena, "%s" CONFIGURE_BACKUP_SUFFIX, change->target);
 	const char *link = change->target != change->path ? change->path : NULL;
-	bool keep = !job->remove && change->before && !ours && !change->own;
+	bool keep = keeps_backup(job, change);
 	int r;
 
 	if (!backup)
 		return error_memory(job->err);
 	r = configure_write_limited(&job->root, change->target, change->after, keep,
 				    &change->access, job->arena, job->err);
-	if (r == 0 && job->remove && change->original &&
-	    (!change->own || change->after == change->original))
+	if (r == 0 && removes_backup(job, change))
 		r = configure_write(&job->root, backup, NULL, false, job->arena, job->err);
 	if (r < 0)
 		return r;
@@ -212,10 +238,9 @@ static int finish_change(const struct job *job, const struct change *change, uns
 	if (!is_changed(job, change) && !(job->whole && job->dry_run))
 		return 0;
 	(*changed)++;
-	if (job->check) {
-		(void)printf("%s%s\n", change->after ? WOULD_WRITE : WOULD_REMOVE, change->target);
-		return 0;
-	}
+	r = report_change(job, change);
+	if (r < 0 || job->check)
+		return r;
 	if (!job->dry_run)
 		return make_change(job, change);
 	if (job->whole) {

@@ -8,9 +8,6 @@
  * The beginning of the line that names the restart command; `davit node install` searches for it.
  */
 #define RESTART_NEEDED "restart needed"
-/* The lines of struct job's `check`. */
-#define WOULD_WRITE "would write "
-#define WOULD_REMOVE "would remove "
 
 enum engine { ENGINE_DOCKER, ENGINE_CONTAINERD, ENGINE_CRIO, ENGINE_PODMAN };
 
@@ -21,10 +18,13 @@ struct job {
 	bool dry_run, remove, whole;
 	/*
 	 * For `davit node`. follow: if the file is a link, its target is edited. check: with
-	 * dry_run, prints the files that would change instead of a diff, and fails where
-	 * writing would fail.
+	 * dry_run, prints no diff, and fails where writing would fail. on_change (or NULL): is
+	 * called with each file, also with check, before it gets this text (NULL: before it is
+	 * removed). 0 or -errno, err filled.
 	 */
 	bool follow, check;
+	int (*on_change)(void *context, const char *path, const char *text);
+	void *context;
 	struct configure configure;
 	struct root root;
 	struct arena *arena;

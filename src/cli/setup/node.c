@@ -30,7 +30,7 @@ static int open_node(const struct arguments *arguments, struct node *node)
  * Everything that could prevent it. Nothing is changed. *ret: the configuration files to change, of
  * which the first *ret_engines are the engine's.
  */
-static int check(struct node *node, struct strings *ret, size_t *ret_engines)
+static int check(struct node *node, struct node_changes *ret, size_t *ret_engines)
 {
 	int r = node_check_programs(node);
 
@@ -42,15 +42,16 @@ static int check(struct node *node, struct strings *ret, size_t *ret_engines)
 	return r == 0 ? node_check_config(node, ret) : r;
 }
 
-/* Fills and writes the record, so that it exists if a later step fails. */
-static int begin(struct node *node, const struct strings *changes, size_t engines, bool is_first)
+/* Fills and writes the record, so that it exists if a later step fails or is killed. */
+static int begin(struct node *node, const struct node_changes *changes, size_t engines,
+		 bool is_first)
 {
-	int r = is_first ? node_find_existing(node) : 0;
+	int r = is_first ? node_find_existing(node) : node_adopt(node);
 
 	if (r == 0)
 		r = node_note_program_folders(node);
-	for (size_t i = 0; r == 0 && i < changes->count; i++)
-		r = node_note_folders(node, changes->items[i]);
+	if (r == 0)
+		r = node_note_changes(node, changes);
 	if (r == 0)
 		r = node_save_before(node, changes, is_first);
 	node->pending |= engines > 0;
@@ -58,7 +59,7 @@ static int begin(struct node *node, const struct strings *changes, size_t engine
 }
 
 /* If it fails, the engine gets back what it had before this call. */
-static int change_files(struct node *node, const struct strings *changes, size_t engines)
+static int change_files(struct node *node, const struct node_changes *changes, size_t engines)
 {
 	struct error ignored = {0};
 	struct node again = *node;
@@ -71,7 +72,9 @@ static int change_files(struct node *node, const struct strings *changes, size_t
 	if (r < 0)
 		return r;
 	if (changes->count > engines) {
-		r = node_write(node, CONFIG_PATH, node->config);
+		r = node_intend(node, CONFIG_PATH, node->config);
+		if (r == 0)
+			r = node_write(node, CONFIG_PATH, node->config);
 		if (r == 0)
 			(void)puts("wrote " CONFIG_PATH);
 	}
@@ -81,8 +84,6 @@ static int change_files(struct node *node, const struct strings *changes, size_t
 		restarted = true;
 		r = node_restart(node, false);
 	}
-	if (r == 0)
-		r = node_save_after(node, texts);
 	if (r == 0 || !changes->count)
 		return r;
 	(void)puts("reverting the configuration");
@@ -102,8 +103,6 @@ static int remove_all(struct node *node)
 	/* Without the record, a later call would take these programs for somebody's own. */
 	if (r == 0 && users)
 		return node_write_record(node);
-	if (r == 0)
-		r = node_remove_saved(node);
 	return r < 0 ? r : node_remove_record(node);
 }
 
@@ -111,7 +110,7 @@ static int remove_all(struct node *node)
 static int set_up(const struct arguments *arguments, struct node *node)
 {
 	const char *config = arguments->config;
-	struct strings changes = {0};
+	struct node_changes changes = {0};
 	struct error ignored = {0};
 	struct node again;
 	size_t engines = 0;
@@ -152,20 +151,22 @@ static int set_up(const struct arguments *arguments, struct node *node)
 /* Restores a configuration that davit had written before, or removes davit's. */
 static int revert_engine(struct node *node)
 {
-	struct strings changes = {0};
-	size_t count = 0;
+	struct node_changes changes = {0};
+	struct node_plan plan = {0};
 	bool had_engine = node_had_engine(node);
-	int r = node_restore_saved(node, true, &count);
+	int r = node_plan_restore(node, &plan);
 
 	if (r == 0 && !had_engine)
 		r = node_check_configure(node, true, &changes);
-	node->pending |= changes.count || (count && had_engine);
+	node->pending |= changes.count || (plan.writes && had_engine);
 	if (r == 0 && node->pending)
 		r = node_check_restart(node);
 	if (r == 0 && node->pending)
 		r = node_write_record(node);
-	if (r == 0 && count)
-		r = node_restore_saved(node, false, &count);
+	if (r == 0)
+		r = node_restore(node, &plan);
+	if (r == 0 && had_engine)
+		r = node_refresh(node, &plan);
 	if (r == 0 && changes.count)
 		r = node_run_configure(node, true, &changes);
 	return r == 0 && node->pending ? node_restart(node, true) : r;
@@ -177,6 +178,7 @@ static int revert(struct node *node)
 	int r = node_read_record(node);
 
 	if (r == -ENOENT) {
+		node_remove_folder(node);
 		(void)puts("nothing to revert");
 		return 0;
 	}

@@ -2,6 +2,8 @@
 /* Declarations for `davit node`, which sets up a node through its root directory. */
 #pragma once
 
+#include <sys/stat.h>
+
 #include "cli.h"
 
 #define NODE_FOLDER "/var/lib/davit"
@@ -24,15 +26,20 @@ struct node {
 	const char *file;    /* containerd's main file; NULL: CRI-O */
 	const char *restart; /* the command; NULL: the host has no service of the engine */
 	bool set_default, cdi, no_restart;
-	const char *config; /* the text for the host's CONFIG_PATH; NULL: it isn't changed */
+	const char *program; /* davit-runtime for `davit configure`; NULL: the usual one */
+	const char *config;  /* the text for the host's CONFIG_PATH; NULL: it isn't changed */
 
 	/* The record, from here on. */
 	struct strings before; /* davit's programs and names that existed before the first call */
 	struct strings made;   /* directories that davit creates */
-	/* Files whose text is saved: "file PATH" and "absent PATH", by their state before the first
-	 * call. These are CONFIG_PATH and, if davit had configured the engine before, the engine's.
+	/* Files whose text is saved: "file MODE:UID:GID PATH" and "absent PATH", by their state
+	 * before the first call. These are CONFIG_PATH and, if davit had configured the engine
+	 * before, the engine's.
 	 */
 	struct strings saved;
+	/* Files that davit writes: "writes PATH", and "creates PATH" for backups that didn't exist
+	 * before the first call. */
+	struct strings written;
 	bool pending; /* the engine may not have read its files yet */
 
 	struct arena *arena;
@@ -48,6 +55,8 @@ enum node_answer {
 };
 /* Connects to the engine's socket in the host's root. */
 enum node_answer node_ask(const struct node *node, const struct node_engine *engine);
+
+struct node_changes;
 
 /* All following functions return 0 or -errno, err filled, unless they say otherwise. */
 
@@ -88,8 +97,15 @@ void node_sweep(const struct node *node, const char *path);
 int node_write(const struct node *node, const char *path, const char *text);
 /* Adds the directories to node->made that are missing on the way to a file. */
 int node_note_folders(struct node *node, const char *path);
-/* Removes the record, and those of node->made that are empty. */
+/* Notes the files of the changes in node->written, and their directories in node->made. */
+int node_note_changes(struct node *node, const struct node_changes *changes);
+/*
+ * Removes what else davit has written on the host: temporary files of killed calls, those of
+ * node->made that are empty, the record, and copies of files.
+ */
 int node_remove_record(const struct node *node);
+/* The last part of it, also without a record: a call may have been killed before it wrote one. */
+void node_remove_folder(const struct node *node);
 
 /* ---- at the same time (node_lock.c) --------------------------------------------------------- */
 
@@ -130,35 +146,79 @@ int node_remove_files(const struct node *node, size_t *ret_users);
 
 /* ---- the engine's configuration (node_config.c) --------------------------------------------- */
 
+/* The files that `davit configure` would change, and their backups. */
+struct node_change {
+	const char *path;
+	const char *after; /* its text; NULL: it would be removed */
+};
+struct node_changes {
+	struct node_change *items;
+	size_t count, capacity;
+};
 /*
- * Runs `davit configure` in the host's root without changing anything. *ret: the files that would
- * be written, and their backups. Fails if they couldn't be.
+ * Runs `davit configure` in the host's root without changing anything. Fails if the files couldn't
+ * be written. *ret_messages: what it prints to standard error (NULL: it is shown if this fails).
  */
-int node_check_configure(const struct node *node, bool remove, struct strings *ret);
+int node_ask_configure(const struct node *node, bool remove, struct node_changes *ret,
+		       char **ret_messages);
+int node_check_configure(const struct node *node, bool remove, struct node_changes *ret);
 /* Runs it, for these files. Its output is shown. */
-int node_run_configure(const struct node *node, bool remove, const struct strings *changes);
+int node_run_configure(const struct node *node, bool remove, const struct node_changes *changes);
+/* A file's text after the changes; `now`: its text now. */
+const char *node_text_after(const struct node_changes *changes, const char *path, const char *now);
 
 struct node_texts; /* of files, at one time */
-int node_read_texts(const struct node *node, const struct strings *paths, struct node_texts **ret);
+int node_read_texts(const struct node *node, const struct node_changes *changes,
+		    struct node_texts **ret);
 /* Writes the files as they were. */
 int node_write_texts(const struct node *node, const struct node_texts *texts);
 
 /* Reads and checks the file of --config. */
 int node_read_config(struct node *node, const char *path);
 /* Adds CONFIG_PATH to *ret if its text is to change. Fails if it couldn't be written. */
-int node_check_config(const struct node *node, struct strings *ret);
+int node_check_config(const struct node *node, struct node_changes *ret);
+
+/* ---- files of before (node_saved.c) ---------------------------------------------------------- */
+
+bool node_is_saved(const struct node *node, const char *path);
 /* Whether davit had configured the engine before the first call. */
 bool node_had_engine(const struct node *node);
 /* Saves texts before they are changed: see node->saved. */
-int node_save_before(struct node *node, const struct strings *changes, bool is_first);
-/* Saves the texts as davit left them. `texts`: those before this call. */
-int node_save_after(const struct node *node, const struct node_texts *texts);
+int node_save_before(struct node *node, const struct node_changes *changes, bool is_first);
+/* Notes the text (NULL: none) that a saved file is about to get. Call it before each change. */
+int node_intend(const struct node *node, const char *path, const char *text);
 /*
- * Restores the saved files. `check`: only checks that nobody has changed them since. *ret_changes:
- * their number.
+ * Takes note of what happened to the engine's files since the last call: those that others have
+ * replaced are from now on those that come back, and those that only `davit configure` has changed
+ * remain davit's.
  */
-int node_restore_saved(const struct node *node, bool check, size_t *ret_changes);
-int node_remove_saved(const struct node *node);
+int node_adopt(struct node *node);
+
+struct node_restored {
+	const char *path, *text;
+	bool is_kept;    /* it stays as others have made it */
+	bool has_access; /* `access` has the mode and owner of before */
+	struct stat access;
+};
+/* How the saved files come back. */
+struct node_plan {
+	struct {
+		struct node_restored *items;
+		size_t count, capacity;
+	} files;
+	size_t writes;       /* of them */
+	bool is_updated;     /* `davit configure` has changed the engine's files since */
+	bool is_replaced;    /* the engine's main file doesn't name davit's any more */
+	const char *program; /* davit-runtime of before */
+};
+/* Changes nothing. Fails if a file was edited by others so that it can't be restored. */
+int node_plan_restore(const struct node *node, struct node_plan *ret);
+int node_restore(const struct node *node, const struct node_plan *plan);
+/*
+ * If `davit configure` was run after the installation, others may have changed settings that
+ * davit's file of before repeats: brings the restored file up to date, with its own options.
+ */
+int node_refresh(const struct node *node, const struct node_plan *plan);
 
 /* ---- restarting it (node_engine.c) ---------------------------------------------------------- */
 

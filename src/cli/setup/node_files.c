@@ -288,6 +288,18 @@ static size_t count_users(const struct node *node, const char *folder, int depth
 	return count;
 }
 
+/* What a killed call was writing. */
+static void sweep_program(const struct node *node, const char *program)
+{
+	struct error ignored = {0};
+	const char *name, *temporary;
+	AUTO_FD dir = root_open_parent(&node->host, program, false, &name, &ignored);
+
+	temporary = dir < 0 ? NULL : arena_printf(node->arena, ".%s.new", name);
+	if (temporary)
+		(void)unlinkat(dir, temporary, 0);
+}
+
 /* The program of before; without a backup, it was never replaced. */
 static int restore_program(const struct node *node, const char *program)
 {
@@ -330,6 +342,7 @@ int node_remove_files(const struct node *node, size_t *ret_users)
 		(void)printf("kept the programs: %zu container%s need%s them to stop\n", users,
 			     users == 1 ? "" : "s", users == 1 ? "s" : "");
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(programs); i++) {
+		sweep_program(node, programs[i]);
 		if (strings_contain(&node->before, programs[i]))
 			r = restore_program(node, programs[i]);
 		else if (!users)

@@ -17,6 +17,7 @@
 #define RESTART_LINE "restart"
 
 static const char folder_line[] = "directory ", main_line[] = "configures ";
+static const char write_line[] = "writes ", create_line[] = "creates ";
 
 /* ---- reading ---------------------------------------------------------------------------- */
 
@@ -32,6 +33,8 @@ static int read_line(struct node *node, const char *line)
 	}
 	if (string_starts(line, folder_line))
 		return strings_add(node->arena, &node->made, line + strlen(folder_line));
+	if (string_starts(line, write_line) || string_starts(line, create_line))
+		return strings_add(node->arena, &node->written, line);
 	return strings_add(node->arena, line[0] == '/' ? &node->before : &node->saved, line);
 }
 
@@ -108,11 +111,81 @@ int node_write_record(const struct node *node)
 	text = add_lines(node, text, "", &node->before);
 	text = add_lines(node, text, folder_line, &node->made);
 	text = add_lines(node, text, "", &node->saved);
+	text = add_lines(node, text, "", &node->written);
 	if (text && node->file)
 		text = arena_printf(node->arena, "%s%s%s\n", text, main_line, node->file);
 	if (text && node->pending)
 		text = arena_printf(node->arena, "%s" RESTART_LINE "\n", text);
 	return text ? node_write(node, NODE_RECORD, text) : error_memory(node->err);
+}
+
+/* ---- what davit leaves behind if it is killed ---------------------------------------------- */
+
+int node_note_changes(struct node *node, const struct node_changes *changes)
+{
+	for (size_t i = 0; i < changes->count; i++) {
+		const char *path = changes->items[i].path;
+		bool creates = string_ends(path, CONFIGURE_BACKUP_SUFFIX) && !node_has(node, path);
+		const char *write = arena_printf(node->arena, "%s%s", write_line, path);
+		const char *create = arena_printf(node->arena, "%s%s", create_line, path);
+		int r;
+
+		if (!write || !create)
+			return error_memory(node->err);
+		r = node_note_folders(node, path);
+		if (r < 0)
+			return r;
+		if (!strings_contain(&node->written, write) &&
+		    !strings_contain(&node->written, create) &&
+		    strings_add(node->arena, &node->written, creates ? create : write) < 0)
+			return error_memory(node->err);
+	}
+	return 0;
+}
+
+static int remove_written(const struct node *node)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < node->written.count; i++) {
+		const char *line = node->written.items[i], *path = strchr(line, '/');
+
+		node_sweep(node, path);
+		if (string_starts(line, create_line) && !node_is_saved(node, path))
+			r = node_write(node, path, NULL);
+	}
+	return r;
+}
+
+/* The record's own temporary files, and the copies of saved files. */
+static bool is_of_davit(const char *name)
+{
+	static const char *const starts[] = {".node.davit-", "before.", "rest.",
+					     "after.",       "next.",   ".before.",
+					     ".rest.",       ".after.", ".next."};
+
+	for (size_t i = 0; i < ARRAY_SIZE(starts); i++)
+		if (string_starts(name, starts[i]))
+			return true;
+	return false;
+}
+
+void node_remove_folder(const struct node *node)
+{
+	struct error ignored = {0};
+	struct strings names = {0};
+	const char *name;
+	AUTO_FD dir = root_openat(&node->host, NODE_FOLDER, O_PATH | O_DIRECTORY);
+	AUTO_FD parent = root_open_parent(&node->host, NODE_FOLDER, false, &name, &ignored);
+
+	if (dir < 0 || parent < 0 ||
+	    root_list(&node->host, NODE_FOLDER, FOLDER_MAX, node->arena, &names) < 0)
+		return;
+	for (size_t i = 0; i < names.count; i++)
+		if (is_of_davit(names.items[i]))
+			(void)unlinkat(dir, names.items[i], 0);
+	if (unlinkat(parent, name, AT_REMOVEDIR) == 0)
+		(void)printf("removed %s\n", NODE_FOLDER);
 }
 
 /* ---- directories ------------------------------------------------------------------------ */
@@ -139,10 +212,11 @@ static int compare(const void *a, const void *b)
 	return first > second ? -1 : first < second;
 }
 
+/* The record is removed when nothing is left that it describes, and copies only after it. */
 int node_remove_record(const struct node *node)
 {
 	struct strings made = node->made;
-	int r = node_write(node, NODE_RECORD, NULL);
+	int r = remove_written(node);
 
 	if (r == 0 &&
 	    sort_items(node->arena, made.items, made.count, sizeof(*made.items), compare) < 0)
@@ -156,5 +230,9 @@ int node_remove_record(const struct node *node)
 		if (dir >= 0 && unlinkat(dir, name, AT_REMOVEDIR) == 0)
 			(void)printf("removed %s\n", made.items[i]);
 	}
+	if (r == 0)
+		r = node_write(node, NODE_RECORD, NULL);
+	if (r == 0)
+		node_remove_folder(node);
 	return r;
 }
