@@ -72,6 +72,7 @@ struct doctor_engine {
 	unsigned major, minor; /* Docker, containerd: its version; 0: unknown */
 	const char *refused; /* Docker, CRI-O: why it refuses its configuration; NULL: it doesn't */
 	const char *doubled; /* Docker: a key that is also an option; NULL: none */
+	bool unit_hidden;    /* it is stopped, and its unit doesn't show its options */
 	bool of_unit;        /* Docker: it is stopped, and the options are those of its unit */
 	bool resolves_links; /* it finds specs in directories that are links */
 	bool cdi_false;      /* Docker: features.cdi is false */

@@ -49,6 +49,15 @@ int engine_config(const struct doctor_engine *engine, struct finding *ret)
 	if (engine->file_hidden)
 		return finding_set(ret, DOCTOR_UNKNOWN, "run `davit doctor` as root",
 				   "%s can't be read", engine->file);
+	if (engine->unit_hidden) {
+		(void)finding_set(
+			ret, DOCTOR_UNKNOWN, NULL,
+			"the daemon isn't running, and its unit starts it by a program of "
+			"its own: the daemon may read another file than %s",
+			engine->file);
+		return finding_remedy(ret, "%s, then run davit doctor again",
+				      engine_restart_of(engine));
+	}
 	/* Only a default file may be missing. */
 	if (engine->named && !engine->file_exists) {
 		(void)finding_set(ret, DOCTOR_FAIL, NULL,

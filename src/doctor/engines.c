@@ -85,8 +85,8 @@ int engine_find_runtime(struct doctor_gathering *g, struct doctor_engine *engine
 	return r;
 }
 
-int engine_take_unit(struct doctor_gathering *g, const char *name,
-		     const struct doctor_engine *engine, struct strings *arguments)
+int engine_take_unit(struct doctor_gathering *g, const char *name, struct doctor_engine *engine,
+		     struct strings *arguments)
 {
 	struct configure_service service;
 	int r;
@@ -95,6 +95,7 @@ int engine_take_unit(struct doctor_gathering *g, const char *name,
 		return 0;
 	r = configure_find_service(&g->root, name, string_equal(name, "docker") ? "dockerd" : name,
 				   g->arena, &service);
+	engine->unit_hidden = r == 0 && service.hidden;
 	if (r == 0 && service.arguments.count)
 		r = strings_add(g->arena, arguments, service.program ? service.program : name);
 	for (size_t i = 0; r == 0 && i < service.arguments.count; i++)

@@ -30,8 +30,8 @@ int engine_find_installed(struct doctor_gathering *g, const char *name,
 /* Finds the program of the runtime nvidia. */
 int engine_find_runtime(struct doctor_gathering *g, struct doctor_engine *engine);
 /* Adds the arguments with which systemd will start a daemon that is stopped. */
-int engine_take_unit(struct doctor_gathering *g, const char *name,
-		     const struct doctor_engine *engine, struct strings *arguments);
+int engine_take_unit(struct doctor_gathering *g, const char *name, struct doctor_engine *engine,
+		     struct strings *arguments);
 /* A rootless daemon's file in its user's configuration; `system` for the host's. NULL: no memory.
  */
 const char *engine_file_of(struct doctor_gathering *g, const struct doctor_engine *engine,
