@@ -29,6 +29,8 @@ declare -A host_side=(
 	[src/cli/setup/link_nodes.c]='links in the host'"'"'s /dev/char'
 	[src/cli/setup/node_engine.c]='the way into the host'"'"'s root, for the command that restarts its engine'
 	[src/cli/setup/node_files.c]='programs, names and units in the root of the host'
+	[src/cli/setup/node_lock.c]='locks in a folder of root'"'"'s on the host'
+	[src/cli/setup/node_record.c]='what was done to the host, in its /var/lib/davit'
 	[src/sys/file_save.c]='files of the host'
 	[src/configure/file.c]='files of the host'
 )
