@@ -370,6 +370,7 @@ equal 'an own davit: it is restored' "0 $before" "$rc $(root_state "$host")"
 rm "$host$bindir"/davit{,-hook} "$host/usr/bin/nvidia-cdi-hook"
 
 # The DaemonSet's way: it stays, and takes all back when it is asked to end.
+rm -f "$work/stay"
 "$davit" node install --host "$host" --stay > "$work/stay" 2>&1 &
 stays=$!
 for ((i = 0; i < 100; i++)); do
@@ -604,6 +605,7 @@ lines_of() { # FILE COUNT
 	[ -e "$1" ] && [ "$(wc -l < "$1")" -ge "$2" ]
 }
 # An engine that doesn't come back until the installation was asked to end.
+rm -f "$work/stay"
 "$davit" node install --host "$host" --stay > "$work/stay" 2>&1 &
 stays=$!
 wait_for lines_of "$host/log" 1
@@ -652,6 +654,7 @@ equal 'a half-written file of a killed call: reverted' "0 $before" "$rc $(root_s
 printf '#!/bin/sh\n[ -e /hold ] || exit 0\nwhile [ -e /hold ]; do :; done\n' > "$host/usr/bin/systemctl"
 before=$(root_state "$host")
 : > "$host/hold"
+rm -f "$work/stay"
 "$davit" node install --host "$host" --stay > "$work/stay" 2>&1 &
 stays=$!
 wait_for grep -qs '^on the host' "$work/stay"
@@ -697,6 +700,7 @@ mkdir -m 0777 "$work/held"
 chmod o+x "$work"
 # shellcheck disable=SC2016 # the command's variables
 for other in nobody reader; do
+	rm -f "$work/stay"
 	"$davit" node install --host "$host" --stay > "$work/stay" 2>&1 &
 	stays=$!
 	wait_for grep -qs '^installed' "$work/stay"
@@ -722,6 +726,7 @@ for other in nobody reader; do
 done
 
 # A killed call leaves no lock, although its file remains until the next call.
+rm -f "$work/stay"
 "$davit" node install --host "$host" --stay > "$work/stay" 2>&1 &
 stays=$!
 wait_for grep -qs '^installed' "$work/stay"
