@@ -811,7 +811,7 @@ for kind in plain existing; do
 				node remove --no-restart
 				[ "$rc" = 0 ] || failed+="$call $n, $again more: $output"$'\n'
 				[ "$before" = "$(whole_state)" ] ||
-					failed+="$call $n, $again more: $(diff <(echo "$before") <(whole_state) | head -n 5)"$'\n'
+					failed+="$call $n, $again more: $(diff <(echo "$before") <(whole_state) | head -n 5 || true)"$'\n'
 			done
 		done
 	done
@@ -871,6 +871,13 @@ configure_now
 node remove --no-restart
 equal 'a setting that davit configure has taken over: the restored drop-in has it' '0 yes /usr/bin/davit-runtime' \
 	"$rc $(grep -q example.com/pause "$drop_in" && echo yes) $(grep -om 1 '/.*/davit-runtime' "$drop_in")"
+# The pod itself takes it over, too.
+existing_node
+printf '[plugins."io.containerd.grpc.v1.cri"]\n  sandbox_image = "example.com/pause"\n' >> "$main"
+node install --no-restart
+node remove --no-restart
+equal 'a setting that another installation has taken over: the restored drop-in has it' '0 yes /usr/bin/davit-runtime' \
+	"$rc $(grep -q example.com/pause "$drop_in" && echo yes) $(grep -om 1 '/.*/davit-runtime' "$drop_in")"
 existing_node
 echo '# own' >> "$drop_in"
 node remove --no-restart
@@ -893,7 +900,7 @@ for call in renameat unlinkat; do
 		} 2> /dev/null
 		[ $rc != 0 ] || break
 		node remove --no-restart
-		[ "$rc $before" = "0 $(whole_state)" ] || failed+="$call $n: $output $(diff <(echo "$before") <(whole_state) | head -n 5)"$'\n'
+		[ "$rc $before" = "0 $(whole_state)" ] || failed+="$call $n: $output $(diff <(echo "$before") <(whole_state) | head -n 5 || true)"$'\n'
 	done
 done
 equal 'a removal that is killed at any point, and repeated: as it was' '' "$failed"

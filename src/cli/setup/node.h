@@ -206,17 +206,18 @@ struct node_plan {
 		struct node_restored *items;
 		size_t count, capacity;
 	} files;
-	size_t writes;       /* of them */
-	bool is_updated;     /* `davit configure` has changed the engine's files since */
-	bool is_replaced;    /* the engine's main file doesn't name davit's any more */
-	const char *program; /* davit-runtime of before */
+	size_t writes;            /* of them */
+	bool is_replaced;         /* the engine's main file doesn't name davit's any more */
+	const char *drop_in;      /* davit's file of before; NULL: none */
+	const char *before, *now; /* its texts, restored and until then */
+	const char *program;      /* davit-runtime there */
 };
 /* Changes nothing. Fails if a file was edited by others so that it can't be restored. */
 int node_plan_restore(const struct node *node, struct node_plan *ret);
 int node_restore(const struct node *node, const struct node_plan *plan);
 /*
- * If `davit configure` was run after the installation, others may have changed settings that
- * davit's file of before repeats: brings the restored file up to date, with its own options.
+ * Others may have changed settings that davit's restored file repeats, and so hides: brings it up
+ * to date, with its own options.
  */
 int node_refresh(const struct node *node, const struct node_plan *plan);
 

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "davit/configure.h"
+#include "davit/configure_containerd.h"
 #include "node.h"
 
 static const char existing_line[] = "file ", absent_line[] = "absent ";
@@ -335,10 +335,13 @@ static int plan_one(const struct node *node, const struct saved *saved, const ch
 
 	if (fate == FATE_REFUSE)
 		return refuse(node, saved);
-	if (before && !is_backup(saved->path) && configure_has_lines(before) && !ret->program)
+	if (before && !is_backup(saved->path) && configure_has_lines(before) && !ret->program) {
+		ret->drop_in = saved->path;
+		ret->now = saved->now;
+		ret->before = before;
 		ret->program = find_program(node, before);
+	}
 	if (is_changed(saved)) {
-		ret->is_updated |= fate == FATE_RESTORE && configure_has_lines(saved->now);
 		ret->is_replaced |=
 			fate == FATE_STRIP || (fate == FATE_KEEP && string_equal(left, saved->now));
 	}
@@ -418,7 +421,27 @@ int node_restore(const struct node *node, const struct node_plan *plan)
 	return 0;
 }
 
-/* Before containerd 2.1, davit's file repeats others' settings. */
+/* Whether davit's file with this text hides settings of others, as before containerd 2.1. */
+static bool is_stale(const struct node *node, const struct node_plan *plan, const char *text)
+{
+	const struct containerd_version oldest = {1, 6};
+	const struct engine_overlay overlay = {plan->drop_in, text};
+	struct containerd_distribution distribution;
+	struct engine_files files = {0};
+	struct error ignored = {0};
+	const char *stale = NULL, *file;
+
+	return node->file &&
+	       containerd_find_distribution(&node->host, node->file, node->arena, &distribution,
+					    &ignored) == 0 &&
+	       containerd_load(&node->host, &distribution, &overlay, 1, node->arena, &files,
+			       &ignored) == 0 &&
+	       containerd_find_stale(&files, plan->drop_in, oldest, node->arena, &stale, &file) ==
+		       0 &&
+	       stale;
+}
+
+/* If the file of this containerd hid nothing until now, the restored one doesn't have to. */
 int node_refresh(const struct node *node, const struct node_plan *plan)
 {
 	struct error ignored = {0};
@@ -426,7 +449,8 @@ int node_refresh(const struct node *node, const struct node_plan *plan)
 	struct node_changes changes = {0};
 	int r;
 
-	if (!plan->is_updated || plan->is_replaced || !plan->program)
+	if (plan->is_replaced || !plan->program || !plan->now ||
+	    !is_stale(node, plan, plan->before) || is_stale(node, plan, plan->now))
 		return 0;
 	again.err = &ignored;
 	again.program = plan->program;
