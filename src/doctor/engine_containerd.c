@@ -173,7 +173,7 @@ static int take_containerd(const struct toml_node *settings, unsigned format, un
 
 	take_runtime(&runtime, engine);
 	engine->standard_name = containerd_default_runtime(settings);
-	engine->standard.name = other.program;
+	engine->standard.name = other.program && strchr(other.program, '$') ? NULL : other.program;
 	engine->cgroups = other.systemd ? "systemd" : "cgroupfs";
 	engine->cdi_off = !containerd_cdi(settings, major >= 2);
 	engine->cdi_nowhere = !engine->cdi_off && containerd_has_no_spec_dirs(settings);
@@ -186,7 +186,8 @@ static int take_containerd(const struct toml_node *settings, unsigned format, un
 	 * dump has the built-in one. There is no other built-in one.
 	 */
 	built_in = string_equal(engine->standard_name, "runc");
-	if (!other.exists &&
+	/* In MicroK8s' template, the name is a variable, such as ${RUNTIME}. */
+	if (!other.exists && !strchr(engine->standard_name, '$') &&
 	    (!built_in || (containerd_names_runtimes(settings) && (format < 3 || major >= 2))))
 		engine->missing_default = engine->standard_name;
 	engine->missing_for_sure = major >= 1;

@@ -219,8 +219,22 @@ static bool is_of_snap(struct doctor_gathering *g, const char *pid, const char *
 	       is_same_file(namespace, &ours);
 }
 
+/*
+ * Whether it is the host's service of that daemon, which may have mounts of its own (PrivateTmp=).
+ * The cgroup of systemd in a container has a longer path, and so has a container's in a service.
+ */
+static bool is_of_service(struct doctor_gathering *g, const char *pid, const char *name)
+{
+	const char *text = read_of(g, pid, "cgroup", NULL);
+	const char *own = arena_printf(g->arena, ":/system.slice/%s.service\n",
+				       string_equal(name, "dockerd") ? "docker" : name);
+
+	return text && own && strstr(text, own);
+}
+
 /* Whether the daemon is this host's, not one in a container. */
-static bool is_of_host(struct doctor_gathering *g, const char *pid, const char *program)
+static bool is_of_host(struct doctor_gathering *g, const char *pid, const char *name,
+		       const char *program)
 {
 	const char *path = arena_printf(g->arena, "/proc/%s/ns/mnt", pid);
 	struct stat ours, its;
@@ -228,7 +242,8 @@ static bool is_of_host(struct doctor_gathering *g, const char *pid, const char *
 	if (!string_equal(g->root.path, "/") || is_in_rootlesskit(g, pid))
 		return true;
 	return !path || stat(path, &its) < 0 || proc_stat(0, "ns/mnt", &ours) < 0 ||
-	       is_same_file(&its, &ours) || is_of_snap(g, pid, program, &its);
+	       is_same_file(&its, &ours) || is_of_service(g, pid, name) ||
+	       is_of_snap(g, pid, program, &its);
 }
 
 /* Reads the real and the effective id from the line "Uid:" of status (proc(5)). */
@@ -291,8 +306,8 @@ static bool is_dockers_own(const struct strings *arguments)
 	return false;
 }
 
-static int take_daemon(struct doctor_gathering *g, const char *pid, struct doctor_engine *engine,
-		       struct strings *arguments)
+static int take_daemon(struct doctor_gathering *g, const char *pid, const char *name,
+		       struct doctor_engine *engine, struct strings *arguments)
 {
 	size_t length = 0;
 	const char *exe = arena_printf(g->arena, "proc/%s/exe", pid);
@@ -302,7 +317,7 @@ static int take_daemon(struct doctor_gathering *g, const char *pid, struct docto
 
 	if (!program)
 		program = text && text[0] ? text : "";
-	if (!is_of_host(g, pid, program) || !is_trusted(g, pid, program))
+	if (!is_of_host(g, pid, name, program) || !is_trusted(g, pid, program))
 		return 0;
 	for (const char *at = text; text && at < text + length; at += strlen(at) + 1)
 		if (strings_add(g->arena, arguments, at) < 0)
@@ -344,7 +359,7 @@ int doctor_find_daemon(struct doctor_gathering *g, const char *name, struct doct
 		/* The caller's own daemon replaces the system's, which was found first. */
 		if (found && read_uids(g, pids.items[i], uids) && uids[0] == 0)
 			continue;
-		r = take_daemon(g, pids.items[i], engine, &arguments);
+		r = take_daemon(g, pids.items[i], name, engine, &arguments);
 		if (r < 0)
 			return r;
 		if (r == 0)

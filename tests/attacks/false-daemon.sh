@@ -69,4 +69,25 @@ daemon=$!
 output=$("$davit" configure containerd --dry-run --runtime-path "$runtime" 2>&1 || true)
 matches "the host's daemon: its arguments are believed" "$work/chosen.toml" "$output"
 stop
+
+# A service of the host may have mounts of its own (PrivateTmp=): its cgroup tells. Here, the cgroup
+# of this script is the root of a cgroup namespace.
+group=/sys/fs/cgroup$cgroup/system.slice/containerd.service
+mkdir -p "$group"
+# shellcheck disable=SC2016
+unshare --mount sh -c 'echo $$ > "$1/cgroup.procs" && exec /usr/local/bin/containerd --config "$2"' \
+	- "$group" "$work/chosen.toml" &
+daemon=$!
+for ((i = 0; i < 100; i++)); do
+	[ "$(cat "/proc/$daemon/comm")" != containerd ] || break
+	sleep 0.05
+done
+as_host() { # COMMAND...
+	# shellcheck disable=SC2016
+	sh -c 'echo $$ > "$1/cgroup.procs" && shift && exec unshare --cgroup "$@"' - "/sys/fs/cgroup$cgroup" "$@" 2>&1 || true
+}
+matches "the host's service with mounts of its own: configure" "$work/chosen.toml" \
+	"$(as_host "$davit" configure containerd --dry-run --runtime-path "$runtime")"
+matches "the host's service with mounts of its own: doctor" "$work/chosen.toml" "$(as_host "$davit" doctor --all --engine containerd)"
+stop
 report_exit
