@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What an engine's file says of a runtime, davit's or another one. */
+/* What daemon.json says of runtimes, cgroups and CDI. */
 #include <string.h>
 
 #include "davit/json_edit.h"
