@@ -277,6 +277,10 @@ node remove --no-restart
 echo '{"runtime": {"candidates": ["/opt/bin/crun"]}}' > "$host/etc/davit/config.json"
 node install --no-restart
 equal 'a host whose configuration names its low-level runtime' 0 "$rc"
+printf 'rubbish\n' >> "$host/var/lib/davit/node"
+node remove --no-restart
+matches "a record with a line that isn't davit's" '^1 davit: cannot read /var/lib/davit/node' "$rc $output"
+sed -i /rubbish/d "$host/var/lib/davit/node"
 node remove --no-restart
 
 # --- what can go wrong ----------------------------------------------------------------------------

@@ -38,6 +38,13 @@ static int read_line(struct node *node, const char *line)
 	return strings_add(node->arena, line[0] == '/' ? &node->before : &node->saved, line);
 }
 
+static int refuse_record(struct node *node, int errnum)
+{
+	return error_set(node->err, ERROR_SYSTEM, errnum,
+			 "remove that file, and remove davit manually: davit configure --remove",
+			 "read %s", NODE_RECORD);
+}
+
 static int read_lines(struct node *node, const char *text)
 {
 	struct slice rest = slice_from(text), line;
@@ -45,6 +52,9 @@ static int read_lines(struct node *node, const char *text)
 	while (slice_next(&rest, '\n', &line)) {
 		const char *copy = arena_strndup(node->arena, line.data, line.length);
 
+		/* Each line but one ends with a path. */
+		if (copy && *copy && !strchr(copy, '/') && !string_equal(copy, RESTART_LINE))
+			return refuse_record(node, EINVAL);
 		if (!copy || (*copy && read_line(node, copy) < 0))
 			return error_memory(node->err);
 	}
@@ -66,9 +76,7 @@ int node_read_record(struct node *node)
 			return read_lines(node, text + length + 1);
 		}
 	}
-	return error_set(node->err, ERROR_SYSTEM, r < 0 ? -r : EINVAL,
-			 "remove that file, and remove davit manually: davit configure --remove",
-			 "read %s", NODE_RECORD);
+	return refuse_record(node, r < 0 ? -r : EINVAL);
 }
 
 /* ---- writing ---------------------------------------------------------------------------- */
