@@ -93,9 +93,9 @@ static bool is_protected(const char *directory, struct arena *arena)
 }
 
 /* The program's path without links, if nobody else can exchange it; otherwise NULL. */
-static const char *find_protected(const char *file, int self, struct arena *arena)
+static const char *find_protected(const char *file, struct arena *arena)
 {
-	AUTO_FD fd = is_runtime(file, self) ? open(file, O_PATH | O_CLOEXEC) : -1;
+	AUTO_FD fd = open(file, O_PATH | O_CLOEXEC);
 	const char *real = fd < 0 ? NULL : fd_path(fd, arena), *directory;
 	struct error ignored = {0};
 
@@ -107,54 +107,80 @@ static const char *find_protected(const char *file, int self, struct arena *aren
 
 /* ---- all places -------------------------------------------------------------------------- */
 
-static const char *search(const char *path, const char *name, bool protected, int self,
-			  struct arena *arena)
+struct search {
+	const char *path; /* the caller's PATH, or NULL */
+	int self;
+	struct arena *arena;
+	const char *skipped; /* a program in PATH that others can exchange; NULL: none */
+};
+
+static const char *look_at(struct search *search, const char *file, bool protected)
+{
+	const char *real;
+
+	if (!is_runtime(file, search->self))
+		return NULL;
+	if (!protected)
+		return file;
+	real = find_protected(file, search->arena);
+	if (!real)
+		search->skipped = file;
+	return real;
+}
+
+static const char *look_in(struct search *search, const char *path, const char *name,
+			   bool protected)
 {
 	struct slice rest = slice_from(path), dir;
 
 	while (slice_next(&rest, ':', &dir)) {
 		/* A relative path would depend on the caller's working directory. */
-		const char *file =
-			dir.length > 0 && dir.data[0] == '/'
-				? arena_printf(arena, "%.*s/%s", (int)dir.length, dir.data, name)
-				: NULL;
+		const char *file = dir.length > 0 && dir.data[0] == '/'
+					   ? arena_printf(search->arena, "%.*s/%s", (int)dir.length,
+							  dir.data, name)
+					   : NULL;
 
-		if (file && protected)
-			file = find_protected(file, self, arena);
-		else if (file && !is_runtime(file, self))
-			file = NULL;
+		file = file ? look_at(search, file, protected) : NULL;
 		if (file)
 			return file;
 	}
 	return NULL;
 }
 
-static const char *find_candidate(const char *name, const char *path, int self, struct arena *arena)
+static const char *find_candidate(struct search *search, const char *name)
 {
 	const char *found;
 
 	if (name[0] == '/')
-		return is_runtime(name, self) ? name : NULL;
+		return look_at(search, name, false);
 	if (strchr(name, '/'))
 		return NULL;
-	found = path ? search(path, name, true, self, arena) : NULL;
-	return found ? found : search(RUNTIME_PATH, name, false, self, arena);
+	found = search->path ? look_in(search, search->path, name, true) : NULL;
+	return found ? found : look_in(search, RUNTIME_PATH, name, false);
 }
 
 int runtime_find(const struct strings *candidates, const char *path, int self, struct arena *arena,
 		 const char **ret, struct error *err)
 {
+	struct search search = {.path = path, .self = self, .arena = arena};
 	const char *found = NULL, *names;
 	int r;
 
 	for (size_t i = 0; !found && i < candidates->count; i++)
-		found = find_candidate(candidates->items[i], path, self, arena);
+		found = find_candidate(&search, candidates->items[i]);
 	if (found) {
 		r = check_runtime(found, arena, err);
 		if (r == 0)
 			*ret = found;
 		return r;
 	}
+	if (search.skipped)
+		return error_set(err, ERROR_SYSTEM, ENOENT,
+				 "make it and its directories writable only by root, or name "
+				 "another in runtime.candidates",
+				 "run the low-level runtime: users other than its owner can "
+				 "replace %s",
+				 search.skipped);
 	names = strings_join(arena, candidates, ", ");
 	return error_set(err, ERROR_SYSTEM, ENOENT,
 			 "install one of them, or name another in runtime.candidates",

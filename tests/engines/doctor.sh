@@ -86,7 +86,7 @@ starts yes
 title='a low-level runtime that others can write'
 chmod 0775 "$work/docker/bin/runc-of-docker"
 doctor env
-result runtime.hooks fail "for docker: cannot run the low-level runtime: users other than its owner can write $work/docker/bin/runc-of-docker"
+result runtime.hooks fail "for docker: cannot run the low-level runtime: users other than its owner can replace $work/docker/bin/runc-of-docker"
 result docker.runtime warn 'no container of it starts'
 starts no
 title='no low-level runtime'
