@@ -31,6 +31,7 @@ declare -A host_side=(
 	[src/cli/setup/node_files.c]='programs, names and units in the root of the host'
 	[src/cli/setup/node_lock.c]='locks in a folder of root'"'"'s on the host'
 	[src/cli/setup/node_record.c]='what was done to the host, in its /var/lib/davit'
+	[src/cli/setup/node_saved.c]='mode and owner of files of the host that come back'
 	[src/sys/file_save.c]='files of the host'
 	[src/configure/file.c]='files of the host'
 )

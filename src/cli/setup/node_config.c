@@ -149,7 +149,7 @@ int node_ask_configure(const struct node *node, bool remove, struct node_changes
 		return r;
 	if (r == 0)
 		r = read_back(node, output, &text, &length);
-	return r < 0 ? r : parse_changes(node, text, length, ret);
+	return r < 0 || !text ? r : parse_changes(node, text, length, ret);
 }
 
 int node_check_configure(const struct node *node, bool remove, struct node_changes *ret)

@@ -83,12 +83,14 @@ int node_read_record(struct node *node)
 
 void node_sweep(const struct node *node, const char *path)
 {
-	const char *slash = strrchr(path, '/');
-	const char *folder = arena_strndup(node->arena, path, (size_t)(slash - path));
-	const char *start = arena_printf(node->arena, ".%s.davit-", slash + 1);
+	const char *slash = path ? strrchr(path, '/') : NULL, *folder, *start;
 	struct strings names = {0};
 	AUTO_FD dir = -1;
 
+	if (!slash)
+		return;
+	folder = arena_strndup(node->arena, path, (size_t)(slash - path));
+	start = arena_printf(node->arena, ".%s.davit-", slash + 1);
 	if (!folder || !start ||
 	    root_list(&node->host, *folder ? folder : "/", FOLDER_MAX, node->arena, &names) < 0)
 		return;
