@@ -185,6 +185,8 @@ const char *configure_restart(const struct root *root, const char *const *servic
  */
 int configure_read(const struct root *root, const char *path, struct arena *arena, char **ret,
 		   struct error *err);
+/* Opens a program (O_PATH) that nobody but its trusted owner can change; otherwise negative. */
+int configure_open_program(const struct root *root, const char *path);
 /*
  * Checks whether configure_write is possible: the file isn't a link, immutable or a mount point,
  * and its directory is writable or can be created. Check all files before the first one is written.

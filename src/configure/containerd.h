@@ -27,9 +27,6 @@ bool containerd_names_plugin(const struct toml_node *top);
  */
 bool containerd_sets(const struct toml_node *settings, const struct toml_node *node);
 
-/* Opens a program that nobody but its trusted owner can change. */
-bool containerd_open_trusted(const struct root *root, const char *path,
-			     struct containerd_program *ret);
 /* A path without "//", "/./" and "/../", as text; `path` is absolute. NULL without memory. */
 const char *containerd_clean(const char *path, struct arena *arena);
 /*
@@ -67,6 +64,26 @@ const struct toml_node *containerd_base(const struct toml_node *settings,
 const struct toml_node *containerd_deprecated_default(const struct toml_node *settings);
 /* A runtime's table; name NULL: the default one's. NULL: it doesn't exist. */
 const struct toml_node *containerd_runtime(const struct toml_node *settings, const char *name);
+
+/* The condition around a runtime of a template, in a comment: the block is TOML with and without
+ * it.
+ */
+#define CONTAINERD_CONDITION_BEGIN "# {{ if not (index $.ExtraRuntimes "
+#define CONTAINERD_CONDITION_END "# {{ end }}"
+/* The next line with its end; false: there is none. */
+bool containerd_next_line(const char **at, struct slice *ret);
+/* The text with davit's block of these lines, in the place of an earlier one or at the end. NULL:
+ * no memory. */
+char *containerd_put_block(const char *text, const char *lines, struct arena *arena);
+/*
+ * The runtimes alone, as lines; those that `but` has are left out, unless it has them from davit's
+ * earlier block. 0 or -ENOMEM.
+ */
+int containerd_write_runtimes(struct text *text, const struct toml_node *settings, unsigned format,
+			      const struct toml_node *but, const char *block,
+			      const struct configure *configure, struct arena *arena);
+/* -EINVAL with ERROR_BAD_CONFIG: CDI can't be enabled, since cdi_spec_dirs is an empty list. */
+int containerd_refuse_spec_dirs(const char *path, struct error *err);
 
 /* Compares two paths (const char **) in the order in which CRI-O reads files. */
 int crio_compare_paths(const void *a, const void *b);

@@ -29,15 +29,10 @@ static char *run(const struct containerd_program *program, const char *const *ar
 	return r == 0 && result.status == 0 ? result.output : NULL;
 }
 
-bool containerd_open_trusted(const struct root *root, const char *path,
-			     struct containerd_program *ret)
+static bool open_trusted(const struct root *root, const char *path, struct containerd_program *ret)
 {
-	ret->fd = root_openat(root, path, O_PATH);
-	if (ret->fd < 0)
-		return false;
-	if (file_trust(ret->fd) != FILE_TRUSTED)
-		fd_close(&ret->fd);
 	ret->path = path;
+	ret->fd = configure_open_program(root, path);
 	return ret->fd >= 0;
 }
 
@@ -88,7 +83,7 @@ static void open_usual(const struct root *root, struct arena *arena, struct cont
 		struct containerd_program other = {.fd = -1};
 		bool differs;
 
-		if (!containerd_open_trusted(root, usual[i], &other))
+		if (!open_trusted(root, usual[i], &other))
 			continue;
 		if ((ret->fd >= 0 && is_same_file(ret->fd, other.fd)) ||
 		    !find_version(&other, arena)) {
@@ -125,7 +120,7 @@ void containerd_open_program(const struct root *root,
 				   &service) == 0)
 		own = service.program;
 	if (own)
-		(void)containerd_open_trusted(root, own, ret);
+		(void)open_trusted(root, own, ret);
 	if (ret->fd < 0 || !find_version(ret, arena)) {
 		fd_close(&ret->fd);
 		*ret = (struct containerd_program){.fd = -1};

@@ -220,7 +220,11 @@ static bool open_running(const struct root *root, const char *pid, struct arena 
 	/* After an upgrade, the next start runs the new file. */
 	if (replaced)
 		path = arena_strndup(arena, path, strlen(path) - strlen(DELETED));
-	if (!exe || !path || !containerd_open_trusted(root, path, ret))
+	if (!exe || !path)
+		return false;
+	ret->path = path;
+	ret->fd = configure_open_program(root, path);
+	if (ret->fd < 0)
 		return false;
 	if (!replaced && !is_same_file(exe, ret->fd)) {
 		fd_close(&ret->fd);

@@ -312,7 +312,7 @@ int containerd_spec_dirs(const struct toml_node *settings, struct arena *arena, 
 	return toml_strings(toml_member(containerd_section(settings), "cdi_spec_dirs"), arena, ret);
 }
 
-/* Since 2.2 the default, which is no setting. */
+/* The default value since 2.2. A dump shows it although nobody has set it. */
 #define CONFIG_PATHS "/etc/containerd/certs.d:/etc/docker/certs.d"
 
 bool containerd_refuses_mirrors(const struct toml_node *settings)

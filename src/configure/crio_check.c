@@ -118,15 +118,11 @@ int crio_open_program(const struct root *root)
 {
 	static const char *const usual[] = {"/usr/local/bin/crio", "/usr/local/sbin/crio",
 					    "/usr/bin/crio", "/usr/sbin/crio"};
+	int fd = -1;
 
-	for (size_t i = 0; i < ARRAY_SIZE(usual); i++) {
-		int fd = root_openat(root, usual[i], O_PATH);
-
-		if (fd >= 0 && file_trust(fd) == FILE_TRUSTED)
-			return fd;
-		fd_close(&fd);
-	}
-	return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(usual) && fd < 0; i++)
+		fd = configure_open_program(root, usual[i]);
+	return fd;
 }
 
 /* The text of the last msg="..." of its log, without the path of the file that it was given. */

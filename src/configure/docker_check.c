@@ -106,17 +106,6 @@ int configure_docker_judge(const char *text, const char *path, const struct stri
 
 /* ---- what dockerd says ------------------------------------------------------------------- */
 
-static bool open_program(const struct root *root, const char *path, struct docker_program *ret)
-{
-	ret->fd = root_openat(root, path, O_PATH);
-	if (ret->fd < 0)
-		return false;
-	if (file_trust(ret->fd) != FILE_TRUSTED)
-		fd_close(&ret->fd);
-	ret->path = path;
-	return ret->fd >= 0;
-}
-
 int docker_version_parse(const char *text, struct docker_program *ret)
 {
 	static const char start[] = "Docker version ";
@@ -147,10 +136,10 @@ void docker_open_program(const struct root *root, const char *own, struct arena 
 	struct spawn_result result = {0};
 
 	*ret = (struct docker_program){.fd = -1};
-	if (own)
-		(void)open_program(root, own, ret);
-	for (size_t i = 0; !own && i < ARRAY_SIZE(usual) && ret->fd < 0; i++)
-		(void)open_program(root, usual[i], ret);
+	for (size_t i = 0; i < (own ? 1 : ARRAY_SIZE(usual)) && ret->fd < 0; i++) {
+		ret->path = own ? own : usual[i];
+		ret->fd = configure_open_program(root, ret->path);
+	}
 	if (ret->fd >= 0) {
 		const char *const arguments[] = {ret->path, "--version", NULL};
 		const struct spawn spawn = {

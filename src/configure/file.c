@@ -52,6 +52,15 @@ int configure_read(const struct root *root, const char *path, struct arena *aren
 	return 0;
 }
 
+int configure_open_program(const struct root *root, const char *path)
+{
+	int fd = root_openat(root, path, O_PATH);
+
+	if (fd >= 0 && file_trust(fd) != FILE_TRUSTED)
+		fd_close(&fd);
+	return fd;
+}
+
 /* ---- who can read it -------------------------------------------------------------------- */
 
 #define READABLE ((mode_t)0644) /* a new file */

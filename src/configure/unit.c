@@ -9,7 +9,7 @@
 
 /* ---- a file ----------------------------------------------------------------------------- */
 
-/* Lines that end with a backslash, joined; comments between them are no part of them. */
+/* Joins each line that ends with a backslash to the next one, and drops comments between them. */
 static const char *join_lines(const char *text, struct arena *arena)
 {
 	struct text joined = {.arena = arena};

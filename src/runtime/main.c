@@ -375,6 +375,7 @@ static int become_runtime(const struct runtime_arguments *arguments, char **argv
 	if (r < 0 && config_defaults(arena, &config) < 0)
 		return error_memory(err);
 	legacy = take_mode(argv, &config);
+	/* The engine sets it, never an image: rule 9 of docs/architecture.md. */
 	r = runtime_find(&config.runtime.candidates, getenv("PATH"), self, arena, &runtime, err);
 	if (r < 0)
 		return r;

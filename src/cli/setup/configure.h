@@ -76,11 +76,15 @@ int configure_set_own(const struct job *job, struct change *change, const char *
 
 /* Whether davit wrote the existing file. */
 bool configure_is_ours(const struct change *change);
+/* Whether the content or the permissions change. */
+bool configure_is_changed(const struct job *job, const struct change *change);
+/* Makes the change, or shows it (dry_run, check), and prints what it is; counts it. 0 or -errno. */
+int configure_finish_change(const struct job *job, const struct change *change, unsigned *changed);
 
 /*
- * Checks that davit-runtime will find a low-level runtime, without which no container of its
- * runtimes starts. With dry_run or another root (except for `davit node`), it only prints a note. 0
- * or -errno.
+ * Checks that davit-runtime will find a low-level runtime that it may execute. Otherwise no
+ * container of its runtimes starts. With dry_run, it only prints a note. Another root isn't
+ * checked. 0 or -errno.
  */
 int configure_check_low_level(const struct job *job);
 

@@ -2,7 +2,6 @@
 /* Whether davit-runtime will find the runtime that it executes, such as runc. */
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -80,7 +79,7 @@ static int find_path(const struct job *job, const char **ret)
 
 	/* A user's own daemon. */
 	if (geteuid() != 0) {
-		*ret = getenv("PATH");
+		*ret = configure_own_variable(job, "PATH");
 		return 0;
 	}
 	r = configure_find_service(&job->root, daemons[job->engine].service,

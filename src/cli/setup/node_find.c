@@ -152,8 +152,8 @@ static bool is_named(const struct node_engine *engine, const char *name)
 }
 
 /*
- * The kubelet's engine serves CRI. Docker's containerd may run beside it, without CRI. An engine
- * that is as good as the best one so far counts only if no later one is better than both.
+ * The kubelet uses an engine that answers CRI calls. Docker's containerd may also be running, and
+ * doesn't answer them. If two engines are equally good, neither is chosen unless a third is better.
  */
 static int choose(struct node *node, const char *name, struct candidate *ret)
 {
