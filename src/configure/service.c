@@ -80,20 +80,46 @@ static int read_drop_ins(const struct root *root, const char *name, struct arena
 	return r;
 }
 
+static const char *base_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* Programs that run the command behind their own options. */
+static bool is_wrapper(const char *name)
+{
+	static const char *const wrappers[] = {"env",   "nice",    "ionice",   "taskset",
+					       "chrt",  "numactl", "setpriv",  "prlimit",
+					       "choom", "stdbuf",  "catchsegv"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(wrappers); i++)
+		if (string_equal(name, wrappers[i]))
+			return true;
+	return false;
+}
+
 /*
- * Removes the words before the program of that name: env, nice and taskset start it with options of
- * their own. False if it isn't there, as in a command of a shell.
+ * Removes the words before the program of that name. False if it isn't there: a shell or a script
+ * shows neither its program nor whose options its words are.
  */
-static bool skip_to(struct strings *words, const char *program)
+static bool skip_to(const struct root *root, struct strings *words, const char *program)
 {
 	for (size_t i = 0; i < words->count; i++) {
-		const char *slash = strrchr(words->items[i], '/');
+		struct stat st;
 
-		if (!string_equal(slash ? slash + 1 : words->items[i], program))
-			continue;
-		words->items += i;
-		words->count -= i;
-		return true;
+		/* An option's value may be a directory of that name, such as /var/lib/containerd.
+		 */
+		if (string_equal(base_of(words->items[i]), program) &&
+		    !(i > 0 && root_stat(root, words->items[i], 0, &st) == 0 &&
+		      S_ISDIR(st.st_mode))) {
+			words->items += i;
+			words->count -= i;
+			return true;
+		}
+		if (i == 0 && !is_wrapper(base_of(words->items[i])))
+			return false;
 	}
 	return false;
 }
@@ -117,7 +143,7 @@ int configure_find_service(const struct root *root, const char *name, const char
 		ret->search = unit_variable(&unit, "PATH");
 	if (r < 0 || !words.count)
 		return r;
-	ret->hidden = !skip_to(&words, program);
+	ret->hidden = unit.elsewhere || !skip_to(root, &words, program);
 	if (ret->hidden)
 		return 0;
 	if (words.items[0][0] == '/')

@@ -94,6 +94,9 @@ static int set(struct slice key, const char *value, struct arena *arena, struct 
 	} else if (slice_equal(key, "WorkingDirectory")) {
 		value += *value == '-';
 		unit->folder = *value == '/' ? value : NULL;
+		unit->elsewhere |= *value == '~';
+	} else if (slice_equal(key, "RootDirectory") || slice_equal(key, "RootImage")) {
+		unit->elsewhere |= *value && strcmp(value, "/") != 0;
 	} else if (slice_equal(key, "Environment")) {
 		if (*value)
 			return split(value, arena, &unit->variables);

@@ -10,6 +10,7 @@
 struct unit {
 	const char *command; /* the last ExecStart=; NULL: none */
 	const char *folder;  /* WorkingDirectory=; NULL: not set, or the user's */
+	bool elsewhere;      /* RootDirectory=, RootImage=, or a user's WorkingDirectory= */
 	/* Environment= (NAME=VALUE), and the files of EnvironmentFile=, which override it. */
 	struct strings variables, files;
 };

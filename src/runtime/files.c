@@ -72,37 +72,42 @@ static int check_runtime(const char *path, struct arena *arena, struct error *er
 /* ---- in the caller's PATH ---------------------------------------------------------------- */
 
 /*
- * Whether no other user can exchange what is in a directory, whose path has no links: all its
- * directories are root's or the caller's. In a sticky one, others can't rename entries of root's.
+ * Whether no other user can exchange a part of the path: its links and directories are root's or
+ * the caller's. In a sticky directory, others can't rename what isn't theirs. Where the links lead
+ * isn't looked at.
  */
-static bool is_protected(const char *directory, struct arena *arena)
+static bool is_protected(const char *path, struct arena *arena)
 {
-	for (const char *at = directory; at; at = at[0] && at[1] ? strchr(at + 1, '/') : NULL) {
-		const char *next = at[1] ? strchr(at + 1, '/') : NULL;
-		const char *path =
-			next ? arena_strndup(arena, directory, (size_t)(next - directory))
-			     : directory;
-		AUTO_FD fd = path ? open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+	for (const char *end = strchr(path + 1, '/');; end = strchr(end + 1, '/')) {
+		const char *part = end ? arena_strndup(arena, path, (size_t)(end - path)) : path;
+		AUTO_FD fd = part ? open(part, O_PATH | O_NOFOLLOW | O_CLOEXEC) : -1;
 		struct stat st;
 
-		if (fd < 0 || fstat(fd, &st) < 0 || !owner_is_trusted(fd, &st) ||
-		    (st.st_mode & (S_IWGRP | S_IWOTH) && !(st.st_mode & S_ISVTX)))
+		if (fd < 0 || fstat(fd, &st) < 0 || !owner_is_trusted(fd, &st))
 			return false;
+		if (S_ISDIR(st.st_mode) && st.st_mode & (S_IWGRP | S_IWOTH) &&
+		    !(st.st_mode & S_ISVTX))
+			return false;
+		if (!end)
+			return true;
 	}
-	return true;
 }
 
 /* The program's path without links, if nobody else can exchange it; otherwise NULL. */
-static const char *find_protected(const char *file, struct arena *arena)
+static const char *find_protected(const char *directory, const char *file, struct arena *arena)
 {
+	AUTO_FD dir_fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	AUTO_FD fd = open(file, O_PATH | O_CLOEXEC);
-	const char *real = fd < 0 ? NULL : fd_path(fd, arena), *directory;
+	const char *real_dir = dir_fd < 0 ? NULL : fd_path(dir_fd, arena);
+	const char *real = fd < 0 ? NULL : fd_path(fd, arena);
 	struct error ignored = {0};
 
-	if (!real || check_owner(fd, real, &ignored) < 0)
+	if (!real_dir || !real || check_owner(fd, real, &ignored) < 0)
 		return NULL;
-	directory = arena_strndup(arena, real, (size_t)(strrchr(real, '/') - real));
-	return directory && is_protected(*directory ? directory : "/", arena) ? real : NULL;
+	return is_protected(file, arena) && is_protected(real_dir, arena) &&
+			       is_protected(real, arena)
+		       ? real
+		       : NULL;
 }
 
 /* ---- all places -------------------------------------------------------------------------- */
@@ -114,15 +119,16 @@ struct search {
 	const char *skipped; /* a program in PATH that others can exchange; NULL: none */
 };
 
-static const char *look_at(struct search *search, const char *file, bool protected)
+/* directory: of the caller's PATH, or NULL. */
+static const char *look_at(struct search *search, const char *file, const char *directory)
 {
 	const char *real;
 
 	if (!is_runtime(file, search->self))
 		return NULL;
-	if (!protected)
+	if (!directory)
 		return file;
-	real = find_protected(file, search->arena);
+	real = find_protected(directory, file, search->arena);
 	if (!real)
 		search->skipped = file;
 	return real;
@@ -135,12 +141,13 @@ static const char *look_in(struct search *search, const char *path, const char *
 
 	while (slice_next(&rest, ':', &dir)) {
 		/* A relative path would depend on the caller's working directory. */
-		const char *file = dir.length > 0 && dir.data[0] == '/'
-					   ? arena_printf(search->arena, "%.*s/%s", (int)dir.length,
-							  dir.data, name)
-					   : NULL;
+		const char *directory = dir.length > 0 && dir.data[0] == '/'
+						? arena_strndup(search->arena, dir.data, dir.length)
+						: NULL;
+		const char *file =
+			directory ? arena_printf(search->arena, "%s/%s", directory, name) : NULL;
 
-		file = file ? look_at(search, file, protected) : NULL;
+		file = file ? look_at(search, file, protected ? directory : NULL) : NULL;
 		if (file)
 			return file;
 	}
@@ -152,7 +159,7 @@ static const char *find_candidate(struct search *search, const char *name)
 	const char *found;
 
 	if (name[0] == '/')
-		return look_at(search, name, false);
+		return look_at(search, name, NULL);
 	if (strchr(name, '/'))
 		return NULL;
 	found = search->path ? look_in(search, search->path, name, true) : NULL;

@@ -509,7 +509,13 @@ static void test_service_words(void **state)
 		{"/usr/bin/nice -n -5 /usr/bin/x a", false, "/usr/bin/x", "a"},
 		{"/usr/bin/taskset -c 0-3 x a", false, NULL, "a"},
 		{"/bin/sh -c 'exec /usr/bin/x --config /f'", true, NULL, NULL},
+		{"/bin/sh -c 'exec /usr/bin/x --root /var/lib/x'", true, NULL, NULL},
 		{"/usr/local/bin/start-x -c /f", true, NULL, NULL},
+		{"/usr/local/bin/start-x /f /var/lib/x", true, NULL, NULL},
+		{"/usr/bin/env -C /etc/systemd/x /usr/bin/x a", false, "/usr/bin/x", "a"},
+		{"/usr/bin/x -c f\nWorkingDirectory=~", true, NULL, NULL},
+		{"/usr/bin/x -c /f\nRootDirectory=/srv", true, NULL, NULL},
+		{"/usr/bin/x a\nRootDirectory=/", false, "/usr/bin/x", "a"},
 	};
 	char folder[] = "/tmp/davit-configure-XXXXXX";
 	AUTO_ARENA arena = {0};
@@ -525,9 +531,9 @@ static void test_service_words(void **state)
 		assert_int_equal(
 			system(arena_printf(
 				&arena,
-				"mkdir -p %s/etc/systemd/system && printf '%%s\n' '[Service]' "
+				"mkdir -p %s/etc/systemd/system %s/etc/systemd/x && printf '%%s\n' '[Service]' "
 				"\"ExecStart=%s\" > %s/etc/systemd/system/x.service",
-				folder, cases[i].command, folder)),
+				folder, folder, cases[i].command, folder)),
 			0);
 		assert_int_equal(configure_find_service(&root, "x", "x", &arena, &service), 0);
 		assert_int_equal(service.hidden, cases[i].hidden);

@@ -922,7 +922,13 @@ static void what_others_can_exchange_is_skipped_in_path(void **state)
 		 "/sticky/bin", "/sticky/bin/low"},
 		{"mkdir links && ln -s ../bob/bin/low links/low", "/links", NULL},
 		{"ln -sf ../good/low links/low", "/links", "/good/low"},
-		{"ln -s ../links bob/links", "/bob/links", "/good/low"},
+		{"ln -s ../links bob/links", "/bob/links", NULL},
+		{"ln -s links link", "/link", "/good/low"},
+		{"ln -s ../good/low bob/low; chown -h 1000 bob/low", "/bob", NULL},
+		{"mkdir bobs-link && ln -s ../good/low bobs-link/low && chown -h 1000 bobs-link/low",
+		 "/bobs-link", NULL},
+		{"ln -s good bobs-directory && chown -h 1000 bobs-directory", "/bobs-directory",
+		 NULL},
 	};
 	AUTO_ARENA arena = {0};
 	char *names[] = {(char[]){"low"}};
