@@ -117,7 +117,8 @@ static const char *snapshotter_of(const struct toml_node *settings)
 	if (!name)
 		name = toml_find_string(containerd_section(settings),
 					TOML_PATH("containerd", "snapshotter"));
-	return name && name[0] ? name : "overlayfs";
+	/* MicroK8s fills in ${SNAPSHOTTER} of its template. */
+	return name && name[0] && !strchr(name, '$') ? name : "overlayfs";
 }
 
 /* One of its own settings, without which containerd skips that snapshotter. */
@@ -196,7 +197,7 @@ int containerd_find_shim(const struct toml_node *settings, const char *name, str
 	/* The built-in default runtime. */
 	if (!runtime && !name)
 		type = "io.containerd.runc.v2";
-	if (!type || !type[0])
+	if (!type || !type[0] || strchr(type, '$'))
 		return 0;
 	if (path && path[0] == '/')
 		type = path;

@@ -213,8 +213,11 @@ int docker_ask(const struct docker_program *program, const char *text, struct ar
 	cause = cause_of(result.last_line, path);
 	if (!cause)
 		cause = cause_of(result.line, path);
-	/* Not all of its messages name the file. It looks up users by getent(1), if it finds it. */
-	if (!cause && !strstr(result.last_line, "getent") &&
+	/*
+	 * Not all of its messages name the file. It looks up users by getent(1) and creates one by
+	 * useradd(8), which it doesn't find without PATH.
+	 */
+	if (!cause && !strstr(result.last_line, "getent") && !strstr(result.last_line, "useradd") &&
 	    validate(program, "{}", arena, path, &empty) == 0 && empty.status == 0)
 		cause = result.last_line;
 	if (!cause || !*cause)

@@ -24,9 +24,12 @@ static const char *next_of(const struct strings *arguments, const char *name, si
 
 const char *doctor_option_of(const struct strings *arguments, const char *name)
 {
+	const char *value, *found = NULL;
 	size_t i = 1;
 
-	return next_of(arguments, name, &i);
+	while ((value = next_of(arguments, name, &i)))
+		found = value;
+	return found;
 }
 
 const char *doctor_option_pair(const struct strings *arguments, const char *name, const char *key)

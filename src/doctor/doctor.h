@@ -36,7 +36,7 @@ struct json_edit;
 /* Finds the running daemon of that name, and fills pid, started, program, search and hidden. */
 int doctor_find_daemon(struct doctor_gathering *g, const char *name, struct doctor_engine *engine,
 		       struct strings *ret_arguments);
-/* The value of the option --NAME in a daemon's arguments, or NULL. (arguments.c) */
+/* The last value of the option --NAME in a daemon's arguments, or NULL. (arguments.c) */
 const char *doctor_option_of(const struct strings *arguments, const char *name);
 /* For an option NAME KEY=VALUE that may be given several times: the last value of that key, or
  * NULL. */

@@ -183,14 +183,13 @@ static int read_docker(struct doctor_gathering *g, const struct strings *argumen
 /* Reads dockerd's arguments --add-runtime nvidia=PATH and --exec-opt native.cgroupdriver=. */
 static void take_arguments(const struct strings *arguments, struct doctor_engine *engine)
 {
-	static const char driver[] = "native.cgroupdriver=";
 	const char *added = doctor_option_pair(arguments, "--add-runtime", RUNTIME_NAME);
-	const char *option = doctor_option_of(arguments, "--exec-opt");
+	const char *cgroups = doctor_option_pair(arguments, "--exec-opt", "native.cgroupdriver");
 
 	if (added)
 		engine->runtime.name = added;
-	if (option && string_starts(option, driver))
-		engine->cgroups = option + strlen(driver);
+	if (cgroups)
+		engine->cgroups = cgroups;
 }
 
 /* Docker's default since 20.10. */

@@ -96,6 +96,8 @@ int engine_take_unit(struct doctor_gathering *g, const char *name, struct doctor
 	r = configure_find_service(&g->root, name, string_equal(name, "docker") ? "dockerd" : name,
 				   g->arena, &service);
 	engine->unit_hidden = r == 0 && service.hidden;
+	if (r == 0 && service.search)
+		engine->search = service.search;
 	if (r == 0 && service.arguments.count)
 		r = strings_add(g->arena, arguments, service.program ? service.program : name);
 	for (size_t i = 0; r == 0 && i < service.arguments.count; i++)

@@ -256,6 +256,46 @@ for id in bottlerocket talos flatcar; do
 	equal "$id: nothing is changed" "3 $before" "$rc $(root_state "$host")"
 done
 
+# containerd's own `config migrate` copies davit's runtimes into the main file: the programs stay.
+new_host copied debian /run/containerd/containerd.sock containerd
+mkdir -p "$host/etc/containerd"
+: > "$host/usr/bin/containerd"
+start_engine
+node install --set-default
+{
+	grep imports "$host/etc/containerd/config.toml"
+	sed 's/^version/# &/; 1i version = 2' "$host/etc/containerd/conf.d/davit.toml"
+} | sed '/^version/d; 1i version = 2' | grep -v '^#' > "$work/copied.toml"
+cp "$work/copied.toml" "$host/etc/containerd/config.toml"
+before=$(root_state "$host")
+node remove
+matches "davit's default runtime is in the main file: refused" \
+	"^davit: cannot remove davit's programs: nvidia, the default runtime of /etc/containerd/config.toml, executes $bindir/davit-runtime \\(fix: choose another default runtime in /etc/containerd/config.toml first\\)\$" "$output"
+equal "davit's default runtime is in the main file: nothing is changed" "1 $before" "$rc $(root_state "$host")"
+sed -i 's|BinaryName = .*|BinaryName = "/usr/bin/nvidia-container-runtime"|' "$host/etc/containerd/config.toml"
+node remove
+matches 'by a link that goes: refused' "^davit: cannot remove davit's programs: .* executes /usr/bin/nvidia-container-runtime " "$output"
+sed -i '/default_runtime_name/d' "$host/etc/containerd/config.toml"
+node remove
+equal 'no default of these: removed' '0 no' "$rc $([ -e "$host$bindir/davit-runtime" ] && echo yes || echo no)"
+stop_engine
+
+new_host copied-crio fedora /run/crio/crio.sock crio
+mkdir -p "$host/etc/crio/crio.conf.d"
+: > "$host/usr/bin/crio"
+start_engine
+node install --set-default
+cp "$host/etc/crio/crio.conf.d/50-davit.conf" "$host/etc/crio/crio.conf"
+before=$(root_state "$host")
+node remove
+matches "CRI-O, davit's default runtime is in the main file: refused" \
+	"^davit: cannot remove davit's programs: nvidia, the default runtime of /etc/crio/crio.conf, executes $bindir/davit-runtime " "$output"
+equal "CRI-O, davit's default runtime is in the main file: nothing is changed" "1 $before" "$rc $(root_state "$host")"
+rm "$host/etc/crio/crio.conf"
+node remove
+equal 'CRI-O, no default of these: removed' 0 "$rc"
+stop_engine
+
 new_host no-runtime debian /run/containerd/containerd.sock containerd
 : > "$host/usr/bin/containerd"
 rm "$host/usr/sbin/runc"

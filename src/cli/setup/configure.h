@@ -88,6 +88,13 @@ int configure_finish_change(const struct job *job, const struct change *change, 
  */
 int configure_check_low_level(const struct job *job);
 
+/*
+ * For `davit node remove`, which removes the programs: -EEXIST if the default runtime that others'
+ * files leave (name, program; NULL: none) executes one of them. 0 or -errno.
+ */
+int configure_check_programs(const struct job *job, const char *name, const char *program,
+			     const char *path);
+
 /* Fills the changes in the order in which they are to be made. 0 or -errno. */
 int configure_do_containerd(struct job *job, struct change changes[static 2]);
 int configure_do_docker(struct job *job, struct change *change);

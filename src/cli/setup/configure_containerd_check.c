@@ -188,6 +188,49 @@ static int check_template(const struct asking *asking, const struct engine_files
 		    : check_generated(asking, files, &removed);
 }
 
+/* Whether the files had this default runtime's program before davit changed them, as on EKS. */
+static bool had_program(const struct asking *asking, const struct change *own,
+			const struct change *file, const char *program)
+{
+	const struct toml_node *settings;
+	struct engine_files files;
+	struct change earlier;
+
+	if (!file || !file->original)
+		return false;
+	earlier = *file;
+	earlier.after = file->original;
+	if (load_left(asking, own, &earlier, &files) < 0)
+		return false;
+	settings = containerd_merge(&files, asking->version, asking->job->arena);
+	return settings && string_equal(containerd_find_runtime(settings, NULL).program, program);
+}
+
+/* A default runtime that somebody has copied from davit's drop-in (`containerd config migrate`). */
+static int check_programs(const struct asking *asking, const struct change *own,
+			  const struct change *file)
+{
+	struct job *job = asking->job;
+	const struct toml_node *settings;
+	const char *program;
+	struct engine_files left;
+	int r;
+
+	if (!job->remove || !job->follow)
+		return 0;
+	r = load_left(asking, own, file, &left);
+	if (r < 0)
+		return r;
+	settings = containerd_merge(&left, asking->version, job->arena);
+	if (!settings)
+		return error_memory(job->err);
+	program = containerd_find_runtime(settings, NULL).program;
+	return had_program(asking, own, file, program)
+		       ? 0
+		       : configure_check_programs(job, containerd_default_runtime(settings),
+						  program, asking->distribution.file);
+}
+
 int configure_check_default(const struct asking *asking, const struct engine_files *files,
 			    const struct change *own, const struct change *file)
 {
@@ -195,10 +238,11 @@ int configure_check_default(const struct asking *asking, const struct engine_fil
 	const char *name, *path;
 	struct engine_files left;
 	struct strings removed;
-	int r;
+	int r = asking->distribution.place == CONTAINERD_IMPORT ? check_programs(asking, own, file)
+								: 0;
 
-	if (!own->before)
-		return 0;
+	if (r < 0 || !own->before)
+		return r;
 	if (asking->distribution.place == CONTAINERD_TEMPLATE)
 		return check_template(asking, files, own);
 	r = containerd_removed_runtimes(own->before, own->after, own->path, job->arena, &removed,

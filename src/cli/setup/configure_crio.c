@@ -70,12 +70,27 @@ static int make_drop_in(struct job *job, struct change *change)
 	return r < 0 ? r : configure_set_own(job, change, text, &kept);
 }
 
+/* A default runtime that somebody has copied from davit's drop-in (`crio config`). */
+static int check_programs(const struct job *job, const struct engine_files *left)
+{
+	const struct toml_node *settings = crio_merge(left, job->arena);
+	const char *name = crio_default_runtime(settings);
+
+	if (!settings)
+		return error_memory(job->err);
+	return name ? configure_check_programs(job, name, crio_find_runtime(settings, name),
+					       job->file ? job->file : CRIO_MAIN)
+		    : 0;
+}
+
 static int check(struct job *job, const struct change *change)
 {
 	bool same = string_equal(change->before, change->after);
 	struct engine_files before, after;
 	int r = load(job, change->after, &after);
 
+	if (r == 0 && job->remove)
+		r = check_programs(job, &after);
 	if (r < 0 || (job->remove && same))
 		return r;
 	if (!job->remove)

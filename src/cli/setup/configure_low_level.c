@@ -10,6 +10,8 @@
 
 #include "configure.h"
 
+#define SYSTEMD_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin" /* systemd.exec(5) */
+
 /* The configuration that is asked for, or the host's; its defaults if it can't be read. 0 or
  * -ENOMEM. */
 static int read_candidates(const struct job *job, struct strings *ret)
@@ -64,7 +66,7 @@ static void print_replaced(const struct job *job, const char *found)
 			      program, found);
 }
 
-/* The PATH with which the engine will call davit-runtime; NULL: systemd's own. 0 or -ENOMEM. */
+/* The PATH with which the engine will call davit-runtime. 0 or -ENOMEM. */
 static int find_path(const struct job *job, const char **ret)
 {
 	static const struct {
@@ -84,10 +86,10 @@ static int find_path(const struct job *job, const char **ret)
 	}
 	r = configure_find_service(&job->root, daemons[job->engine].service,
 				   daemons[job->engine].program, job->arena, &service);
-	*ret = service.search;
+	*ret = service.search ? service.search : SYSTEMD_PATH;
 	if (r < 0 || !job->programs)
 		return r;
-	*ret = arena_printf(job->arena, "%s:%s", job->programs, *ret ? *ret : "");
+	*ret = arena_printf(job->arena, "%s:%s", job->programs, *ret);
 	return *ret ? 0 : -ENOMEM;
 }
 
@@ -118,4 +120,19 @@ int configure_check_low_level(const struct job *job)
 		"davit: note: containers of the runtime %s won't start: cannot %s (fix: %s)\n",
 		job->configure.runtime_name, job->err->message, job->err->fix);
 	return 0;
+}
+
+int configure_check_programs(const struct job *job, const char *name, const char *program,
+			     const char *path)
+{
+	if (!job->remove || !job->follow || !program ||
+	    !is_same(job, program, job->configure.runtime_path))
+		return 0;
+	return error_fix(
+		job->err,
+		error_set(job->err, ERROR_BAD_CONFIG, EEXIST, NULL,
+			  "remove davit's programs: %s, the default runtime of %s, executes "
+			  "%s",
+			  name, path, program),
+		"choose another default runtime in %s first", path);
 }
